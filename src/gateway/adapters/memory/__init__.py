@@ -1,0 +1,1 @@
+"""Storage in plain dictionaries, with the transaction rules of a real database."""

@@ -1,0 +1,358 @@
+"""Who may ask: register, log in, exchange a secret for a token, check a token."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+from gateway.application.caller import Caller
+from gateway.application.commands.register import Register, Registered
+from gateway.application.errors import (
+    InvalidCredentials,
+    InvalidInput,
+    Overloaded,
+    RateLimited,
+    TokenExpired,
+    TokenInvalid,
+    TokenRevoked,
+)
+from gateway.application.front_door import FrontDoor
+from gateway.application.ports import tokens as token_ports
+from gateway.application.ports.clock import Clock
+from gateway.application.ports.identifiers import Identifiers
+from gateway.application.ports.login_failures import Failures, LoginFailures
+from gateway.application.ports.passwords import HashingOverloaded, PasswordCheck, PasswordHasher
+from gateway.application.ports.sessions import Presented, SessionId, Sessions, Standing, StoredToken, Successor
+from gateway.application.ports.tokens import AccessTokens
+from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.ports.users import Users
+from gateway.domain.errors import UserNotFound
+from gateway.domain.money import currency_code
+from gateway.domain.user import Role, User, UserId, normal_email
+
+PASSWORD_LENGTH_MIN: Final = 8
+PASSWORD_LENGTH_MAX: Final = 128
+EMAIL_LENGTH_MAX: Final = 254  # RFC 5321, 4.5.3.1.3
+COMMON_PASSWORDS: Final = frozenset(FREQUENCY_LISTS["passwords"])
+EMAIL: Final = re.compile(r"[^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+")
+REFRESH_SECRET_BYTES: Final = 32
+ROLES: Final = {role.value: role for role in Role}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessLimits:
+    """How long sessions last, and how fast passwords may be tried.
+
+    After `free_tries` failures in a row the next try is heard after 1 s, then 2, 4 … `backoff_seconds_max`; an hour
+    without a failure forgets them. Never a lock: whoever knows the password gets in.
+    """
+
+    session_seconds: int = 30 * 24 * 3600
+    refresh_grace_seconds: float = 10.0
+    revocations_seconds_max: float = 2.0
+    free_tries: int = 5
+    backoff_seconds_max: int = 60
+    forget_failures_seconds: int = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """What a session is shown with: a short-lived access token, and a refresh token good for one use."""
+
+    user: User
+    access_token: str = field(repr=False)
+    expires_in_seconds: int
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class Access:
+    """Users and their sessions. Each method is short transactions of its own."""
+
+    door: FrontDoor
+    users: Users
+    sessions: Sessions
+    login_failures: LoginFailures
+    passwords: PasswordHasher
+    tokens: AccessTokens
+    clock: Clock
+    identifiers: Identifiers
+    limits: AccessLimits = field(default_factory=AccessLimits)
+    _revoked: AbstractSet[SessionId] = frozenset()
+    _revoked_read_at: datetime | None = None
+
+    async def register(
+        self, *, email: str, password: str, role: Role, name: str | None = None, currency: str = "USD"
+    ) -> Registered:
+        """Make a user, with one account in `currency` (operators get none).
+
+        Raises:
+            InvalidInput: The address or the password will not do.
+            UnknownCurrency: `currency` is not one of ISO 4217.
+            EmailTaken: Somebody has this address already.
+        """
+        email = checked_email(email)
+        check_new_password(password)
+        command = Register(
+            user_id=UserId(self.identifiers("usr")),
+            email=email,
+            password_hash=await self._hash(password),
+            role=role,
+            name=name,
+            currency=currency_code(currency),
+        )
+        return await self.door.execute(command)
+
+    async def log_in(self, *, email: str, password: str, address: str) -> SignedIn:
+        """Begin a session. `address` is where the try comes from; it is only counted.
+
+        Raises:
+            InvalidCredentials: They do not belong together. It takes the same time for an unknown address.
+            RateLimited: Too many failures before this one.
+        """
+        email = normal_email(email)
+        account_scope = f"account:{email}"
+        scopes = (account_scope, f"address:{address}")
+        await self._wait_for_turn(scopes)
+        found = await self.users.by_email(email)
+        check = await self._verify(None if found is None else found.password_hash, password)
+        if found is None or not check.matches:
+            now = self.clock()
+            forget_before = now - timedelta(seconds=self.limits.forget_failures_seconds)
+            await self.login_failures.add(scopes, now=now, forget_before=forget_before)
+            raise InvalidCredentials("The e-mail address or the password is wrong.")
+        await self.login_failures.clear(account_scope)
+        if check.outdated:
+            await self.users.replace_password_hash(
+                found.user.id, old=found.password_hash, new=await self._hash(password)
+            )
+        session_id = SessionId(self.identifiers("ses"))
+        secret = secrets.token_bytes(REFRESH_SECRET_BYTES)
+        now = self.clock()
+        await self.sessions.start(session_id, found.user.id, self._stored(secret, now), now=now)
+        return self._signed_in(found.user, session_id, secret, now)
+
+    async def refresh(self, refresh_token: str) -> SignedIn:
+        """Exchange a refresh token for a new pair. It is good once.
+
+        Using it again ends its session, since one of the two users is a thief (RFC 9700, 4.14.2). The exception is an
+        answer that was lost: within the grace time, and before its successor was used, it gives the same successor.
+
+        Raises:
+            TokenInvalid: It is not one of ours.
+            TokenExpired: Its time is over.
+            TokenRevoked: Its session has ended, by this very use perhaps.
+        """
+        secret = opened_refresh_token(refresh_token)
+        now = self.clock()
+        next_secret = secrets.token_bytes(REFRESH_SECRET_BYTES)
+        successor = Successor(token=self._stored(next_secret, now), sealed=_sealed(next_secret, by=secret))
+        presented = await self.sessions.rotate(_hash_of(secret), successor, now=now)
+        match presented.standing:
+            case Standing.ROTATED:
+                pass
+            case Standing.USED:
+                next_secret = await self._same_successor(presented, secret, now)
+            case Standing.REVOKED:
+                raise TokenRevoked("This session has ended.")
+            case Standing.EXPIRED:
+                raise TokenExpired("This refresh token has expired.")
+            case Standing.UNKNOWN:
+                raise TokenInvalid("This is not a refresh token of ours.")
+        if presented.session_id is None or presented.user_id is None:
+            raise TokenInvalid("This is not a refresh token of ours.")
+        return self._signed_in(await self.user(presented.user_id), presented.session_id, next_secret, now)
+
+    async def log_out(self, caller: Caller, refresh_token: str) -> None:
+        """End the session of a refresh token, and that of the caller."""
+        now = self.clock()
+        await self.sessions.revoke_token(_hash_of(opened_refresh_token(refresh_token)), caller.user_id, now=now)
+        await self.sessions.revoke(caller.session_id, now=now)
+        self._revoked_read_at = None
+
+    async def change_password(self, caller: Caller, *, current: str, new: str) -> None:
+        """Change the caller's password, and end all their sessions.
+
+        Raises:
+            InvalidCredentials: `current` is not their password.
+            InvalidInput: `new` will not do.
+            RateLimited: Too many failures before this one.
+        """
+        check_new_password(new)
+        found = await self.users.by_id(caller.user_id)
+        if found is None:
+            raise UserNotFound("There is no such user.")
+        scope = f"account:{found.user.email}"
+        await self._wait_for_turn((scope,))
+        check = await self._verify(found.password_hash, current)
+        now = self.clock()
+        replaced = check.matches and await self.users.replace_password_hash(
+            caller.user_id, old=found.password_hash, new=await self._hash(new)
+        )
+        if not replaced:
+            forget_before = now - timedelta(seconds=self.limits.forget_failures_seconds)
+            await self.login_failures.add((scope,), now=now, forget_before=forget_before)
+            raise InvalidCredentials("The current password is wrong.")
+        await self.sessions.revoke_user(caller.user_id, now=now)
+        self._revoked_read_at = None
+
+    async def user(self, user_id: UserId) -> User:
+        """The user of this id.
+
+        Raises:
+            UserNotFound: There is none.
+        """
+        found = await self.users.by_id(user_id)
+        if found is None:
+            raise UserNotFound("There is no such user.")
+        return found.user
+
+    async def authenticate(self, access_token: str) -> Caller:
+        """Who a bearer of this access token is. Touches the storage at most every `revocations_seconds_max`.
+
+        Raises:
+            TokenInvalid: It is not one of ours.
+            TokenExpired: Its time is over.
+            TokenRevoked: Its session has ended, which every process notices within `revocations_seconds_max`.
+        """
+        now = self.clock()
+        try:
+            claims = self.tokens.verify(access_token, now=now)
+        except token_ports.TokenExpired as expired:
+            raise TokenExpired("The access token has expired.") from expired
+        except token_ports.TokenInvalid as invalid:
+            raise TokenInvalid("The access token is not valid.") from invalid
+        if self._revoked_read_at is None or (now - self._revoked_read_at).total_seconds() > (
+            self.limits.revocations_seconds_max
+        ):
+            await self._read_revocations(now)
+        session_id, _, _ = claims.token_id.partition(".")
+        if session_id in self._revoked:
+            raise TokenRevoked("This session has ended.")
+        return Caller(user_id=UserId(claims.subject), role=ROLES[claims.role], session_id=SessionId(session_id))
+
+    async def _read_revocations(self, now: datetime) -> None:
+        # Set first: one reader at a time is enough, and while the storage is away the old list serves on (whoever asks
+        # for money meets the same storage a moment later).
+        self._revoked_read_at = now
+        oldest_token = now - timedelta(seconds=2 * self.tokens.lifetime_seconds)
+        try:
+            self._revoked = await self.sessions.revoked_since(oldest_token)
+        except StorageUnavailable:
+            return
+
+    async def _wait_for_turn(self, scopes: tuple[str, ...]) -> None:
+        now = self.clock()
+        for failures in (await self.login_failures.of(scopes)).values():
+            seconds = self._seconds_to_wait(failures, now)
+            if seconds > 0:
+                raise RateLimited("Too many failed tries.", retry_after_seconds=int(seconds) + 1)
+
+    def _seconds_to_wait(self, failures: Failures, now: datetime) -> float:
+        since_last = (now - failures.last_at).total_seconds()
+        too_many = failures.count - self.limits.free_tries
+        if too_many < 0 or since_last > self.limits.forget_failures_seconds:
+            return 0.0
+        return float(min(2**too_many, self.limits.backoff_seconds_max)) - since_last
+
+    async def _same_successor(self, presented: Presented, secret: bytes, now: datetime) -> bytes:
+        grace = timedelta(seconds=self.limits.refresh_grace_seconds)
+        lost_answer = (
+            presented.used_at is not None and now - presented.used_at <= grace and not presented.successor_used
+        )
+        if lost_answer and presented.sealed is not None:
+            return _sealed(presented.sealed, by=secret)
+        if presented.session_id is not None:
+            await self.sessions.revoke(presented.session_id, now=now)
+            self._revoked_read_at = None
+        raise TokenRevoked("This refresh token was used before: its session has ended.")
+
+    def _stored(self, secret: bytes, now: datetime) -> StoredToken:
+        return StoredToken(token_hash=_hash_of(secret), expires_at=now + timedelta(seconds=self.limits.session_seconds))
+
+    def _signed_in(self, user: User, session_id: SessionId, secret: bytes, now: datetime) -> SignedIn:
+        access_token = self.tokens.issue(
+            subject=user.id, role=user.role.value, token_id=f"{session_id}.{secrets.token_hex(8)}", now=now
+        )
+        return SignedIn(
+            user=user,
+            access_token=access_token,
+            expires_in_seconds=self.tokens.lifetime_seconds,
+            refresh_token=f"rt_{secret.hex()}",
+        )
+
+    async def _hash(self, password: str) -> str:
+        try:
+            return await self.passwords.hash(password)
+        except HashingOverloaded as overloaded:
+            raise Overloaded("Too many logins are waiting.") from overloaded
+
+    async def _verify(self, password_hash: str | None, password: str) -> PasswordCheck:
+        if len(password) > PASSWORD_LENGTH_MAX:
+            password_hash = None
+            password = ""
+        try:
+            return await self.passwords.verify(password_hash, password)
+        except HashingOverloaded as overloaded:
+            raise Overloaded("Too many logins are waiting.") from overloaded
+
+
+def checked_email(text: str) -> str:
+    """The normal spelling of an e-mail address.
+
+    Raises:
+        InvalidInput: It is none, or longer than `EMAIL_LENGTH_MAX`.
+    """
+    email = normal_email(text)
+    if len(email) > EMAIL_LENGTH_MAX or not EMAIL.fullmatch(email):
+        raise invalid("/email", "email_invalid", "This is not an e-mail address.")
+    return email
+
+
+def check_new_password(password: str) -> None:
+    """Check that a password may be chosen (NIST SP 800-63B: a length, and no common one; no rules of composition).
+
+    Raises:
+        InvalidInput: It is too short, too long, or common.
+    """
+    if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
+        raise invalid("/password", "password_length", f"Use {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters.")
+    if password.lower() in COMMON_PASSWORDS:
+        raise invalid("/password", "password_common", "Everybody tries this password first. Choose another.")
+
+
+def invalid(pointer: str, code: str, detail: str) -> InvalidInput:
+    """The refusal of one field."""
+    return InvalidInput(detail, errors=[{"pointer": pointer, "code": code, "detail": detail}])
+
+
+def opened_refresh_token(text: str) -> bytes:
+    """The secret in a refresh token.
+
+    Raises:
+        TokenInvalid: It does not look like one of ours.
+    """
+    prefix, _, digits = text.partition("_")
+    try:
+        secret = bytes.fromhex(digits)
+    except ValueError:
+        secret = b""
+    if prefix != "rt" or len(secret) != REFRESH_SECRET_BYTES or secret.hex() != digits:
+        raise TokenInvalid("This is not a refresh token of ours.")
+    return secret
+
+
+def _hash_of(secret: bytes) -> bytes:
+    return hashlib.sha256(secret).digest()
+
+
+def _sealed(text: bytes, *, by: bytes) -> bytes:
+    """`text` under a one-time pad that only the holder of `by` can make; sealing it again opens it."""
+    pad = hmac.digest(by, b"gateway refresh successor", "sha256")
+    return bytes(left ^ right for left, right in zip(text, pad, strict=True))

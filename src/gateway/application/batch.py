@@ -1,0 +1,92 @@
+"""The only place that writes money: many commands, one transaction.
+
+Load what the commands need, let each decide in turn, write what changed, commit once. A refusal, or a bug, belongs to
+its own command; the rest of the batch goes through.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.ports.clock import Clock
+from gateway.application.ports.identifiers import Identifiers
+from gateway.application.ports.unit_of_work import KeptAnswer, UnitOfWorkFactory, Wanted
+from gateway.application.submission import Answer, Failed, Submission, is_kept
+from gateway.domain.errors import IdempotencyKeyReused, Refusal
+
+RunBatch = Callable[[Sequence[Submission]], Awaitable[list[Answer | Failed]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Runs submissions as one transaction. Deciding is pure, so a run that did not commit can be run again, whole."""
+
+    unit_of_work: UnitOfWorkFactory
+    clock: Clock
+    identifiers: Identifiers
+
+    async def run(self, submissions: Sequence[Submission]) -> list[Answer | Failed]:
+        """Answer each submission, in their order.
+
+        Raises:
+            TryAgain: The transaction did not commit, or nobody knows.
+            StorageUnavailable: The storage cannot be reached.
+        """
+        async with self.unit_of_work() as work:
+            book = Book(await work.load(wanted_by(submissions)))
+            # The time is read after the locks are held: what waited for another batch is not dated before it.
+            moment = Moment(now=self.clock(), new_id=self.identifiers)
+            answers = [answer(submission, book, moment) for submission in submissions]
+            changes = book.changes()
+            if changes is not None:
+                await work.commit(changes)
+        return answers
+
+
+def wanted_by(submissions: Sequence[Submission]) -> Wanted:
+    """Everything that the submissions need, each thing once."""
+    needs = [needs_of(submission.command) for submission in submissions]
+    return Wanted(
+        answers={submission.key for submission in submissions},
+        account_keys={key for need in needs for key in need.account_keys},
+        account_ids={account_id for need in needs for account_id in need.account_ids},
+        payments={payment_id for need in needs for payment_id in need.payments},
+        references={reference for need in needs for reference in need.references},
+        emails={email for need in needs for email in need.emails},
+    )
+
+
+def needs_of(command: Command[object]) -> Needs:
+    """What a command needs. One whose `needs` is broken needs nothing: it fails alone, when it decides."""
+    try:
+        return command.needs()
+    except Exception:  # noqa: BLE001 - a bug in one command must not take its companions down.
+        return Needs()
+
+
+def answer(submission: Submission, book: Book, moment: Moment) -> Answer | Failed:
+    """The answer to one submission: remembered, or decided now."""
+    kept = book.answer(submission.key)
+    if kept is not None:
+        if kept.fingerprint == submission.fingerprint:
+            return Answer(body=kept.body, outcome=None, replayed=True)
+        refusal = IdempotencyKeyReused("This idempotency key belongs to another request.")
+        return Answer(body=submission.encode(refusal), outcome=refusal, replayed=False)
+    try:
+        decision = decide(submission.command, book, moment)
+        body = submission.encode(decision.outcome)
+    except Exception as bug:  # noqa: BLE001 - as above; nothing of this command has been written.
+        return Failed(bug)
+    if is_kept(decision.outcome):
+        book.write(decision)
+        book.keep(KeptAnswer(key=submission.key, fingerprint=submission.fingerprint, body=body, created_at=moment.now))
+    return Answer(body=body, outcome=decision.outcome, replayed=False)
+
+
+def decide(command: Command[object], book: Book, moment: Moment) -> Decision[object]:
+    """What a command decides; a refusal that it raises is a decision that writes nothing."""
+    try:
+        return command.decide(book, moment)
+    except Refusal as refusal:
+        return Decision(outcome=refusal)

@@ -1,0 +1,127 @@
+"""The book: what a batch may read, and what it has changed so far."""
+
+from typing import Any
+
+from gateway.application.command import Decision
+from gateway.application.ports.unit_of_work import (
+    AnswerKey,
+    Changes,
+    Holder,
+    KeptAnswer,
+    NewUser,
+    Records,
+)
+from gateway.domain.account import Account, AccountId, AccountKey
+from gateway.domain.errors import AccountNotFound, DuplicateReference, EmailTaken
+from gateway.domain.event import Event
+from gateway.domain.payment import MerchantReference, Payment, PaymentId
+from gateway.domain.transaction import Transaction
+
+
+class Book:
+    """Reads see what earlier commands of the batch decided. Only the batch writes."""
+
+    def __init__(self, records: Records) -> None:
+        self._answers = {answer.key: answer for answer in records.answers}
+        self._accounts = {account.id: account for account in records.accounts}
+        self._account_ids = {account.key: account.id for account in records.accounts}
+        self._payments = {payment.id: payment for payment in records.payments}
+        self._holders = frozenset(records.holders)
+        self._references_taken = set(records.references_taken)
+        self._emails_taken = set(records.emails_taken)
+        self._users_new: list[NewUser] = []
+        self._accounts_new: dict[AccountId, Account] = {}
+        self._accounts_changed: dict[AccountId, Account] = {}
+        self._payments_new: dict[PaymentId, Payment] = {}
+        self._payments_changed: dict[PaymentId, Payment] = {}
+        self._transactions_new: list[Transaction] = []
+        self._events_new: list[Event] = []
+        self._answers_new: list[KeptAnswer] = []
+
+    def answer(self, key: AnswerKey) -> KeptAnswer | None:
+        """What was answered to this key, if anything was."""
+        return self._answers.get(key)
+
+    def account(self, account_id: AccountId) -> Account:
+        """The account of this id.
+
+        Raises:
+            AccountNotFound: There is none.
+        """
+        try:
+            return self._accounts[account_id]
+        except KeyError:
+            raise AccountNotFound("There is no such account.") from None
+
+    def find_account(self, key: AccountKey) -> Account | None:
+        """The one account of this owner, currency and kind, if it has been opened."""
+        account_id = self._account_ids.get(key)
+        return None if account_id is None else self._accounts[account_id]
+
+    def holds_another_currency(self, key: AccountKey) -> bool:
+        """Whether the owner of an account that does not exist has one of its kind in another currency."""
+        return Holder(key.owner_id, key.kind) in self._holders
+
+    def must_be_free(self, reference: MerchantReference) -> None:
+        """Check that no payment has this reference.
+
+        Raises:
+            DuplicateReference: One has.
+        """
+        if reference in self._references_taken:
+            raise DuplicateReference("Another payment of this merchant has this reference.")
+
+    def must_be_unregistered(self, email: str) -> None:
+        """Check that nobody has this e-mail address.
+
+        Raises:
+            EmailTaken: Somebody has.
+        """
+        if email in self._emails_taken:
+            raise EmailTaken("Somebody has registered with this e-mail address already.")
+
+    def write(self, decision: Decision[Any]) -> None:
+        """Take down what a command decided."""
+        for user in decision.users:
+            self._users_new.append(user)
+            self._emails_taken.add(user.user.email)
+        for account in decision.accounts:
+            if account.id not in self._accounts:
+                self._account_ids[account.key] = account.id
+                self._accounts_new[account.id] = account
+            elif account.id in self._accounts_new:
+                self._accounts_new[account.id] = account
+            else:
+                self._accounts_changed[account.id] = account
+            self._accounts[account.id] = account
+        for payment in decision.payments:
+            if payment.id in self._payments and payment.id not in self._payments_new:
+                self._payments_changed[payment.id] = payment
+            else:
+                self._payments_new[payment.id] = payment
+                if payment.reference is not None:
+                    self._references_taken.add(MerchantReference(payment.merchant_id, payment.reference))
+            self._payments[payment.id] = payment
+        self._transactions_new.extend(decision.transactions)
+        self._events_new.extend(decision.events)
+
+    def keep(self, answer: KeptAnswer) -> None:
+        """Take down what was answered."""
+        self._answers[answer.key] = answer
+        self._answers_new.append(answer)
+
+    def changes(self) -> Changes | None:
+        """Everything that was taken down, or `None` if nothing was."""
+        # Every change comes with an answer: a batch that keeps no answer has decided nothing that lasts.
+        if not self._answers_new:
+            return None
+        return Changes(
+            users_new=self._users_new,
+            accounts_new=self._accounts_new.values(),
+            accounts_changed=self._accounts_changed.values(),
+            payments_new=self._payments_new.values(),
+            payments_changed=self._payments_changed.values(),
+            transactions_new=self._transactions_new,
+            events_new=self._events_new,
+            answers_new=self._answers_new,
+        )

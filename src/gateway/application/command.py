@@ -1,0 +1,76 @@
+"""Command, Needs, Decision: what a use-case is made of. It never loads, saves or waits."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from gateway.application.ports.identifiers import Identifiers
+from gateway.application.ports.unit_of_work import NewUser
+from gateway.domain.account import Account, AccountId, AccountKey
+from gateway.domain.errors import Refusal
+from gateway.domain.event import Event
+from gateway.domain.payment import MerchantReference, Payment, PaymentId
+from gateway.domain.transaction import Transaction
+
+if TYPE_CHECKING:
+    from gateway.application.book import Book
+
+Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When a command decides, and where the ids of what it makes come from."""
+
+    now: datetime
+    new_id: Identifiers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What must be on the table before a command can decide."""
+
+    account_keys: Collection[AccountKey] = ()
+    account_ids: Collection[AccountId] = ()
+    payments: Collection[PaymentId] = ()
+    references: Collection[MerchantReference] = ()
+    emails: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision(Generic[Result_co]):
+    """What a command decided: its outcome, and the records that must now be written.
+
+    A record may stand in it twice (an account that pays and is charged a fee): the last one counts. A refusal may come
+    with records: a payment refused for lack of funds is kept as failed.
+    """
+
+    outcome: Result_co | Refusal
+    users: Collection[NewUser] = ()
+    accounts: Collection[Account] = ()
+    payments: Collection[Payment] = ()
+    transactions: Collection[Transaction] = ()
+    events: Collection[Event] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(ABC, Generic[Result]):
+    """One thing that can be asked of the ledger. Frozen, and made of plain values, so that it can be run again."""
+
+    result_type: ClassVar[Any]
+    """The type of `Result`, so that a kept answer can be read back."""
+
+    @abstractmethod
+    def needs(self) -> Needs:
+        """What to load and lock."""
+
+    @abstractmethod
+    def decide(self, book: "Book", moment: Moment) -> Decision[Result]:
+        """Decide on what was loaded: a pure function, which writes nothing.
+
+        Raises:
+            Refusal: The rules say no. Nothing is written but the answer.
+        """

@@ -1,0 +1,80 @@
+"""Money comes in from outside."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.parties import parties_of
+from gateway.domain.account import AccountId, AccountKind, system_account
+from gateway.domain.deposit import Deposit, DepositId
+from gateway.domain.errors import AccountNotFound, CurrencyMismatch
+from gateway.domain.event import Event, EventId, EventType
+from gateway.domain.money import Money
+from gateway.domain.transaction import Transaction, TransactionId, TransactionType
+from gateway.domain.transfer import post
+from gateway.domain.user import SYSTEM, UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeDeposit(Command[Deposit]):
+    """Move `amount` from the outside world to an account.
+
+    `owner_id` limits it to that owner's accounts; `None` is an operator, who may fund anybody's.
+    Refuses: account_not_found, currency_mismatch, balance_overflow.
+    """
+
+    result_type: ClassVar = Deposit
+
+    account_id: AccountId
+    amount: Money
+    owner_id: UserId | None
+    reference: str | None = None
+
+    def needs(self) -> Needs:
+        """The account, and the outside world's in the same currency."""
+        return Needs(
+            account_ids=(self.account_id,), account_keys=(system_account(AccountKind.FUNDING, self.amount.currency),)
+        )
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Deposit]:
+        """Credit the account."""
+        account = book.account(self.account_id)
+        if account.owner_id == SYSTEM or (self.owner_id is not None and account.owner_id != self.owner_id):
+            raise AccountNotFound("There is no such account.")
+        funding = book.find_account(system_account(AccountKind.FUNDING, self.amount.currency))
+        if funding is None or account.currency != self.amount.currency:
+            raise CurrencyMismatch(f"The account is in {account.currency}, the deposit in {self.amount.currency}.")
+        moved = post(funding, account, self.amount.amount_minor)
+        parties = parties_of(account)
+        transaction = Transaction(
+            id=TransactionId(moment.new_id("txn")),
+            type=TransactionType.DEPOSIT,
+            transfers=(moved.transfer,),
+            payment_id=None,
+            customer_id=parties.customer_id,
+            merchant_id=parties.merchant_id,
+            description=self.reference,
+            reverses=None,
+            created_at=moment.now,
+        )
+        deposit = Deposit(
+            id=DepositId(moment.new_id("dep")),
+            transaction_id=transaction.id,
+            account_id=account.id,
+            amount=self.amount,
+            reference=self.reference,
+            created_at=moment.now,
+        )
+        event = Event(
+            id=EventId(moment.new_id("evt")),
+            type=EventType.DEPOSIT_SUCCEEDED,
+            object=deposit,
+            sequence=1,
+            customer_id=parties.customer_id,
+            merchant_id=parties.merchant_id,
+            created_at=moment.now,
+        )
+        return Decision(
+            outcome=deposit, accounts=(moved.debit, moved.credit), transactions=(transaction,), events=(event,)
+        )

@@ -1,0 +1,63 @@
+"""An operator stops an account from paying, and lets it pay again."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.parties import account_event
+from gateway.domain.account import Account, AccountId
+from gateway.domain.errors import AccountNotFound
+from gateway.domain.event import EventType
+from gateway.domain.user import SYSTEM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeAccount(Command[Account]):
+    """Let an account receive but not pay. A frozen one stays as it is. Refuses: account_not_found."""
+
+    result_type: ClassVar = Account
+
+    account_id: AccountId
+
+    def needs(self) -> Needs:
+        """The account."""
+        return Needs(account_ids=(self.account_id,))
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Account]:
+        """Freeze it."""
+        account = users_account(book, self.account_id)
+        return status_changed(account, account.frozen(), EventType.ACCOUNT_FROZEN, moment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfreezeAccount(Command[Account]):
+    """Let an account pay again. An open one stays as it is. Refuses: account_not_found."""
+
+    result_type: ClassVar = Account
+
+    account_id: AccountId
+
+    def needs(self) -> Needs:
+        """The account."""
+        return Needs(account_ids=(self.account_id,))
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Account]:
+        """Unfreeze it."""
+        account = users_account(book, self.account_id)
+        return status_changed(account, account.unfrozen(), EventType.ACCOUNT_UNFROZEN, moment)
+
+
+def users_account(book: Book, account_id: AccountId) -> Account:
+    """A user's account. The gateway's own cannot be frozen: it would stop everybody."""
+    account = book.account(account_id)
+    if account.owner_id == SYSTEM:
+        raise AccountNotFound("There is no such account.")
+    return account
+
+
+def status_changed(before: Account, after: Account, kind: EventType, moment: Moment) -> Decision[Account]:
+    """The decision that an account's status has changed, or that it was so already."""
+    if after is before:
+        return Decision(outcome=before)
+    return Decision(outcome=after, accounts=(after,), events=(account_event(kind, after, moment),))

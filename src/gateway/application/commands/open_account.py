@@ -1,0 +1,36 @@
+"""An owner gets an account in a currency."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.opening import keys_to_open, open_missing
+from gateway.application.parties import account_event
+from gateway.domain.account import Account, AccountKey
+from gateway.domain.errors import AccountExists
+from gateway.domain.event import EventType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAccount(Command[Account]):
+    """Open the one account of an owner, currency and kind. Refuses: account_exists."""
+
+    result_type: ClassVar = Account
+
+    key: AccountKey
+
+    def needs(self) -> Needs:
+        """The account that must not be there, and the gateway's own in its currency."""
+        return Needs(account_keys=keys_to_open(self.key))
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Account]:
+        """Open it, with the gateway's own accounts if it is the first of its currency."""
+        if book.find_account(self.key) is not None:
+            raise AccountExists(f"There is an account in {self.key.currency} already.")
+        accounts = open_missing(keys_to_open(self.key), book, moment)
+        return Decision(
+            outcome=accounts[0],
+            accounts=accounts,
+            events=[account_event(EventType.ACCOUNT_OPENED, account, moment) for account in accounts],
+        )

@@ -1,0 +1,59 @@
+"""Somebody becomes a user, with their first account."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.opening import keys_to_open, open_missing
+from gateway.application.parties import account_event
+from gateway.application.ports.unit_of_work import NewUser
+from gateway.domain.account import KIND_OF_ROLE, Account, AccountKey
+from gateway.domain.event import EventType
+from gateway.domain.money import CurrencyCode
+from gateway.domain.user import Role, User, UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """A user, with what was opened for them: one account, or none for an operator."""
+
+    user: User
+    accounts: tuple[Account, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register(Command[Registered]):
+    """Make a user and open an account in `currency`. `email` is as `normal_email` makes it. Refuses: email_taken."""
+
+    result_type: ClassVar = Registered
+
+    user_id: UserId
+    email: str
+    password_hash: str
+    role: Role
+    name: str | None
+    currency: CurrencyCode
+
+    def needs(self) -> Needs:
+        """That nobody has the address, and the gateway's own accounts in the currency."""
+        return Needs(emails=(self.email,), account_keys=self._keys())
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Registered]:
+        """Make both."""
+        book.must_be_unregistered(self.email)
+        user = User(id=self.user_id, email=self.email, role=self.role, name=self.name, created_at=moment.now)
+        accounts = open_missing(self._keys(), book, moment)
+        return Decision(
+            outcome=Registered(
+                user=user, accounts=tuple(account for account in accounts if account.owner_id == user.id)
+            ),
+            users=(NewUser(user=user, password_hash=self.password_hash),),
+            accounts=accounts,
+            events=[account_event(EventType.ACCOUNT_OPENED, account, moment) for account in accounts],
+        )
+
+    def _keys(self) -> tuple[AccountKey, ...]:
+        if self.role is Role.OPERATOR:
+            return ()
+        return keys_to_open(AccountKey(self.user_id, self.currency, KIND_OF_ROLE[self.role]))

@@ -1,0 +1,66 @@
+"""Every refusal of the application: who may ask, how often, and whether there is room to answer now."""
+
+from gateway.domain.errors import Refusal
+
+
+class InvalidCredentials(Refusal):
+    """The e-mail address and the password do not belong together. The same words for an unknown address."""
+
+    code = "invalid_credentials"
+    lasting = False
+
+
+class TokenMissing(Refusal):
+    """A bearer token is needed, and none came."""
+
+    code = "token_missing"
+    lasting = False
+
+
+class TokenInvalid(Refusal):
+    """The token is not one of ours, or is damaged."""
+
+    code = "token_invalid"
+    lasting = False
+
+
+class TokenExpired(Refusal):
+    """The token was ours, and its time is over."""
+
+    code = "token_expired"
+    lasting = False
+
+
+class TokenRevoked(Refusal):
+    """The session was ended: logged out, password changed, or a refresh token used twice."""
+
+    code = "token_revoked"
+    lasting = False
+
+
+class RoleForbidden(Refusal):
+    """Users of this role may not ask this."""
+
+    code = "role_forbidden"
+    lasting = False
+
+
+class RateLimited(Refusal):
+    """Too many tries; `retry_after_seconds` says when the next one is heard."""
+
+    code = "rate_limited"
+    lasting = False
+
+
+class InvalidInput(Refusal):
+    """What was sent does not have the right form; `errors` says where: `[{"pointer", "code", "detail"}]`."""
+
+    code = "validation_error"
+    lasting = False
+
+
+class Overloaded(Refusal):
+    """Too many are waiting; nothing was done with this one, and the same key may be sent again."""
+
+    code = "overloaded"
+    lasting = False

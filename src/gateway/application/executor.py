@@ -1,0 +1,72 @@
+"""The front door, one by one: hand in a submission, get its answer."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from gateway.application.batch import RunBatch
+from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
+from gateway.application.submission import Answer, Failed, Submission
+from gateway.domain.errors import IdempotencyInProgress
+
+
+class Executor(Protocol):
+    """What every front door does."""
+
+    async def perform(self, submission: Submission) -> Answer:
+        """Answer one submission, durably.
+
+        Raises:
+            Overloaded: Too many are waiting; nothing was done.
+            StorageUnavailable: The storage could not be reached; the same key may be sent again.
+            Exception: A bug. Nothing was written.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Take nothing more in, and answer what is waiting."""
+        ...
+
+
+class OneByOne:
+    """Every submission is a transaction of its own."""
+
+    def __init__(self, run_batch: RunBatch) -> None:
+        self._run_batch = isolating(run_batch)
+
+    async def perform(self, submission: Submission) -> Answer:
+        """As `Executor.perform`."""
+        # Shielded: an asker who goes away must not cut a commit in two.
+        [outcome] = await asyncio.shield(self._run_batch([submission]))
+        if isinstance(outcome, Failed):
+            raise outcome.error
+        return outcome
+
+    async def close(self) -> None:
+        """Nothing waits here."""
+
+
+def isolating(run_batch: RunBatch) -> RunBatch:
+    """`run_batch`, where a submission that breaks the batch for all is found by running each alone.
+
+    Only `StorageUnavailable` is raised: it meets everybody alike.
+    """
+
+    async def run(submissions: Sequence[Submission]) -> list[Answer | Failed]:
+        try:
+            return await run_batch(submissions)
+        except StorageUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug in one command must not take its companions down.
+            if len(submissions) == 1:
+                return [_alone(submissions[0], error)]
+        return [outcome for submission in submissions for outcome in await run([submission])]
+
+    return run
+
+
+def _alone(submission: Submission, error: Exception) -> Answer | Failed:
+    if isinstance(error, KeyBusy):
+        refusal = IdempotencyInProgress("The first request with this key is still running.")
+        return Answer(body=submission.encode(refusal), outcome=refusal, replayed=False)
+    return Failed(error)

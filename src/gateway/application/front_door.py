@@ -1,0 +1,62 @@
+"""The front door as a program uses it: a command goes in, its result comes out or its refusal is raised."""
+
+from typing import TypeVar, cast
+
+import msgspec
+
+from gateway.application import outcome_codec
+from gateway.application.command import Command
+from gateway.application.executor import Executor
+from gateway.application.ports.identifiers import Identifiers
+from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.submission import Answer, Submission, fingerprint
+from gateway.domain.errors import Refusal
+from gateway.domain.user import SYSTEM, UserId
+
+Result = TypeVar("Result")
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+class FrontDoor:
+    """Executes commands for those who speak Python; the HTTP adapter submits in its own words."""
+
+    def __init__(self, executor: Executor, identifiers: Identifiers) -> None:
+        self._executor = executor
+        self._identifiers = identifiers
+
+    async def execute(
+        self, command: Command[Result], *, idempotency_key: str | None = None, owner_id: UserId = SYSTEM
+    ) -> Result:
+        """Decide a command, durably, and give its result.
+
+        Args:
+            command: What is asked.
+            idempotency_key: 1 to 255 characters. The same key and command again give the same result, for days. Without
+                one, every call is a new request.
+            owner_id: Whose key it is: two owners may choose the same.
+
+        Raises:
+            Refusal: The rules say no; also `IdempotencyKeyReused`, `IdempotencyInProgress`, `Overloaded`.
+            StorageUnavailable: The storage could not be reached. The same key may be sent again.
+        """
+        answer = await self._executor.perform(
+            Submission(
+                command=command,
+                key=self.fresh_key() if idempotency_key is None else AnswerKey(owner_id, idempotency_key),
+                fingerprint=fingerprint(type(command).__qualname__.encode(), _encoder.encode(command)),
+                encode=outcome_codec.encode,
+            )
+        )
+        outcome = outcome_codec.decode(answer.body, command.result_type) if answer.replayed else answer.outcome
+        if isinstance(outcome, Refusal):
+            raise outcome
+        return cast("Result", outcome)
+
+    async def perform(self, submission: Submission) -> Answer:
+        """Answer a submission in its own words. As `Executor.perform`."""
+        return await self._executor.perform(submission)
+
+    def fresh_key(self) -> AnswerKey:
+        """A key for a request that brought none: it makes a commit whose answer was lost safe to run again."""
+        return AnswerKey(SYSTEM, self._identifiers("key"))

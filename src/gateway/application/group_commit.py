@@ -1,0 +1,118 @@
+"""The front door where concurrent submissions share a transaction.
+
+While one batch commits, the next one gathers. There are no timers, so that a lone submission waits for nobody; and no
+use-case knows that it is grouped, because grouping never changes an outcome.
+
+Source: DeWitt et al., "Implementation Techniques for Main Memory Database Systems" (SIGMOD 1984), which named it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.application.batch import RunBatch
+from gateway.application.errors import Overloaded
+from gateway.application.executor import isolating
+from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.submission import Answer, Failed, Submission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupLimits:
+    """How much may be grouped, and how much may wait.
+
+    Attributes:
+        batch_size_max: Submissions in one transaction. Past some hundreds the cost of each no longer falls.
+        waiting_max: Submissions that wait for a batch; one more is refused.
+        lanes: Batches that run side by side, each on a connection of its own. Row locks arbitrate between them.
+        close_seconds_max: How long `close` waits for what is still running.
+    """
+
+    batch_size_max: int = 256
+    waiting_max: int = 4096
+    lanes: int = 1
+    close_seconds_max: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A submission that waits, and where its answer goes."""
+
+    submission: Submission
+    answer: asyncio.Future[Answer]
+
+    def resolve(self, outcome: Answer | Failed | Exception) -> None:
+        """Answer the asker, if they are still there."""
+        if self.answer.done():
+            return
+        if isinstance(outcome, Answer):
+            self.answer.set_result(outcome)
+        else:
+            self.answer.set_exception(outcome.error if isinstance(outcome, Failed) else outcome)
+
+
+class GroupCommit:
+    """Groups submissions into batches. Made inside a running event loop; `close` it."""
+
+    def __init__(self, run_batch: RunBatch, limits: GroupLimits) -> None:
+        self._run_batch = isolating(run_batch)
+        self._limits = limits
+        self._waiting = deque[Ticket]()
+        self._arrival = asyncio.Event()
+        self._closing = False
+        self._lanes = [asyncio.create_task(self._serve(), name=f"group-commit-{n}") for n in range(limits.lanes)]
+
+    async def perform(self, submission: Submission) -> Answer:
+        """As `Executor.perform`. An asker who goes away leaves the submission behind; it is decided all the same."""
+        if self._closing:
+            raise Overloaded("The gateway is closing.")
+        if len(self._waiting) >= self._limits.waiting_max:
+            raise Overloaded("Too many requests are waiting.")
+        ticket = Ticket(submission, asyncio.get_running_loop().create_future())
+        self._waiting.append(ticket)
+        self._arrival.set()
+        return await ticket.answer
+
+    async def close(self) -> None:
+        """Take nothing more in, answer what is waiting, and end."""
+        self._closing = True
+        self._arrival.set()
+        _, late = await asyncio.wait(self._lanes, timeout=self._limits.close_seconds_max)
+        for lane in late:
+            lane.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        self._fail_waiting(StorageUnavailable("The gateway closed before the storage answered."))
+
+    async def _serve(self) -> None:
+        while await self._something_waits():
+            size = min(len(self._waiting), self._limits.batch_size_max)
+            await self._settle([self._waiting.popleft() for _ in range(size)])
+
+    async def _something_waits(self) -> bool:
+        while not self._waiting:
+            if self._closing:
+                return False
+            self._arrival.clear()
+            await self._arrival.wait()
+        return True
+
+    async def _settle(self, tickets: Sequence[Ticket]) -> None:
+        try:
+            outcomes = await self._run_batch([ticket.submission for ticket in tickets])
+        except StorageUnavailable as unavailable:
+            # Those who wait behind would learn the same, each after another time-out: they are told at once.
+            for ticket in tickets:
+                ticket.resolve(unavailable)
+            self._fail_waiting(unavailable)
+        except asyncio.CancelledError:
+            for ticket in tickets:
+                ticket.resolve(StorageUnavailable("The gateway closed before the storage answered."))
+            raise
+        else:
+            for ticket, outcome in zip(tickets, outcomes, strict=True):
+                ticket.resolve(outcome)
+
+    def _fail_waiting(self, error: StorageUnavailable) -> None:
+        while self._waiting:
+            self._waiting.popleft().resolve(error)

@@ -1,0 +1,45 @@
+"""Outcomes as bytes: how the answers of `FrontDoor.execute` are kept, and read back."""
+
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from gateway.domain.errors import Refusal
+
+Result = TypeVar("Result")
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    code: str
+    detail: str
+    facts: dict[str, Any]
+
+
+class _Kept(msgspec.Struct, Generic[Result], frozen=True, omit_defaults=True):
+    result: Result | None = None
+    refused: _Refused | None = None
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(outcome: object) -> bytes:
+    """The JSON of a result (a dataclass of plain values) or of a refusal."""
+    if isinstance(outcome, Refusal):
+        return _encoder.encode(
+            _Kept[object](refused=_Refused(code=outcome.code, detail=outcome.detail, facts=outcome.facts))
+        )
+    return _encoder.encode(_Kept(result=outcome))
+
+
+def decode(body: bytes, result_type: Any) -> Any:
+    """The outcome that `encode` made `body` of, `result_type` being what a result would be."""
+    kept: _Kept[Any] = msgspec.json.decode(body, type=_Kept[result_type])
+    if kept.refused is None:
+        return kept.result
+    return refusals()[kept.refused.code](kept.refused.detail, **kept.refused.facts)
+
+
+def refusals() -> dict[str, type[Refusal]]:
+    """Every refusal that is defined, by its code."""
+    return {kind.code: kind for kind in Refusal.__subclasses__()}

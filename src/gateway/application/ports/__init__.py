@@ -1,0 +1,1 @@
+"""Everything the application needs from outside, as Protocols."""

@@ -1,0 +1,143 @@
+"""What can be looked up: never locks, never writes."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from gateway.domain.account import Account, AccountId
+from gateway.domain.money import CurrencyCode
+from gateway.domain.payment import Payment, PaymentId, PaymentStatus
+from gateway.domain.transaction import Transaction, TransactionId, TransactionType
+from gateway.domain.user import UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFilter:
+    """Which accounts; a field that is `None` does not limit."""
+
+    owner_id: UserId | None = None
+    currency: CurrencyCode | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFilter:
+    """Which payments; `None` does not limit. Times: `created_after` ≤ created < `created_before`."""
+
+    customer_id: UserId | None = None
+    merchant_id: UserId | None = None
+    status: PaymentStatus | None = None
+    currency: CurrencyCode | None = None
+    reference: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionFilter:
+    """Which transactions; `None` does not limit. Times: `created_after` ≤ created < `created_before`."""
+
+    customer_id: UserId | None = None
+    merchant_id: UserId | None = None
+    type: TransactionType | None = None
+    account_id: AccountId | None = None
+    payment_id: PaymentId | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrencyTotals:
+    """All accounts of one currency added up, in minor units, as of one moment."""
+
+    currency: CurrencyCode
+    accounts: int
+    debits_posted: int
+    credits_posted: int
+    debits_pending: int
+    credits_pending: int
+    overdrawn: int
+    """How many accounts that may not be negative have less than nothing available."""
+
+
+class StatusChange(NamedTuple):
+    """A version of an account that no transfer made: it was opened, frozen or unfrozen."""
+
+    account_id: AccountId
+    version: int
+
+
+class LedgerSize(NamedTuple):
+    """How much there is to go through."""
+
+    accounts: int
+    transactions: int
+
+
+class Reader(Protocol):
+    """Reads what was committed. All raise `StorageUnavailable` when the storage is away.
+
+    Lists come newest first (by id, which is time-ordered), at most `limit`, and only what is older than `before`.
+    """
+
+    async def account(self, account_id: AccountId) -> Account | None:
+        """The account of this id."""
+        ...
+
+    async def accounts(self, where: AccountFilter, *, before: AccountId | None, limit: int) -> Sequence[Account]:
+        """A page of accounts."""
+        ...
+
+    async def payment(self, payment_id: PaymentId) -> Payment | None:
+        """The payment of this id."""
+        ...
+
+    async def payments(self, where: PaymentFilter, *, before: PaymentId | None, limit: int) -> Sequence[Payment]:
+        """A page of payments."""
+        ...
+
+    async def transaction(self, transaction_id: TransactionId) -> Transaction | None:
+        """The transaction of this id, with `reversed_by` filled in."""
+        ...
+
+    async def transactions(
+        self, where: TransactionFilter, *, before: TransactionId | None, limit: int
+    ) -> Sequence[Transaction]:
+        """A page of transactions, each with `reversed_by` filled in."""
+        ...
+
+    async def totals(self) -> Sequence[CurrencyTotals]:
+        """Every currency that has accounts, in the order of its code; one consistent snapshot."""
+        ...
+
+    async def check(self) -> None:
+        """Ask the storage for a sign of life. Returns quickly, or raises `StorageUnavailable`."""
+        ...
+
+
+class Audit(Protocol):
+    """Goes through the whole ledger as of one moment, in pages. Used as `async with`; one consistent snapshot."""
+
+    async def size(self) -> LedgerSize:
+        """How much there is."""
+        ...
+
+    def accounts(self) -> AsyncIterator[Collection[Account]]:
+        """Every account."""
+        ...
+
+    def transactions(self) -> AsyncIterator[Collection[Transaction]]:
+        """Every transaction, without `reversed_by`."""
+        ...
+
+    def status_changes(self) -> AsyncIterator[Collection[StatusChange]]:
+        """Every version of an account that no transfer made."""
+        ...
+
+    def payments(self) -> AsyncIterator[Collection[Payment]]:
+        """Every payment."""
+        ...
+
+    def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:
+        """The sequences of the events of payments, a page at a time."""
+        ...

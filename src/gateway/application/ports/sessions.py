@@ -1,0 +1,88 @@
+"""Sessions: families of refresh tokens, each good for one use."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from typing import NewType, Protocol
+
+from gateway.domain.user import UserId
+
+SessionId = NewType("SessionId", str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredToken:
+    """A refresh token as it is kept: by its SHA-256 alone."""
+
+    token_hash: bytes
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Successor:
+    """What a refresh token is exchanged for.
+
+    `sealed` is the successor's secret, which only the holder of the predecessor can open. It lets an exchange whose
+    answer was lost be repeated within the grace time, with the same result.
+    """
+
+    token: StoredToken
+    sealed: bytes
+
+
+class Standing(Enum):
+    """What a refresh token turned out to be when it was presented."""
+
+    ROTATED = auto()  # It was good, and is now used: its successor is stored.
+    USED = auto()  # It had been used before; nothing was changed.
+    REVOKED = auto()  # Its session has ended.
+    EXPIRED = auto()
+    UNKNOWN = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """What became of a refresh token that was presented. All but `standing` is `None` for an unknown one.
+
+    `used_at`, `sealed` and `successor_used` tell, of one that had been used before, when it was, the secret that it was
+    exchanged for, and whether that one has been used in turn.
+    """
+
+    standing: Standing
+    session_id: SessionId | None = None
+    user_id: UserId | None = None
+    used_at: datetime | None = None
+    sealed: bytes | None = None
+    successor_used: bool = False
+
+
+class Sessions(Protocol):
+    """Each method is a short transaction of its own. All raise `StorageUnavailable` when the storage is away."""
+
+    async def start(self, session_id: SessionId, user_id: UserId, token: StoredToken, *, now: datetime) -> None:
+        """Begin a session with its first refresh token."""
+        ...
+
+    async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> Presented:
+        """Use a refresh token and store its successor, in one step.
+
+        Of any number of concurrent calls with one token, exactly one finds it `ROTATED`; the others find it `USED`.
+        """
+        ...
+
+    async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
+        """End a session. One that has ended stays as it is."""
+        ...
+
+    async def revoke_token(self, token_hash: bytes, user_id: UserId, *, now: datetime) -> None:
+        """End the session of a refresh token, if it is this user's. An unknown token changes nothing."""
+        ...
+
+    async def revoke_user(self, user_id: UserId, *, now: datetime) -> None:
+        """End every session of a user."""
+        ...
+
+    async def revoked_since(self, since: datetime) -> AbstractSet[SessionId]:
+        """The sessions that were ended at or after `since`."""
+        ...

@@ -1,0 +1,23 @@
+"""Everything that a database adapter supplies, in one value."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from gateway.application.ports.login_failures import LoginFailures
+from gateway.application.ports.reader import Audit, Reader
+from gateway.application.ports.sessions import Sessions
+from gateway.application.ports.unit_of_work import UnitOfWorkFactory
+from gateway.application.ports.users import Users
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """The storage ports, all over one database."""
+
+    unit_of_work: UnitOfWorkFactory
+    users: Users
+    sessions: Sessions
+    login_failures: LoginFailures
+    reader: Reader
+    audit: Callable[[], AbstractAsyncContextManager[Audit]]

@@ -1,0 +1,83 @@
+"""Access tokens: what a signed-in user shows with each request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+
+class TokenRefused(Exception):  # noqa: N818 - names what happened, as every refusal of the gateway does.
+    """A token that opens nothing."""
+
+
+class TokenInvalid(TokenRefused):
+    """Not a token that this gateway signed for its own use, or one that is not valid yet."""
+
+
+class TokenExpired(TokenRefused):
+    """A token of ours in every way, but its time is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessClaims:
+    """What a verified token says.
+
+    Attributes:
+        subject: The id of the user it was issued to.
+        role: What that user may be, as it was when the token was issued.
+        token_id: The id of this token (`jti`).
+        issued_at: When it was issued, aware, UTC, in whole seconds.
+        expires_at: The first moment at which it is no longer good, aware, UTC, in whole seconds.
+    """
+
+    subject: str
+    role: str
+    token_id: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+class AccessTokens(Protocol):
+    """Issues signed access tokens and verifies them.
+
+    A verified token says who signed in, not that they still may: a disabled user or a revoked session is for the
+    caller to notice.
+    """
+
+    @property
+    def lifetime_seconds(self) -> int:
+        """How long a newly issued token is good for, in seconds."""
+        ...
+
+    def issue(self, *, subject: str, role: str, token_id: str, now: datetime) -> str:
+        """Return a new token: ASCII of at most 4 KiB, without spaces, good from `now` for `lifetime_seconds`.
+
+        Args:
+            subject: The id of the user; not empty.
+            role: Their role; not empty.
+            token_id: The id of the token (`jti`); not empty, unique to it.
+            now: The present moment, aware; the part below a second is dropped.
+        """
+        ...
+
+    def verify(self, token: str, *, now: datetime) -> AccessClaims:
+        """Return what a token says, once it is certain that this gateway said so.
+
+        Args:
+            token: Any text at all.
+            now: The present moment, aware. A token is good while `now` is before its `expires_at`.
+
+        Raises:
+            TokenExpired: It is ours in every way, but its time is over.
+            TokenInvalid: Anything else is wrong with it.
+        """
+        ...
+
+    def jwks(self) -> Mapping[str, Any]:
+        """Return the JSON Web Key Set (RFC 7517) with which others can verify our tokens.
+
+        Returns:
+            `{"keys": [...]}` with public keys only, ready to be encoded as JSON; no keys when tokens are signed with
+            a shared secret.
+        """
+        ...

@@ -1,0 +1,150 @@
+"""One database transaction, in two calls: load what is wanted, locked; then commit all changes, or none.
+
+Two set-shaped calls rather than a repository per table: an adapter may then combine statements into as few round
+trips as its database allows, and an adapter for a new database is two methods long.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
+
+from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
+from gateway.domain.event import Event
+from gateway.domain.payment import MerchantReference, Payment, PaymentId
+from gateway.domain.transaction import Transaction
+from gateway.domain.user import User, UserId
+
+
+class StorageUnavailable(Exception):  # noqa: N818 - the name says what is wrong.
+    """The storage cannot be reached, or not soon enough. Nothing is known to have happened; the same key is safe."""
+
+
+class TryAgain(Exception):  # noqa: N818 - it says what to do.
+    """The transaction did not commit, or nobody knows whether it did: run the whole of it again."""
+
+
+class KeyTaken(TryAgain):
+    """Another transaction committed a unique key first (an answer, an e-mail). The next run will see it."""
+
+
+class KeyBusy(Exception):  # noqa: N818 - the name says what is wrong.
+    """Another transaction holds one of the idempotency keys, and did not end within the lock timeout."""
+
+
+class AnswerKey(NamedTuple):
+    """An idempotency key, in the scope of the owner who chose it."""
+
+    owner_id: UserId
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAnswer:
+    """What was answered to a key: `body` in the asker's own encoding, `fingerprint` of the request it answers."""
+
+    key: AnswerKey
+    fingerprint: bytes
+    body: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewUser:
+    """A user who registers, with the hash of their password."""
+
+    user: User
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a batch wants to read. Accounts are named by key or by id, as the commands know them."""
+
+    answers: Collection[AnswerKey] = ()
+    account_keys: Collection[AccountKey] = ()
+    account_ids: Collection[AccountId] = ()
+    payments: Collection[PaymentId] = ()
+    references: Collection[MerchantReference] = ()
+    emails: Collection[str] = ()
+
+
+class Holder(NamedTuple):
+    """An owner who has an account of a kind, in whatever currency."""
+
+    owner_id: UserId
+    kind: AccountKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """What was found of it. What does not exist is left out.
+
+    `holders` answers only for account keys that were not found: who of their owners has an account of that kind in
+    another currency. `references_taken` and `emails_taken` are those of the wanted ones that exist.
+    """
+
+    answers: Collection[KeptAnswer] = ()
+    accounts: Collection[Account] = ()
+    payments: Collection[Payment] = ()
+    holders: Collection[Holder] = ()
+    references_taken: Collection[MerchantReference] = ()
+    emails_taken: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Everything a batch decided: what is new, and what replaces a loaded record of the same id."""
+
+    users_new: Collection[NewUser] = ()
+    accounts_new: Collection[Account] = ()
+    accounts_changed: Collection[Account] = ()
+    payments_new: Collection[Payment] = ()
+    payments_changed: Collection[Payment] = ()
+    transactions_new: Collection[Transaction] = ()
+    events_new: Collection[Event] = ()
+    answers_new: Collection[KeptAnswer] = ()
+
+
+class UnitOfWork(Protocol):
+    """One transaction. Used as `async with`; leaving without `commit` forgets everything and frees every lock."""
+
+    async def load(self, wanted: Wanted) -> Records:
+        """Read what is wanted. Called once, before `commit`.
+
+        Accounts and payments come locked until the transaction ends: whoever else loads them waits, and then sees what
+        was committed. Locks are taken in one global order (payments, then accounts; each sorted by id), so that two
+        batches never wait for each other in a circle. Answers, references and e-mails are read, not locked.
+
+        Raises:
+            StorageUnavailable: The storage could not be reached; nothing was started.
+            TryAgain: The storage gave up on the transaction (a lock wait too long, a lost connection).
+        """
+        ...
+
+    async def commit(self, changes: Changes) -> None:
+        """Write all changes and commit, durably, or write nothing.
+
+        Answers are claimed here, after the locks: a key that another running transaction has written waits for it.
+
+        Raises:
+            KeyTaken: Another transaction has committed one of the unique keys since `load`.
+            KeyBusy: Another transaction holds one of the answers' keys, and did not end in time.
+            TryAgain: It did not commit, or nobody knows whether it did.
+            StorageUnavailable: The storage cannot be reached.
+        """
+        ...
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End: roll back whatever was not committed."""
+        ...
+
+
+UnitOfWorkFactory = Callable[[], UnitOfWork]

@@ -1,0 +1,128 @@
+"""What a caller may look up: their own things; an operator everybody's. Somebody else's is the same as none at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from gateway.application.caller import Caller
+from gateway.application.ports.reader import (
+    AccountFilter,
+    CurrencyTotals,
+    PaymentFilter,
+    Reader,
+    TransactionFilter,
+)
+from gateway.domain.account import Account, AccountId
+from gateway.domain.errors import AccountNotFound, PaymentNotFound, TransactionNotFound
+from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.transaction import Transaction, TransactionId
+from gateway.domain.user import Role, UserId
+
+Item_co = TypeVar("Item_co", covariant=True)
+
+ACCOUNTS_PER_OWNER_MAX = 200
+"""More than there are currencies: all accounts of an owner fit into one read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[Item_co]):
+    """Some of a list, newest first, and whether there is more."""
+
+    items: Sequence[Item_co]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """Reads for callers. Nothing is locked and nothing is written."""
+
+    reader: Reader
+
+    async def account(self, caller: Caller, account_id: AccountId) -> Account:
+        """One account.
+
+        Raises:
+            AccountNotFound: There is none that the caller may see.
+        """
+        account = await self.reader.account(account_id)
+        if account is None or not may_see(caller, account.owner_id):
+            raise AccountNotFound("There is no such account.")
+        return account
+
+    async def accounts(
+        self, caller: Caller, where: AccountFilter, *, before: AccountId | None, limit: int
+    ) -> Page[Account]:
+        """The caller's accounts, or for an operator anybody's."""
+        if caller.role is not Role.OPERATOR:
+            where = replace(where, owner_id=caller.user_id)
+        return _page(await self.reader.accounts(where, before=before, limit=limit + 1), limit)
+
+    async def accounts_of(self, owner_id: UserId) -> Sequence[Account]:
+        """All accounts of one owner."""
+        return await self.reader.accounts(AccountFilter(owner_id=owner_id), before=None, limit=ACCOUNTS_PER_OWNER_MAX)
+
+    async def payment(self, caller: Caller, payment_id: PaymentId) -> Payment:
+        """One payment.
+
+        Raises:
+            PaymentNotFound: There is none that the caller may see.
+        """
+        payment = await self.reader.payment(payment_id)
+        if payment is None or not may_see(caller, payment.customer_id, payment.merchant_id):
+            raise PaymentNotFound("There is no such payment.")
+        return payment
+
+    async def payments(
+        self, caller: Caller, where: PaymentFilter, *, before: PaymentId | None, limit: int
+    ) -> Page[Payment]:
+        """The payments that the caller is a party to, or for an operator all."""
+        match caller.role:
+            case Role.CUSTOMER:
+                if where.customer_id not in (None, caller.user_id):
+                    return Page(items=(), has_more=False)
+                where = replace(where, customer_id=caller.user_id)
+            case Role.MERCHANT:
+                if where.merchant_id not in (None, caller.user_id):
+                    return Page(items=(), has_more=False)
+                where = replace(where, merchant_id=caller.user_id)
+            case Role.OPERATOR:
+                pass
+        return _page(await self.reader.payments(where, before=before, limit=limit + 1), limit)
+
+    async def transaction(self, caller: Caller, transaction_id: TransactionId) -> Transaction:
+        """One transaction.
+
+        Raises:
+            TransactionNotFound: There is none that the caller may see.
+        """
+        transaction = await self.reader.transaction(transaction_id)
+        if transaction is None or not may_see(caller, transaction.customer_id, transaction.merchant_id):
+            raise TransactionNotFound("There is no such transaction.")
+        return transaction
+
+    async def transactions(
+        self, caller: Caller, where: TransactionFilter, *, before: TransactionId | None, limit: int
+    ) -> Page[Transaction]:
+        """The transactions that the caller is a party to, or for an operator all."""
+        match caller.role:
+            case Role.CUSTOMER:
+                where = replace(where, customer_id=caller.user_id)
+            case Role.MERCHANT:
+                where = replace(where, merchant_id=caller.user_id)
+            case Role.OPERATOR:
+                pass
+        return _page(await self.reader.transactions(where, before=before, limit=limit + 1), limit)
+
+    async def totals(self) -> Sequence[CurrencyTotals]:
+        """The ledger added up by currency."""
+        return await self.reader.totals()
+
+
+def may_see(caller: Caller, *parties: UserId | None) -> bool:
+    """Whether a record that concerns `parties` may be shown to the caller."""
+    return caller.role is Role.OPERATOR or caller.user_id in parties
+
+
+def _page(found: Sequence[Item_co], limit: int) -> Page[Item_co]:
+    # One more than asked for is read: whether it is there tells whether there is more, without a COUNT(*).
+    return Page(items=found[:limit], has_more=len(found) > limit)

@@ -1,0 +1,61 @@
+"""tenacity around the whole unit of work: from its first read to its commit, never commit alone."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import NoReturn, ParamSpec, TypeVar
+
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from gateway.application.ports.unit_of_work import KeyTaken, StorageUnavailable, TryAgain
+
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
+
+_jitter = wait_random_exponential(multiplier=0.02, max=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryLimits:
+    """How often, and for how long, a unit of work is run again."""
+
+    attempts_max: int = 5
+    duration_seconds_max: float = 5.0
+
+
+def retrying(
+    run: Callable[Parameters, Awaitable[Returned]], limits: RetryLimits
+) -> Callable[Parameters, Awaitable[Returned]]:
+    """`run`, run again while it raises `TryAgain`, with full jitter between.
+
+    The wrapped function raises `StorageUnavailable` once the limits are reached, and any other error at once.
+    """
+    attempts = AsyncRetrying(
+        retry=retry_if_exception_type(TryAgain),
+        stop=stop_after_attempt(limits.attempts_max) | stop_after_delay(limits.duration_seconds_max),
+        wait=_wait_seconds,
+        retry_error_callback=_give_up,
+    )
+
+    async def run_again(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
+        return await attempts(run, *args, **kwargs)
+
+    return run_again
+
+
+def _wait_seconds(state: RetryCallState) -> float:
+    # A key that another transaction has committed is there at once: waiting would gain nothing.
+    if state.outcome is not None and isinstance(state.outcome.exception(), KeyTaken):
+        return 0.0
+    return _jitter(state)
+
+
+def _give_up(state: RetryCallState) -> NoReturn:
+    error = state.outcome.exception() if state.outcome is not None else None
+    raise StorageUnavailable("The transaction could not be committed.") from error

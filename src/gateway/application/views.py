@@ -1,0 +1,257 @@
+"""Records as the outside sees them: the shapes of responses and of events. Additive only: clients rely on them.
+
+Amounts are integers of minor units, times are RFC 3339 in UTC.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
+from gateway.domain.deposit import Deposit
+from gateway.domain.event import Event
+from gateway.domain.payment import CaptureMethod, Payment, PaymentStatus
+from gateway.domain.transaction import Transaction, TransactionType
+from gateway.domain.transfer import BalanceAfter
+from gateway.domain.user import Role, User
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of all views."""
+
+
+class BalanceView(View):
+    """What an account holds."""
+
+    posted: int
+    held: int
+    available: int
+    incoming: int
+
+
+class AccountView(View):
+    """An account."""
+
+    id: str
+    object: Literal["account"] = "account"
+    owner_id: str
+    kind: AccountKind
+    currency: str
+    balance: BalanceView
+    status: AccountStatus
+    version: int
+    created_at: datetime
+
+
+class UserView(View):
+    """A user, with their accounts."""
+
+    id: str
+    object: Literal["user"] = "user"
+    email: str
+    role: Role
+    name: str | None
+    created_at: datetime
+    accounts: list[AccountView]
+
+
+class DepositView(View):
+    """A deposit."""
+
+    id: str
+    object: Literal["deposit"] = "deposit"
+    transaction_id: str
+    account_id: str
+    amount: int
+    currency: str
+    reference: str | None
+    created_at: datetime
+
+
+class PaymentView(View):
+    """A payment."""
+
+    id: str
+    object: Literal["payment"] = "payment"
+    status: PaymentStatus
+    amount: int
+    currency: str
+    amount_capturable: int
+    amount_captured: int
+    amount_refunded: int
+    fee_amount: int
+    net_amount: int
+    capture: CaptureMethod
+    customer_id: str
+    merchant_id: str
+    reference: str | None
+    description: str | None
+    metadata: Mapping[str, str]
+    expires_at: datetime | None
+    failure_code: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class BalanceAfterView(View):
+    """What an account held right after an entry."""
+
+    posted: int
+    held: int
+    available: int
+
+
+class EntryView(View):
+    """One side of a transfer."""
+
+    account_id: str
+    direction: Literal["debit", "credit"]
+    amount: int
+    currency: str
+    balance_after: BalanceAfterView
+
+
+class TransactionView(View):
+    """A transaction, with the entries that the viewer may see."""
+
+    id: str
+    object: Literal["transaction"] = "transaction"
+    type: TransactionType
+    status: Literal["posted"] = "posted"
+    amount: int
+    currency: str
+    payment_id: str | None
+    customer_id: str | None
+    merchant_id: str | None
+    description: str | None
+    reverses: str | None
+    reversed_by: str | None
+    created_at: datetime
+    entries: list[EntryView]
+
+
+def account_view(account: Account) -> AccountView:
+    """An account as the outside sees it."""
+    return AccountView(
+        id=account.id,
+        owner_id=account.owner_id,
+        kind=account.kind,
+        currency=account.currency,
+        balance=BalanceView(
+            posted=account.posted, held=account.held, available=account.available, incoming=account.incoming
+        ),
+        status=account.status,
+        version=account.version,
+        created_at=account.created_at,
+    )
+
+
+def user_view(user: User, accounts: Collection[Account]) -> UserView:
+    """A user as the outside sees them."""
+    return UserView(
+        id=user.id,
+        email=user.email,
+        role=user.role,
+        name=user.name,
+        created_at=user.created_at,
+        accounts=[account_view(account) for account in accounts],
+    )
+
+
+def deposit_view(deposit: Deposit) -> DepositView:
+    """A deposit as the outside sees it."""
+    return DepositView(
+        id=deposit.id,
+        transaction_id=deposit.transaction_id,
+        account_id=deposit.account_id,
+        amount=deposit.amount.amount_minor,
+        currency=deposit.amount.currency,
+        reference=deposit.reference,
+        created_at=deposit.created_at,
+    )
+
+
+def payment_view(payment: Payment) -> PaymentView:
+    """A payment as the outside sees it."""
+    return PaymentView(
+        id=payment.id,
+        status=payment.status,
+        amount=payment.amount.amount_minor,
+        currency=payment.amount.currency,
+        amount_capturable=payment.amount_capturable_minor,
+        amount_captured=payment.amount_captured_minor,
+        amount_refunded=payment.amount_refunded_minor,
+        fee_amount=payment.fee_amount_minor,
+        net_amount=payment.net_amount_minor,
+        capture=payment.capture,
+        customer_id=payment.customer_id,
+        merchant_id=payment.merchant_id,
+        reference=payment.reference,
+        description=payment.description,
+        metadata=payment.metadata,
+        expires_at=payment.expires_at,
+        failure_code=payment.failure_code,
+        version=payment.version,
+        created_at=payment.created_at,
+        updated_at=payment.updated_at,
+    )
+
+
+def transaction_view(transaction: Transaction, visible: Collection[AccountId] | None) -> TransactionView:
+    """A transaction as somebody sees it who may see the entries of the accounts `visible`; `None` is all."""
+    entries: list[EntryView] = []
+    for transfer in transaction.transfers:
+        if visible is None or transfer.debit_account_id in visible:
+            entries.append(
+                EntryView(
+                    account_id=transfer.debit_account_id,
+                    direction="debit",
+                    amount=transfer.amount_minor,
+                    currency=transfer.currency,
+                    balance_after=_balance_after(transfer.debit_after),
+                )
+            )
+        if visible is None or transfer.credit_account_id in visible:
+            entries.append(
+                EntryView(
+                    account_id=transfer.credit_account_id,
+                    direction="credit",
+                    amount=transfer.amount_minor,
+                    currency=transfer.currency,
+                    balance_after=_balance_after(transfer.credit_after),
+                )
+            )
+    return TransactionView(
+        id=transaction.id,
+        type=transaction.type,
+        amount=transaction.amount_minor,
+        currency=transaction.currency,
+        payment_id=transaction.payment_id,
+        customer_id=transaction.customer_id,
+        merchant_id=transaction.merchant_id,
+        description=transaction.description,
+        reverses=transaction.reverses,
+        reversed_by=transaction.reversed_by,
+        created_at=transaction.created_at,
+        entries=entries,
+    )
+
+
+def _balance_after(after: BalanceAfter) -> BalanceAfterView:
+    return BalanceAfterView(posted=after.posted, held=after.held, available=after.available)
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def event_data(event: Event) -> bytes:
+    """The JSON of the object that an event is about, as it was right after it."""
+    record = event.object
+    if isinstance(record, Payment):
+        return _encoder.encode(payment_view(record))
+    if isinstance(record, Deposit):
+        return _encoder.encode(deposit_view(record))
+    return _encoder.encode(account_view(record))

@@ -1,0 +1,125 @@
+"""Every refusal of the domain, each with a stable code.
+
+A refusal is an answer, not a failure: the rules were applied and said no. It knows nothing of HTTP; the HTTP adapter
+keeps one table from codes to statuses.
+"""
+
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, not an error.
+    """The gateway says no.
+
+    Attributes:
+        code: The stable name that clients decide on. Never reworded.
+        lasting: Whether the same idempotency key keeps this answer. A refusal that somebody else can lift (a frozen
+            account) is not kept, so that the same request may be sent again.
+        detail: One sentence for a person.
+        facts: What a client needs to go on, for example `remaining` or `current_status`.
+    """
+
+    code: ClassVar[str]
+    lasting: ClassVar[bool] = True
+
+    def __init__(self, detail: str, **facts: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.facts = facts
+
+
+class InsufficientFunds(Refusal):
+    """The payer's available balance does not cover the amount."""
+
+    code = "insufficient_funds"
+
+
+class AccountFrozen(Refusal):
+    """A frozen account may receive but not pay."""
+
+    code = "account_frozen"
+    lasting = False
+
+
+class SameAccount(Refusal):
+    """Nobody pays themselves."""
+
+    code = "same_account"
+
+
+class CurrencyMismatch(Refusal):
+    """One account has one currency, and money moves only within it."""
+
+    code = "currency_mismatch"
+
+
+class UnknownCurrency(Refusal):
+    """Not an ISO 4217 code with minor units."""
+
+    code = "unknown_currency"
+
+
+class BalanceOverflow(Refusal):
+    """A counter would pass what 64 bits hold."""
+
+    code = "balance_overflow"
+
+
+class AccountExists(Refusal):
+    """The owner has an account in this currency already."""
+
+    code = "account_exists"
+
+
+class AccountNotFound(Refusal):
+    """No such account, or none that the asker may know of."""
+
+    code = "account_not_found"
+
+
+class MerchantNotFound(Refusal):
+    """No such merchant."""
+
+    code = "merchant_not_found"
+
+
+class UserNotFound(Refusal):
+    """No such user."""
+
+    code = "user_not_found"
+
+
+class PaymentNotFound(Refusal):
+    """No such payment, or none that the asker may know of."""
+
+    code = "payment_not_found"
+
+
+class TransactionNotFound(Refusal):
+    """No such transaction, or none that the asker may know of."""
+
+    code = "transaction_not_found"
+
+
+class DuplicateReference(Refusal):
+    """The merchant's reference names another payment already."""
+
+    code = "duplicate_reference"
+
+
+class EmailTaken(Refusal):
+    """Somebody has registered this address already."""
+
+    code = "email_taken"
+
+
+class IdempotencyKeyReused(Refusal):
+    """The key belongs to another request."""
+
+    code = "idempotency_key_reused"
+
+
+class IdempotencyInProgress(Refusal):
+    """The first request with this key is still running."""
+
+    code = "idempotency_in_progress"
+    lasting = False

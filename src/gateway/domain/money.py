@@ -1,0 +1,60 @@
+"""Currency (ISO 4217) and Money: whole minor units of one currency."""
+
+from dataclasses import dataclass
+from typing import Final, NewType
+
+from gateway.domain.errors import UnknownCurrency
+from gateway.domain.iso4217 import EXPONENTS
+
+CurrencyCode = NewType("CurrencyCode", str)
+"""Three capital letters of ISO 4217, for example `"USD"`. Made by `currency_code`, so it is always a known one."""
+
+AMOUNT_MINOR_MIN: Final = 1
+AMOUNT_MINOR_MAX: Final = 999_999_999_999
+COUNTER_MAX: Final = 2**63 - 1
+"""The largest value of an account's counter: a signed 64-bit integer, as databases keep it."""
+
+
+def currency_code(text: str) -> CurrencyCode:
+    """Read a currency code.
+
+    Raises:
+        UnknownCurrency: `text` is not a code of ISO 4217 that has minor units (gold and test codes have none).
+    """
+    if text not in EXPONENTS:
+        raise UnknownCurrency(f"{text!r} is not an ISO 4217 currency code.")
+    return CurrencyCode(text)
+
+
+def exponent(currency: CurrencyCode) -> int:
+    """How many decimals the minor unit is away from the major one: 2 for USD, 0 for JPY, 3 for KWD."""
+    return EXPONENTS[currency]
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount that can be moved: `AMOUNT_MINOR_MIN` to `AMOUNT_MINOR_MAX` minor units of one currency.
+
+    Raises:
+        TypeError: The amount is not an integer. A float never becomes money, and neither does a bool.
+        ValueError: The amount is outside the bounds.
+        UnknownCurrency: The currency is not one of ISO 4217.
+    """
+
+    amount_minor: int
+    currency: CurrencyCode
+
+    def __post_init__(self) -> None:
+        if type(self.amount_minor) is not int:
+            raise TypeError(f"An amount is an integer of minor units, not {type(self.amount_minor).__name__}.")
+        if not AMOUNT_MINOR_MIN <= self.amount_minor <= AMOUNT_MINOR_MAX:
+            raise ValueError(f"An amount is between {AMOUNT_MINOR_MIN} and {AMOUNT_MINOR_MAX} minor units.")
+        currency_code(self.currency)
+
+    def __str__(self) -> str:
+        """The amount in major units with the code behind it, for people: `10.50 USD`."""
+        decimals = exponent(self.currency)
+        if decimals == 0:
+            return f"{self.amount_minor} {self.currency}"
+        major, minor = divmod(self.amount_minor, 10**decimals)
+        return f"{major}.{minor:0{decimals}d} {self.currency}"

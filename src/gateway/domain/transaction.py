@@ -1,0 +1,52 @@
+"""Transaction: the transfers that one command decided; all of them, or none."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from gateway.domain.money import CurrencyCode
+from gateway.domain.payment import PaymentId
+from gateway.domain.transfer import Transfer
+from gateway.domain.user import UserId
+
+TransactionId = NewType("TransactionId", str)
+
+
+class TransactionType(StrEnum):
+    """Why money moved."""
+
+    DEPOSIT = "deposit"
+    PAYMENT = "payment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    """Immutable: a correction is a new transaction that names the one it `reverses`.
+
+    `reversed_by` is that name the other way round. It is looked up, not kept, and so is `None` on a new one.
+
+    `transfers` has at least one; the first one's amount is the transaction's. `customer_id` and `merchant_id` are the
+    parties who may see it.
+    """
+
+    id: TransactionId
+    type: TransactionType
+    transfers: tuple[Transfer, ...]
+    payment_id: PaymentId | None
+    customer_id: UserId | None
+    merchant_id: UserId | None
+    description: str | None
+    reverses: TransactionId | None
+    created_at: datetime
+    reversed_by: TransactionId | None = None
+
+    @property
+    def amount_minor(self) -> int:
+        """What the transaction is about, in minor units of `currency`."""
+        return self.transfers[0].amount_minor
+
+    @property
+    def currency(self) -> CurrencyCode:
+        """The currency of `amount_minor`."""
+        return self.transfers[0].currency

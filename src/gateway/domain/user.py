@@ -1,0 +1,35 @@
+"""User and Role: who may ask, and for what."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, NewType
+
+UserId = NewType("UserId", str)
+
+SYSTEM: Final = UserId("system")
+"""The owner of the gateway's own accounts. Nobody can log in as it."""
+
+
+class Role(StrEnum):
+    """What a user is to the gateway. One user has one role, for life."""
+
+    CUSTOMER = "customer"
+    MERCHANT = "merchant"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Somebody who can log in. `email` is kept as `normal_email` makes it."""
+
+    id: UserId
+    email: str
+    role: Role
+    name: str | None
+    created_at: datetime
+
+
+def normal_email(text: str) -> str:
+    """The one spelling of an e-mail address under which it is kept and compared: trimmed, in lower case."""
+    return text.strip().lower()
