@@ -18,11 +18,7 @@ from gateway.domain.transfer import BalanceAfter
 from gateway.domain.user import Role, User
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True):
-    """The base of all views."""
-
-
-class BalanceView(View):
+class BalanceView(msgspec.Struct, frozen=True, kw_only=True):
     """What an account holds."""
 
     posted: int
@@ -31,7 +27,7 @@ class BalanceView(View):
     incoming: int
 
 
-class AccountView(View):
+class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     """An account."""
 
     id: str
@@ -45,7 +41,7 @@ class AccountView(View):
     created_at: datetime
 
 
-class UserView(View):
+class UserView(msgspec.Struct, frozen=True, kw_only=True):
     """A user, with their accounts."""
 
     id: str
@@ -57,7 +53,7 @@ class UserView(View):
     accounts: list[AccountView]
 
 
-class DepositView(View):
+class DepositView(msgspec.Struct, frozen=True, kw_only=True):
     """A deposit."""
 
     id: str
@@ -70,7 +66,7 @@ class DepositView(View):
     created_at: datetime
 
 
-class PaymentView(View):
+class PaymentView(msgspec.Struct, frozen=True, kw_only=True):
     """A payment."""
 
     id: str
@@ -96,7 +92,7 @@ class PaymentView(View):
     updated_at: datetime
 
 
-class BalanceAfterView(View):
+class BalanceAfterView(msgspec.Struct, frozen=True, kw_only=True):
     """What an account held right after an entry."""
 
     posted: int
@@ -104,7 +100,7 @@ class BalanceAfterView(View):
     available: int
 
 
-class EntryView(View):
+class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     """One side of a transfer."""
 
     account_id: str
@@ -114,7 +110,7 @@ class EntryView(View):
     balance_after: BalanceAfterView
 
 
-class TransactionView(View):
+class TransactionView(msgspec.Struct, frozen=True, kw_only=True):
     """A transaction, with the entries that the viewer may see."""
 
     id: str
