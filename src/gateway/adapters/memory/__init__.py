@@ -1,1 +1,24 @@
 """Storage in plain dictionaries, with the transaction rules of a real database."""
+
+from gateway.adapters.memory.database import MemoryDatabase
+from gateway.adapters.memory.login_failures import MemoryLoginFailures
+from gateway.adapters.memory.reader import MemoryReader, memory_audit
+from gateway.adapters.memory.sessions import MemorySessions
+from gateway.adapters.memory.unit_of_work import MemoryUnitOfWork
+from gateway.adapters.memory.users import MemoryUsers
+from gateway.application.ports.storage import Storage
+
+__all__ = ["MemoryDatabase", "MemoryUnitOfWork", "memory_storage"]
+
+
+def memory_storage(database: MemoryDatabase | None = None) -> Storage:
+    """Every storage port over one set of dictionaries, a new one unless it is given."""
+    kept = MemoryDatabase() if database is None else database
+    return Storage(
+        unit_of_work=lambda: MemoryUnitOfWork(kept),
+        users=MemoryUsers(kept),
+        sessions=MemorySessions(),
+        login_failures=MemoryLoginFailures(),
+        reader=MemoryReader(kept),
+        audit=lambda: memory_audit(kept),
+    )

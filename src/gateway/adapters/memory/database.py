@@ -1,0 +1,29 @@
+"""The committed records, in dictionaries, and the one lock that transactions take turns on."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from gateway.application.ports.unit_of_work import AnswerKey, Holder, KeptAnswer
+from gateway.application.ports.users import Credentials
+from gateway.domain.account import Account, AccountId, AccountKey
+from gateway.domain.event import Event
+from gateway.domain.payment import MerchantReference, Payment, PaymentId
+from gateway.domain.transaction import Transaction, TransactionId
+from gateway.domain.user import UserId
+
+
+@dataclass(slots=True)
+class MemoryDatabase:
+    """Everything that a database would keep. Lost with the process."""
+
+    users: dict[UserId, Credentials] = field(default_factory=dict[UserId, Credentials])
+    user_ids: dict[str, UserId] = field(default_factory=dict[str, UserId])
+    accounts: dict[AccountId, Account] = field(default_factory=dict[AccountId, Account])
+    account_ids: dict[AccountKey, AccountId] = field(default_factory=dict[AccountKey, AccountId])
+    holders: set[Holder] = field(default_factory=set[Holder])
+    payments: dict[PaymentId, Payment] = field(default_factory=dict[PaymentId, Payment])
+    references: set[MerchantReference] = field(default_factory=set[MerchantReference])
+    transactions: dict[TransactionId, Transaction] = field(default_factory=dict[TransactionId, Transaction])
+    events: list[Event] = field(default_factory=list[Event])
+    answers: dict[AnswerKey, KeptAnswer] = field(default_factory=dict[AnswerKey, KeptAnswer])
+    transaction: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -1,0 +1,175 @@
+"""Look-ups and the audit over the dictionaries."""
+
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TypeVar
+
+from gateway.adapters.memory.database import MemoryDatabase
+from gateway.application.ports.reader import (
+    AccountFilter,
+    Audit,
+    CurrencyTotals,
+    LedgerSize,
+    PaymentFilter,
+    StatusChange,
+    TransactionFilter,
+)
+from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId
+from gateway.domain.money import CurrencyCode
+from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.transaction import Transaction, TransactionId
+
+Id = TypeVar("Id", bound=str)
+Record = TypeVar("Record")
+
+
+class MemoryReader:
+    """See the port. Lists go through everything: right for tests and small ledgers."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def account(self, account_id: AccountId) -> Account | None:
+        """As `Reader.account`."""
+        return self._database.accounts.get(account_id)
+
+    async def accounts(self, where: AccountFilter, *, before: AccountId | None, limit: int) -> Sequence[Account]:
+        """As `Reader.accounts`."""
+
+        def matches(account: Account) -> bool:
+            return where.owner_id in (None, account.owner_id) and where.currency in (None, account.currency)
+
+        return _newest(self._database.accounts, matches, before=before, limit=limit)
+
+    async def payment(self, payment_id: PaymentId) -> Payment | None:
+        """As `Reader.payment`."""
+        return self._database.payments.get(payment_id)
+
+    async def payments(self, where: PaymentFilter, *, before: PaymentId | None, limit: int) -> Sequence[Payment]:
+        """As `Reader.payments`."""
+
+        def matches(payment: Payment) -> bool:
+            return (
+                where.customer_id in (None, payment.customer_id)
+                and where.merchant_id in (None, payment.merchant_id)
+                and where.status in (None, payment.status)
+                and where.currency in (None, payment.amount.currency)
+                and where.reference in (None, payment.reference)
+                and _created_within(payment.created_at, where.created_after, where.created_before)
+            )
+
+        return _newest(self._database.payments, matches, before=before, limit=limit)
+
+    async def transaction(self, transaction_id: TransactionId) -> Transaction | None:
+        """As `Reader.transaction`."""
+        return self._database.transactions.get(transaction_id)
+
+    async def transactions(
+        self, where: TransactionFilter, *, before: TransactionId | None, limit: int
+    ) -> Sequence[Transaction]:
+        """As `Reader.transactions`."""
+
+        def matches(transaction: Transaction) -> bool:
+            return (
+                where.customer_id in (None, transaction.customer_id)
+                and where.merchant_id in (None, transaction.merchant_id)
+                and where.type in (None, transaction.type)
+                and where.payment_id in (None, transaction.payment_id)
+                and (where.account_id is None or _touches(transaction, where.account_id))
+                and _created_within(transaction.created_at, where.created_after, where.created_before)
+            )
+
+        return _newest(self._database.transactions, matches, before=before, limit=limit)
+
+    async def totals(self) -> Sequence[CurrencyTotals]:
+        """As `Reader.totals`."""
+        by_currency: dict[CurrencyCode, list[Account]] = defaultdict(list)
+        for account in self._database.accounts.values():
+            by_currency[account.currency].append(account)
+        return [_totals(currency, accounts) for currency, accounts in sorted(by_currency.items())]
+
+    async def check(self) -> None:
+        """As `Reader.check`: a dictionary is always there."""
+
+
+class MemoryAudit:
+    """See the port. A copy of what was committed, so that it stays as of one moment."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._accounts = list(database.accounts.values())
+        self._transactions = list(database.transactions.values())
+        self._payments = list(database.payments.values())
+        self._events = list(database.events)
+
+    async def size(self) -> LedgerSize:
+        """As `Audit.size`."""
+        return LedgerSize(accounts=len(self._accounts), transactions=len(self._transactions))
+
+    async def accounts(self) -> AsyncIterator[Collection[Account]]:
+        """As `Audit.accounts`."""
+        yield self._accounts
+
+    async def transactions(self) -> AsyncIterator[Collection[Transaction]]:
+        """As `Audit.transactions`."""
+        yield self._transactions
+
+    async def status_changes(self) -> AsyncIterator[Collection[StatusChange]]:
+        """As `Audit.status_changes`."""
+        yield [
+            StatusChange(event.object.id, event.sequence) for event in self._events if isinstance(event.object, Account)
+        ]
+
+    async def payments(self) -> AsyncIterator[Collection[Payment]]:
+        """As `Audit.payments`."""
+        yield self._payments
+
+    async def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:
+        """As `Audit.payment_events`."""
+        sequences: dict[PaymentId, list[int]] = defaultdict(list)
+        for event in self._events:
+            if isinstance(event.object, Payment):
+                sequences[event.object.id].append(event.sequence)
+        yield sequences
+
+
+@asynccontextmanager
+async def memory_audit(database: MemoryDatabase) -> AsyncGenerator[Audit]:
+    """The audit of what is committed now."""
+    yield MemoryAudit(database)
+
+
+def _newest(
+    records: Mapping[Id, Record], matches: Callable[[Record], bool], *, before: Id | None, limit: int
+) -> list[Record]:
+    found: list[Record] = []
+    for record_id in sorted(records, reverse=True):
+        if len(found) == limit:
+            break
+        if (before is None or record_id < before) and matches(records[record_id]):
+            found.append(records[record_id])
+    return found
+
+
+def _created_within(created_at: datetime, after: datetime | None, before: datetime | None) -> bool:
+    return (after is None or created_at >= after) and (before is None or created_at < before)
+
+
+def _touches(transaction: Transaction, account_id: AccountId) -> bool:
+    return any(
+        account_id in (transfer.debit_account_id, transfer.credit_account_id) for transfer in transaction.transfers
+    )
+
+
+def _totals(currency: CurrencyCode, accounts: Iterable[Account]) -> CurrencyTotals:
+    accounts = list(accounts)
+    return CurrencyTotals(
+        currency=currency,
+        accounts=len(accounts),
+        debits_posted=sum(account.debits_posted for account in accounts),
+        credits_posted=sum(account.credits_posted for account in accounts),
+        debits_pending=sum(account.debits_pending for account in accounts),
+        credits_pending=sum(account.credits_pending for account in accounts),
+        overdrawn=sum(account.available < 0 and account.kind not in MAY_BE_NEGATIVE for account in accounts),
+    )

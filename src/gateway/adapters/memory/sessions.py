@@ -1,0 +1,87 @@
+"""Sessions in dictionaries."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.application.ports.sessions import Presented, SessionId, Standing, StoredToken, Successor
+from gateway.domain.user import UserId
+
+
+@dataclass(slots=True)
+class _Session:
+    user_id: UserId
+    revoked_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Token:
+    session_id: SessionId
+    expires_at: datetime
+    used_at: datetime | None = None
+    successor: Successor | None = None
+
+
+class MemorySessions:
+    """See the port. No method awaits anything, so each is one step."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[SessionId, _Session] = {}
+        self._tokens: dict[bytes, _Token] = {}
+
+    async def start(self, session_id: SessionId, user_id: UserId, token: StoredToken, *, now: datetime) -> None:  # noqa: ARG002 - databases keep when it began.
+        """As `Sessions.start`."""
+        self._sessions[session_id] = _Session(user_id)
+        self._tokens[token.token_hash] = _Token(session_id, token.expires_at)
+
+    async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> Presented:
+        """As `Sessions.rotate`."""
+        token = self._tokens.get(token_hash)
+        if token is None:
+            return Presented(standing=Standing.UNKNOWN)
+        session = self._sessions[token.session_id]
+        if session.revoked_at is not None:
+            standing = Standing.REVOKED
+        elif token.used_at is not None:
+            standing = Standing.USED
+        elif token.expires_at <= now:
+            standing = Standing.EXPIRED
+        else:
+            standing = Standing.ROTATED
+            token.used_at, token.successor = now, successor
+            self._tokens[successor.token.token_hash] = _Token(token.session_id, successor.token.expires_at)
+        next_token = None if token.successor is None else self._tokens[token.successor.token.token_hash]
+        return Presented(
+            standing=standing,
+            session_id=token.session_id,
+            user_id=session.user_id,
+            used_at=token.used_at,
+            sealed=None if token.successor is None else token.successor.sealed,
+            successor_used=next_token is not None and next_token.used_at is not None,
+        )
+
+    async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
+        """As `Sessions.revoke`."""
+        session = self._sessions.get(session_id)
+        if session is not None and session.revoked_at is None:
+            session.revoked_at = now
+
+    async def revoke_token(self, token_hash: bytes, user_id: UserId, *, now: datetime) -> None:
+        """As `Sessions.revoke_token`."""
+        token = self._tokens.get(token_hash)
+        if token is not None and self._sessions[token.session_id].user_id == user_id:
+            await self.revoke(token.session_id, now=now)
+
+    async def revoke_user(self, user_id: UserId, *, now: datetime) -> None:
+        """As `Sessions.revoke_user`."""
+        for session_id, session in self._sessions.items():
+            if session.user_id == user_id:
+                await self.revoke(session_id, now=now)
+
+    async def revoked_since(self, since: datetime) -> AbstractSet[SessionId]:
+        """As `Sessions.revoked_since`."""
+        return {
+            session_id
+            for session_id, session in self._sessions.items()
+            if session.revoked_at is not None and session.revoked_at >= since
+        }

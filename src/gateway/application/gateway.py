@@ -1,0 +1,31 @@
+"""Gateway: everything that can be asked, in one value."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gateway.application.access import Access
+from gateway.application.command import Command
+from gateway.application.front_door import FrontDoor
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.tokens import AccessTokens
+from gateway.application.queries import Queries
+from gateway.domain.user import SYSTEM, UserId
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """What an embedding service holds, and what the HTTP adapter speaks to. Made by `gateway.open_gateway`."""
+
+    door: FrontDoor
+    access: Access
+    queries: Queries
+    tokens: AccessTokens
+    storage: Storage
+
+    async def execute(
+        self, command: Command[Result], *, idempotency_key: str | None = None, owner_id: UserId = SYSTEM
+    ) -> Result:
+        """Decide a command, durably, and give its result. As `FrontDoor.execute`."""
+        return await self.door.execute(command, idempotency_key=idempotency_key, owner_id=owner_id)
