@@ -1,0 +1,27 @@
+"""The contract suite of every port, importable by whoever writes an adapter.
+
+Each contract is a class of tests. Subclass it in a test module, and give the fixtures that its docstring names; storage
+adapters need one fixture, `storage`, which returns an empty `Storage`. Needs `pip install gateway[contracts]` and
+pytest-asyncio's `asyncio_mode = "auto"`. `examples/prove_your_own_adapter.py` shows all of it.
+"""
+
+import pytest
+
+# So that an assertion that fails shows its values, as in any test module.
+pytest.register_assert_rewrite(
+    *(
+        f"{__name__}.{module}"
+        for module in (
+            "audit",
+            "history",
+            "login_failures",
+            "passwords",
+            "reader",
+            "records",
+            "sessions",
+            "tokens",
+            "unit_of_work",
+            "users",
+        )
+    )
+)

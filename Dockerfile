@@ -1,0 +1,28 @@
+# The gateway in a container: `make image`, then `docker run --publish 8000:8000 --volume gateway:/var/lib/gateway gateway`.
+
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /source
+RUN python -m venv /opt/gateway
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY src src
+RUN /opt/gateway/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt .
+
+FROM python:3.11-slim-bookworm
+RUN useradd --system --uid 10001 --home-dir /var/lib/gateway --create-home gateway
+COPY --from=build /opt/gateway /opt/gateway
+ENV PATH=/opt/gateway/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+USER gateway
+# The embedded database and the keys it makes for itself are kept in .gateway here.
+WORKDIR /var/lib/gateway
+VOLUME /var/lib/gateway
+EXPOSE 8000
+# http.client, unlike urllib, asks no proxy.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["python", "-c", "\
+import http.client, sys; \
+connection = http.client.HTTPConnection('127.0.0.1', 8000, timeout=2); \
+connection.request('GET', '/health/live'); \
+sys.exit(connection.getresponse().status != 200)"]
+ENTRYPOINT ["gateway"]
+CMD ["serve", "--host", "0.0.0.0"]

@@ -1,0 +1,90 @@
+# Everything there is to do here; `make` alone explains.
+#
+# PYTHON=python3.13 chooses another Python for a new .venv (`make clean` removes the old one).
+# ARGS="..." is handed on by the targets which say so.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+FREEZE_VENV := $(VENV)/constraints
+
+# Stamps: what is installed is renewed when either of these two files changes.
+DEPENDENCIES := pyproject.toml constraints.txt
+RUNTIME := $(VENV)/.runtime-installed
+DEVELOPMENT := $(VENV)/.development-installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(RUNTIME) ## Run the gateway on http://127.0.0.1:8000, on SQLite unless GATEWAY_DATABASE_URL says otherwise (ARGS)
+	$(BIN)/gateway serve $(ARGS)
+
+.PHONY: demo
+demo: $(RUNTIME) ## Show what the gateway does (ARGS)
+	$(BIN)/gateway demo $(ARGS)
+
+.PHONY: test
+test: $(DEVELOPMENT) ## Run the tests; they find or start a real Postgres by themselves (ARGS="-k money")
+	$(BIN)/pytest $(ARGS)
+
+.PHONY: lint
+lint: $(DEVELOPMENT) ## Check style, types, layers and dependencies
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+.PHONY: format
+format: $(DEVELOPMENT) ## Bring the code into the house style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: constraints
+constraints: $(BIN)/pip ## Renew constraints.txt with the newest versions which pyproject.toml allows
+	rm -rf $(FREEZE_VENV)
+	$(BIN)/python -m venv $(FREEZE_VENV)
+	$(FREEZE_VENV)/bin/python -m pip install --quiet -e '.[contracts,test,lint]'
+	{ grep '^#' constraints.txt; $(FREEZE_VENV)/bin/python -m pip freeze --exclude-editable; } > $(FREEZE_VENV)/frozen
+	mv $(FREEZE_VENV)/frozen constraints.txt
+	rm -rf $(FREEZE_VENV)
+
+.PHONY: image
+image: ## Build the container image `gateway`
+	docker build --tag gateway .
+
+.PHONY: clean
+clean: ## Remove .venv, builds and caches; the gateway's data in .gateway stay
+	rm -rf $(VENV) build dist .*_cache .hypothesis .coverage
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(RUNTIME): $(DEPENDENCIES) | $(BIN)/pip
+	@echo 'Installing the gateway into $(VENV) ...'
+	@$(PIP_INSTALL) -c constraints.txt -e .
+	@touch $@
+
+$(DEVELOPMENT): $(DEPENDENCIES) | $(BIN)/pip
+	@echo 'Installing the gateway and what its tests need into $(VENV); the first time takes a minute ...'
+	@$(PIP_INSTALL) -c constraints.txt -e '.[contracts,test,lint]'
+	@touch $@ $(RUNTIME)
+
+# Debian keeps ensurepip, which a virtual environment gets its pip from, in a package of its own. Where that is missing,
+# the system's own pip serves too.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'The gateway needs Python 3.11 or newer: make PYTHON=/path/to/python3.13 ...' >&2; exit 1; }
+	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
+		$(PYTHON) -m venv $(VENV); \
+	elif $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+		$(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; \
+	else \
+		echo 'This Python cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv' >&2; \
+		exit 1; \
+	fi

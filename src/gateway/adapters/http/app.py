@@ -1,0 +1,61 @@
+"""The ASGI application: Litestar, with the endpoint mounted under it."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+
+from litestar import Litestar, asgi
+
+from gateway.adapters.http.cursors import Cursors
+from gateway.adapters.http.endpoint import Endpoint, HttpLimits
+from gateway.adapters.http.openapi import openapi_document
+from gateway.adapters.http.operations import Operation
+from gateway.adapters.http.pages_for_people import pages_for_people
+from gateway.adapters.http.resources import accounts, health, payments, transactions, users
+from gateway.application.gateway import Gateway
+
+GatewayOpener = Callable[[], AbstractAsyncContextManager[Gateway]]
+
+
+def all_operations(cursors: Cursors, *, sandbox: bool) -> list[Operation]:
+    """Everything that clients may ask, in the order of the document."""
+    return [
+        *users.OPERATIONS,
+        *accounts.operations(cursors, sandbox=sandbox),
+        *payments.operations(cursors),
+        *transactions.operations(cursors),
+        *health.OPERATIONS,
+    ]
+
+
+def create_app(
+    open_gateway: GatewayOpener, *, cursor_secret: bytes, sandbox: bool, limits: HttpLimits, root_path: str = ""
+) -> Litestar:
+    """The application. It opens the gateway when it starts, and closes it when it has answered the last request.
+
+    Args:
+        open_gateway: Opens what is to be served.
+        cursor_secret: At least 32 bytes, the same in all processes: signs the cursors of lists.
+        sandbox: Whether owners may make deposits to their own accounts.
+        limits: How much one request may take.
+        root_path: Under which path a reverse proxy shows the gateway.
+    """
+    operations = all_operations(Cursors(cursor_secret), sandbox=sandbox)
+    document = openapi_document(operations, version=version("gateway"), root_path=root_path)
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncGenerator[None]:
+        async with open_gateway() as gateway:
+            app.state["gateway"] = gateway
+            yield
+
+    return Litestar(
+        route_handlers=[
+            *pages_for_people(document, root_path=root_path),
+            asgi("/", is_mount=True, copy_scope=False)(Endpoint(operations, limits)),
+        ],
+        lifespan=[lifespan],
+        openapi_config=None,
+        path=root_path or None,
+        logging_config=None,
+    )

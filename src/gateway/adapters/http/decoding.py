@@ -1,0 +1,137 @@
+"""Bodies and queries, read strictly: what is not of the declared form is refused, with a JSON pointer."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final, cast
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from gateway.application.errors import InvalidInput
+
+FREE_TEXT: Final = frozenset({"description", "metadata", "name", "reason"})
+"""The fields in which people write what they like: no card number may be kept in them."""
+
+_AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_FIELD = re.compile(r"field `(?P<name>[^`]*)`")
+_STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]")
+_MAYBE_CARD = re.compile(r"(?<!\d)[2-6](?:[ -]?\d){12,18}(?!\d)")  # the first digits that card networks have
+_MAYBE_CARD_IN_BODY = re.compile(rb"[2-6](?:[ -]?\d){12}")
+_FORBIDDEN_TEXT = re.compile("[\x00\ud800-\udfff]")
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind, strict=True)
+
+
+def decode_body(raw: bytes, kind: type[Any]) -> Any:
+    """The JSON of `raw` as a `kind` (a msgspec.Struct).
+
+    Raises:
+        InvalidInput: It is no JSON, not in UTF-8, nested too deep, or not of the declared form.
+    """
+    try:
+        body = _decoder(kind).decode(raw)
+    except msgspec.ValidationError as error:
+        raise _refused(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _invalid("", "json_malformed", "The body is not JSON in UTF-8.") from error
+    except RecursionError as error:
+        raise _invalid("", "json_too_deep", "The body is nested too deep.") from error
+    # Both checks look into every text, and so are made only where the raw bytes say that there may be something.
+    if b"\\u" in raw:
+        _refuse_unstorable(body)
+    if _MAYBE_CARD_IN_BODY.search(raw):
+        _refuse_card_numbers(body)
+    return body
+
+
+def decode_query(raw: bytes, kind: type[Any]) -> Any:
+    """A query string as a `kind`: every value is text, so numbers and times are read from it.
+
+    Raises:
+        InvalidInput: A parameter is unknown, given twice, or not of the declared form.
+    """
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), errors="strict")
+    except ValueError as error:
+        raise _invalid("", "query_malformed", "The query string is malformed.") from error
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise _invalid("", "parameter_repeated", "A parameter is given twice.")
+    for name, value in values.items():
+        if _FORBIDDEN_TEXT.search(value):
+            raise _invalid(f"/{_escaped(name)}", "text_invalid", "The text has a character that cannot be kept.")
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _refused(str(error)) from error
+
+
+def _refused(message: str) -> InvalidInput:
+    where = _AT.search(message)
+    detail = message[: where.start()] if where else message
+    pointer = _pointer(where.group("path")) if where else ""
+    named = _FIELD.search(detail)
+    if named and detail.startswith("Object missing"):
+        return _invalid(f"{pointer}/{_escaped(named.group('name'))}", "field_missing", "This field is required.")
+    if named and detail.startswith("Object contains unknown"):
+        return _invalid(f"{pointer}/{_escaped(named.group('name'))}", "field_unknown", "There is no such field.")
+    code = "type_mismatch" if ", got " in detail else "value_invalid"
+    return _invalid(pointer, code, f"{detail}.")
+
+
+def _pointer(path: str) -> str:
+    """What msgspec calls `.items[0].amount`, as a JSON pointer (RFC 6901). It does not tell the keys of mappings."""
+    return "".join(f"/{_escaped(step['name'] or step['index'])}" for step in _STEP.finditer(path))
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _refuse_unstorable(body: Any) -> None:
+    for pointer, text in _texts(body, ""):
+        if _FORBIDDEN_TEXT.search(text):
+            raise _invalid(pointer, "text_invalid", "The text has a character that cannot be kept.")
+
+
+def _refuse_card_numbers(body: Any) -> None:
+    for pointer, text in _texts(body, ""):
+        if any(step in FREE_TEXT for step in pointer.split("/")) and _has_card_number(text):
+            raise _invalid(pointer, "card_number", "Never send card numbers here.")
+
+
+def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    """Every text in a decoded body, with where it is."""
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _texts(getattr(value, name), f"{pointer}/{name}")
+    elif isinstance(value, dict):
+        for name, item in cast("dict[str, Any]", value).items():
+            yield pointer, name
+            yield from _texts(item, f"{pointer}/{_escaped(name)}")
+    elif isinstance(value, list):
+        for index, item in enumerate(cast("list[object]", value)):
+            yield from _texts(item, f"{pointer}/{index}")
+
+
+def _has_card_number(text: str) -> bool:
+    return any(_luhn(re.sub(r"\D", "", found.group())) for found in _MAYBE_CARD.finditer(text))
+
+
+def _luhn(digits: str) -> bool:
+    """Whether the check digit is right (ISO/IEC 7812-1, annex B)."""
+    doubled = [sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2]]
+    return (sum(doubled) + sum(int(digit) for digit in digits[-1::-2])) % 10 == 0
+
+
+def _invalid(pointer: str, code: str, detail: str) -> InvalidInput:
+    return InvalidInput(
+        "The request does not have the right form.",
+        errors=[{"pointer": pointer, "code": code, "detail": detail}],
+    )

@@ -1,0 +1,212 @@
+"""The one endpoint: finds the operation, checks who asks and what, runs it, and turns every refusal into a problem.
+
+It is a plain ASGI application under Litestar, and not a set of Litestar handlers, because a payment spends most of its
+time here: measured 51 µs a request instead of 130 (docs/decisions/0003).
+"""
+
+import asyncio
+import logging
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from litestar.types import Receive, Scope, Send
+
+from gateway.adapters.http.decoding import decode_body, decode_query
+from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.operations import ANYONE, Idempotency, Operation
+from gateway.adapters.http.problems import HttpRefusal, problem_reply
+from gateway.application.errors import InvalidInput, RoleForbidden, TokenInvalid, TokenMissing
+from gateway.application.gateway import Gateway
+from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.domain.errors import Refusal
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_-]{8,64}")
+IDEMPOTENCY_KEY: Final = re.compile(rb"[\x21-\x7e]{1,255}")
+COMMON_HEADERS: Final = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+ANY_ID: Final = "{id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpLimits:
+    """How much one request may take.
+
+    Attributes:
+        body_bytes_max: Of a body, unless its operation says otherwise.
+        body_seconds_max: Until the whole body has arrived.
+        request_seconds_max: Until it is answered; then 503, and the same key may be sent again.
+    """
+
+    body_bytes_max: int = 64 * 1024
+    body_seconds_max: float = 10.0
+    request_seconds_max: float = 30.0
+
+
+class ClientGone(Exception):  # noqa: N818 - the name says what happened.
+    """Nobody waits for the answer any more."""
+
+
+class Endpoint:
+    """All operations as one ASGI application."""
+
+    def __init__(self, operations: Iterable[Operation], limits: HttpLimits) -> None:
+        self._limits = limits
+        self._operations: dict[str, dict[str, Operation]] = defaultdict(dict)
+        for operation in operations:
+            self._operations[re.sub(r"\{\w+\}", ANY_ID, operation.path)][operation.method] = operation
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        asked = _asked(scope)
+        try:
+            async with asyncio.timeout(self._limits.request_seconds_max):
+                reply = await self._answer(asked, scope, receive)
+        except Refusal as refusal:
+            reply = problem_reply(refusal, asked)
+        except (StorageUnavailable, TimeoutError):
+            detail = "The storage did not answer in time. The same request, with the same key, may be sent again."
+            reply = problem_reply(HttpRefusal("storage_unavailable", detail), asked)
+        except ClientGone:
+            return
+        except Exception:
+            logger.exception("request_failed", extra={"request_id": asked.request_id, "path": asked.path})
+            detail = "Something went wrong here. The same request, with the same key, may be sent again."
+            reply = problem_reply(HttpRefusal("internal_error", detail), asked)
+        await _send(reply, asked, send)
+
+    async def _answer(self, asked: Asked, scope: Scope, receive: Receive) -> Reply:
+        operation = self._find(asked)
+        if operation.roles:
+            asked.signed_in = await asked.gateway.access.authenticate(_bearer_token(asked.headers))
+            if asked.signed_in.role not in operation.roles:
+                raise RoleForbidden(f"A {asked.signed_in.role} may not do this.")
+        if operation.idempotency is not Idempotency.NONE:
+            asked.idempotency_key = _idempotency_key(
+                asked.headers, required=operation.idempotency is Idempotency.REQUIRED
+            )
+        if operation.body is not None:
+            _require_json(asked.headers)
+            size_max = operation.body_bytes_max or self._limits.body_bytes_max
+            asked.body = decode_body(await self._read(asked.headers, receive, size_max), operation.body)
+        if operation.query is not None:
+            asked.query = decode_query(scope["query_string"], operation.query)
+        return await operation.handler(asked)
+
+    def _find(self, asked: Asked) -> Operation:
+        methods = self._operations.get(asked.path)
+        if methods is None:
+            # "/payments/pay_1/capture" is looked up as "/payments/{id}/capture".
+            first, _, rest = asked.path[1:].partition("/")
+            asked.path_id, slash, action = rest.partition("/")
+            methods = self._operations.get(f"/{first}/{ANY_ID}{slash}{action}") if asked.path_id else None
+        if methods is None:
+            raise HttpRefusal("not_found", "There is nothing at this path.")
+        operation = methods.get("GET" if asked.method == "HEAD" else asked.method)
+        if operation is None:
+            allowed = sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
+            if asked.method == "OPTIONS":
+                return _what_is_allowed(allowed)
+            raise HttpRefusal("method_not_allowed", f"This path takes {', '.join(allowed)}.", allowed_methods=allowed)
+        return operation
+
+    async def _read(self, headers: dict[bytes, bytes], receive: Receive, size_max: int) -> bytes:
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > size_max:
+            raise _too_large(size_max)
+        chunk, more = await _chunk(receive)
+        if not more and len(chunk) <= size_max:
+            return chunk  # Nearly always all of it is there at once.
+        body = bytearray(chunk)
+        try:
+            async with asyncio.timeout(self._limits.body_seconds_max):
+                while more and len(body) <= size_max:
+                    chunk, more = await _chunk(receive)
+                    body += chunk
+        except TimeoutError as error:
+            raise HttpRefusal("request_timeout", "The body took too long to arrive.") from error
+        if len(body) > size_max:
+            raise _too_large(size_max)
+        return bytes(body)
+
+
+async def _chunk(receive: Receive) -> tuple[bytes, bool]:
+    """The next part of the body, and whether there is more."""
+    message = await receive()
+    if message["type"] != "http.request":
+        raise ClientGone
+    return message["body"], message["more_body"]
+
+
+def _asked(scope: Scope) -> Asked:
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    own_id = headers.get(b"request-id", b"")
+    gateway: Gateway = scope["litestar_app"].state["gateway"]
+    client = scope["client"]
+    return Asked(
+        gateway=gateway,
+        method=scope["method"],  # type: ignore[typeddict-item]  # only HTTP requests are mounted here.
+        path="/" + scope["path"].strip("/"),  # Litestar hands a mounted application its path without the first slash.
+        request_id=own_id.decode() if REQUEST_ID.fullmatch(own_id) else f"req_{os.urandom(12).hex()}",
+        headers=headers,
+        address=client[0] if client else "unknown",
+    )
+
+
+def _bearer_token(headers: dict[bytes, bytes]) -> str:
+    credentials = headers.get(b"authorization")
+    if not credentials:
+        raise TokenMissing("Send an access token: `Authorization: Bearer …`.")
+    scheme, _, token = credentials.partition(b" ")
+    if scheme.lower() != b"bearer":
+        raise TokenInvalid("The scheme of authorization is Bearer.")
+    return token.strip().decode("latin-1")
+
+
+def _idempotency_key(headers: dict[bytes, bytes], *, required: bool) -> str | None:
+    key = headers.get(b"idempotency-key")
+    if not key:
+        if required:
+            raise HttpRefusal(
+                "idempotency_key_missing", "Send an Idempotency-Key: it makes this request safe to send again."
+            )
+        return None
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidInput("An Idempotency-Key has 1 to 255 visible ASCII characters.")
+    return key.decode("ascii")
+
+
+def _require_json(headers: dict[bytes, bytes]) -> None:
+    media_type, _, parameters = headers.get(b"content-type", b"").partition(b";")
+    charset = parameters.strip().lower()
+    if media_type.strip().lower() != b"application/json" or charset not in {b"", b"charset=utf-8", b'charset="utf-8"'}:
+        raise HttpRefusal("unsupported_media_type", "Send JSON in UTF-8, as `Content-Type: application/json`.")
+
+
+def _too_large(size_max: int) -> HttpRefusal:
+    return HttpRefusal("body_too_large", f"The body may have {size_max} bytes.", body_bytes_max=size_max)
+
+
+def _what_is_allowed(methods: list[str]) -> Operation:
+    """The operation that answers OPTIONS for a path."""
+
+    async def handle(_: Asked) -> Reply:
+        return Reply(status=204, headers=[(b"allow", ", ".join(methods).encode())])
+
+    return Operation(method="OPTIONS", path="", name="", tag="", summary="", handler=handle, roles=ANYONE, status=204)
+
+
+async def _send(reply: Reply, asked: Asked, send: Send) -> None:
+    headers = [(b"request-id", asked.request_id.encode()), *COMMON_HEADERS, *reply.headers]
+    if reply.body:
+        headers += [(b"content-type", reply.content_type), (b"content-length", str(len(reply.body)).encode())]
+    body = b"" if asked.method == "HEAD" else reply.body
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

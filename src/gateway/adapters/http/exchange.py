@@ -1,0 +1,58 @@
+"""Asked and Reply: one request as a handler sees it, and what is sent back."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gateway.application.caller import Caller
+from gateway.application.gateway import Gateway
+
+Header = tuple[bytes, bytes]
+
+JSON: Final = b"application/json"
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """One request. What an operation does not declare (a body, a token) is not there.
+
+    Attributes:
+        gateway: What is asked.
+        method: In capital letters.
+        path: Without a trailing slash.
+        request_id: The client's own, or ours.
+        headers: By name in lower case.
+        address: Where it comes from, as the server tells.
+        path_id: The id in the path.
+        idempotency_key: The `Idempotency-Key`, checked.
+        body: Decoded into the operation's type.
+        query: Likewise.
+    """
+
+    gateway: Gateway
+    method: str
+    path: str
+    request_id: str
+    headers: dict[bytes, bytes]
+    address: str
+    path_id: str = ""
+    signed_in: Caller | None = None
+    idempotency_key: str | None = None
+    body: Any = None
+    query: Any = None
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks. Only operations that require a token may look."""
+        if self.signed_in is None:
+            raise LookupError(f"{self.method} {self.path} does not require a token, and so has no caller.")
+        return self.signed_in
+
+
+@dataclass(slots=True, kw_only=True)
+class Reply:
+    """One response."""
+
+    status: int
+    body: bytes = b""
+    content_type: bytes = JSON
+    headers: list[Header] = field(default_factory=list[Header])

@@ -1,0 +1,130 @@
+"""Operation: one method on one path, declared once; the endpoint runs it and the OpenAPI document describes it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.problems import KINDS, PROBLEM_JSON, problem_body, problem_headers
+from gateway.application.command import Command
+from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.submission import Submission, fingerprint
+from gateway.domain.errors import Refusal
+from gateway.domain.user import Role
+
+Handler = Callable[[Asked], Awaitable[Reply]]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+ANYONE: Final[frozenset[Role]] = frozenset()
+"""No token is asked for."""
+EVERY_ROLE: Final = frozenset(Role)
+
+_encoder = msgspec.json.Encoder()
+_canonical = msgspec.json.Encoder(order="deterministic")
+_STATUS_DIGITS: Final = 3
+
+
+class Idempotency(Enum):
+    """Whether an operation takes an `Idempotency-Key`."""
+
+    NONE = auto()
+    OPTIONAL = auto()
+    REQUIRED = auto()
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The base of request bodies. Defaults are left out of the fingerprint: a field added later changes none."""
+
+
+class ListView(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
+    """A page of a list."""
+
+    object: str = "list"
+    data: list[Item]
+    has_more: bool
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What a client may ask.
+
+    Attributes:
+        path: With at most one `{id}` in it, as its second segment.
+        name: OpenAPI's operationId.
+        roles: Who may; `ANYONE` needs no token.
+        status: Of the answer when all goes well.
+        result: The type of that answer's body; `None` for none.
+        codes: The refusals that belong to this operation, beside those that every operation of its kind may meet.
+        body_bytes_max: `None` for the general limit.
+        example: Of the request body.
+        example_result: Of the answer.
+    """
+
+    method: str
+    path: str
+    name: str
+    tag: str
+    summary: str
+    handler: Handler
+    roles: frozenset[Role]
+    status: int = 200
+    body: type[Any] | None = None
+    query: type[Any] | None = None
+    result: Any = None
+    idempotency: Idempotency = Idempotency.NONE
+    codes: tuple[str, ...] = ()
+    body_bytes_max: int | None = None
+    example: dict[str, Any] = field(default_factory=dict[str, Any])
+    example_result: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def json_reply(status: int, view: object) -> Reply:
+    """A view as a response."""
+    return Reply(status=status, body=_encoder.encode(view))
+
+
+def submitting(
+    status: int, to_command: Callable[[Asked], Command[Result]], to_view: Callable[[Asked, Result], object]
+) -> Handler:
+    """The handler of an operation that changes the ledger: a command through the front door, under the asker's key.
+
+    What is kept for the key is the status with the body behind it, so that a replay is the same to the byte.
+    """
+    success = str(status).encode()
+
+    async def handle(asked: Asked) -> Reply:
+        def encode(outcome: Any) -> bytes:
+            if isinstance(outcome, Refusal):
+                return str(KINDS[outcome.code].status).encode() + problem_body(outcome, asked)
+            return success + _encoder.encode(to_view(asked, outcome))
+
+        door = asked.gateway.door
+        key = asked.idempotency_key
+        answer = await door.perform(
+            Submission(
+                command=to_command(asked),
+                key=door.fresh_key() if key is None else AnswerKey(asked.caller.user_id, key),
+                fingerprint=fingerprint(asked.method.encode(), asked.path.encode(), _canonical.encode(asked.body)),
+                encode=encode,
+            )
+        )
+        return _reply(answer.body, replayed=answer.replayed)
+
+    return handle
+
+
+def _reply(kept: bytes, *, replayed: bool) -> Reply:
+    status, body = int(kept[:_STATUS_DIGITS]), kept[_STATUS_DIGITS:]
+    reply = Reply(status=status, body=body)
+    if status >= 400:  # noqa: PLR2004 - where refusals begin.
+        code = msgspec.json.decode(body)["code"]
+        reply.content_type = PROBLEM_JSON
+        reply.headers.extend(problem_headers(code, {}))
+    if replayed:
+        reply.headers.append((b"idempotency-replayed", b"true"))
+    return reply

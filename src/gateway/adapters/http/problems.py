@@ -1,0 +1,111 @@
+"""THE error table: every code of a refusal, with its status; and refusals as problem details (RFC 9457)."""
+
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from gateway.adapters.http.exchange import Asked, Header, Reply
+from gateway.domain.errors import Refusal
+
+PROBLEM_JSON: Final = b"application/problem+json"
+
+
+class Kind(NamedTuple):
+    """What a code means over HTTP. `retryable` says whether the same request, with the same key, may succeed later."""
+
+    status: int
+    title: str
+    retryable: bool = False
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "validation_error": Kind(400, "The request is not valid"),
+    "idempotency_key_missing": Kind(400, "An Idempotency-Key is required"),
+    "cursor_invalid": Kind(400, "The cursor is not valid"),
+    "cursor_filter_mismatch": Kind(400, "The cursor belongs to other filters"),
+    "token_missing": Kind(401, "A bearer token is required"),
+    "token_invalid": Kind(401, "The token is not valid"),
+    "token_expired": Kind(401, "The token has expired"),
+    "token_revoked": Kind(401, "The session has ended"),
+    "invalid_credentials": Kind(401, "The credentials are wrong"),
+    "insufficient_funds": Kind(402, "Insufficient funds"),
+    "role_forbidden": Kind(403, "Not allowed for this role"),
+    "account_frozen": Kind(403, "The account is frozen", retryable=True),
+    "not_found": Kind(404, "Not found"),
+    "user_not_found": Kind(404, "User not found"),
+    "account_not_found": Kind(404, "Account not found"),
+    "merchant_not_found": Kind(404, "Merchant not found"),
+    "payment_not_found": Kind(404, "Payment not found"),
+    "transaction_not_found": Kind(404, "Transaction not found"),
+    "method_not_allowed": Kind(405, "Method not allowed"),
+    "request_timeout": Kind(408, "The request took too long to arrive", retryable=True),
+    "email_taken": Kind(409, "The e-mail address is taken"),
+    "account_exists": Kind(409, "The account exists"),
+    "duplicate_reference": Kind(409, "The reference is taken"),
+    "idempotency_in_progress": Kind(409, "The first request with this key is still running", retryable=True),
+    "body_too_large": Kind(413, "The body is too large"),
+    "unsupported_media_type": Kind(415, "Unsupported media type"),
+    "idempotency_key_reused": Kind(422, "The key belongs to another request"),
+    "currency_mismatch": Kind(422, "Currencies do not match"),
+    "unknown_currency": Kind(422, "Unknown currency"),
+    "same_account": Kind(422, "Payer and payee are the same"),
+    "balance_overflow": Kind(422, "The balance cannot grow any further"),
+    "rate_limited": Kind(429, "Too many requests", retryable=True),
+    "internal_error": Kind(500, "Internal error"),
+    "overloaded": Kind(503, "Overloaded", retryable=True),
+    "storage_unavailable": Kind(503, "Storage unavailable", retryable=True),
+}
+
+RETRY_AFTER_SECONDS: Final = {"idempotency_in_progress": 1, "overloaded": 1, "storage_unavailable": 1}
+
+_encoder = msgspec.json.Encoder()
+
+
+class HttpRefusal(Refusal):
+    """A refusal that only HTTP knows: a path, a header, a body that is not one."""
+
+    lasting = False
+
+    def __init__(self, code: str, detail: str, **facts: Any) -> None:
+        super().__init__(detail, **facts)
+        self.code = code  # type: ignore[misc]  # one class for many codes: they are not decided on in Python.
+
+
+def problem_body(refusal: Refusal, asked: Asked) -> bytes:
+    """A refusal as the JSON of a problem: the members of RFC 9457, ours, and the facts of the refusal."""
+    kind = KINDS[refusal.code]
+    return _encoder.encode(
+        {
+            "type": f"urn:gateway:problem:{refusal.code}",
+            "title": kind.title,
+            "status": kind.status,
+            "detail": refusal.detail,
+            "instance": asked.path,
+            "code": refusal.code,
+            "request_id": asked.request_id,
+            "retryable": kind.retryable,
+            **refusal.facts,
+        }
+    )
+
+
+def problem_reply(refusal: Refusal, asked: Asked) -> Reply:
+    """A refusal as a response."""
+    return Reply(
+        status=KINDS[refusal.code].status,
+        body=problem_body(refusal, asked),
+        content_type=PROBLEM_JSON,
+        headers=problem_headers(refusal.code, refusal.facts),
+    )
+
+
+def problem_headers(code: str, facts: dict[str, Any]) -> list[Header]:
+    """The headers that a problem of this code needs beside its body."""
+    status = KINDS[code].status
+    if status == 401:  # noqa: PLR2004 - a status is its own name.
+        error = "" if code in {"token_missing", "invalid_credentials"} else ', error="invalid_token"'
+        return [(b"www-authenticate", f'Bearer realm="gateway"{error}'.encode())]
+    if code == "method_not_allowed":
+        return [(b"allow", ", ".join(facts["allowed_methods"]).encode())]
+    seconds = facts.get("retry_after_seconds", RETRY_AFTER_SECONDS.get(code))
+    return [] if seconds is None else [(b"retry-after", str(seconds).encode())]

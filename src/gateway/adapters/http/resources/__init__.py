@@ -1,0 +1,1 @@
+"""The operations of each resource: its bodies, its handlers, its declarations."""

@@ -1,0 +1,221 @@
+"""Accounts, and money that comes in."""
+
+from gateway.adapters.http.cursors import Cursors
+from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.operations import (
+    EVERY_ROLE,
+    Body,
+    Idempotency,
+    ListView,
+    Operation,
+    json_reply,
+    submitting,
+)
+from gateway.adapters.http.pages import listing
+from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, PageQuery, Reference
+from gateway.application.commands import FreezeAccount, MakeDeposit, OpenAccount, UnfreezeAccount
+from gateway.application.ports.reader import AccountFilter
+from gateway.application.queries import Page
+from gateway.application.views import AccountView, DepositView, account_view, deposit_view
+from gateway.domain.account import KIND_OF_ROLE, Account, AccountId, AccountKey
+from gateway.domain.deposit import Deposit
+from gateway.domain.money import Money, currency_code
+from gateway.domain.user import Role, UserId
+
+TAG = "Accounts and deposits"
+
+
+class OpenAccountBody(Body, frozen=True, kw_only=True):
+    """In which currency."""
+
+    currency: CurrencyText
+
+
+class DepositBody(Body, frozen=True, kw_only=True):
+    """How much, to which account."""
+
+    account_id: IdText
+    amount: Amount
+    currency: CurrencyText
+    reference: Reference | None = None
+
+
+class AccountsQuery(PageQuery, frozen=True, kw_only=True):
+    """Which accounts. `owner_id` is for operators; others see their own only."""
+
+    currency: CurrencyText | None = None
+    owner_id: IdText | None = None
+
+
+async def get_account(asked: Asked) -> Reply:
+    """Show an account."""
+    account = await asked.gateway.queries.account(asked.caller, AccountId(asked.path_id))
+    return json_reply(200, account_view(account))
+
+
+async def find_accounts(asked: Asked, query: AccountsQuery, before: str | None) -> Page[Account]:
+    """A page of accounts."""
+    where = AccountFilter(
+        owner_id=None if query.owner_id is None else UserId(query.owner_id),
+        currency=None if query.currency is None else currency_code(query.currency),
+    )
+    return await asked.gateway.queries.accounts(
+        asked.caller, where, before=None if before is None else AccountId(before), limit=query.limit
+    )
+
+
+async def account_views(_: Asked, accounts: list[Account]) -> list[AccountView]:
+    """Accounts as the outside sees them."""
+    return [account_view(account) for account in accounts]
+
+
+def to_open_account(asked: Asked) -> OpenAccount:
+    """An account for the caller."""
+    body: OpenAccountBody = asked.body
+    caller = asked.caller
+    return OpenAccount(key=AccountKey(caller.user_id, currency_code(body.currency), KIND_OF_ROLE[caller.role]))
+
+
+def to_freeze(asked: Asked) -> FreezeAccount:
+    """Stop the account from paying."""
+    return FreezeAccount(account_id=AccountId(asked.path_id))
+
+
+def to_unfreeze(asked: Asked) -> UnfreezeAccount:
+    """Let the account pay again."""
+    return UnfreezeAccount(account_id=AccountId(asked.path_id))
+
+
+def to_deposit(asked: Asked) -> MakeDeposit:
+    """A deposit: operators fund any account, others their own."""
+    body: DepositBody = asked.body
+    caller = asked.caller
+    return MakeDeposit(
+        account_id=AccountId(body.account_id),
+        amount=Money(body.amount, currency_code(body.currency)),
+        owner_id=None if caller.role is Role.OPERATOR else caller.user_id,
+        reference=body.reference,
+    )
+
+
+def to_account_view(_: Asked, account: Account) -> AccountView:
+    """An account as the outside sees it."""
+    return account_view(account)
+
+
+def to_deposit_view(_: Asked, deposit: Deposit) -> DepositView:
+    """A deposit as the outside sees it."""
+    return deposit_view(deposit)
+
+
+EXAMPLE_ACCOUNT = {
+    "id": "acc_01kc3x0m5fe7v8qj2r4n6p9stb",
+    "object": "account",
+    "owner_id": "usr_01kc3x0m5fe7v8qj2r4n6p9sta",
+    "kind": "customer",
+    "currency": "USD",
+    "balance": {"posted": 100000, "held": 0, "available": 100000, "incoming": 0},
+    "status": "open",
+    "version": 2,
+    "created_at": "2026-01-02T03:04:05.678901Z",
+}
+EXAMPLE_DEPOSIT = {
+    "id": "dep_01kc3x0m5fe7v8qj2r4n6p9stc",
+    "object": "deposit",
+    "transaction_id": "txn_01kc3x0m5fe7v8qj2r4n6p9std",
+    "account_id": "acc_01kc3x0m5fe7v8qj2r4n6p9stb",
+    "amount": 100000,
+    "currency": "USD",
+    "reference": None,
+    "created_at": "2026-01-02T03:04:05.678901Z",
+}
+
+
+def operations(cursors: Cursors, *, sandbox: bool) -> tuple[Operation, ...]:
+    """The operations on accounts. In the sandbox everybody may fund their own."""
+    operator = frozenset({Role.OPERATOR})
+    return (
+        Operation(
+            method="GET",
+            path="/accounts",
+            name="listAccounts",
+            tag=TAG,
+            summary="List the caller's accounts; an operator sees everybody's",
+            handler=listing(cursors, AccountsQuery, find_accounts, account_views),
+            roles=EVERY_ROLE,
+            query=AccountsQuery,
+            result=ListView[AccountView],
+            codes=("cursor_invalid", "cursor_filter_mismatch", "unknown_currency"),
+            example_result={"object": "list", "data": [EXAMPLE_ACCOUNT], "has_more": False, "next_cursor": None},
+        ),
+        Operation(
+            method="POST",
+            path="/accounts",
+            name="openAccount",
+            tag=TAG,
+            summary="Open an account in another currency",
+            handler=submitting(201, to_open_account, to_account_view),
+            roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
+            status=201,
+            body=OpenAccountBody,
+            result=AccountView,
+            idempotency=Idempotency.OPTIONAL,
+            codes=("account_exists", "unknown_currency"),
+            example={"currency": "EUR"},
+            example_result=EXAMPLE_ACCOUNT,
+        ),
+        Operation(
+            method="GET",
+            path="/accounts/{account_id}",
+            name="getAccount",
+            tag=TAG,
+            summary="Show an account",
+            handler=get_account,
+            roles=EVERY_ROLE,
+            result=AccountView,
+            codes=("account_not_found",),
+            example_result=EXAMPLE_ACCOUNT,
+        ),
+        Operation(
+            method="POST",
+            path="/accounts/{account_id}/freeze",
+            name="freezeAccount",
+            tag=TAG,
+            summary="Let an account receive but not pay",
+            handler=submitting(200, to_freeze, to_account_view),
+            roles=operator,
+            result=AccountView,
+            idempotency=Idempotency.OPTIONAL,
+            codes=("account_not_found",),
+            example_result={**EXAMPLE_ACCOUNT, "status": "frozen"},
+        ),
+        Operation(
+            method="POST",
+            path="/accounts/{account_id}/unfreeze",
+            name="unfreezeAccount",
+            tag=TAG,
+            summary="Let an account pay again",
+            handler=submitting(200, to_unfreeze, to_account_view),
+            roles=operator,
+            result=AccountView,
+            idempotency=Idempotency.OPTIONAL,
+            codes=("account_not_found",),
+            example_result=EXAMPLE_ACCOUNT,
+        ),
+        Operation(
+            method="POST",
+            path="/deposits",
+            name="makeDeposit",
+            tag=TAG,
+            summary="Bring money in from outside; in the sandbox owners may do it themselves",
+            handler=submitting(201, to_deposit, to_deposit_view),
+            roles=EVERY_ROLE if sandbox else operator,
+            status=201,
+            body=DepositBody,
+            result=DepositView,
+            idempotency=Idempotency.REQUIRED,
+            codes=("account_not_found", "currency_mismatch", "unknown_currency", "balance_overflow"),
+            example={"account_id": EXAMPLE_ACCOUNT["id"], "amount": 100000, "currency": "USD"},
+            example_result=EXAMPLE_DEPOSIT,
+        ),
+    )

@@ -1,0 +1,40 @@
+"""The forms of fields that several resources share, with their limits."""
+
+from datetime import datetime
+from typing import Annotated, Final
+
+import msgspec
+
+from gateway.domain.money import AMOUNT_MINOR_MAX, AMOUNT_MINOR_MIN
+
+LIMIT_DEFAULT: Final = 20
+LIMIT_MAX: Final = 100
+
+Amount = Annotated[
+    int,
+    msgspec.Meta(
+        ge=AMOUNT_MINOR_MIN,
+        le=AMOUNT_MINOR_MAX,
+        description="Minor units of the currency: 1050 with USD is $10.50.",
+        examples=[1050],
+    ),
+]
+CurrencyText = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="A code of ISO 4217.", examples=["USD"])]
+IdText = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Description = Annotated[str, msgspec.Meta(max_length=500)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Metadata = Annotated[
+    dict[Annotated[str, msgspec.Meta(min_length=1, max_length=40)], Annotated[str, msgspec.Meta(max_length=500)]],
+    msgspec.Meta(max_length=50),
+]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=LIMIT_MAX)]
+CursorText = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class PageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which page of a list. Lists with filters add them as fields of their own."""
+
+    limit: Limit = LIMIT_DEFAULT
+    cursor: CursorText | None = None

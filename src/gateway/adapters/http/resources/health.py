@@ -1,0 +1,122 @@
+"""Health, and the invariants of the ledger."""
+
+import asyncio
+from typing import Literal
+
+import msgspec
+
+from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.operations import ANYONE, Operation, json_reply
+from gateway.application.ports.reader import CurrencyTotals
+from gateway.domain.user import Role
+
+TAG = "Operations"
+READY_SECONDS_MAX = 2.0
+
+
+class HealthView(msgspec.Struct, frozen=True, kw_only=True):
+    """A sign of life."""
+
+    status: Literal["ok"] = "ok"
+
+
+class CurrencyInvariantsView(msgspec.Struct, frozen=True, kw_only=True):
+    """One currency: what all its accounts add up to, in minor units, and whether that is as it must be."""
+
+    currency: str
+    accounts_checked: int
+    debits_posted: int
+    credits_posted: int
+    debits_pending: int
+    credits_pending: int
+    overdrawn_accounts: int
+    ok: bool
+
+
+class InvariantsView(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether every minor unit that left an account has arrived in another."""
+
+    object: Literal["ledger_invariants"] = "ledger_invariants"
+    ok: bool
+    accounts_checked: int
+    currencies: list[CurrencyInvariantsView]
+
+
+async def live(_: Asked) -> Reply:
+    """Say that the process runs."""
+    return json_reply(200, HealthView())
+
+
+async def ready(asked: Asked) -> Reply:
+    """Say whether the storage answers."""
+    async with asyncio.timeout(READY_SECONDS_MAX):
+        await asked.gateway.storage.reader.check()
+    return json_reply(200, HealthView())
+
+
+async def invariants(asked: Asked) -> Reply:
+    """Add the ledger up."""
+    currencies = [currency_invariants(totals) for totals in await asked.gateway.queries.totals()]
+    return json_reply(
+        200,
+        InvariantsView(
+            ok=all(currency.ok for currency in currencies),
+            accounts_checked=sum(currency.accounts_checked for currency in currencies),
+            currencies=currencies,
+        ),
+    )
+
+
+def currency_invariants(totals: CurrencyTotals) -> CurrencyInvariantsView:
+    """Double entry: in each currency debits equal credits, posted and pending, and nobody is overdrawn."""
+    return CurrencyInvariantsView(
+        currency=totals.currency,
+        accounts_checked=totals.accounts,
+        debits_posted=totals.debits_posted,
+        credits_posted=totals.credits_posted,
+        debits_pending=totals.debits_pending,
+        credits_pending=totals.credits_pending,
+        overdrawn_accounts=totals.overdrawn,
+        ok=(
+            totals.debits_posted == totals.credits_posted
+            and totals.debits_pending == totals.credits_pending
+            and totals.overdrawn == 0
+        ),
+    )
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/health/live",
+        name="getLiveness",
+        tag=TAG,
+        summary="Whether the process runs",
+        handler=live,
+        roles=ANYONE,
+        result=HealthView,
+        example_result={"status": "ok"},
+    ),
+    Operation(
+        method="GET",
+        path="/health/ready",
+        name="getReadiness",
+        tag=TAG,
+        summary="Whether the storage answers, and requests can be served",
+        handler=ready,
+        roles=ANYONE,
+        result=HealthView,
+        example_result={"status": "ok"},
+    ),
+    Operation(
+        method="GET",
+        path="/ledger/invariants",
+        name="getInvariants",
+        tag=TAG,
+        summary="Add up all accounts, by currency",
+        handler=invariants,
+        roles=frozenset({Role.OPERATOR}),
+        result=InvariantsView,
+        example_result={"object": "ledger_invariants", "ok": True, "accounts_checked": 0, "currencies": []},
+    ),
+)

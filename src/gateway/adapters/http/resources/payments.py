@@ -1,0 +1,194 @@
+"""Payments."""
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+from gateway.adapters.http.cursors import Cursors
+from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.operations import (
+    EVERY_ROLE,
+    Body,
+    Idempotency,
+    ListView,
+    Operation,
+    json_reply,
+    submitting,
+)
+from gateway.adapters.http.pages import listing
+from gateway.adapters.http.resources.fields import (
+    Amount,
+    CurrencyText,
+    Description,
+    IdText,
+    Instant,
+    Metadata,
+    PageQuery,
+    Reference,
+)
+from gateway.application.commands import Paid, Pay
+from gateway.application.ports.reader import PaymentFilter
+from gateway.application.queries import Page
+from gateway.application.views import PaymentView, payment_view
+from gateway.domain.money import Money, currency_code
+from gateway.domain.payment import Payment, PaymentId, PaymentOrder, PaymentStatus
+from gateway.domain.user import Role, UserId
+
+TAG = "Payments"
+
+
+class PayBody(Body, frozen=True, kw_only=True):
+    """Whom to pay, and how much."""
+
+    merchant_id: IdText
+    amount: Amount
+    currency: CurrencyText
+    capture: Literal["automatic"] = "automatic"
+    reference: Reference | None = None
+    description: Description | None = None
+    metadata: Metadata = msgspec.field(default_factory=dict)
+
+
+class PaymentsQuery(PageQuery, frozen=True, kw_only=True):
+    """Which payments."""
+
+    status: PaymentStatus | None = None
+    currency: CurrencyText | None = None
+    merchant_id: IdText | None = None
+    customer_id: IdText | None = None
+    reference: Reference | None = None
+    created_after: Instant | None = None
+    created_before: Instant | None = None
+
+
+def to_pay(asked: Asked) -> Pay:
+    """The caller pays."""
+    body: PayBody = asked.body
+    return Pay(
+        order=PaymentOrder(
+            customer_id=asked.caller.user_id,
+            merchant_id=UserId(body.merchant_id),
+            amount=Money(body.amount, currency_code(body.currency)),
+            reference=body.reference,
+            description=body.description,
+            metadata=body.metadata,
+        )
+    )
+
+
+def to_payment_view(_: Asked, paid: Paid) -> PaymentView:
+    """The payment as the outside sees it."""
+    return payment_view(paid.payment)
+
+
+async def get_payment(asked: Asked) -> Reply:
+    """Show a payment."""
+    return json_reply(200, payment_view(await asked.gateway.queries.payment(asked.caller, PaymentId(asked.path_id))))
+
+
+async def find_payments(asked: Asked, query: PaymentsQuery, before: str | None) -> Page[Payment]:
+    """A page of payments."""
+    where = PaymentFilter(
+        status=query.status,
+        currency=None if query.currency is None else currency_code(query.currency),
+        merchant_id=None if query.merchant_id is None else UserId(query.merchant_id),
+        customer_id=None if query.customer_id is None else UserId(query.customer_id),
+        reference=query.reference,
+        created_after=query.created_after,
+        created_before=query.created_before,
+    )
+    return await asked.gateway.queries.payments(
+        asked.caller, where, before=None if before is None else PaymentId(before), limit=query.limit
+    )
+
+
+async def payment_views(_: Asked, payments: list[Payment]) -> list[PaymentView]:
+    """Payments as the outside sees them."""
+    return [payment_view(payment) for payment in payments]
+
+
+EXAMPLE_PAYMENT: Final[dict[str, Any]] = {
+    "id": "pay_01kc3x0m5fe7v8qj2r4n6p9ste",
+    "object": "payment",
+    "status": "captured",
+    "amount": 1050,
+    "currency": "USD",
+    "amount_capturable": 0,
+    "amount_captured": 1050,
+    "amount_refunded": 0,
+    "fee_amount": 0,
+    "net_amount": 1050,
+    "capture": "automatic",
+    "customer_id": "usr_01kc3x0m5fe7v8qj2r4n6p9sta",
+    "merchant_id": "usr_01kc3x0m5fe7v8qj2r4n6p9stf",
+    "reference": "order-1001",
+    "description": "Two coffees",
+    "metadata": {},
+    "expires_at": None,
+    "failure_code": None,
+    "version": 1,
+    "created_at": "2026-01-02T03:04:05.678901Z",
+    "updated_at": "2026-01-02T03:04:05.678901Z",
+}
+
+
+def operations(cursors: Cursors) -> tuple[Operation, ...]:
+    """The operations on payments."""
+    return (
+        Operation(
+            method="POST",
+            path="/payments",
+            name="createPayment",
+            tag=TAG,
+            summary="Pay a merchant at once",
+            handler=submitting(201, to_pay, to_payment_view),
+            roles=frozenset({Role.CUSTOMER}),
+            status=201,
+            body=PayBody,
+            result=PaymentView,
+            idempotency=Idempotency.REQUIRED,
+            codes=(
+                "insufficient_funds",
+                "account_frozen",
+                "merchant_not_found",
+                "currency_mismatch",
+                "unknown_currency",
+                "same_account",
+                "duplicate_reference",
+                "balance_overflow",
+            ),
+            example={
+                "merchant_id": EXAMPLE_PAYMENT["merchant_id"],
+                "amount": 1050,
+                "currency": "USD",
+                "reference": "order-1001",
+                "description": "Two coffees",
+            },
+            example_result=EXAMPLE_PAYMENT,
+        ),
+        Operation(
+            method="GET",
+            path="/payments",
+            name="listPayments",
+            tag=TAG,
+            summary="List the payments that the caller is a party to; an operator sees all",
+            handler=listing(cursors, PaymentsQuery, find_payments, payment_views),
+            roles=EVERY_ROLE,
+            query=PaymentsQuery,
+            result=ListView[PaymentView],
+            codes=("cursor_invalid", "cursor_filter_mismatch", "unknown_currency"),
+            example_result={"object": "list", "data": [EXAMPLE_PAYMENT], "has_more": False, "next_cursor": None},
+        ),
+        Operation(
+            method="GET",
+            path="/payments/{payment_id}",
+            name="getPayment",
+            tag=TAG,
+            summary="Show a payment",
+            handler=get_payment,
+            roles=EVERY_ROLE,
+            result=PaymentView,
+            codes=("payment_not_found",),
+            example_result=EXAMPLE_PAYMENT,
+        ),
+    )

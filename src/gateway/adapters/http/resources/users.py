@@ -1,0 +1,243 @@
+"""Users and tokens."""
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Body, Operation, json_reply
+from gateway.adapters.http.resources.fields import CurrencyText, Name
+from gateway.application.access import EMAIL_LENGTH_MAX, PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, SignedIn
+from gateway.application.views import UserView, user_view
+from gateway.domain.money import currency_code
+from gateway.domain.user import Role
+
+TAG = "Users and tokens"
+
+Email = Annotated[str, msgspec.Meta(min_length=3, max_length=EMAIL_LENGTH_MAX, examples=["ada@example.com"])]
+NewPassword = Annotated[str, msgspec.Meta(min_length=PASSWORD_LENGTH_MIN, max_length=PASSWORD_LENGTH_MAX)]
+AnyPassword = Annotated[str, msgspec.Meta(max_length=1024)]
+RefreshToken = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+
+
+class RegisterBody(Body, frozen=True, kw_only=True):
+    """Who registers. Operators are made with the command line, not here."""
+
+    email: Email
+    password: NewPassword
+    role: Literal["customer", "merchant"]
+    name: Name | None = None
+    currency: CurrencyText = "USD"
+
+
+class LogInBody(Body, frozen=True, kw_only=True):
+    """Who logs in."""
+
+    email: Annotated[str, msgspec.Meta(max_length=EMAIL_LENGTH_MAX)]
+    password: AnyPassword
+
+
+class RefreshBody(Body, frozen=True, kw_only=True):
+    """Which refresh token."""
+
+    refresh_token: RefreshToken
+
+
+class PasswordBody(Body, frozen=True, kw_only=True):
+    """The old password, and the one to take its place."""
+
+    current_password: AnyPassword
+    new_password: NewPassword
+
+
+class TokensView(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed-in user's tokens."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme.
+    expires_in: int
+    refresh_token: str
+    user: UserView
+
+
+class KeySetView(msgspec.Struct, frozen=True, kw_only=True):
+    """A JSON Web Key Set (RFC 7517)."""
+
+    keys: list[dict[str, Any]]
+
+
+async def register(asked: Asked) -> Reply:
+    """Make a user, with an account in the currency."""
+    body: RegisterBody = asked.body
+    registered = await asked.gateway.access.register(
+        email=body.email,
+        password=body.password,
+        role=Role(body.role),
+        name=body.name,
+        currency=currency_code(body.currency),
+    )
+    return json_reply(201, user_view(registered.user, registered.accounts))
+
+
+async def log_in(asked: Asked) -> Reply:
+    """Begin a session."""
+    body: LogInBody = asked.body
+    signed_in = await asked.gateway.access.log_in(email=body.email, password=body.password, address=asked.address)
+    return await _tokens(asked, signed_in)
+
+
+async def refresh(asked: Asked) -> Reply:
+    """Exchange a refresh token for a new pair."""
+    body: RefreshBody = asked.body
+    return await _tokens(asked, await asked.gateway.access.refresh(body.refresh_token))
+
+
+async def log_out(asked: Asked) -> Reply:
+    """End a session."""
+    body: RefreshBody = asked.body
+    await asked.gateway.access.log_out(asked.caller, body.refresh_token)
+    return Reply(status=204)
+
+
+async def me(asked: Asked) -> Reply:
+    """Show the caller, with their accounts."""
+    user = await asked.gateway.access.user(asked.caller.user_id)
+    return json_reply(200, user_view(user, await asked.gateway.queries.accounts_of(user.id)))
+
+
+async def change_password(asked: Asked) -> Reply:
+    """Change the caller's password."""
+    body: PasswordBody = asked.body
+    await asked.gateway.access.change_password(asked.caller, current=body.current_password, new=body.new_password)
+    return Reply(status=204)
+
+
+async def key_set(asked: Asked) -> Reply:
+    """Show the public keys."""
+    return Reply(status=200, body=msgspec.json.encode(asked.gateway.tokens.jwks()))
+
+
+async def _tokens(asked: Asked, signed_in: SignedIn) -> Reply:
+    accounts = await asked.gateway.queries.accounts_of(signed_in.user.id)
+    return json_reply(
+        200,
+        TokensView(
+            access_token=signed_in.access_token,
+            expires_in=signed_in.expires_in_seconds,
+            refresh_token=signed_in.refresh_token,
+            user=user_view(signed_in.user, accounts),
+        ),
+    )
+
+
+EXAMPLE_USER: Final[dict[str, Any]] = {
+    "id": "usr_01kc3x0m5fe7v8qj2r4n6p9sta",
+    "object": "user",
+    "email": "ada@example.com",
+    "role": "customer",
+    "name": "Ada",
+    "created_at": "2026-01-02T03:04:05.678901Z",
+    "accounts": [],
+}
+EXAMPLE_TOKENS: Final[dict[str, Any]] = {
+    "access_token": "eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6Ii4uLiJ9.e30.c2ln",
+    "token_type": "Bearer",
+    "expires_in": 900,
+    "refresh_token": "rt_6f1c…",
+    "user": EXAMPLE_USER,
+}
+EXAMPLE_REFRESH = {"refresh_token": "rt_6f1c…"}
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/users/register",
+        name="register",
+        tag=TAG,
+        summary="Register as a customer or a merchant",
+        handler=register,
+        roles=ANYONE,
+        status=201,
+        body=RegisterBody,
+        result=UserView,
+        codes=("email_taken", "unknown_currency"),
+        example={"email": "ada@example.com", "password": "correct horse battery", "role": "customer", "name": "Ada"},
+        example_result=EXAMPLE_USER,
+    ),
+    Operation(
+        method="POST",
+        path="/users/login",
+        name="logIn",
+        tag=TAG,
+        summary="Log in with e-mail address and password",
+        handler=log_in,
+        roles=ANYONE,
+        body=LogInBody,
+        result=TokensView,
+        codes=("invalid_credentials", "rate_limited"),
+        example={"email": "ada@example.com", "password": "correct horse battery"},
+        example_result=EXAMPLE_TOKENS,
+    ),
+    Operation(
+        method="POST",
+        path="/users/refresh",
+        name="refresh",
+        tag=TAG,
+        summary="Exchange a refresh token for a new pair; it is good once, and using it again ends the session",
+        handler=refresh,
+        roles=ANYONE,
+        body=RefreshBody,
+        result=TokensView,
+        codes=("token_invalid", "token_expired", "token_revoked"),
+        example=EXAMPLE_REFRESH,
+        example_result=EXAMPLE_TOKENS,
+    ),
+    Operation(
+        method="POST",
+        path="/users/logout",
+        name="logOut",
+        tag=TAG,
+        summary="End the session",
+        handler=log_out,
+        roles=EVERY_ROLE,
+        status=204,
+        body=RefreshBody,
+        example=EXAMPLE_REFRESH,
+    ),
+    Operation(
+        method="GET",
+        path="/users/me",
+        name="getMe",
+        tag=TAG,
+        summary="Show the caller, with their accounts",
+        handler=me,
+        roles=EVERY_ROLE,
+        result=UserView,
+        codes=("user_not_found",),
+        example_result=EXAMPLE_USER,
+    ),
+    Operation(
+        method="POST",
+        path="/users/me/password",
+        name="changePassword",
+        tag=TAG,
+        summary="Change the password; ends all sessions of the user",
+        handler=change_password,
+        roles=EVERY_ROLE,
+        status=204,
+        body=PasswordBody,
+        codes=("invalid_credentials", "rate_limited", "user_not_found"),
+        example={"current_password": "correct horse battery", "new_password": "a longer and better one"},
+    ),
+    Operation(
+        method="GET",
+        path="/.well-known/jwks.json",
+        name="getKeySet",
+        tag=TAG,
+        summary="The public keys with which other services verify access tokens",
+        handler=key_set,
+        roles=ANYONE,
+        result=KeySetView,
+        example_result={"keys": []},
+    ),
+)

@@ -1,0 +1,61 @@
+"""Fixtures for every test: real Postgres servers and fresh databases in them."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from support.postgres import (
+    URL_VARIABLE,
+    LocalPostgres,
+    PostgresServer,
+    PostgresUnavailableError,
+    local_postgres,
+    resolve,
+    temporary_database,
+)
+
+
+def pytest_report_header() -> str:
+    try:
+        return f"postgres: {resolve().origin} (set {URL_VARIABLE} to use your own)"
+    except PostgresUnavailableError as error:
+        return f"postgres: {error}"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The Postgres of the whole run, started when the first test asks for it."""
+    with resolve().open() as server:
+        yield server
+
+
+@pytest.fixture
+async def empty_postgres_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """A fresh database with nothing in it."""
+    async with temporary_database(postgres_server) as database:
+        yield postgres_server.url(database)
+
+
+@pytest.fixture(scope="session")
+async def migrated_template(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """The name of a database migrated once, from which tests get copies."""
+    # Imported here, so that tests which need no storage do not load it.
+    from gateway.adapters.sql.migrations import migrate  # noqa: PLC0415 - see above
+
+    async with temporary_database(postgres_server) as database:
+        await migrate(postgres_server.url(database))
+        yield database
+
+
+@pytest.fixture
+async def postgres_url(postgres_server: PostgresServer, migrated_template: str) -> AsyncIterator[str]:
+    """A fresh, migrated database."""
+    async with temporary_database(postgres_server, template=migrated_template) as database:
+        yield postgres_server.url(database)
+
+
+@pytest.fixture
+def private_postgres() -> Iterator[LocalPostgres]:
+    """A server of the test's own, to kill and start again; always from local binaries."""
+    with local_postgres() as server:
+        yield server
