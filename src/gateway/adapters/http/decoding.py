@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl
 
@@ -21,19 +20,14 @@ _MAYBE_CARD_IN_BODY = re.compile(rb"[2-6](?:[ -]?\d){12}")
 _FORBIDDEN_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
-@cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind, strict=True)
-
-
-def decode_body(raw: bytes, kind: type[Any]) -> Any:
-    """The JSON of `raw` as a `kind` (a msgspec.Struct).
+def decode_body(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
+    """The JSON of `raw` as what the decoder makes (a msgspec.Struct); it must be a strict one.
 
     Raises:
         InvalidInput: It is no JSON, not in UTF-8, nested too deep, or not of the declared form.
     """
     try:
-        body = _decoder(kind).decode(raw)
+        body = decoder.decode(raw)
     except msgspec.ValidationError as error:
         raise _refused(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -11,8 +11,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 from litestar.types import Receive, Scope, Send
 
 from gateway.adapters.http.decoding import decode_body, decode_query
@@ -60,8 +61,11 @@ class Endpoint:
     def __init__(self, operations: Iterable[Operation], limits: HttpLimits) -> None:
         self._limits = limits
         self._operations: dict[str, dict[str, Operation]] = defaultdict(dict)
+        self._decoders: dict[type, msgspec.json.Decoder[Any]] = {}
         for operation in operations:
             self._operations[re.sub(r"\{\w+\}", ANY_ID, operation.path)][operation.method] = operation
+            if operation.body is not None:
+                self._decoders[operation.body] = msgspec.json.Decoder(operation.body, strict=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -95,7 +99,7 @@ class Endpoint:
         if operation.body is not None:
             _require_json(asked.headers)
             size_max = operation.body_bytes_max or self._limits.body_bytes_max
-            asked.body = decode_body(await self._read(asked.headers, receive, size_max), operation.body)
+            asked.body = decode_body(await self._read(asked.headers, receive, size_max), self._decoders[operation.body])
         if operation.query is not None:
             asked.query = decode_query(scope["query_string"], operation.query)
         return await operation.handler(asked)
@@ -111,7 +115,7 @@ class Endpoint:
             raise HttpRefusal("not_found", "There is nothing at this path.")
         operation = methods.get("GET" if asked.method == "HEAD" else asked.method)
         if operation is None:
-            allowed = sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
+            allowed = sorted([*methods, "OPTIONS", *(method for method in ("HEAD",) if "GET" in methods)])
             if asked.method == "OPTIONS":
                 return _what_is_allowed(allowed)
             raise HttpRefusal("method_not_allowed", f"This path takes {', '.join(allowed)}.", allowed_methods=allowed)
