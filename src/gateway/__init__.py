@@ -1,0 +1,86 @@
+"""An async payment gateway in ports and adapters: what an embedding service imports."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from gateway.application.access import SignedIn
+from gateway.application.caller import Caller
+from gateway.application.commands import (
+    FreezeAccount,
+    MakeDeposit,
+    OpenAccount,
+    Paid,
+    Pay,
+    Register,
+    Registered,
+    UnfreezeAccount,
+)
+from gateway.application.gateway import Gateway
+from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
+from gateway.domain.deposit import Deposit
+from gateway.domain.errors import Refusal
+from gateway.domain.money import CurrencyCode, Money, currency_code
+from gateway.domain.payment import Payment, PaymentId, PaymentOrder, PaymentStatus
+from gateway.domain.transaction import Transaction, TransactionId
+from gateway.domain.user import Role, User, UserId
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import StartRefused, in_memory_gateway, open_gateway
+    from gateway.settings import Settings, SettingsRefused, read_settings
+
+__all__ = [
+    "Account",
+    "AccountId",
+    "AccountKey",
+    "AccountKind",
+    "AccountStatus",
+    "Caller",
+    "CurrencyCode",
+    "Deposit",
+    "FreezeAccount",
+    "Gateway",
+    "MakeDeposit",
+    "Money",
+    "OpenAccount",
+    "Paid",
+    "Pay",
+    "Payment",
+    "PaymentId",
+    "PaymentOrder",
+    "PaymentStatus",
+    "Refusal",
+    "Register",
+    "Registered",
+    "Role",
+    "Settings",
+    "SettingsRefused",
+    "SignedIn",
+    "StartRefused",
+    "StorageUnavailable",
+    "Transaction",
+    "TransactionId",
+    "UnfreezeAccount",
+    "User",
+    "UserId",
+    "currency_code",
+    "in_memory_gateway",
+    "open_gateway",
+    "read_settings",
+]
+
+# Brought in when first asked for, so that whoever wants only the domain does not load every adapter with it.
+_LATER = {
+    "Settings": "gateway.settings",
+    "SettingsRefused": "gateway.settings",
+    "StartRefused": "gateway.bootstrap",
+    "in_memory_gateway": "gateway.bootstrap",
+    "open_gateway": "gateway.bootstrap",
+    "read_settings": "gateway.settings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

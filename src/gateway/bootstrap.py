@@ -1,0 +1,324 @@
+"""The composition root: the only module that knows every adapter."""
+
+import hmac
+import os
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.exc import ArgumentError
+
+from gateway.adapters.argon2.password_hasher import Argon2PasswordHasher
+from gateway.adapters.jose.access_tokens import JoseAccessTokens
+from gateway.adapters.jose.keys import (
+    KeyRefused,
+    SigningKey,
+    VerifyingKey,
+    generate_pem,
+    keep_signing_key,
+    signing_key_from_pem,
+    signing_key_from_secret,
+    verifying_key_from_pem,
+)
+from gateway.adapters.memory import MemoryDatabase, memory_storage
+from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage, pending
+from gateway.adapters.sql.engine import database_url
+from gateway.adapters.system.clock import system_clock
+from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.access import Access, AccessLimits
+from gateway.application.batch import Batch
+from gateway.application.executor import Executor, OneByOne
+from gateway.application.front_door import FrontDoor
+from gateway.application.gateway import Gateway
+from gateway.application.group_commit import GroupCommit, GroupLimits
+from gateway.application.ports.clock import Clock
+from gateway.application.ports.identifiers import Identifiers
+from gateway.application.ports.passwords import PasswordHasher
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.tokens import AccessTokens
+from gateway.application.queries import Queries
+from gateway.application.retry import RetryLimits, retrying
+from gateway.settings import Settings, read_settings
+
+MEMORY_URL: Final = "memory://"
+"""Keeps everything in this process, and nothing after it."""
+
+_PUBLIC_KEY: Final = re.compile(r"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----\s*", re.DOTALL)
+
+
+class StartRefused(Exception):  # noqa: N818 - names what happened, as every refusal of the gateway does.
+    """The gateway does not start like this; the message says what to do about it."""
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings | str | None = None) -> AsyncGenerator[Gateway]:
+    """Open a gateway on a database, and close it gracefully: what was taken in is answered, then connections end.
+
+    Args:
+        settings: All settings; or just the database, as `postgresql://…`, `sqlite:///file`, the name of an SQLite file
+            or `memory://`, with the sandbox's defaults for the rest; or nothing, to read the environment.
+
+    Raises:
+        SettingsRefused: The environment is not as it must be.
+        StartRefused: The keys are missing or will not do, or the database's schema is not this version's.
+        StorageUnavailable: The database cannot be reached.
+    """
+    chosen = as_settings(settings)
+    tokens = access_tokens(chosen)
+    async with open_storage(chosen) as storage, _hashing(chosen) as passwords:
+        batch = Batch(unit_of_work=storage.unit_of_work, clock=system_clock, identifiers=time_ordered_id)
+        executor = GroupCommit(retrying(batch.run, retry_limits(chosen)), group_limits(chosen))
+        try:
+            yield _gateway(
+                storage, executor, passwords, tokens, system_clock, time_ordered_id, limits=access_limits(chosen)
+            )
+        finally:
+            await executor.close()
+
+
+@asynccontextmanager
+async def in_memory_gateway(
+    *,
+    one_by_one: bool = False,
+    clock: Clock = system_clock,
+    identifiers: Identifiers = time_ordered_id,
+    database: MemoryDatabase | None = None,
+) -> AsyncGenerator[Gateway]:
+    """A whole gateway without files or network, for tests: fast passwords, a signing key of its own.
+
+    Args:
+        one_by_one: Give every command a transaction of its own, in place of group commit.
+        clock: Tells the time.
+        identifiers: Makes identifiers.
+        database: Where everything is kept, for those who want to look into it. A new one unless it is given.
+    """
+    storage = memory_storage(database)
+    batch = Batch(unit_of_work=storage.unit_of_work, clock=clock, identifiers=identifiers)
+    run_batch = retrying(batch.run, RetryLimits())
+    executor: Executor = OneByOne(run_batch) if one_by_one else GroupCommit(run_batch, GroupLimits())
+    passwords = Argon2PasswordHasher(threads=1, time_cost=1, memory_cost_kibibytes=8)
+    tokens = JoseAccessTokens(issuer="gateway", audience="gateway", signing_key=signing_key_from_pem(generate_pem()))
+    try:
+        yield _gateway(storage, executor, passwords, tokens, clock, identifiers, limits=AccessLimits())
+    finally:
+        await executor.close()
+        await passwords.close()
+
+
+def as_settings(settings: Settings | str | None) -> Settings:
+    """All settings: those given, those of the environment, or the sandbox's defaults with this database."""
+    if settings is None:
+        return read_settings(os.environ)
+    return Settings(database_url=settings) if isinstance(settings, str) else settings
+
+
+@asynccontextmanager
+async def open_storage(settings: Settings) -> AsyncGenerator[Storage]:
+    """Open the database alone. The sandbox migrates it; production only looks whether it is this version's.
+
+    Raises:
+        StartRefused: It is not one for production, or its schema is not this version's.
+        StorageUnavailable: It cannot be reached.
+    """
+    if settings.url == MEMORY_URL:
+        if settings.environment == "production":
+            raise StartRefused("Production keeps its ledger: set GATEWAY_DATABASE_URL to a Postgres.")
+        yield memory_storage()
+        return
+    _check_url(settings)
+    await _prepare_schema(settings)
+    async with open_sql_storage(settings.url, sql_limits(settings)) as storage:
+        yield storage
+
+
+async def migrate_database(settings: Settings) -> None:
+    """Bring the database's schema to this version's.
+
+    Raises:
+        StartRefused: Its URL is none of a database that the gateway can use.
+        StorageUnavailable: It cannot be reached.
+    """
+    if settings.url == MEMORY_URL:
+        return
+    _check_url(settings)
+    await migrate(settings.url)
+
+
+def access_tokens(settings: Settings) -> AccessTokens:
+    """Who signs and verifies access tokens.
+
+    Raises:
+        StartRefused: A key is missing or will not do.
+    """
+    try:
+        return JoseAccessTokens(
+            issuer=settings.token_issuer,
+            audience=settings.token_audience,
+            signing_key=_signing_key(settings),
+            verifying_keys=_previous_keys(settings),
+            lifetime_seconds=settings.token_lifetime_seconds,
+        )
+    except KeyRefused as refused:
+        raise StartRefused(str(refused)) from refused
+
+
+def cursor_secret(settings: Settings) -> bytes:
+    """32 bytes which sign the cursors of lists: made from the signing key, and so the same in all processes.
+
+    Raises:
+        StartRefused: The key is missing or will not do.
+    """
+    try:
+        private = _signing_key(settings).signer.to_dict()
+    except KeyRefused as refused:
+        raise StartRefused(str(refused)) from refused
+    key = private["d" if "d" in private else "k"]  # What RFC 7518 calls a private key, and a shared one.
+    return hmac.digest(str(key).encode(), b"gateway: cursors of lists", "sha256")
+
+
+def sql_limits(settings: Settings) -> SqlLimits:
+    """What the SQL adapter is told."""
+    return SqlLimits(
+        write_pool_size=settings.lanes,
+        pool_size=settings.database_pool_size,
+        pool_timeout_seconds=settings.database_pool_timeout_seconds,
+        connect_timeout_seconds=settings.database_connect_timeout_seconds,
+        command_timeout_seconds=settings.database_command_timeout_seconds,
+        lock_timeout_seconds=settings.database_lock_timeout_seconds,
+        statement_timeout_seconds=settings.database_statement_timeout_seconds,
+        idle_timeout_seconds=settings.database_idle_timeout_seconds,
+        audit_timeout_seconds=settings.database_audit_timeout_seconds,
+    )
+
+
+def group_limits(settings: Settings) -> GroupLimits:
+    """What group commit is told."""
+    return GroupLimits(
+        batch_size_max=settings.batch_size_max,
+        waiting_max=settings.waiting_max,
+        lanes=settings.lanes,
+        close_seconds_max=settings.drain_seconds_max,
+    )
+
+
+def retry_limits(settings: Settings) -> RetryLimits:
+    """How often a transaction is run again."""
+    return RetryLimits(attempts_max=settings.retry_attempts_max, duration_seconds_max=settings.retry_seconds_max)
+
+
+def access_limits(settings: Settings) -> AccessLimits:
+    """How long sessions last, and how fast passwords may be tried."""
+    return AccessLimits(
+        session_seconds=settings.session_seconds,
+        free_tries=settings.login_free_tries,
+        backoff_seconds_max=settings.login_backoff_seconds_max,
+    )
+
+
+def _gateway(
+    storage: Storage,
+    executor: Executor,
+    passwords: PasswordHasher,
+    tokens: AccessTokens,
+    clock: Clock,
+    identifiers: Identifiers,
+    *,
+    limits: AccessLimits,
+) -> Gateway:
+    door = FrontDoor(executor, identifiers)
+    access = Access(
+        door=door,
+        users=storage.users,
+        sessions=storage.sessions,
+        login_failures=storage.login_failures,
+        passwords=passwords,
+        tokens=tokens,
+        clock=clock,
+        identifiers=identifiers,
+        limits=limits,
+    )
+    return Gateway(door=door, access=access, queries=Queries(storage.reader), tokens=tokens, storage=storage)
+
+
+@asynccontextmanager
+async def _hashing(settings: Settings) -> AsyncGenerator[PasswordHasher]:
+    passwords = Argon2PasswordHasher(threads=settings.hashing_threads, waiting_max=settings.hashing_waiting_max)
+    try:
+        yield passwords
+    finally:
+        await passwords.close()
+
+
+def _check_url(settings: Settings) -> None:
+    try:
+        url = database_url(settings.url)
+    except (ValueError, ArgumentError) as error:
+        raise StartRefused(
+            "GATEWAY_DATABASE_URL is not one that the gateway can use. It looks like "
+            "postgresql://user:password@host:5432/name, or like sqlite:///file."
+        ) from error
+    if settings.on_sqlite:
+        _make_folder(Path(str(url.database)).parent)
+
+
+async def _prepare_schema(settings: Settings) -> None:
+    if settings.environment == "sandbox":
+        await migrate_database(settings)
+        return
+    if settings.on_sqlite and not settings.allow_sqlite_in_production:
+        raise StartRefused(
+            "Production does not start on SQLite. Set GATEWAY_DATABASE_URL to a Postgres, or "
+            "GATEWAY_ALLOW_SQLITE_IN_PRODUCTION=true if one process on one machine is enough."
+        )
+    if await pending(settings.url):
+        raise StartRefused("The database's schema is not this version's. Run: gateway migrate")
+
+
+def _signing_key(settings: Settings) -> SigningKey:
+    if settings.token_algorithm == "HS256":  # noqa: S105 - the name of an algorithm.
+        return signing_key_from_secret(_text("token_secret", settings.token_secret, settings.token_secret_file).strip())
+    pem = _text("token_private_key", settings.token_private_key, settings.token_private_key_file)
+    if pem:
+        return signing_key_from_pem(pem)
+    if settings.environment == "production":
+        raise KeyRefused(
+            "Production needs a signing key of its own. Make one with "
+            "`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out signing-key.pem`, "
+            "and set GATEWAY_TOKEN_PRIVATE_KEY_FILE=signing-key.pem."
+        )
+    _make_folder(Path(settings.data_dir))
+    return keep_signing_key(Path(settings.data_dir))
+
+
+def _previous_keys(settings: Settings) -> list[VerifyingKey]:
+    pems = _text(
+        "token_previous_public_keys", settings.token_previous_public_keys, settings.token_previous_public_keys_file
+    )
+    if _PUBLIC_KEY.sub("", pems).strip():
+        raise KeyRefused("GATEWAY_TOKEN_PREVIOUS_PUBLIC_KEYS takes public keys as PEM, and nothing else.")
+    return [verifying_key_from_pem(pem) for pem in _PUBLIC_KEY.findall(pems)]
+
+
+def _text(field: str, text: str, file: str) -> str:
+    """A setting which may stand in a file instead."""
+    name = f"GATEWAY_{field.upper()}"
+    if text and file:
+        raise KeyRefused(f"Set {name} or {name}_FILE, not both.")
+    if not file:
+        # Where a variable cannot hold several lines, people write \n for their ends.
+        return text.replace("\\n", "\n")
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise KeyRefused(f"{name}_FILE cannot be read: {reason}.") from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder that only we can look into. One that is there already stays as it is."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartRefused(f"The folder {folder} cannot be made: {error.strerror}.") from error

@@ -1,0 +1,42 @@
+"""The ASGI application: `uvicorn --factory gateway.entrypoints.api:app`."""
+
+import os
+
+from litestar import Litestar
+
+from gateway.adapters.http import HttpLimits, create_app
+from gateway.bootstrap import cursor_secret, open_gateway
+from gateway.entrypoints.logs import configure_logging
+from gateway.settings import Settings, read_settings
+
+
+def app() -> Litestar:
+    """The application as the environment sets it: what each worker of a server calls.
+
+    Raises:
+        SettingsRefused: The environment is not as it must be.
+        StartRefused: The keys are missing or will not do.
+    """
+    settings = read_settings(os.environ)
+    configure_logging(settings)
+    return app_of(settings)
+
+
+def app_of(settings: Settings) -> Litestar:
+    """The application with these settings. It opens its gateway when the server starts it."""
+    return create_app(
+        lambda: open_gateway(settings),
+        cursor_secret=cursor_secret(settings),
+        sandbox=settings.environment == "sandbox",
+        limits=http_limits(settings),
+        root_path=settings.root_path,
+    )
+
+
+def http_limits(settings: Settings) -> HttpLimits:
+    """How much one request may take."""
+    return HttpLimits(
+        body_bytes_max=settings.body_bytes_max,
+        body_seconds_max=settings.body_seconds_max,
+        request_seconds_max=settings.request_seconds_max,
+    )

@@ -1,0 +1,33 @@
+"""`gateway create-operator`: operators are made here, and nowhere else."""
+
+import asyncio
+import sys
+
+import click
+
+from gateway.bootstrap import open_gateway
+from gateway.domain.user import Role, UserId
+from gateway.entrypoints.flags import settings_flags, settings_with
+from gateway.settings import Settings
+
+
+@click.command
+@click.option("--email", required=True, help="The address that the operator logs in with.")
+@click.option("--name", help="What the operator is called.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
+@settings_flags("database_url")
+def create_operator(*, email: str, name: str | None, password_stdin: bool, **flags: str | None) -> None:
+    """Make an operator, who funds and freezes accounts."""
+    settings = settings_with(flags)
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    user_id = asyncio.run(_register(settings, email=email, password=password, name=name))
+    click.echo(f"The operator {user_id} can log in now.")
+
+
+async def _register(settings: Settings, *, email: str, password: str, name: str | None) -> UserId:
+    async with open_gateway(settings) as gateway:
+        registered = await gateway.access.register(email=email, password=password, role=Role.OPERATOR, name=name)
+    return registered.user.id

@@ -1,0 +1,40 @@
+"""Flags that are settings: declared once, in the table of settings."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from gateway.settings import Settings, description, read_settings
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+Flags = Mapping[str, str | None]
+"""What was given on the command line, by the name of the setting; `None` for nothing."""
+
+
+def settings_flags(*fields: str) -> Callable[[Decorated], Decorated]:
+    """Give a command a flag for each of these settings."""
+
+    def decorate(command: Decorated) -> Decorated:
+        for field in reversed(fields):
+            flag = f"--{field.replace('_', '-')}"
+            command = click.option(flag, field, metavar="VALUE", help=description(field).replace("`", ""))(command)
+        return command
+
+    return decorate
+
+
+def given(flags: Flags) -> dict[str, str]:
+    """Those that were given."""
+    return {field: text for field, text in flags.items() if text is not None}
+
+
+def settings_with(flags: Flags) -> Settings:
+    """The settings of the environment, with flags in their place where given.
+
+    Raises:
+        SettingsRefused: They are not as they must be.
+    """
+    return read_settings(os.environ, given(flags))

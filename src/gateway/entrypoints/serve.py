@@ -1,0 +1,86 @@
+"""`gateway serve`: the HTTP API."""
+
+import asyncio
+import os
+import socket
+import sys
+
+import click
+import uvicorn
+
+from gateway.bootstrap import StartRefused, open_gateway
+from gateway.entrypoints.flags import given, settings_flags, settings_with
+from gateway.entrypoints.logs import configure_logging
+from gateway.settings import Settings, variable, without_password
+
+
+@click.command
+@settings_flags("host", "port", "workers", "environment", "data_dir", "database_url", "root_path", "log_level")
+def serve(**flags: str | None) -> None:
+    """Serve the HTTP API.
+
+    Ends at SIGTERM or Ctrl-C, when it has answered what was asked before.
+    """
+    settings = settings_with(flags)
+    if settings.workers > 1 and not settings.url.startswith("postgresql"):
+        raise StartRefused("Several workers need Postgres: its row locks arbitrate between them. Set --workers 1.")
+    configure_logging(settings)
+    # Tried once before the server takes over: what is wrong is told here, once and in a sentence, and the schema is
+    # there before several workers look for it.
+    _try_to_listen(settings)
+    asyncio.run(_try_out(settings))
+    # The workers are processes of their own, and read the environment again.
+    os.environ.update({variable(field): text for field, text in given(flags).items()})
+    if settings.environment == "sandbox":
+        click.echo(welcome(settings))
+    uvicorn.run(
+        "gateway.entrypoints.api:app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        loop="auto" if sys.platform == "win32" else "uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        limit_concurrency=settings.connections_max,
+        timeout_keep_alive=settings.keep_alive_seconds,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+
+
+def welcome(settings: Settings) -> str:
+    """What a newcomer can do with a sandbox."""
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound.
+    here = f"http://[{host}]" if ":" in host else f"http://{host}"
+    url = f"{here}:{settings.port}{settings.root_path}"
+    return f"""
+The gateway's sandbox serves {url} from {without_password(settings.url)}
+The API, to read and to try: {url}/docs
+
+A first request:
+
+  curl {url}/users/register \\
+    --json '{{"email": "ada@example.com", "password": "correct horse battery", "role": "customer"}}'
+"""
+
+
+def _try_to_listen(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            # As the server will do: connections of the one before may still linger.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((settings.host, settings.port))
+    except OSError as error:
+        raise StartRefused(f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}.") from error
+
+
+async def _try_out(settings: Settings) -> None:
+    async with open_gateway(settings):
+        pass

@@ -1,0 +1,306 @@
+"""Settings are read once and strictly, shown without secrets, and explained on one page."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from gateway.adapters.http import HttpLimits
+from gateway.adapters.jose.keys import generate_pem
+from gateway.adapters.sql import SqlLimits
+from gateway.application.access import AccessLimits
+from gateway.application.group_commit import GroupLimits
+from gateway.application.retry import RetryLimits
+from gateway.bootstrap import (
+    StartRefused,
+    access_limits,
+    access_tokens,
+    cursor_secret,
+    group_limits,
+    open_gateway,
+    retry_limits,
+    sql_limits,
+)
+from gateway.entrypoints.api import http_limits
+from gateway.settings import (
+    Settings,
+    SettingsRefused,
+    Source,
+    read_settings,
+    settings_markdown,
+    show_settings,
+    without_password,
+)
+
+RANDOM = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"
+"""As random as a secret must be."""
+
+
+def public_pem(private_pem: str) -> str:
+    public = load_pem_private_key(private_pem.encode(), password=None).public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def test_without_variables_every_setting_has_its_default() -> None:
+    assert read_settings({"HOME": "/root", "PATH": "/bin"}) == Settings()
+
+
+def test_the_limits_default_to_what_each_part_defaults_to() -> None:
+    settings = Settings()
+
+    assert sql_limits(settings) == SqlLimits(write_pool_size=settings.lanes)
+    assert group_limits(settings) == GroupLimits()
+    assert retry_limits(settings) == RetryLimits()
+    assert access_limits(settings) == AccessLimits()
+    assert http_limits(settings) == HttpLimits()
+
+
+def test_variables_are_read_into_their_types() -> None:
+    settings = read_settings(
+        {
+            "GATEWAY_PORT": "9000",
+            "GATEWAY_RETRY_SECONDS_MAX": "2.5",
+            "GATEWAY_ALLOW_SQLITE_IN_PRODUCTION": "true",
+            "GATEWAY_ENVIRONMENT": "production",
+            "GATEWAY_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
+            "GATEWAY_LOG_FORMAT": "json",
+        }
+    )
+
+    assert settings == Settings(
+        port=9000,
+        retry_seconds_max=2.5,
+        allow_sqlite_in_production=True,
+        environment="production",
+        trusted_proxies=("10.0.0.0/8", "::1"),
+        log_format="json",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "takes"),
+    [
+        ("GATEWAY_PORT", "80a", "a whole number from 1 to 65535"),
+        ("GATEWAY_PORT", "0", "a whole number from 1 to 65535"),
+        ("GATEWAY_PORT", "8000.0", "a whole number from 1 to 65535"),
+        ("GATEWAY_PORT", "0.99999999999999999999", "a whole number from 1 to 65535"),
+        ("GATEWAY_PORT", "", "a whole number from 1 to 65535"),
+        ("GATEWAY_CONNECTIONS_MAX", "9" * 40, "a whole number from 1"),
+        ("GATEWAY_RETRY_SECONDS_MAX", "inf", "a number above 0"),
+        ("GATEWAY_RETRY_SECONDS_MAX", "nan", "a number above 0"),
+        ("GATEWAY_RETRY_SECONDS_MAX", "0", "a number above 0"),
+        ("GATEWAY_ENVIRONMENT", "staging", "`sandbox` or `production`"),
+        ("GATEWAY_ALLOW_SQLITE_IN_PRODUCTION", "perhaps", "`true` or `false`"),
+        ("GATEWAY_ROOT_PATH", "gateway/", "text that matches `^(/[^/]+)*$`"),
+        ("GATEWAY_HOST", "", "text, not empty"),
+    ],
+)
+def test_a_value_that_will_not_do_is_refused_with_what_would(name: str, text: str, takes: str) -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        read_settings({name: text})
+
+    assert str(refused.value) == f"{name} cannot be {text!r}. It takes {takes}."
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("GATEWAY_DATABASE_ULR", "Did you mean GATEWAY_DATABASE_URL?"),
+        ("GATEWAY_port", "Did you mean GATEWAY_PORT?"),
+        ("GATEWAY_XYZZY", "`gateway settings` lists them all."),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_one(name: str, advice: str) -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        read_settings({name: "1"})
+
+    assert str(refused.value) == f"{name} is no setting. {advice}"
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        read_settings({"GATEWAY_PORT": "x", "GATEWAY_WORKERS": "y"})
+
+    assert len(str(refused.value).splitlines()) == 2
+
+
+def test_names_of_tests_are_nobodys_business() -> None:
+    assert read_settings({"GATEWAY_TEST_POSTGRES_URL": "postgresql://"}) == Settings()
+
+
+def test_flags_win_over_the_environment() -> None:
+    assert read_settings({"GATEWAY_PORT": "1"}, {"port": "2"}).port == 2
+
+
+def test_where_a_value_comes_from_is_shown() -> None:
+    environ, flags = {"GATEWAY_PORT": "1", "GATEWAY_HOST": "::1"}, {"port": "2"}
+
+    shown = {row.name: row for row in show_settings(read_settings(environ, flags), environ, flags)}
+
+    assert shown["GATEWAY_PORT"][1:] == ("2", Source.FLAG)
+    assert shown["GATEWAY_HOST"][1:] == ("::1", Source.ENVIRONMENT)
+    assert shown["GATEWAY_WORKERS"][1:] == ("1", Source.DEFAULT)
+
+
+def test_secrets_are_neither_shown_nor_printed() -> None:
+    settings = Settings(
+        token_secret=RANDOM,
+        token_private_key=RANDOM,
+        database_url=f"postgresql://gateway:{RANDOM}@db/gateway?sslpassword={RANDOM}&sslmode=require",
+    )
+
+    told = "\n".join(row.value for row in show_settings(settings, {})) + repr(settings)
+
+    assert RANDOM not in told
+    assert "postgresql://gateway:***@db/gateway?sslpassword=***&sslmode=require" in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://gateway:hunter2@db/gateway",
+        "postgresql://gateway:hun#ter2/@db/gateway",
+        "postgresql://gateway:hunter2@hunter2@db/gateway",
+        "postgresql://:hunter2@db/gateway",
+        "postgresql://db/gateway?user=gateway&password=hunter2",
+    ],
+)
+def test_a_password_is_hidden_wherever_it_stands_in_a_url(url: str) -> None:
+    shown = without_password(url)
+
+    assert "ter2" not in shown
+    assert "@db/gateway" in shown or "//db/gateway" in shown
+
+
+@pytest.mark.parametrize("url", ["sqlite:////var/lib/gateway.sqlite3", "postgresql://gateway@db/gateway", "memory://"])
+def test_a_url_without_a_password_is_shown_as_it_is(url: str) -> None:
+    assert without_password(url) == url
+
+
+def test_the_database_is_a_file_in_the_data_folder_unless_it_is_said(tmp_path: Path) -> None:
+    assert Settings(data_dir=str(tmp_path)).url == f"sqlite:///{tmp_path}/gateway.sqlite3"
+    assert Settings(database_url=str(tmp_path / "other.db")).url == f"sqlite:///{tmp_path}/other.db"
+    assert Settings(database_url="postgresql://db/gateway").url == "postgresql://db/gateway"
+
+
+def test_the_page_of_settings_is_up_to_date() -> None:
+    page = Path(__file__).parents[2] / "docs" / "settings.md"
+
+    # If not: gateway settings --markdown > docs/settings.md
+    assert page.read_text(encoding="utf-8") == settings_markdown()
+
+
+async def test_the_sandbox_makes_itself_a_private_folder_with_a_private_key(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+
+    async with open_gateway(Settings(data_dir=str(folder))):
+        pass
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "signing-key.pem").stat().st_mode) == 0o600
+    assert (folder / "gateway.sqlite3").stat().st_size > 0
+
+
+async def test_production_does_not_start_without_a_key(tmp_path: Path) -> None:
+    await refused_to_start(Settings(environment="production", data_dir=str(tmp_path)), "needs a signing key")
+
+
+async def test_production_does_not_start_with_a_secret_that_can_be_guessed(tmp_path: Path) -> None:
+    settings = read_settings(
+        {
+            "GATEWAY_ENVIRONMENT": "production",
+            "GATEWAY_DATA_DIR": str(tmp_path),
+            "GATEWAY_TOKEN_ALGORITHM": "HS256",
+            "GATEWAY_TOKEN_SECRET": "change-me" * 8,
+        }
+    )
+
+    await refused_to_start(settings, "can be guessed")
+
+
+async def test_production_does_not_start_on_sqlite_by_accident(tmp_path: Path) -> None:
+    await refused_to_start(
+        Settings(environment="production", data_dir=str(tmp_path), token_private_key=generate_pem()),
+        "GATEWAY_ALLOW_SQLITE_IN_PRODUCTION",
+    )
+
+
+async def test_production_does_not_start_in_memory() -> None:
+    await refused_to_start(
+        Settings(environment="production", database_url="memory://", token_private_key=generate_pem()),
+        "keeps its ledger",
+    )
+
+
+async def test_production_migrates_nothing_by_itself(tmp_path: Path) -> None:
+    settings = Settings(
+        environment="production",
+        data_dir=str(tmp_path),
+        allow_sqlite_in_production=True,
+        token_private_key=generate_pem(),
+    )
+
+    await refused_to_start(settings, "gateway migrate")
+
+
+async def test_a_url_of_another_database_is_refused() -> None:
+    await refused_to_start(Settings(database_url="mysql://db/gateway", token_private_key=generate_pem()), "looks like")
+
+
+def test_keys_are_read_from_files_too(tmp_path: Path) -> None:
+    pem = generate_pem()
+    file = tmp_path / "key.pem"
+    file.write_text(pem, encoding="ascii")
+
+    by_file = access_tokens(Settings(token_private_key_file=str(file))).jwks()
+
+    assert by_file == access_tokens(Settings(token_private_key=pem)).jwks()
+    # As people write several lines where a variable holds but one.
+    assert by_file == access_tokens(Settings(token_private_key=pem.replace("\n", "\\n"))).jwks()
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"PRIVATE_KEY": "x", "PRIVATE_KEY_FILE": "y"}, "not both"),
+        ({"PRIVATE_KEY_FILE": "/does/not/exist"}, "GATEWAY_TOKEN_PRIVATE_KEY_FILE cannot be read: No such file"),
+        ({"PRIVATE_KEY": "x"}, "no unencrypted private key"),
+        ({"ALGORITHM": "HS256"}, "is empty"),
+        ({"PRIVATE_KEY": generate_pem(), "PREVIOUS_PUBLIC_KEYS": "x"}, "public keys as PEM"),
+        ({"ALGORITHM": "HS256", "SECRET": RANDOM, "PREVIOUS_PUBLIC_KEYS": public_pem(generate_pem())}, "algorithms"),
+    ],
+)
+def test_keys_that_will_not_do_are_refused(given: dict[str, str], problem: str) -> None:
+    settings = read_settings({f"GATEWAY_TOKEN_{name}": text for name, text in given.items()})
+
+    with pytest.raises(StartRefused, match=problem):
+        access_tokens(settings)
+
+
+def test_keys_that_were_replaced_still_verify() -> None:
+    old, older, new = generate_pem(), generate_pem(), generate_pem()
+
+    tokens = access_tokens(
+        Settings(token_private_key=new, token_previous_public_keys=public_pem(old) + public_pem(older))
+    )
+
+    each_alone = [access_tokens(Settings(token_private_key=pem)).jwks()["keys"] for pem in (new, old, older)]
+    assert tokens.jwks()["keys"] == [key for [key] in each_alone]
+
+
+def test_cursors_are_signed_with_the_same_secret_in_every_process(tmp_path: Path) -> None:
+    sandbox = Settings(data_dir=str(tmp_path))
+    shared = read_settings({"GATEWAY_TOKEN_ALGORITHM": "HS256", "GATEWAY_TOKEN_SECRET": RANDOM})
+
+    assert len(cursor_secret(sandbox)) == 32
+    assert cursor_secret(sandbox) == cursor_secret(sandbox)
+    assert cursor_secret(shared) == cursor_secret(shared)
+    assert cursor_secret(shared) != cursor_secret(sandbox)
+    assert RANDOM.encode() not in cursor_secret(shared)
+
+
+async def refused_to_start(settings: Settings, because: str) -> None:
+    with pytest.raises(StartRefused, match=because):
+        async with open_gateway(settings):
+            pass
