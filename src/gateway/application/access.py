@@ -35,6 +35,7 @@ from gateway.application.ports.users import Users
 from gateway.domain.errors import UserNotFound
 from gateway.domain.money import currency_code
 from gateway.domain.user import Role, User, UserId, normal_email
+from gateway.domain.value import value
 
 PASSWORD_LENGTH_MIN: Final = 8
 PASSWORD_LENGTH_MAX: Final = 128
@@ -45,7 +46,7 @@ REFRESH_SECRET_BYTES: Final = 32
 ROLES: Final = {role.value: role for role in Role}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AccessLimits:
     """How long sessions last, and how fast passwords may be tried.
 
@@ -61,7 +62,7 @@ class AccessLimits:
     forget_failures_seconds: int = 3600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SignedIn:
     """What a session is shown with: a short-lived access token, and a refresh token good for one use."""
 

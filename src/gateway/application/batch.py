@@ -5,7 +5,6 @@ its own command; the rest of the batch goes through.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
@@ -14,11 +13,12 @@ from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.unit_of_work import KeptAnswer, UnitOfWorkFactory, Wanted
 from gateway.application.submission import Answer, Failed, Submission, is_kept
 from gateway.domain.errors import IdempotencyKeyReused, Refusal
+from gateway.domain.value import value
 
 RunBatch = Callable[[Sequence[Submission]], Awaitable[list[Answer | Failed]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Batch:
     """Runs submissions as one transaction. Deciding is pure, so a run that did not commit can be run again, whole."""
 
@@ -33,36 +33,40 @@ class Batch:
             TryAgain: The transaction did not commit, or nobody knows.
             StorageUnavailable: The storage cannot be reached.
         """
+        needs = [needs_of(submission.command) for submission in submissions]
         async with self.unit_of_work() as work:
-            book = Book(await work.load(wanted_by(submissions)))
+            book = Book(await work.load(wanted_by(submissions, needs)))
             # The time is read after the locks are held: what waited for another batch is not dated before it.
             moment = Moment(now=self.clock(), new_id=self.identifiers)
-            answers = [answer(submission, book, moment) for submission in submissions]
+            answers = [
+                need if isinstance(need, Failed) else answer(submission, book, moment)
+                for submission, need in zip(submissions, needs, strict=True)
+            ]
             changes = book.changes()
             if changes is not None:
                 await work.commit(changes)
         return answers
 
 
-def wanted_by(submissions: Sequence[Submission]) -> Wanted:
+def wanted_by(submissions: Sequence[Submission], needs: Sequence[Needs | Failed]) -> Wanted:
     """Everything that the submissions need, each thing once."""
-    needs = [needs_of(submission.command) for submission in submissions]
+    known = [need for need in needs if isinstance(need, Needs)]
     return Wanted(
         answers={submission.key for submission in submissions},
-        account_keys={key for need in needs for key in need.account_keys},
-        account_ids={account_id for need in needs for account_id in need.account_ids},
-        payments={payment_id for need in needs for payment_id in need.payments},
-        references={reference for need in needs for reference in need.references},
-        emails={email for need in needs for email in need.emails},
+        account_keys={key for need in known for key in need.account_keys},
+        account_ids={account_id for need in known for account_id in need.account_ids},
+        payments={payment_id for need in known for payment_id in need.payments},
+        references={reference for need in known for reference in need.references},
+        emails={email for need in known for email in need.emails},
     )
 
 
-def needs_of(command: Command[object]) -> Needs:
-    """What a command needs. One whose `needs` is broken needs nothing: it fails alone, when it decides."""
+def needs_of(command: Command[object]) -> Needs | Failed:
+    """What a command needs, or the bug that it met in telling."""
     try:
         return command.needs()
-    except Exception:  # noqa: BLE001 - a bug in one command must not take its companions down.
-        return Needs()
+    except Exception as bug:  # noqa: BLE001 - a bug in one command must not take its companions down.
+        return Failed(bug)
 
 
 def answer(submission: Submission, book: Book, moment: Moment) -> Answer | Failed:

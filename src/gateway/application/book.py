@@ -26,7 +26,7 @@ class Book:
         self._accounts = {account.id: account for account in records.accounts}
         self._account_ids = {account.key: account.id for account in records.accounts}
         self._payments = {payment.id: payment for payment in records.payments}
-        self._holders = frozenset(records.holders)
+        self._holders = set(records.holders)
         self._references_taken = set(records.references_taken)
         self._emails_taken = set(records.emails_taken)
         self._users_new: list[NewUser] = []
@@ -88,6 +88,7 @@ class Book:
         for account in decision.accounts:
             if account.id not in self._accounts:
                 self._account_ids[account.key] = account.id
+                self._holders.add(Holder(account.owner_id, account.kind))
                 self._accounts_new[account.id] = account
             elif account.id in self._accounts_new:
                 self._accounts_new[account.id] = account

@@ -1,12 +1,11 @@
 """Caller: who asks, as their token says."""
 
-from dataclasses import dataclass
-
 from gateway.application.ports.sessions import SessionId
 from gateway.domain.user import Role, UserId
+from gateway.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Caller:
     """A signed-in user."""
 

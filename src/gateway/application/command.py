@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -13,6 +12,7 @@ from gateway.domain.errors import Refusal
 from gateway.domain.event import Event
 from gateway.domain.payment import MerchantReference, Payment, PaymentId
 from gateway.domain.transaction import Transaction
+from gateway.domain.value import value
 
 if TYPE_CHECKING:
     from gateway.application.book import Book
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Moment:
     """When a command decides, and where the ids of what it makes come from."""
 
@@ -29,7 +29,7 @@ class Moment:
     new_id: Identifiers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Needs:
     """What must be on the table before a command can decide."""
 
@@ -40,7 +40,7 @@ class Needs:
     emails: Collection[str] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Decision(Generic[Result_co]):
     """What a command decided: its outcome, and the records that must now be written.
 
@@ -56,9 +56,10 @@ class Decision(Generic[Result_co]):
     events: Collection[Event] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Command(ABC, Generic[Result]):
-    """One thing that can be asked of the ledger. Frozen, and made of plain values, so that it can be run again."""
+    """One thing that can be asked of the ledger: a `value` of plain fields, so that it can be run again."""
+
+    __slots__ = ()
 
     result_type: ClassVar[Any]
     """The type of `Result`, so that a kept answer can be read back."""

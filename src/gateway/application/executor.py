@@ -66,7 +66,10 @@ def isolating(run_batch: RunBatch) -> RunBatch:
 
 
 def _alone(submission: Submission, error: Exception) -> Answer | Failed:
-    if isinstance(error, KeyBusy):
-        refusal = IdempotencyInProgress("The first request with this key is still running.")
+    if not isinstance(error, KeyBusy):
+        return Failed(error)
+    refusal = IdempotencyInProgress("The first request with this key is still running.")
+    try:
         return Answer(body=submission.encode(refusal), outcome=refusal, replayed=False)
-    return Failed(error)
+    except Exception as bug:  # noqa: BLE001 - as above.
+        return Failed(bug)

@@ -1,6 +1,5 @@
 """Gateway: everything that can be asked, in one value."""
 
-from dataclasses import dataclass
 from typing import TypeVar
 
 from gateway.application.access import Access
@@ -10,11 +9,12 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
 from gateway.domain.user import SYSTEM, UserId
+from gateway.domain.value import value
 
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Gateway:
     """What an embedding service holds, and what the HTTP adapter speaks to. Made by `gateway.open_gateway`."""
 

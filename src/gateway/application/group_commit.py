@@ -16,9 +16,10 @@ from gateway.application.errors import Overloaded
 from gateway.application.executor import isolating
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.submission import Answer, Failed, Submission
+from gateway.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class GroupLimits:
     """How much may be grouped, and how much may wait.
 
@@ -109,6 +110,9 @@ class GroupCommit:
             for ticket in tickets:
                 ticket.resolve(StorageUnavailable("The gateway closed before the storage answered."))
             raise
+        except Exception as bug:  # noqa: BLE001 - a lane that dies would leave everybody waiting for ever.
+            for ticket in tickets:
+                ticket.resolve(bug)
         else:
             for ticket, outcome in zip(tickets, outcomes, strict=True):
                 ticket.resolve(outcome)

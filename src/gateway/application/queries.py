@@ -17,6 +17,7 @@ from gateway.domain.errors import AccountNotFound, PaymentNotFound, TransactionN
 from gateway.domain.payment import Payment, PaymentId
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import Role, UserId
+from gateway.domain.value import value
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -24,7 +25,7 @@ ACCOUNTS_PER_OWNER_MAX = 200
 """More than there are currencies: all accounts of an owner fit into one read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Page(Generic[Item_co]):
     """Some of a list, newest first, and whether there is more."""
 

@@ -1,7 +1,6 @@
 """tenacity around the whole unit of work: from its first read to its commit, never commit alone."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import NoReturn, ParamSpec, TypeVar
 
 from tenacity import (
@@ -14,6 +13,7 @@ from tenacity import (
 )
 
 from gateway.application.ports.unit_of_work import KeyTaken, StorageUnavailable, TryAgain
+from gateway.domain.value import value
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -21,7 +21,7 @@ Returned = TypeVar("Returned")
 _jitter = wait_random_exponential(multiplier=0.02, max=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RetryLimits:
     """How often, and for how long, a unit of work is run again."""
 

@@ -8,9 +8,10 @@ from typing import Any
 from gateway.application.command import Command
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.errors import Refusal
+from gateway.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Submission:
     """A command with the key that makes asking twice safe.
 
@@ -27,7 +28,7 @@ class Submission:
     encode: Callable[[Any], bytes]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Answer:
     """What came of a submission.
 

@@ -4,7 +4,6 @@ The four counters are TigerBeetle's model of an account: posted counters only gr
 fall when it is captured or released. Everything else (posted, held, available) is derived.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, NewType
@@ -12,6 +11,7 @@ from typing import NamedTuple, NewType
 from gateway.domain.errors import BalanceOverflow
 from gateway.domain.money import COUNTER_MAX, CurrencyCode
 from gateway.domain.user import SYSTEM, Role, UserId
+from gateway.domain.value import value
 
 AccountId = NewType("AccountId", str)
 
@@ -47,7 +47,7 @@ class AccountKey(NamedTuple):
     kind: AccountKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Account:
     """One owner's money in one currency. All counters are minor units ≥ 0; `version` rises by 1 at each change."""
 

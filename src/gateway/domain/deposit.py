@@ -1,17 +1,17 @@
 """Deposit: money that came in from outside."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 
 from gateway.domain.account import AccountId
 from gateway.domain.money import Money
 from gateway.domain.transaction import TransactionId
+from gateway.domain.value import value
 
 DepositId = NewType("DepositId", str)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Deposit:
     """What the depositor is told. Its money is the transaction; `reference` is the sender's own name for it."""
 

@@ -1,6 +1,5 @@
 """Event: what happened, in the past tense."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
@@ -9,6 +8,7 @@ from gateway.domain.account import Account
 from gateway.domain.deposit import Deposit
 from gateway.domain.payment import Payment
 from gateway.domain.user import UserId
+from gateway.domain.value import value
 
 EventId = NewType("EventId", str)
 
@@ -24,7 +24,7 @@ class EventType(StrEnum):
     ACCOUNT_UNFROZEN = "account.unfrozen"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Event:
     """One change of state of one object, committed with it.
 

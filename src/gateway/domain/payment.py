@@ -1,13 +1,13 @@
 """Payment: its states, and what each allows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
 from gateway.domain.money import Money
 from gateway.domain.user import UserId
+from gateway.domain.value import value
 
 PaymentId = NewType("PaymentId", str)
 
@@ -33,7 +33,7 @@ class MerchantReference(NamedTuple):
     reference: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Payment:
     """A customer's promise to a merchant, and what became of it. Amounts are minor units of the payment's currency.
 
@@ -69,7 +69,7 @@ class Payment:
         return self.amount_captured_minor - self.amount_refunded_minor - self.fee_amount_minor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PaymentOrder:
     """What a customer asks for when they pay: everything about a payment that does not change later."""
 

@@ -1,6 +1,5 @@
 """Transaction: the transfers that one command decided; all of them, or none."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
@@ -9,6 +8,7 @@ from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId
 from gateway.domain.transfer import Transfer
 from gateway.domain.user import UserId
+from gateway.domain.value import value
 
 TransactionId = NewType("TransactionId", str)
 
@@ -20,7 +20,7 @@ class TransactionType(StrEnum):
     PAYMENT = "payment"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Transaction:
     """Immutable: a correction is a new transaction that names the one it `reverses`.
 

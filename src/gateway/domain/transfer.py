@@ -1,12 +1,12 @@
 """The only way money moves: out of one account, into another, in one step."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId, AccountStatus
 from gateway.domain.errors import AccountFrozen, CurrencyMismatch, InsufficientFunds, SameAccount
 from gateway.domain.money import CurrencyCode
+from gateway.domain.value import value
 
 
 class TransferKind(StrEnum):
@@ -28,7 +28,7 @@ class BalanceAfter(NamedTuple):
         return self.posted - self.held
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Transfer:
     """One amount from the debited to the credited account. Immutable: corrections are new transfers."""
 

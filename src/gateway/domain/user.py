@@ -1,9 +1,10 @@
 """User and Role: who may ask, and for what."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NewType
+
+from gateway.domain.value import value
 
 UserId = NewType("UserId", str)
 
@@ -19,7 +20,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class User:
     """Somebody who can log in. `email` is kept as `normal_email` makes it."""
 

@@ -1,6 +1,5 @@
 """Money comes in from outside."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from gateway.application.book import Book
@@ -14,9 +13,10 @@ from gateway.domain.money import Money
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import post
 from gateway.domain.user import SYSTEM, UserId
+from gateway.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class MakeDeposit(Command[Deposit]):
     """Move `amount` from the outside world to an account.
 

@@ -1,6 +1,5 @@
 """An operator stops an account from paying, and lets it pay again."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from gateway.application.book import Book
@@ -10,9 +9,10 @@ from gateway.domain.account import Account, AccountId
 from gateway.domain.errors import AccountNotFound
 from gateway.domain.event import EventType
 from gateway.domain.user import SYSTEM
+from gateway.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class FreezeAccount(Command[Account]):
     """Let an account receive but not pay. A frozen one stays as it is. Refuses: account_not_found."""
 
@@ -30,7 +30,7 @@ class FreezeAccount(Command[Account]):
         return status_changed(account, account.frozen(), EventType.ACCOUNT_FROZEN, moment)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class UnfreezeAccount(Command[Account]):
     """Let an account pay again. An open one stays as it is. Refuses: account_not_found."""
 

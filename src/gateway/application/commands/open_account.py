@@ -1,6 +1,5 @@
 """An owner gets an account in a currency."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from gateway.application.book import Book
@@ -10,9 +9,10 @@ from gateway.application.parties import account_event
 from gateway.domain.account import Account, AccountKey
 from gateway.domain.errors import AccountExists
 from gateway.domain.event import EventType
+from gateway.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OpenAccount(Command[Account]):
     """Open the one account of an owner, currency and kind. Refuses: account_exists."""
 

@@ -1,6 +1,5 @@
 """A customer pays a merchant at once."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from gateway.application.book import Book
@@ -11,9 +10,10 @@ from gateway.domain.event import Event, EventId, EventType
 from gateway.domain.payment import MerchantReference, Payment, PaymentId, PaymentOrder, failed, paid_at_once
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import post
+from gateway.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Paid:
     """A payment, and the transaction in which its money moved."""
 
@@ -21,7 +21,7 @@ class Paid:
     transaction: Transaction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Pay(Command[Paid]):
     """Move the order's amount from the customer to the merchant.
 

@@ -1,6 +1,5 @@
 """Somebody becomes a user, with their first account."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from gateway.application.book import Book
@@ -12,9 +11,10 @@ from gateway.domain.account import KIND_OF_ROLE, Account, AccountKey
 from gateway.domain.event import EventType
 from gateway.domain.money import CurrencyCode
 from gateway.domain.user import Role, User, UserId
+from gateway.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Registered:
     """A user, with what was opened for them: one account, or none for an operator."""
 
@@ -22,7 +22,7 @@ class Registered:
     accounts: tuple[Account, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Register(Command[Registered]):
     """Make a user and open an account in `currency`. `email` is as `normal_email` makes it. Refuses: email_taken."""
 

@@ -1,12 +1,13 @@
 """Failed logins, counted where every process sees them."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from gateway.domain.value import value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@value
 class Failures:
     """How often logins have failed in a row, and when the last one did."""
 

@@ -1,14 +1,15 @@
 """Passwords, kept as hashes which are slow to guess."""
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from gateway.domain.value import value
 
 
 class HashingOverloaded(Exception):  # noqa: N818 - names what happened, as every refusal of the gateway does.
     """So many passwords wait to be hashed that this one was not taken; nothing was done, and it may be tried again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PasswordCheck:
     """What a stored hash says about a password.
 

@@ -1,7 +1,6 @@
 """What can be looked up: never locks, never writes."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -10,9 +9,10 @@ from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import Payment, PaymentId, PaymentStatus
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.user import UserId
+from gateway.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AccountFilter:
     """Which accounts; a field that is `None` does not limit."""
 
@@ -20,7 +20,7 @@ class AccountFilter:
     currency: CurrencyCode | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PaymentFilter:
     """Which payments; `None` does not limit. Times: `created_after` ≤ created < `created_before`."""
 
@@ -33,7 +33,7 @@ class PaymentFilter:
     created_before: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TransactionFilter:
     """Which transactions; `None` does not limit. Times: `created_after` ≤ created < `created_before`."""
 
@@ -46,7 +46,7 @@ class TransactionFilter:
     created_before: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class CurrencyTotals:
     """All accounts of one currency added up, in minor units, as of one moment."""
 

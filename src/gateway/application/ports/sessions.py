@@ -1,17 +1,17 @@
 """Sessions: families of refresh tokens, each good for one use."""
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from typing import NewType, Protocol
 
 from gateway.domain.user import UserId
+from gateway.domain.value import value
 
 SessionId = NewType("SessionId", str)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class StoredToken:
     """A refresh token as it is kept: by its SHA-256 alone."""
 
@@ -19,7 +19,7 @@ class StoredToken:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Successor:
     """What a refresh token is exchanged for.
 
@@ -41,7 +41,7 @@ class Standing(Enum):
     UNKNOWN = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Presented:
     """What became of a refresh token that was presented. All but `standing` is `None` for an unknown one.
 

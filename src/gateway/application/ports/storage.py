@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 
 from gateway.application.ports.login_failures import LoginFailures
 from gateway.application.ports.reader import Audit, Reader
 from gateway.application.ports.sessions import Sessions
 from gateway.application.ports.unit_of_work import UnitOfWorkFactory
 from gateway.application.ports.users import Users
+from gateway.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Storage:
     """The storage ports, all over one database."""
 

@@ -1,9 +1,10 @@
 """Access tokens: what a signed-in user shows with each request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+
+from gateway.domain.value import value
 
 
 class TokenRefused(Exception):  # noqa: N818 - names what happened, as every refusal of the gateway does.
@@ -18,7 +19,7 @@ class TokenExpired(TokenRefused):
     """A token of ours in every way, but its time is over."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AccessClaims:
     """What a verified token says.
 

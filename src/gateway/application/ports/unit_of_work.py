@@ -5,7 +5,6 @@ trips as its database allows, and an adapter for a new database is two methods l
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
@@ -15,6 +14,7 @@ from gateway.domain.event import Event
 from gateway.domain.payment import MerchantReference, Payment, PaymentId
 from gateway.domain.transaction import Transaction
 from gateway.domain.user import User, UserId
+from gateway.domain.value import value
 
 
 class StorageUnavailable(Exception):  # noqa: N818 - the name says what is wrong.
@@ -40,7 +40,7 @@ class AnswerKey(NamedTuple):
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class KeptAnswer:
     """What was answered to a key: `body` in the asker's own encoding, `fingerprint` of the request it answers."""
 
@@ -50,7 +50,7 @@ class KeptAnswer:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class NewUser:
     """A user who registers, with the hash of their password."""
 
@@ -58,7 +58,7 @@ class NewUser:
     password_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Wanted:
     """What a batch wants to read. Accounts are named by key or by id, as the commands know them."""
 
@@ -77,7 +77,7 @@ class Holder(NamedTuple):
     kind: AccountKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Records:
     """What was found of it. What does not exist is left out.
 
@@ -93,7 +93,7 @@ class Records:
     emails_taken: Collection[str] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Changes:
     """Everything a batch decided: what is new, and what replaces a loaded record of the same id."""
 

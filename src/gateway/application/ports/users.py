@@ -1,12 +1,12 @@
 """Users, as they are looked up and as their passwords change. New ones come through the unit of work."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.domain.user import User, UserId
+from gateway.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Credentials:
     """A user, with the hash of their password."""
 

@@ -1,0 +1,207 @@
+"""The front door where concurrent submissions share a transaction."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway.application.batch import RunBatch
+from gateway.application.errors import Overloaded
+from gateway.application.group_commit import GroupCommit, GroupLimits
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.submission import Answer, Failed, Submission
+from support.builders import a_batch, balances, opened, pay, submissions, submit, usd
+
+
+@dataclass(slots=True)
+class Gate:
+    """Lets batches in one by one, or all at once, and remembers how large they were."""
+
+    run_batch: RunBatch
+    sizes: list[int] = field(default_factory=list[int])
+    inside: int = 0
+    inside_max: int = 0
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    may_pass: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+
+    async def run(self, submissions: Sequence[Submission]) -> list[Answer | Failed]:
+        self.sizes.append(len(submissions))
+        self.inside += 1
+        self.inside_max = max(self.inside_max, self.inside)
+        self.arrived.set()
+        await self.may_pass.acquire()
+        self.inside -= 1
+        return await self.run_batch(submissions)
+
+    def open(self, batches: int = 1000) -> None:
+        for _ in range(batches):
+            self.may_pass.release()
+
+
+async def settle() -> None:
+    """Let every task that can go on do so."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_what_arrives_while_a_batch_commits_shares_the_next_one(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits())
+    first = asyncio.create_task(executor.perform(submit(pay(usd(1)), "first")))
+    await gate.arrived.wait()
+    others = [asyncio.create_task(executor.perform(each)) for each in submissions(*[pay(usd(1)) for _ in range(30)])]
+    await settle()
+    gate.open()
+    await asyncio.gather(first, *others)
+    await executor.close()
+    assert gate.sizes == [1, 30]
+    assert await balances(storage) == (69, 31)
+
+
+async def test_a_batch_is_no_larger_than_its_limit(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=8))
+    asked = [asyncio.create_task(executor.perform(each)) for each in submissions(*[pay(usd(1)) for _ in range(20)])]
+    await settle()
+    gate.open()
+    await asyncio.gather(*asked)
+    await executor.close()
+    assert gate.sizes == [8, 8, 4]
+
+
+async def test_answers_come_to_those_who_asked(storage: Storage) -> None:
+    await opened(storage)
+    executor = GroupCommit(a_batch(storage).run, GroupLimits(batch_size_max=4))
+    answers = await asyncio.gather(*map(executor.perform, submissions(*[pay(usd(n)) for n in range(1, 11)])))
+    await executor.close()
+    assert [answer.outcome.payment.amount for answer in answers] == [usd(n) for n in range(1, 11)]
+
+
+async def test_a_lone_submission_waits_for_nobody(storage: Storage) -> None:
+    await opened(storage)
+    executor = GroupCommit(a_batch(storage).run, GroupLimits())
+    asked = asyncio.create_task(executor.perform(submit(pay(usd(1)), "key")))
+    await settle()
+    assert asked.done()
+    await executor.close()
+
+
+async def test_a_full_queue_refuses_and_takes_more_once_there_is_room(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=2, waiting_max=3))
+    inside = [asyncio.create_task(executor.perform(submit(pay(usd(1)), f"inside-{n}"))) for n in range(2)]
+    await gate.arrived.wait()
+    waiting = [asyncio.create_task(executor.perform(submit(pay(usd(1)), f"waiting-{n}"))) for n in range(3)]
+    await settle()
+    with pytest.raises(Overloaded):
+        await executor.perform(submit(pay(usd(1)), "too-many"))
+    gate.open()
+    await asyncio.gather(*inside, *waiting)
+    assert isinstance(await executor.perform(submit(pay(usd(1)), "too-many")), Answer)
+    await executor.close()
+    assert await balances(storage) == (94, 6)
+
+
+async def test_closing_answers_what_waits_and_takes_nothing_more_in(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=2))
+    asked = [asyncio.create_task(executor.perform(each)) for each in submissions(*[pay(usd(1)) for _ in range(5)])]
+    await settle()
+    closing = asyncio.create_task(executor.close())
+    await settle()
+    with pytest.raises(Overloaded):
+        await executor.perform(submit(pay(usd(1)), "late"))
+    gate.open()
+    answers = await asyncio.gather(*asked)
+    await closing
+    assert all(isinstance(answer, Answer) for answer in answers)
+    assert await balances(storage) == (95, 5)
+
+
+async def test_closing_an_idle_door_ends_at_once_and_may_be_done_again(storage: Storage) -> None:
+    executor = GroupCommit(a_batch(storage).run, GroupLimits(lanes=3))
+    async with asyncio.timeout(1):
+        await executor.close()
+        await executor.close()
+    with pytest.raises(Overloaded):
+        await executor.perform(submit(pay(usd(1)), "late"))
+
+
+async def test_closing_does_not_wait_for_ever(storage: Storage) -> None:
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=2, close_seconds_max=0.01))
+    asked = [asyncio.create_task(executor.perform(each)) for each in submissions(*[pay(usd(1)) for _ in range(5)])]
+    await settle()
+    async with asyncio.timeout(1):
+        await executor.close()
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [StorageUnavailable] * 5
+
+
+async def test_storage_that_is_down_answers_everybody_who_waits_with_one_call() -> None:
+    calls = 0
+
+    async def down(_: Sequence[Submission]) -> list[Answer | Failed]:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0)
+        raise StorageUnavailable
+
+    executor = GroupCommit(down, GroupLimits(batch_size_max=4))
+    answers = await asyncio.gather(
+        *map(executor.perform, submissions(*[pay(usd(1)) for _ in range(20)])), return_exceptions=True
+    )
+    assert [type(answer) for answer in answers] == [StorageUnavailable] * 20
+    assert calls == 1
+    with pytest.raises(StorageUnavailable):
+        await executor.perform(submit(pay(usd(1)), "the next one asks again"))
+    assert calls == 2
+    await executor.close()
+
+
+async def test_one_who_gave_up_waiting_is_decided_all_the_same(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=1))
+    first = asyncio.create_task(executor.perform(submit(pay(usd(1)), "first")))
+    await gate.arrived.wait()
+    gives_up = asyncio.create_task(executor.perform(submit(pay(usd(10)), "gives-up")))
+    last = asyncio.create_task(executor.perform(submit(pay(usd(1)), "last")))
+    await settle()
+    gives_up.cancel()
+    gate.open()
+    await asyncio.gather(first, last)
+    await executor.close()
+    assert gives_up.cancelled()
+    assert await balances(storage) == (88, 12)
+
+
+async def test_lanes_run_side_by_side(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=5, lanes=3))
+    asked = [asyncio.create_task(executor.perform(each)) for each in submissions(*[pay(usd(1)) for _ in range(20)])]
+    await settle()
+    assert gate.inside == 3
+    gate.open()
+    await asyncio.gather(*asked)
+    await executor.close()
+    assert gate.inside_max == 3
+    assert sum(gate.sizes) == 20
+    assert await balances(storage) == (80, 20)
+
+
+async def test_the_same_key_in_two_lanes_moves_money_once(storage: Storage) -> None:
+    await opened(storage)
+    executor = GroupCommit(a_batch(storage).run, GroupLimits(batch_size_max=1, lanes=4))
+    answers = await asyncio.gather(*(executor.perform(submit(pay(usd(10)), "key")) for _ in range(8)))
+    await executor.close()
+    assert len({answer.body for answer in answers}) == 1
+    assert [answer.replayed for answer in answers].count(False) == 1
+    assert await balances(storage) == (90, 10)

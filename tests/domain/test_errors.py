@@ -1,0 +1,83 @@
+"""Every refusal has a code of its own, which never changes."""
+
+from gateway.application import errors as application_errors
+from gateway.domain import errors as domain_errors
+from gateway.domain.errors import InsufficientFunds, Refusal
+
+CODES = {
+    "account_exists",
+    "account_frozen",
+    "account_not_found",
+    "balance_overflow",
+    "currency_mismatch",
+    "duplicate_reference",
+    "email_taken",
+    "idempotency_in_progress",
+    "idempotency_key_reused",
+    "insufficient_funds",
+    "invalid_credentials",
+    "merchant_not_found",
+    "overloaded",
+    "payment_not_found",
+    "rate_limited",
+    "role_forbidden",
+    "same_account",
+    "token_expired",
+    "token_invalid",
+    "token_missing",
+    "token_revoked",
+    "transaction_not_found",
+    "unknown_currency",
+    "user_not_found",
+    "validation_error",
+}
+"""What clients decide on. Additions only: a code that is reworded breaks whoever knows it."""
+
+NOT_LASTING = {
+    "account_frozen",
+    "idempotency_in_progress",
+    "invalid_credentials",
+    "overloaded",
+    "rate_limited",
+    "role_forbidden",
+    "token_expired",
+    "token_invalid",
+    "token_missing",
+    "token_revoked",
+    "validation_error",
+}
+
+
+def every_refusal() -> list[type[Refusal]]:
+    return [
+        kind
+        for module in (domain_errors, application_errors)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Refusal) and kind is not Refusal
+    ]
+
+
+def test_no_two_refusals_share_a_code() -> None:
+    codes = [kind.code for kind in every_refusal()]
+    assert len(codes) == len(set(codes))
+
+
+def test_no_code_is_ever_reworded_or_dropped() -> None:
+    assert {kind.code for kind in every_refusal()} >= CODES
+
+
+def test_codes_are_words_in_lower_case() -> None:
+    assert all(kind.code.replace("_", "").isalpha() and kind.code.islower() for kind in every_refusal())
+
+
+def test_a_refusal_that_somebody_else_can_lift_is_not_kept() -> None:
+    assert {kind.code for kind in every_refusal() if not kind.lasting} & CODES == NOT_LASTING
+
+
+def test_a_refusal_carries_a_sentence_and_facts() -> None:
+    refusal = InsufficientFunds("No.", remaining=7)
+    assert (str(refusal), refusal.detail, refusal.facts) == ("No.", "No.", {"remaining": 7})
+
+
+def test_every_refusal_says_what_it_means() -> None:
+    assert all(kind.__doc__ for kind in every_refusal())
