@@ -1,0 +1,154 @@
+"""The whole ledger as of one moment, read a page at a time on a connection of its own."""
+
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from sqlalchemy import Column, ColumnElement, Executable, Table, bindparam, func, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.adapters.sql.connection import Transaction
+from gateway.adapters.sql.engine import SQLITE, audit_engine, database_url
+from gateway.adapters.sql.limits import SqlLimits
+from gateway.adapters.sql.rows import to_account, to_payment, to_transactions
+from gateway.adapters.sql.tables import accounts, events, payments, transfers
+from gateway.adapters.sql.types import Found
+from gateway.application.ports.reader import Audit, LedgerSize, StatusChange
+from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
+from gateway.domain.account import Account, AccountId
+from gateway.domain.event import EventType
+from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.transaction import Transaction as LedgerTransaction
+
+PAGE_ROWS: Final = 5_000
+"""Enough that round trips do not count, few enough to be held in memory."""
+
+Rows = Sequence[Found]
+
+
+def _page(of: Table, key: Column[str], *where: ColumnElement[bool], then: Sequence[Column[Any]] = ()) -> Executable:
+    """The next rows in the order of `key`, after the one called `after`."""
+    return select(of).where(key > bindparam("after"), *where).order_by(key, *then).limit(PAGE_ROWS)
+
+
+def _events_of(kind: str) -> Executable:
+    types = [each.value for each in EventType if each.value.startswith(f"{kind}.")]
+    return _page(events, events.c.id, events.c.type.in_(types))
+
+
+FIRST_READ: Final = select(1)
+COPY_INTO: Final = text("VACUUM INTO :path")
+SIZE: Final = select(
+    select(func.count()).select_from(accounts).scalar_subquery(),
+    select(func.count()).select_from(transfers).where(transfers.c.position == 0).scalar_subquery(),
+)
+ACCOUNTS: Final = _page(accounts, accounts.c.id)
+TRANSFERS: Final = _page(transfers, transfers.c.transaction_id, then=[transfers.c.position])
+PAYMENTS: Final = _page(payments, payments.c.id)
+STATUS_CHANGES: Final = _events_of("account")
+PAYMENT_EVENTS: Final = _events_of("payment")
+
+
+class SqlAudit:
+    """See the port."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def size(self) -> LedgerSize:
+        """As `Audit.size`."""
+        [row] = await self._rows(SIZE)
+        return LedgerSize(accounts=row[0], transactions=row[1])
+
+    async def accounts(self) -> AsyncIterator[Collection[Account]]:
+        """As `Audit.accounts`."""
+        async for rows in self._pages(ACCOUNTS):
+            yield [to_account(row) for row in rows]
+
+    async def transactions(self) -> AsyncIterator[Collection[LedgerTransaction]]:
+        """As `Audit.transactions`."""
+        after, more = "", True
+        while more:
+            rows = await self._rows(TRANSFERS, after)
+            more = len(rows) == PAGE_ROWS
+            if more:
+                # The last transaction may go on behind the end of the page: it is left to the next one.
+                rows = [row for row in rows if row[0] != rows[-1][0]]
+            if rows:
+                yield to_transactions(rows)
+                after = rows[-1][0]
+
+    async def status_changes(self) -> AsyncIterator[Collection[StatusChange]]:
+        """As `Audit.status_changes`."""
+        async for rows in self._pages(STATUS_CHANGES):
+            yield [StatusChange(AccountId(row.object_id), row.sequence) for row in rows]
+
+    async def payments(self) -> AsyncIterator[Collection[Payment]]:
+        """As `Audit.payments`."""
+        async for rows in self._pages(PAYMENTS):
+            yield [to_payment(row) for row in rows]
+
+    async def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:
+        """As `Audit.payment_events`. In the order of the events: those of one payment may be spread over pages."""
+        async for rows in self._pages(PAYMENT_EVENTS):
+            sequences: dict[PaymentId, list[int]] = defaultdict(list)
+            for row in rows:
+                sequences[PaymentId(row.object_id)].append(row.sequence)
+            yield sequences
+
+    async def _pages(self, statement: Executable) -> AsyncIterator[Rows]:
+        after, more = "", True
+        while more:
+            rows = await self._rows(statement, after)
+            more = len(rows) == PAGE_ROWS
+            if rows:
+                yield rows
+                after = rows[-1][0]
+
+    async def _rows(self, statement: Executable, after: str | None = None) -> Rows:
+        try:
+            return await self._transaction.rows(statement, None if after is None else {"after": after})
+        except TryAgain as broken:
+            raise StorageUnavailable("The audit lost its snapshot.") from broken
+
+
+@asynccontextmanager
+async def sql_audit(url: str, limits: SqlLimits) -> AsyncGenerator[Audit]:
+    """The audit of what is committed now. Nobody waits for it."""
+    if database_url(url).get_backend_name() == SQLITE:
+        async with (
+            _copy(url, limits) as copied,
+            _opened(copied, limits) as engine,
+            Transaction(engine, writes=False) as transaction,
+        ):
+            yield SqlAudit(transaction)
+    else:
+        async with _opened(url, limits) as engine:
+            snapshot = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with Transaction(snapshot, writes=False) as transaction:
+                # The snapshot is of the moment of the first read.
+                await transaction.rows(FIRST_READ)
+                yield SqlAudit(transaction)
+
+
+@asynccontextmanager
+async def _copy(url: str, limits: SqlLimits) -> AsyncGenerator[str]:
+    """The URL of a copy of an SQLite database: with a rollback journal, whoever reads for long holds up the writers."""
+    directory = Path(str(database_url(url).database)).parent
+    with TemporaryDirectory(prefix="audit-", dir=directory) as temporary:
+        copied = Path(temporary, "ledger.db")
+        async with _opened(url, limits) as engine, Transaction(engine, writes=False) as transaction:
+            await transaction.change(COPY_INTO, {"path": str(copied)})
+        yield f"sqlite:///{copied}"
+
+
+@asynccontextmanager
+async def _opened(url: str, limits: SqlLimits) -> AsyncGenerator[AsyncEngine]:
+    engine = audit_engine(url, limits)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()

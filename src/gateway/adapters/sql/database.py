@@ -1,0 +1,60 @@
+"""Short transactions: for everything that is not a unit of work."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
+
+from sqlalchemy import Executable
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.adapters.sql.connection import Parameters, Transaction
+from gateway.adapters.sql.engine import POSTGRES
+from gateway.adapters.sql.types import Found
+from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
+from gateway.application.retry import RetryLimits, retrying
+
+Result = TypeVar("Result")
+
+SHORT_RETRIES: Final = RetryLimits(attempts_max=3, duration_seconds_max=3.0)
+"""Somebody waits, and a pool whose connections have all died needs but one more try."""
+
+
+class Database:
+    """Short transactions on one engine. What goes wrong leaves as `StorageUnavailable`, or is a bug."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self.dialect_name = engine.dialect.name
+        # One statement is a transaction by itself: without BEGIN and ROLLBACK it is one round trip, not three.
+        postgres = self.dialect_name == POSTGRES
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT") if postgres else engine
+        self._read_again = retrying(self._read, SHORT_RETRIES)
+
+    async def read(self, statement: Executable, parameters: Parameters | None = None) -> Sequence[Found]:
+        """The rows of one statement, as of one moment."""
+        return await self._read_again(statement, parameters)
+
+    async def write(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """Do `work` in a transaction and commit it. What breaks before its commit is done again, from the start."""
+
+        async def run() -> Result:
+            async with Transaction(self._engine) as transaction:
+                result = await work(transaction)
+                try:
+                    await transaction.commit()
+                except TryAgain as unknown:
+                    raise StorageUnavailable("Nobody knows whether it was committed.") from unknown
+            return result
+
+        return await retrying(run, SHORT_RETRIES)()
+
+    async def change(self, statement: Executable, parameters: Parameters) -> int:
+        """Run one statement that writes, and say how many rows it has changed."""
+
+        async def work(transaction: Transaction) -> int:
+            return await transaction.change(statement, parameters)
+
+        return await self.write(work)
+
+    async def _read(self, statement: Executable, parameters: Parameters | None) -> Sequence[Found]:
+        async with Transaction(self._reading, writes=False) as transaction:
+            return await transaction.rows(statement, parameters)

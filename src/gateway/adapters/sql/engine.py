@@ -1,0 +1,152 @@
+"""Connections to Postgres and SQLite, set so that neither loses money nor waits for ever."""
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, ExceptionContext, event, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from gateway.adapters.sql.errors import READ_ONLY
+from gateway.adapters.sql.limits import SqlLimits
+
+POSTGRES: Final = "postgresql"
+SQLITE: Final = "sqlite"
+
+SQLITE_VERSION_MIN: Final = (3, 38, 0)
+"""STRICT tables need 3.37; JSON functions that are always there need 3.38."""
+
+WAL_VERSION_MIN: Final = (3, 51, 3)
+"""Until then a checkpoint could reset the write-ahead log under a second connection, and lose what was committed
+(https://www.sqlite.org/wal.html). Such versions keep a rollback journal instead: slower, and sound."""
+
+# Set-shaped statements must look rows up by index however stale the statistics are: a plan made while a table was empty
+# would otherwise be a scan, and stay one while the table grows. Costs count a scan as forbidden, hence no JIT either
+# (it starts at high costs). One plan for every batch size, made once per connection.
+PLANNING_OF_WRITES: Final = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+
+
+def write_engine(url: str, limits: SqlLimits) -> AsyncEngine:
+    """The engine of units of work. SQLite has one connection in all: its writers take turns anyway."""
+    parsed = database_url(url)
+    if parsed.get_backend_name() == SQLITE:
+        return _sqlite_engine(parsed, limits.lock_timeout_seconds, pool_size=1, **_pool(limits))
+    settings = _postgres_settings(limits) | PLANNING_OF_WRITES
+    return _postgres_engine(parsed, limits, settings, pool_size=limits.write_pool_size, **_pool(limits))
+
+
+def read_engine(url: str, limits: SqlLimits, writers: AsyncEngine) -> AsyncEngine:
+    """The engine of everything else; for SQLite it is the same one."""
+    parsed = database_url(url)
+    if parsed.get_backend_name() == SQLITE:
+        return writers
+    return _postgres_engine(parsed, limits, _postgres_settings(limits), pool_size=limits.pool_size, **_pool(limits))
+
+
+def audit_engine(url: str, limits: SqlLimits) -> AsyncEngine:
+    """An engine of which every connection is new, and may take its time, for an audit or a migration."""
+    parsed = database_url(url)
+    if parsed.get_backend_name() == SQLITE:
+        return _sqlite_engine(parsed, limits.audit_timeout_seconds, poolclass=NullPool)
+    patient = SqlLimits(
+        connect_timeout_seconds=limits.connect_timeout_seconds,
+        command_timeout_seconds=limits.audit_timeout_seconds,
+        statement_timeout_seconds=limits.audit_timeout_seconds,
+        lock_timeout_seconds=limits.audit_timeout_seconds,
+        idle_timeout_seconds=limits.audit_timeout_seconds,
+    )
+    return _postgres_engine(parsed, patient, _postgres_settings(patient), poolclass=NullPool)
+
+
+def database_url(url: str) -> URL:
+    """`sqlite:///path` or `postgresql://user:password@host:port/database?sslmode=…`, with the driver that we use.
+
+    Raises:
+        ValueError: It is neither. The message never repeats the URL, which may hold a password.
+    """
+    parsed = make_url(url)
+    match parsed.get_backend_name():
+        case "postgresql":
+            query = dict(parsed.query)
+            # libpq's name for it, which is what people know; asyncpg takes the same words as `ssl`.
+            if "sslmode" in query:
+                query["ssl"] = query.pop("sslmode")
+            return parsed.set(drivername="postgresql+asyncpg", query=query)
+        case "sqlite":
+            if parsed.database in (None, "", ":memory:"):
+                raise ValueError("An SQLite URL names a file, for example sqlite:///gateway.db.")
+            return parsed.set(drivername="sqlite+aiosqlite")
+        case other:
+            raise ValueError(f"A database URL begins with postgresql:// or sqlite:///, not with {other}.")
+
+
+def _pool(limits: SqlLimits) -> dict[str, Any]:
+    return {"max_overflow": 0, "pool_timeout": limits.pool_timeout_seconds}
+
+
+def _postgres_settings(limits: SqlLimits) -> dict[str, str]:
+    """What each session is told when it connects, without a round trip of its own."""
+    return {
+        "application_name": "gateway",
+        "timezone": "UTC",
+        "synchronous_commit": "on",
+        "default_transaction_isolation": "read committed",
+        "lock_timeout": _milliseconds(limits.lock_timeout_seconds),
+        "statement_timeout": _milliseconds(limits.statement_timeout_seconds),
+        "idle_in_transaction_session_timeout": _milliseconds(limits.idle_timeout_seconds),
+        # Compiling a plan takes longer than running any of ours.
+        "jit": "off",
+    }
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))
+
+
+def _postgres_engine(url: URL, limits: SqlLimits, settings: Mapping[str, str], **pool: Any) -> AsyncEngine:
+    arguments = {
+        "timeout": limits.connect_timeout_seconds,
+        "command_timeout": limits.command_timeout_seconds,
+        "server_settings": settings,
+    }
+    engine = create_async_engine(url, connect_args=arguments, **pool)
+    event.listen(engine.sync_engine, "handle_error", _notice_lost_connections)
+    return engine
+
+
+def _notice_lost_connections(context: ExceptionContext) -> None:
+    """Tell SQLAlchemy of lost connections that it would put back into the pool."""
+    if isinstance(context.original_exception, OSError):
+        # No answer in time, or a broken socket. Nobody knows what the connection would answer next.
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
+    elif getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        # After a failover the server is a standby: for every other connection in the pool as well.
+        context.is_disconnect = True
+
+
+def _sqlite_engine(url: URL, busy_timeout_seconds: float, **pool: Any) -> AsyncEngine:
+    if sqlite3.sqlite_version_info < SQLITE_VERSION_MIN:
+        raise ValueError(f"This Python brings SQLite {sqlite3.sqlite_version}; 3.38 or newer is needed.")
+    # Only its owner may look into a folder that holds password hashes.
+    Path(str(url.database)).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Without an isolation level the driver leaves BEGIN to us: its own would let two writers lose an update.
+    engine = create_async_engine(url, connect_args={"timeout": busy_timeout_seconds, "isolation_level": None}, **pool)
+    journal_mode = "WAL" if sqlite3.sqlite_version_info >= WAL_VERSION_MIN else "TRUNCATE"
+
+    def prepare(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA journal_mode = {journal_mode}")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    event.listen(engine.sync_engine, "connect", prepare)
+    return engine

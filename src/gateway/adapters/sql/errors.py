@@ -1,0 +1,90 @@
+"""What an error of the database means to the application: the one place that looks at SQLSTATEs and SQLite's codes.
+
+SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html; SQLite: https://www.sqlite.org/rescode.html.
+"""
+
+import sqlite3
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from gateway.adapters.sql.tables import KEYS_TAKEN, answers
+from gateway.application.ports.unit_of_work import KeyBusy, KeyTaken, StorageUnavailable, TryAgain
+
+DATABASE_ERRORS: Final = (SQLAlchemyError, OSError)
+"""All that a statement may raise. asyncpg raises plain `OSError`s (`TimeoutError` is one) past SQLAlchemy."""
+
+READ_ONLY: Final = "25006"
+UNIQUE_VIOLATION: Final = "23505"
+LOCK_NOT_AVAILABLE: Final = "55P03"
+
+# The transaction is over and may be run again: connection lost, serialization failure, deadlock, cancelled or shut down
+# by an operator or a time limit, read-only after a failover, lain idle too long, taken too long.
+RUN_AGAIN: Final = ("08", "40001", "40P01", "57", READ_ONLY, "25P03", "25P04", LOCK_NOT_AVAILABLE)
+# Running it again at once would not help: out of connections, disk or memory; an I/O error below the database.
+AWAY: Final = ("53", "58")
+
+SQLITE_RUN_AGAIN: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT})
+SQLITE_AWAY: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+SQLITE_UNIQUE: Final = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
+SQLITE_PRIMARY_CODE: Final = 0xFF
+"""The low byte of an extended result code says what kind it is."""
+
+
+def port_error(error: Exception) -> Exception | None:
+    """The port's word for an error that a statement or a COMMIT raised; `None` is a bug, which stays as loud as it is.
+
+    Args:
+        error: One of `DATABASE_ERRORS`.
+    """
+    if isinstance(error, OSError):
+        return TryAgain("The connection to the database broke.")
+    if not isinstance(error, DBAPIError):
+        return None
+    if isinstance(error.orig, sqlite3.Error):
+        return _sqlite_error(error.orig)
+    meant = _postgres_error(error)
+    if meant is None and error.connection_invalidated:
+        meant = TryAgain("The connection to the database broke.")
+    return meant
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    """The five characters in which Postgres says what is wrong; none if it did not."""
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def _postgres_error(error: DBAPIError) -> Exception | None:
+    state = _sqlstate(error)
+    # What asyncpg said, with fields that SQLAlchemy does not hand on.
+    original = None if error.orig is None else error.orig.__cause__
+    if state == UNIQUE_VIOLATION and getattr(original, "constraint_name", None) in KEYS_TAKEN:
+        return KeyTaken("Another transaction committed a unique key first.")
+    # Postgres says which table it was inserting into when it waited; the name stands in it in every language.
+    if state == LOCK_NOT_AVAILABLE and answers.name in (getattr(original, "context", None) or ""):
+        return KeyBusy("Another transaction holds one of the idempotency keys.")
+    if state.startswith(RUN_AGAIN):
+        return TryAgain(f"The transaction did not commit ({state}).")
+    if state.startswith(AWAY):
+        return StorageUnavailable(f"The database is out of resources ({state}).")
+    return None
+
+
+def _sqlite_error(error: sqlite3.Error) -> Exception | None:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if code in SQLITE_UNIQUE:
+        taken = str(error).removeprefix("UNIQUE constraint failed: ") in KEYS_TAKEN.values()
+        return KeyTaken("Another transaction committed a unique key first.") if taken else None
+    if code & SQLITE_PRIMARY_CODE in SQLITE_RUN_AGAIN:
+        return TryAgain("Another transaction holds the database.")
+    if code & SQLITE_PRIMARY_CODE in SQLITE_AWAY:
+        return StorageUnavailable(f"The database file cannot be used: {error}.")
+    return None

@@ -1,0 +1,32 @@
+"""How long the database may take, and how much of it may be used at once."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlLimits:
+    """Named limits of the SQL adapter. Whatever passes one of them ends as `StorageUnavailable` or `TryAgain`.
+
+    Attributes:
+        write_pool_size: Connections for units of work, so one for each that runs at once (Postgres).
+        pool_size: Connections for everything else, so that look-ups and logins cannot hold up payments (Postgres).
+        pool_timeout_seconds: How long to wait for a free connection.
+        connect_timeout_seconds: How long making a connection may take.
+        command_timeout_seconds: How long to wait for the answer to one statement. It is what notices a database that
+            went silent, so it should be longer than the two below, which the database itself watches.
+        lock_timeout_seconds: How long a statement may wait for one lock (on SQLite, for another writer to end).
+        statement_timeout_seconds: How long one statement may run in all.
+        idle_timeout_seconds: How long a transaction may lie between two statements. It frees the locks of a process
+            that hangs.
+        audit_timeout_seconds: In place of the last three, for an audit: one of its statements may count everything.
+    """
+
+    write_pool_size: int = 4
+    pool_size: int = 8
+    pool_timeout_seconds: float = 2.0
+    connect_timeout_seconds: float = 3.0
+    command_timeout_seconds: float = 8.0
+    lock_timeout_seconds: float = 2.0
+    statement_timeout_seconds: float = 5.0
+    idle_timeout_seconds: float = 10.0
+    audit_timeout_seconds: float = 600.0

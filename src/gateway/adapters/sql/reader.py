@@ -1,0 +1,205 @@
+"""Look-ups and lists. A list goes down an index from where its last page ended: page 1,000 costs what page 1 does."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select
+
+from gateway.adapters.sql.database import Database
+from gateway.adapters.sql.id_times import ids_from, ids_until
+from gateway.adapters.sql.rows import to_account, to_payment, to_transactions
+from gateway.adapters.sql.tables import accounts, payments, transfers
+from gateway.application.ports.reader import AccountFilter, CurrencyTotals, PaymentFilter, TransactionFilter
+from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId
+from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.transaction import Transaction, TransactionId
+
+SIGN_OF_LIFE: Final = select(1)
+
+ACCOUNT: Final = select(accounts).where(accounts.c.id == bindparam("id"))
+PAYMENT: Final = select(payments).where(payments.c.id == bindparam("id"))
+
+_reversals: Final = transfers.alias("reversals")
+_reversed_by: Final = (
+    select(_reversals.c.transaction_id)
+    .where(_reversals.c.reverses == transfers.c.transaction_id, _reversals.c.position == 0)
+    .scalar_subquery()
+    .label("reversed_by")
+)
+TRANSACTION: Final = (
+    select(transfers, _reversed_by).where(transfers.c.transaction_id == bindparam("id")).order_by(transfers.c.position)
+)
+
+_COUNTERS: Final = (
+    accounts.c.debits_posted,
+    accounts.c.credits_posted,
+    accounts.c.debits_pending,
+    accounts.c.credits_pending,
+)
+_HALF: Final = 2**32
+_overdrawn: Final = accounts.c.kind.not_in([kind.value for kind in MAY_BE_NEGATIVE]) & (
+    accounts.c.credits_posted - accounts.c.debits_posted < accounts.c.debits_pending
+)
+TOTALS: Final = (
+    select(
+        accounts.c.currency,
+        func.count(),
+        # Upper and lower halves apart: SQLite cannot add up to more than 64 bits.
+        *(func.sum(counter // _HALF) for counter in _COUNTERS),
+        *(func.sum(counter % _HALF) for counter in _COUNTERS),
+        func.sum(case((_overdrawn, 1), else_=0)),
+    )
+    .group_by(accounts.c.currency)
+    .order_by(accounts.c.currency)
+)
+
+
+class SqlReader:
+    """See the port."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def account(self, account_id: AccountId) -> Account | None:
+        """As `Reader.account`."""
+        rows = await self._database.read(ACCOUNT, {"id": account_id})
+        return to_account(rows[0]) if rows else None
+
+    async def accounts(self, where: AccountFilter, *, before: AccountId | None, limit: int) -> Sequence[Account]:
+        """As `Reader.accounts`."""
+        statement = (
+            select(accounts)
+            .where(
+                *_equal((accounts.c.owner_id, where.owner_id), (accounts.c.currency, where.currency)),
+                *_older(accounts.c.id, before),
+            )
+            .order_by(accounts.c.id.desc())
+            .limit(limit)
+        )
+        return [to_account(row) for row in await self._database.read(statement)]
+
+    async def payment(self, payment_id: PaymentId) -> Payment | None:
+        """As `Reader.payment`."""
+        rows = await self._database.read(PAYMENT, {"id": payment_id})
+        return to_payment(rows[0]) if rows else None
+
+    async def payments(self, where: PaymentFilter, *, before: PaymentId | None, limit: int) -> Sequence[Payment]:
+        """As `Reader.payments`."""
+        statement = (
+            select(payments)
+            .where(
+                *_equal(
+                    (payments.c.customer_id, where.customer_id),
+                    (payments.c.merchant_id, where.merchant_id),
+                    (payments.c.status, where.status),
+                    (payments.c.currency, where.currency),
+                    (payments.c.reference, where.reference),
+                ),
+                *_created(payments.c.id, "pay", payments.c.created_at, where.created_after, where.created_before),
+                *_older(payments.c.id, before),
+            )
+            .order_by(payments.c.id.desc())
+            .limit(limit)
+        )
+        return [to_payment(row) for row in await self._database.read(statement)]
+
+    async def transaction(self, transaction_id: TransactionId) -> Transaction | None:
+        """As `Reader.transaction`."""
+        found = to_transactions(await self._database.read(TRANSACTION, {"id": transaction_id}))
+        return found[0] if found else None
+
+    async def transactions(
+        self, where: TransactionFilter, *, before: TransactionId | None, limit: int
+    ) -> Sequence[Transaction]:
+        """As `Reader.transactions`. The page is found by first transfers, and then filled up with the others."""
+        page = (
+            select(transfers.c.transaction_id)
+            .where(
+                transfers.c.position == 0,
+                *_equal(
+                    (transfers.c.customer_id, where.customer_id),
+                    (transfers.c.merchant_id, where.merchant_id),
+                    (transfers.c.payment_id, where.payment_id),
+                    (transfers.c.type, where.type),
+                ),
+                *(() if where.account_id is None else (_touches(where.account_id),)),
+                *_created(
+                    transfers.c.transaction_id,
+                    "txn",
+                    transfers.c.created_at,
+                    where.created_after,
+                    where.created_before,
+                ),
+                *_older(transfers.c.transaction_id, before),
+            )
+            .order_by(transfers.c.transaction_id.desc())
+            .limit(limit)
+            .subquery("page")
+        )
+        statement = (
+            select(transfers, _reversed_by)
+            .join(page, page.c.transaction_id == transfers.c.transaction_id)
+            .order_by(transfers.c.transaction_id.desc(), transfers.c.position)
+        )
+        return to_transactions(await self._database.read(statement))
+
+    async def totals(self) -> Sequence[CurrencyTotals]:
+        """As `Reader.totals`."""
+        return [_totals(row) for row in await self._database.read(TOTALS)]
+
+    async def check(self) -> None:
+        """As `Reader.check`."""
+        await self._database.read(SIGN_OF_LIFE)
+
+
+def _equal(*wanted: tuple[ColumnElement[Any], str | None]) -> list[ColumnElement[bool]]:
+    """That columns have these values; `None` does not limit."""
+    return [column == str(value) for column, value in wanted if value is not None]
+
+
+def _older(id_column: ColumnElement[str], before: str | None) -> list[ColumnElement[bool]]:
+    return [] if before is None else [id_column < before]
+
+
+def _created(
+    id_column: ColumnElement[str],
+    prefix: str,
+    created_at: ColumnElement[datetime],
+    after: datetime | None,
+    before: datetime | None,
+) -> list[ColumnElement[bool]]:
+    """That records are of a time. Their ids tell it roughly, so that an index on ids is read only there."""
+    conditions: list[ColumnElement[bool]] = []
+    if after is not None:
+        conditions += [created_at >= after, id_column >= ids_from(prefix, after)]
+    if before is not None:
+        conditions += [created_at < before, id_column < ids_until(prefix, before)]
+    return conditions
+
+
+_others: Final = transfers.alias("others")
+
+
+def _touches(account_id: AccountId) -> ColumnElement[bool]:
+    """That any transfer of a transaction moves money of this account."""
+    same = _others.c.transaction_id == transfers.c.transaction_id
+    moved = or_(_others.c.debit_account_id == account_id, _others.c.credit_account_id == account_id)
+    return select(_others.c.position).where(and_(same, moved)).exists()
+
+
+def _totals(row: Sequence[Any]) -> CurrencyTotals:
+    currency, count, *halves, overdrawn = row
+    upper, lower = halves[: len(_COUNTERS)], halves[len(_COUNTERS) :]
+    debits_posted, credits_posted, debits_pending, credits_pending = (
+        int(high) * _HALF + int(low) for high, low in zip(upper, lower, strict=True)
+    )
+    return CurrencyTotals(
+        currency=currency,
+        accounts=count,
+        debits_posted=debits_posted,
+        credits_posted=credits_posted,
+        debits_pending=debits_pending,
+        credits_pending=credits_pending,
+        overdrawn=overdrawn,
+    )

@@ -1,0 +1,279 @@
+"""Records as rows of the tables, and back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from gateway.adapters.sql.tables import accounts, payments, transfers
+from gateway.adapters.sql.types import Found
+from gateway.application.ports.unit_of_work import AnswerKey, KeptAnswer, NewUser
+from gateway.application.ports.users import Credentials
+from gateway.application.views import event_data
+from gateway.domain.account import Account, AccountKind, AccountStatus
+from gateway.domain.event import Event
+from gateway.domain.money import Money
+from gateway.domain.payment import CaptureMethod, Payment, PaymentStatus
+from gateway.domain.transaction import Transaction, TransactionType
+from gateway.domain.transfer import BalanceAfter, Transfer, TransferKind
+from gateway.domain.user import Role, User
+
+Values: TypeAlias = tuple[Any, ...]
+"""One row, in the order of the table's columns unless other columns are named."""
+
+ACCOUNT_CHANGES: Final = (
+    accounts.c.id,
+    accounts.c.debits_pending,
+    accounts.c.debits_posted,
+    accounts.c.credits_pending,
+    accounts.c.credits_posted,
+    accounts.c.status,
+    accounts.c.version,
+)
+"""The columns of `account_changes`: which one, and what changes. No index is on what changes."""
+
+PAYMENT_CHANGES: Final = (
+    payments.c.id,
+    payments.c.status,
+    payments.c.amount_captured,
+    payments.c.amount_refunded,
+    payments.c.fee_amount,
+    payments.c.expires_at,
+    payments.c.failure_code,
+    payments.c.version,
+    payments.c.updated_at,
+)
+"""The columns of `payment_changes`, likewise."""
+
+TRANSFER_COLUMNS: Final = len(transfers.c)
+
+# Looking a member up in a dictionary costs a tenth of calling its class.
+ACCOUNT_KINDS: Final = {kind.value: kind for kind in AccountKind}
+ACCOUNT_STATUSES: Final = {status.value: status for status in AccountStatus}
+PAYMENT_STATUSES: Final = {status.value: status for status in PaymentStatus}
+CAPTURE_METHODS: Final = {method.value: method for method in CaptureMethod}
+TRANSACTION_TYPES: Final = {kind.value: kind for kind in TransactionType}
+TRANSFER_KINDS: Final = {kind.value: kind for kind in TransferKind}
+ROLES: Final = {role.value: role for role in Role}
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode_metadata: Final = msgspec.json.Decoder(dict[str, str]).decode
+
+
+def user_values(new: NewUser) -> Values:
+    """The row of a user."""
+    user = new.user
+    return (user.id, user.email, user.role.value, user.name, user.created_at, new.password_hash)
+
+
+def to_credentials(row: Found) -> Credentials:
+    """The user of a row."""
+    user_id, email, role, name, created_at, password_hash = row
+    return Credentials(
+        user=User(id=user_id, email=email, role=ROLES[role], name=name, created_at=created_at),
+        password_hash=password_hash,
+    )
+
+
+def account_values(account: Account) -> Values:
+    """The row of an account."""
+    return (
+        account.id,
+        account.owner_id,
+        account.kind.value,
+        account.currency,
+        account.debits_pending,
+        account.debits_posted,
+        account.credits_pending,
+        account.credits_posted,
+        account.status.value,
+        account.version,
+        account.created_at,
+    )
+
+
+def account_changes(account: Account) -> Values:
+    """What changes of an account: the values of `ACCOUNT_CHANGES`."""
+    return (
+        account.id,
+        account.debits_pending,
+        account.debits_posted,
+        account.credits_pending,
+        account.credits_posted,
+        account.status.value,
+        account.version,
+    )
+
+
+def to_account(row: Found) -> Account:
+    """The account of a row."""
+    return Account(
+        id=row[0],
+        owner_id=row[1],
+        kind=ACCOUNT_KINDS[row[2]],
+        currency=row[3],
+        debits_pending=row[4],
+        debits_posted=row[5],
+        credits_pending=row[6],
+        credits_posted=row[7],
+        status=ACCOUNT_STATUSES[row[8]],
+        version=row[9],
+        created_at=row[10],
+    )
+
+
+def payment_values(payment: Payment) -> Values:
+    """The row of a payment."""
+    return (
+        payment.id,
+        payment.status.value,
+        payment.amount.amount_minor,
+        payment.amount.currency,
+        payment.capture.value,
+        payment.customer_id,
+        payment.merchant_id,
+        payment.amount_captured_minor,
+        payment.amount_refunded_minor,
+        payment.fee_amount_minor,
+        payment.reference,
+        payment.description,
+        _metadata_text(payment.metadata),
+        payment.expires_at,
+        payment.failure_code,
+        payment.version,
+        payment.created_at,
+        payment.updated_at,
+    )
+
+
+def payment_changes(payment: Payment) -> Values:
+    """What changes of a payment: the values of `PAYMENT_CHANGES`."""
+    return (
+        payment.id,
+        payment.status.value,
+        payment.amount_captured_minor,
+        payment.amount_refunded_minor,
+        payment.fee_amount_minor,
+        payment.expires_at,
+        payment.failure_code,
+        payment.version,
+        payment.updated_at,
+    )
+
+
+def to_payment(row: Found) -> Payment:
+    """The payment of a row."""
+    return Payment(
+        id=row[0],
+        status=PAYMENT_STATUSES[row[1]],
+        amount=Money(row[2], row[3]),
+        capture=CAPTURE_METHODS[row[4]],
+        customer_id=row[5],
+        merchant_id=row[6],
+        amount_captured_minor=row[7],
+        amount_refunded_minor=row[8],
+        fee_amount_minor=row[9],
+        reference=row[10],
+        description=row[11],
+        metadata=_decode_metadata(row[12]),
+        expires_at=row[13],
+        failure_code=row[14],
+        version=row[15],
+        created_at=row[16],
+        updated_at=row[17],
+    )
+
+
+def transfer_values(transaction: Transaction) -> list[Values]:
+    """The rows of a transaction: one for each transfer, each with the head that they share."""
+    return [
+        (
+            transaction.id,
+            position,
+            transaction.type.value,
+            transaction.payment_id,
+            transaction.customer_id,
+            transaction.merchant_id,
+            transaction.description,
+            transaction.reverses,
+            transaction.created_at,
+            transfer.kind.value,
+            transfer.amount_minor,
+            transfer.currency,
+            transfer.debit_account_id,
+            *transfer.debit_after,
+            transfer.credit_account_id,
+            *transfer.credit_after,
+        )
+        for position, transfer in enumerate(transaction.transfers)
+    ]
+
+
+def to_transactions(rows: Sequence[Found]) -> list[Transaction]:
+    """The transactions of rows in which those of one transaction stand together, in their order.
+
+    A row may have one value more than the table: the id of the transaction that reverses it.
+    """
+    transactions: list[Transaction] = []
+    start = 0
+    for end in range(1, len(rows) + 1):
+        if end == len(rows) or rows[end][0] != rows[start][0]:
+            transactions.append(_transaction(rows[start:end]))
+            start = end
+    return transactions
+
+
+def _transaction(rows: Sequence[Found]) -> Transaction:
+    head = rows[0]
+    return Transaction(
+        id=head[0],
+        type=TRANSACTION_TYPES[head[2]],
+        transfers=tuple([_transfer(row) for row in rows]),
+        payment_id=head[3],
+        customer_id=head[4],
+        merchant_id=head[5],
+        description=head[6],
+        reverses=head[7],
+        created_at=head[8],
+        reversed_by=head[TRANSFER_COLUMNS] if len(head) > TRANSFER_COLUMNS else None,
+    )
+
+
+def _transfer(row: Found) -> Transfer:
+    return Transfer(
+        kind=TRANSFER_KINDS[row[9]],
+        amount_minor=row[10],
+        currency=row[11],
+        debit_account_id=row[12],
+        debit_after=BalanceAfter(row[13], row[14], row[15]),
+        credit_account_id=row[16],
+        credit_after=BalanceAfter(row[17], row[18], row[19]),
+    )
+
+
+def event_values(event: Event) -> Values:
+    """The row of an event."""
+    return (
+        event.id,
+        event.type.value,
+        event.object.id,
+        event.sequence,
+        event.customer_id,
+        event.merchant_id,
+        event.created_at,
+        event_data(event).decode(),
+    )
+
+
+def answer_values(answer: KeptAnswer) -> Values:
+    """The row of an answer."""
+    return (*answer.key, answer.fingerprint, answer.body, answer.created_at)
+
+
+def to_answer(row: Found) -> KeptAnswer:
+    """The answer of a row."""
+    return KeptAnswer(key=AnswerKey(row[0], row[1]), fingerprint=row[2], body=row[3], created_at=row[4])
+
+
+def _metadata_text(metadata: Mapping[str, str]) -> str:
+    return _encode(metadata).decode() if metadata else "{}"

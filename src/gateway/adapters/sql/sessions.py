@@ -1,0 +1,138 @@
+"""Sessions and their refresh tokens in two tables."""
+
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import bindparam, exists, insert, select, update
+
+from gateway.adapters.sql.connection import Transaction
+from gateway.adapters.sql.database import Database
+from gateway.adapters.sql.tables import refresh_tokens, sessions
+from gateway.adapters.sql.types import BYTES, MOMENT, Found
+from gateway.application.ports.sessions import Presented, SessionId, Standing, StoredToken, Successor
+from gateway.domain.user import UserId
+
+_now: Final = bindparam("now", type_=MOMENT)
+_presented_hash: Final = bindparam("presented_hash", type_=BYTES)
+
+START: Final = insert(sessions).values(id=bindparam("session_id"), user_id=bindparam("user_id"), created_at=_now)
+STORE_TOKEN: Final = insert(refresh_tokens).values(
+    token_hash=bindparam("token_hash"), session_id=bindparam("session_id"), expires_at=bindparam("expires_at")
+)
+
+# One statement that looks and takes: of any number of calls with one token, one finds it unused.
+USE_TOKEN: Final = (
+    update(refresh_tokens)
+    .where(
+        refresh_tokens.c.token_hash == _presented_hash,
+        refresh_tokens.c.used_at.is_(None),
+        refresh_tokens.c.expires_at > _now,
+        exists().where(sessions.c.id == refresh_tokens.c.session_id, sessions.c.revoked_at.is_(None)),
+    )
+    .values(
+        used_at=_now, successor_hash=bindparam("new_hash", type_=BYTES), sealed=bindparam("new_sealed", type_=BYTES)
+    )
+)
+
+_successors: Final = refresh_tokens.alias("successors")
+FIND_TOKEN: Final = (
+    select(
+        refresh_tokens.c.session_id,
+        sessions.c.user_id,
+        sessions.c.revoked_at,
+        refresh_tokens.c.used_at,
+        refresh_tokens.c.sealed,
+        _successors.c.used_at.label("successor_used_at"),
+    )
+    .join(sessions, sessions.c.id == refresh_tokens.c.session_id)
+    .outerjoin(_successors, _successors.c.token_hash == refresh_tokens.c.successor_hash)
+    .where(refresh_tokens.c.token_hash == _presented_hash)
+)
+
+_revoke: Final = update(sessions).where(sessions.c.revoked_at.is_(None)).values(revoked_at=_now)
+REVOKE: Final = _revoke.where(sessions.c.id == bindparam("session_id"))
+REVOKE_USER: Final = _revoke.where(sessions.c.user_id == bindparam("owner_id"))
+REVOKE_TOKEN: Final = _revoke.where(
+    sessions.c.user_id == bindparam("owner_id"),
+    sessions.c.id
+    == select(refresh_tokens.c.session_id).where(refresh_tokens.c.token_hash == _presented_hash).scalar_subquery(),
+)
+REVOKED_SINCE: Final = select(sessions.c.id).where(sessions.c.revoked_at >= bindparam("since", type_=MOMENT))
+
+
+class SqlSessions:
+    """See the port."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def start(self, session_id: SessionId, user_id: UserId, token: StoredToken, *, now: datetime) -> None:
+        """As `Sessions.start`."""
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.change(START, {"session_id": session_id, "user_id": user_id, "now": now})
+            await _store(transaction, session_id, token)
+
+        await self._database.write(work)
+
+    async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> Presented:
+        """As `Sessions.rotate`."""
+        use = {
+            "presented_hash": token_hash,
+            "now": now,
+            "new_hash": successor.token.token_hash,
+            "new_sealed": successor.sealed,
+        }
+
+        async def work(transaction: Transaction) -> Presented:
+            rotated = await transaction.change(USE_TOKEN, use) == 1
+            found = await transaction.rows(FIND_TOKEN, {"presented_hash": token_hash})
+            if not found:
+                return Presented(standing=Standing.UNKNOWN)
+            if rotated:
+                await _store(transaction, found[0].session_id, successor.token)
+            return _presented(found[0], rotated=rotated)
+
+        return await self._database.write(work)
+
+    async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
+        """As `Sessions.revoke`."""
+        await self._database.change(REVOKE, {"session_id": session_id, "now": now})
+
+    async def revoke_token(self, token_hash: bytes, user_id: UserId, *, now: datetime) -> None:
+        """As `Sessions.revoke_token`."""
+        await self._database.change(REVOKE_TOKEN, {"presented_hash": token_hash, "owner_id": user_id, "now": now})
+
+    async def revoke_user(self, user_id: UserId, *, now: datetime) -> None:
+        """As `Sessions.revoke_user`."""
+        await self._database.change(REVOKE_USER, {"owner_id": user_id, "now": now})
+
+    async def revoked_since(self, since: datetime) -> AbstractSet[SessionId]:
+        """As `Sessions.revoked_since`."""
+        return {row[0] for row in await self._database.read(REVOKED_SINCE, {"since": since})}
+
+
+async def _store(transaction: Transaction, session_id: SessionId, token: StoredToken) -> None:
+    values = {"token_hash": token.token_hash, "session_id": session_id, "expires_at": token.expires_at}
+    await transaction.change(STORE_TOKEN, values)
+
+
+def _presented(row: Found, *, rotated: bool) -> Presented:
+    if rotated:
+        standing = Standing.ROTATED
+    elif row.revoked_at is not None:
+        standing = Standing.REVOKED
+    elif row.used_at is not None:
+        standing = Standing.USED
+    else:
+        # It was not taken, although it is neither used nor of a session that has ended: its time is over.
+        standing = Standing.EXPIRED
+    return Presented(
+        standing=standing,
+        session_id=row.session_id,
+        user_id=row.user_id,
+        used_at=row.used_at,
+        sealed=row.sealed,
+        successor_used=row.successor_used_at is not None,
+    )

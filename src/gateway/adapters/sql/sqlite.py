@@ -1,0 +1,101 @@
+"""A unit of work on SQLite. The whole file is locked from the beginning of the transaction, so no row needs to be."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from sqlalchemy import BindParameter, Column, Table, bindparam, insert, select, tuple_, update
+from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.dml import UpdateBase
+
+from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES
+from gateway.adapters.sql.tables import accounts, answers, events, payments, transfers, users
+from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
+from gateway.application.ports.unit_of_work import AnswerKey, Holder
+from gateway.domain.account import AccountId, AccountKey
+from gateway.domain.payment import MerchantReference, PaymentId
+
+Columns = Collection[Column[Any]]
+
+
+def _among(parameter: str, *of: Column[Any]) -> ColumnElement[bool]:
+    return tuple_(*of).in_(bindparam(parameter, expanding=True))
+
+
+FIND_PAYMENTS: Final = select(payments).where(payments.c.id.in_(bindparam("ids", expanding=True)))
+FIND_ACCOUNTS_BY_KEY: Final = select(accounts).where(
+    _among("keys", accounts.c.owner_id, accounts.c.currency, accounts.c.kind)
+)
+FIND_ACCOUNTS_BY_ID: Final = select(accounts).where(accounts.c.id.in_(bindparam("ids", expanding=True)))
+FIND_ANSWERS: Final = select(answers).where(_among("keys", answers.c.owner_id, answers.c.key))
+FIND_REFERENCES: Final = select(payments.c.merchant_id, payments.c.reference).where(
+    payments.c.reference.is_not(None), _among("references", payments.c.merchant_id, payments.c.reference)
+)
+FIND_EMAILS: Final = select(users.c.email).where(users.c.email.in_(bindparam("emails", expanding=True)))
+FIND_HOLDERS: Final = (
+    select(accounts.c.owner_id, accounts.c.kind)
+    .where(_among("holders", accounts.c.owner_id, accounts.c.kind))
+    .distinct()
+)
+
+
+def _parameter_of(column: Column[Any]) -> str:
+    return f"given_{column.name}"
+
+
+def _inserted(table: Table) -> tuple[Columns, UpdateBase]:
+    return [*table.c], insert(table).values({each: bindparam(_parameter_of(each)) for each in table.c})
+
+
+def _updated(table: Table, changes: Columns) -> tuple[Columns, UpdateBase]:
+    values: dict[Column[Any], BindParameter[Any]] = {
+        each: bindparam(_parameter_of(each)) for each in changes if each is not table.c.id
+    }
+    # As on Postgres: what was loaded is older than what is written, or nothing is written, and that is noticed.
+    same = (table.c.id == bindparam("given_id"), table.c.version < bindparam("given_version"))
+    return changes, update(table).values(values).where(*same)
+
+
+PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
+    "users_new": _inserted(users),
+    "accounts_new": _inserted(accounts),
+    "accounts_changed": _updated(accounts, ACCOUNT_CHANGES),
+    "payments_new": _inserted(payments),
+    "payments_changed": _updated(payments, PAYMENT_CHANGES),
+    "transactions_new": _inserted(transfers),
+    "events_new": _inserted(events),
+    "answers_new": _inserted(answers),
+}
+
+
+class SqliteUnitOfWork(SqlUnitOfWork):
+    """See the port. There are no round trips to save: a statement for each kind of thing."""
+
+    async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:
+        return await self._transaction.rows(FIND_PAYMENTS, {"ids": list(ids)})
+
+    async def _lock_accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
+        by_key = await self._transaction.rows(FIND_ACCOUNTS_BY_KEY, {"keys": list(keys)}) if keys else ()
+        by_id = await self._transaction.rows(FIND_ACCOUNTS_BY_ID, {"ids": list(ids)}) if ids else ()
+        return list({row[0]: row for row in (*by_key, *by_id)}.values())
+
+    async def _find_answers(self, keys: Collection[AnswerKey]) -> Rows:
+        return await self._transaction.rows(FIND_ANSWERS, {"keys": list(keys)})
+
+    async def _find_references(self, references: Collection[MerchantReference]) -> Rows:
+        return await self._transaction.rows(FIND_REFERENCES, {"references": list(references)})
+
+    async def _find_emails(self, emails: Collection[str]) -> Rows:
+        return await self._transaction.rows(FIND_EMAILS, {"emails": list(emails)})
+
+    async def _find_holders(self, holders: Collection[Holder]) -> Rows:
+        return await self._transaction.rows(FIND_HOLDERS, {"holders": list(holders)})
+
+    async def _write(self, writes: Writes) -> Mapping[str, int]:
+        counts: dict[str, int] = {}
+        for name, rows in writes.items():
+            columns, statement = PARTS[name]
+            names = [_parameter_of(each) for each in columns]
+            counts[name] = await self._transaction.change(
+                statement, [dict(zip(names, row, strict=True)) for row in rows]
+            )
+        return counts

@@ -1,0 +1,211 @@
+"""The tables. What may stand in them is checked by the database too, in case the code is wrong one day.
+
+Every index makes each payment dearer, so each one says what it is for. There are no foreign keys between the tables
+that payments are written to: the unit of work holds the rows it refers to locked, nothing is ever deleted, and each key
+would cost a look-up and a row lock per row.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table, UniqueConstraint
+from sqlalchemy.schema import SchemaItem
+
+from gateway.adapters.sql.types import BYTES, INTEGER, MOMENT, TEXT
+
+metadata: Final = MetaData()
+
+
+def _table(name: str, *parts: SchemaItem, **options: Any) -> Table:
+    # Without STRICT, SQLite would store text in an integer column.
+    return Table(name, metadata, *parts, sqlite_strict=True, **options)
+
+
+def _key(name: str) -> Column[str]:
+    return Column(name, TEXT, primary_key=True)
+
+
+def _text(name: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, TEXT, nullable=nullable)
+
+
+def _integers(*names: str) -> Iterable[Column[int]]:
+    return (Column(name, INTEGER, nullable=False) for name in names)
+
+
+users: Final = _table(
+    "users",
+    _key("id"),
+    _text("email"),
+    _text("role"),
+    _text("name", nullable=True),
+    Column("created_at", MOMENT, nullable=False),
+    _text("password_hash"),
+    UniqueConstraint("email", name="users_email_key"),
+)
+
+accounts: Final = _table(
+    "accounts",
+    _key("id"),
+    _text("owner_id"),
+    _text("kind"),
+    _text("currency"),
+    *_integers("debits_pending", "debits_posted", "credits_pending", "credits_posted"),
+    _text("status"),
+    *_integers("version"),
+    Column("created_at", MOMENT, nullable=False),
+    # Batches find accounts by it, owners list theirs by it, and it lets nobody open one twice.
+    UniqueConstraint("owner_id", "currency", "kind", name="accounts_owner_id_currency_kind_key"),
+    CheckConstraint(
+        "debits_pending >= 0 AND debits_posted >= 0 AND credits_pending >= 0 AND credits_posted >= 0",
+        name="accounts_counters_check",
+    ),
+    # As a comparison, not a subtraction of all three: that could pass 64 bits.
+    CheckConstraint(
+        "kind IN ('funding', 'exchange') OR credits_posted - debits_posted >= debits_pending",
+        name="accounts_available_check",
+    ),
+    CheckConstraint("version >= 1", name="accounts_version_check"),
+    # Free space in each page, and no index on what changes: Postgres then updates a balance within its page, without
+    # touching an index (HOT).
+    postgresql_with={"fillfactor": 70},
+)
+
+payments: Final = _table(
+    "payments",
+    _key("id"),
+    _text("status"),
+    *_integers("amount"),
+    _text("currency"),
+    _text("capture"),
+    _text("customer_id"),
+    _text("merchant_id"),
+    *_integers("amount_captured", "amount_refunded", "fee_amount"),
+    _text("reference", nullable=True),
+    _text("description", nullable=True),
+    _text("metadata"),
+    Column("expires_at", MOMENT),
+    _text("failure_code", nullable=True),
+    *_integers("version"),
+    Column("created_at", MOMENT, nullable=False),
+    Column("updated_at", MOMENT, nullable=False),
+    CheckConstraint(
+        "amount >= 1 AND amount >= amount_captured AND amount_captured >= amount_refunded AND amount_refunded >= 0",
+        name="payments_amounts_check",
+    ),
+    CheckConstraint("fee_amount >= 0 AND fee_amount <= amount", name="payments_fee_amount_check"),
+    CheckConstraint("version >= 1", name="payments_version_check"),
+)
+# The lists that customers and merchants ask for, newest first.
+Index("payments_customer_id_id_idx", payments.c.customer_id, payments.c.id)
+Index("payments_merchant_id_id_idx", payments.c.merchant_id, payments.c.id)
+# A merchant's reference names one payment. Payments without one are not in it, and cost nothing.
+Index(
+    "payments_merchant_id_reference_key",
+    payments.c.merchant_id,
+    payments.c.reference,
+    unique=True,
+    postgresql_where=payments.c.reference.is_not(None),
+    sqlite_where=payments.c.reference.is_not(None),
+)
+
+transfers: Final = _table(
+    "transfers",
+    # A transaction has no table of its own: nearly all have one transfer, and a row with both saves the other row.
+    _key("transaction_id"),
+    Column("position", INTEGER, primary_key=True),
+    _text("type"),
+    _text("payment_id", nullable=True),
+    _text("customer_id", nullable=True),
+    _text("merchant_id", nullable=True),
+    _text("description", nullable=True),
+    _text("reverses", nullable=True),
+    Column("created_at", MOMENT, nullable=False),
+    _text("kind"),
+    *_integers("amount"),
+    _text("currency"),
+    _text("debit_account_id"),
+    *_integers("debit_posted_after", "debit_held_after", "debit_version"),
+    _text("credit_account_id"),
+    *_integers("credit_posted_after", "credit_held_after", "credit_version"),
+    CheckConstraint("position >= 0", name="transfers_position_check"),
+    CheckConstraint("amount >= 1", name="transfers_amount_check"),
+    CheckConstraint("debit_account_id <> credit_account_id", name="transfers_accounts_check"),
+)
+
+
+def _first_transfers(name: str, *columns: str, unique: bool = False) -> None:
+    """An index of transactions, by their first transfer; those which have none of the column cost nothing."""
+    there = transfers.c[columns[0]].is_not(None) & (transfers.c.position == 0)
+    Index(name, *(transfers.c[column] for column in columns), unique=unique, postgresql_where=there, sqlite_where=there)
+
+
+# The lists that customers and merchants ask for, newest first.
+_first_transfers("transfers_customer_id_transaction_id_idx", "customer_id", "transaction_id")
+_first_transfers("transfers_merchant_id_transaction_id_idx", "merchant_id", "transaction_id")
+# The few transactions of one payment. Both ids are time-ordered, so it grows at its end, which is cheap.
+_first_transfers("transfers_payment_id_transaction_id_idx", "payment_id", "transaction_id")
+# A transaction is reversed once.
+_first_transfers("transfers_reverses_key", "reverses", unique=True)
+
+events: Final = _table(
+    "events",
+    _key("id"),
+    _text("type"),
+    _text("object_id"),
+    *_integers("sequence"),
+    _text("customer_id", nullable=True),
+    _text("merchant_id", nullable=True),
+    Column("created_at", MOMENT, nullable=False),
+    _text("data"),
+)
+
+answers: Final = _table(
+    "answers",
+    _key("owner_id"),
+    _key("key"),
+    Column("fingerprint", BYTES, nullable=False),
+    Column("body", BYTES, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+)
+
+sessions: Final = _table(
+    "sessions",
+    _key("id"),
+    _text("user_id"),
+    Column("created_at", MOMENT, nullable=False),
+    Column("revoked_at", MOMENT),
+)
+# To end all sessions of a user, and to list those that ended lately (which every process asks every few seconds).
+Index("sessions_user_id_idx", sessions.c.user_id)
+Index(
+    "sessions_revoked_at_idx",
+    sessions.c.revoked_at,
+    postgresql_where=sessions.c.revoked_at.is_not(None),
+    sqlite_where=sessions.c.revoked_at.is_not(None),
+)
+
+refresh_tokens: Final = _table(
+    "refresh_tokens",
+    Column("token_hash", BYTES, primary_key=True),
+    Column("session_id", TEXT, ForeignKey("sessions.id", name="refresh_tokens_session_id_fkey"), nullable=False),
+    Column("expires_at", MOMENT, nullable=False),
+    Column("used_at", MOMENT),
+    Column("successor_hash", BYTES),
+    Column("sealed", BYTES),
+)
+
+login_failures: Final = _table(
+    "login_failures",
+    _key("scope"),
+    *_integers("count"),
+    Column("last_at", MOMENT, nullable=False),
+)
+
+KEYS_TAKEN: Final = {
+    "users_email_key": "users.email",
+    "accounts_owner_id_currency_kind_key": "accounts.owner_id, accounts.currency, accounts.kind",
+    "payments_merchant_id_reference_key": "payments.merchant_id, payments.reference",
+    "answers_pkey": "answers.owner_id, answers.key",
+}
+"""The unique keys that two batches may both want, by their names in Postgres, and as SQLite words them."""

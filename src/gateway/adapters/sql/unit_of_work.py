@@ -1,0 +1,145 @@
+"""One transaction: load what is wanted, locked; then write all changes and commit, or nothing."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from operator import attrgetter
+from types import TracebackType
+from typing import Self, TypeAlias
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.adapters.sql.connection import Transaction
+from gateway.adapters.sql.rows import (
+    Values,
+    account_changes,
+    account_values,
+    answer_values,
+    event_values,
+    payment_changes,
+    payment_values,
+    to_account,
+    to_answer,
+    to_payment,
+    transfer_values,
+    user_values,
+)
+from gateway.adapters.sql.types import Found
+from gateway.application.ports.unit_of_work import AnswerKey, Changes, Holder, KeyTaken, Records, Wanted
+from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
+from gateway.domain.payment import MerchantReference, Payment, PaymentId
+
+Rows: TypeAlias = Sequence[Found]
+Writes: TypeAlias = Mapping[str, Sequence[Values]]
+"""Rows to write, by the field of `Changes` that they come from."""
+
+
+class SqlUnitOfWork(ABC):
+    """See the port. The order of things is here; how each is asked for is the database's own."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._transaction = Transaction(engine)
+
+    async def load(self, wanted: Wanted) -> Records:
+        """As `UnitOfWork.load`. What nobody wants costs no round trip."""
+        # Payments first, then accounts, each in the order of their ids: if all batches lock in one order, none of them
+        # can wait for another one that waits for it.
+        payments = [to_payment(row) for row in await self._lock_payments(wanted.payments)] if wanted.payments else []
+        keys = {*wanted.account_keys, *(key for payment in payments for key in _accounts_of(payment))}
+        accounts: list[Account] = []
+        if keys or wanted.account_ids:
+            accounts = [to_account(row) for row in await self._lock_accounts(keys, wanted.account_ids)]
+        missing = {Holder(key.owner_id, key.kind) for key in keys.difference(account.key for account in accounts)}
+        # Read after the locks are held, so that what another batch answered while this one waited is seen.
+        answers = await self._find_answers(wanted.answers) if wanted.answers else ()
+        references = await self._find_references(wanted.references) if wanted.references else ()
+        emails = await self._find_emails(wanted.emails) if wanted.emails else ()
+        holders = await self._find_holders(missing) if missing else ()
+        return Records(
+            answers=[to_answer(row) for row in answers],
+            accounts=accounts,
+            payments=payments,
+            holders=[Holder(row[0], AccountKind(row[1])) for row in holders],
+            references_taken=[MerchantReference(*row) for row in references],
+            emails_taken=[row[0] for row in emails],
+        )
+
+    async def commit(self, changes: Changes) -> None:
+        """As `UnitOfWork.commit`. Cancelled before the COMMIT itself, it rolls back; after that, it sees it through."""
+        writes = _writes(changes)
+        for name, count in (await self._write(writes)).items():
+            if count == len(writes[name]):
+                continue
+            if name == "answers_new":
+                raise KeyTaken("Another transaction has answered one of the idempotency keys.")
+            raise RuntimeError(
+                f"{count} of {len(writes[name])} rows of {name} were written: they are not what was loaded."
+            )
+        await self._transaction.commit()
+
+    @abstractmethod
+    async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:
+        """Payments, locked in the order of their ids."""
+
+    @abstractmethod
+    async def _lock_accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
+        """Accounts by key or by id, each once, locked in the order of their ids."""
+
+    @abstractmethod
+    async def _find_answers(self, keys: Collection[AnswerKey]) -> Rows:
+        """Answers by key."""
+
+    @abstractmethod
+    async def _find_references(self, references: Collection[MerchantReference]) -> Rows:
+        """Those of `references` that payments have."""
+
+    @abstractmethod
+    async def _find_emails(self, emails: Collection[str]) -> Rows:
+        """Those of `emails` that users have."""
+
+    @abstractmethod
+    async def _find_holders(self, holders: Collection[Holder]) -> Rows:
+        """Those of `holders` who have an account of that kind."""
+
+    @abstractmethod
+    async def _write(self, writes: Writes) -> Mapping[str, int]:
+        """Write everything, answers last; how many rows were written of each."""
+
+    async def __aenter__(self) -> Self:
+        """Take a connection; on SQLite, wait for the running transaction to end."""
+        await self._transaction.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Roll back what was not committed, and give the connection back."""
+        await self._transaction.__aexit__(kind, error, traceback)
+
+
+def _accounts_of(payment: Payment) -> tuple[AccountKey, AccountKey]:
+    currency = payment.amount.currency
+    return (
+        AccountKey(payment.customer_id, currency, AccountKind.CUSTOMER),
+        AccountKey(payment.merchant_id, currency, AccountKind.MERCHANT),
+    )
+
+
+def _writes(changes: Changes) -> Writes:
+    """The rows of everything that there is any of.
+
+    What others may insert too is sorted by its key: inserting waits for them, as locking does.
+    """
+    users = sorted(changes.users_new, key=lambda new: new.user.email)
+    accounts = sorted(changes.accounts_new, key=attrgetter("key"))
+    answers = sorted(changes.answers_new, key=attrgetter("key"))
+    writes: dict[str, list[Values]] = {
+        "users_new": [user_values(user) for user in users],
+        "accounts_new": [account_values(account) for account in accounts],
+        "accounts_changed": [account_changes(account) for account in changes.accounts_changed],
+        "payments_new": [payment_values(payment) for payment in changes.payments_new],
+        "payments_changed": [payment_changes(payment) for payment in changes.payments_changed],
+        "transactions_new": [row for transaction in changes.transactions_new for row in transfer_values(transaction)],
+        "events_new": [event_values(event) for event in changes.events_new],
+        "answers_new": [answer_values(answer) for answer in answers],
+    }
+    return {name: rows for name, rows in writes.items() if rows}

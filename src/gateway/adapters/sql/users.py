@@ -1,0 +1,40 @@
+"""Users in their table. New ones are written by the unit of work."""
+
+from typing import Final
+
+from sqlalchemy import bindparam, select, update
+
+from gateway.adapters.sql.database import Database
+from gateway.adapters.sql.rows import to_credentials
+from gateway.adapters.sql.tables import users
+from gateway.application.ports.users import Credentials
+from gateway.domain.user import UserId
+
+BY_EMAIL: Final = select(users).where(users.c.email == bindparam("email"))
+BY_ID: Final = select(users).where(users.c.id == bindparam("id"))
+REPLACE_PASSWORD_HASH: Final = (
+    update(users)
+    .where(users.c.id == bindparam("user_id"), users.c.password_hash == bindparam("old"))
+    .values(password_hash=bindparam("new"))
+)
+
+
+class SqlUsers:
+    """See the port."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def by_email(self, email: str) -> Credentials | None:
+        """As `Users.by_email`."""
+        rows = await self._database.read(BY_EMAIL, {"email": email})
+        return to_credentials(rows[0]) if rows else None
+
+    async def by_id(self, user_id: UserId) -> Credentials | None:
+        """As `Users.by_id`."""
+        rows = await self._database.read(BY_ID, {"id": user_id})
+        return to_credentials(rows[0]) if rows else None
+
+    async def replace_password_hash(self, user_id: UserId, *, old: str, new: str) -> bool:
+        """As `Users.replace_password_hash`."""
+        return await self._database.change(REPLACE_PASSWORD_HASH, {"user_id": user_id, "old": old, "new": new}) == 1

@@ -1,0 +1,125 @@
+"""Migrated databases have exactly the tables that the code knows, on Postgres and on SQLite."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from gateway.adapters.sql.engine import POSTGRES, audit_engine
+from gateway.adapters.sql.limits import SqlLimits
+from gateway.adapters.sql.migrations import migrate, pending
+from gateway.adapters.sql.tables import metadata
+from gateway.application.ports.unit_of_work import StorageUnavailable
+
+POSTGRES_SCHEMA = text(
+    """
+    SELECT 'column', table_name || '.' || column_name, concat_ws(' ', data_type, is_nullable, collation_name)
+    FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+    UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    UNION ALL SELECT 'option', relname, array_to_string(reloptions, ' ')
+    FROM pg_class WHERE relnamespace = 'public'::regnamespace
+    ORDER BY 1, 2
+    """
+)
+SQLITE_SCHEMA = text("SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/deeper/ledger.db"
+    url: str = request.getfixturevalue("empty_postgres_url")
+    return url
+
+
+async def test_a_migrated_database_is_what_the_tables_say(empty_url: str) -> None:
+    await migrate(empty_url)
+    migrated = await schema(empty_url)
+    await make_anew(empty_url)
+    assert migrated == await schema(empty_url)
+    assert len(migrated) > len(metadata.tables)
+
+
+async def test_alembic_finds_nothing_left_to_migrate(empty_url: str) -> None:
+    await migrate(empty_url)
+    assert await on_connection(empty_url, lambda connection: compare_metadata(context_of(connection), metadata)) == []
+
+
+async def test_migrating_again_changes_nothing(empty_url: str) -> None:
+    await migrate(empty_url)
+    before = await schema(empty_url)
+    await migrate(empty_url)
+    assert await schema(empty_url) == before
+
+
+async def test_several_may_migrate_at_once(empty_url: str) -> None:
+    await asyncio.gather(*(migrate(empty_url) for _ in range(4)))
+    assert not await pending(empty_url)
+
+
+async def test_a_database_that_is_behind_is_noticed(empty_url: str) -> None:
+    assert await pending(empty_url)
+    await migrate(empty_url)
+    assert not await pending(empty_url)
+
+
+async def test_a_database_of_a_newer_version_is_noticed(empty_url: str) -> None:
+    await migrate(empty_url)
+    await execute(empty_url, "UPDATE alembic_version SET version_num = '9999'")
+    assert await pending(empty_url)
+
+
+async def test_a_migration_that_breaks_leaves_nothing_behind(empty_url: str) -> None:
+    await execute(empty_url, "CREATE TABLE login_failures (mine TEXT)")  # The last one that the migration makes.
+    with pytest.raises(Exception, match="login_failures"):
+        await migrate(empty_url)
+    assert "users" not in {row[1] for row in await schema(empty_url)}
+
+
+async def test_a_server_that_is_not_there_is_unavailable() -> None:
+    with pytest.raises(StorageUnavailable):
+        await migrate("postgresql://gateway@127.0.0.1:1/gateway")
+
+
+def context_of(connection: Connection) -> MigrationContext:
+    return MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+
+
+async def on_connection(url: str, work: Any) -> Any:
+    engine = audit_engine(url, SqlLimits())
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
+    finally:
+        await engine.dispose()
+
+
+async def execute(url: str, statement: str) -> None:
+    await on_connection(url, lambda connection: connection.execute(text(statement)))
+
+
+async def make_anew(url: str) -> None:
+    """The same tables, but straight from the metadata; Alembic's own stays."""
+
+    def work(connection: Connection) -> None:
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+
+    await on_connection(url, work)
+
+
+async def schema(url: str) -> list[tuple[str, ...]]:
+    """Everything that the database itself says about its tables, columns, indexes and constraints."""
+
+    def work(connection: Connection) -> list[tuple[str, ...]]:
+        question = POSTGRES_SCHEMA if connection.dialect.name == POSTGRES else SQLITE_SCHEMA
+        return [tuple(row) for row in connection.execute(question)]
+
+    found: list[tuple[str, ...]] = await on_connection(url, work)
+    return found

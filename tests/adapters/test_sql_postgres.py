@@ -1,0 +1,343 @@
+"""What a unit of work on Postgres promises beyond the port: one transaction, few round trips, safe in every fault."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import IntegrityError
+
+from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage
+from gateway.adapters.sql.connection import Transaction
+from gateway.adapters.sql.engine import audit_engine, read_engine, write_engine
+from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application import outcome_codec
+from gateway.application.batch import Batch
+from gateway.application.command import Command
+from gateway.application.commands.deposit import MakeDeposit
+from gateway.application.commands.pay import Pay
+from gateway.application.commands.register import Register
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import (
+    AnswerKey,
+    Changes,
+    KeyBusy,
+    KeyTaken,
+    StorageUnavailable,
+    TryAgain,
+    Wanted,
+)
+from gateway.application.submission import Answer, Submission
+from gateway.application.verify import verify
+from gateway.contracts.records import a_user, account_id, an_account, an_answer, commit, load, user_id
+from gateway.domain.money import Money, currency_code
+from gateway.domain.payment import PaymentOrder
+from gateway.domain.user import SYSTEM, Role, UserId
+from support.postgres import LocalPostgres
+
+USD = currency_code("USD")
+IMPATIENT = SqlLimits(
+    write_pool_size=3, pool_timeout_seconds=0.3, lock_timeout_seconds=0.3, connect_timeout_seconds=1.0
+)
+WRITTEN_BY = text(
+    """
+    SELECT count(DISTINCT xmin::text), count(*) FROM (
+        SELECT xmin FROM users UNION ALL SELECT xmin FROM accounts UNION ALL SELECT xmin FROM payments
+        UNION ALL SELECT xmin FROM transfers UNION ALL SELECT xmin FROM events UNION ALL SELECT xmin FROM answers
+    ) AS written
+    """
+)
+
+
+@pytest.fixture
+async def storage(postgres_url: str) -> AsyncIterator[Storage]:
+    async with open_sql_storage(postgres_url, IMPATIENT) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def somebody_else(postgres_url: str) -> AsyncIterator[Transaction]:
+    """A transaction of another program."""
+    engine = audit_engine(postgres_url, SqlLimits())
+    async with Transaction(engine) as transaction:
+        yield transaction
+    await engine.dispose()
+
+
+async def test_a_batch_is_one_transaction_whatever_is_in_it(storage: Storage, somebody_else: Transaction) -> None:
+    customers = [register(Role.CUSTOMER) for _ in range(3)]
+    await run(storage, [*customers, register(Role.MERCHANT)])
+    [[transactions, rows]] = await somebody_else.rows(WRITTEN_BY)
+    assert transactions == 1
+    assert rows == 4 + 7 + 7 + 4  # users; their accounts and the gateway's three; an event for each; answers
+
+
+@pytest.mark.parametrize("size", [1, 16, 64])
+async def test_a_batch_of_payments_costs_the_same_round_trips_whatever_its_size(storage: Storage, size: int) -> None:
+    customer, merchant = await funded(storage)
+    with counting() as counted:
+        await run(storage, [pay(customer, merchant) for _ in range(size)])
+    assert counted == {"statements": 3, "commits": 1}  # accounts, answers; everything that is written
+
+
+async def test_a_wanted_reference_costs_one_round_trip_more(storage: Storage) -> None:
+    customer, merchant = await funded(storage)
+    with counting() as counted:
+        await run(storage, [pay(customer, merchant, reference=f"order-{n}") for n in range(16)])
+    assert counted == {"statements": 4, "commits": 1}
+
+
+async def test_many_batches_at_once_keep_the_ledger_right(storage: Storage) -> None:
+    pairs = [await funded(storage) for _ in range(2)]
+    # Each batch locks both merchants and both customers, and they come in every order.
+    orders = [[pay(*pairs[(n + k) % 2], reference=f"{n}-{k}") for k in range(8)] for n in range(12)]
+    for start in range(0, len(orders), 3):
+        await asyncio.gather(*(run(storage, order) for order in orders[start : start + 3]))
+    async with storage.audit() as audit:
+        findings = await verify(audit)
+    assert findings.ok, findings.named
+    assert findings.read["payments"] == 12 * 8
+
+
+async def test_connections_are_set_so_that_nothing_waits_for_ever(postgres_url: str) -> None:
+    limits = SqlLimits(lock_timeout_seconds=1.5, statement_timeout_seconds=2.5, idle_timeout_seconds=3.5)
+    writers = write_engine(postgres_url, limits)
+    readers = read_engine(postgres_url, limits, writers)
+    for engine in (writers, readers):
+        async with Transaction(engine) as transaction:
+            [row] = await transaction.rows(
+                text(
+                    """SELECT current_setting('lock_timeout'), current_setting('statement_timeout'),
+                    current_setting('idle_in_transaction_session_timeout'), current_setting('application_name'),
+                    current_setting('timezone'), current_setting('synchronous_commit'),
+                    current_setting('transaction_isolation'), current_setting('jit')"""
+                )
+            )
+        assert tuple(row) == ("1500ms", "2500ms", "3500ms", "gateway", "UTC", "on", "read committed", "off")
+        await engine.dispose()
+
+
+async def test_a_key_that_another_transaction_has_committed_is_taken(storage: Storage) -> None:
+    async with storage.unit_of_work() as slow:
+        await slow.load(Wanted(answers=[an_answer().key]))
+        await commit(storage, Changes(accounts_new=[an_account(2)], answers_new=[an_answer()]))
+        with pytest.raises(KeyTaken):
+            await slow.commit(Changes(accounts_new=[an_account(1)], answers_new=[an_answer(body=b"mine")]))
+    assert await storage.reader.account(account_id(1)) is None
+    assert (await load(storage, Wanted(answers=[an_answer().key]))).answers == (an_answer(),)
+
+
+async def test_a_key_that_another_transaction_holds_too_long_is_busy(
+    storage: Storage, somebody_else: Transaction
+) -> None:
+    await somebody_else.change(
+        text("INSERT INTO answers VALUES (:owner, :key, '', '', now())"),
+        {"owner": an_answer().key.owner_id, "key": an_answer().key.key},
+    )
+    with pytest.raises(KeyBusy):
+        await commit(storage, Changes(answers_new=[an_answer()]))
+
+
+@pytest.mark.parametrize(
+    ("held", "changes"),
+    [
+        (
+            "INSERT INTO users VALUES (:owner || '2', 'user1@example.com', 'customer', NULL, now(), 'hash')",
+            Changes(users_new=[a_user(1)]),
+        ),
+        (
+            "INSERT INTO accounts VALUES ('acc_other', :owner, 'customer', 'USD', 0, 0, 0, 0, 'open', 1, now())",
+            Changes(accounts_new=[an_account(1)]),
+        ),
+    ],
+)
+async def test_another_key_that_is_held_too_long_is_no_busy_idempotency_key(
+    storage: Storage, somebody_else: Transaction, held: str, changes: Changes
+) -> None:
+    await somebody_else.change(text(held), {"owner": user_id(1)})
+    with pytest.raises(TryAgain) as caught:
+        await commit(storage, changes)
+    assert caught.type is TryAgain
+
+
+async def test_a_lock_that_is_held_too_long_is_tried_again(storage: Storage) -> None:
+    await commit(storage, Changes(accounts_new=[an_account(1)]))
+    async with storage.unit_of_work() as holder:
+        await holder.load(Wanted(account_ids=[account_id(1)]))
+        with pytest.raises(TryAgain):
+            await load(storage, Wanted(account_ids=[account_id(1)]))
+
+
+async def test_when_every_connection_is_busy_the_storage_is_unavailable_at_once(storage: Storage) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(IMPATIENT.write_pool_size):
+            await stack.enter_async_context(storage.unit_of_work())
+        with pytest.raises(StorageUnavailable):
+            await load(storage, Wanted())
+        # Look-ups have connections of their own.
+        await storage.reader.check()
+    await load(storage, Wanted())
+
+
+async def test_money_that_an_account_does_not_have_is_stopped_by_the_database(storage: Storage) -> None:
+    await commit(storage, Changes(accounts_new=[an_account(1)]))
+    overdrawn = an_account(1).changed(debits_posted=1)
+    with pytest.raises(IntegrityError, match="accounts_available_check"):
+        await commit(storage, Changes(accounts_changed=[overdrawn]), Wanted(account_ids=[overdrawn.id]))
+    assert await storage.reader.account(account_id(1)) == an_account(1)
+
+
+@pytest.mark.parametrize("version", [0, 1])
+async def test_an_account_that_is_not_what_was_loaded_stops_everything(storage: Storage, version: int) -> None:
+    await commit(storage, Changes(accounts_new=[an_account(1)]))
+    stale = an_account(1, credits_posted=1, version=version)
+    with pytest.raises(RuntimeError, match="0 of 1 rows of accounts_changed"):
+        await commit(storage, Changes(accounts_changed=[stale], answers_new=[an_answer()]))
+    assert await storage.reader.account(account_id(1)) == an_account(1)
+    assert (await load(storage, Wanted(answers=[an_answer().key]))).answers == ()
+
+
+async def test_a_commit_whose_task_is_cancelled_is_seen_to_its_end(
+    storage: Storage, somebody_else: Transaction
+) -> None:
+    await slow_commits(somebody_else, seconds=0.5)
+    committing = asyncio.create_task(commit(storage, Changes(answers_new=[an_answer()])))
+    await in_commit(somebody_else)
+    committing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await committing
+    assert (await load(storage, Wanted(answers=[an_answer().key]))).answers == (an_answer(),)
+
+
+async def test_a_commit_whose_connection_is_cut_is_run_again(storage: Storage, somebody_else: Transaction) -> None:
+    await slow_commits(somebody_else, seconds=30)
+    committing = asyncio.create_task(commit(storage, Changes(answers_new=[an_answer()])))
+    backend = await in_commit(somebody_else)
+    await somebody_else.rows(text("SELECT pg_terminate_backend(:backend)"), {"backend": backend})
+    with pytest.raises(TryAgain):
+        await committing
+    # The next one takes a connection that works.
+    await load(storage, Wanted(answers=[an_answer().key]))
+
+
+async def test_a_commit_that_gets_no_answer_is_run_again(postgres_url: str, somebody_else: Transaction) -> None:
+    await slow_commits(somebody_else, seconds=30)
+    async with open_sql_storage(postgres_url, SqlLimits(command_timeout_seconds=0.3)) as storage:
+        with pytest.raises(TryAgain):
+            await commit(storage, Changes(answers_new=[an_answer()]))
+        await load(storage, Wanted(answers=[an_answer().key]))
+
+
+async def test_connections_that_died_while_nobody_used_them_do_not_fail_a_look_up(
+    storage: Storage, somebody_else: Transaction
+) -> None:
+    await asyncio.gather(*(storage.reader.check() for _ in range(4)))
+    await somebody_else.rows(
+        text(
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+        )
+    )
+    await asyncio.gather(*(storage.reader.check() for _ in range(4)))
+
+
+async def test_a_server_that_is_away_is_unavailable_and_one_that_is_back_serves(
+    private_postgres: LocalPostgres,
+) -> None:
+    url = private_postgres.url("postgres")
+    await migrate(url)
+    async with open_sql_storage(url, IMPATIENT) as storage:
+        await commit(storage, Changes(answers_new=[an_answer()]))
+        private_postgres.kill()
+        for _ in range(3):
+            with pytest.raises((TryAgain, StorageUnavailable)):
+                await load(storage, Wanted(answers=[an_answer().key]))
+        with pytest.raises(StorageUnavailable):
+            await storage.reader.check()
+        private_postgres.start()
+        assert (await load(storage, Wanted(answers=[an_answer().key]))).answers == (an_answer(),)
+
+
+def batch_on(storage: Storage) -> Batch:
+    return Batch(unit_of_work=storage.unit_of_work, clock=lambda: datetime.now(UTC), identifiers=time_ordered_id)
+
+
+def submission(command: Command[Any]) -> Submission:
+    key = AnswerKey(SYSTEM, time_ordered_id("key"))
+    return Submission(command=command, key=key, fingerprint=b"", encode=outcome_codec.encode)
+
+
+async def run(storage: Storage, commands: Sequence[Command[Any]]) -> list[Any]:
+    """Run commands as one batch; what came of them."""
+    answers = await batch_on(storage).run([submission(command) for command in commands])
+    assert all(isinstance(answer, Answer) for answer in answers), answers
+    return [answer.outcome for answer in answers if isinstance(answer, Answer)]
+
+
+def register(role: Role) -> Register:
+    user_id = UserId(time_ordered_id("usr"))
+    return Register(
+        user_id=user_id, email=f"{user_id}@example.com", password_hash="hash", role=role, name=None, currency=USD
+    )
+
+
+async def funded(storage: Storage) -> tuple[UserId, UserId]:
+    """A customer with money, and a merchant."""
+    customer, merchant = await run(storage, [register(Role.CUSTOMER), register(Role.MERCHANT)])
+    deposit = MakeDeposit(account_id=customer.accounts[0].id, amount=Money(1_000_000, USD), owner_id=None)
+    await run(storage, [deposit])
+    return customer.user.id, merchant.user.id
+
+
+def pay(customer: UserId, merchant: UserId, *, reference: str | None = None) -> Pay:
+    order = PaymentOrder(
+        customer_id=customer, merchant_id=merchant, amount=Money(1, USD), reference=reference, metadata={}
+    )
+    return Pay(order=order)
+
+
+@contextmanager
+def counting() -> Iterator[dict[str, int]]:
+    """Counts what every engine sends meanwhile."""
+    counted = {"statements": 0, "commits": 0}
+
+    def on_statement(*_: object) -> None:
+        counted["statements"] += 1
+
+    def on_commit(_: object) -> None:
+        counted["commits"] += 1
+
+    event.listen(Engine, "before_cursor_execute", on_statement)
+    event.listen(Engine, "commit", on_commit)
+    try:
+        yield counted
+    finally:
+        event.remove(Engine, "before_cursor_execute", on_statement)
+        event.remove(Engine, "commit", on_commit)
+
+
+async def slow_commits(somebody_else: Transaction, *, seconds: float) -> None:
+    """From now on, committing an answer takes this long, as a disk that hangs would make it."""
+    for statement in (
+        f"""CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_sleep({seconds}); RETURN NULL; END $$""",
+        """CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON answers
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()""",
+    ):
+        await somebody_else.change(text(statement))
+    await somebody_else.commit()
+
+
+async def in_commit(somebody_else: Transaction) -> int:
+    """Wait until somebody's COMMIT is running; the process id of their backend."""
+    running = text("SELECT pid FROM pg_stat_activity WHERE query = 'COMMIT;' AND state = 'active'")
+    async with asyncio.timeout(10):
+        while not (found := await somebody_else.rows(running)):
+            await somebody_else.commit()  # Within a transaction, the view stays as it was first seen.
+            await asyncio.sleep(0.01)
+    await somebody_else.commit()
+    backend: int = found[0][0]
+    return backend

@@ -1,0 +1,148 @@
+"""What SQLite must be told, so that it keeps money as well as a server does."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage
+from gateway.adapters.sql.connection import Transaction
+from gateway.adapters.sql.engine import WAL_VERSION_MIN, database_url, write_engine
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import Changes, StorageUnavailable, TryAgain, Wanted
+from gateway.contracts.records import account_id, an_account, an_answer, commit, load
+
+IMPATIENT = SqlLimits(lock_timeout_seconds=0.1, pool_timeout_seconds=0.3)
+
+
+@pytest.fixture
+async def file(tmp_path: Path) -> Path:
+    path = tmp_path / "data" / "ledger.db"
+    await migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+async def engine(file: Path) -> AsyncIterator[AsyncEngine]:
+    opened = write_engine(f"sqlite:///{file}", IMPATIENT)
+    yield opened
+    await opened.dispose()
+
+
+@pytest.fixture
+async def storage(file: Path) -> AsyncIterator[Storage]:
+    async with open_sql_storage(f"sqlite:///{file}", IMPATIENT) as opened:
+        yield opened
+
+
+async def test_what_is_committed_is_on_the_disk(engine: AsyncEngine) -> None:
+    assert await pragma(engine, "synchronous") == 2  # FULL
+    assert await pragma(engine, "foreign_keys") == 1
+    assert await pragma(engine, "busy_timeout") == 100
+
+
+async def test_a_write_ahead_log_is_kept_only_by_a_version_that_does_not_lose_it(engine: AsyncEngine) -> None:
+    sound = sqlite3.sqlite_version_info >= WAL_VERSION_MIN
+    assert await pragma(engine, "journal_mode") == ("wal" if sound else "truncate")
+
+
+async def test_no_table_takes_text_for_a_number(engine: AsyncEngine) -> None:
+    async with Transaction(engine) as transaction:
+        await transaction.change(text("INSERT INTO login_failures VALUES ('account:a', 1, 1)"))
+        with pytest.raises(DBAPIError, match="cannot store TEXT value in INTEGER column"):
+            await transaction.change(text("UPDATE login_failures SET count = 'many'"))
+        with pytest.raises(DBAPIError, match="cannot store REAL value in INTEGER column"):
+            await transaction.change(text("UPDATE login_failures SET count = 9223372036854775807 + 1"))
+
+
+async def test_a_number_beyond_64_bits_is_refused(storage: Storage) -> None:
+    with pytest.raises(OverflowError):
+        await commit(storage, Changes(accounts_new=[an_account(1, credits_posted=2**63)]))
+    assert await storage.reader.account(account_id(1)) is None
+
+
+async def test_a_unit_of_work_has_the_file_to_itself_from_its_beginning(file: Path, storage: Storage) -> None:
+    async with storage.unit_of_work():
+        with sqlite3.connect(file, timeout=0) as other, pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
+
+
+async def test_another_process_that_writes_too_long_is_tried_again(file: Path, storage: Storage) -> None:
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(TryAgain):
+        await load(storage, Wanted())
+    other.execute("ROLLBACK")
+    other.close()
+    await load(storage, Wanted())
+
+
+async def test_an_account_that_is_not_what_was_loaded_stops_everything(storage: Storage) -> None:
+    await commit(storage, Changes(accounts_new=[an_account(1)]))
+    with pytest.raises(RuntimeError, match="0 of 1 rows of accounts_changed"):
+        await commit(storage, Changes(accounts_changed=[an_account(1)], answers_new=[an_answer()]))
+    assert (await load(storage, Wanted(answers=[an_answer().key]))).answers == ()
+
+
+async def test_a_full_disk_is_unavailable_and_forgets_the_half_that_was_written(
+    engine: AsyncEngine, storage: Storage
+) -> None:
+    async with storage.unit_of_work() as work:
+        await work.load(Wanted())
+    answers = [an_answer(f"key-{n}", body=b"x" * 10_000) for n in range(100)]
+    full = write_engine(str(engine.url.set(drivername="sqlite")), IMPATIENT)
+    async with Transaction(full) as transaction:
+        await transaction.rows(text("PRAGMA max_page_count = 1"))
+        with pytest.raises(StorageUnavailable):
+            await transaction.change(
+                text("INSERT INTO answers VALUES (:owner, :key, :fingerprint, :body, 0)"),
+                [
+                    {"owner": each.key.owner_id, "key": each.key.key, "fingerprint": b"", "body": each.body}
+                    for each in answers
+                ],
+            )
+    await full.dispose()
+    assert (await load(storage, Wanted(answers=[each.key for each in answers]))).answers == ()
+
+
+async def test_a_file_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "folder.db").mkdir()
+    async with open_sql_storage(f"sqlite:///{tmp_path}/folder.db", IMPATIENT) as storage:
+        with pytest.raises(StorageUnavailable):
+            await storage.reader.check()
+
+
+async def test_an_audit_leaves_no_copy_behind(file: Path, storage: Storage) -> None:
+    await commit(storage, Changes(accounts_new=[an_account(1)]))
+    async with storage.audit() as audit:
+        assert (await audit.size()).accounts == 1
+        [copy] = file.parent.glob("audit-*")
+        assert copy.stat().st_mode & 0o077 == 0  # It holds what the ledger holds.
+    assert list(file.parent.glob("audit-*")) == []
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_that_nobody_would_find_again_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="names a file"):
+        database_url(url)
+
+
+@pytest.mark.parametrize("url", ["mysql://a:secret@b/c", "oracle://a:secret@b/c"])
+def test_other_databases_are_refused_without_telling_their_password(url: str) -> None:
+    with pytest.raises(ValueError, match="begins with postgresql:// or sqlite:///") as caught:
+        database_url(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_libpqs_name_for_encryption_is_understood() -> None:
+    assert database_url("postgresql://a@b/c?sslmode=verify-full").query == {"ssl": "verify-full"}
+
+
+async def pragma(engine: AsyncEngine, name: str) -> object:
+    async with Transaction(engine, writes=False) as transaction:
+        return (await transaction.rows(text(f"PRAGMA {name}")))[0][0]
