@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from gateway.application.caller import Caller
+from gateway.application.parties import parties_of
 from gateway.application.ports.reader import (
     AccountFilter,
     CurrencyTotals,
@@ -105,6 +106,12 @@ class Queries:
         self, caller: Caller, where: TransactionFilter, *, before: TransactionId | None, limit: int
     ) -> Page[Transaction]:
         """The transactions that the caller is a party to, or for an operator all."""
+        if where.account_id is not None:
+            # An account's transactions are among its owner's, which are found by an index.
+            account = await self.reader.account(where.account_id)
+            if account is None or not may_see(caller, account.owner_id):
+                return Page(items=(), has_more=False)
+            where = replace(where, **parties_of(account)._asdict())
         match caller.role:
             case Role.CUSTOMER:
                 where = replace(where, customer_id=caller.user_id)
