@@ -42,6 +42,7 @@ def create_app(
     """
     operations = all_operations(Cursors(cursor_secret), sandbox=sandbox)
     document = openapi_document(operations, version=version("gateway"), root_path=root_path)
+    endpoint = Endpoint([*operations, *pages_for_people(document, root_path=root_path)], limits, root_path=root_path)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:
@@ -50,12 +51,8 @@ def create_app(
             yield
 
     return Litestar(
-        route_handlers=[
-            *pages_for_people(document, root_path=root_path),
-            asgi("/", is_mount=True, copy_scope=False)(Endpoint(operations, limits)),
-        ],
+        route_handlers=[asgi("/", is_mount=True, copy_scope=False)(endpoint)],
         lifespan=[lifespan],
         openapi_config=None,
-        path=root_path or None,
         logging_config=None,
     )

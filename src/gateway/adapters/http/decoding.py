@@ -12,12 +12,15 @@ from gateway.application.errors import InvalidInput
 FREE_TEXT: Final = frozenset({"description", "metadata", "name", "reason"})
 """The fields in which people write what they like: no card number may be kept in them."""
 
-_AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+FORBIDDEN_TEXT: Final = re.compile("[\x00\ud800-\udfff]")
+"""Characters that databases do not keep."""
+
+_AT = re.compile(r" - at (?:`key` in )?`\$(?P<path>[^`]*)`$")
 _FIELD = re.compile(r"field `(?P<name>[^`]*)`")
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]")
 _MAYBE_CARD = re.compile(r"(?<!\d)[2-6](?:[ -]?\d){12,18}(?!\d)")  # the first digits that card networks have
 _MAYBE_CARD_IN_BODY = re.compile(rb"[2-6](?:[ -]?\d){12}")
-_FORBIDDEN_TEXT = re.compile("[\x00\ud800-\udfff]")
+_WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def decode_body(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
@@ -35,15 +38,16 @@ def decode_body(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     except RecursionError as error:
         raise _invalid("", "json_too_deep", "The body is nested too deep.") from error
     # Both checks look into every text, and so are made only where the raw bytes say that there may be something.
-    if b"\\u" in raw:
+    escaped = b"\\u" in raw
+    if escaped:
         _refuse_unstorable(body)
-    if _MAYBE_CARD_IN_BODY.search(raw):
+    if escaped or _MAYBE_CARD_IN_BODY.search(raw):
         _refuse_card_numbers(body)
     return body
 
 
 def decode_query(raw: bytes, kind: type[Any]) -> Any:
-    """A query string as a `kind`: every value is text, so numbers and times are read from it.
+    """A query string as a `kind`, as strictly as a body. Every value is text: whole numbers are read from it first.
 
     Raises:
         InvalidInput: A parameter is unknown, given twice, or not of the declared form.
@@ -52,14 +56,18 @@ def decode_query(raw: bytes, kind: type[Any]) -> Any:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), errors="strict")
     except ValueError as error:
         raise _invalid("", "query_malformed", "The query string is malformed.") from error
-    values = dict(pairs)
+    values: dict[str, str | int] = dict(pairs)
     if len(values) != len(pairs):
         raise _invalid("", "parameter_repeated", "A parameter is given twice.")
-    for name, value in values.items():
-        if _FORBIDDEN_TEXT.search(value):
+    for name, value in pairs:
+        if FORBIDDEN_TEXT.search(value):
             raise _invalid(f"/{_escaped(name)}", "text_invalid", "The text has a character that cannot be kept.")
+    limit = values.get("limit")
+    if isinstance(limit, str) and _WHOLE_NUMBER.fullmatch(limit):
+        values["limit"] = int(limit)
     try:
-        return msgspec.convert(values, kind, strict=False)
+        # Strict: else "1e1" would be a number, "1700000000" a time, and "null" no filter at all.
+        return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise _refused(str(error)) from error
 
@@ -88,7 +96,7 @@ def _escaped(name: str) -> str:
 
 def _refuse_unstorable(body: Any) -> None:
     for pointer, text in _texts(body, ""):
-        if _FORBIDDEN_TEXT.search(text):
+        if FORBIDDEN_TEXT.search(text):
             raise _invalid(pointer, "text_invalid", "The text has a character that cannot be kept.")
 
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
-from gateway.adapters.http.decoding import decode_body, decode_query
+from gateway.adapters.http.decoding import FORBIDDEN_TEXT, decode_body, decode_query
 from gateway.adapters.http.exchange import Asked, Reply
 from gateway.adapters.http.operations import ANYONE, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal, problem_reply
@@ -34,6 +35,8 @@ COMMON_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
 )
 ANY_ID: Final = "{id}"
+LENGTH_DIGITS_MAX: Final = 18
+"""Of a Content-Length: reading thousands of digits as a number is refused by Python, with an error of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +61,9 @@ class ClientGone(Exception):  # noqa: N818 - the name says what happened.
 class Endpoint:
     """All operations as one ASGI application."""
 
-    def __init__(self, operations: Iterable[Operation], limits: HttpLimits) -> None:
+    def __init__(self, operations: Iterable[Operation], limits: HttpLimits, *, root_path: str = "") -> None:
         self._limits = limits
+        self._root_path = root_path
         self._operations: dict[str, dict[str, Operation]] = defaultdict(dict)
         self._decoders: dict[type, msgspec.json.Decoder[Any]] = {}
         for operation in operations:
@@ -69,6 +73,9 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == ScopeType.WEBSOCKET:
+            await send({"type": "websocket.close"})  # type: ignore[typeddict-item]  # a server gives the code and reason.
+            return
         asked = _asked(scope)
         try:
             async with asyncio.timeout(self._limits.request_seconds_max):
@@ -105,12 +112,18 @@ class Endpoint:
         return await operation.handler(asked)
 
     def _find(self, asked: Asked) -> Operation:
+        if self._root_path:
+            below = asked.path.removeprefix(self._root_path)
+            if below == asked.path or below[:1] not in {"", "/"}:
+                raise HttpRefusal("not_found", "There is nothing at this path.")
+            asked.path = below or "/"
         methods = self._operations.get(asked.path)
         if methods is None:
             # "/payments/pay_1/capture" is looked up as "/payments/{id}/capture".
             first, _, rest = asked.path[1:].partition("/")
             asked.path_id, slash, action = rest.partition("/")
-            methods = self._operations.get(f"/{first}/{ANY_ID}{slash}{action}") if asked.path_id else None
+            if asked.path_id and not FORBIDDEN_TEXT.search(asked.path_id):
+                methods = self._operations.get(f"/{first}/{ANY_ID}{slash}{action}")
         if methods is None:
             raise HttpRefusal("not_found", "There is nothing at this path.")
         operation = methods.get("GET" if asked.method == "HEAD" else asked.method)
@@ -123,12 +136,10 @@ class Endpoint:
 
     async def _read(self, headers: dict[bytes, bytes], receive: Receive, size_max: int) -> bytes:
         length = headers.get(b"content-length", b"")
-        if length.isdigit() and int(length) > size_max:
+        if length.isdigit() and (len(length) > LENGTH_DIGITS_MAX or int(length) > size_max):
             raise _too_large(size_max)
-        chunk, more = await _chunk(receive)
-        if not more and len(chunk) <= size_max:
-            return chunk  # Nearly always all of it is there at once.
-        body = bytearray(chunk)
+        body = bytearray()
+        more = True
         try:
             async with asyncio.timeout(self._limits.body_seconds_max):
                 while more and len(body) <= size_max:
@@ -146,7 +157,7 @@ async def _chunk(receive: Receive) -> tuple[bytes, bool]:
     message = await receive()
     if message["type"] != "http.request":
         raise ClientGone
-    return message["body"], message["more_body"]
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def _asked(scope: Scope) -> Asked:

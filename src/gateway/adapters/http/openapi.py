@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.adapters.http.operations import Idempotency, Operation
+from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Idempotency, Operation
 from gateway.adapters.http.problems import KINDS
 
 OPENAPI_VERSION: Final = "3.1.0"
@@ -166,7 +166,11 @@ def codes_of(operation: Operation) -> list[str]:
     """Every code that an operation may refuse with: its own, and those that its declaration implies."""
     codes = set(operation.codes)
     if operation.roles:
-        codes |= {"token_missing", "token_invalid", "token_expired", "token_revoked", "role_forbidden"}
+        codes |= {"token_missing", "token_invalid", "token_expired", "token_revoked"}
+    if operation.roles not in (ANYONE, EVERY_ROLE):
+        codes.add("role_forbidden")
+    if "{" in operation.path:
+        codes.add("not_found")  # The id has a character, such as a slash, that no id has.
     if operation.body is not None:
         codes |= {"validation_error", "body_too_large", "unsupported_media_type", "request_timeout"}
     if operation.query is not None:

@@ -31,7 +31,7 @@ def listing(
         before = None
         if query.cursor is not None:
             before, filters = cursors.read(query.cursor, list_name, owner_id, filters)
-            query = msgspec.convert({**filters, "limit": query.limit}, query_type, strict=False)
+            query = msgspec.convert({**filters, "limit": query.limit}, query_type)
         page = await find(asked, query, before)
         next_cursor = cursors.make(list_name, owner_id, filters, before=page.items[-1].id) if page.has_more else None
         views = await to_views(asked, page.items)

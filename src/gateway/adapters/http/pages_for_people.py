@@ -4,15 +4,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from litestar import MediaType, Response, get
-from litestar.handlers import HTTPRouteHandler
+
+from gateway.adapters.http.exchange import JSON, Asked, Header, Reply
+from gateway.adapters.http.operations import ANYONE, Operation
 
 STATIC: Final = Path(__file__).parent / "static"
 STATIC_FILES: Final = {
-    "docs.js": "text/javascript",
-    "favicon-32x32.png": "image/png",
-    "swagger-ui-bundle.js": "text/javascript",
-    "swagger-ui.css": "text/css",
+    "docs.js": b"text/javascript; charset=utf-8",
+    "favicon-32x32.png": b"image/png",
+    "swagger-ui-bundle.js": b"text/javascript; charset=utf-8",
+    "swagger-ui.css": b"text/css; charset=utf-8",
 }
 
 PAGE: Final = """\
@@ -33,39 +34,35 @@ PAGE: Final = """\
 </html>
 """
 
-HEADERS: Final = {
+HEADERS: Final[list[Header]] = [
     # Swagger UI puts style attributes on its elements and draws its icons from data URLs; all else is our own files.
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+            b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
     ),
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
+    (b"referrer-policy", b"no-referrer"),
+]
 
 
-def pages_for_people(document: dict[str, Any], *, root_path: str) -> list[HTTPRouteHandler]:
-    """`/openapi.json`, `/docs` and the files it needs."""
+def pages_for_people(document: dict[str, Any], *, root_path: str) -> list[Operation]:
+    """`/openapi.json`, `/docs` and the files it needs. They are not in the document themselves."""
     content = msgspec.json.format(msgspec.json.encode(document), indent=2)
-    page = PAGE.format(root=root_path)
-
-    @get("/openapi.json", sync_to_thread=False)
-    def openapi_json() -> Response[bytes]:
-        return Response(content, media_type=MediaType.JSON, headers=HEADERS)
-
-    @get("/docs", sync_to_thread=False)
-    def docs() -> Response[str]:
-        return Response(page, media_type=MediaType.HTML, headers=HEADERS)
-
-    return [openapi_json, docs, *(_static_file(name, media_type) for name, media_type in STATIC_FILES.items())]
+    page = PAGE.format(root=root_path).encode()
+    return [
+        _page("/openapi.json", content, JSON),
+        _page("/docs", page, b"text/html; charset=utf-8"),
+        *(
+            _page(f"/docs/static/{name}", (STATIC / name).read_bytes(), content_type)
+            for name, content_type in STATIC_FILES.items()
+        ),
+    ]
 
 
-def _static_file(name: str, media_type: str) -> HTTPRouteHandler:
-    # Not Litestar's static router: it is a mount, and the endpoint's mount at "/" would swallow it.
-    content = (STATIC / name).read_bytes()
+def _page(path: str, content: bytes, content_type: bytes) -> Operation:
+    async def handle(_: Asked) -> Reply:
+        return Reply(status=200, body=content, content_type=content_type, headers=list(HEADERS))
 
-    @get(f"/docs/static/{name}", sync_to_thread=False)
-    def static_file() -> Response[bytes]:
-        return Response(content, media_type=media_type, headers=HEADERS)
-
-    return static_file
+    return Operation(method="GET", path=path, name=path, tag="", summary="", handler=handle, roles=ANYONE)

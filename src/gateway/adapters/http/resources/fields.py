@@ -9,6 +9,8 @@ from gateway.domain.money import AMOUNT_MINOR_MAX, AMOUNT_MINOR_MIN
 
 LIMIT_DEFAULT: Final = 20
 LIMIT_MAX: Final = 100
+YEAR_MIN: Final = 1970
+YEAR_MAX: Final = 9998
 
 Amount = Annotated[
     int,
@@ -38,3 +40,16 @@ class PageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     limit: Limit = LIMIT_DEFAULT
     cursor: CursorText | None = None
+
+
+class CreatedQuery(PageQuery, frozen=True, kw_only=True):
+    """Which page of a list that may be limited to a time: `created_after` ≤ time < `created_before`."""
+
+    created_after: Instant | None = None
+    created_before: Instant | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse the ends of the calendar, where another time zone would leave it."""
+        for instant in (self.created_after, self.created_before):
+            if instant is not None and not YEAR_MIN <= instant.year <= YEAR_MAX:
+                raise ValueError(f"A time is between the years {YEAR_MIN} and {YEAR_MAX}")

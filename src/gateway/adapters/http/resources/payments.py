@@ -18,12 +18,11 @@ from gateway.adapters.http.operations import (
 from gateway.adapters.http.pages import listing
 from gateway.adapters.http.resources.fields import (
     Amount,
+    CreatedQuery,
     CurrencyText,
     Description,
     IdText,
-    Instant,
     Metadata,
-    PageQuery,
     Reference,
 )
 from gateway.application.commands import Paid, Pay
@@ -49,7 +48,7 @@ class PayBody(Body, frozen=True, kw_only=True):
     metadata: Metadata = msgspec.field(default_factory=dict)
 
 
-class PaymentsQuery(PageQuery, frozen=True, kw_only=True):
+class PaymentsQuery(CreatedQuery, frozen=True, kw_only=True):
     """Which payments."""
 
     status: PaymentStatus | None = None
@@ -57,8 +56,6 @@ class PaymentsQuery(PageQuery, frozen=True, kw_only=True):
     merchant_id: IdText | None = None
     customer_id: IdText | None = None
     reference: Reference | None = None
-    created_after: Instant | None = None
-    created_before: Instant | None = None
 
 
 def to_pay(asked: Asked) -> Pay:

@@ -12,7 +12,7 @@ from gateway.adapters.http.operations import (
     submitting,
 )
 from gateway.adapters.http.pages import listing
-from gateway.adapters.http.resources.fields import Amount, CurrencyText, Description, IdText, Instant, PageQuery
+from gateway.adapters.http.resources.fields import Amount, CreatedQuery, CurrencyText, Description, IdText
 from gateway.application.commands import Paid, Pay
 from gateway.application.ports.reader import TransactionFilter
 from gateway.application.queries import Page
@@ -35,14 +35,12 @@ class TransactionBody(Body, frozen=True, kw_only=True):
     description: Description | None = None
 
 
-class TransactionsQuery(PageQuery, frozen=True, kw_only=True):
+class TransactionsQuery(CreatedQuery, frozen=True, kw_only=True):
     """Which transactions."""
 
     type: TransactionType | None = None
     account_id: IdText | None = None
     payment_id: IdText | None = None
-    created_after: Instant | None = None
-    created_before: Instant | None = None
 
 
 def to_pay(asked: Asked) -> Pay:

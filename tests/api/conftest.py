@@ -1,0 +1,51 @@
+"""A fresh world for every test, and people in it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from support.api_client import Person, World, open_world
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """An application of the test's own, on memory adapters, in sandbox mode."""
+    async with open_world() as world:
+        yield world
+
+
+@pytest.fixture
+async def customer(world: World) -> Person:
+    """A customer with 1,000.00 USD."""
+    return await world.customer(balance=100_000)
+
+
+@pytest.fixture
+async def merchant(world: World) -> Person:
+    """A merchant with an empty account in USD."""
+    return await world.merchant()
+
+
+@pytest.fixture
+async def operator(world: World) -> Person:
+    """An operator."""
+    return await world.operator()
+
+
+@pytest.fixture(scope="session")
+async def quiet_world() -> AsyncIterator[World]:
+    """One world for all tests that leave everything as it is: their requests are refused, or only look."""
+    async with open_world() as world:
+        yield world
+
+
+@pytest.fixture(scope="session")
+async def quiet_customer(quiet_world: World) -> Person:
+    """A customer with 1,000.00 USD, who keeps them."""
+    return await quiet_world.customer(balance=100_000)
+
+
+@pytest.fixture(scope="session")
+async def quiet_operator(quiet_world: World) -> Person:
+    """An operator who changes nothing."""
+    return await quiet_world.operator()

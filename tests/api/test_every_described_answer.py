@@ -1,0 +1,184 @@
+"""The OpenAPI document promises no answer that cannot be met: every operation is driven into every one of them."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from gateway.adapters.http.app import all_operations
+from gateway.adapters.http.cursors import Cursors
+from gateway.adapters.http.openapi import codes_of
+from gateway.adapters.http.operations import Idempotency, Operation
+from gateway.adapters.http.problems import KINDS
+from support.api_client import CURSOR_SECRET, PASSWORD, Api, Json, Person, World, fresh_email, fresh_key, ok, open_world
+
+OPERATIONS = all_operations(Cursors(CURSOR_SECRET), sandbox=True)
+ELSEWHERE = {"internal_error", "storage_unavailable", "overloaded", "request_timeout", "idempotency_in_progress"}
+"""Met in test_errors and test_conventions: they take a gateway in trouble, or a client that hangs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """A world with one of each kind in it; the key "used" belongs to a request that each of them has made."""
+
+    world: World
+    customer: Person
+    merchant: Person
+    operator: Person
+
+    def api_for(self, operation: Operation) -> Api:
+        """Somebody who may."""
+        people = {"customer": self.customer, "merchant": self.merchant, "operator": self.operator}
+        return people[max(operation.roles)].api if operation.roles else self.world.anyone
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    async with open_world() as world:
+        world.anyone.contract.seen.clear()
+        scene = Scene(
+            world=world,
+            customer=await world.customer(balance=1000),
+            merchant=await world.merchant(),
+            operator=await world.operator(),
+        )
+        for person in (scene.customer, scene.merchant):
+            await person.api.post("/accounts", {"currency": "SEK"}, key="used")
+        await scene.operator.api.post(f"/accounts/{scene.customer.account_id}/unfreeze", key="used")
+        yield scene
+
+
+async def test_every_described_answer_can_be_met(scene: Scene) -> None:
+    for operation in OPERATIONS:
+        await meet_what_tokens_cause(scene, operation)
+        await meet_what_the_form_causes(scene, operation)
+    await meet_what_paying_causes(scene)
+    await meet_what_accounts_cause(scene)
+    await meet_what_lists_cause(scene)
+    await meet_what_users_cause(scene)
+
+    refusals = {
+        (operation.name, KINDS[code].status, code)
+        for operation in OPERATIONS
+        for code in codes_of(operation)
+        if code not in ELSEWHERE
+    }
+    successes = {(operation.name, operation.status, "") for operation in OPERATIONS}
+    assert sorted((refusals | successes) - scene.world.anyone.contract.seen) == []
+
+
+def path_of(operation: Operation, path_id: str = "x") -> str:
+    return re.sub(r"{\w+}", path_id, operation.path)
+
+
+async def meet_what_tokens_cause(scene: Scene, operation: Operation) -> None:
+    if not operation.roles:
+        return
+    gone = await scene.world.customer()
+    await gone.api.post("/users/logout", {"refresh_token": gone.refresh_token})
+    now = scene.world.clock.now
+    expired = scene.world.gateway.tokens.issue(
+        subject="usr_1", role="customer", token_id="1", now=now.replace(year=2000)
+    )
+    for token in (None, "nonsense", expired, gone.api.token):
+        await scene.world.anyone.with_token(token).send(operation.method, path_of(operation))
+    for person in (scene.customer, scene.merchant, scene.operator):
+        await person.api.send(operation.method, path_of(operation), content=b"[]")
+
+
+async def meet_what_the_form_causes(scene: Scene, operation: Operation) -> None:
+    api, method, path = scene.api_for(operation), operation.method, path_of(operation)
+    await api.send(method, path_of(operation, "%00"))
+    if operation.query is not None:
+        await api.send(method, f"{path}?limit=0")
+    if operation.idempotency is not Idempotency.NONE:
+        await api.send(method, path, operation.example or None)
+        await api.send(method, path, operation.example or None, key="two words")
+        await api.send(method, path, operation.example or None, key="used")
+    if operation.body is not None:
+        await api.send(method, path, content=b"[]", key=fresh_key())
+        await api.send(method, path, content=b" " * 70_000, key=fresh_key())
+        await api.send(method, path, headers={"content-type": "text/plain"}, key=fresh_key())
+
+
+async def meet_what_paying_causes(scene: Scene) -> None:
+    customer, merchant, operator = scene.customer, scene.merchant, scene.operator
+    await customer.pay(merchant, 1, reference="taken")
+    body = {"merchant_id": merchant.id, "amount": 1, "currency": "USD"}
+
+    async def pay(**change: object) -> None:
+        for path in ("/payments", "/transactions"):
+            if path == "/payments" or "reference" not in change:
+                await customer.api.post(path, {**body, **change}, key=fresh_key())
+
+    await pay()
+    await pay(amount=1_000_000)
+    await pay(merchant_id="usr_nobody")
+    await pay(merchant_id=customer.id)
+    await pay(currency="CHF")
+    await pay(currency="ZZZ")
+    await pay(reference="taken")
+    await operator.api.post(f"/accounts/{customer.account_id}/freeze")
+    await pay()
+    await operator.api.post(f"/accounts/{customer.account_id}/unfreeze")
+    for kind in ("payments", "transactions"):
+        [newest, *_] = ok(await customer.api.get(f"/{kind}"))["data"]
+        await customer.api.get(f"/{kind}/{newest['id']}")
+        await customer.api.get(f"/{kind}/x")
+    await scene.world.fill(merchant, room=0)
+    await pay()
+
+
+async def meet_what_accounts_cause(scene: Scene) -> None:
+    customer, operator = scene.customer, scene.operator
+    for currency in ("CHF", "CHF", "ZZZ"):
+        await customer.api.post("/accounts", {"currency": currency})
+    await customer.api.get("/accounts/x")
+    for action in ("freeze", "unfreeze"):
+        await operator.api.post(f"/accounts/x/{action}")
+    await operator.api.get("/ledger/invariants")
+    for path in ("/health/live", "/health/ready", "/.well-known/jwks.json"):
+        await scene.world.anyone.get(path)
+    await customer.api.get(f"/accounts/{customer.account_id}")
+    body: Json = {"account_id": customer.account_id, "amount": 1, "currency": "USD"}
+    for change in ({}, {"account_id": "x"}, {"currency": "CHF"}, {"currency": "ZZZ"}):
+        await customer.api.post("/deposits", {**body, **change}, key=fresh_key())
+    await scene.world.fill(customer, room=0)
+    await customer.api.post("/deposits", body, key=fresh_key())
+
+
+async def meet_what_lists_cause(scene: Scene) -> None:
+    for path, other in (
+        ("/accounts", "currency=USD"),
+        ("/payments", "currency=USD"),
+        ("/transactions", "type=payment"),
+    ):
+        page = ok(await scene.customer.api.get(path, limit=1))
+        for query in (f"cursor={page['next_cursor']}&{other}", "cursor=x", "currency=ZZZ"):
+            await scene.customer.api.send("GET", f"{path}?{query}")
+
+
+async def meet_what_users_cause(scene: Scene) -> None:
+    world, anyone = scene.world, scene.world.anyone
+    person = await world.customer()
+    body: Json = {"email": person.email, "password": PASSWORD, "role": "customer"}
+    for change in ({}, {"email": fresh_email(), "currency": "ZZZ"}):
+        await anyone.post("/users/register", {**body, **change})
+    await person.api.get("/users/me")
+    nobody = world.gateway.tokens.issue(subject="usr_0", role="customer", token_id="1", now=world.clock.now)
+    password: Json = {"current_password": PASSWORD, "new_password": "a longer and better one"}
+    await anyone.with_token(nobody).get("/users/me")
+    await anyone.with_token(nobody).post("/users/me/password", password)
+    for _ in range(6):
+        await person.api.post("/users/me/password", {**password, "current_password": "wrong horse"})
+        await anyone.post("/users/login", {"email": scene.merchant.email, "password": "wrong horse"})
+    world.clock.advance(60)
+    await person.api.post("/users/me/password", password)
+    late = await world.signed_in(scene.operator.email)
+    refresh = {"refresh_token": late.refresh_token}
+    tokens = ok(await anyone.post("/users/refresh", refresh))
+    await anyone.post("/users/refresh", {"refresh_token": "x"})
+    await anyone.post("/users/refresh", {"refresh_token": person.refresh_token})
+    world.clock.advance(31 * 24 * 3600)
+    await anyone.post("/users/refresh", {"refresh_token": tokens["refresh_token"]})

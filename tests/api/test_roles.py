@@ -1,0 +1,82 @@
+"""Who may do what: every operation, for every role and for nobody."""
+
+import pytest
+
+from support.api_client import Api, Person, World, open_world, refused
+
+ALL = frozenset({"customer", "merchant", "operator"})
+PUBLIC = {
+    "POST /users/register",
+    "POST /users/login",
+    "POST /users/refresh",
+    "GET /.well-known/jwks.json",
+    "GET /health/live",
+    "GET /health/ready",
+}
+ROLES = {
+    "POST /users/logout": ALL,
+    "GET /users/me": ALL,
+    "POST /users/me/password": ALL,
+    "GET /accounts": ALL,
+    "POST /accounts": {"customer", "merchant"},
+    "GET /accounts/{account_id}": ALL,
+    "POST /accounts/{account_id}/freeze": {"operator"},
+    "POST /accounts/{account_id}/unfreeze": {"operator"},
+    "POST /deposits": ALL,
+    "POST /payments": {"customer"},
+    "GET /payments": ALL,
+    "GET /payments/{payment_id}": ALL,
+    "POST /transactions": {"customer"},
+    "GET /transactions": ALL,
+    "GET /transactions/{transaction_id}": ALL,
+    "GET /ledger/invariants": {"operator"},
+}
+"""Written from the contract, not from the code."""
+
+
+async def attempt(api: Api, operation: str) -> tuple[int, str]:
+    """The status and code for a request that has everything but a body that makes sense."""
+    method, _, template = operation.partition(" ")
+    path = template.replace("{account_id}", "acc_x").replace("{payment_id}", "pay_x").replace("{transaction_id}", "t_x")
+    answer = await api.send(method, path, key="k", content=None if method == "GET" else b"[]")
+    return answer.status_code, answer.json().get("code", "")
+
+
+def test_every_operation_has_its_row(quiet_world: World) -> None:
+    document = quiet_world.anyone.contract.document
+    operations = {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
+    assert operations == PUBLIC | ROLES.keys()
+
+
+@pytest.mark.parametrize("operation", sorted(ROLES))
+async def test_an_operation_is_for_its_roles_only(world: World, operation: str) -> None:
+    people: dict[str, Person] = {
+        "customer": await world.customer(),
+        "merchant": await world.merchant(),
+        "operator": await world.operator(),
+    }
+    for role, person in people.items():
+        status, code = await attempt(person.api, operation)
+        assert (code == "role_forbidden") == (role not in ROLES[operation])
+        assert (status == 403) == (role not in ROLES[operation])
+    assert await attempt(world.anyone, operation) == (401, "token_missing")
+
+
+@pytest.mark.parametrize("operation", sorted(PUBLIC))
+async def test_a_public_operation_does_not_look_at_tokens(quiet_world: World, operation: str) -> None:
+    for api in (quiet_world.anyone, quiet_world.anyone.with_token("nonsense")):
+        status, code = await attempt(api, operation)
+        assert (status, code) == ((200, "") if operation.startswith("GET") else (400, "validation_error"))
+
+
+async def test_in_production_deposits_are_for_operators() -> None:
+    async with open_world(sandbox=False) as production:
+        for person in (await production.customer(), await production.merchant()):
+            assert await attempt(person.api, "POST /deposits") == (403, "role_forbidden")
+        assert await attempt((await production.operator()).api, "POST /deposits") == (400, "validation_error")
+
+
+async def test_who_may_not_ask_does_not_learn_what_is_wrong_with_the_request(world: World, merchant: Person) -> None:
+    for body in (b"{", b"x" * 70_000, b"[" * 10_000):
+        refused(await merchant.api.send("POST", "/payments", content=body), 403, "role_forbidden")
+        refused(await world.anyone.send("POST", "/payments", content=body), 401, "token_missing")
