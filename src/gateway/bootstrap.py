@@ -213,6 +213,7 @@ def access_limits(settings: Settings) -> AccessLimits:
     return AccessLimits(
         session_seconds=settings.session_seconds,
         free_tries=settings.login_free_tries,
+        free_tries_of_an_address=settings.login_free_tries_of_an_address,
         backoff_seconds_max=settings.login_backoff_seconds_max,
     )
 

@@ -115,6 +115,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     login_free_tries: Annotated[
         int, Meta(ge=1, description="Failed logins in a row before the next has to wait: 1 s, then 2, 4 …")
     ] = 5
+    login_free_tries_of_an_address: Annotated[
+        int, Meta(ge=1, description="The same, for all accounts tried from one address, which may be a whole office.")
+    ] = 50
     login_backoff_seconds_max: Annotated[int, Meta(ge=1, description="The longest such wait.")] = 60
     hashing_threads: Annotated[
         int, Meta(ge=1, le=64, description="Passwords that one process checks at the same time.")

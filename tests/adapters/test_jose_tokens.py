@@ -106,13 +106,13 @@ def test_what_the_tests_forge_is_good_before_it_is_spoilt() -> None:
 
 
 def test_a_token_is_an_at_jwt_with_exactly_these_claims() -> None:
-    token = port().issue(subject="usr_1", role="customer", token_id="tok_1", now=NOW)  # noqa: S106 - an id.
+    token = port().issue(subject="usr_1", role="customer", token_id="tok_1", now=NOW)
     assert jwt.get_unverified_header(token) == HEADER
     assert jwt.get_unverified_claims(token) == CLAIMS
 
 
 def test_anyone_can_verify_a_token_with_the_key_set() -> None:
-    token = port().issue(subject="usr_1", role="customer", token_id="tok_1", now=NOW)  # noqa: S106 - an id.
+    token = port().issue(subject="usr_1", role="customer", token_id="tok_1", now=NOW)
     options = {"verify_exp": False, "verify_iat": False}
     claims = jwt.decode(token, port().jwks(), ["ES256"], options, audience=AUDIENCE, issuer=ISSUER)
     assert claims["sub"] == "usr_1"
@@ -305,10 +305,10 @@ def test_a_token_may_be_four_kibibytes_long_and_no_longer() -> None:
 
 def test_a_key_that_signed_before_is_still_verified_after_a_rotation() -> None:
     before, after = port(OTHER_KEY), port(KEY, verifying_keys=[OTHER_KEY.verifying])
-    token = before.issue(subject="usr_1", role="customer", token_id="tok_1", now=NOW)  # noqa: S106 - an id.
+    token = before.issue(subject="usr_1", role="customer", token_id="tok_1", now=NOW)
     assert after.verify(token, now=NOW).subject == "usr_1"
     assert [key["kid"] for key in after.jwks()["keys"]] == [KEY.verifying.key_id, OTHER_KEY.verifying.key_id]
-    new = after.issue(subject="usr_1", role="customer", token_id="tok_2", now=NOW)  # noqa: S106 - an id.
+    new = after.issue(subject="usr_1", role="customer", token_id="tok_2", now=NOW)
     assert jwt.get_unverified_header(new)["kid"] == KEY.verifying.key_id
     with pytest.raises(TokenInvalid):
         before.verify(new, now=NOW)

@@ -115,6 +115,11 @@ async def test_a_body_of_64_kibibytes_is_taken_and_no_larger_one(customer: Perso
     assert problem["body_bytes_max"] == 65_536
 
 
+async def test_headers_of_more_than_16_kibibytes_are_refused(customer: Person) -> None:
+    answer = await customer.api.send("GET", "/accounts", headers={"x-long": "x" * 17_000})
+    refused(answer, 431, "headers_too_large")
+
+
 async def test_a_body_that_comes_in_pieces_is_put_together_and_counted(customer: Person) -> None:
     async def pieces(number: int) -> AsyncIterator[bytes]:
         for byte in BODY:

@@ -57,6 +57,7 @@ CONTRACT = {
         "balance_overflow",
     ),
     429: ("rate_limited",),
+    431: ("headers_too_large",),
     500: ("internal_error",),
     503: ("overloaded", "storage_unavailable"),
 }

@@ -14,7 +14,14 @@ from gateway.adapters.http.problems import KINDS
 from support.api_client import CURSOR_SECRET, PASSWORD, Api, Json, Person, World, fresh_email, fresh_key, ok, open_world
 
 OPERATIONS = all_operations(Cursors(CURSOR_SECRET), sandbox=True)
-ELSEWHERE = {"internal_error", "storage_unavailable", "overloaded", "request_timeout", "idempotency_in_progress"}
+ELSEWHERE = {
+    "internal_error",
+    "storage_unavailable",
+    "overloaded",
+    "request_timeout",
+    "headers_too_large",
+    "idempotency_in_progress",
+}
 """Met in test_errors and test_conventions: they take a gateway in trouble, or a client that hangs."""
 
 

@@ -6,16 +6,25 @@ from hypothesis import strategies as st
 
 from gateway.adapters.memory import memory_storage
 from gateway.application.batch import Batch
-from gateway.application.commands import FreezeAccount, Paid, UnfreezeAccount
+from gateway.application.commands import FreezeAccount, OpenAccount, Paid, UnfreezeAccount
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import TryAgain
 from gateway.application.submission import Answer, Failed, Submission
 from gateway.contracts.history import Step, check_the_books, histories, play
-from gateway.contracts.records import NOW
-from gateway.domain.errors import AccountFrozen, IdempotencyKeyReused, InsufficientFunds
+from gateway.contracts.records import EUR, NOW
+from gateway.domain.account import AccountKey, AccountKind
+from gateway.domain.errors import (
+    AccountExists,
+    AccountFrozen,
+    DuplicateReference,
+    EmailTaken,
+    IdempotencyKeyReused,
+    InsufficientFunds,
+)
 from gateway.domain.event import EventType
 from gateway.domain.payment import PaymentStatus
 from support.builders import (
+    CUSTOMER,
     CUSTOMER_ACCOUNT,
     StandingClock,
     Watch,
@@ -24,6 +33,7 @@ from support.builders import (
     deposit,
     opened,
     pay,
+    register,
     submissions,
     submit,
     usd,
@@ -56,6 +66,23 @@ async def test_a_command_sees_what_earlier_commands_of_its_batch_decided(storage
     assert await balances(storage) == (40, 60)
 
 
+async def test_a_command_sees_what_earlier_ones_of_its_batch_have_taken(storage: Storage) -> None:
+    batch = a_batch(storage)
+    await opened(storage)
+    account = OpenAccount(key=AccountKey(CUSTOMER, EUR, AccountKind.CUSTOMER))
+    answers = await run(
+        batch,
+        *submissions(pay(usd(1), reference="order-1"), pay(usd(2), reference="order-1")),
+        submit(register(7), "first"),
+        submit(register(7), "second"),
+        submit(account, "third"),
+        submit(account, "fourth"),
+    )
+    refusals = [type(answer.outcome) for answer in answers[1::2]]
+    assert refusals == [DuplicateReference, EmailTaken, AccountExists]
+    assert await balances(storage) == (99, 1)
+
+
 async def test_a_batch_commits_once_whatever_its_size(storage: Storage) -> None:
     await opened(storage, balance=100)
     watch = Watch()
@@ -76,15 +103,9 @@ async def test_a_batch_that_changes_nothing_commits_nothing(storage: Storage) ->
 
 
 async def test_the_time_is_read_after_the_locks_are_held(storage: Storage) -> None:
-    clock, watch = StandingClock(), Watch()
-    batch = a_batch(watched(storage, watch), clock)
+    clock = StandingClock()
+    batch = a_batch(watched(storage, Watch(before_load=lambda: clock.advance(7))), clock)
     await opened(storage)
-
-    class LateLoads(list[object]):
-        def append(self, _: object) -> None:
-            clock.advance(7)
-
-    watch.loads = LateLoads()  # type: ignore[assignment] - it stands in for the list that loads are noted in.
     [answer] = await run(batch, submit(pay(usd(1)), "key"))
     assert (answer.outcome.payment.created_at - NOW).total_seconds() == 7
 
@@ -121,7 +142,6 @@ async def test_a_key_serves_one_request_only(storage: Storage, *, together: bool
 
 
 async def test_a_payment_refused_for_lack_of_funds_is_kept_as_failed(storage: Storage) -> None:
-    batch = a_batch(storage)
     await opened(storage, balance=10)
     watch = Watch()
     [answer] = await run(a_batch(watched(storage, watch)), submit(pay(usd(11)), "key"))
@@ -195,7 +215,7 @@ async def test_a_bug_in_encoding_fails_alone_and_writes_nothing_of_its_command(s
 
 async def test_a_batch_that_did_not_commit_has_changed_nothing(storage: Storage) -> None:
     await opened(storage)
-    watch = Watch(check=_not_now)
+    watch = Watch(before_commit=_not_now)
     with pytest.raises(TryAgain):
         await a_batch(watched(storage, watch)).run([submit(pay(usd(10)), "key")])
     assert await balances(storage) == (100, 0)

@@ -1,6 +1,7 @@
 """What each command decides, through the front door."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ async def door(storage: Storage, watch: Watch, open_executor: OpenExecutor) -> A
         yield FrontDoor(executor, time_ordered_id)
 
 
-async def refused(door: FrontDoor, watch: Watch, command: Command[object], kind: type[Refusal]) -> Refusal:
+async def refused(door: FrontDoor, watch: Watch, command: Command[Any], kind: type[Refusal]) -> Refusal:
     """The refusal, which has written nothing but its answer."""
     with pytest.raises(kind) as raised:
         await door.execute(command)
@@ -177,7 +178,7 @@ async def test_an_operator_deposits_to_anybodys_account(door: FrontDoor, storage
         (pay(eur(1)), CurrencyMismatch),
     ],
 )
-async def test_the_rules_say_no(door: FrontDoor, watch: Watch, command: Command[object], kind: type[Refusal]) -> None:
+async def test_the_rules_say_no(door: FrontDoor, watch: Watch, command: Command[Any], kind: type[Refusal]) -> None:
     await refused(door, watch, command, kind)
 
 

@@ -9,7 +9,7 @@ import pytest
 from application.conftest import OpenExecutor
 from gateway.application.commands import Paid
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable, TryAgain
+from gateway.application.ports.unit_of_work import Changes, KeyBusy, StorageUnavailable, TryAgain
 from gateway.application.retry import RetryLimits, retrying
 from gateway.application.submission import Answer, Failed, Submission
 from gateway.domain.errors import IdempotencyInProgress, InsufficientFunds
@@ -46,7 +46,7 @@ async def test_a_bug_fails_alone(
     storage: Storage, open_executor: OpenExecutor, broken: BrokenDecide | BrokenDecision | BrokenWrite
 ) -> None:
     await opened(storage)
-    batch = a_batch(watched(storage, Watch(check=refusing_poison)))
+    batch = a_batch(watched(storage, Watch(before_commit=refusing_poison)))
     async with open_executor(retrying(batch.run, EAGER)) as executor:
         first, bug, last = await asyncio.gather(
             *map(executor.perform, submissions(pay(usd(10)), broken, pay(usd(10)))), return_exceptions=True
@@ -61,11 +61,11 @@ async def test_a_bug_fails_alone(
 async def test_a_busy_key_is_refused_alone(storage: Storage, open_executor: OpenExecutor) -> None:
     await opened(storage)
 
-    def busy(changes: object) -> None:
-        if any(answer.key.key == "busy" for answer in changes.answers_new):  # type: ignore[attr-defined] - it is `Changes`.
+    def busy(changes: Changes) -> None:
+        if any(answer.key.key == "busy" for answer in changes.answers_new):
             raise KeyBusy
 
-    batch = a_batch(watched(storage, Watch(check=busy)))
+    batch = a_batch(watched(storage, Watch(before_commit=busy)))
     async with open_executor(retrying(batch.run, EAGER)) as executor:
         first, refused, last = await asyncio.gather(
             *map(executor.perform, [submit(pay(usd(10)), key) for key in ("a", "busy", "b")])

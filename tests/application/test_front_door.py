@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ async def test_with_a_key_a_request_is_decided_once(door: FrontDoor, storage: St
     ],
     ids=lambda command: type(command).__name__,
 )
-async def test_every_result_is_replayed_as_it_was(door: FrontDoor, command: Command[object]) -> None:
+async def test_every_result_is_replayed_as_it_was(door: FrontDoor, command: Command[Any]) -> None:
     first = await door.execute(command, idempotency_key="key", owner_id=CUSTOMER)
     again = await door.execute(command, idempotency_key="key", owner_id=CUSTOMER)
     assert again == first
@@ -109,7 +110,7 @@ async def test_a_refusal_that_can_be_lifted_is_not_replayed(door: FrontDoor) -> 
 
 
 @pytest.mark.parametrize("other", [pay(usd(41)), pay(usd(40), reference="order-1"), deposit(usd(40))])
-async def test_a_key_serves_one_request_only(door: FrontDoor, storage: Storage, other: Command[object]) -> None:
+async def test_a_key_serves_one_request_only(door: FrontDoor, storage: Storage, other: Command[Any]) -> None:
     await door.execute(pay(usd(40)), idempotency_key="key", owner_id=CUSTOMER)
     with pytest.raises(IdempotencyKeyReused):
         await door.execute(other, idempotency_key="key", owner_id=CUSTOMER)

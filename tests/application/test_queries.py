@@ -1,5 +1,8 @@
 """What a caller may look up: their own things; somebody else's is the same as none at all."""
 
+from collections.abc import Coroutine
+from typing import Any
+
 import pytest
 
 from gateway.application.caller import Caller
@@ -186,11 +189,13 @@ async def refusal_of(
     queries: Queries, asker: Caller, *, account: int = 0, payment: int = 0, transaction: int = 0
 ) -> Refusal:
     """What the asker is told who looks up one thing that is not theirs."""
+    looked_up: Coroutine[Any, Any, object]
+    if account:
+        looked_up = queries.account(asker, account_id(account))
+    elif payment:
+        looked_up = queries.payment(asker, payment_id(payment))
+    else:
+        looked_up = queries.transaction(asker, transaction_id(transaction))
     with pytest.raises(Refusal) as refused:
-        if account:
-            await queries.account(asker, account_id(account))
-        elif payment:
-            await queries.payment(asker, payment_id(payment))
-        else:
-            await queries.transaction(asker, transaction_id(transaction))
+        await looked_up
     return refused.value

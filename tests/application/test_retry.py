@@ -76,7 +76,7 @@ async def test_concurrent_runs_count_their_own_attempts() -> None:
         return await runs[number](number)
 
     again = retrying(run, RetryLimits(attempts_max=3))
-    outcomes = await asyncio.gather(again(1), again(2), again(3), return_exceptions=True)
-    assert outcomes[:2] == [1, 2]
-    assert isinstance(outcomes[2], StorageUnavailable)
+    first, second, third = await asyncio.gather(again(1), again(2), again(3), return_exceptions=True)
+    assert (first, second) == (1, 2)
+    assert isinstance(third, StorageUnavailable)
     assert [len(each.calls) for each in runs.values()] == [2, 3, 3]

@@ -32,7 +32,9 @@ def test_what_is_no_integer_is_no_money(amount: Any) -> None:
         usd(amount)
 
 
-@pytest.mark.parametrize("code", ["", "usd", "US", "USDT", "ZZZ", "XXX", "XTS", "XAU", "ＵＳＤ", " USD", "BTC"])
+@pytest.mark.parametrize(
+    "code", ["", "usd", "US", "USDT", "ZZZ", "XXX", "XTS", "XAU", "\uff35\uff33\uff24", " USD", "BTC"]
+)
 def test_a_currency_that_iso_4217_does_not_list_with_minor_units_is_unknown(code: str) -> None:
     with pytest.raises(UnknownCurrency):
         currency_code(code)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -141,7 +142,7 @@ def test_nobody_pays_themselves() -> None:
 
 
 def test_money_moves_within_one_currency() -> None:
-    with pytest.raises(CurrencyMismatch, match="USD.*EUR"):
+    with pytest.raises(CurrencyMismatch, match=r"USD.*EUR"):
         post(an_account(1, credits_posted=100), an_account(2, currency=EUR), 1)
 
 
@@ -195,8 +196,9 @@ def test_a_counter_that_is_full_refuses(room: int, amount_minor: int) -> None:
 @pytest.mark.parametrize("counter", ["debits_pending", "debits_posted", "credits_pending", "credits_posted"])
 def test_every_counter_is_bounded(counter: str) -> None:
     account = an_account(1, **{counter: COUNTER_MAX})
+    one_more: dict[str, Any] = {counter: 1}
     with pytest.raises(BalanceOverflow):
-        account.changed(**{counter: 1})
+        account.changed(**one_more)
 
 
 def test_freezing_what_is_frozen_changes_nothing() -> None:

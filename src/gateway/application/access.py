@@ -1,13 +1,18 @@
 """Who may ask: register, log in, exchange a secret for a token, check a token."""
 
+import asyncio
 import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Final
+from weakref import WeakValueDictionary
 
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
@@ -50,14 +55,16 @@ ROLES: Final = {role.value: role for role in Role}
 class AccessLimits:
     """How long sessions last, and how fast passwords may be tried.
 
-    After `free_tries` failures in a row the next try is heard after 1 s, then 2, 4 … `backoff_seconds_max`; an hour
-    without a failure forgets them. Never a lock: whoever knows the password gets in.
+    After `free_tries` failures in a row at an account the next try is heard after 1 s, then 2 … `backoff_seconds_max`.
+    An hour without a failure forgets them. Never a lock: whoever knows the password gets in. The same goes for an
+    address, which may be that of a whole office, and so has more tries.
     """
 
     session_seconds: int = 30 * 24 * 3600
     refresh_grace_seconds: float = 10.0
     revocations_seconds_max: float = 2.0
     free_tries: int = 5
+    free_tries_of_an_address: int = 50
     backoff_seconds_max: int = 60
     forget_failures_seconds: int = 3600
 
@@ -85,6 +92,7 @@ class Access:
     clock: Clock
     identifiers: Identifiers
     limits: AccessLimits = field(default_factory=AccessLimits)
+    _turns: MutableMapping[str, asyncio.Lock] = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
     _revoked: AbstractSet[SessionId] = frozenset()
     _revoked_read_at: datetime | None = None
 
@@ -119,16 +127,13 @@ class Access:
         """
         email = normal_email(email)
         account_scope = f"account:{email}"
-        scopes = (account_scope, f"address:{address}")
-        await self._wait_for_turn(scopes)
-        found = await self.users.by_email(email)
-        check = await self._verify(None if found is None else found.password_hash, password)
-        if found is None or not check.matches:
-            now = self.clock()
-            forget_before = now - timedelta(seconds=self.limits.forget_failures_seconds)
-            await self.login_failures.add(scopes, now=now, forget_before=forget_before)
-            raise InvalidCredentials("The e-mail address or the password is wrong.")
-        await self.login_failures.clear(account_scope)
+        async with self._turn(account_scope, f"address:{address}") as failed:
+            found = await self.users.by_email(email)
+            check = await self._verify(None if found is None else found.password_hash, password)
+            if found is None or not check.matches:
+                await failed()
+                raise InvalidCredentials("The e-mail address or the password is wrong.")
+            await self.login_failures.clear(account_scope)
         if check.outdated:
             await self.users.replace_password_hash(
                 found.user.id, old=found.password_hash, new=await self._hash(password)
@@ -185,22 +190,19 @@ class Access:
             InvalidInput: `new` will not do.
             RateLimited: Too many failures before this one.
         """
-        check_new_password(new)
+        check_new_password(new, pointer="/new_password")
         found = await self.users.by_id(caller.user_id)
         if found is None:
             raise UserNotFound("There is no such user.")
-        scope = f"account:{found.user.email}"
-        await self._wait_for_turn((scope,))
-        check = await self._verify(found.password_hash, current)
-        now = self.clock()
-        replaced = check.matches and await self.users.replace_password_hash(
-            caller.user_id, old=found.password_hash, new=await self._hash(new)
-        )
-        if not replaced:
-            forget_before = now - timedelta(seconds=self.limits.forget_failures_seconds)
-            await self.login_failures.add((scope,), now=now, forget_before=forget_before)
-            raise InvalidCredentials("The current password is wrong.")
-        await self.sessions.revoke_user(caller.user_id, now=now)
+        async with self._turn(f"account:{found.user.email}") as failed:
+            check = await self._verify(found.password_hash, current)
+            replaced = check.matches and await self.users.replace_password_hash(
+                caller.user_id, old=found.password_hash, new=await self._hash(new)
+            )
+            if not replaced:
+                await failed()
+                raise InvalidCredentials("The current password is wrong.")
+        await self.sessions.revoke_user(caller.user_id, now=self.clock())
         self._revoked_read_at = None
 
     async def user(self, user_id: UserId) -> User:
@@ -229,14 +231,17 @@ class Access:
             raise TokenExpired("The access token has expired.") from expired
         except token_ports.TokenInvalid as invalid:
             raise TokenInvalid("The access token is not valid.") from invalid
-        if self._revoked_read_at is None or (now - self._revoked_read_at).total_seconds() > (
-            self.limits.revocations_seconds_max
-        ):
+        read_at = self._revoked_read_at
+        # Negative is after the clock was set back.
+        if read_at is None or not 0 <= (now - read_at).total_seconds() <= self.limits.revocations_seconds_max:
             await self._read_revocations(now)
         session_id, _, _ = claims.token_id.partition(".")
         if session_id in self._revoked:
             raise TokenRevoked("This session has ended.")
-        return Caller(user_id=UserId(claims.subject), role=ROLES[claims.role], session_id=SessionId(session_id))
+        role = ROLES.get(claims.role)
+        if role is None:
+            raise TokenInvalid("The access token is of a role that this gateway does not know.")
+        return Caller(user_id=UserId(claims.subject), role=role, session_id=SessionId(session_id))
 
     async def _read_revocations(self, now: datetime) -> None:
         # Set first: one reader at a time is enough, and while the storage is away the old list serves on (whoever asks
@@ -248,19 +253,39 @@ class Access:
         except StorageUnavailable:
             return
 
-    async def _wait_for_turn(self, scopes: tuple[str, ...]) -> None:
-        now = self.clock()
-        for failures in (await self.login_failures.of(scopes)).values():
-            seconds = self._seconds_to_wait(failures, now)
-            if seconds > 0:
-                raise RateLimited("Too many failed tries.", retry_after_seconds=int(seconds) + 1)
+    @asynccontextmanager
+    async def _turn(self, account: str, address: str | None = None) -> AsyncGenerator[Callable[[], Awaitable[None]]]:
+        """One try at an account's password. Gives what to call when it fails.
 
-    def _seconds_to_wait(self, failures: Failures, now: datetime) -> float:
+        Tries at one account take turns, so that many at once learn of each other's failures.
+
+        Raises:
+            RateLimited: Too many have failed before this one.
+        """
+        free_tries = {account: self.limits.free_tries}
+        if address is not None:
+            free_tries[address] = self.limits.free_tries_of_an_address
+
+        async def failed() -> None:
+            now = self.clock()
+            forget_before = now - timedelta(seconds=self.limits.forget_failures_seconds)
+            await self.login_failures.add(free_tries, now=now, forget_before=forget_before)
+
+        async with self._turns.setdefault(account, asyncio.Lock()):
+            now = self.clock()
+            for scope, failures in (await self.login_failures.of(free_tries)).items():
+                seconds = self._seconds_to_wait(failures, free_tries[scope], now)
+                if seconds > 0:
+                    raise RateLimited("Too many failed tries.", retry_after_seconds=ceil(seconds))
+            yield failed
+
+    def _seconds_to_wait(self, failures: Failures, free_tries: int, now: datetime) -> float:
         since_last = (now - failures.last_at).total_seconds()
-        too_many = failures.count - self.limits.free_tries
-        if too_many < 0 or since_last > self.limits.forget_failures_seconds:
+        too_many = failures.count - free_tries
+        if too_many < 0 or not 0 <= since_last <= self.limits.forget_failures_seconds:
             return 0.0
-        return float(min(2**too_many, self.limits.backoff_seconds_max)) - since_last
+        # Past a shift of six the limit holds anyway, and the number would only grow.
+        return float(min(2 ** min(too_many, 6), self.limits.backoff_seconds_max)) - since_last
 
     async def _same_successor(self, presented: Presented, secret: bytes, now: datetime) -> bytes:
         grace = timedelta(seconds=self.limits.refresh_grace_seconds)
@@ -316,16 +341,16 @@ def checked_email(text: str) -> str:
     return email
 
 
-def check_new_password(password: str) -> None:
+def check_new_password(password: str, *, pointer: str = "/password") -> None:
     """Check that a password may be chosen (NIST SP 800-63B: a length, and no common one; no rules of composition).
 
     Raises:
         InvalidInput: It is too short, too long, or common.
     """
     if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
-        raise invalid("/password", "password_length", f"Use {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters.")
+        raise invalid(pointer, "password_length", f"Use {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters.")
     if password.lower() in COMMON_PASSWORDS:
-        raise invalid("/password", "password_common", "Everybody tries this password first. Choose another.")
+        raise invalid(pointer, "password_common", "Everybody tries this password first. Choose another.")
 
 
 def invalid(pointer: str, code: str, detail: str) -> InvalidInput:

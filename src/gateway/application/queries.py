@@ -56,6 +56,8 @@ class Queries:
     ) -> Page[Account]:
         """The caller's accounts, or for an operator anybody's."""
         if caller.role is not Role.OPERATOR:
+            if where.owner_id not in (None, caller.user_id):
+                return Page(items=(), has_more=False)
             where = replace(where, owner_id=caller.user_id)
         return _page(await self.reader.accounts(where, before=before, limit=limit + 1), limit)
 

@@ -18,7 +18,8 @@ FORBIDDEN_TEXT: Final = re.compile("[\x00\ud800-\udfff]")
 _AT = re.compile(r" - at (?:`key` in )?`\$(?P<path>[^`]*)`$")
 _FIELD = re.compile(r"field `(?P<name>[^`]*)`")
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]")
-_MAYBE_CARD = re.compile(r"(?<!\d)[2-6](?:[ -]?\d){12,18}(?!\d)")  # the first digits that card networks have
+_DIGITS = re.compile(r"(?<!\d)[2-6](?:[ -]?\d){12,}")  # the first digits that card networks have
+_CARD_DIGITS = range(13, 20)
 _MAYBE_CARD_IN_BODY = re.compile(rb"[2-6](?:[ -]?\d){12}")
 _WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 
@@ -123,7 +124,17 @@ def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
 
 
 def _has_card_number(text: str) -> bool:
-    return any(_luhn(re.sub(r"\D", "", found.group())) for found in _MAYBE_CARD.finditer(text))
+    return any(_begins_with_card_number(found.group()) for found in _DIGITS.finditer(text))
+
+
+def _begins_with_card_number(digits_and_separators: str) -> bool:
+    """Whether one of the groups of digits ends a card number; what follows may be its expiry date."""
+    digits = ""
+    for group in re.split("[ -]", digits_and_separators):
+        digits += group
+        if len(digits) in _CARD_DIGITS and _luhn(digits):
+            return True
+    return False
 
 
 def _luhn(digits: str) -> bool:

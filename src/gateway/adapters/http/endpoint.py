@@ -35,6 +35,7 @@ COMMON_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
 )
 ANY_ID: Final = "{id}"
+HEADERS_BYTES_MAX: Final = 16 * 1024
 LENGTH_DIGITS_MAX: Final = 18
 """Of a Content-Length: reading thousands of digits as a number is refused by Python, with an error of its own."""
 
@@ -45,8 +46,8 @@ class HttpLimits:
 
     Attributes:
         body_bytes_max: Of a body, unless its operation says otherwise.
-        body_seconds_max: Until the whole body has arrived.
-        request_seconds_max: Until it is answered; then 503, and the same key may be sent again.
+        body_seconds_max: Until the whole body has arrived; then 408.
+        request_seconds_max: From then until it is answered; then 503, and the same key may be sent again.
     """
 
     body_bytes_max: int = 64 * 1024
@@ -78,13 +79,14 @@ class Endpoint:
             return
         asked = _asked(scope)
         try:
-            async with asyncio.timeout(self._limits.request_seconds_max):
-                reply = await self._answer(asked, scope, receive)
+            async with asyncio.timeout(self._limits.body_seconds_max) as deadline:
+                operation = await self._checked(asked, scope, receive)
+                deadline.reschedule(asyncio.get_running_loop().time() + self._limits.request_seconds_max)
+                reply = await operation.handler(asked)
         except Refusal as refusal:
             reply = problem_reply(refusal, asked)
         except (StorageUnavailable, TimeoutError):
-            detail = "The storage did not answer in time. The same request, with the same key, may be sent again."
-            reply = problem_reply(HttpRefusal("storage_unavailable", detail), asked)
+            reply = problem_reply(_too_late(asked), asked)
         except ClientGone:
             return
         except Exception:
@@ -93,7 +95,10 @@ class Endpoint:
             reply = problem_reply(HttpRefusal("internal_error", detail), asked)
         await _send(reply, asked, send)
 
-    async def _answer(self, asked: Asked, scope: Scope, receive: Receive) -> Reply:
+    async def _checked(self, asked: Asked, scope: Scope, receive: Receive) -> Operation:
+        """The operation that is asked for, once it is clear that the caller may ask it, and has asked well."""
+        if sum(map(len, asked.headers.values())) > HEADERS_BYTES_MAX:
+            raise HttpRefusal("headers_too_large", f"The headers may have {HEADERS_BYTES_MAX} bytes.")
         operation = self._find(asked)
         if operation.roles:
             asked.signed_in = await asked.gateway.access.authenticate(_bearer_token(asked.headers))
@@ -106,10 +111,13 @@ class Endpoint:
         if operation.body is not None:
             _require_json(asked.headers)
             size_max = operation.body_bytes_max or self._limits.body_bytes_max
-            asked.body = decode_body(await self._read(asked.headers, receive, size_max), self._decoders[operation.body])
+            asked.arriving = True
+            raw = await _read(asked.headers, receive, size_max)
+            asked.arriving = False
+            asked.body = decode_body(raw, self._decoders[operation.body])
         if operation.query is not None:
             asked.query = decode_query(scope["query_string"], operation.query)
-        return await operation.handler(asked)
+        return operation
 
     def _find(self, asked: Asked) -> Operation:
         if self._root_path:
@@ -134,22 +142,18 @@ class Endpoint:
             raise HttpRefusal("method_not_allowed", f"This path takes {', '.join(allowed)}.", allowed_methods=allowed)
         return operation
 
-    async def _read(self, headers: dict[bytes, bytes], receive: Receive, size_max: int) -> bytes:
-        length = headers.get(b"content-length", b"")
-        if length.isdigit() and (len(length) > LENGTH_DIGITS_MAX or int(length) > size_max):
-            raise _too_large(size_max)
-        body = bytearray()
-        more = True
-        try:
-            async with asyncio.timeout(self._limits.body_seconds_max):
-                while more and len(body) <= size_max:
-                    chunk, more = await _chunk(receive)
-                    body += chunk
-        except TimeoutError as error:
-            raise HttpRefusal("request_timeout", "The body took too long to arrive.") from error
-        if len(body) > size_max:
-            raise _too_large(size_max)
-        return bytes(body)
+
+async def _read(headers: dict[bytes, bytes], receive: Receive, size_max: int) -> bytes:
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and (len(length) > LENGTH_DIGITS_MAX or int(length) > size_max):
+        raise _too_large(size_max)
+    body, more = await _chunk(receive)  # Nearly always the whole of it.
+    while more and len(body) <= size_max:
+        chunk, more = await _chunk(receive)
+        body += chunk
+    if len(body) > size_max:
+        raise _too_large(size_max)
+    return body
 
 
 async def _chunk(receive: Receive) -> tuple[bytes, bool]:
@@ -158,6 +162,15 @@ async def _chunk(receive: Receive) -> tuple[bytes, bool]:
     if message["type"] != "http.request":
         raise ClientGone
     return message.get("body", b""), message.get("more_body", False)
+
+
+def _too_late(asked: Asked) -> HttpRefusal:
+    if asked.arriving:
+        return HttpRefusal("request_timeout", "The body took too long to arrive.")
+    return HttpRefusal(
+        "storage_unavailable",
+        "The storage did not answer in time. The same request, with the same key, may be sent again.",
+    )
 
 
 def _asked(scope: Scope) -> Asked:

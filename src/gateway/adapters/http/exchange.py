@@ -26,6 +26,7 @@ class Asked:
         idempotency_key: The `Idempotency-Key`, checked.
         body: Decoded into the operation's type.
         query: Likewise.
+        arriving: Whether the body is on its way just now.
     """
 
     gateway: Gateway
@@ -39,6 +40,7 @@ class Asked:
     idempotency_key: str | None = None
     body: Any = None
     query: Any = None
+    arriving: bool = False
 
     @property
     def caller(self) -> Caller:

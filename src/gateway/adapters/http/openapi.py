@@ -179,7 +179,7 @@ def codes_of(operation: Operation) -> list[str]:
         codes |= {"validation_error", "idempotency_key_reused", "idempotency_in_progress"}
     if operation.idempotency is Idempotency.REQUIRED:
         codes.add("idempotency_key_missing")
-    codes |= {"internal_error", "storage_unavailable", "overloaded"}
+    codes |= {"headers_too_large", "internal_error", "storage_unavailable", "overloaded"}
     return sorted(codes, key=lambda code: (KINDS[code].status, code))
 
 

@@ -45,6 +45,7 @@ KINDS: Final[dict[str, Kind]] = {
     "idempotency_in_progress": Kind(409, "The first request with this key is still running", retryable=True),
     "body_too_large": Kind(413, "The body is too large"),
     "unsupported_media_type": Kind(415, "Unsupported media type"),
+    "headers_too_large": Kind(431, "The headers are too large"),
     "idempotency_key_reused": Kind(422, "The key belongs to another request"),
     "currency_mismatch": Kind(422, "Currencies do not match"),
     "unknown_currency": Kind(422, "Unknown currency"),

@@ -1,0 +1,244 @@
+"""The differential history: the same commands on any storage and on the memory adapter, with the same consequences.
+
+A history begins with a customer, a merchant and an operator; then come random commands, in transactions of random
+sizes. The clock and the identifiers are the same on both sides, so every byte that is answered and every record that is
+kept must be the same as well.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.adapters.memory import memory_storage
+from gateway.application import outcome_codec
+from gateway.application.batch import Batch
+from gateway.application.command import Command
+from gateway.application.commands import FreezeAccount, MakeDeposit, OpenAccount, Pay, Register, UnfreezeAccount
+from gateway.application.ports.reader import CurrencyTotals, LedgerSize, StatusChange
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.ports.users import Credentials
+from gateway.application.submission import Answer, Submission, fingerprint
+from gateway.contracts.records import EUR, JPY, NOW, USD, SequentialIdentifiers, account_id, user_id
+from gateway.domain.account import KIND_OF_ROLE, MAY_BE_NEGATIVE, Account, AccountId, AccountKey
+from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, Money
+from gateway.domain.payment import Payment, PaymentId, PaymentOrder
+from gateway.domain.transaction import Transaction
+from gateway.domain.user import SYSTEM, Role
+from gateway.domain.value import value
+
+Record = TypeVar("Record")
+
+OpenStorage = Callable[[], AbstractAsyncContextManager[Storage]]
+
+STORAGE_EXAMPLES: Final = 20
+"""Histories in a run: each takes a storage some hundred milliseconds."""
+
+STEPS_MAX: Final = 40
+CURRENCIES: Final = (USD, EUR, JPY)
+
+
+@value
+class Step:
+    """One command, and the idempotency key it comes with; `None` is a fresh one."""
+
+    command: Command[Any]
+    key: str | None
+
+
+@value
+class Consequences:
+    """All that came of a history: what was answered, and what is kept."""
+
+    bodies: Sequence[tuple[bytes, bool]]
+    users: Sequence[Credentials | None]
+    accounts: Sequence[Account]
+    payments: Sequence[Payment]
+    transactions: Sequence[Transaction]
+    status_changes: Sequence[StatusChange]
+    payment_events: dict[PaymentId, list[int]]
+    totals: Sequence[CurrencyTotals]
+    size: LedgerSize
+
+
+class HistoryContract:
+    """Subclass it, and give a fixture `open_storage`: each call opens an empty `Storage`, as `async with`."""
+
+    @given(data=st.data())
+    @settings(
+        max_examples=STORAGE_EXAMPLES,
+        deadline=None,
+        suppress_health_check=[
+            HealthCheck.differing_executors,
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.too_slow,
+        ],
+    )
+    async def test_a_history_has_the_same_consequences_as_on_the_memory_adapter(
+        self, open_storage: OpenStorage, data: st.DataObject
+    ) -> None:
+        """Whatever the commands, however many share a transaction; and money is neither made nor lost."""
+        history = data.draw(histories())
+        size = data.draw(st.integers(1, 8))
+        async with open_storage() as storage:
+            consequences = await play(storage, history, batch_size=size)
+        assert consequences == await play(memory_storage(), history, batch_size=size)
+        check_the_books(consequences)
+
+
+def histories() -> st.SearchStrategy[list[Step]]:
+    """The opening, and up to `STEPS_MAX` random commands after it."""
+    keys = st.one_of(st.none(), st.none(), st.sampled_from(["key-1", "key-2", "key-3"]))
+    steps = st.builds(Step, command=commands(), key=keys)
+    # Hypothesis makes short lists, but the interesting meetings are in long ones.
+    lengths = st.integers(0, STEPS_MAX)
+    lists = lengths.flatmap(lambda length: st.lists(steps, min_size=length, max_size=STEPS_MAX))
+    return lists.map(lambda drawn: [*opening(), *drawn])
+
+
+def commands() -> st.SearchStrategy[Command[Any]]:
+    """Any command, about few enough users, accounts and references that they often meet."""
+    users = st.integers(1, 4).map(user_id)
+    accounts = st.integers(1, 14).map(account_id)
+    currencies = st.sampled_from(CURRENCIES)
+    money = st.builds(Money, st.one_of(st.integers(1, 100), st.just(AMOUNT_MINOR_MAX)), currencies)
+    dollars = st.builds(Money, st.integers(1, 60), st.just(USD))
+    orders = st.builds(
+        PaymentOrder,
+        customer_id=st.sampled_from([user_id(1), user_id(1), user_id(1), user_id(2), user_id(4)]),
+        merchant_id=st.sampled_from([user_id(2), user_id(2), user_id(2), user_id(1), user_id(4)]),
+        amount=st.one_of(dollars, dollars, money),
+        reference=st.one_of(st.none(), st.sampled_from(["order-1", "order-2", "order-3"])),
+        description=st.one_of(st.none(), st.just("☕ to go")),
+        metadata=st.dictionaries(st.sampled_from(["a", "ключ"]), st.sampled_from(["", "🏦"]), max_size=2),
+    )
+    payments = st.builds(Pay, order=orders)
+    deposits = st.builds(
+        MakeDeposit,
+        account_id=st.one_of(st.just(account_id(1)), accounts),
+        amount=st.one_of(dollars, money),
+        owner_id=st.one_of(st.none(), users),
+        reference=st.one_of(st.none(), st.just("transfer 7")),
+    )
+    registrations = st.builds(registration, st.integers(1, 6), role=st.sampled_from(Role), currency=currencies)
+    openings = st.builds(
+        OpenAccount,
+        key=st.builds(AccountKey, users, currencies, st.sampled_from(list(KIND_OF_ROLE.values()))),
+    )
+    return st.one_of(
+        payments,
+        payments,
+        payments,
+        deposits,
+        deposits,
+        registrations,
+        openings,
+        st.builds(FreezeAccount, account_id=st.one_of(st.just(account_id(1)), accounts)),
+        st.builds(UnfreezeAccount, account_id=st.one_of(st.just(account_id(1)), accounts)),
+    )
+
+
+def registration(number: int, *, role: Role, currency: CurrencyCode) -> Register:
+    """User `number` registers. Whoever does it again has the same address, and is refused."""
+    return Register(
+        user_id=user_id(number),
+        email=f"user{number}@example.com",
+        password_hash="$argon2id$",  # noqa: S106 - no hash of anything.
+        role=role,
+        name=None,
+        currency=currency,
+    )
+
+
+def opening() -> list[Step]:
+    """A customer with 100 cents on account 1, a merchant with account 5, and an operator."""
+    return [
+        Step(command=command, key=None)
+        for command in (
+            registration(1, role=Role.CUSTOMER, currency=USD),
+            registration(2, role=Role.MERCHANT, currency=USD),
+            registration(3, role=Role.OPERATOR, currency=USD),
+            MakeDeposit(account_id=account_id(1), amount=Money(100, USD), owner_id=user_id(1)),
+        )
+    ]
+
+
+async def play(
+    storage: Storage, history: Sequence[Step], *, batch_size: int, tick_seconds: float = 1.000_001
+) -> Consequences:
+    """Run a history, so many commands to a transaction, and look at what came of it. Each transaction has its time."""
+    now = NOW
+
+    def clock() -> datetime:
+        nonlocal now
+        now += timedelta(seconds=tick_seconds)
+        return now
+
+    batch = Batch(unit_of_work=storage.unit_of_work, clock=clock, identifiers=SequentialIdentifiers())
+    submissions = [submission(step, number) for number, step in enumerate(history)]
+    bodies: list[tuple[bytes, bool]] = []
+    for start in range(0, len(submissions), batch_size):
+        for answer in await batch.run(submissions[start : start + batch_size]):
+            assert isinstance(answer, Answer), f"a command met a bug: {answer}"
+            bodies.append((answer.body, answer.replayed))
+    return await consequences_of(storage, bodies)
+
+
+def submission(step: Step, number: int) -> Submission:
+    """A step as the front door would hand it in; commands that are not the same have another fingerprint."""
+    key = AnswerKey(user_id(1), step.key) if step.key is not None else AnswerKey(SYSTEM, f"fresh-{number}")
+    return Submission(
+        command=step.command, key=key, fingerprint=fingerprint(repr(step.command).encode()), encode=outcome_codec.encode
+    )
+
+
+async def consequences_of(storage: Storage, bodies: Sequence[tuple[bytes, bool]]) -> Consequences:
+    """What a storage holds, in an order that does not depend on it."""
+    events: defaultdict[PaymentId, list[int]] = defaultdict(list)
+    async with storage.audit() as audit:
+        async for page in audit.payment_events():
+            for payment, sequences in page.items():
+                events[payment].extend(sequences)
+        return Consequences(
+            bodies=bodies,
+            users=[await storage.users.by_id(user_id(number)) for number in range(1, 7)],
+            accounts=await all_of(audit.accounts()),
+            payments=await all_of(audit.payments()),
+            transactions=await all_of(audit.transactions()),
+            status_changes=await all_of(audit.status_changes()),
+            payment_events={payment: sorted(sequences) for payment, sequences in events.items()},
+            totals=list(await storage.reader.totals()),
+            size=await audit.size(),
+        )
+
+
+async def all_of(pages: AsyncIterator[Collection[Record]]) -> list[Record]:
+    """What stands on all pages, sorted by its representation, which begins with its id."""
+    return sorted([record async for page in pages for record in page], key=repr)
+
+
+def check_the_books(kept: Consequences) -> None:
+    """The invariants of the ledger: money is neither made nor lost, and nothing happened unseen."""
+    for totals in kept.totals:
+        assert totals.debits_posted == totals.credits_posted, totals
+        assert totals.debits_pending == totals.credits_pending, totals
+        assert totals.overdrawn == 0, totals
+    debits, credits_, versions = Counter[AccountId](), Counter[AccountId](), Counter[AccountId]()
+    for transaction in kept.transactions:
+        for transfer in transaction.transfers:
+            debits[transfer.debit_account_id] += transfer.amount_minor
+            credits_[transfer.credit_account_id] += transfer.amount_minor
+            versions.update((transfer.debit_account_id, transfer.credit_account_id))
+    versions.update(change.account_id for change in kept.status_changes)
+    for account in kept.accounts:
+        assert account.debits_posted == debits[account.id]
+        assert account.credits_posted == credits_[account.id]
+        assert account.version == versions[account.id], "a version was made by nothing that was told"
+        assert account.available >= 0 or account.kind in MAY_BE_NEGATIVE
+    for payment in kept.payments:
+        assert kept.payment_events[payment.id] == list(range(1, payment.version + 1))

@@ -1,0 +1,195 @@
+"""Records to store: plausible ones, of which a test names the fields that it is about."""
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import AnswerKey, Changes, KeptAnswer, NewUser, Records, Wanted
+from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
+from gateway.domain.event import Event, EventId, EventType
+from gateway.domain.money import Money, currency_code
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentStatus
+from gateway.domain.transaction import Transaction, TransactionId, TransactionType
+from gateway.domain.transfer import BalanceAfter, Transfer, TransferKind
+from gateway.domain.user import Role, User, UserId
+
+NOW: Final = datetime(2030, 1, 2, 12, 30, 15, 123_456, tzinfo=UTC)
+USD: Final = currency_code("USD")
+EUR: Final = currency_code("EUR")
+JPY: Final = currency_code("JPY")
+
+
+def identifier(prefix: str, number: int) -> str:
+    """An identifier in the form of a real one, which sorts by its number. Its time is `NOW`, as `created_at` is."""
+    return f"{prefix}_{_TIME}{number:016d}"
+
+
+def _time_of(moment: datetime) -> str:
+    """The first ten characters of a TypeID: 48 bits of milliseconds, in Crockford's base32."""
+    milliseconds = int(moment.timestamp() * 1000)
+    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+    return "".join(alphabet[milliseconds >> 5 * place & 31] for place in reversed(range(10)))
+
+
+_TIME: Final = _time_of(NOW)
+
+
+class SequentialIdentifiers:
+    """The port `Identifiers` without chance: it makes 1, 2, 3 and so on of each prefix."""
+
+    def __init__(self) -> None:
+        self._made: defaultdict[str, int] = defaultdict(int)
+
+    def __call__(self, prefix: str) -> str:
+        """The next identifier of this prefix."""
+        self._made[prefix] += 1
+        return identifier(prefix, self._made[prefix])
+
+
+def user_id(number: int) -> UserId:
+    """The id of user `number`."""
+    return UserId(identifier("usr", number))
+
+
+def account_id(number: int) -> AccountId:
+    """The id of account `number`."""
+    return AccountId(identifier("acc", number))
+
+
+def payment_id(number: int) -> PaymentId:
+    """The id of payment `number`."""
+    return PaymentId(identifier("pay", number))
+
+
+def transaction_id(number: int) -> TransactionId:
+    """The id of transaction `number`."""
+    return TransactionId(identifier("txn", number))
+
+
+def a_user(number: int = 1, *, password_hash: str = "$argon2id$one", **fields: Any) -> NewUser:  # noqa: S107 - no hash of anything.
+    """A customer, unless `fields` say otherwise."""
+    user = User(id=user_id(number), email=f"user{number}@example.com", role=Role.CUSTOMER, name=None, created_at=NOW)
+    return NewUser(user=replace(user, **fields), password_hash=password_hash)
+
+
+def an_account(number: int = 1, **fields: Any) -> Account:
+    """The empty USD account of customer `number`, unless `fields` say otherwise."""
+    account = Account(
+        id=account_id(number),
+        owner_id=user_id(number),
+        kind=AccountKind.CUSTOMER,
+        currency=USD,
+        debits_pending=0,
+        debits_posted=0,
+        credits_pending=0,
+        credits_posted=0,
+        status=AccountStatus.OPEN,
+        version=1,
+        created_at=NOW,
+    )
+    return replace(account, **fields)
+
+
+def a_payment(number: int = 1, **fields: Any) -> Payment:
+    """A captured payment of 40 cents from user 1 to user 2, unless `fields` say otherwise."""
+    payment = Payment(
+        id=payment_id(number),
+        status=PaymentStatus.CAPTURED,
+        amount=Money(40, USD),
+        capture=CaptureMethod.AUTOMATIC,
+        customer_id=user_id(1),
+        merchant_id=user_id(2),
+        amount_captured_minor=0,
+        amount_refunded_minor=0,
+        fee_amount_minor=0,
+        reference=None,
+        description=None,
+        metadata={},
+        expires_at=None,
+        failure_code=None,
+        version=1,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return replace(payment, **fields)
+
+
+def a_transfer(debit: AccountId, credit: AccountId, **fields: Any) -> Transfer:
+    """A transfer of 40 cents, unless `fields` say otherwise."""
+    transfer = Transfer(
+        kind=TransferKind.POST,
+        amount_minor=40,
+        currency=USD,
+        debit_account_id=debit,
+        debit_after=BalanceAfter(60, 0, 2),
+        credit_account_id=credit,
+        credit_after=BalanceAfter(40, 0, 2),
+    )
+    return replace(transfer, **fields)
+
+
+def a_transaction(number: int = 1, *transfers: Transfer, **fields: Any) -> Transaction:
+    """A transaction with one transfer from account 1 to account 2, unless told otherwise."""
+    transaction = Transaction(
+        id=transaction_id(number),
+        type=TransactionType.PAYMENT,
+        # Each brings its accounts to versions of their own, as if it were the only thing that had happened to them.
+        transfers=transfers
+        or (
+            a_transfer(
+                account_id(1),
+                account_id(2),
+                debit_after=BalanceAfter(60, 0, number + 1),
+                credit_after=BalanceAfter(40, 0, number + 1),
+            ),
+        ),
+        payment_id=None,
+        customer_id=user_id(1),
+        merchant_id=user_id(2),
+        description=None,
+        reverses=None,
+        created_at=NOW,
+    )
+    return replace(transaction, **fields)
+
+
+def an_event(number: int, of: Account | Payment, kind: EventType) -> Event:
+    """The event that brought `of` to its version."""
+    return Event(
+        id=EventId(identifier("evt", number)),
+        type=kind,
+        object=of,
+        sequence=of.version,
+        customer_id=user_id(1),
+        merchant_id=None,
+        created_at=NOW,
+    )
+
+
+def an_answer(key: str = "key-1", *, owner: int = 1, body: bytes = b'{"ok":true}', **fields: Any) -> KeptAnswer:
+    """An answer to `key` of user `owner`."""
+    answer = KeptAnswer(key=AnswerKey(user_id(owner), key), fingerprint=b"\x01" * 32, body=body, created_at=NOW)
+    return replace(answer, **fields)
+
+
+async def load(storage: Storage, wanted: Wanted) -> Records:
+    """What is wanted, in a unit of work of its own; tuples, so that records can be compared."""
+    async with storage.unit_of_work() as work:
+        found = await work.load(wanted)
+    return Records(
+        answers=tuple(found.answers),
+        accounts=tuple(found.accounts),
+        payments=tuple(found.payments),
+        holders=tuple(found.holders),
+        references_taken=tuple(found.references_taken),
+        emails_taken=tuple(found.emails_taken),
+    )
+
+
+async def commit(storage: Storage, changes: Changes, wanted: Wanted | None = None) -> None:
+    """Commit changes in a unit of work of their own, which has loaded `wanted` (nothing, unless given)."""
+    async with storage.unit_of_work() as work:
+        await work.load(Wanted() if wanted is None else wanted)
+        await work.commit(changes)

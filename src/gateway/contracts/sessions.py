@@ -1,0 +1,187 @@
+"""What every store of sessions promises."""
+
+import asyncio
+from datetime import timedelta
+
+from gateway.application.ports.sessions import Presented, SessionId, Standing, StoredToken, Successor
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import Changes
+from gateway.contracts.records import NOW, a_user, commit, identifier, user_id
+
+SECOND = timedelta(seconds=1)
+LATER = NOW + timedelta(days=30)
+
+
+class SessionsContract:
+    """Subclass it, and give a fixture `storage` which returns an empty `Storage`."""
+
+    async def test_a_refresh_token_is_exchanged_for_its_successor(self, storage: Storage) -> None:
+        """It tells whose session it is, and the successor is good in turn."""
+        await begin(storage, 1)
+        assert await rotate(storage, "1", "2") == Presented(
+            standing=Standing.ROTATED,
+            session_id=session_id(1),
+            user_id=user_id(1),
+            used_at=NOW,
+            sealed=sealed("2"),
+        )
+        presented = await rotate(storage, "2", "3", seconds=0.000001)
+        assert presented.standing is Standing.ROTATED
+        assert presented.session_id == session_id(1)
+
+    async def test_a_used_token_tells_what_it_was_exchanged_for(self, storage: Storage) -> None:
+        """And stores no second successor."""
+        await begin(storage, 1)
+        await rotate(storage, "1", "2")
+        expected = Presented(
+            standing=Standing.USED,
+            session_id=session_id(1),
+            user_id=user_id(1),
+            used_at=NOW,
+            sealed=sealed("2"),
+            successor_used=False,
+        )
+        assert await rotate(storage, "1", "other", seconds=5) == expected
+        assert await rotate(storage, "1", "another", seconds=6) == expected
+        assert (await rotate(storage, "other", "3")).standing is Standing.UNKNOWN
+
+    async def test_a_used_token_tells_whether_its_successor_has_been_used(self, storage: Storage) -> None:
+        """Then the answer cannot have been lost."""
+        await begin(storage, 1)
+        await rotate(storage, "1", "2")
+        await rotate(storage, "2", "3", seconds=1)
+        first = await rotate(storage, "1", "other", seconds=2)
+        second = await rotate(storage, "2", "other", seconds=2)
+        assert (first.standing, first.successor_used, first.sealed) == (Standing.USED, True, sealed("2"))
+        assert (second.standing, second.successor_used, second.sealed) == (Standing.USED, False, sealed("3"))
+        assert second.used_at == NOW + SECOND
+
+    async def test_of_sixteen_concurrent_exchanges_exactly_one_rotates(self, storage: Storage) -> None:
+        """The others find the token used, for the winner's successor."""
+        await begin(storage, 1)
+        async with asyncio.timeout(30):
+            presented = await asyncio.gather(*(rotate(storage, "1", f"next-{n}") for n in range(16)))
+        standings = [each.standing for each in presented]
+        assert standings.count(Standing.ROTATED) == 1
+        assert standings.count(Standing.USED) == 15
+        winner = standings.index(Standing.ROTATED)
+        assert {each.sealed for each in presented} == {sealed(f"next-{winner}")}
+        good = [(await rotate(storage, f"next-{n}", f"last-{n}")).standing for n in range(16)]
+        assert [n for n, standing in enumerate(good) if standing is not Standing.UNKNOWN] == [winner]
+
+    async def test_an_unknown_token_tells_nothing(self, storage: Storage) -> None:
+        """And stores nothing."""
+        await begin(storage, 1)
+        assert await rotate(storage, "unknown", "2") == Presented(standing=Standing.UNKNOWN)
+        assert await rotate(storage, "2", "3") == Presented(standing=Standing.UNKNOWN)
+
+    async def test_a_token_is_good_until_its_last_moment_and_no_longer(self, storage: Storage) -> None:
+        """Its end is no part of its life."""
+        await begin(storage, 1)
+        await begin(storage, 2)
+        before = await storage.sessions.rotate(token_hash("1"), successor("3"), now=LATER - timedelta(microseconds=1))
+        after = await storage.sessions.rotate(token_hash("2"), successor("4"), now=LATER)
+        assert before.standing is Standing.ROTATED
+        assert after.standing is Standing.EXPIRED
+        assert (await rotate(storage, "4", "5")).standing is Standing.UNKNOWN
+
+    async def test_no_token_of_an_ended_session_is_good(self, storage: Storage) -> None:
+        """Whether it was used or not; other sessions go on."""
+        await begin(storage, 1)
+        await begin(storage, 2)
+        await rotate(storage, "1", "next")
+        await storage.sessions.revoke(session_id(1), now=NOW)
+        assert (await rotate(storage, "1", "a")).standing is Standing.REVOKED
+        assert (await rotate(storage, "next", "b")).standing is Standing.REVOKED
+        assert (await rotate(storage, "b", "c")).standing is Standing.UNKNOWN
+        assert (await rotate(storage, "2", "d")).standing is Standing.ROTATED
+
+    async def test_a_session_that_has_ended_stays_as_it_is(self, storage: Storage) -> None:
+        """It ended when it ended."""
+        await begin(storage, 1)
+        await storage.sessions.revoke(session_id(1), now=NOW)
+        await storage.sessions.revoke(session_id(1), now=NOW + SECOND)
+        assert await storage.sessions.revoked_since(NOW + SECOND) == set()
+
+    async def test_ending_a_session_that_never_began_changes_nothing(self, storage: Storage) -> None:
+        """It may have been forgotten long ago."""
+        await begin(storage, 1)
+        await storage.sessions.revoke(session_id(2), now=NOW)
+        await storage.sessions.revoke_token(token_hash("unknown"), user_id(1), now=NOW)
+        assert await storage.sessions.revoked_since(NOW) == set()
+
+    async def test_a_user_ends_a_session_by_any_of_its_tokens(self, storage: Storage) -> None:
+        """Also by one that was used."""
+        await begin(storage, 1)
+        await rotate(storage, "1", "2")
+        await storage.sessions.revoke_token(token_hash("1"), user_id(1), now=NOW)
+        assert (await rotate(storage, "2", "3")).standing is Standing.REVOKED
+
+    async def test_a_user_cannot_end_the_session_of_another(self, storage: Storage) -> None:
+        """Even if they hold its token."""
+        await begin(storage, 1)
+        await storage.sessions.revoke_token(token_hash("1"), user_id(2), now=NOW)
+        assert (await rotate(storage, "1", "2")).standing is Standing.ROTATED
+
+    async def test_all_sessions_of_a_user_end_together(self, storage: Storage) -> None:
+        """And nobody else's."""
+        await begin(storage, 1)
+        await begin(storage, 2, user=1)
+        await begin(storage, 3)
+        await storage.sessions.revoke_user(user_id(1), now=NOW)
+        standings = [(await rotate(storage, str(n), f"next-{n}")).standing for n in (1, 2, 3)]
+        assert standings == [Standing.REVOKED, Standing.REVOKED, Standing.ROTATED]
+        assert await storage.sessions.revoked_since(NOW) == {session_id(1), session_id(2)}
+
+    async def test_ending_all_sessions_of_a_user_does_not_end_one_twice(self, storage: Storage) -> None:
+        """What has ended before keeps its time."""
+        await begin(storage, 1)
+        await begin(storage, 2, user=1)
+        await storage.sessions.revoke(session_id(1), now=NOW)
+        await storage.sessions.revoke_user(user_id(1), now=NOW + SECOND)
+        assert await storage.sessions.revoked_since(NOW + SECOND) == {session_id(2)}
+
+    async def test_ended_sessions_are_told_from_a_moment_on(self, storage: Storage) -> None:
+        """That moment included, to the microsecond; those which go on are not told."""
+        for number in (1, 2, 3):
+            await begin(storage, number)
+        await storage.sessions.revoke(session_id(1), now=NOW)
+        await storage.sessions.revoke(session_id(2), now=NOW + SECOND)
+        sessions = storage.sessions
+        assert await sessions.revoked_since(NOW) == {session_id(1), session_id(2)}
+        assert await sessions.revoked_since(NOW + timedelta(microseconds=1)) == {session_id(2)}
+        assert await sessions.revoked_since(NOW + SECOND) == {session_id(2)}
+        assert await sessions.revoked_since(NOW + SECOND + timedelta(microseconds=1)) == set()
+
+
+def session_id(number: int) -> SessionId:
+    """The id of session `number`."""
+    return SessionId(identifier("ses", number))
+
+
+def token_hash(name: str) -> bytes:
+    """32 bytes for the token that the test calls `name`."""
+    return name.encode().ljust(32, b"\xff")
+
+
+def sealed(name: str) -> bytes:
+    """The sealed secret of the token `name`: any bytes at all, NUL among them."""
+    return bytes(byte ^ 0xFF for byte in token_hash(name))
+
+
+def successor(name: str) -> Successor:
+    """The token `name` as a successor, good until `LATER`."""
+    return Successor(token=StoredToken(token_hash=token_hash(name), expires_at=LATER), sealed=sealed(name))
+
+
+async def begin(storage: Storage, number: int, *, user: int | None = None) -> None:
+    """Session `number` of a user of the same number, unless it is another's; its token is called the same."""
+    if user is None:
+        await commit(storage, Changes(users_new=[a_user(number)]))
+    token = StoredToken(token_hash=token_hash(str(number)), expires_at=LATER)
+    await storage.sessions.start(session_id(number), user_id(user or number), token, now=NOW)
+
+
+async def rotate(storage: Storage, name: str, into: str, *, seconds: float = 0) -> Presented:
+    """Present the token `name`, so long after `NOW`."""
+    return await storage.sessions.rotate(token_hash(name), successor(into), now=NOW + timedelta(seconds=seconds))

@@ -1,0 +1,63 @@
+"""What every store of users promises."""
+
+import asyncio
+
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import Changes
+from gateway.application.ports.users import Credentials
+from gateway.contracts.records import a_user, commit, user_id
+
+
+class UsersContract:
+    """Subclass it, and give a fixture `storage` which returns an empty `Storage`."""
+
+    async def test_a_registered_user_is_found_by_address_and_by_id(self, storage: Storage) -> None:
+        """With the hash that was committed."""
+        new = a_user(1, name="Ada", password_hash="$one")  # noqa: S106 - no hash of anything.
+        await commit(storage, Changes(users_new=[new, a_user(2)]))
+        expected = Credentials(user=new.user, password_hash="$one")  # noqa: S106 - as above.
+        assert await storage.users.by_email(new.user.email) == expected
+        assert await storage.users.by_id(new.user.id) == expected
+
+    async def test_nobody_is_found_by_what_nobody_has(self, storage: Storage) -> None:
+        """Not by a part of it, nor by a pattern."""
+        await commit(storage, Changes(users_new=[a_user(1)]))
+        for email in ("user2@example.com", "user1@example.co", "user_@example.com", "%", ""):
+            assert await storage.users.by_email(email) is None
+        assert await storage.users.by_id(user_id(2)) is None
+
+    async def test_a_password_hash_is_replaced_if_it_is_the_old_one(self, storage: Storage) -> None:
+        """Of this user only."""
+        await commit(storage, Changes(users_new=[a_user(1, password_hash="$one"), a_user(2, password_hash="$one")]))  # noqa: S106 - as above.
+        assert await storage.users.replace_password_hash(user_id(1), old="$one", new="$two")
+        changed = await storage.users.by_id(user_id(1))
+        other = await storage.users.by_email("user2@example.com")
+        assert changed is not None
+        assert other is not None
+        assert (changed.user, changed.password_hash) == (a_user(1).user, "$two")
+        assert other.password_hash == "$one"  # noqa: S105 - as above.
+
+    async def test_a_password_hash_that_is_no_longer_the_old_one_stays(self, storage: Storage) -> None:
+        """Somebody changed the password in between."""
+        await commit(storage, Changes(users_new=[a_user(1, password_hash="$one")]))  # noqa: S106 - as above.
+        assert not await storage.users.replace_password_hash(user_id(1), old="$zero", new="$two")
+        found = await storage.users.by_id(user_id(1))
+        assert found is not None
+        assert found.password_hash == "$one"  # noqa: S105 - as above.
+
+    async def test_nobodys_password_hash_is_not_replaced(self, storage: Storage) -> None:
+        """And nobody comes to be by it."""
+        assert not await storage.users.replace_password_hash(user_id(1), old="$one", new="$two")
+        assert await storage.users.by_id(user_id(1)) is None
+
+    async def test_of_sixteen_concurrent_changes_of_a_password_one_wins(self, storage: Storage) -> None:
+        """The hash is that of the winner."""
+        await commit(storage, Changes(users_new=[a_user(1, password_hash="$one")]))  # noqa: S106 - as above.
+        users = storage.users
+        replaced = await asyncio.gather(
+            *(users.replace_password_hash(user_id(1), old="$one", new=f"$new-{n}") for n in range(16))
+        )
+        assert replaced.count(True) == 1
+        found = await users.by_id(user_id(1))
+        assert found is not None
+        assert found.password_hash == f"$new-{replaced.index(True)}"

@@ -1,0 +1,1 @@
+"""The application on memory, through both front doors."""
