@@ -68,8 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "believed. When empty, nobody's is."
         ),
     ] = ()
-    connections_max: Annotated[
-        int, Meta(ge=1, description="Connections and running requests of one process; one more gets 503.")
+    requests_max: Annotated[
+        int, Meta(ge=1, description="Requests that one process answers at the same time; one more gets 503.")
     ] = 2048
     keep_alive_seconds: Annotated[int, Meta(ge=1, description="How long an idle connection is kept open.")] = 75
     shutdown_seconds: Annotated[

@@ -86,7 +86,7 @@ def test_variables_are_read_into_their_types() -> None:
         ("GATEWAY_PORT", "8000.0", "a whole number from 1 to 65535"),
         ("GATEWAY_PORT", "0.99999999999999999999", "a whole number from 1 to 65535"),
         ("GATEWAY_PORT", "", "a whole number from 1 to 65535"),
-        ("GATEWAY_CONNECTIONS_MAX", "9" * 40, "a whole number from 1"),
+        ("GATEWAY_REQUESTS_MAX", "9" * 40, "a whole number from 1"),
         ("GATEWAY_RETRY_SECONDS_MAX", "inf", "a number above 0"),
         ("GATEWAY_RETRY_SECONDS_MAX", "nan", "a number above 0"),
         ("GATEWAY_RETRY_SECONDS_MAX", "0", "a number above 0"),

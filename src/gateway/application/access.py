@@ -284,8 +284,8 @@ class Access:
         too_many = failures.count - free_tries
         if too_many < 0 or not 0 <= since_last <= self.limits.forget_failures_seconds:
             return 0.0
-        # Past a shift of six the limit holds anyway, and the number would only grow.
-        return float(min(2 ** min(too_many, 6), self.limits.backoff_seconds_max)) - since_last
+        # Past a shift of sixty the limit holds anyway, and the number would only grow.
+        return float(min(2 ** min(too_many, 60), self.limits.backoff_seconds_max)) - since_last
 
     async def _same_successor(self, presented: Presented, secret: bytes, now: datetime) -> bytes:
         grace = timedelta(seconds=self.limits.refresh_grace_seconds)

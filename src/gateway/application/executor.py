@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.application.batch import RunBatch
+from gateway.application.errors import Overloaded
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
 from gateway.application.submission import Answer, Failed, Submission
 from gateway.domain.errors import IdempotencyInProgress
@@ -33,17 +34,26 @@ class OneByOne:
 
     def __init__(self, run_batch: RunBatch) -> None:
         self._run_batch = isolating(run_batch)
+        self._running = set[asyncio.Future[list[Answer | Failed]]]()
+        self._closing = False
 
     async def perform(self, submission: Submission) -> Answer:
         """As `Executor.perform`."""
+        if self._closing:
+            raise Overloaded("The gateway is closing.")
+        running = asyncio.ensure_future(self._run_batch([submission]))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
         # Shielded: an asker who goes away must not cut a commit in two.
-        [outcome] = await asyncio.shield(self._run_batch([submission]))
+        [outcome] = await asyncio.shield(running)
         if isinstance(outcome, Failed):
             raise outcome.error
         return outcome
 
     async def close(self) -> None:
-        """Nothing waits here."""
+        """Take nothing more in, and see what is running to its end."""
+        self._closing = True
+        await asyncio.gather(*self._running, return_exceptions=True)
 
 
 def isolating(run_batch: RunBatch) -> RunBatch:

@@ -121,12 +121,12 @@ class Account:
         return after
 
     def frozen(self) -> "Account":
-        """The account, so that it may receive but not pay. Unchanged if it is so already."""
-        return self if self.status is AccountStatus.FROZEN else self.changed(status=AccountStatus.FROZEN)
+        """The account, so that it may receive but not pay. Unchanged unless it is open."""
+        return self.changed(status=AccountStatus.FROZEN) if self.status is AccountStatus.OPEN else self
 
     def unfrozen(self) -> "Account":
-        """The account, so that it may pay again. Unchanged if it is so already."""
-        return self if self.status is AccountStatus.OPEN else self.changed(status=AccountStatus.OPEN)
+        """The account, so that it may pay again. Unchanged unless it is frozen."""
+        return self.changed(status=AccountStatus.OPEN) if self.status is AccountStatus.FROZEN else self
 
 
 def open_account(key: AccountKey, *, account_id: AccountId, now: datetime) -> Account:

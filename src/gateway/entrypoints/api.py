@@ -39,4 +39,5 @@ def http_limits(settings: Settings) -> HttpLimits:
         body_bytes_max=settings.body_bytes_max,
         body_seconds_max=settings.body_seconds_max,
         request_seconds_max=settings.request_seconds_max,
+        requests_max=settings.requests_max,
     )

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
+from types import FrameType
 
 import click
 import uvicorn
@@ -33,6 +35,8 @@ def serve(**flags: str | None) -> None:
     os.environ.update({variable(field): text for field, text in given(flags).items()})
     if settings.environment == "sandbox":
         click.echo(welcome(settings))
+    # When all is answered, uvicorn raises the signal that ended it once more: to have been asked to end is no failure.
+    signal.signal(signal.SIGTERM, _end_well)
     uvicorn.run(
         "gateway.entrypoints.api:app",
         factory=True,
@@ -48,10 +52,13 @@ def serve(**flags: str | None) -> None:
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
-        limit_concurrency=settings.connections_max,
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
+
+
+def _end_well(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def welcome(settings: Settings) -> str:

@@ -21,7 +21,7 @@ from gateway.adapters.http.decoding import FORBIDDEN_TEXT, decode_body, decode_q
 from gateway.adapters.http.exchange import Asked, Reply
 from gateway.adapters.http.operations import ANYONE, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal, problem_reply
-from gateway.application.errors import InvalidInput, RoleForbidden, TokenInvalid, TokenMissing
+from gateway.application.errors import InvalidInput, Overloaded, RoleForbidden, TokenInvalid, TokenMissing
 from gateway.application.gateway import Gateway
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.domain.errors import Refusal
@@ -48,11 +48,13 @@ class HttpLimits:
         body_bytes_max: Of a body, unless its operation says otherwise.
         body_seconds_max: Until the whole body has arrived; then 408.
         request_seconds_max: From then until it is answered; then 503, and the same key may be sent again.
+        requests_max: Of signed-in callers, running at the same time in this process; one more is refused.
     """
 
     body_bytes_max: int = 64 * 1024
     body_seconds_max: float = 10.0
     request_seconds_max: float = 30.0
+    requests_max: int = 2048
 
 
 class ClientGone(Exception):  # noqa: N818 - the name says what happened.
@@ -65,6 +67,8 @@ class Endpoint:
     def __init__(self, operations: Iterable[Operation], limits: HttpLimits, *, root_path: str = "") -> None:
         self._limits = limits
         self._root_path = root_path
+        self._running = 0
+        self._outage_logged_at = 0.0
         self._operations: dict[str, dict[str, Operation]] = defaultdict(dict)
         self._decoders: dict[type, msgspec.json.Decoder[Any]] = {}
         for operation in operations:
@@ -78,6 +82,7 @@ class Endpoint:
             await send({"type": "websocket.close"})  # type: ignore[typeddict-item]  # a server gives the code and reason.
             return
         asked = _asked(scope)
+        self._running += 1
         try:
             async with asyncio.timeout(self._limits.body_seconds_max) as deadline:
                 operation = await self._checked(asked, scope, receive)
@@ -85,15 +90,26 @@ class Endpoint:
                 reply = await operation.handler(asked)
         except Refusal as refusal:
             reply = problem_reply(refusal, asked)
-        except (StorageUnavailable, TimeoutError):
-            reply = problem_reply(_too_late(asked), asked)
+        except (StorageUnavailable, TimeoutError) as error:
+            too_late = _too_late(asked)
+            reply = problem_reply(too_late, asked)
+            self._log_outage(too_late, asked, error)
         except ClientGone:
             return
         except Exception:
             logger.exception("request_failed", extra={"request_id": asked.request_id, "path": asked.path})
             detail = "Something went wrong here. The same request, with the same key, may be sent again."
             reply = problem_reply(HttpRefusal("internal_error", detail), asked)
+        finally:
+            self._running -= 1
         await _send(reply, asked, send)
+
+    def _log_outage(self, refusal: HttpRefusal, asked: Asked, error: Exception) -> None:
+        """Tell the operator, once a second at most: everybody who asks meets the same outage."""
+        now = asyncio.get_running_loop().time()
+        if not asked.arriving and now - self._outage_logged_at >= 1:
+            self._outage_logged_at = now
+            logger.warning(refusal.code, extra={"request_id": asked.request_id, "path": asked.path}, exc_info=error)
 
     async def _checked(self, asked: Asked, scope: Scope, receive: Receive) -> Operation:
         """The operation that is asked for, once it is clear that the caller may ask it, and has asked well."""
@@ -101,6 +117,8 @@ class Endpoint:
             raise HttpRefusal("headers_too_large", f"The headers may have {HEADERS_BYTES_MAX} bytes.")
         operation = self._find(asked)
         if operation.roles:
+            if self._running > self._limits.requests_max:
+                raise Overloaded("Too many requests are running.")
             asked.signed_in = await asked.gateway.access.authenticate(_bearer_token(asked.headers))
             if asked.signed_in.role not in operation.roles:
                 raise RoleForbidden(f"A {asked.signed_in.role} may not do this.")

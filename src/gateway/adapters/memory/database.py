@@ -24,6 +24,7 @@ class MemoryDatabase:
     payments: dict[PaymentId, Payment] = field(default_factory=dict[PaymentId, Payment])
     references: set[MerchantReference] = field(default_factory=set[MerchantReference])
     transactions: dict[TransactionId, Transaction] = field(default_factory=dict[TransactionId, Transaction])
+    reversals: dict[TransactionId, TransactionId] = field(default_factory=dict[TransactionId, TransactionId])
     events: list[Event] = field(default_factory=list[Event])
     answers: dict[AnswerKey, KeptAnswer] = field(default_factory=dict[AnswerKey, KeptAnswer])
     transaction: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -64,7 +65,8 @@ class MemoryReader:
 
     async def transaction(self, transaction_id: TransactionId) -> Transaction | None:
         """As `Reader.transaction`."""
-        return self._database.transactions.get(transaction_id)
+        transaction = self._database.transactions.get(transaction_id)
+        return None if transaction is None else self._with_reversal(transaction)
 
     async def transactions(
         self, where: TransactionFilter, *, before: TransactionId | None, limit: int
@@ -81,7 +83,11 @@ class MemoryReader:
                 and _created_within(transaction.created_at, where.created_after, where.created_before)
             )
 
-        return _newest(self._database.transactions, matches, before=before, limit=limit)
+        found = _newest(self._database.transactions, matches, before=before, limit=limit)
+        return [self._with_reversal(transaction) for transaction in found]
+
+    def _with_reversal(self, transaction: Transaction) -> Transaction:
+        return replace(transaction, reversed_by=self._database.reversals.get(transaction.id))
 
     async def totals(self) -> Sequence[CurrencyTotals]:
         """As `Reader.totals`."""

@@ -60,6 +60,8 @@ class MemoryUnitOfWork:
             database.payments[payment.id] = payment
         for transaction in changes.transactions_new:
             database.transactions[transaction.id] = transaction
+            if transaction.reverses is not None:
+                database.reversals[transaction.reverses] = transaction.id
         database.events.extend(changes.events_new)
         for answer in changes.answers_new:
             database.answers[answer.key] = answer

@@ -1,0 +1,7 @@
+"""One history has the same consequences on every storage adapter."""
+
+from gateway.contracts.history import HistoryContract
+
+
+class TestHistory(HistoryContract):
+    pass

@@ -1,0 +1,68 @@
+"""Production: it refuses to start half-made, and serves when it is set up as the guide says."""
+
+import asyncio
+from pathlib import Path
+
+from gateway.adapters.jose.keys import generate_pem
+from support.load import PASSWORD, log_in, sign_up
+from support.servers import Installation
+
+SCHEMA_MISSING = "Error: The database's schema is not this version's. Run: gateway migrate\n"
+
+
+def production(folder: Path, database_url: str) -> Installation:
+    environ = (("GATEWAY_ENVIRONMENT", "production"), ("GATEWAY_TOKEN_PRIVATE_KEY", generate_pem()))
+    return Installation(folder, database_url, environ)
+
+
+async def test_production_refuses_to_start_without_a_key(postgres_url: str, tmp_path: Path) -> None:
+    done = await production(tmp_path, postgres_url).run("serve", GATEWAY_TOKEN_PRIVATE_KEY="")
+
+    assert done.exit_code == 1
+    assert done.complained.startswith("Error: Production needs a signing key of its own.")
+    assert not (tmp_path / "data").exists()
+
+
+async def test_production_refuses_to_start_on_sqlite(tmp_path: Path) -> None:
+    done = await production(tmp_path, "").run("serve")
+
+    assert done.exit_code == 1
+    assert done.complained.startswith("Error: Production does not start on SQLite.")
+
+
+async def test_production_refuses_to_start_on_a_schema_that_is_not_its_own(
+    empty_postgres_url: str, tmp_path: Path
+) -> None:
+    gateway = production(tmp_path, empty_postgres_url)
+
+    done = await gateway.run("serve")
+
+    assert (done.exit_code, done.complained) == (1, SCHEMA_MISSING)
+
+
+async def test_production_is_set_up_with_commands_by_several_machines_at_once(
+    empty_postgres_url: str, tmp_path: Path
+) -> None:
+    gateway = production(tmp_path, empty_postgres_url)
+
+    migrated = await asyncio.gather(gateway.run("migrate"), gateway.run("migrate"))
+    assert [(done.exit_code, done.complained) for done in migrated] == [(0, ""), (0, "")]
+    email = "operator@example.com"
+    made = await gateway.run("create-operator", "--email", email, "--password-stdin", stdin=f"{PASSWORD}\n")
+    assert made.exit_code == 0, made
+
+    async with gateway.serving() as server, server.client() as http:
+        operator = await log_in(http, email)
+        customer = await sign_up(http, "customer")
+        deposit = {"account_id": customer.account_id, "amount": 500, "currency": "USD"}
+        for headers, status in ((customer.headers, 403), (operator, 201)):
+            answer = await http.post("/deposits", headers=headers | {"Idempotency-Key": "deposit"}, json=deposit)
+            assert answer.status_code == status, answer.text
+        assert await customer.available(http) == 500
+        invariants = await http.get("/ledger/invariants", headers=operator)
+        assert invariants.status_code == 200
+        assert invariants.json()["ok"] is True
+        [dollars] = invariants.json()["currencies"]
+        assert dollars["debits_posted"] == dollars["credits_posted"] == 500
+        assert (await http.get("/ledger/invariants", headers=customer.headers)).status_code == 403
+    await gateway.verify()

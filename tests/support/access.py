@@ -1,0 +1,60 @@
+"""Access over a storage, with a clock that stands still and passwords that are quick to hash."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from gateway.adapters.jose.access_tokens import JoseAccessTokens
+from gateway.adapters.jose.keys import signing_key_from_secret
+from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.access import Access, AccessLimits
+from gateway.application.executor import OneByOne
+from gateway.application.front_door import FrontDoor
+from gateway.application.ports.passwords import HashingOverloaded, PasswordCheck
+from gateway.application.ports.storage import Storage
+from support.builders import StandingClock, a_batch
+
+SIGNING_KEY = signing_key_from_secret("a secret that is for tests only, and long enough")
+
+
+@dataclass(slots=True)
+class PlainHasher:
+    """Hashes nothing: a stored hash is the generation of its parameters, and the password."""
+
+    generation: int = 1
+    overloaded: bool = False
+    verified: list[str | None] = field(default_factory=list[str | None])
+
+    async def hash(self, password: str) -> str:
+        if self.overloaded:
+            raise HashingOverloaded
+        return f"{self.generation}:{password}"
+
+    async def verify(self, password_hash: str | None, password: str) -> PasswordCheck:
+        if self.overloaded:
+            raise HashingOverloaded
+        await asyncio.sleep(0)
+        self.verified.append(password_hash)
+        generation, _, hashed = ("", "", None) if password_hash is None else password_hash.partition(":")
+        matches = hashed == password
+        return PasswordCheck(matches=matches, outdated=matches and generation != str(self.generation))
+
+
+def an_access(
+    storage: Storage,
+    clock: StandingClock,
+    *,
+    passwords: PlainHasher | None = None,
+    limits: AccessLimits | None = None,
+) -> Access:
+    """One process's access: another one over the same storage is another process."""
+    return Access(
+        door=FrontDoor(OneByOne(a_batch(storage, clock).run), time_ordered_id),
+        users=storage.users,
+        sessions=storage.sessions,
+        login_failures=storage.login_failures,
+        passwords=passwords or PlainHasher(),
+        tokens=JoseAccessTokens(issuer="https://gateway.example", audience="gateway", signing_key=SIGNING_KEY),
+        clock=clock,
+        identifiers=time_ordered_id,
+        limits=limits or AccessLimits(),
+    )

@@ -1,0 +1,171 @@
+"""What tests are made of: money, a clock that stands still, commands, and a gateway's machinery on memory."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.batch import Batch
+from gateway.application.command import Command
+from gateway.application.commands import MakeDeposit, Pay, Register
+from gateway.application.outcome_codec import encode
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import AnswerKey, Changes, Records, UnitOfWork, Wanted
+from gateway.application.submission import Answer, Submission, fingerprint
+from gateway.contracts.records import EUR, NOW, USD, SequentialIdentifiers, account_id, user_id
+from gateway.domain.account import AccountId
+from gateway.domain.money import CurrencyCode, Money
+from gateway.domain.payment import PaymentOrder
+from gateway.domain.user import Role
+from gateway.domain.value import value
+
+CUSTOMER = user_id(1)
+MERCHANT = user_id(2)
+CUSTOMER_ACCOUNT = account_id(1)
+"""The customer's, opened first; three of the gateway's own come next."""
+MERCHANT_ACCOUNT = account_id(5)
+
+
+def usd(amount_minor: int) -> Money:
+    return Money(amount_minor, USD)
+
+
+def eur(amount_minor: int) -> Money:
+    return Money(amount_minor, EUR)
+
+
+@dataclass(slots=True)
+class StandingClock:
+    """Shows `now` until it is told otherwise."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def register(number: int, role: Role = Role.CUSTOMER, currency: CurrencyCode = USD) -> Register:
+    return Register(
+        user_id=user_id(number),
+        email=f"user{number}@example.com",
+        password_hash="$argon2id$",
+        role=role,
+        name=None,
+        currency=currency,
+    )
+
+
+def deposit(amount: Money, to: AccountId = CUSTOMER_ACCOUNT) -> MakeDeposit:
+    return MakeDeposit(account_id=to, amount=amount, owner_id=None)
+
+
+def pay(amount: Money, *, reference: str | None = None, customer: int = 1, merchant: int = 2) -> Pay:
+    return Pay(
+        order=PaymentOrder(
+            customer_id=user_id(customer),
+            merchant_id=user_id(merchant),
+            amount=amount,
+            reference=reference,
+            metadata={},
+        )
+    )
+
+
+def submit(command: Command[Any], key: str, *, fingerprint_of: bytes | None = None) -> Submission:
+    """The command with a key of the customer's, as the front door would hand it in."""
+    return Submission(
+        command=command,
+        key=AnswerKey(CUSTOMER, key),
+        fingerprint=fingerprint(repr(command).encode() if fingerprint_of is None else fingerprint_of),
+        encode=encode,
+    )
+
+
+def submissions(*commands: Command[Any]) -> list[Submission]:
+    """The commands, each with a key of its own."""
+    return [submit(command, f"key-{number}") for number, command in enumerate(commands)]
+
+
+def a_batch(storage: Storage, clock: StandingClock | None = None) -> Batch:
+    return Batch(unit_of_work=storage.unit_of_work, clock=clock or StandingClock(), identifiers=time_ordered_id)
+
+
+async def opened(storage: Storage, *, balance: int = 100) -> None:
+    """A customer with so many cents on CUSTOMER_ACCOUNT, and a merchant with none on MERCHANT_ACCOUNT."""
+    # Identifiers that tests know, but once only: whatever comes later has real ones, so that none comes twice.
+    batch = Batch(unit_of_work=storage.unit_of_work, clock=StandingClock(), identifiers=SequentialIdentifiers())
+    opening: list[Command[Any]] = [register(1), register(2, Role.MERCHANT), deposit(usd(balance))]
+    answers = await batch.run([submit(command, f"opening-{n}") for n, command in enumerate(opening)])
+    assert all(isinstance(answer, Answer) for answer in answers)
+
+
+async def balances(storage: Storage) -> tuple[int, int]:
+    """What the customer and the merchant have available, in cents."""
+    accounts = [await storage.reader.account(account_id) for account_id in (CUSTOMER_ACCOUNT, MERCHANT_ACCOUNT)]
+    customer, merchant = (0 if account is None else account.available for account in accounts)
+    return customer, merchant
+
+
+@value
+class Fault:
+    """What goes wrong with one commit: `before` it reached the storage, or `after`, when only its answer is lost."""
+
+    before: Exception | None = None
+    after: Exception | None = None
+
+
+@dataclass(slots=True)
+class Watch:
+    """Sees every load and commit, and spoils the next commits as `faults` say."""
+
+    faults: deque[Fault] = field(default_factory=deque[Fault])
+    loads: list[Wanted] = field(default_factory=list[Wanted])
+    commits: list[Changes] = field(default_factory=list[Changes])
+    before_load: Callable[[], None] = lambda: None
+    before_commit: Callable[[Changes], None] = lambda _: None
+
+    def spoil(self, faults: Iterable[Fault]) -> None:
+        self.faults.extend(faults)
+
+
+class WatchedUnitOfWork:
+    """Another unit of work, watched."""
+
+    def __init__(self, inner: UnitOfWork, watch: Watch) -> None:
+        self._inner = inner
+        self._watch = watch
+
+    async def load(self, wanted: Wanted) -> Records:
+        self._watch.loads.append(wanted)
+        self._watch.before_load()
+        return await self._inner.load(wanted)
+
+    async def commit(self, changes: Changes) -> None:
+        self._watch.commits.append(changes)
+        self._watch.before_commit(changes)
+        fault = self._watch.faults.popleft() if self._watch.faults else Fault()
+        if fault.before is not None:
+            raise fault.before
+        await self._inner.commit(changes)
+        if fault.after is not None:
+            raise fault.after
+
+    async def __aenter__(self) -> Self:
+        await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._inner.__aexit__(kind, error, traceback)
+
+
+def watched(storage: Storage, watch: Watch) -> Storage:
+    """The storage, with every unit of work watched."""
+    return replace(storage, unit_of_work=lambda: WatchedUnitOfWork(storage.unit_of_work(), watch))

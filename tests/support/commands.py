@@ -1,0 +1,81 @@
+"""Commands with a bug in one place, to see whom it hurts."""
+
+from typing import Any, ClassVar, NoReturn
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.ports.unit_of_work import Changes
+from gateway.contracts.records import an_account
+from gateway.domain.account import Account
+from gateway.domain.value import value
+from support.builders import CUSTOMER_ACCOUNT
+
+
+class BugError(Exception):
+    """What a bug raises."""
+
+
+@value
+class BrokenNeeds(Command[Account]):
+    """Fails when it is asked what it needs."""
+
+    result_type: ClassVar = Account
+
+    def needs(self) -> Needs:
+        raise BugError
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Account]:  # noqa: ARG002 - it decides on what it did not get.
+        return Decision(outcome=book.account(CUSTOMER_ACCOUNT))
+
+
+@value
+class BrokenDecide(Command[Account]):
+    """Fails when it decides."""
+
+    result_type: ClassVar = Account
+
+    def needs(self) -> Needs:
+        return Needs(account_ids=(CUSTOMER_ACCOUNT,))
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Account]:  # noqa: ARG002 - it does not come to use them.
+        raise BugError
+
+
+@value
+class BrokenDecision(Command[Account]):
+    """Decides on a record that is none."""
+
+    result_type: ClassVar = Account
+
+    def needs(self) -> Needs:
+        return Needs()
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Account]:  # noqa: ARG002 - it wants to know nothing.
+        no_account: Any = object()
+        return Decision(outcome=an_account(666), accounts=(an_account(666), no_account))
+
+
+@value
+class BrokenWrite(Command[Account]):
+    """Decides on a record that `refusing_poison` will not have written."""
+
+    result_type: ClassVar = Account
+
+    def needs(self) -> Needs:
+        return Needs()
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Account]:  # noqa: ARG002 - as above.
+        return Decision(outcome=POISON, accounts=(POISON,))
+
+
+POISON = an_account(666)
+
+
+def refusing_poison(changes: Changes) -> None:
+    """What a storage does on whose rules a bug runs aground."""
+    if POISON in changes.accounts_new:
+        raise BugError
+
+
+def broken_encode(outcome: object) -> NoReturn:  # noqa: ARG001 - it does not come to use it.
+    raise BugError
