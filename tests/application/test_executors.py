@@ -8,6 +8,7 @@ import pytest
 
 from application.conftest import OpenExecutor
 from gateway.application.commands import Paid
+from gateway.application.errors import Overloaded
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyBusy, StorageUnavailable, TryAgain
 from gateway.application.retry import RetryLimits, retrying
@@ -170,3 +171,17 @@ async def test_an_asker_who_goes_away_takes_nobody_down(storage: Storage, open_e
         replayed = await executor.perform(submit(pay(usd(10)), "leaves"))
     assert replayed.replayed, "what the one who left had asked was not decided"
     assert await balances(storage) == (80, 20)
+
+
+async def test_closing_sees_what_runs_to_its_end_and_takes_nothing_more(
+    storage: Storage, open_executor: OpenExecutor
+) -> None:
+    await opened(storage)
+    async with open_executor(a_batch(storage).run) as executor:
+        asker = asyncio.create_task(executor.perform(submit(pay(usd(40)), "key")))
+        await asyncio.sleep(0)
+        asker.cancel()
+        await executor.close()
+        assert await balances(storage) == (60, 40)
+        with pytest.raises(Overloaded):
+            await executor.perform(submit(pay(usd(1)), "late"))
