@@ -13,13 +13,14 @@ FREEZE_VENV := $(VENV)/constraints
 DEPENDENCIES := pyproject.toml constraints.txt
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
+BENCHMARK := $(VENV)/.benchmark-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(RUNTIME) ## Run the gateway on http://127.0.0.1:8000, on SQLite unless GATEWAY_DATABASE_URL says otherwise (ARGS)
@@ -32,6 +33,18 @@ demo: $(RUNTIME) ## Show what the gateway does (ARGS)
 .PHONY: test
 test: $(DEVELOPMENT) ## Run the tests; they find or start a real Postgres by themselves (ARGS="-k money")
 	$(BIN)/pytest $(ARGS)
+
+.PHONY: bench
+bench: $(BENCHMARK) ## Measure how fast it is beside its competitors, in under 15 minutes; into bench/results
+	PYTHONPATH=tests $(BIN)/python -m bench full
+
+.PHONY: bench-quick
+bench-quick: $(BENCHMARK) ## The same with short runs, in 3 minutes
+	PYTHONPATH=tests $(BIN)/python -m bench quick
+
+.PHONY: bench-growth
+bench-growth: $(BENCHMARK) ## Measure ledgers of up to 10 million payments and a million accounts (ARGS="--history 100000")
+	PYTHONPATH=tests $(BIN)/python -m bench growth $(ARGS)
 
 .PHONY: lint
 lint: $(DEVELOPMENT) ## Check style, types, layers and dependencies
@@ -74,6 +87,11 @@ $(DEVELOPMENT): $(DEPENDENCIES) | $(BIN)/pip
 	@echo 'Installing the gateway and what its tests need into $(VENV); the first time takes a minute ...'
 	@$(PIP_INSTALL) -c constraints.txt -e '.[contracts,test,lint]'
 	@touch $@ $(RUNTIME)
+
+$(BENCHMARK): $(DEVELOPMENT)
+	@echo 'Installing what the benchmarks need into $(VENV) ...'
+	@$(PIP_INSTALL) -c constraints.txt -e '.[test,bench]'
+	@touch $@
 
 # Debian keeps ensurepip, which a virtual environment gets its pip from, in a package of its own. Where that is missing,
 # the system's own pip serves too.

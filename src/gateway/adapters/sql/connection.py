@@ -56,10 +56,14 @@ class Transaction:
         try:
             return await work
         except DATABASE_ERRORS as error:
+            self._notice(error)
             meant = port_error(error)
             if meant is None:
                 raise
             raise meant from error
+
+    def _notice(self, error: Exception) -> None:
+        """Look at an error before it is translated. SQLAlchemy has done so already."""
 
     async def __aenter__(self) -> Self:
         """Take a connection, and begin on SQLite (on Postgres, the first statement does).

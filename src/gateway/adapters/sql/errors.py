@@ -6,12 +6,13 @@ SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html; SQLit
 import sqlite3
 from typing import Final
 
+from asyncpg import InterfaceError, PostgresError  # type: ignore[import-untyped]  # asyncpg ships no types.
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gateway.adapters.sql.tables import KEYS_TAKEN, answers
 from gateway.application.ports.unit_of_work import KeyBusy, KeyTaken, StorageUnavailable, TryAgain
 
-DATABASE_ERRORS: Final = (SQLAlchemyError, OSError)
+DATABASE_ERRORS: Final[tuple[type[Exception], ...]] = (SQLAlchemyError, PostgresError, InterfaceError, OSError)
 """All that a statement may raise. asyncpg raises plain `OSError`s (`TimeoutError` is one) past SQLAlchemy."""
 
 READ_ONLY: Final = "25006"
@@ -45,27 +46,28 @@ def port_error(error: Exception) -> Exception | None:
     Args:
         error: One of `DATABASE_ERRORS`.
     """
-    if isinstance(error, OSError):
+    if isinstance(error, OSError | InterfaceError):
         return TryAgain("The connection to the database broke.")
-    if not isinstance(error, DBAPIError):
+    if isinstance(error, PostgresError):
+        return _postgres_error(error)
+    if not isinstance(error, DBAPIError) or error.orig is None:
         return None
     if isinstance(error.orig, sqlite3.Error):
         return _sqlite_error(error.orig)
-    meant = _postgres_error(error)
+    # What asyncpg said, with fields that SQLAlchemy does not hand on.
+    meant = _postgres_error(error.orig.__cause__ or error.orig)
     if meant is None and error.connection_invalidated:
         meant = TryAgain("The connection to the database broke.")
     return meant
 
 
-def _sqlstate(error: DBAPIError) -> str:
+def sqlstate(error: BaseException) -> str:
     """The five characters in which Postgres says what is wrong; none if it did not."""
-    return getattr(error.orig, "sqlstate", None) or ""
+    return getattr(error, "sqlstate", None) or ""
 
 
-def _postgres_error(error: DBAPIError) -> Exception | None:
-    state = _sqlstate(error)
-    # What asyncpg said, with fields that SQLAlchemy does not hand on.
-    original = None if error.orig is None else error.orig.__cause__
+def _postgres_error(original: BaseException) -> Exception | None:
+    state = sqlstate(original)
     if state == UNIQUE_VIOLATION and getattr(original, "constraint_name", None) in KEYS_TAKEN:
         return KeyTaken("Another transaction committed a unique key first.")
     # Postgres says which table it was inserting into when it waited; the name stands in it in every language.

@@ -26,7 +26,10 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.adapters.sql.connection import Transaction
+from gateway.adapters.sql.direct import DirectTransaction
 from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES
 from gateway.adapters.sql.tables import accounts, answers, events, payments, transfers, users
 from gateway.adapters.sql.types import INTEGER
@@ -132,6 +135,9 @@ def write_statement(names: tuple[str, ...]) -> Executable:
 
 class PostgresUnitOfWork(SqlUnitOfWork):
     """See the port. Loading takes a round trip for each kind of thing that is wanted, writing takes one in all."""
+
+    def _transaction_on(self, engine: AsyncEngine) -> Transaction:
+        return DirectTransaction(engine)
 
     async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:
         return await self._transaction.rows(LOCK_PAYMENTS, {"ids": list(ids)})

@@ -37,7 +37,7 @@ class SqlUnitOfWork(ABC):
     """See the port. The order of things is here; how each is asked for is the database's own."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._transaction = Transaction(engine)
+        self._transaction = self._transaction_on(engine)
 
     async def load(self, wanted: Wanted) -> Records:
         """As `UnitOfWork.load`. What nobody wants costs no round trip."""
@@ -75,6 +75,10 @@ class SqlUnitOfWork(ABC):
                 f"{count} of {len(writes[name])} rows of {name} were written: they are not what was loaded."
             )
         await self._transaction.commit()
+
+    def _transaction_on(self, engine: AsyncEngine) -> Transaction:
+        """The transaction that this is."""
+        return Transaction(engine)
 
     @abstractmethod
     async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:

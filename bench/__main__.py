@@ -1,0 +1,66 @@
+"""The command line: `python -m bench full`, `quick` or `growth`."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+import uvloop
+from rich.console import Console
+
+from bench.benchmark import benchmark
+from bench.growth import growth
+from bench.ledger import VoidRun
+from bench.plan import FULL, QUICK, Plan
+from bench.report import write, write_growth
+
+RESULTS: Final = Path(__file__).with_name("results")
+CONSOLE: Final = Console(highlight=False, soft_wrap=True)
+
+
+@click.group
+def main() -> None:
+    """Measure how fast the gateway is. Results go to bench/results."""
+
+
+@main.command
+def full() -> None:
+    """Everything, in under 15 minutes."""
+    _measure(FULL)
+
+
+@main.command
+def quick() -> None:
+    """The same with short runs, in 3 minutes."""
+    _measure(QUICK)
+
+
+@main.command("growth")
+@click.option("--history", "histories", type=int, multiple=True, default=(10**6, 10**7), show_default=True)
+@click.option("--accounts", type=int, multiple=True, default=(10**3, 10**6), show_default=True)
+@click.option("--rounds", type=int, default=3, show_default=True)
+@click.option("--seconds", type=int, default=8, show_default=True)
+def grow(histories: Sequence[int], accounts: Sequence[int], rounds: int, seconds: int) -> None:
+    """Ledgers of very different sizes. 10 million payments of history take some 15 GB while it runs."""
+    with _void_runs_told():
+        found = uvloop.run(growth(histories, accounts, rounds=rounds, seconds=seconds, console=CONSOLE))
+    click.echo(write_growth(found, RESULTS / "growth"))
+
+
+def _measure(plan: Plan) -> None:
+    with _void_runs_told():
+        found = uvloop.run(benchmark(plan, CONSOLE))
+    click.echo(write(found, RESULTS / plan.name))
+
+
+@contextlib.contextmanager
+def _void_runs_told() -> Iterator[None]:
+    try:
+        yield
+    except VoidRun as void:
+        raise click.ClickException(f"This run is void: {void}") from void
+
+
+if __name__ == "__main__":
+    main()

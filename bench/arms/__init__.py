@@ -1,0 +1,1 @@
+"""What the gateway is compared with, and the gateway with parts of it taken away."""

@@ -1,0 +1,214 @@
+"""What most tutorials would build: FastAPI, an ORM, a thread and a transaction for each request, rows locked.
+
+The tables, the checks and the answer are the gateway's own.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, HTTPException, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import create_engine, make_url, select
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+from gateway.adapters.sql import tables
+from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.submission import fingerprint
+from gateway.bootstrap import access_tokens
+from gateway.settings import read_settings
+
+
+class Base(DeclarativeBase):
+    """The ORM's registry, over the tables that are there."""
+
+    metadata = tables.metadata
+
+
+class Account(Base):
+    """A row of accounts."""
+
+    __table__ = tables.accounts
+
+
+class Payment(Base):
+    """A row of payments."""
+
+    __table__ = tables.payments
+    metadata_text = tables.payments.c.metadata  # `metadata` is a name of SQLAlchemy's own.
+
+
+class Transfer(Base):
+    """A row of transfers."""
+
+    __table__ = tables.transfers
+
+
+class Event(Base):
+    """A row of events."""
+
+    __table__ = tables.events
+
+
+class KeptAnswer(Base):
+    """A row of answers."""
+
+    __table__ = tables.answers
+
+
+class PayIn(BaseModel):
+    """Whom to pay, and how much."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    merchant_id: str
+    amount: int = Field(ge=1)
+    currency: str = Field(pattern="^[A-Z]{3}$")
+
+
+class PaymentOut(BaseModel):
+    """The payment as the outside sees it."""
+
+    id: str
+    object: str = "payment"
+    status: str
+    amount: int
+    currency: str
+    amount_capturable: int = 0
+    amount_captured: int
+    amount_refunded: int
+    fee_amount: int
+    net_amount: int
+    capture: str
+    customer_id: str
+    merchant_id: str
+    reference: str | None
+    description: str | None
+    metadata: dict[str, str]
+    expires_at: datetime | None
+    failure_code: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+def app() -> FastAPI:
+    """The application, as the environment sets it."""
+    settings = read_settings(os.environ)
+    tokens = access_tokens(settings)
+    engine = create_engine(make_url(settings.url).set(drivername="postgresql+psycopg"))  # Its pool: 5, and 10 more.
+    sessions = sessionmaker(engine)
+    api = FastAPI(openapi_url=None)
+
+    def session() -> Iterator[Session]:
+        with sessions() as opened:
+            yield opened
+
+    def customer(authorization: Annotated[str, Header()]) -> str:
+        return tokens.verify(authorization.removeprefix("Bearer "), now=datetime.now(UTC)).subject
+
+    @api.post("/payments", status_code=201)
+    def pay(
+        body: PayIn,
+        customer_id: Annotated[str, Depends(customer)],
+        idempotency_key: Annotated[str, Header()],
+        database: Annotated[Session, Depends(session)],
+    ) -> Response:
+        asked = fingerprint(body.model_dump_json().encode())
+        kept: Any = database.get(KeptAnswer, (customer_id, idempotency_key))
+        if kept is not None:
+            if kept.fingerprint != asked:
+                raise HTTPException(422, "This idempotency key belongs to another request.")
+            return _created(kept.body[3:])
+        answer = _pay(database, body, customer_id, datetime.now(UTC)).model_dump_json().encode()
+        database.add(
+            KeptAnswer(
+                owner_id=customer_id,
+                key=idempotency_key,
+                fingerprint=asked,
+                body=b"201" + answer,
+                created_at=datetime.now(UTC),
+            )
+        )
+        database.commit()
+        return _created(answer)
+
+    return api
+
+
+def _created(body: bytes) -> Response:
+    return Response(body, status_code=201, media_type="application/json")
+
+
+def _lock(database: Session, owner_id: str, currency: str, kind: str) -> Any:
+    where = {"owner_id": owner_id, "currency": currency, "kind": kind}
+    account = database.scalars(select(Account).filter_by(**where).with_for_update()).one_or_none()
+    if account is None:
+        raise HTTPException(404, f"There is no such {kind}.")
+    return account
+
+
+def _pay(database: Session, body: PayIn, customer_id: str, now: datetime) -> PaymentOut:
+    # Customers only pay and merchants only receive: locking in this order cannot deadlock.
+    payer = _lock(database, customer_id, body.currency, "customer")
+    payee = _lock(database, body.merchant_id, body.currency, "merchant")
+    if payer.credits_posted - payer.debits_posted - payer.debits_pending < body.amount:
+        raise HTTPException(422, "The available balance does not cover the amount.")
+    payer.debits_posted += body.amount
+    payer.version += 1
+    payee.credits_posted += body.amount
+    payee.version += 1
+    parties = {"customer_id": customer_id, "merchant_id": body.merchant_id}
+    money = {"amount": body.amount, "currency": body.currency}
+    payment: dict[str, Any] = {
+        **parties,
+        **money,
+        "id": time_ordered_id("pay"),
+        "status": "captured",
+        "capture": "automatic",
+        "amount_captured": body.amount,
+        "amount_refunded": 0,
+        "fee_amount": 0,
+        "reference": None,
+        "description": None,
+        "expires_at": None,
+        "failure_code": None,
+        "version": 1,
+        "created_at": now,
+        "updated_at": now,
+    }
+    view = PaymentOut(**payment, net_amount=body.amount, metadata={})
+    database.add(Payment(**payment, metadata_text="{}"))
+    database.add(
+        Transfer(
+            **parties,
+            **money,
+            transaction_id=time_ordered_id("txn"),
+            position=0,
+            type="payment",
+            payment_id=view.id,
+            created_at=now,
+            kind="post",
+            debit_account_id=payer.id,
+            debit_posted_after=payer.credits_posted - payer.debits_posted,
+            debit_held_after=payer.debits_pending,
+            debit_version=payer.version,
+            credit_account_id=payee.id,
+            credit_posted_after=payee.credits_posted - payee.debits_posted,
+            credit_held_after=payee.debits_pending,
+            credit_version=payee.version,
+        )
+    )
+    database.add(
+        Event(
+            **parties,
+            id=time_ordered_id("evt"),
+            type="payment.captured",
+            object_id=view.id,
+            sequence=1,
+            created_at=now,
+            data=view.model_dump_json(),
+        )
+    )
+    return view

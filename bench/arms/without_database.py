@@ -1,0 +1,51 @@
+"""The gateway on memory adapters; and, with BENCH_NOTHING set, with a front door behind which nothing happens."""
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from litestar import Litestar
+
+from bench.population import People, payment, populate
+from gateway.adapters.http import HttpLimits, create_app
+from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.commands import Paid
+from gateway.application.front_door import FrontDoor
+from gateway.application.gateway import Gateway
+from gateway.application.submission import Answer, Submission
+from gateway.bootstrap import cursor_secret, open_gateway
+from gateway.settings import read_settings
+
+
+class AnswersAtOnce:
+    """A front door that gives everybody the same answer: what is left is the cost of HTTP."""
+
+    def __init__(self, paid: Paid) -> None:
+        self._paid = paid
+
+    async def perform(self, submission: Submission) -> Answer:
+        """Decide nothing, but put the answer into words as always."""
+        return Answer(body=submission.encode(self._paid), outcome=self._paid, replayed=False)
+
+    async def close(self) -> None:
+        """Nothing waits here."""
+
+
+def app() -> Litestar:
+    """The application, as the environment sets it."""
+    settings = read_settings(os.environ)
+    people = People.read(Path(os.environ["BENCH_PEOPLE"]))
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Gateway]:
+        async with open_gateway(settings) as gateway:
+            await populate(gateway.storage, people)
+            if "BENCH_NOTHING" not in os.environ:
+                yield gateway
+                return
+            paid = await gateway.execute(payment(people.customers[0], people.merchants[0]))
+            yield replace(gateway, door=FrontDoor(AnswersAtOnce(paid), time_ordered_id))
+
+    return create_app(opened, cursor_secret=cursor_secret(settings), sandbox=True, limits=HttpLimits())

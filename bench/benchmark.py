@@ -1,0 +1,187 @@
+"""The benchmark itself: all arms beside each other, taking turns, on one Postgres."""
+
+import contextlib
+import statistics
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rich.console import Console
+
+from bench import closed_loop, databases, in_process, machine, open_loop, pgbench, results
+from bench.ledger import must_balance
+from bench.plan import Plan
+from bench.population import Load, People, make_people, populate, tokens
+from bench.results import Results
+from bench.runs import Arm, Field, Run, median, run
+from bench.servers import Server, arm, gateway, serving
+from gateway.adapters.jose.keys import generate_pem
+from gateway.adapters.sql import migrate, open_sql_storage
+from support.postgres import LocalPostgres
+
+SHARES: Final = (0.5, 0.7, 0.9)
+"""Of the peak: the rates of the open loop."""
+LEADING: Final = (results.UNIFORM, results.HOT, results.PER_REQUEST, results.PER_REQUEST_HOT)
+"""The arms which run with every number of connections."""
+
+
+class Contender(NamedTuple):
+    """An arm before it runs."""
+
+    name: str
+    command: Sequence[str]
+    load: Load
+    on_postgres: bool = True
+    settings: Mapping[str, str] = {}
+
+
+def contenders(folder: Path) -> list[Contender]:
+    """All arms over HTTP, in the order of their turns: those that are compared follow each other."""
+    alone = {"BENCH_PEOPLE": str(folder / "people.json"), "GATEWAY_DATABASE_URL": "memory://"}
+    sqlite = {"GATEWAY_DATABASE_URL": f"sqlite:///{folder}/http.sqlite3"}
+    without_database = arm("without_database")
+    return [
+        Contender(results.UNIFORM, gateway(), "uniform"),
+        Contender(results.PER_REQUEST, arm("per_request"), "uniform"),
+        Contender(results.SYNC_ORM, arm("sync_orm"), "uniform"),
+        Contender(results.HOT, gateway(), "hot"),
+        Contender(results.PER_REQUEST_HOT, arm("per_request"), "hot"),
+        Contender(results.SYNC_ORM_HOT, arm("sync_orm"), "hot"),
+        Contender(results.HOT_TWO_WORKERS, gateway("--workers", "2"), "hot"),
+        Contender(results.ZIPF, gateway(), "zipf"),
+        Contender(results.SQLITE, gateway(), "uniform", on_postgres=False, settings=sqlite),
+        Contender(
+            results.NOTHING, without_database, "uniform", on_postgres=False, settings={**alone, "BENCH_NOTHING": "1"}
+        ),
+        Contender(results.MEMORY, without_database, "uniform", on_postgres=False, settings=alone),
+    ]
+
+
+async def benchmark(plan: Plan, console: Console) -> Results:
+    """Run everything.
+
+    Raises:
+        VoidRun: The figures would mean nothing.
+    """
+    closed_loop.require_wrk()
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, databases.running() as postgres:
+        folder = Path(name)
+        people = make_people(plan.accounts)
+        people.save(folder / "people.json")
+        await databases.configure(postgres)
+        await databases.prepare(postgres, people)
+        description = f"{await databases.version(postgres)} ({postgres.origin}), fsync on"
+        found = Results(machine=machine.describe(description), connections_main=plan.connections_main)
+        await _in_process(plan, found, postgres, people, folder, console)
+        await _over_http(plan, found, postgres, people, folder, console)
+    return found
+
+
+async def _in_process(
+    plan: Plan, found: Results, postgres: LocalPostgres, people: People, folder: Path, console: Console
+) -> None:
+    count = plan.in_process_payments
+    console.print("In process: memory, SQLite, batches on Postgres ...")
+    found.memory_per_second = await in_process.on_memory(people, count)
+    found.memory_door_per_second = await in_process.on_memory_through_the_door(people, count)
+    few = count // in_process.SQLITE_SHARE
+    found.sqlite_single_per_second = await in_process.on_sqlite(folder, few // 4, grouped=False)
+    found.sqlite_grouped_per_second = await in_process.on_sqlite(folder, few, grouped=True)
+    found.batch_law = await in_process.batch_law(await databases.copy(postgres, "law"), people, plan.seconds * 2)
+    found.footprint = await in_process.footprint(await databases.copy(postgres, "footprint"), people, count)
+
+
+async def _over_http(
+    plan: Plan, found: Results, postgres: LocalPostgres, people: People, folder: Path, console: Console
+) -> None:
+    pem = generate_pem()
+    signed = tokens(people, pem)
+    loads: tuple[Load, ...] = ("uniform", "hot", "zipf")
+    field = Field(
+        postgres=postgres,
+        tokens=closed_loop.write_lines(folder / "tokens", signed),
+        payees={load: closed_loop.write_lines(folder / load, people.payees(load)) for load in loads},
+    )
+    peers = {
+        results.PGBENCH: await pgbench.prepare(postgres, 20),
+        results.PGBENCH_HOT: await pgbench.prepare(postgres, 1),
+    }
+    await _populate_sqlite(folder / "http.sqlite3", people)
+    with contextlib.ExitStack() as servers:
+        arms = {
+            each.name: await _start(each, pem, postgres, number, servers)
+            for number, each in enumerate(contenders(folder))
+        }
+        await databases.checkpoint(postgres)
+        for each in arms.values():
+            console.print(f"Warming up: {each.name}")
+            await run(field, each, connections=plan.connections_main, seconds=plan.warm_up_seconds)
+        await _take_turns(plan, found, field, arms, peers, console)
+        uniform = arms[results.UNIFORM]
+        peak = found.peak(results.UNIFORM).payments_per_second
+        for share in SHARES:
+            console.print(f"Open loop at {share:.0%} of {peak:,.0f} payments/s")
+            found.open_loop.append(await _open(uniform.server, signed, people, share * peak, plan.open_loop_seconds))
+    for each in arms.values():
+        if each.url is not None:
+            console.print(f"Verifying the ledger: {each.name}")
+            await must_balance(each.url)
+    await must_balance(f"sqlite:///{folder}/http.sqlite3")
+
+
+async def _take_turns(
+    plan: Plan,
+    found: Results,
+    field: Field,
+    arms: Mapping[str, Arm],
+    peers: Mapping[str, str],
+    console: Console,
+) -> None:
+    taken: dict[tuple[str, int], list[Run]] = {}
+    of_peers: dict[str, list[float]] = {name: [] for name in peers}
+    for turn in range(1, plan.rounds + 1):
+        for name, each in arms.items():
+            others = plan.connections if name in LEADING else ()
+            for connections in (plan.connections_main, *others):
+                one = await run(field, each, connections=connections, seconds=plan.seconds)
+                taken.setdefault((name, connections), []).append(one)
+                console.print(
+                    f"Round {turn}, {connections:3} connections: {one.payments_per_second:7,.0f}/s, "
+                    f"p50 {one.p50_ms:7.2f} ms  {name}"
+                )
+        for name, url in peers.items():
+            per_second = pgbench.transactions_per_second(url, plan.seconds)
+            of_peers[name].append(per_second)
+            console.print(f"Round {turn}: {per_second:7,.0f}/s  {name}")
+    for (name, connections), runs in taken.items():
+        found.runs.setdefault(name, {})[connections] = median(runs)
+    found.pgbench = {name: statistics.median(rates) for name, rates in of_peers.items()}
+
+
+async def _open(
+    server: Server, signed: Sequence[str], people: People, rate: float, seconds: float
+) -> open_loop.OpenRun:
+    payees = people.payees("uniform", 1000)
+    return await open_loop.drive(server, tokens=signed, payees=payees, rate=rate, seconds=seconds)
+
+
+async def _start(
+    contender: Contender, pem: str, postgres: LocalPostgres, number: int, servers: contextlib.ExitStack
+) -> Arm:
+    url = await databases.copy(postgres, f"arm_{number}") if contender.on_postgres else None
+    settings = {
+        "GATEWAY_TOKEN_PRIVATE_KEY": pem,
+        "GATEWAY_LOG_LEVEL": "warning",
+        **({"GATEWAY_DATABASE_URL": url} if url else {}),
+        **contender.settings,
+    }
+    server = servers.enter_context(serving(contender.command, settings))
+    return Arm(name=contender.name, server=server, url=url, load=contender.load)
+
+
+async def _populate_sqlite(path: Path, people: People) -> None:
+    url = f"sqlite:///{path}"
+    await migrate(url)
+    async with open_sql_storage(url) as storage:
+        await populate(storage, people)

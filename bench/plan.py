@@ -1,0 +1,51 @@
+"""How long everything runs: a plan for a coffee break, and one for three minutes."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The lengths of one benchmark.
+
+    Attributes:
+        name: Also the folder of its results.
+        rounds: How often each arm runs; the arms take turns, and the median counts.
+        seconds: Of each run.
+        warm_up_seconds: Before an arm's first run, long enough for the server to have seen every token.
+        connections: Of the closed loop: every arm runs with `connections_main`, the leading ones with these too.
+        connections_main: See above.
+        open_loop_seconds: Of each run at a fixed rate.
+        in_process_payments: Of each figure without HTTP.
+        accounts: Half of them customers, half merchants.
+    """
+
+    name: str
+    rounds: int
+    seconds: float
+    warm_up_seconds: float
+    connections: tuple[int, ...]
+    connections_main: int = 64
+    open_loop_seconds: float
+    in_process_payments: int
+    accounts: int = 10_000
+
+
+FULL: Final = Plan(
+    name="full",
+    rounds=3,
+    seconds=6,
+    warm_up_seconds=4,
+    connections=(1, 16, 256),
+    open_loop_seconds=10,
+    in_process_payments=60_000,
+)
+QUICK: Final = Plan(
+    name="quick",
+    rounds=2,
+    seconds=2,
+    warm_up_seconds=2,
+    connections=(1, 256),
+    open_loop_seconds=3,
+    in_process_payments=10_000,
+)

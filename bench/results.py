@@ -1,0 +1,100 @@
+"""Everything that one benchmark found, and the ratios that it is judged by."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from bench.in_process import BatchLaw, Footprint
+from bench.open_loop import OpenRun
+from bench.runs import Run
+
+UNIFORM: Final = "gateway, uniform"
+HOT: Final = "gateway, hot merchant"
+ZIPF: Final = "gateway, zipf 1.0"
+HOT_TWO_WORKERS: Final = "gateway, hot merchant, 2 workers"
+PER_REQUEST: Final = "per request, uniform"
+PER_REQUEST_HOT: Final = "per request, hot merchant"
+SYNC_ORM: Final = "FastAPI, sync ORM, uniform"
+SYNC_ORM_HOT: Final = "FastAPI, sync ORM, hot merchant"
+NOTHING: Final = "HTTP only"
+MEMORY: Final = "memory adapters"
+SQLITE: Final = "SQLite"
+PGBENCH: Final = "pgbench TPC-B, scale 20"
+PGBENCH_HOT: Final = "pgbench TPC-B, scale 1"
+
+
+class Aim(NamedTuple):
+    """A ratio (or a figure), with the least that will do and what it should be."""
+
+    name: str
+    value: float
+    least: float
+    aim: float
+    lower_is_better: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """In a word."""
+        sign = -1 if self.lower_is_better else 1
+        if sign * self.value >= sign * self.aim:
+            return "reached"
+        return "least" if sign * self.value >= sign * self.least else "**missed**"
+
+
+@dataclass(slots=True, kw_only=True)
+class Results:
+    """Filled as the benchmark goes on. `runs` are medians by arm and connections."""
+
+    machine: Sequence[str]
+    connections_main: int
+    runs: dict[str, dict[int, Run]] = field(default_factory=dict)
+    pgbench: dict[str, float] = field(default_factory=dict)
+    open_loop: list[OpenRun] = field(default_factory=list)
+    memory_per_second: float = 0.0
+    memory_door_per_second: float = 0.0
+    sqlite_grouped_per_second: float = 0.0
+    sqlite_single_per_second: float = 0.0
+    batch_law: BatchLaw | None = None
+    footprint: Footprint | None = None
+
+    def peak(self, arm: str) -> Run:
+        """An arm's run with the most payments a second."""
+        return max(self.runs[arm].values(), key=lambda run: run.payments_per_second)
+
+    def aims(self) -> list[Aim]:
+        """What this run is judged by. Throughputs are those at the connections where each arm is best."""
+        rates: Mapping[str, float] = {name: self.peak(name).payments_per_second for name in self.runs} | self.pgbench
+        main = self.runs[UNIFORM][self.connections_main]
+        law = self.batch_law
+        of_thousand = 1000 / dict(law.points)[1000] * 1e6 if law else 0.0
+        return [
+            Aim("uniform ÷ per request", rates[UNIFORM] / rates[PER_REQUEST], 1.8, 3),
+            Aim("hot merchant ÷ per request, hot merchant", rates[HOT] / rates[PER_REQUEST_HOT], 2.6, 5),
+            Aim("uniform ÷ FastAPI with a sync ORM", rates[UNIFORM] / rates[SYNC_ORM], 30, 45),
+            Aim("uniform ÷ pgbench scale 20", rates[UNIFORM] / rates[PGBENCH], 0.95, 1.5),
+            Aim("hot merchant ÷ pgbench scale 1", rates[HOT] / rates[PGBENCH_HOT], 2.2, 4),
+            Aim("hot merchant ÷ uniform", rates[HOT] / rates[UNIFORM], 0.95, 1.1),
+            Aim("batch of 1,000 in process ÷ pgbench scale 20", of_thousand / rates[PGBENCH], 2, 4),
+            Aim("SQLite grouped ÷ one by one", self.sqlite_grouped_per_second / self.sqlite_single_per_second, 8, 15),
+            Aim(
+                "p50 at one connection ÷ per request",
+                self.runs[UNIFORM][1].p50_ms / self.runs[PER_REQUEST][1].p50_ms,
+                1.6,
+                1.1,
+                lower_is_better=True,
+            ),
+            Aim("use-case on memory, payments/s of one core", self.memory_per_second, 25_000, 60_000),
+            Aim(
+                "CPU of a payment, application and Postgres, µs",
+                main.app_cpu_us + main.postgres_cpu_us,
+                240,
+                150,
+                lower_is_better=True,
+            ),
+            Aim(
+                "hot merchant, 2 workers ÷ 1",
+                rates[HOT_TWO_WORKERS] / self.runs[HOT][self.connections_main].payments_per_second,
+                1,
+                1.5,
+            ),
+        ]

@@ -1,0 +1,111 @@
+"""One run of one arm: load on it for some seconds, and everything that can be said about them."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench import closed_loop
+from bench.ledger import VoidRun, last_payment, written_since
+from bench.population import Load
+from bench.servers import Server
+from bench.usage import cpu_seconds, read_machine, read_postgres
+from support.postgres import LocalPostgres
+
+SETTLE_SECONDS: Final = 0.3
+"""After the last answer: what wrk no longer waited for is committed too, and is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """A server with what it keeps its ledger in; `url` is `None` if that is not Postgres."""
+
+    name: str
+    server: Server
+    url: str | None
+    load: Load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The figures of one run, or the medians of several; per payment where not said otherwise.
+
+    `others_cpu` is the share of the machine's processor time that went to programs which have no part in it.
+    """
+
+    connections: int
+    payments_per_second: float
+    p50_ms: float
+    p99_ms: float
+    p999_ms: float
+    app_cpu_us: float
+    postgres_cpu_us: float
+    generator_cpu_us: float
+    wal_bytes: float
+    fsyncs: float
+    payments_per_transaction: float
+    others_cpu: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """What every run needs: the server of all databases, the tokens, and the merchants of each load."""
+
+    postgres: LocalPostgres
+    tokens: Path
+    payees: dict[Load, Path]
+
+
+async def run(field: Field, arm: Arm, *, connections: int, seconds: float) -> Run:
+    """Put load on an arm.
+
+    Raises:
+        VoidRun: Something was refused, or the ledger does not have what was answered.
+    """
+    admin_url = field.postgres.url("postgres")
+    newest = await last_payment(arm.url) if arm.url else ""
+    machine_before, own_before = read_machine(), time.process_time()
+    app_before = cpu_seconds(arm.server.pid)
+    before = await read_postgres(admin_url, field.postgres.pid)
+    answered = closed_loop.drive(
+        arm.server, tokens=field.tokens, payees=field.payees[arm.load], connections=connections, seconds=seconds
+    )
+    await asyncio.sleep(SETTLE_SECONDS)
+    after = await read_postgres(admin_url, field.postgres.pid)
+    app = cpu_seconds(arm.server.pid) - app_before
+    postgres = after.cpu_seconds - before.cpu_seconds
+    machine, own = read_machine(), time.process_time() - own_before
+    others = machine.busy_seconds - machine_before.busy_seconds - app - postgres - answered.generator_cpu_seconds - own
+    per_transaction = 0.0
+    paid = answered.requests
+    if arm.url:
+        written = await written_since(arm.url, newest)
+        # wrk ends without waiting for what it asked last; all else must be there, and nothing more.
+        if not answered.requests <= written.payments <= answered.requests + connections:
+            raise VoidRun(f"{arm.name}: {answered.requests} answers, but {written.payments} payments.")
+        paid = written.payments
+        per_transaction = paid / written.transactions
+    on_postgres = arm.url is not None
+    return Run(
+        connections=connections,
+        payments_per_second=answered.requests / answered.seconds,
+        p50_ms=answered.p50_ms,
+        p99_ms=answered.p99_ms,
+        p999_ms=answered.p999_ms,
+        app_cpu_us=app / paid * 1e6,
+        postgres_cpu_us=postgres / paid * 1e6 if on_postgres else 0.0,
+        generator_cpu_us=answered.generator_cpu_seconds / paid * 1e6,
+        wal_bytes=(after.wal_bytes - before.wal_bytes) / paid if on_postgres else 0.0,
+        fsyncs=(after.fsyncs - before.fsyncs) / paid if on_postgres else 0.0,
+        payments_per_transaction=per_transaction,
+        others_cpu=max(others, 0.0) / (machine.seconds - machine_before.seconds),
+    )
+
+
+def median(runs: Sequence[Run]) -> Run:
+    """Each figure's median over runs of one arm, all with as many connections."""
+    figures = {name: statistics.median(getattr(run, name) for run in runs) for name in Run.__slots__}
+    return Run(**{**figures, "connections": runs[0].connections})
