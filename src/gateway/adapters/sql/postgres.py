@@ -11,18 +11,18 @@ from sqlalchemy import (
     ARRAY,
     CTE,
     Column,
-    ColumnElement,
     Executable,
+    Select,
     Table,
     TableValuedAlias,
     and_,
     any_,
     bindparam,
     column,
-    exists,
     func,
     literal_column,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -54,10 +54,17 @@ def arrays(prefix: str, of: Columns, rows: Collection[Sequence[Any]]) -> dict[st
     return {f"{prefix}_{each.name}": array for each, array in zip(of, values, strict=True)}
 
 
-def _wanted(of: Columns) -> tuple[TableValuedAlias, ColumnElement[bool]]:
-    """What is looked for, and that it equals the columns: both sides of a join."""
+def _named(of: Columns, columns: Columns) -> Select[*tuple[Any, ...]]:
+    """These columns of the rows that the keys `wanted` name, key by key.
+
+    `LIMIT 1` keeps the planner from turning the look-ups into a join: with statistics of an empty table, it would read
+    the whole index instead, and go on doing so while the table grows.
+    """
     wanted = given("wanted", of)
-    return wanted, and_(*(each == wanted.c[each.name] for each in of))
+    row = (
+        select(*columns).where(*(each == wanted.c[each.name] for each in of)).limit(literal_column("1")).lateral("row")
+    )
+    return select(*row.c).select_from(wanted.join(row, true()))
 
 
 ACCOUNT_KEY: Final = (accounts.c.owner_id, accounts.c.currency, accounts.c.kind)
@@ -71,19 +78,15 @@ IDS: Final = bindparam("ids", type_=ARRAY(accounts.c.id.type))
 LOCK_PAYMENTS: Final = select(payments).where(payments.c.id == any_(IDS)).order_by(payments.c.id).with_for_update()
 
 # Keys become ids first, and then one list of ids is locked: nothing of how keys are found can disturb the order.
-_keyed_ids: Final = func.array(
-    select(accounts.c.id).join(*_wanted(ACCOUNT_KEY)).scalar_subquery(), type_=ARRAY(accounts.c.id.type)
-)
+_keyed_ids: Final = func.array(_named(ACCOUNT_KEY, (accounts.c.id,)).scalar_subquery(), type_=ARRAY(accounts.c.id.type))
 LOCK_ACCOUNTS: Final = (
     select(accounts).where(accounts.c.id == any_(_keyed_ids.concat(IDS))).order_by(accounts.c.id).with_for_update()
 )
 
-FIND_ANSWERS: Final = select(answers).join(*_wanted(ANSWER_KEY))
-FIND_REFERENCES: Final = select(*REFERENCE).join(*_wanted(REFERENCE))
-FIND_EMAILS: Final = select(*EMAIL).join(*_wanted(EMAIL))
-
-_wanted_holders, _has_account = _wanted(HOLDER)
-FIND_HOLDERS: Final = select(*_wanted_holders.c).where(exists().where(_has_account))
+FIND_ANSWERS: Final = _named(ANSWER_KEY, tuple(answers.c))
+FIND_REFERENCES: Final = _named(REFERENCE, REFERENCE)
+FIND_EMAILS: Final = _named(EMAIL, EMAIL)
+FIND_HOLDERS: Final = _named(HOLDER, HOLDER)
 
 
 def _inserted(name: str, table: Table) -> CTE:
