@@ -6,13 +6,22 @@ from typing import TYPE_CHECKING, Any
 from gateway.application.access import SignedIn
 from gateway.application.caller import Caller
 from gateway.application.commands import (
+    CancelPayment,
+    CapturePayment,
+    ConfirmPayment,
+    ExpirePayment,
     FreezeAccount,
     MakeDeposit,
+    MakePayout,
     OpenAccount,
     Paid,
     Pay,
+    RefundPayment,
     Register,
     Registered,
+    RequestPayment,
+    ReverseTransaction,
+    SetFees,
     UnfreezeAccount,
 )
 from gateway.application.gateway import Gateway
@@ -20,8 +29,11 @@ from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
 from gateway.domain.deposit import Deposit
 from gateway.domain.errors import Refusal
+from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import CurrencyCode, Money, currency_code
-from gateway.domain.payment import Payment, PaymentId, PaymentOrder, PaymentStatus
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentOrder, PaymentRequest, PaymentStatus
+from gateway.domain.payout import Payout
+from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import Role, User, UserId
 
@@ -36,11 +48,18 @@ __all__ = [
     "AccountKind",
     "AccountStatus",
     "Caller",
+    "CancelPayment",
+    "CaptureMethod",
+    "CapturePayment",
+    "ConfirmPayment",
     "CurrencyCode",
     "Deposit",
+    "ExpirePayment",
+    "FeeSchedule",
     "FreezeAccount",
     "Gateway",
     "MakeDeposit",
+    "MakePayout",
     "Money",
     "OpenAccount",
     "Paid",
@@ -48,11 +67,18 @@ __all__ = [
     "Payment",
     "PaymentId",
     "PaymentOrder",
+    "PaymentRequest",
     "PaymentStatus",
+    "Payout",
+    "Refund",
+    "RefundPayment",
     "Refusal",
     "Register",
     "Registered",
+    "RequestPayment",
+    "ReverseTransaction",
     "Role",
+    "SetFees",
     "Settings",
     "SettingsRefused",
     "SignedIn",

@@ -240,7 +240,7 @@ def _gateway(
         identifiers=identifiers,
         limits=limits,
     )
-    return Gateway(door=door, access=access, queries=Queries(storage.reader), tokens=tokens, storage=storage)
+    return Gateway(door=door, access=access, queries=Queries(storage.reader, clock), tokens=tokens, storage=storage)
 
 
 @asynccontextmanager

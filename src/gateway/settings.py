@@ -140,6 +140,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 5
     retry_seconds_max: Annotated[float, Meta(gt=0, description="How long it is run again; then 503.")] = 5.0
 
+    worker_in_serve: Annotated[
+        Literal["auto", "true", "false"],
+        Meta(
+            description="Whether `gateway serve` does the work of `gateway worker` too. `auto` is `true` in the "
+            "sandbox and `false` in production."
+        ),
+    ] = "auto"
+    expiry_interval_seconds: Annotated[
+        float, Meta(gt=0, description="How often a worker looks for payments whose time is over.")
+    ] = 1.0
+    expiry_batch_size: Annotated[int, Meta(ge=1, le=1000, description="How many of them it ends at once.")] = 256
+
     database_pool_size: Annotated[
         int, Meta(ge=1, description="Postgres connections of one process for look-ups and logins, beside its lanes.")
     ] = 8
@@ -185,6 +197,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """What differs from the defaults, without secrets: a value like this ends up in tracebacks and logs."""
         changed = (field for field in _HINTS if getattr(self, field) != getattr(_DEFAULTS, field))
         return f"Settings({', '.join(f'{field}={_shown(field, getattr(self, field))!r}' for field in changed)})"
+
+    @property
+    def serve_works(self) -> bool:
+        """Whether what serves does the work of a worker too."""
+        if self.worker_in_serve == "auto":
+            return self.environment == "sandbox"
+        return self.worker_in_serve == "true"
 
     @property
     def on_sqlite(self) -> bool:

@@ -130,7 +130,8 @@ def test_a_bug_on_sqlite_stays_as_loud_as_it_is(code: int) -> None:
         ("payments.merchant_id, payments.reference", KeyTaken),
         ("answers.owner_id, answers.key", KeyTaken),
         ("payments.id", type(None)),
-        ("transfers.reverses", type(None)),
+        ("transfers.reverses", KeyTaken),
+        ("refunds.id", type(None)),
     ],
 )
 def test_only_keys_that_two_batches_may_want_are_taken(key: str, meant: type[object]) -> None:

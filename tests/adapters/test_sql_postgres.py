@@ -150,7 +150,7 @@ async def test_a_key_that_another_transaction_holds_too_long_is_busy(
             Changes(users_new=[a_user(1)]),
         ),
         (
-            "INSERT INTO accounts VALUES ('acc_other', :owner, 'customer', 'USD', 0, 0, 0, 0, 'open', 1, now())",
+            "INSERT INTO accounts VALUES ('acc_other', :owner, 'customer', 'USD', 0, 0, 0, 0, 'open', 1, now(), 0, 0)",
             Changes(accounts_new=[an_account(1)]),
         ),
     ],

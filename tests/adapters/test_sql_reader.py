@@ -27,10 +27,10 @@ CUSTOMER, MERCHANT = UserId("usr_1"), UserId("usr_2")
 LONG_AGO = START + timedelta(hours=1)
 
 FILL = (
-    """INSERT INTO accounts SELECT 'acc_' || n, 'usr_' || n, 'customer', 'USD', 0, 0, 0, 0, 'open', 1, created_at
+    """INSERT INTO accounts SELECT 'acc_' || n, 'usr_' || n, 'customer', 'USD', 0, 0, 0, 0, 'open', 1, created_at, 0, 0
        FROM unnest(CAST(:ids AS text[]), CAST(:times AS timestamptz[])) WITH ORDINALITY AS made(id, created_at, n)""",
     """INSERT INTO payments SELECT 'pay' || id, 'captured', 1, 'USD', 'automatic', 'usr_' || n % 10, 'usr_' || n % 5,
-       1, 0, 0, NULL, NULL, '{}', NULL, NULL, 1, created_at, created_at
+       1, 0, 0, NULL, NULL, '{}', NULL, NULL, 1, created_at, created_at, 0, 0, 0, 0
        FROM unnest(CAST(:ids AS text[]), CAST(:times AS timestamptz[])) WITH ORDINALITY AS made(id, created_at, n)""",
     """INSERT INTO transfers SELECT 'txn' || id, 0, 'payment', 'pay' || id, 'usr_' || n % 10, 'usr_' || n % 5, NULL,
        NULL, created_at, 'post', 1, 'USD', 'acc_1', 0, 0, 1, 'acc_2', 1, 0, 1

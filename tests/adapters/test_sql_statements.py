@@ -19,10 +19,12 @@ ROWS = 20_000
 FILL = (
     """INSERT INTO users SELECT 'usr_' || n, n || '@example.com', 'customer', NULL, now(), 'hash'
        FROM generate_series(1, :rows) n""",
-    """INSERT INTO accounts SELECT 'acc_' || n, 'usr_' || n, 'customer', 'USD', 0, 0, 0, 0, 'open', 1, now()
+    """INSERT INTO accounts SELECT 'acc_' || n, 'usr_' || n, 'customer', 'USD', 0, 0, 0, 0, 'open', 1, now(), 0, 0
        FROM generate_series(1, :rows) n""",
     """INSERT INTO payments SELECT 'pay_' || n, 'captured', 1, 'USD', 'automatic', 'usr_' || n % 100, 'usr_' || n % 10,
-       1, 0, 0, 'order-' || n, NULL, '{}', NULL, NULL, 1, now(), now() FROM generate_series(1, :rows) n""",
+       1, 0, 0, 'order-' || n, NULL, '{}', NULL, NULL, 1, now(), now(), 0, 0, 0, 0 FROM generate_series(1, :rows) n""",
+    """INSERT INTO transfers SELECT 'txn_' || n, 0, 'deposit', NULL, 'usr_1', NULL, NULL, NULL, now(), 'post', 1, 'USD',
+       'acc_1', 0, 0, 1, 'acc_2', 1, 0, 1 FROM generate_series(1, :rows) n""",
     """INSERT INTO answers SELECT 'system', 'key_' || n, '', '', now() FROM generate_series(1, :rows) n""",
 )
 
@@ -33,6 +35,7 @@ READS: Mapping[str, Executable] = {
     "references": postgres.FIND_REFERENCES,
     "emails": postgres.FIND_EMAILS,
     "holders": postgres.FIND_HOLDERS,
+    "transactions": postgres.FIND_TRANSACTIONS,
 }
 WRITE_ALL = postgres.write_statement(tuple(postgres.PARTS))
 

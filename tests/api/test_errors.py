@@ -34,7 +34,7 @@ from support.api_client import Person, World, created, fresh_key, ok, open_world
 CONTRACT = {
     400: ("validation_error", "idempotency_key_missing", "cursor_invalid", "cursor_filter_mismatch"),
     401: ("token_missing", "token_invalid", "token_expired", "token_revoked", "invalid_credentials"),
-    402: ("insufficient_funds",),
+    402: ("insufficient_funds", "merchant_insufficient_funds"),
     403: ("role_forbidden", "account_frozen"),
     404: (
         "not_found",
@@ -42,11 +42,26 @@ CONTRACT = {
         "account_not_found",
         "merchant_not_found",
         "payment_not_found",
+        "refund_not_found",
         "transaction_not_found",
     ),
     405: ("method_not_allowed",),
     408: ("request_timeout",),
-    409: ("email_taken", "account_exists", "duplicate_reference", "idempotency_in_progress"),
+    409: (
+        "email_taken",
+        "account_exists",
+        "duplicate_reference",
+        "payment_state_invalid",
+        "payment_expired",
+        "payment_not_due",
+        "payment_not_refundable",
+        "capture_limit_reached",
+        "refund_limit_reached",
+        "already_reversed",
+        "use_refund",
+        "transaction_not_reversible",
+        "idempotency_in_progress",
+    ),
     413: ("body_too_large",),
     415: ("unsupported_media_type",),
     422: (
@@ -54,6 +69,9 @@ CONTRACT = {
         "currency_mismatch",
         "unknown_currency",
         "same_account",
+        "capture_amount_exceeds_authorized",
+        "refund_amount_exceeds_remaining",
+        "batch_aborted",
         "balance_overflow",
     ),
     429: ("rate_limited",),
@@ -67,6 +85,7 @@ RETRYABLE = {
     "account_frozen",
     "idempotency_in_progress",
     "overloaded",
+    "payment_not_due",
     "rate_limited",
     "request_timeout",
     "storage_unavailable",
@@ -157,8 +176,8 @@ async def ask_everything(world: World, tokens: dict[str, str]) -> dict[str, http
             body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
             if body is not None and "refresh_token" in body:
                 body = {"refresh_token": "rt_" + "0" * 64}
-            role = "operator" if "operator" in operation.get("description", "") else "customer"
-            api = world.anyone.with_token(tokens[role])
+            roles = [role for role in tokens if role in operation.get("description", "")]
+            api = world.anyone.with_token(tokens[roles[0] if roles else "customer"])
             name = operation["operationId"]
             answers[name] = await api.send(method.upper(), re.sub(r"{\w+}", "id", path), body, key=fresh_key())
     return answers
@@ -167,7 +186,7 @@ async def ask_everything(world: World, tokens: dict[str, str]) -> dict[str, http
 def tokens_of(world: World) -> dict[str, str]:
     return {
         role: world.gateway.tokens.issue(subject="usr_1", role=role, token_id="ses_1.1", now=world.clock.now)
-        for role in ("customer", "operator")
+        for role in ("customer", "operator", "merchant")
     }
 
 

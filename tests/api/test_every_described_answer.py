@@ -11,7 +11,19 @@ from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.openapi import codes_of
 from gateway.adapters.http.operations import Idempotency, Operation
 from gateway.adapters.http.problems import KINDS
-from support.api_client import CURSOR_SECRET, PASSWORD, Api, Json, Person, World, fresh_email, fresh_key, ok, open_world
+from support.api_client import (
+    CURSOR_SECRET,
+    PASSWORD,
+    Api,
+    Json,
+    Person,
+    World,
+    fresh_email,
+    fresh_key,
+    ok,
+    open_world,
+)
+from support.lives_of_payments import meet_what_lives_of_payments_cause
 
 OPERATIONS = all_operations(Cursors(CURSOR_SECRET), sandbox=True)
 ELSEWHERE = {
@@ -37,7 +49,7 @@ class Scene:
     def api_for(self, operation: Operation) -> Api:
         """Somebody who may."""
         people = {"customer": self.customer, "merchant": self.merchant, "operator": self.operator}
-        return people[max(operation.roles)].api if operation.roles else self.world.anyone
+        return people[min(operation.roles)].api if operation.roles else self.world.anyone
 
 
 @pytest.fixture
@@ -60,6 +72,7 @@ async def test_every_described_answer_can_be_met(scene: Scene) -> None:
     for operation in OPERATIONS:
         await meet_what_tokens_cause(scene, operation)
         await meet_what_the_form_causes(scene, operation)
+    await meet_what_lives_of_payments_cause(scene.world, scene.operator)
     await meet_what_paying_causes(scene)
     await meet_what_accounts_cause(scene)
     await meet_what_lists_cause(scene)
@@ -105,7 +118,7 @@ async def meet_what_the_form_causes(scene: Scene, operation: Operation) -> None:
         await api.send(method, path, operation.example or None, key="used")
     if operation.body is not None:
         await api.send(method, path, content=b"[]", key=fresh_key())
-        await api.send(method, path, content=b" " * 70_000, key=fresh_key())
+        await api.send(method, path, content=b" " * ((operation.body_bytes_max or 65_536) + 1), key=fresh_key())
         await api.send(method, path, headers={"content-type": "text/plain"}, key=fresh_key())
 
 

@@ -284,19 +284,24 @@ async def test_a_transaction_between_the_wrong_parties_is_found(ledger: Ledger, 
 async def test_a_payment_that_captured_more_than_its_amount_is_found(ledger: Ledger) -> None:
     ledger.change_payment(ledger.paid, amount_captured_minor=301)
 
-    await assert_found(ledger, ("payment_captured", ledger.paid), ("payment_status", ledger.paid))
+    await assert_found(
+        ledger,
+        ("payment_captured", ledger.paid),
+        ("payment_status", ledger.paid),
+        ("payment_transactions", ledger.paid),
+    )
 
 
 async def test_a_payment_that_refunded_more_than_it_captured_is_found(ledger: Ledger) -> None:
     ledger.change_payment(ledger.paid, amount_refunded_minor=301)
 
-    await assert_found(ledger, ("payment_refunded", ledger.paid))
+    await assert_found(ledger, ("payment_refunded", ledger.paid), ("payment_transactions", ledger.paid))
 
 
 async def test_a_fee_above_what_was_captured_is_found(ledger: Ledger) -> None:
     ledger.change_payment(ledger.paid, fee_amount_minor=301)
 
-    await assert_found(ledger, ("payment_fee", ledger.paid))
+    await assert_found(ledger, ("payment_fee", ledger.paid), ("payment_transactions", ledger.paid))
 
 
 async def test_a_captured_payment_without_its_money_is_found(ledger: Ledger) -> None:
@@ -316,7 +321,7 @@ async def test_a_failed_payment_whose_money_moved_is_found(ledger: Ledger) -> No
 async def test_a_failed_payment_that_counts_something_as_captured_is_found(ledger: Ledger) -> None:
     ledger.change_payment(ledger.failed, amount_captured_minor=1)
 
-    await assert_found(ledger, ("payment_status", ledger.failed))
+    await assert_found(ledger, ("payment_status", ledger.failed), ("payment_transactions", ledger.failed))
 
 
 async def test_a_payment_over_another_amount_than_its_transaction_is_found(ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.unit_of_work import KeptAnswer, UnitOfWorkFactory, Wanted
-from gateway.application.submission import Answer, Failed, Submission, is_kept
+from gateway.application.submission import Answer, Bundle, Failed, Submission, is_kept
 from gateway.domain.errors import IdempotencyKeyReused, Refusal
 from gateway.domain.value import value
 
@@ -51,13 +51,17 @@ class Batch:
 def wanted_by(submissions: Sequence[Submission], needs: Sequence[Needs | Failed]) -> Wanted:
     """Everything that the submissions need, each thing once."""
     known = [need for need in needs if isinstance(need, Needs)]
+    keys = {submission.key for submission in submissions}
+    keys.update(part.key for each in submissions if isinstance(each, Bundle) for part in each.parts)
     return Wanted(
-        answers={submission.key for submission in submissions},
+        answers=keys,
         account_keys={key for need in known for key in need.account_keys},
         account_ids={account_id for need in known for account_id in need.account_ids},
         payments={payment_id for need in known for payment_id in need.payments},
         references={reference for need in known for reference in need.references},
         emails={email for need in known for email in need.emails},
+        payers={payer for need in known for payer in need.payers},
+        transactions={transaction_id for need in known for transaction_id in need.transactions},
     )
 
 
@@ -77,6 +81,8 @@ def answer(submission: Submission, book: Book, moment: Moment) -> Answer | Faile
             return Answer(body=kept.body, outcome=None, replayed=True)
         refusal = IdempotencyKeyReused("This idempotency key belongs to another request.")
         return Answer(body=submission.encode(refusal), outcome=refusal, replayed=False)
+    if isinstance(submission, Bundle):
+        return answer_bundle(submission, book, moment)
     try:
         decision = decide(submission.command, book, moment)
         body = submission.encode(decision.outcome)
@@ -86,6 +92,28 @@ def answer(submission: Submission, book: Book, moment: Moment) -> Answer | Faile
         book.write(decision)
         book.keep(KeptAnswer(key=submission.key, fingerprint=submission.fingerprint, body=body, created_at=moment.now))
     return Answer(body=body, outcome=decision.outcome, replayed=False)
+
+
+def answer_bundle(bundle: Bundle, book: Book, moment: Moment) -> Answer | Failed:
+    """The answer to a bundle, made of the answers to its parts."""
+    draft = book.fork() if bundle.atomic else book
+    answers: list[Answer | Failed] = []
+    for part in bundle.parts:
+        last = answer(part, draft, moment)
+        answers.append(last)
+        if bundle.atomic and isinstance(last, Failed):
+            return last
+        if bundle.atomic and isinstance(last, Answer) and bundle.is_refused(last):
+            break
+    else:
+        book.adopt(draft)
+    try:
+        body = bundle.encode_all(answers)
+    except Exception as bug:  # noqa: BLE001 - as above; the parts have keys of their own, and may be asked for again.
+        return Failed(bug)
+    if all(isinstance(each, Answer) and is_kept(each.outcome) for each in answers):
+        book.keep(KeptAnswer(key=bundle.key, fingerprint=bundle.fingerprint, body=body, created_at=moment.now))
+    return Answer(body=body, outcome=answers, replayed=False)
 
 
 def decide(command: Command[object], book: Book, moment: Moment) -> Decision[object]:

@@ -1,5 +1,7 @@
 """The book: what a batch may read, and what it has changed so far."""
 
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 from gateway.application.command import Decision
@@ -12,10 +14,11 @@ from gateway.application.ports.unit_of_work import (
     Records,
 )
 from gateway.domain.account import Account, AccountId, AccountKey
-from gateway.domain.errors import AccountNotFound, DuplicateReference, EmailTaken
+from gateway.domain.errors import AccountNotFound, DuplicateReference, EmailTaken, PaymentNotFound, TransactionNotFound
 from gateway.domain.event import Event
 from gateway.domain.payment import MerchantReference, Payment, PaymentId
-from gateway.domain.transaction import Transaction
+from gateway.domain.refund import Refund
+from gateway.domain.transaction import Transaction, TransactionId
 
 
 class Book:
@@ -26,6 +29,7 @@ class Book:
         self._accounts = {account.id: account for account in records.accounts}
         self._account_ids = {account.key: account.id for account in records.accounts}
         self._payments = {payment.id: payment for payment in records.payments}
+        self._transactions = {transaction.id: transaction for transaction in records.transactions}
         self._holders = set(records.holders)
         self._references_taken = set(records.references_taken)
         self._emails_taken = set(records.emails_taken)
@@ -35,6 +39,7 @@ class Book:
         self._payments_new: dict[PaymentId, Payment] = {}
         self._payments_changed: dict[PaymentId, Payment] = {}
         self._transactions_new: list[Transaction] = []
+        self._refunds_new: list[Refund] = []
         self._events_new: list[Event] = []
         self._answers_new: list[KeptAnswer] = []
 
@@ -61,6 +66,28 @@ class Book:
     def holds_another_currency(self, key: AccountKey) -> bool:
         """Whether the owner of an account that does not exist has one of its kind in another currency."""
         return Holder(key.owner_id, key.kind) in self._holders
+
+    def payment(self, payment_id: PaymentId) -> Payment:
+        """The payment of this id.
+
+        Raises:
+            PaymentNotFound: There is none.
+        """
+        try:
+            return self._payments[payment_id]
+        except KeyError:
+            raise PaymentNotFound("There is no such payment.") from None
+
+    def transaction(self, transaction_id: TransactionId) -> Transaction:
+        """The transaction of this id, with `reversed_by` filled in.
+
+        Raises:
+            TransactionNotFound: There is none.
+        """
+        try:
+            return self._transactions[transaction_id]
+        except KeyError:
+            raise TransactionNotFound("There is no such transaction.") from None
 
     def must_be_free(self, reference: MerchantReference) -> None:
         """Check that no payment has this reference.
@@ -103,8 +130,24 @@ class Book:
                 if payment.reference is not None:
                     self._references_taken.add(MerchantReference(payment.merchant_id, payment.reference))
             self._payments[payment.id] = payment
-        self._transactions_new.extend(decision.transactions)
+        for transaction in decision.transactions:
+            self._transactions_new.append(transaction)
+            self._transactions[transaction.id] = transaction
+            if transaction.reverses is not None:
+                original = self._transactions[transaction.reverses]
+                self._transactions[original.id] = replace(original, reversed_by=transaction.id)
+        self._refunds_new.extend(decision.refunds)
         self._events_new.extend(decision.events)
+
+    def fork(self) -> "Book":
+        """Another book that begins as this one. What is written in it is not in this one until it is adopted."""
+        other = copy(self)
+        other.__dict__ = {name: copy(value) for name, value in vars(self).items()}
+        return other
+
+    def adopt(self, other: "Book") -> None:
+        """Become what a fork has become."""
+        self.__dict__ = other.__dict__
 
     def keep(self, answer: KeptAnswer) -> None:
         """Take down what was answered."""
@@ -123,6 +166,7 @@ class Book:
             payments_new=self._payments_new.values(),
             payments_changed=self._payments_changed.values(),
             transactions_new=self._transactions_new,
+            refunds_new=self._refunds_new,
             events_new=self._events_new,
             answers_new=self._answers_new,
         )

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from gateway.application.ports.identifiers import Identifiers
-from gateway.application.ports.unit_of_work import NewUser
+from gateway.application.ports.unit_of_work import NewUser, Payer
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.errors import Refusal
 from gateway.domain.event import Event
 from gateway.domain.payment import MerchantReference, Payment, PaymentId
-from gateway.domain.transaction import Transaction
+from gateway.domain.refund import Refund
+from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.value import value
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Needs:
     payments: Collection[PaymentId] = ()
     references: Collection[MerchantReference] = ()
     emails: Collection[str] = ()
+    payers: Collection[Payer] = ()
+    transactions: Collection[TransactionId] = ()
 
 
 @value
@@ -52,6 +55,7 @@ class Decision(Generic[Result_co]):
     users: Collection[NewUser] = ()
     accounts: Collection[Account] = ()
     payments: Collection[Payment] = ()
+    refunds: Collection[Refund] = ()
     transactions: Collection[Transaction] = ()
     events: Collection[Event] = ()
 

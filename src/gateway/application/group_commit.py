@@ -87,8 +87,15 @@ class GroupCommit:
 
     async def _serve(self) -> None:
         while await self._something_waits():
-            size = min(len(self._waiting), self._limits.batch_size_max)
-            await self._settle([self._waiting.popleft() for _ in range(size)])
+            await self._settle(self._take())
+
+    def _take(self) -> list[Ticket]:
+        """As many as fit into a batch; a bundle that is larger than one is a batch by itself."""
+        taken = [self._waiting.popleft()]
+        room = self._limits.batch_size_max - taken[0].submission.size
+        while self._waiting and (room := room - self._waiting[0].submission.size) >= 0:
+            taken.append(self._waiting.popleft())
+        return taken
 
     async def _something_waits(self) -> bool:
         while not self._waiting:

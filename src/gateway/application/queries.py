@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from gateway.application.caller import Caller
 from gateway.application.parties import parties_of
+from gateway.application.ports.clock import Clock
 from gateway.application.ports.reader import (
     AccountFilter,
     CurrencyTotals,
@@ -13,9 +15,16 @@ from gateway.application.ports.reader import (
     Reader,
     TransactionFilter,
 )
-from gateway.domain.account import Account, AccountId
-from gateway.domain.errors import AccountNotFound, PaymentNotFound, TransactionNotFound
+from gateway.domain.account import Account, AccountId, AccountKind
+from gateway.domain.errors import (
+    AccountNotFound,
+    MerchantNotFound,
+    PaymentNotFound,
+    RefundNotFound,
+    TransactionNotFound,
+)
 from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import Role, UserId
 from gateway.domain.value import value
@@ -34,11 +43,19 @@ class Page(Generic[Item_co]):
     has_more: bool
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """Reads for callers. Nothing is locked and nothing is written."""
+    """Reads for callers. Nothing is locked and nothing is written.
+
+    Payments are shown as they stand now: one whose time is over is expired, whether or not that was written down yet.
+    """
 
     reader: Reader
+    clock: Clock = _utc_now
 
     async def account(self, caller: Caller, account_id: AccountId) -> Account:
         """One account.
@@ -72,9 +89,9 @@ class Queries:
             PaymentNotFound: There is none that the caller may see.
         """
         payment = await self.reader.payment(payment_id)
-        if payment is None or not may_see(caller, payment.customer_id, payment.merchant_id):
+        if payment is None or not may_see_payment(caller, payment):
             raise PaymentNotFound("There is no such payment.")
-        return payment
+        return payment.at(self.clock())
 
     async def payments(
         self, caller: Caller, where: PaymentFilter, *, before: PaymentId | None, limit: int
@@ -91,7 +108,45 @@ class Queries:
                 where = replace(where, merchant_id=caller.user_id)
             case Role.OPERATOR:
                 pass
-        return _page(await self.reader.payments(where, before=before, limit=limit + 1), limit)
+        now = self.clock()
+        where = replace(where, as_of=now)
+        found = await self.reader.payments(where, before=before, limit=limit + 1)
+        return _page([payment.at(now) for payment in found], limit)
+
+    async def refund(self, caller: Caller, refund_id: RefundId) -> Refund:
+        """One refund.
+
+        Raises:
+            RefundNotFound: There is none that the caller may see.
+        """
+        refund = await self.reader.refund(refund_id)
+        payment = None if refund is None else await self.reader.payment(refund.payment_id)
+        if refund is None or payment is None or not may_see_payment(caller, payment):
+            raise RefundNotFound("There is no such refund.")
+        return refund
+
+    async def refunds(
+        self, caller: Caller, payment_id: PaymentId, *, before: RefundId | None, limit: int
+    ) -> Page[Refund]:
+        """The refunds of a payment.
+
+        Raises:
+            PaymentNotFound: There is none that the caller may see.
+        """
+        await self.payment(caller, payment_id)
+        return _page(await self.reader.refunds(payment_id, before=before, limit=limit + 1), limit)
+
+    async def merchant_accounts(self, caller: Caller, merchant_id: UserId) -> Sequence[Account]:
+        """The accounts of a merchant, with their fees: for the merchant, and for operators.
+
+        Raises:
+            MerchantNotFound: There is no merchant whose fees the caller may see.
+        """
+        accounts = await self.accounts_of(merchant_id) if may_see(caller, merchant_id) else ()
+        found = [account for account in accounts if account.kind is AccountKind.MERCHANT]
+        if not found:
+            raise MerchantNotFound("There is no such merchant.")
+        return found
 
     async def transaction(self, caller: Caller, transaction_id: TransactionId) -> Transaction:
         """One transaction.
@@ -126,6 +181,12 @@ class Queries:
     async def totals(self) -> Sequence[CurrencyTotals]:
         """The ledger added up by currency."""
         return await self.reader.totals()
+
+
+def may_see_payment(caller: Caller, payment: Payment) -> bool:
+    """Whether a payment may be shown. One that nobody has confirmed yet may be to any customer who was given its id."""
+    open_to_all = payment.customer_id is None and caller.role is Role.CUSTOMER
+    return open_to_all or may_see(caller, payment.customer_id, payment.merchant_id)
 
 
 def may_see(caller: Caller, *parties: UserId | None) -> bool:

@@ -1,14 +1,19 @@
 """Submission and Answer: a command as somebody asks it, and what they are told."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from gateway.application.command import Command
+from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.errors import Refusal
 from gateway.domain.value import value
+
+if TYPE_CHECKING:
+    from gateway.application.book import Book
+
+_NEEDS: Final = fields(Needs)
 
 
 @value
@@ -26,6 +31,11 @@ class Submission:
     key: AnswerKey
     fingerprint: bytes
     encode: Callable[[Any], bytes]
+
+    @property
+    def size(self) -> int:
+        """How many it counts for."""
+        return 1
 
 
 @value
@@ -48,6 +58,49 @@ class Failed:
     """A submission that met a bug. Nothing of it was written; its companions in the batch were."""
 
     error: Exception
+
+
+@value
+class Together(Command[None]):
+    """What the commands of a bundle need together. Each of them is decided by itself."""
+
+    result_type: ClassVar = None
+
+    commands: Sequence[Command[Any]]
+
+    def needs(self) -> Needs:
+        """What any of them needs."""
+        needs = [command.needs() for command in self.commands]
+        return Needs(**{each.name: [wish for need in needs for wish in getattr(need, each.name)] for each in _NEEDS})
+
+    def decide(self, book: "Book", moment: Moment) -> Decision[None]:
+        """Not by itself: see `batch.answer_bundle`."""
+        raise NotImplementedError
+
+
+@value
+class Bundle(Submission):
+    """Submissions that are handed in as one: one transaction, and one answer under a key of its own.
+
+    `command` is a `Together`, and `encode` is for refusals of the bundle itself.
+
+    Attributes:
+        parts: Each with its own key, decided in this order.
+        atomic: All or none: the first refusal undoes those before it, and ends the bundle. Otherwise each has its fate.
+        is_refused: Whether an answer to a part, which may be a remembered one, is a refusal.
+        encode_all: Puts the answers to all parts into the asker's words; of an atomic bundle that ended early, those up
+            to the refusal.
+    """
+
+    parts: Sequence[Submission]
+    atomic: bool
+    is_refused: Callable[[Answer], bool]
+    encode_all: Callable[[Sequence[Answer | Failed]], bytes]
+
+    @property
+    def size(self) -> int:
+        """How many submissions it is."""
+        return len(self.parts)
 
 
 def is_kept(outcome: object) -> bool:

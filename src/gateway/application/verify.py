@@ -1,7 +1,7 @@
 """Verify: the whole ledger worked out again from its history, and compared with what it says."""
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar, assert_never
 
@@ -10,7 +10,7 @@ from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId, AccountK
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentStatus
 from gateway.domain.transaction import Transaction, TransactionType
-from gateway.domain.transfer import BalanceAfter, TransferKind
+from gateway.domain.transfer import EFFECTS, BalanceAfter, Transfer, TransferKind
 
 NAMED_MAX: Final = 100
 """How many findings are named. All of them are counted."""
@@ -163,13 +163,13 @@ class _Comparison:
     def __init__(self) -> None:
         self._sums = [0] * _BUCKETS
 
-    def add(self, payment_id: PaymentId, fact: object) -> None:
-        """A fact that is told by history."""
-        self._sums[hash(payment_id) % _BUCKETS] += hash((payment_id, fact))
+    def add(self, payment_id: PaymentId, fact: object, times: int = 1) -> None:
+        """A fact that is told by history, so many times: an amount may be told in parts."""
+        self._sums[hash(payment_id) % _BUCKETS] += times * hash((payment_id, fact))
 
-    def take(self, payment_id: PaymentId, fact: object) -> None:
+    def take(self, payment_id: PaymentId, fact: object, times: int = 1) -> None:
         """A fact that the payment itself implies."""
-        self._sums[hash(payment_id) % _BUCKETS] -= hash((payment_id, fact))
+        self._sums[hash(payment_id) % _BUCKETS] -= times * hash((payment_id, fact))
 
     def any_differ(self) -> bool:
         """Whether there is any difference."""
@@ -180,13 +180,35 @@ class _Comparison:
         return self._sums[hash(payment_id) % _BUCKETS] != 0
 
 
-class _PaymentMove(NamedTuple):
-    """What a payment transaction says that was paid."""
+class _Flow(NamedTuple):
+    """What transactions did for a payment between its parties: captured, held, refunded or kept as a fee."""
 
-    amount_minor: int
+    name: str
     currency: CurrencyCode
     customer_id: str | None
     merchant_id: str | None
+
+
+_C, _M, _F = AccountKind.CUSTOMER, AccountKind.MERCHANT, AccountKind.FEES
+_FLOWS: Final[dict[tuple[TransactionType, TransferKind, AccountKind, AccountKind], Mapping[str, int]]] = {
+    (TransactionType.PAYMENT, TransferKind.POST, _C, _M): {"captured": 1},
+    (TransactionType.PAYMENT, TransferKind.POST, _M, _F): {"fee": 1},
+    (TransactionType.HOLD, TransferKind.HOLD, _C, _M): {"held": 1},
+    (TransactionType.CAPTURE, TransferKind.POST_HELD, _C, _M): {"captured": 1, "held": -1},
+    (TransactionType.CAPTURE, TransferKind.RELEASE, _C, _M): {"held": -1},
+    (TransactionType.CAPTURE, TransferKind.POST, _M, _F): {"fee": 1},
+    (TransactionType.RELEASE, TransferKind.RELEASE, _C, _M): {"held": -1},
+    (TransactionType.REFUND, TransferKind.POST, _M, _C): {"refunded": 1},
+    (TransactionType.REFUND, TransferKind.POST, _F, _M): {"fee": -1},
+}
+"""What a transfer from one kind of account to another does for the payment of its transaction. Nothing else may be."""
+
+
+class _Sides(NamedTuple):
+    """The two accounts of a transfer."""
+
+    debit: Account
+    credit: Account
 
 
 class _Verification:
@@ -252,10 +274,11 @@ class _Verification:
             debit, credit = _moved(transfer.kind, transfer.amount_minor)
             self._move(transaction, transfer.currency, transfer.debit_account_id, debit, transfer.debit_after)
             self._move(transaction, transfer.currency, transfer.credit_account_id, credit, transfer.credit_after)
-        self._parties(transaction)
-        paid = _paid_by(transaction)
-        if paid is not None:
-            self._payments.add(*paid)
+        if not self._is_between_its_parties(transaction):
+            self._findings.add("transaction_parties", transaction.id, "It moves money between the wrong accounts.")
+        if transaction.payment_id is not None:
+            for flow, amount_minor in self._flows_of(transaction):
+                self._payments.add(transaction.payment_id, flow, amount_minor)
 
     def _move(
         self,
@@ -283,29 +306,65 @@ class _Verification:
         elif not history.see(version):
             self._findings.add("account_version_twice", account.id, f"Two changes claim the version {version}.")
 
-    def _parties(self, transaction: Transaction) -> None:
-        first = transaction.transfers[0]
-        if first.debit_account_id not in self._histories or first.credit_account_id not in self._histories:
-            return
-        debit = self._histories[first.debit_account_id].account
-        credit = self._histories[first.credit_account_id].account
+    def _is_between_its_parties(self, transaction: Transaction) -> bool:
+        sides = [self._sides_of(transfer) for transfer in transaction.transfers]
+        if None in sides:
+            return True  # An account is missing, which is told by itself.
+        parties = {transaction.customer_id, transaction.merchant_id}
         match transaction.type:
             case TransactionType.DEPOSIT:
-                right = debit.kind is AccountKind.FUNDING and credit.owner_id in (
-                    transaction.customer_id,
-                    transaction.merchant_id,
+                return all(
+                    side and side.debit.kind is AccountKind.FUNDING and side.credit.owner_id in parties
+                    for side in sides
                 )
-            case TransactionType.PAYMENT:
-                right = (debit.kind, debit.owner_id, credit.kind, credit.owner_id) == (
-                    AccountKind.CUSTOMER,
-                    transaction.customer_id,
-                    AccountKind.MERCHANT,
-                    transaction.merchant_id,
+            case TransactionType.PAYOUT:
+                return all(
+                    side and side.credit.kind is AccountKind.FUNDING and side.debit.owner_id in parties
+                    for side in sides
+                )
+            case TransactionType.REVERSAL:
+                return all(
+                    side
+                    and AccountKind.FUNDING in (side.debit.kind, side.credit.kind)
+                    and not parties.isdisjoint((side.debit.owner_id, side.credit.owner_id))
+                    for side in sides
+                )
+            case (
+                TransactionType.PAYMENT
+                | TransactionType.HOLD
+                | TransactionType.CAPTURE
+                | TransactionType.RELEASE
+                | TransactionType.REFUND
+            ):
+                return all(
+                    side
+                    and (transaction.type, transfer.kind, side.debit.kind, side.credit.kind) in _FLOWS
+                    and all(
+                        account.owner_id == (transaction.customer_id if account.kind is _C else transaction.merchant_id)
+                        for account in side
+                        if account.kind is not _F
+                    )
+                    for side, transfer in zip(sides, transaction.transfers, strict=True)
                 )
             case _:
                 assert_never(transaction.type)
-        if not right:
-            self._findings.add("transaction_parties", transaction.id, "It moves money between the wrong accounts.")
+
+    def _sides_of(self, transfer: Transfer) -> "_Sides | None":
+        debit = self._histories.get(transfer.debit_account_id)
+        credit = self._histories.get(transfer.credit_account_id)
+        return None if debit is None or credit is None else _Sides(debit.account, credit.account)
+
+    def _flows_of(self, transaction: Transaction) -> Iterator[tuple[_Flow, int]]:
+        """What a transaction did for its payment, with the minor units of each."""
+        for transfer in transaction.transfers:
+            sides = self._sides_of(transfer)
+            if sides is None:
+                continue
+            for name, sign in _FLOWS.get(
+                (transaction.type, transfer.kind, sides.debit.kind, sides.credit.kind), {}
+            ).items():
+                flow = _Flow(name, transfer.currency, transaction.customer_id, transaction.merchant_id)
+                yield flow, sign * transfer.amount_minor
 
     def _payment(self, payment: Payment) -> None:
         captured = payment.amount_captured_minor
@@ -322,8 +381,10 @@ class _Verification:
         if not 1 <= payment.version <= _PAYMENT_VERSION_MAX:
             self._findings.add("payment_version", payment.id, f"Its version is {payment.version}.")
             return
-        for fact in _implied_by(payment):
-            self._payments.take(payment.id, fact)
+        for flow, amount_minor in _flows_implied_by(payment).items():
+            self._payments.take(payment.id, flow, amount_minor)
+        for sequence in _sequences_implied_by(payment):
+            self._payments.take(payment.id, sequence)
 
     def _payment_events(self, events: tuple[PaymentId, Collection[int]]) -> None:
         payment_id, sequences = events
@@ -357,31 +418,36 @@ class _Verification:
     async def _name_payments(self) -> None:
         """Go through what concerns payments once more, and look at those which may be wrong one by one."""
         suspects: dict[PaymentId, Payment] = {}
-        moves: dict[PaymentId, list[_PaymentMove]] = defaultdict(list)
+        flows = await self._flows_of_suspects()
         sequences: dict[PaymentId, list[int]] = defaultdict(list)
         async for payments in self._audit.payments():
             suspects.update({payment.id: payment for payment in payments if self._payments.may_differ(payment.id)})
-        async for transactions in self._audit.transactions():
-            for transaction in transactions:
-                paid = _paid_by(transaction)
-                if paid is not None and self._payments.may_differ(paid[0]):
-                    moves[paid[0]].append(paid[1])
         async for events in self._audit.payment_events():
             for payment_id, some in events.items():
                 if self._payments.may_differ(payment_id):
                     sequences[payment_id].extend(some)
-        for payment_id in sorted((moves.keys() | sequences.keys()) - suspects.keys()):
+        for payment_id in sorted((flows.keys() | sequences.keys()) - suspects.keys()):
             self._findings.add("payment_missing", payment_id, "History tells of it, but it does not exist.")
         for payment in suspects.values():
-            self._name_payment(payment, moves[payment.id], sequences[payment.id])
+            self._name_payment(payment, flows[payment.id], sequences[payment.id])
 
-    def _name_payment(self, payment: Payment, moves: Sequence[_PaymentMove], sequences: Sequence[int]) -> None:
-        expected = _moves_implied_by(payment)
-        if Counter(moves) != Counter(expected):
+    async def _flows_of_suspects(self) -> dict[PaymentId, Counter[_Flow]]:
+        flows: dict[PaymentId, Counter[_Flow]] = defaultdict(Counter)
+        async for transactions in self._audit.transactions():
+            for transaction in transactions:
+                if transaction.payment_id is not None and self._payments.may_differ(transaction.payment_id):
+                    for flow, amount_minor in self._flows_of(transaction):
+                        flows[transaction.payment_id][flow] += amount_minor
+        return flows
+
+    def _name_payment(self, payment: Payment, flows: Counter[_Flow], sequences: Sequence[int]) -> None:
+        expected = _flows_implied_by(payment)
+        if flows != expected:
+            ours = {flow.name: amount_minor for flow, amount_minor in flows.items() if flow in expected}
+            others = sum(amount_minor != 0 for flow, amount_minor in flows.items() if flow not in expected)
             detail = (
-                f"It is {payment.status} over {payment.amount.amount_minor} {payment.amount.currency}; payment "
-                f"transactions between its parties over that amount: {sum(move in expected for move in moves)}; "
-                f"others: {sum(move not in expected for move in moves)}."
+                f"It says { ({flow.name: amount_minor for flow, amount_minor in expected.items()}) }; its transactions "
+                f"come to {ours}, and {others} amounts are not between its parties in its currency."
             )
             self._findings.add("payment_transactions", payment.id, detail)
         if Counter(sequences) != Counter(_sequences_implied_by(payment)):
@@ -403,37 +469,27 @@ async def _items(
 
 def _moved(kind: TransferKind, amount_minor: int) -> tuple[Counters, Counters]:
     """How a transfer moves the counters of the debited and of the credited account."""
-    match kind:
-        case TransferKind.POST:
-            return Counters(debits_posted=amount_minor), Counters(credits_posted=amount_minor)
-        case _:
-            assert_never(kind)
-
-
-def _paid_by(transaction: Transaction) -> tuple[PaymentId, _PaymentMove] | None:
-    """What a payment transaction says that was paid."""
-    if transaction.payment_id is None or transaction.type is not TransactionType.PAYMENT or not transaction.transfers:
-        return None
-    return transaction.payment_id, _PaymentMove(
-        transaction.amount_minor, transaction.currency, transaction.customer_id, transaction.merchant_id
+    pending, posted = (sign * amount_minor for sign in EFFECTS[kind])
+    return (
+        Counters(debits_pending=pending, debits_posted=posted),
+        Counters(credits_pending=pending, credits_posted=posted),
     )
 
 
-def _moves_implied_by(payment: Payment) -> list[_PaymentMove]:
-    """The payment transactions that there must be."""
-    match payment.status:
-        case PaymentStatus.CAPTURED:
-            amount = payment.amount
-            return [_PaymentMove(amount.amount_minor, amount.currency, payment.customer_id, payment.merchant_id)]
-        case PaymentStatus.FAILED:
-            return []
-        case _:
-            assert_never(payment.status)
-
-
-def _implied_by(payment: Payment) -> list[object]:
-    """Everything that history must tell of a payment: its moves, and the sequences of its events."""
-    return [*_moves_implied_by(payment), *_sequences_implied_by(payment)]
+def _flows_implied_by(payment: Payment) -> Counter[_Flow]:
+    """What its transactions must come to, in minor units."""
+    amounts = {
+        "captured": payment.amount_captured_minor,
+        "held": payment.amount_held_minor,
+        "refunded": payment.amount_refunded_minor,
+        "fee": payment.fee_amount_minor,
+    }
+    return Counter(
+        {
+            _Flow(name, payment.amount.currency, payment.customer_id, payment.merchant_id): amount_minor
+            for name, amount_minor in amounts.items()
+        }
+    )
 
 
 def _sequences_implied_by(payment: Payment) -> range:
@@ -443,12 +499,23 @@ def _sequences_implied_by(payment: Payment) -> range:
 
 def _status_fits(payment: Payment) -> bool:
     """Whether the status and the amounts say the same."""
+    captured = payment.amount_captured_minor
+    if (payment.status is PaymentStatus.FAILED) is (payment.failure_code is None):
+        return False
     match payment.status:
         case PaymentStatus.CAPTURED:
-            whole = payment.amount_captured_minor == payment.amount.amount_minor
-            return payment.failure_code is None and (whole or payment.capture is CaptureMethod.MANUAL)
-        case PaymentStatus.FAILED:
-            return payment.failure_code is not None and payment.amount_captured_minor == 0
+            whole = captured == payment.amount.amount_minor
+            return captured > 0 and (whole or payment.capture is CaptureMethod.MANUAL)
+        case PaymentStatus.PARTIALLY_CAPTURED:
+            return 0 < captured < payment.amount.amount_minor
+        case (
+            PaymentStatus.REQUIRES_CONFIRMATION
+            | PaymentStatus.AUTHORIZED
+            | PaymentStatus.CANCELED
+            | PaymentStatus.EXPIRED
+            | PaymentStatus.FAILED
+        ):
+            return captured == 0
         case _:
             assert_never(payment.status)
 

@@ -5,14 +5,16 @@ Amounts are integers of minor units, times are RFC 3339 in UTC.
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Literal, assert_never
 
 import msgspec
 
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
 from gateway.domain.deposit import Deposit
 from gateway.domain.event import Event
-from gateway.domain.payment import CaptureMethod, Payment, PaymentStatus
+from gateway.domain.payment import CaptureMethod, Payment, PaymentAction, PaymentStatus
+from gateway.domain.payout import Payout
+from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import BalanceAfter
 from gateway.domain.user import Role, User
@@ -80,7 +82,7 @@ class PaymentView(msgspec.Struct, frozen=True, kw_only=True):
     fee_amount: int
     net_amount: int
     capture: CaptureMethod
-    customer_id: str
+    customer_id: str | None
     merchant_id: str
     reference: str | None
     description: str | None
@@ -90,6 +92,45 @@ class PaymentView(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     created_at: datetime
     updated_at: datetime
+    allowed_actions: list[PaymentAction]
+
+
+class RefundView(msgspec.Struct, frozen=True, kw_only=True):
+    """A refund. `fee_refunded` is the share of the fee that the merchant got back."""
+
+    id: str
+    object: Literal["refund"] = "refund"
+    payment_id: str
+    transaction_id: str
+    amount: int
+    currency: str
+    fee_refunded: int
+    status: Literal["succeeded"] = "succeeded"
+    reason: str | None
+    created_at: datetime
+
+
+class PayoutView(msgspec.Struct, frozen=True, kw_only=True):
+    """A payout."""
+
+    id: str
+    object: Literal["payout"] = "payout"
+    transaction_id: str
+    account_id: str
+    amount: int
+    currency: str
+    reference: str | None
+    created_at: datetime
+
+
+class FeeScheduleView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of payments to a merchant in a currency: a share in basis points, and `fixed_amount` on top."""
+
+    object: Literal["fee_schedule"] = "fee_schedule"
+    merchant_id: str
+    currency: str
+    basis_points: int
+    fixed_amount: int
 
 
 class BalanceAfterView(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,6 +234,44 @@ def payment_view(payment: Payment) -> PaymentView:
         version=payment.version,
         created_at=payment.created_at,
         updated_at=payment.updated_at,
+        allowed_actions=list(payment.allowed_actions),
+    )
+
+
+def refund_view(refund: Refund) -> RefundView:
+    """A refund as the outside sees it."""
+    return RefundView(
+        id=refund.id,
+        payment_id=refund.payment_id,
+        transaction_id=refund.transaction_id,
+        amount=refund.amount.amount_minor,
+        currency=refund.amount.currency,
+        fee_refunded=refund.fee_refunded_minor,
+        reason=refund.reason,
+        created_at=refund.created_at,
+    )
+
+
+def payout_view(payout: Payout) -> PayoutView:
+    """A payout as the outside sees it."""
+    return PayoutView(
+        id=payout.id,
+        transaction_id=payout.transaction_id,
+        account_id=payout.account_id,
+        amount=payout.amount.amount_minor,
+        currency=payout.amount.currency,
+        reference=payout.reference,
+        created_at=payout.created_at,
+    )
+
+
+def fee_schedule_view(account: Account) -> FeeScheduleView:
+    """The fees of a merchant's account as the outside sees them."""
+    return FeeScheduleView(
+        merchant_id=account.owner_id,
+        currency=account.currency,
+        basis_points=account.fees.basis_points,
+        fixed_amount=account.fees.fixed_minor,
     )
 
 
@@ -245,9 +324,29 @@ _encoder = msgspec.json.Encoder()
 
 def event_data(event: Event) -> bytes:
     """The JSON of the object that an event is about, as it was right after it."""
-    record = event.object
-    if isinstance(record, Payment):
-        return _encoder.encode(payment_view(record))
-    if isinstance(record, Deposit):
-        return _encoder.encode(deposit_view(record))
-    return _encoder.encode(account_view(record))
+    return _encoder.encode(_event_view(event.object))
+
+
+def _event_view(record: Payment | Refund | Deposit | Payout | Transaction | Account) -> msgspec.Struct:
+    match record:
+        case Payment():
+            return payment_view(record)
+        case Refund():
+            return refund_view(record)
+        case Deposit():
+            return deposit_view(record)
+        case Payout():
+            return payout_view(record)
+        case Transaction():
+            return transaction_view(record, _owners_account(record))
+        case Account():
+            return account_view(record)
+        case _:
+            assert_never(record)
+
+
+def _owners_account(transaction: Transaction) -> set[AccountId]:
+    """The user's account of a deposit or a payout, which are all that events tell of: not the gateway's own."""
+    [transfer] = transaction.transfers
+    is_deposit = transaction.type is TransactionType.DEPOSIT
+    return {transfer.credit_account_id if is_deposit else transfer.debit_account_id}

@@ -18,17 +18,46 @@ from gateway.adapters.memory import memory_storage
 from gateway.application import outcome_codec
 from gateway.application.batch import Batch
 from gateway.application.command import Command
-from gateway.application.commands import FreezeAccount, MakeDeposit, OpenAccount, Pay, Register, UnfreezeAccount
+from gateway.application.commands import (
+    CancelPayment,
+    CapturePayment,
+    ConfirmPayment,
+    ExpirePayment,
+    FreezeAccount,
+    MakeDeposit,
+    MakePayout,
+    OpenAccount,
+    Pay,
+    RefundPayment,
+    Register,
+    RequestPayment,
+    ReverseTransaction,
+    SetFees,
+    UnfreezeAccount,
+)
 from gateway.application.ports.reader import CurrencyTotals, LedgerSize, StatusChange
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.application.ports.users import Credentials
 from gateway.application.submission import Answer, Submission, fingerprint
-from gateway.contracts.records import EUR, JPY, NOW, USD, SequentialIdentifiers, account_id, user_id
+from gateway.contracts.records import (
+    EUR,
+    JPY,
+    NOW,
+    USD,
+    SequentialIdentifiers,
+    account_id,
+    payment_id,
+    transaction_id,
+    user_id,
+)
 from gateway.domain.account import KIND_OF_ROLE, MAY_BE_NEGATIVE, Account, AccountId, AccountKey
+from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, Money
-from gateway.domain.payment import Payment, PaymentId, PaymentOrder
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentOrder, PaymentRequest
+from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
+from gateway.domain.transfer import EFFECTS
 from gateway.domain.user import SYSTEM, Role
 from gateway.domain.value import value
 
@@ -59,6 +88,7 @@ class Consequences:
     users: Sequence[Credentials | None]
     accounts: Sequence[Account]
     payments: Sequence[Payment]
+    refunds: Sequence[Refund]
     transactions: Sequence[Transaction]
     status_changes: Sequence[StatusChange]
     payment_events: dict[PaymentId, list[int]]
@@ -116,6 +146,8 @@ def commands() -> st.SearchStrategy[Command[Any]]:
         reference=st.one_of(st.none(), st.sampled_from(["order-1", "order-2", "order-3"])),
         description=st.one_of(st.none(), st.just("☕ to go")),
         metadata=st.dictionaries(st.sampled_from(["a", "ключ"]), st.sampled_from(["", "🏦"]), max_size=2),
+        capture=st.sampled_from(CaptureMethod),
+        expires_in_seconds=st.one_of(st.none(), st.just(60)),
     )
     payments = st.builds(Pay, order=orders)
     deposits = st.builds(
@@ -138,9 +170,57 @@ def commands() -> st.SearchStrategy[Command[Any]]:
         deposits,
         registrations,
         openings,
+        *lives_of_payments(dollars),
         st.builds(FreezeAccount, account_id=st.one_of(st.just(account_id(1)), accounts)),
         st.builds(UnfreezeAccount, account_id=st.one_of(st.just(account_id(1)), accounts)),
     )
+
+
+def lives_of_payments(dollars: st.SearchStrategy[Money]) -> list[st.SearchStrategy[Command[Any]]]:
+    """Whatever can become of the first few payments, and what else moves money."""
+    payments = st.integers(1, 6).map(payment_id)
+    merchants = st.sampled_from([user_id(2), user_id(2), user_id(2), user_id(4)])
+    parts = st.one_of(st.none(), st.integers(1, 30))
+    requests = st.builds(
+        PaymentRequest,
+        merchant_id=merchants,
+        # Somebody: whoever confirms a request to nobody must know its id, and so comes in a later transaction.
+        customer_id=st.sampled_from([user_id(1), user_id(5)]),
+        amount=dollars,
+        metadata=st.just({}),
+        capture=st.sampled_from(CaptureMethod),
+        expires_in_seconds=st.one_of(st.none(), st.just(60)),
+    )
+    return [
+        st.builds(RequestPayment, request=requests),
+        st.builds(ConfirmPayment, payment_id=payments, customer_id=st.sampled_from([user_id(1), user_id(4)])),
+        st.builds(CapturePayment, payment_id=payments, merchant_id=merchants, amount_minor=parts, final=st.booleans()),
+        st.builds(CancelPayment, payment_id=payments, by=st.sampled_from([user_id(2), user_id(2), user_id(1)])),
+        st.builds(ExpirePayment, payment_id=payments),
+        st.builds(
+            RefundPayment,
+            payment_id=payments,
+            merchant_id=merchants,
+            amount_minor=parts,
+            reason=st.one_of(st.none(), st.just("cold ☕")),
+            refund_fee=st.booleans(),
+        ),
+        st.builds(
+            MakePayout,
+            account_id=st.sampled_from([account_id(1), account_id(5)]),
+            amount=dollars,
+            owner_id=st.sampled_from([user_id(1), user_id(2)]),
+        ),
+        st.builds(
+            ReverseTransaction, transaction_id=st.integers(1, 8).map(transaction_id), reason=st.just("a mistake")
+        ),
+        st.builds(
+            SetFees,
+            merchant_id=merchants,
+            currency=st.just(USD),
+            fees=st.builds(FeeSchedule, st.sampled_from([0, 250, 10_000]), st.sampled_from([0, 0, 3])),
+        ),
+    ]
 
 
 def registration(number: int, *, role: Role, currency: CurrencyCode) -> Register:
@@ -169,7 +249,7 @@ def opening() -> list[Step]:
 
 
 async def play(
-    storage: Storage, history: Sequence[Step], *, batch_size: int, tick_seconds: float = 1.000_001
+    storage: Storage, history: Sequence[Step], *, batch_size: int, tick_seconds: float = 5.000_001
 ) -> Consequences:
     """Run a history, so many commands to a transaction, and look at what came of it. Each transaction has its time."""
     now = NOW
@@ -208,7 +288,12 @@ async def consequences_of(storage: Storage, bodies: Sequence[tuple[bytes, bool]]
             bodies=bodies,
             users=[await storage.users.by_id(user_id(number)) for number in range(1, 7)],
             accounts=await all_of(audit.accounts()),
-            payments=await all_of(audit.payments()),
+            payments=(payments := await all_of(audit.payments())),
+            refunds=[
+                refund
+                for payment in payments
+                for refund in await storage.reader.refunds(payment.id, before=None, limit=1_000)
+            ],
             transactions=await all_of(audit.transactions()),
             status_changes=await all_of(audit.status_changes()),
             payment_events={payment: sorted(sequences) for payment, sequences in events.items()},
@@ -229,16 +314,26 @@ def check_the_books(kept: Consequences) -> None:
         assert totals.debits_pending == totals.credits_pending, totals
         assert totals.overdrawn == 0, totals
     debits, credits_, versions = Counter[AccountId](), Counter[AccountId](), Counter[AccountId]()
+    held, incoming = Counter[AccountId](), Counter[AccountId]()
     for transaction in kept.transactions:
         for transfer in transaction.transfers:
-            debits[transfer.debit_account_id] += transfer.amount_minor
-            credits_[transfer.credit_account_id] += transfer.amount_minor
+            pending, posted = (sign * transfer.amount_minor for sign in EFFECTS[transfer.kind])
+            debits[transfer.debit_account_id] += posted
+            credits_[transfer.credit_account_id] += posted
+            held[transfer.debit_account_id] += pending
+            incoming[transfer.credit_account_id] += pending
             versions.update((transfer.debit_account_id, transfer.credit_account_id))
     versions.update(change.account_id for change in kept.status_changes)
     for account in kept.accounts:
         assert account.debits_posted == debits[account.id]
         assert account.credits_posted == credits_[account.id]
+        assert account.debits_pending == held[account.id]
+        assert account.credits_pending == incoming[account.id]
         assert account.version == versions[account.id], "a version was made by nothing that was told"
         assert account.available >= 0 or account.kind in MAY_BE_NEGATIVE
     for payment in kept.payments:
         assert kept.payment_events[payment.id] == list(range(1, payment.version + 1))
+        refunds = [refund for refund in kept.refunds if refund.payment_id == payment.id]
+        assert payment.amount_refunded_minor == sum(refund.amount.amount_minor for refund in refunds)
+        assert payment.fee_refunded_minor == sum(refund.fee_refunded_minor for refund in refunds)
+    assert sum(account.held for account in kept.accounts) == sum(payment.amount_held_minor for payment in kept.payments)

@@ -185,6 +185,7 @@ async def load(storage: Storage, wanted: Wanted) -> Records:
         holders=tuple(found.holders),
         references_taken=tuple(found.references_taken),
         emails_taken=tuple(found.emails_taken),
+        transactions=tuple(found.transactions),
     )
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple, NewType
 
 from gateway.domain.errors import BalanceOverflow
+from gateway.domain.fees import NO_FEES, FeeSchedule
 from gateway.domain.money import COUNTER_MAX, CurrencyCode
 from gateway.domain.user import SYSTEM, Role, UserId
 from gateway.domain.value import value
@@ -49,7 +50,11 @@ class AccountKey(NamedTuple):
 
 @value
 class Account:
-    """One owner's money in one currency. All counters are minor units ≥ 0; `version` rises by 1 at each change."""
+    """One owner's money in one currency. All counters are minor units ≥ 0; `version` rises by 1 at each change.
+
+    `fees` is what is kept of payments to it. It stands here, and not in a table of its own, because whoever pays has
+    this record in hand anyway (docs/decisions/0007).
+    """
 
     id: AccountId
     owner_id: UserId
@@ -62,6 +67,7 @@ class Account:
     status: AccountStatus
     version: int
     created_at: datetime
+    fees: FeeSchedule = NO_FEES
 
     @property
     def key(self) -> AccountKey:
@@ -96,6 +102,7 @@ class Account:
         credits_pending: int = 0,
         credits_posted: int = 0,
         status: AccountStatus | None = None,
+        fees: FeeSchedule | None = None,
     ) -> "Account":
         """The account one version on, its counters moved by these minor units.
 
@@ -115,6 +122,7 @@ class Account:
             status=status or self.status,
             version=self.version + 1,
             created_at=self.created_at,
+            fees=self.fees if fees is None else fees,
         )
         if max(after.debits_pending, after.debits_posted, after.credits_pending, after.credits_posted) > COUNTER_MAX:
             raise BalanceOverflow("The account cannot count any higher.")
@@ -127,6 +135,10 @@ class Account:
     def unfrozen(self) -> "Account":
         """The account, so that it may pay again. Unchanged unless it is frozen."""
         return self.changed(status=AccountStatus.OPEN) if self.status is AccountStatus.FROZEN else self
+
+    def charged(self, fees: FeeSchedule) -> "Account":
+        """The account, with this schedule for payments to it. Unchanged if it has it already."""
+        return self if self.fees == fees else self.changed(fees=fees)
 
 
 def open_account(key: AccountKey, *, account_id: AccountId, now: datetime) -> Account:

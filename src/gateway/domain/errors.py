@@ -33,6 +33,12 @@ class InsufficientFunds(Refusal):
     code = "insufficient_funds"
 
 
+class MerchantInsufficientFunds(Refusal):
+    """The merchant's available balance does not cover the refund."""
+
+    code = "merchant_insufficient_funds"
+
+
 class AccountFrozen(Refusal):
     """A frozen account may receive but not pay."""
 
@@ -98,6 +104,79 @@ class TransactionNotFound(Refusal):
     """No such transaction, or none that the asker may know of."""
 
     code = "transaction_not_found"
+
+
+class RefundNotFound(Refusal):
+    """No such refund, or none that the asker may know of."""
+
+    code = "refund_not_found"
+
+
+class PaymentStateInvalid(Refusal):
+    """The payment stands where this cannot be done: `current_status`, and `allowed_actions` from there."""
+
+    code = "payment_state_invalid"
+
+
+class PaymentExpired(Refusal):
+    """The time of the payment was over before it came to this. The facts are those of `PaymentStateInvalid`."""
+
+    code = "payment_expired"
+
+
+class PaymentNotDue(Refusal):
+    """The payment's time is not over yet. Not kept: later it is."""
+
+    code = "payment_not_due"
+    lasting = False
+
+
+class CaptureAmountExceedsAuthorized(Refusal):
+    """More than is left to capture; `remaining` tells how much that is."""
+
+    code = "capture_amount_exceeds_authorized"
+
+
+class CaptureLimitReached(Refusal):
+    """The payment has as many captures as one may have."""
+
+    code = "capture_limit_reached"
+
+
+class PaymentNotRefundable(Refusal):
+    """Nothing of the payment was captured, and so there is nothing to give back. Facts as `PaymentStateInvalid`."""
+
+    code = "payment_not_refundable"
+
+
+class RefundAmountExceedsRemaining(Refusal):
+    """More than was captured and not yet refunded; `remaining` tells how much that is."""
+
+    code = "refund_amount_exceeds_remaining"
+
+
+class RefundLimitReached(Refusal):
+    """The payment has as many refunds as one may have."""
+
+    code = "refund_limit_reached"
+
+
+class AlreadyReversed(Refusal):
+    """The transaction was reversed before, by `reversed_by`."""
+
+    code = "already_reversed"
+
+
+class UseRefund(Refusal):
+    """What belongs to a payment is taken back with a refund, or by canceling it."""
+
+    code = "use_refund"
+
+
+class TransactionNotReversible(Refusal):
+    """A reversal cannot be reversed itself: the deposit or payout is made again."""
+
+    code = "transaction_not_reversible"
 
 
 class DuplicateReference(Refusal):

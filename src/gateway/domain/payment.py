@@ -1,22 +1,54 @@
-"""Payment: its states, and what each allows."""
+"""Payment: its states, what each allows, and what becomes of it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple, NewType
+from typing import Final, NamedTuple, NewType, assert_never
 
+from gateway.domain.errors import (
+    CaptureAmountExceedsAuthorized,
+    CaptureLimitReached,
+    PaymentExpired,
+    PaymentNotDue,
+    PaymentNotRefundable,
+    PaymentStateInvalid,
+    RefundAmountExceedsRemaining,
+    RefundLimitReached,
+)
+from gateway.domain.fees import FeeSchedule, fee_on_capture, fee_share_of_refund
 from gateway.domain.money import Money
 from gateway.domain.user import UserId
 from gateway.domain.value import value
 
 PaymentId = NewType("PaymentId", str)
 
+EXPIRES_IN_SECONDS_DEFAULT: Final = 604_800
+EXPIRES_IN_SECONDS_MIN: Final = 60
+EXPIRES_IN_SECONDS_MAX: Final = 2_678_400
+CAPTURES_MAX: Final = 50
+REFUNDS_MAX: Final = 100
+
 
 class PaymentStatus(StrEnum):
-    """Where a payment stands. Both are final: nothing leads out of them but refunds, which are no state."""
+    """Where a payment stands. Refunds are no states: `amount_refunded_minor` and the refunds themselves tell."""
 
+    REQUIRES_CONFIRMATION = "requires_confirmation"
+    AUTHORIZED = "authorized"
+    PARTIALLY_CAPTURED = "partially_captured"
     CAPTURED = "captured"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
     FAILED = "failed"
+
+
+class PaymentAction(StrEnum):
+    """What can be asked of a payment."""
+
+    CONFIRM = "confirm"
+    CAPTURE = "capture"
+    CANCEL = "cancel"
+    REFUND = "refund"
 
 
 class CaptureMethod(StrEnum):
@@ -38,13 +70,17 @@ class Payment:
     """A customer's promise to a merchant, and what became of it. Amounts are minor units of the payment's currency.
 
     `amount.amount_minor ≥ amount_captured_minor ≥ amount_refunded_minor ≥ 0`, and `version` rises by 1 at each change.
+    A request that names nobody has no `customer_id` until somebody confirms it.
+
+    `fee_amount_minor` is what the gateway keeps, `fee_refunded_minor` what it gave back; together, what it charged.
+    `amount_refunded_with_fee_minor` is the part of the refunds that took the fee's share with them.
     """
 
     id: PaymentId
     status: PaymentStatus
     amount: Money
     capture: CaptureMethod
-    customer_id: UserId
+    customer_id: UserId | None
     merchant_id: UserId
     amount_captured_minor: int
     amount_refunded_minor: int
@@ -57,33 +93,155 @@ class Payment:
     version: int
     created_at: datetime
     updated_at: datetime
+    fee_refunded_minor: int = 0
+    amount_refunded_with_fee_minor: int = 0
+    captures: int = 0
+    refunds: int = 0
+
+    @property
+    def amount_held_minor(self) -> int:
+        """What is held for it as long as it is kept in this status, whatever the time."""
+        match self.status:
+            case PaymentStatus.AUTHORIZED | PaymentStatus.PARTIALLY_CAPTURED:
+                return self.amount.amount_minor - self.amount_captured_minor
+            case (
+                PaymentStatus.REQUIRES_CONFIRMATION
+                | PaymentStatus.CAPTURED
+                | PaymentStatus.CANCELED
+                | PaymentStatus.EXPIRED
+                | PaymentStatus.FAILED
+            ):
+                return 0
+            case _:
+                assert_never(self.status)
 
     @property
     def amount_capturable_minor(self) -> int:
         """What the merchant may still take. A final payment has nothing left."""
-        return 0
+        return self.amount_held_minor
+
+    @property
+    def amount_refundable_minor(self) -> int:
+        """What was captured and not yet given back."""
+        return self.amount_captured_minor - self.amount_refunded_minor
 
     @property
     def net_amount_minor(self) -> int:
         """What the merchant keeps: captured less refunded less fees."""
         return self.amount_captured_minor - self.amount_refunded_minor - self.fee_amount_minor
 
+    @property
+    def allowed_actions(self) -> tuple[PaymentAction, ...]:
+        """What can be asked of it from here."""
+        actions: tuple[PaymentAction, ...]
+        match self.status:
+            case PaymentStatus.REQUIRES_CONFIRMATION:
+                actions = (PaymentAction.CONFIRM, PaymentAction.CANCEL)
+            case PaymentStatus.AUTHORIZED | PaymentStatus.PARTIALLY_CAPTURED:
+                actions = (PaymentAction.CAPTURE, PaymentAction.CANCEL)
+            case PaymentStatus.CAPTURED | PaymentStatus.CANCELED | PaymentStatus.EXPIRED | PaymentStatus.FAILED:
+                actions = ()
+            case _:
+                assert_never(self.status)
+        return (*actions, PaymentAction.REFUND) if self.amount_refundable_minor else actions
+
+    def status_at(self, now: datetime) -> PaymentStatus:
+        """Where it stands at a time: its time is over the moment that `now` reaches `expires_at`."""
+        if self.expires_at is None or now < self.expires_at:
+            return self.status
+        return after_its_time(self.status)
+
+    def at(self, now: datetime) -> "Payment":
+        """The payment as it stands at a time, whether or not its expiry has been written down yet."""
+        status = self.status_at(now)
+        return self if status is self.status else replace(self, status=status)
+
+
+def after_its_time(status: PaymentStatus) -> PaymentStatus:
+    """What a payment of this status becomes when its time is over; a final one stays."""
+    match status:
+        case PaymentStatus.REQUIRES_CONFIRMATION | PaymentStatus.AUTHORIZED:
+            return PaymentStatus.EXPIRED
+        case PaymentStatus.PARTIALLY_CAPTURED | PaymentStatus.CAPTURED:
+            return PaymentStatus.CAPTURED
+        case PaymentStatus.CANCELED | PaymentStatus.EXPIRED | PaymentStatus.FAILED:
+            return status
+        case _:
+            assert_never(status)
+
+
+UNFINISHED: Final = frozenset(status for status in PaymentStatus if after_its_time(status) is not status)
+"""The statuses that `expires_at` ends."""
+
 
 @value
-class PaymentOrder:
-    """What a customer asks for when they pay: everything about a payment that does not change later."""
+class PaymentTerms:
+    """Everything about a payment that does not change later, but for the customer.
 
-    customer_id: UserId
+    `expires_in_seconds` is `EXPIRES_IN_SECONDS_MIN` … `EXPIRES_IN_SECONDS_MAX`, or `None` for the default. It is the
+    time of a request and of a hold; a payment at once has none.
+    """
+
     merchant_id: UserId
     amount: Money
     reference: str | None = None
     description: str | None = None
     metadata: Mapping[str, str]
+    capture: CaptureMethod = CaptureMethod.AUTOMATIC
+    expires_in_seconds: int | None = None
+
+    def expires_at(self, now: datetime) -> datetime:
+        """When the time is over that begins now.
+
+        Raises:
+            ValueError: `expires_in_seconds` is out of bounds.
+        """
+        seconds = EXPIRES_IN_SECONDS_DEFAULT if self.expires_in_seconds is None else self.expires_in_seconds
+        if not EXPIRES_IN_SECONDS_MIN <= seconds <= EXPIRES_IN_SECONDS_MAX:
+            raise ValueError(f"A time is {EXPIRES_IN_SECONDS_MIN} to {EXPIRES_IN_SECONDS_MAX} seconds, not {seconds}.")
+        return now + timedelta(seconds=seconds)
 
 
-def paid_at_once(order: PaymentOrder, *, payment_id: PaymentId, now: datetime) -> Payment:
+@value
+class PaymentOrder(PaymentTerms):
+    """What a customer asks for when they pay."""
+
+    customer_id: UserId
+
+
+@value
+class PaymentRequest(PaymentTerms):
+    """What a merchant asks for; without a `customer_id`, of whoever confirms it."""
+
+    customer_id: UserId | None = None
+
+
+def paid_at_once(order: PaymentOrder, *, payment_id: PaymentId, now: datetime, fee_minor: int = 0) -> Payment:
     """The payment whose money has moved with it (`capture=automatic`)."""
-    return _first(order, PaymentStatus.CAPTURED, payment_id=payment_id, failure_code=None, now=now)
+    return _first(
+        order,
+        PaymentStatus.CAPTURED,
+        payment_id=payment_id,
+        captured_minor=order.amount.amount_minor,
+        fee_minor=fee_minor,
+        now=now,
+    )
+
+
+def authorized(order: PaymentOrder, *, payment_id: PaymentId, now: datetime) -> Payment:
+    """The payment whose money is held (`capture=manual`)."""
+    return _first(order, PaymentStatus.AUTHORIZED, payment_id=payment_id, expires_at=order.expires_at(now), now=now)
+
+
+def requested(request: PaymentRequest, *, payment_id: PaymentId, now: datetime) -> Payment:
+    """The payment that a customer has yet to confirm."""
+    return _first(
+        request,
+        PaymentStatus.REQUIRES_CONFIRMATION,
+        payment_id=payment_id,
+        expires_at=request.expires_at(now),
+        now=now,
+    )
 
 
 def failed(order: PaymentOrder, *, payment_id: PaymentId, failure_code: str, now: datetime) -> Payment:
@@ -91,23 +249,212 @@ def failed(order: PaymentOrder, *, payment_id: PaymentId, failure_code: str, now
     return _first(order, PaymentStatus.FAILED, payment_id=payment_id, failure_code=failure_code, now=now)
 
 
+def confirmed(payment: Payment, *, customer_id: UserId, fee_minor: int, now: datetime) -> Payment:
+    """The requested payment, once the customer's money was moved or held. The time of a hold is the request's.
+
+    Raises:
+        PaymentStateInvalid, PaymentExpired: It does not wait for that.
+    """
+    must_allow(payment, PaymentAction.CONFIRM, now)
+    match payment.capture:
+        case CaptureMethod.AUTOMATIC:
+            return _next(
+                payment,
+                now,
+                status=PaymentStatus.CAPTURED,
+                customer_id=customer_id,
+                amount_captured_minor=payment.amount.amount_minor,
+                fee_amount_minor=fee_minor,
+            )
+        case CaptureMethod.MANUAL:
+            return _next(payment, now, status=PaymentStatus.AUTHORIZED, customer_id=customer_id)
+        case _:
+            assert_never(payment.capture)
+
+
+def confirmation_failed(payment: Payment, *, customer_id: UserId, failure_code: str, now: datetime) -> Payment:
+    """The requested payment, when the customer cannot pay it.
+
+    Raises:
+        PaymentStateInvalid, PaymentExpired: It does not wait for them.
+    """
+    must_allow(payment, PaymentAction.CONFIRM, now)
+    return _next(payment, now, status=PaymentStatus.FAILED, customer_id=customer_id, failure_code=failure_code)
+
+
+class Capture(NamedTuple):
+    """What a capture takes, gives back and costs, in minor units, and the payment after it."""
+
+    payment: Payment
+    captured_minor: int
+    released_minor: int
+    fee_minor: int
+
+
+def capture(payment: Payment, *, amount_minor: int | None, final: bool, fees: FeeSchedule, now: datetime) -> Capture:
+    """Take held money: `amount_minor` (≥ 1), or all that is left. After the `final` capture the rest goes back.
+
+    Raises:
+        PaymentStateInvalid, PaymentExpired: There is no hold.
+        CaptureAmountExceedsAuthorized: Less is left.
+        CaptureLimitReached: `CAPTURES_MAX` were made.
+    """
+    must_allow(payment, PaymentAction.CAPTURE, now)
+    left = payment.amount_held_minor
+    part = left if amount_minor is None else amount_minor
+    if part > left:
+        raise CaptureAmountExceedsAuthorized("That is more than is left to capture.", remaining=left)
+    if payment.captures >= CAPTURES_MAX:
+        raise CaptureLimitReached(f"A payment has at most {CAPTURES_MAX} captures.")
+    fee = fee_on_capture(
+        fees,
+        captured_before_minor=payment.amount_captured_minor,
+        part_minor=part,
+        charged_minor=payment.fee_amount_minor + payment.fee_refunded_minor,
+    )
+    goes_on = part < left and not final
+    after = _next(
+        payment,
+        now,
+        status=PaymentStatus.PARTIALLY_CAPTURED if goes_on else PaymentStatus.CAPTURED,
+        amount_captured_minor=payment.amount_captured_minor + part,
+        fee_amount_minor=payment.fee_amount_minor + fee,
+        captures=payment.captures + 1,
+    )
+    return Capture(after, part, 0 if goes_on else left - part, fee)
+
+
+class Ended(NamedTuple):
+    """The payment after its hold or its request ended, and what was still held for it, in minor units."""
+
+    payment: Payment
+    released_minor: int
+
+
+def cancel(payment: Payment, *, now: datetime) -> Ended:
+    """End a payment that nobody waits for any more; one that was captured in parts is captured then.
+
+    Raises:
+        PaymentStateInvalid, PaymentExpired: It has ended already.
+    """
+    must_allow(payment, PaymentAction.CANCEL, now)
+    partly = payment.status is PaymentStatus.PARTIALLY_CAPTURED
+    status = PaymentStatus.CAPTURED if partly else PaymentStatus.CANCELED
+    return Ended(_next(payment, now, status=status), payment.amount_held_minor)
+
+
+def expire(payment: Payment, *, now: datetime) -> Ended:
+    """End a payment whose time is over.
+
+    Raises:
+        PaymentStateInvalid, PaymentExpired: It has ended already.
+        PaymentNotDue: Its time is not over.
+    """
+    if payment.status not in UNFINISHED:
+        raise state_refusal(payment)
+    if payment.status_at(now) is payment.status:
+        raise PaymentNotDue("The payment's time is not over yet.")
+    return Ended(_next(payment, now, status=payment.status_at(now)), payment.amount_held_minor)
+
+
+class Refunded(NamedTuple):
+    """What a refund gives to the customer, and of the fee to the merchant, in minor units, and the payment after it."""
+
+    payment: Payment
+    amount_minor: int
+    fee_minor: int
+
+
+def refund(payment: Payment, *, amount_minor: int | None, refund_fee: bool, now: datetime) -> Refunded:
+    """Give captured money back: `amount_minor` (≥ 1), or all that is left; with its share of the fee, or without.
+
+    Raises:
+        PaymentNotRefundable: Nothing was captured.
+        RefundAmountExceedsRemaining: Less is left.
+        RefundLimitReached: `REFUNDS_MAX` were made.
+    """
+    if payment.amount_captured_minor == 0:
+        raise PaymentNotRefundable("Nothing of this payment was captured.", **_standing(payment.at(now)))
+    left = payment.amount_refundable_minor
+    part = left if amount_minor is None else amount_minor
+    if part > left or left == 0:
+        raise RefundAmountExceedsRemaining("That is more than is left to refund.", remaining=left)
+    if payment.refunds >= REFUNDS_MAX:
+        raise RefundLimitReached(f"A payment has at most {REFUNDS_MAX} refunds.")
+    with_fee = payment.amount_refunded_with_fee_minor + (part if refund_fee else 0)
+    share = 0
+    if refund_fee:
+        share = fee_share_of_refund(
+            charged_minor=payment.fee_amount_minor + payment.fee_refunded_minor,
+            returned_minor=payment.fee_refunded_minor,
+            refunded_with_fee_minor=with_fee,
+            captured_minor=payment.amount_captured_minor,
+        )
+    after = _next(
+        payment,
+        now,
+        amount_refunded_minor=payment.amount_refunded_minor + part,
+        fee_amount_minor=payment.fee_amount_minor - share,
+        fee_refunded_minor=payment.fee_refunded_minor + share,
+        amount_refunded_with_fee_minor=with_fee,
+        refunds=payment.refunds + 1,
+    )
+    return Refunded(after, part, share)
+
+
+def must_allow(payment: Payment, action: PaymentAction, now: datetime) -> None:
+    """Check that an action can be asked of a payment now.
+
+    Raises:
+        PaymentExpired: It could, but for its time.
+        PaymentStateInvalid: It cannot.
+    """
+    standing = payment.at(now)
+    if action not in standing.allowed_actions:
+        raise state_refusal(standing)
+
+
+def state_refusal(standing: Payment) -> PaymentExpired | PaymentStateInvalid:
+    """The refusal of a payment that stands where something cannot be done."""
+    if standing.status is PaymentStatus.EXPIRED:
+        return PaymentExpired("The payment's time is over.", **_standing(standing))
+    return PaymentStateInvalid(f"The payment is {standing.status}.", **_standing(standing))
+
+
+def _standing(payment: Payment) -> dict[str, object]:
+    actions = [action.value for action in payment.allowed_actions]
+    return {"current_status": payment.status.value, "allowed_actions": actions}
+
+
+def _next(payment: Payment, now: datetime, **changes: object) -> Payment:
+    return replace(payment, version=payment.version + 1, updated_at=now, **changes)  # type: ignore[arg-type]  # mypy cannot tell which.
+
+
 def _first(
-    order: PaymentOrder, status: PaymentStatus, *, payment_id: PaymentId, failure_code: str | None, now: datetime
+    terms: PaymentOrder | PaymentRequest,
+    status: PaymentStatus,
+    *,
+    payment_id: PaymentId,
+    captured_minor: int = 0,
+    fee_minor: int = 0,
+    expires_at: datetime | None = None,
+    failure_code: str | None = None,
+    now: datetime,
 ) -> Payment:
     return Payment(
         id=payment_id,
         status=status,
-        amount=order.amount,
-        capture=CaptureMethod.AUTOMATIC,
-        customer_id=order.customer_id,
-        merchant_id=order.merchant_id,
-        amount_captured_minor=order.amount.amount_minor if status is PaymentStatus.CAPTURED else 0,
+        amount=terms.amount,
+        capture=terms.capture,
+        customer_id=terms.customer_id,
+        merchant_id=terms.merchant_id,
+        amount_captured_minor=captured_minor,
         amount_refunded_minor=0,
-        fee_amount_minor=0,
-        reference=order.reference,
-        description=order.description,
-        metadata=order.metadata,
-        expires_at=None,
+        fee_amount_minor=fee_minor,
+        reference=terms.reference,
+        description=terms.description,
+        metadata=terms.metadata,
+        expires_at=expires_at,
         failure_code=failure_code,
         version=1,
         created_at=now,

@@ -17,7 +17,13 @@ class TransactionType(StrEnum):
     """Why money moved."""
 
     DEPOSIT = "deposit"
-    PAYMENT = "payment"
+    PAYOUT = "payout"
+    PAYMENT = "payment"  # at once
+    HOLD = "hold"
+    CAPTURE = "capture"  # of held money, with the release of the rest if it is the last
+    RELEASE = "release"  # of held money, by canceling or because its time is over
+    REFUND = "refund"
+    REVERSAL = "reversal"
 
 
 @value
@@ -26,8 +32,8 @@ class Transaction:
 
     `reversed_by` is that name the other way round. It is looked up, not kept, and so is `None` on a new one.
 
-    `transfers` has at least one; the first one's amount is the transaction's. `customer_id` and `merchant_id` are the
-    parties who may see it.
+    `transfers` has at least one, in the order in which they were made. `customer_id` and `merchant_id` are the parties
+    who may see it.
     """
 
     id: TransactionId
@@ -44,7 +50,9 @@ class Transaction:
     @property
     def amount_minor(self) -> int:
         """What the transaction is about, in minor units of `currency`."""
-        return self.transfers[0].amount_minor
+        # A refund's share of the fee goes back to the merchant first: it may be what pays for the refund.
+        main = -1 if self.type is TransactionType.REFUND else 0
+        return self.transfers[main].amount_minor
 
     @property
     def currency(self) -> CurrencyCode:

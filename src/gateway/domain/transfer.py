@@ -1,7 +1,7 @@
 """The only way money moves: out of one account, into another, in one step."""
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId, AccountStatus
 from gateway.domain.errors import AccountFrozen, CurrencyMismatch, InsufficientFunds, SameAccount
@@ -13,6 +13,24 @@ class TransferKind(StrEnum):
     """Which of an account's counters a transfer moves."""
 
     POST = "post"
+    HOLD = "hold"
+    POST_HELD = "post_held"
+    RELEASE = "release"
+
+
+class Effect(NamedTuple):
+    """How a transfer moves the counters: its amount so many times, the debits of one and the credits of the other."""
+
+    pending: int
+    posted: int
+
+
+EFFECTS: Final = {
+    TransferKind.POST: Effect(pending=0, posted=1),
+    TransferKind.HOLD: Effect(pending=1, posted=0),
+    TransferKind.POST_HELD: Effect(pending=-1, posted=1),
+    TransferKind.RELEASE: Effect(pending=-1, posted=0),
+}
 
 
 class BalanceAfter(NamedTuple):
@@ -59,23 +77,94 @@ def post(debit: Account, credit: Account, amount_minor: int) -> Moved:
         InsufficientFunds: The debited account would fall below zero and is not one that may.
         BalanceOverflow: A counter would pass `COUNTER_MAX`.
     """
+    _must_be_two_of_a_currency(debit, credit)
+    _must_be_open(debit, credit)
+    _must_be_available(debit, amount_minor)
+    return _moved(TransferKind.POST, debit, credit, amount_minor)
+
+
+def charge(debit: Account, credit: Account, amount_minor: int) -> Moved:
+    """Post a fee out of what has just arrived at `debit`. A frozen account is charged too: it receives less the fee.
+
+    Raises:
+        SameAccount, CurrencyMismatch, InsufficientFunds, BalanceOverflow: As `post`.
+    """
+    _must_be_two_of_a_currency(debit, credit)
+    _must_be_available(debit, amount_minor)
+    return _moved(TransferKind.POST, debit, credit, amount_minor)
+
+
+def hold(debit: Account, credit: Account, amount_minor: int) -> Moved:
+    """Promise `amount_minor` (≥ 1) of `debit` to `credit`: it can be spent no more, and has not arrived yet.
+
+    Raises:
+        SameAccount, CurrencyMismatch, AccountFrozen, InsufficientFunds, BalanceOverflow: As `post`.
+    """
+    _must_be_two_of_a_currency(debit, credit)
+    _must_be_open(debit, credit)
+    _must_be_available(debit, amount_minor)
+    return _moved(TransferKind.HOLD, debit, credit, amount_minor)
+
+
+def post_held(debit: Account, credit: Account, amount_minor: int) -> Moved:
+    """Move `amount_minor` (≥ 1) that was held, all of it or a part, from `debit` to `credit`.
+
+    Raises:
+        SameAccount, CurrencyMismatch, AccountFrozen, BalanceOverflow: As `post`.
+        InsufficientFunds: Less is held between them.
+    """
+    _must_be_two_of_a_currency(debit, credit)
+    _must_be_open(debit, credit)
+    _must_be_held(debit, credit, amount_minor)
+    return _moved(TransferKind.POST_HELD, debit, credit, amount_minor)
+
+
+def release(debit: Account, credit: Account, amount_minor: int) -> Moved:
+    """Give `amount_minor` (≥ 1) that was held back to `debit`. Frozen accounts too: a hold never outlives its payment.
+
+    Raises:
+        SameAccount, CurrencyMismatch: As `post`.
+        InsufficientFunds: Less is held between them.
+    """
+    _must_be_two_of_a_currency(debit, credit)
+    _must_be_held(debit, credit, amount_minor)
+    return _moved(TransferKind.RELEASE, debit, credit, amount_minor)
+
+
+def _must_be_two_of_a_currency(debit: Account, credit: Account) -> None:
     if debit.id == credit.id:
         raise SameAccount("An account cannot pay itself.")
     if debit.currency != credit.currency:
         raise CurrencyMismatch(f"The payer's account is in {debit.currency}, the payee's in {credit.currency}.")
+
+
+def _must_be_open(debit: Account, credit: Account) -> None:
     if debit.status is not AccountStatus.OPEN:
         raise AccountFrozen("The paying account is frozen.")
     if credit.status is AccountStatus.CLOSED:
         raise AccountFrozen("The receiving account is closed.")
+
+
+def _must_be_available(debit: Account, amount_minor: int) -> None:
     if debit.kind not in MAY_BE_NEGATIVE and debit.available < amount_minor:
         raise InsufficientFunds("The available balance does not cover the amount.")
-    debit_after = debit.changed(debits_posted=amount_minor)
-    credit_after = credit.changed(credits_posted=amount_minor)
+
+
+def _must_be_held(debit: Account, credit: Account, amount_minor: int) -> None:
+    if min(debit.debits_pending, credit.credits_pending) < amount_minor:
+        raise InsufficientFunds("What is held does not cover the amount.")
+
+
+def _moved(kind: TransferKind, debit: Account, credit: Account, amount_minor: int) -> Moved:
+    effect = EFFECTS[kind]
+    pending, posted = effect.pending * amount_minor, effect.posted * amount_minor
+    debit_after = debit.changed(debits_pending=pending, debits_posted=posted)
+    credit_after = credit.changed(credits_pending=pending, credits_posted=posted)
     return Moved(
         debit_after,
         credit_after,
         Transfer(
-            kind=TransferKind.POST,
+            kind=kind,
             amount_minor=amount_minor,
             currency=debit.currency,
             debit_account_id=debit.id,

@@ -2,12 +2,16 @@
 
 import gc
 import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
 from gateway.adapters.http import HttpLimits, create_app
+from gateway.application.gateway import Gateway
 from gateway.bootstrap import cursor_secret, open_gateway
 from gateway.entrypoints.logs import configure_logging
+from gateway.entrypoints.worker import working
 from gateway.settings import Settings, read_settings
 
 
@@ -39,12 +43,23 @@ def collect_garbage_seldom() -> None:
 def app_of(settings: Settings) -> Litestar:
     """The application with these settings. It opens its gateway when the server starts it."""
     return create_app(
-        lambda: open_gateway(settings),
+        lambda: open_served(settings),
         cursor_secret=cursor_secret(settings),
         sandbox=settings.environment == "sandbox",
         limits=http_limits(settings),
         root_path=settings.root_path,
     )
+
+
+@asynccontextmanager
+async def open_served(settings: Settings) -> AsyncGenerator[Gateway]:
+    """A gateway to serve, with a worker beside it if the settings say so."""
+    async with open_gateway(settings) as gateway:
+        if not settings.serve_works:
+            yield gateway
+            return
+        async with working(gateway, settings):
+            yield gateway
 
 
 def http_limits(settings: Settings) -> HttpLimits:

@@ -11,7 +11,19 @@ from gateway.adapters.http.endpoint import Endpoint, HttpLimits
 from gateway.adapters.http.openapi import openapi_document
 from gateway.adapters.http.operations import Operation
 from gateway.adapters.http.pages_for_people import pages_for_people
-from gateway.adapters.http.resources import accounts, health, payments, transactions, users
+from gateway.adapters.http.resources import (
+    accounts,
+    fees,
+    health,
+    payment_actions,
+    payment_batches,
+    payments,
+    payouts,
+    refunds,
+    reversals,
+    transactions,
+    users,
+)
 from gateway.application.gateway import Gateway
 
 GatewayOpener = Callable[[], AbstractAsyncContextManager[Gateway]]
@@ -22,8 +34,14 @@ def all_operations(cursors: Cursors, *, sandbox: bool) -> list[Operation]:
     return [
         *users.OPERATIONS,
         *accounts.operations(cursors, sandbox=sandbox),
+        *payouts.OPERATIONS,
+        *payment_batches.OPERATIONS,
         *payments.operations(cursors),
+        *payment_actions.OPERATIONS,
+        *refunds.operations(cursors),
         *transactions.operations(cursors),
+        *reversals.OPERATIONS,
+        *fees.OPERATIONS,
         *health.OPERATIONS,
     ]
 

@@ -142,7 +142,7 @@ def _responses(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
         success["content"] = {
             "application/json": {"schema": schemas[operation.result], "example": operation.example_result}
         }
-    responses = {str(operation.status): success}
+    responses = {str(status): success for status in (operation.status, *operation.other_statuses)}
     by_status: dict[int, list[str]] = {}
     for code in codes_of(operation):
         by_status.setdefault(KINDS[code].status, []).append(code)

@@ -58,6 +58,7 @@ class Operation:
         name: OpenAPI's operationId.
         roles: Who may; `ANYONE` needs no token.
         status: Of the answer when all goes well.
+        other_statuses: Of answers with the same body, when it went well otherwise.
         result: The type of that answer's body; `None` for none.
         codes: The refusals that belong to this operation, beside those that every operation of its kind may meet.
         body_bytes_max: `None` for the general limit.
@@ -73,6 +74,7 @@ class Operation:
     handler: Handler
     roles: frozenset[Role]
     status: int = 200
+    other_statuses: tuple[int, ...] = ()
     body: type[Any] | None = None
     query: type[Any] | None = None
     result: Any = None
@@ -95,14 +97,8 @@ def submitting(
 
     What is kept for the key is the status with the body behind it, so that a replay is the same to the byte.
     """
-    success = str(status).encode()
 
     async def handle(asked: Asked) -> Reply:
-        def encode(outcome: Any) -> bytes:
-            if isinstance(outcome, Refusal):
-                return str(KINDS[outcome.code].status).encode() + problem_body(outcome, asked)
-            return success + _encoder.encode(to_view(asked, outcome))
-
         door = asked.gateway.door
         key = asked.idempotency_key
         answer = await door.perform(
@@ -110,16 +106,34 @@ def submitting(
                 command=to_command(asked),
                 key=door.fresh_key() if key is None else AnswerKey(asked.caller.user_id, key),
                 fingerprint=fingerprint(asked.method.encode(), asked.path.encode(), _canonical.encode(asked.body)),
-                encode=encode,
+                encode=encoding(asked, status, to_view),
             )
         )
-        return _reply(answer.body, replayed=answer.replayed)
+        return kept_reply(answer.body, replayed=answer.replayed)
 
     return handle
 
 
-def _reply(kept: bytes, *, replayed: bool) -> Reply:
-    status, body = int(kept[:_STATUS_DIGITS]), kept[_STATUS_DIGITS:]
+def encoding(asked: Asked, status: int, to_view: Callable[[Asked, Any], object]) -> Callable[[Any], bytes]:
+    """Puts an outcome into the words of HTTP: the status, and the body right behind it."""
+    success = str(status).encode()
+
+    def encode(outcome: Any) -> bytes:
+        if isinstance(outcome, Refusal):
+            return str(KINDS[outcome.code].status).encode() + problem_body(outcome, asked)
+        return success + _encoder.encode(to_view(asked, outcome))
+
+    return encode
+
+
+def split_kept(kept: bytes) -> tuple[int, bytes]:
+    """The status and the body that `encoding` put together."""
+    return int(kept[:_STATUS_DIGITS]), kept[_STATUS_DIGITS:]
+
+
+def kept_reply(kept: bytes, *, replayed: bool) -> Reply:
+    """What `encoding` put together, as a response."""
+    status, body = split_kept(kept)
     reply = Reply(status=status, body=body)
     if status >= 400:  # noqa: PLR2004 - where refusals begin.
         code = msgspec.json.decode(body)["code"]

@@ -8,6 +8,7 @@ from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.event import Event
 from gateway.domain.payment import MerchantReference, Payment, PaymentId
+from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import UserId
 
@@ -24,7 +25,9 @@ class MemoryDatabase:
     payments: dict[PaymentId, Payment] = field(default_factory=dict[PaymentId, Payment])
     references: set[MerchantReference] = field(default_factory=set[MerchantReference])
     transactions: dict[TransactionId, Transaction] = field(default_factory=dict[TransactionId, Transaction])
+    refunds: dict[RefundId, Refund] = field(default_factory=dict[RefundId, Refund])
     reversals: dict[TransactionId, TransactionId] = field(default_factory=dict[TransactionId, TransactionId])
+    """Of each transaction that was reversed, the one that did it."""
     events: list[Event] = field(default_factory=list[Event])
     answers: dict[AnswerKey, KeptAnswer] = field(default_factory=dict[AnswerKey, KeptAnswer])
     transaction: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -20,6 +20,7 @@ from gateway.application.ports.reader import (
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId
 
 Id = TypeVar("Id", bound=str)
@@ -55,13 +56,32 @@ class MemoryReader:
             return (
                 where.customer_id in (None, payment.customer_id)
                 and where.merchant_id in (None, payment.merchant_id)
-                and where.status in (None, payment.status)
+                and where.status in (None, payment.status if where.as_of is None else payment.status_at(where.as_of))
                 and where.currency in (None, payment.amount.currency)
                 and where.reference in (None, payment.reference)
                 and _created_within(payment.created_at, where.created_after, where.created_before)
             )
 
         return _newest(self._database.payments, matches, before=before, limit=limit)
+
+    async def payments_due(self, now: datetime, *, limit: int) -> Sequence[PaymentId]:
+        """As `Reader.payments_due`."""
+        due = [
+            (payment.expires_at, payment.id)
+            for payment in self._database.payments.values()
+            if payment.expires_at is not None and payment.status_at(now) is not payment.status
+        ]
+        return [payment_id for _, payment_id in sorted(due)[:limit]]
+
+    async def refund(self, refund_id: RefundId) -> Refund | None:
+        """As `Reader.refund`."""
+        return self._database.refunds.get(refund_id)
+
+    async def refunds(self, payment_id: PaymentId, *, before: RefundId | None, limit: int) -> Sequence[Refund]:
+        """As `Reader.refunds`."""
+        return _newest(
+            self._database.refunds, lambda refund: refund.payment_id == payment_id, before=before, limit=limit
+        )
 
     async def transaction(self, transaction_id: TransactionId) -> Transaction | None:
         """As `Reader.transaction`."""

@@ -1,13 +1,16 @@
 """One transaction over the dictionaries: from its beginning to its end it has them to itself."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.application.ports.unit_of_work import Changes, Holder, KeyTaken, Records, Wanted
 from gateway.application.ports.users import Credentials
-from gateway.domain.account import AccountId, AccountKey, AccountKind
+from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
 from gateway.domain.payment import MerchantReference, Payment
+from gateway.domain.transaction import Transaction, TransactionId
 
 
 class MemoryUnitOfWork:
@@ -22,7 +25,8 @@ class MemoryUnitOfWork:
         payments = [database.payments[id_] for id_ in wanted.payments if id_ in database.payments]
         account_ids: set[AccountId] = set(wanted.account_ids)
         holders: list[Holder] = []
-        for key in wanted.account_keys:
+        transactions = [self._transaction(id_) for id_ in wanted.transactions if id_ in database.transactions]
+        for key in {*wanted.account_keys, *self._payers(wanted)}:
             account_id = database.account_ids.get(key)
             if account_id is not None:
                 account_ids.add(account_id)
@@ -30,6 +34,11 @@ class MemoryUnitOfWork:
                 holders.append(holder)
         for payment in payments:
             account_ids.update(self._accounts_of(payment))
+        for transaction in transactions:
+            for transfer in transaction.transfers:
+                account_ids.update((transfer.debit_account_id, transfer.credit_account_id))
+        accounts = [database.accounts[id_] for id_ in account_ids if id_ in database.accounts]
+        account_ids.update(self._for_fees(accounts, payments))
         return Records(
             answers=[database.answers[key] for key in wanted.answers if key in database.answers],
             accounts=[database.accounts[id_] for id_ in account_ids if id_ in database.accounts],
@@ -37,6 +46,7 @@ class MemoryUnitOfWork:
             holders=holders,
             references_taken=[reference for reference in wanted.references if reference in database.references],
             emails_taken=[email for email in wanted.emails if email in database.user_ids],
+            transactions=transactions,
         )
 
     async def commit(self, changes: Changes) -> None:
@@ -60,19 +70,36 @@ class MemoryUnitOfWork:
             database.payments[payment.id] = payment
         for transaction in changes.transactions_new:
             database.transactions[transaction.id] = transaction
-            if transaction.reverses is not None:
-                database.reversals[transaction.reverses] = transaction.id
+        database.reversals |= {new.reverses: new.id for new in changes.transactions_new if new.reverses is not None}
+        database.refunds |= {refund.id: refund for refund in changes.refunds_new}
         database.events.extend(changes.events_new)
         for answer in changes.answers_new:
             database.answers[answer.key] = answer
 
     def _accounts_of(self, payment: Payment) -> list[AccountId]:
         currency = payment.amount.currency
-        keys = (
-            AccountKey(payment.customer_id, currency, AccountKind.CUSTOMER),
-            AccountKey(payment.merchant_id, currency, AccountKind.MERCHANT),
-        )
+        keys = [AccountKey(payment.merchant_id, currency, AccountKind.MERCHANT)]
+        if payment.customer_id is not None:
+            keys.append(AccountKey(payment.customer_id, currency, AccountKind.CUSTOMER))
         return [self._database.account_ids[key] for key in keys if key in self._database.account_ids]
+
+    def _payers(self, wanted: Wanted) -> list[AccountKey]:
+        payments = self._database.payments
+        return [
+            AccountKey(payer.customer_id, payments[payer.payment_id].amount.currency, AccountKind.CUSTOMER)
+            for payer in wanted.payers
+            if payer.payment_id in payments
+        ]
+
+    def _for_fees(self, accounts: Iterable[Account], payments: Iterable[Payment]) -> list[AccountId]:
+        currencies = {account.currency for account in accounts if any(account.fees)}
+        currencies |= {payment.amount.currency for payment in payments if payment.fee_amount_minor}
+        keys = [system_account(AccountKind.FEES, currency) for currency in currencies]
+        return [self._database.account_ids[key] for key in keys if key in self._database.account_ids]
+
+    def _transaction(self, transaction_id: TransactionId) -> Transaction:
+        found = self._database.transactions[transaction_id]
+        return replace(found, reversed_by=self._database.reversals.get(transaction_id))
 
     def _check_unique_keys(self, changes: Changes) -> None:
         database = self._database
@@ -80,6 +107,7 @@ class MemoryUnitOfWork:
             any(answer.key in database.answers for answer in changes.answers_new)
             or any(new.user.email in database.user_ids for new in changes.users_new)
             or any(account.key in database.account_ids for account in changes.accounts_new)
+            or any(transaction.reverses in database.reversals for transaction in changes.transactions_new)
             or any(
                 MerchantReference(payment.merchant_id, payment.reference) in database.references
                 for payment in changes.payments_new

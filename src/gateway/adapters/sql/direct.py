@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from gateway.adapters.sql.connection import Parameters, Transaction, to_the_end
-from gateway.adapters.sql.errors import DATABASE_ERRORS, READ_ONLY, sqlstate
+from gateway.adapters.sql.errors import CONNECTION_ERRORS, DATABASE_ERRORS, READ_ONLY, sqlstate
 from gateway.adapters.sql.types import Found
 
 _dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its dialects' constructors untyped.
@@ -77,8 +77,7 @@ class DirectTransaction(Transaction):
             await self._engine.dispose()
 
     def _notice(self, error: Exception) -> None:
-        # No answer in time, or a broken socket: nobody knows what the connection would answer next.
-        self._lost = self._lost or isinstance(error, OSError) or self._driver is None or self._driver.is_closed()
+        self._lost = self._lost or isinstance(error, CONNECTION_ERRORS) or self._driver.is_closed()
         self._standby = self._standby or sqlstate(error) == READ_ONLY
 
 

@@ -6,13 +6,17 @@ SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html; SQLit
 import sqlite3
 from typing import Final
 
-from asyncpg import InterfaceError, PostgresError  # type: ignore[import-untyped]  # asyncpg ships no types.
+from asyncpg import InterfaceError, InternalClientError, PostgresError  # type: ignore[import-untyped]  # asyncpg ships no types.
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gateway.adapters.sql.tables import KEYS_TAKEN, answers
 from gateway.application.ports.unit_of_work import KeyBusy, KeyTaken, StorageUnavailable, TryAgain
 
-DATABASE_ERRORS: Final[tuple[type[Exception], ...]] = (SQLAlchemyError, PostgresError, InterfaceError, OSError)
+CONNECTION_ERRORS: Final[tuple[type[Exception], ...]] = (InterfaceError, InternalClientError, OSError)
+"""What asyncpg says of a connection on which nobody knows what comes next: a session that Postgres ended while this
+process stood still can leave it in the middle of something."""
+
+DATABASE_ERRORS: Final[tuple[type[Exception], ...]] = (SQLAlchemyError, PostgresError, *CONNECTION_ERRORS)
 """All that a statement may raise. asyncpg raises plain `OSError`s (`TimeoutError` is one) past SQLAlchemy."""
 
 READ_ONLY: Final = "25006"
@@ -46,7 +50,7 @@ def port_error(error: Exception) -> Exception | None:
     Args:
         error: One of `DATABASE_ERRORS`.
     """
-    if isinstance(error, OSError | InterfaceError):
+    if isinstance(error, CONNECTION_ERRORS):
         return TryAgain("The connection to the database broke.")
     if isinstance(error, PostgresError):
         return _postgres_error(error)

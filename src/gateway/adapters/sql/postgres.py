@@ -30,13 +30,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.direct import DirectTransaction
+from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES
-from gateway.adapters.sql.tables import accounts, answers, events, payments, transfers, users
+from gateway.adapters.sql.tables import accounts, answers, events, payments, refunds, transfers, users
 from gateway.adapters.sql.types import INTEGER
 from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
 from gateway.application.ports.unit_of_work import AnswerKey, Holder
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import MerchantReference, PaymentId
+from gateway.domain.transaction import TransactionId
 
 Columns = Sequence[Column[Any]]
 
@@ -83,6 +85,11 @@ LOCK_ACCOUNTS: Final = (
     select(accounts).where(accounts.c.id == any_(_keyed_ids.concat(IDS))).order_by(accounts.c.id).with_for_update()
 )
 
+FIND_TRANSACTIONS: Final = (
+    select(transfers, REVERSED_BY)
+    .where(transfers.c.transaction_id == any_(IDS))
+    .order_by(transfers.c.transaction_id, transfers.c.position)
+)
 FIND_ANSWERS: Final = _named(ANSWER_KEY, tuple(answers.c))
 FIND_REFERENCES: Final = _named(REFERENCE, REFERENCE)
 FIND_EMAILS: Final = _named(EMAIL, EMAIL)
@@ -123,6 +130,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "payments_new": Part([*payments.c], _inserted("payments_new", payments)),
     "payments_changed": Part(PAYMENT_CHANGES, _updated("payments_changed", payments, PAYMENT_CHANGES)),
     "transactions_new": Part([*transfers.c], _inserted("transactions_new", transfers)),
+    "refunds_new": Part([*refunds.c], _inserted("refunds_new", refunds)),
     "events_new": Part([*events.c], _inserted("events_new", events)),
     "answers_new": Part([*answers.c], _claimed("answers_new", answers)),
 }
@@ -147,6 +155,9 @@ class PostgresUnitOfWork(SqlUnitOfWork):
 
     async def _lock_accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
         return await self._transaction.rows(LOCK_ACCOUNTS, {"ids": list(ids), **arrays("wanted", ACCOUNT_KEY, keys)})
+
+    async def _find_transactions(self, ids: Collection[TransactionId]) -> Rows:
+        return await self._transaction.rows(FIND_TRANSACTIONS, {"ids": list(ids)})
 
     async def _find_answers(self, keys: Collection[AnswerKey]) -> Rows:
         return await self._transaction.rows(FIND_ANSWERS, arrays("wanted", ANSWER_KEY, keys))

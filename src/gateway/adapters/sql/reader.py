@@ -8,27 +8,33 @@ from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select
 
 from gateway.adapters.sql.database import Database
 from gateway.adapters.sql.id_times import ids_from, ids_until
-from gateway.adapters.sql.rows import to_account, to_payment, to_transactions
-from gateway.adapters.sql.tables import accounts, payments, transfers
+from gateway.adapters.sql.reversals import REVERSED_BY
+from gateway.adapters.sql.rows import to_account, to_payment, to_refund, to_transactions
+from gateway.adapters.sql.tables import accounts, payments, refunds, transfers
 from gateway.application.ports.reader import AccountFilter, CurrencyTotals, PaymentFilter, TransactionFilter
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId
-from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.payment import UNFINISHED, Payment, PaymentId, PaymentStatus, after_its_time
+from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId
 
 SIGN_OF_LIFE: Final = select(1)
 
 ACCOUNT: Final = select(accounts).where(accounts.c.id == bindparam("id"))
 PAYMENT: Final = select(payments).where(payments.c.id == bindparam("id"))
-
-_reversals: Final = transfers.alias("reversals")
-_reversed_by: Final = (
-    select(_reversals.c.transaction_id)
-    .where(_reversals.c.reverses == transfers.c.transaction_id, _reversals.c.position == 0)
-    .scalar_subquery()
-    .label("reversed_by")
+REFUND: Final = select(refunds).where(refunds.c.id == bindparam("id"))
+_UNFINISHED: Final = [status.value for status in sorted(UNFINISHED)]
+PAYMENTS_DUE: Final = (
+    select(payments.c.id)
+    .where(
+        payments.c.status.in_([status.value for status in sorted(UNFINISHED)]),
+        payments.c.expires_at <= bindparam("now"),
+    )
+    .order_by(payments.c.expires_at, payments.c.id)
+    .limit(bindparam("limit"))
 )
+
 TRANSACTION: Final = (
-    select(transfers, _reversed_by).where(transfers.c.transaction_id == bindparam("id")).order_by(transfers.c.position)
+    select(transfers, REVERSED_BY).where(transfers.c.transaction_id == bindparam("id")).order_by(transfers.c.position)
 )
 
 _COUNTERS: Final = (
@@ -92,10 +98,10 @@ class SqlReader:
                 *_equal(
                     (payments.c.customer_id, where.customer_id),
                     (payments.c.merchant_id, where.merchant_id),
-                    (payments.c.status, where.status),
                     (payments.c.currency, where.currency),
                     (payments.c.reference, where.reference),
                 ),
+                *_standing(where.status, where.as_of),
                 *_created(payments.c.id, "pay", payments.c.created_at, where.created_after, where.created_before),
                 *_older(payments.c.id, before),
             )
@@ -103,6 +109,26 @@ class SqlReader:
             .limit(limit)
         )
         return [to_payment(row) for row in await self._database.read(statement)]
+
+    async def payments_due(self, now: datetime, *, limit: int) -> Sequence[PaymentId]:
+        """As `Reader.payments_due`."""
+        rows = await self._database.read(PAYMENTS_DUE, {"now": now, "limit": limit})
+        return [PaymentId(row[0]) for row in rows]
+
+    async def refund(self, refund_id: RefundId) -> Refund | None:
+        """As `Reader.refund`."""
+        rows = await self._database.read(REFUND, {"id": refund_id})
+        return to_refund(rows[0]) if rows else None
+
+    async def refunds(self, payment_id: PaymentId, *, before: RefundId | None, limit: int) -> Sequence[Refund]:
+        """As `Reader.refunds`."""
+        statement = (
+            select(refunds)
+            .where(refunds.c.payment_id == payment_id, *_older(refunds.c.id, before))
+            .order_by(refunds.c.id.desc())
+            .limit(limit)
+        )
+        return [to_refund(row) for row in await self._database.read(statement)]
 
     async def transaction(self, transaction_id: TransactionId) -> Transaction | None:
         """As `Reader.transaction`."""
@@ -138,7 +164,7 @@ class SqlReader:
             .subquery("page")
         )
         statement = (
-            select(transfers, _reversed_by)
+            select(transfers, REVERSED_BY)
             .join(page, page.c.transaction_id == transfers.c.transaction_id)
             .order_by(transfers.c.transaction_id.desc(), transfers.c.position)
         )
@@ -156,6 +182,20 @@ class SqlReader:
 def _equal(*wanted: tuple[ColumnElement[Any], str | None]) -> list[ColumnElement[bool]]:
     """That columns have these values; `None` does not limit."""
     return [column == str(value) for column, value in wanted if value is not None]
+
+
+def _standing(status: PaymentStatus | None, as_of: datetime | None) -> list[ColumnElement[bool]]:
+    """That payments stand so at a time, whether or not their expiry has been written down."""
+    if status is None:
+        return []
+    kept = payments.c.status == status.value
+    if as_of is None:
+        return [kept]
+    is_over = payments.c.expires_at <= as_of
+    becoming = [each.value for each in sorted(UNFINISHED) if after_its_time(each) is status]
+    if status in UNFINISHED:
+        return [kept, or_(payments.c.expires_at.is_(None), ~is_over)]
+    return [or_(kept, and_(payments.c.status.in_(becoming), is_over))] if becoming else [kept]
 
 
 def _older(id_column: ColumnElement[str], before: str | None) -> list[ColumnElement[bool]]:

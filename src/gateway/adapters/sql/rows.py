@@ -12,8 +12,10 @@ from gateway.application.ports.users import Credentials
 from gateway.application.views import event_data
 from gateway.domain.account import Account, AccountKind, AccountStatus
 from gateway.domain.event import Event
+from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod, Payment, PaymentStatus
+from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import BalanceAfter, Transfer, TransferKind
 from gateway.domain.user import Role, User
@@ -29,12 +31,15 @@ ACCOUNT_CHANGES: Final = (
     accounts.c.credits_posted,
     accounts.c.status,
     accounts.c.version,
+    accounts.c.fee_basis_points,
+    accounts.c.fee_fixed,
 )
 """The columns of `account_changes`: which one, and what changes. No index is on what changes."""
 
 PAYMENT_CHANGES: Final = (
     payments.c.id,
     payments.c.status,
+    payments.c.customer_id,
     payments.c.amount_captured,
     payments.c.amount_refunded,
     payments.c.fee_amount,
@@ -42,6 +47,10 @@ PAYMENT_CHANGES: Final = (
     payments.c.failure_code,
     payments.c.version,
     payments.c.updated_at,
+    payments.c.fee_refunded,
+    payments.c.amount_refunded_with_fee,
+    payments.c.captures,
+    payments.c.refunds,
 )
 """The columns of `payment_changes`, likewise."""
 
@@ -89,6 +98,7 @@ def account_values(account: Account) -> Values:
         account.status.value,
         account.version,
         account.created_at,
+        *account.fees,
     )
 
 
@@ -102,6 +112,7 @@ def account_changes(account: Account) -> Values:
         account.credits_posted,
         account.status.value,
         account.version,
+        *account.fees,
     )
 
 
@@ -119,6 +130,7 @@ def to_account(row: Found) -> Account:
         status=ACCOUNT_STATUSES[row[8]],
         version=row[9],
         created_at=row[10],
+        fees=FeeSchedule(row[11], row[12]),
     )
 
 
@@ -143,6 +155,10 @@ def payment_values(payment: Payment) -> Values:
         payment.version,
         payment.created_at,
         payment.updated_at,
+        payment.fee_refunded_minor,
+        payment.amount_refunded_with_fee_minor,
+        payment.captures,
+        payment.refunds,
     )
 
 
@@ -151,6 +167,7 @@ def payment_changes(payment: Payment) -> Values:
     return (
         payment.id,
         payment.status.value,
+        payment.customer_id,
         payment.amount_captured_minor,
         payment.amount_refunded_minor,
         payment.fee_amount_minor,
@@ -158,6 +175,10 @@ def payment_changes(payment: Payment) -> Values:
         payment.failure_code,
         payment.version,
         payment.updated_at,
+        payment.fee_refunded_minor,
+        payment.amount_refunded_with_fee_minor,
+        payment.captures,
+        payment.refunds,
     )
 
 
@@ -181,6 +202,37 @@ def to_payment(row: Found) -> Payment:
         version=row[15],
         created_at=row[16],
         updated_at=row[17],
+        fee_refunded_minor=row[18],
+        amount_refunded_with_fee_minor=row[19],
+        captures=row[20],
+        refunds=row[21],
+    )
+
+
+def refund_values(refund: Refund) -> Values:
+    """The row of a refund."""
+    return (
+        refund.id,
+        refund.payment_id,
+        refund.transaction_id,
+        refund.amount.amount_minor,
+        refund.amount.currency,
+        refund.fee_refunded_minor,
+        refund.reason,
+        refund.created_at,
+    )
+
+
+def to_refund(row: Found) -> Refund:
+    """The refund of a row."""
+    return Refund(
+        id=row[0],
+        payment_id=row[1],
+        transaction_id=row[2],
+        amount=Money(row[3], row[4]),
+        fee_refunded_minor=row[5],
+        reason=row[6],
+        created_at=row[7],
     )
 
 

@@ -7,12 +7,14 @@ from sqlalchemy import BindParameter, Column, Table, bindparam, insert, select, 
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import UpdateBase
 
+from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES
-from gateway.adapters.sql.tables import accounts, answers, events, payments, transfers, users
+from gateway.adapters.sql.tables import accounts, answers, events, payments, refunds, transfers, users
 from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
 from gateway.application.ports.unit_of_work import AnswerKey, Holder
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import MerchantReference, PaymentId
+from gateway.domain.transaction import TransactionId
 
 Columns = Collection[Column[Any]]
 
@@ -26,6 +28,11 @@ FIND_ACCOUNTS_BY_KEY: Final = select(accounts).where(
     _among("keys", accounts.c.owner_id, accounts.c.currency, accounts.c.kind)
 )
 FIND_ACCOUNTS_BY_ID: Final = select(accounts).where(accounts.c.id.in_(bindparam("ids", expanding=True)))
+FIND_TRANSACTIONS: Final = (
+    select(transfers, REVERSED_BY)
+    .where(transfers.c.transaction_id.in_(bindparam("ids", expanding=True)))
+    .order_by(transfers.c.transaction_id, transfers.c.position)
+)
 FIND_ANSWERS: Final = select(answers).where(_among("keys", answers.c.owner_id, answers.c.key))
 FIND_REFERENCES: Final = select(payments.c.merchant_id, payments.c.reference).where(
     payments.c.reference.is_not(None), _among("references", payments.c.merchant_id, payments.c.reference)
@@ -62,6 +69,7 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
     "payments_new": _inserted(payments),
     "payments_changed": _updated(payments, PAYMENT_CHANGES),
     "transactions_new": _inserted(transfers),
+    "refunds_new": _inserted(refunds),
     "events_new": _inserted(events),
     "answers_new": _inserted(answers),
 }
@@ -77,6 +85,9 @@ class SqliteUnitOfWork(SqlUnitOfWork):
         by_key = await self._transaction.rows(FIND_ACCOUNTS_BY_KEY, {"keys": list(keys)}) if keys else ()
         by_id = await self._transaction.rows(FIND_ACCOUNTS_BY_ID, {"ids": list(ids)}) if ids else ()
         return list({row[0]: row for row in (*by_key, *by_id)}.values())
+
+    async def _find_transactions(self, ids: Collection[TransactionId]) -> Rows:
+        return await self._transaction.rows(FIND_TRANSACTIONS, {"ids": list(ids)})
 
     async def _find_answers(self, keys: Collection[AnswerKey]) -> Rows:
         return await self._transaction.rows(FIND_ANSWERS, {"keys": list(keys)})

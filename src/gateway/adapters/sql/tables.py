@@ -54,6 +54,7 @@ accounts: Final = _table(
     _text("status"),
     *_integers("version"),
     Column("created_at", MOMENT, nullable=False),
+    *_integers("fee_basis_points", "fee_fixed"),
     # Batches find accounts by it, owners list theirs by it, and it lets nobody open one twice.
     UniqueConstraint("owner_id", "currency", "kind", name="accounts_owner_id_currency_kind_key"),
     CheckConstraint(
@@ -66,6 +67,9 @@ accounts: Final = _table(
         name="accounts_available_check",
     ),
     CheckConstraint("version >= 1", name="accounts_version_check"),
+    CheckConstraint(
+        "fee_basis_points >= 0 AND fee_basis_points <= 10000 AND fee_fixed >= 0", name="accounts_fees_check"
+    ),
     # Free space in each page, and no index on what changes: Postgres then updates a balance within its page, without
     # touching an index (HOT).
     postgresql_with={"fillfactor": 70},
@@ -78,7 +82,7 @@ payments: Final = _table(
     *_integers("amount"),
     _text("currency"),
     _text("capture"),
-    _text("customer_id"),
+    _text("customer_id", nullable=True),
     _text("merchant_id"),
     *_integers("amount_captured", "amount_refunded", "fee_amount"),
     _text("reference", nullable=True),
@@ -89,16 +93,30 @@ payments: Final = _table(
     *_integers("version"),
     Column("created_at", MOMENT, nullable=False),
     Column("updated_at", MOMENT, nullable=False),
+    *_integers("fee_refunded", "amount_refunded_with_fee", "captures", "refunds"),
     CheckConstraint(
         "amount >= 1 AND amount >= amount_captured AND amount_captured >= amount_refunded AND amount_refunded >= 0",
         name="payments_amounts_check",
     ),
     CheckConstraint("fee_amount >= 0 AND fee_amount <= amount", name="payments_fee_amount_check"),
     CheckConstraint("version >= 1", name="payments_version_check"),
+    CheckConstraint(
+        "fee_refunded >= 0 AND amount_refunded_with_fee >= 0 AND amount_refunded_with_fee <= amount_refunded",
+        name="payments_refunds_check",
+    ),
 )
 # The lists that customers and merchants ask for, newest first.
 Index("payments_customer_id_id_idx", payments.c.customer_id, payments.c.id)
 Index("payments_merchant_id_id_idx", payments.c.merchant_id, payments.c.id)
+# Those whose time is nearly over. Payments at once are not in it, and cost nothing.
+_unfinished: Final = payments.c.status.in_(["authorized", "partially_captured", "requires_confirmation"])
+Index(
+    "payments_expires_at_id_idx",
+    payments.c.expires_at,
+    payments.c.id,
+    postgresql_where=_unfinished,
+    sqlite_where=_unfinished,
+)
 # A merchant's reference names one payment. Payments without one are not in it, and cost nothing.
 Index(
     "payments_merchant_id_reference_key",
@@ -147,6 +165,21 @@ _first_transfers("transfers_merchant_id_transaction_id_idx", "merchant_id", "tra
 _first_transfers("transfers_payment_id_transaction_id_idx", "payment_id", "transaction_id")
 # A transaction is reversed once.
 _first_transfers("transfers_reverses_key", "reverses", unique=True)
+
+refunds: Final = _table(
+    "refunds",
+    _key("id"),
+    _text("payment_id"),
+    _text("transaction_id"),
+    *_integers("amount"),
+    _text("currency"),
+    *_integers("fee_refunded"),
+    _text("reason", nullable=True),
+    Column("created_at", MOMENT, nullable=False),
+    CheckConstraint("amount >= 1 AND fee_refunded >= 0 AND fee_refunded <= amount", name="refunds_amounts_check"),
+)
+# The refunds of one payment, newest first.
+Index("refunds_payment_id_id_idx", refunds.c.payment_id, refunds.c.id)
 
 events: Final = _table(
     "events",
@@ -206,6 +239,7 @@ KEYS_TAKEN: Final = {
     "users_email_key": "users.email",
     "accounts_owner_id_currency_kind_key": "accounts.owner_id, accounts.currency, accounts.kind",
     "payments_merchant_id_reference_key": "payments.merchant_id, payments.reference",
+    "transfers_reverses_key": "transfers.reverses",
     "answers_pkey": "answers.owner_id, answers.key",
 }
 """The unique keys that two batches may both want, by their names in Postgres, and as SQLite words them."""

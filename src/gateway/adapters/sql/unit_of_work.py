@@ -1,7 +1,7 @@
 """One transaction: load what is wanted, locked; then write all changes and commit, or nothing."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from types import TracebackType
 from typing import Self, TypeAlias
@@ -17,16 +17,20 @@ from gateway.adapters.sql.rows import (
     event_values,
     payment_changes,
     payment_values,
+    refund_values,
     to_account,
     to_answer,
     to_payment,
+    to_transactions,
     transfer_values,
     user_values,
 )
 from gateway.adapters.sql.types import Found
-from gateway.application.ports.unit_of_work import AnswerKey, Changes, Holder, KeyTaken, Records, Wanted
-from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
+from gateway.application.ports.unit_of_work import AnswerKey, Changes, Holder, KeyTaken, Payer, Records, Wanted
+from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
 from gateway.domain.payment import MerchantReference, Payment, PaymentId
+from gateway.domain.transaction import Transaction as LedgerTransaction
+from gateway.domain.transaction import TransactionId
 
 Rows: TypeAlias = Sequence[Found]
 Writes: TypeAlias = Mapping[str, Sequence[Values]]
@@ -42,13 +46,24 @@ class SqlUnitOfWork(ABC):
     async def load(self, wanted: Wanted) -> Records:
         """As `UnitOfWork.load`. What nobody wants costs no round trip."""
         # Payments first, then accounts, each in the order of their ids: if all batches lock in one order, none of them
-        # can wait for another one that waits for it.
+        # can wait for another one that waits for it. The accounts for fees come last, for who needs them is known late.
         payments = [to_payment(row) for row in await self._lock_payments(wanted.payments)] if wanted.payments else []
-        keys = {*wanted.account_keys, *(key for payment in payments for key in _accounts_of(payment))}
+        transactions = (
+            to_transactions(await self._find_transactions(wanted.transactions)) if wanted.transactions else []
+        )
+        keys = {*wanted.account_keys, *_accounts_of(payments), *_payers_of(payments, wanted.payers)}
+        for_fees = {key for key in keys if key.kind is AccountKind.FEES}
+        keys -= for_fees
+        ids = {*wanted.account_ids, *_accounts_between(transactions)}
         accounts: list[Account] = []
-        if keys or wanted.account_ids:
-            accounts = [to_account(row) for row in await self._lock_accounts(keys, wanted.account_ids)]
-        missing = {Holder(key.owner_id, key.kind) for key in keys.difference(account.key for account in accounts)}
+        if keys or ids:
+            accounts = [to_account(row) for row in await self._lock_accounts(keys, ids)]
+        for_fees |= _accounts_for_fees(accounts, payments)
+        if for_fees:
+            accounts += [to_account(row) for row in await self._lock_accounts(for_fees, ())]
+        missing = {
+            Holder(key.owner_id, key.kind) for key in (keys | for_fees).difference(account.key for account in accounts)
+        }
         # Read after the locks are held, so that what another batch answered while this one waited is seen.
         answers = await self._find_answers(wanted.answers) if wanted.answers else ()
         references = await self._find_references(wanted.references) if wanted.references else ()
@@ -61,6 +76,7 @@ class SqlUnitOfWork(ABC):
             holders=[Holder(row[0], AccountKind(row[1])) for row in holders],
             references_taken=[MerchantReference(*row) for row in references],
             emails_taken=[row[0] for row in emails],
+            transactions=transactions,
         )
 
     async def commit(self, changes: Changes) -> None:
@@ -87,6 +103,10 @@ class SqlUnitOfWork(ABC):
     @abstractmethod
     async def _lock_accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
         """Accounts by key or by id, each once, locked in the order of their ids."""
+
+    @abstractmethod
+    async def _find_transactions(self, ids: Collection[TransactionId]) -> Rows:
+        """The transfers of transactions, in their order, each with the id of what reverses it."""
 
     @abstractmethod
     async def _find_answers(self, keys: Collection[AnswerKey]) -> Rows:
@@ -120,12 +140,37 @@ class SqlUnitOfWork(ABC):
         await self._transaction.__aexit__(kind, error, traceback)
 
 
-def _accounts_of(payment: Payment) -> tuple[AccountKey, AccountKey]:
-    currency = payment.amount.currency
-    return (
-        AccountKey(payment.customer_id, currency, AccountKind.CUSTOMER),
-        AccountKey(payment.merchant_id, currency, AccountKind.MERCHANT),
-    )
+def _accounts_of(payments: Iterable[Payment]) -> Iterator[AccountKey]:
+    """Those of a payment's parties. Nobody may have confirmed it yet."""
+    for payment in payments:
+        currency = payment.amount.currency
+        yield AccountKey(payment.merchant_id, currency, AccountKind.MERCHANT)
+        if payment.customer_id is not None:
+            yield AccountKey(payment.customer_id, currency, AccountKind.CUSTOMER)
+
+
+def _payers_of(payments: Iterable[Payment], payers: Collection[Payer]) -> Iterator[AccountKey]:
+    """Those of whoever wants to confirm a payment."""
+    if payers:
+        currencies = {payment.id: payment.amount.currency for payment in payments}
+        for payer in payers:
+            if payer.payment_id in currencies:
+                yield AccountKey(payer.customer_id, currencies[payer.payment_id], AccountKind.CUSTOMER)
+
+
+def _accounts_between(transactions: Iterable[LedgerTransaction]) -> Iterator[AccountId]:
+    """Those that transactions moved money between."""
+    for transaction in transactions:
+        for transfer in transaction.transfers:
+            yield transfer.debit_account_id
+            yield transfer.credit_account_id
+
+
+def _accounts_for_fees(accounts: Iterable[Account], payments: Iterable[Payment]) -> set[AccountKey]:
+    """The gateway's own, where a merchant is charged fees or a payment was."""
+    currencies = {account.currency for account in accounts if any(account.fees)}
+    currencies.update(payment.amount.currency for payment in payments if payment.fee_amount_minor)
+    return {system_account(AccountKind.FEES, currency) for currency in currencies}
 
 
 def _writes(changes: Changes) -> Writes:
@@ -143,6 +188,7 @@ def _writes(changes: Changes) -> Writes:
         "payments_new": [payment_values(payment) for payment in changes.payments_new],
         "payments_changed": [payment_changes(payment) for payment in changes.payments_changed],
         "transactions_new": [row for transaction in changes.transactions_new for row in transfer_values(transaction)],
+        "refunds_new": [refund_values(refund) for refund in changes.refunds_new],
         "events_new": [event_values(event) for event in changes.events_new],
         "answers_new": [answer_values(answer) for answer in answers],
     }

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from gateway.domain.account import Account, AccountId
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import Payment, PaymentId, PaymentStatus
+from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.user import UserId
 from gateway.domain.value import value
@@ -22,7 +23,10 @@ class AccountFilter:
 
 @value
 class PaymentFilter:
-    """Which payments; `None` does not limit. Times: `created_after` ≤ created < `created_before`."""
+    """Which payments; `None` does not limit. Times: `created_after` ≤ created < `created_before`.
+
+    With `as_of`, `status` is where they stand at that time, whether or not their expiry has been written down.
+    """
 
     customer_id: UserId | None = None
     merchant_id: UserId | None = None
@@ -31,6 +35,7 @@ class PaymentFilter:
     reference: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    as_of: datetime | None = None
 
 
 @value
@@ -94,6 +99,18 @@ class Reader(Protocol):
 
     async def payments(self, where: PaymentFilter, *, before: PaymentId | None, limit: int) -> Sequence[Payment]:
         """A page of payments."""
+        ...
+
+    async def payments_due(self, now: datetime, *, limit: int) -> Sequence[PaymentId]:
+        """Unfinished payments whose `expires_at` has come, the longest overdue first."""
+        ...
+
+    async def refund(self, refund_id: RefundId) -> Refund | None:
+        """The refund of this id."""
+        ...
+
+    async def refunds(self, payment_id: PaymentId, *, before: RefundId | None, limit: int) -> Sequence[Refund]:
+        """A page of the refunds of a payment."""
         ...
 
     async def transaction(self, transaction_id: TransactionId) -> Transaction | None:

@@ -12,7 +12,8 @@ from typing import NamedTuple, Protocol, Self
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
 from gateway.domain.event import Event
 from gateway.domain.payment import MerchantReference, Payment, PaymentId
-from gateway.domain.transaction import Transaction
+from gateway.domain.refund import Refund
+from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import User, UserId
 from gateway.domain.value import value
 
@@ -58,9 +59,20 @@ class NewUser:
     password_hash: str
 
 
+class Payer(NamedTuple):
+    """Whose account in the currency of a payment is wanted, when only the payment knows the currency."""
+
+    payment_id: PaymentId
+    customer_id: UserId
+
+
 @value
 class Wanted:
-    """What a batch wants to read. Accounts are named by key or by id, as the commands know them."""
+    """What a batch wants to read. Accounts are named by key or by id, as the commands know them.
+
+    Some accounts come along with what is wanted: those of a payment's parties in its currency, those that a transaction
+    moved money between, and the gateway's for fees with a merchant who is charged any and a payment that was.
+    """
 
     answers: Collection[AnswerKey] = ()
     account_keys: Collection[AccountKey] = ()
@@ -68,6 +80,8 @@ class Wanted:
     payments: Collection[PaymentId] = ()
     references: Collection[MerchantReference] = ()
     emails: Collection[str] = ()
+    payers: Collection[Payer] = ()
+    transactions: Collection[TransactionId] = ()
 
 
 class Holder(NamedTuple):
@@ -91,6 +105,8 @@ class Records:
     holders: Collection[Holder] = ()
     references_taken: Collection[MerchantReference] = ()
     emails_taken: Collection[str] = ()
+    transactions: Collection[Transaction] = ()
+    """With `reversed_by` filled in."""
 
 
 @value
@@ -103,6 +119,7 @@ class Changes:
     payments_new: Collection[Payment] = ()
     payments_changed: Collection[Payment] = ()
     transactions_new: Collection[Transaction] = ()
+    refunds_new: Collection[Refund] = ()
     events_new: Collection[Event] = ()
     answers_new: Collection[KeptAnswer] = ()
 
@@ -114,8 +131,9 @@ class UnitOfWork(Protocol):
         """Read what is wanted. Called once, before `commit`.
 
         Accounts and payments come locked until the transaction ends: whoever else loads them waits, and then sees what
-        was committed. Locks are taken in one global order (payments, then accounts; each sorted by id), so that two
-        batches never wait for each other in a circle. Answers, references and e-mails are read, not locked.
+        was committed. Locks are taken in one global order (payments, then accounts, then accounts for fees; each sorted
+        by id), so that two batches never wait for each other in a circle. Answers, references, e-mails and transactions
+        are read, not locked.
 
         Raises:
             StorageUnavailable: The storage could not be reached; nothing was started.

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import msgspec
 
 from gateway.domain.money import AMOUNT_MINOR_MAX, AMOUNT_MINOR_MIN
+from gateway.domain.payment import EXPIRES_IN_SECONDS_MAX, EXPIRES_IN_SECONDS_MIN
 
 LIMIT_DEFAULT: Final = 20
 LIMIT_MAX: Final = 100
@@ -21,6 +22,16 @@ Amount = Annotated[
         examples=[1050],
     ),
 ]
+ExpiresInSeconds = Annotated[
+    int,
+    msgspec.Meta(
+        ge=EXPIRES_IN_SECONDS_MIN,
+        le=EXPIRES_IN_SECONDS_MAX,
+        description="How long the money is held, or the request can be confirmed; a week unless given.",
+        examples=[3600],
+    ),
+]
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 CurrencyText = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="A code of ISO 4217.", examples=["USD"])]
 IdText = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]

@@ -1,6 +1,6 @@
 """Payments."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
@@ -21,28 +21,40 @@ from gateway.adapters.http.resources.fields import (
     CreatedQuery,
     CurrencyText,
     Description,
+    ExpiresInSeconds,
     IdText,
     Metadata,
     Reference,
 )
-from gateway.application.commands import Paid, Pay
+from gateway.application.command import Command
+from gateway.application.commands import Paid, Pay, RequestPayment
+from gateway.application.errors import InvalidInput
 from gateway.application.ports.reader import PaymentFilter
 from gateway.application.queries import Page
 from gateway.application.views import PaymentView, payment_view
 from gateway.domain.money import Money, currency_code
-from gateway.domain.payment import Payment, PaymentId, PaymentOrder, PaymentStatus
+from gateway.domain.payment import (
+    CaptureMethod,
+    Payment,
+    PaymentId,
+    PaymentOrder,
+    PaymentRequest,
+    PaymentStatus,
+)
 from gateway.domain.user import Role, UserId
 
 TAG = "Payments"
 
 
-class PayBody(Body, frozen=True, kw_only=True):
-    """Whom to pay, and how much."""
+class PaymentBody(Body, frozen=True, kw_only=True):
+    """How much, and between whom: a customer names the merchant; a merchant may name the customer, or leave it open."""
 
-    merchant_id: IdText
     amount: Amount
     currency: CurrencyText
-    capture: Literal["automatic"] = "automatic"
+    merchant_id: IdText | None = None
+    customer_id: IdText | None = None
+    capture: CaptureMethod = CaptureMethod.AUTOMATIC
+    expires_in_seconds: ExpiresInSeconds | None = None
     reference: Reference | None = None
     description: Description | None = None
     metadata: Metadata = msgspec.field(default_factory=dict)
@@ -58,24 +70,65 @@ class PaymentsQuery(CreatedQuery, frozen=True, kw_only=True):
     reference: Reference | None = None
 
 
-def to_pay(asked: Asked) -> Pay:
-    """The caller pays."""
-    body: PayBody = asked.body
+def to_pay_or_request(asked: Asked) -> Command[Any]:
+    """A customer pays, a merchant asks to be paid."""
+    body: PaymentBody = asked.body
+    if asked.caller.role is Role.MERCHANT:
+        return to_request(body, asked.caller.user_id)
+    if body.customer_id is not None:
+        raise wrong_field("customer_id", "field_unknown", "A customer pays for themselves.")
+    return to_pay(body, asked.caller.user_id)
+
+
+def to_pay(body: PaymentBody, customer_id: UserId) -> Pay:
+    """A customer pays."""
+    if body.merchant_id is None:
+        raise wrong_field("merchant_id", "field_missing", "This field is required.")
+    if body.expires_in_seconds is not None and body.capture is CaptureMethod.AUTOMATIC:
+        raise wrong_field("expires_in_seconds", "value_invalid", "A payment at once does not expire.")
     return Pay(
         order=PaymentOrder(
-            customer_id=asked.caller.user_id,
+            customer_id=customer_id,
             merchant_id=UserId(body.merchant_id),
             amount=Money(body.amount, currency_code(body.currency)),
             reference=body.reference,
             description=body.description,
             metadata=body.metadata,
+            capture=body.capture,
+            expires_in_seconds=body.expires_in_seconds,
         )
     )
 
 
-def to_payment_view(_: Asked, paid: Paid) -> PaymentView:
+def to_request(body: PaymentBody, merchant_id: UserId) -> RequestPayment:
+    """A merchant asks to be paid."""
+    if body.merchant_id is not None:
+        raise wrong_field("merchant_id", "field_unknown", "A merchant asks for themselves.")
+    return RequestPayment(
+        request=PaymentRequest(
+            merchant_id=merchant_id,
+            customer_id=None if body.customer_id is None else UserId(body.customer_id),
+            amount=Money(body.amount, currency_code(body.currency)),
+            reference=body.reference,
+            description=body.description,
+            metadata=body.metadata,
+            capture=body.capture,
+            expires_in_seconds=body.expires_in_seconds,
+        )
+    )
+
+
+def wrong_field(name: str, code: str, detail: str) -> InvalidInput:
+    """The refusal of a field that the form alone does not decide on."""
+    return InvalidInput(
+        "The request does not have the right form.",
+        errors=[{"pointer": f"/{name}", "code": code, "detail": detail}],
+    )
+
+
+def to_payment_view(_: Asked, made: Paid | Payment) -> PaymentView:
     """The payment as the outside sees it."""
-    return payment_view(paid.payment)
+    return payment_view(made if isinstance(made, Payment) else made.payment)
 
 
 async def get_payment(asked: Asked) -> Reply:
@@ -126,6 +179,7 @@ EXAMPLE_PAYMENT: Final[dict[str, Any]] = {
     "version": 1,
     "created_at": "2026-01-02T03:04:05.678901Z",
     "updated_at": "2026-01-02T03:04:05.678901Z",
+    "allowed_actions": ["refund"],
 }
 
 
@@ -137,17 +191,18 @@ def operations(cursors: Cursors) -> tuple[Operation, ...]:
             path="/payments",
             name="createPayment",
             tag=TAG,
-            summary="Pay a merchant at once",
-            handler=submitting(201, to_pay, to_payment_view),
-            roles=frozenset({Role.CUSTOMER}),
+            summary="Pay a merchant, at once or with a hold (`capture=manual`); as a merchant, ask to be paid",
+            handler=submitting(201, to_pay_or_request, to_payment_view),
+            roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
             status=201,
-            body=PayBody,
+            body=PaymentBody,
             result=PaymentView,
             idempotency=Idempotency.REQUIRED,
             codes=(
                 "insufficient_funds",
                 "account_frozen",
                 "merchant_not_found",
+                "user_not_found",
                 "currency_mismatch",
                 "unknown_currency",
                 "same_account",

@@ -1,0 +1,84 @@
+"""Fees: what is kept of payments to a merchant."""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.operations import Body, ListView, Operation, json_reply, submitting
+from gateway.adapters.http.resources.fields import CurrencyText
+from gateway.application.commands import SetFees
+from gateway.application.views import FeeScheduleView, fee_schedule_view
+from gateway.domain.account import Account
+from gateway.domain.fees import BASIS_POINTS_MAX, FeeSchedule
+from gateway.domain.money import AMOUNT_MINOR_MAX, currency_code
+from gateway.domain.user import Role, UserId
+
+TAG = "Fees"
+
+
+class FeesBody(Body, frozen=True, kw_only=True):
+    """A share in basis points (290 is 2.9 %) and so many minor units on top, of payments in one currency."""
+
+    currency: CurrencyText = "USD"
+    basis_points: Annotated[int, msgspec.Meta(ge=0, le=BASIS_POINTS_MAX)]
+    fixed_amount: Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MINOR_MAX)] = 0
+
+
+def to_set_fees(asked: Asked) -> SetFees:
+    """For captures from now on."""
+    body: FeesBody = asked.body
+    return SetFees(
+        merchant_id=UserId(asked.path_id),
+        currency=currency_code(body.currency),
+        fees=FeeSchedule(body.basis_points, body.fixed_amount),
+    )
+
+
+def to_fees_view(_: Asked, account: Account) -> FeeScheduleView:
+    """The fees as the outside sees them."""
+    return fee_schedule_view(account)
+
+
+async def get_fees(asked: Asked) -> Reply:
+    """Show the fees in each currency that the merchant is paid in."""
+    accounts = await asked.gateway.queries.merchant_accounts(asked.caller, UserId(asked.path_id))
+    views = [fee_schedule_view(account) for account in sorted(accounts, key=lambda account: account.currency)]
+    return json_reply(200, ListView[FeeScheduleView](data=views, has_more=False, next_cursor=None))
+
+
+EXAMPLE_FEES: Final[dict[str, Any]] = {
+    "object": "fee_schedule",
+    "merchant_id": "usr_01kc3x0m5fe7v8qj2r4n6p9stf",
+    "currency": "EUR",
+    "basis_points": 290,
+    "fixed_amount": 30,
+}
+OPERATIONS = (
+    Operation(
+        method="PUT",
+        path="/merchants/{merchant_id}/fees",
+        name="setFees",
+        tag=TAG,
+        summary="Set what is kept of payments to a merchant in a currency",
+        handler=submitting(200, to_set_fees, to_fees_view),
+        roles=frozenset({Role.OPERATOR}),
+        body=FeesBody,
+        result=FeeScheduleView,
+        codes=("merchant_not_found", "currency_mismatch", "unknown_currency"),
+        example={"currency": "EUR", "basis_points": 290, "fixed_amount": 30},
+        example_result=EXAMPLE_FEES,
+    ),
+    Operation(
+        method="GET",
+        path="/merchants/{merchant_id}/fees",
+        name="getFees",
+        tag=TAG,
+        summary="Show what is kept of payments to a merchant, by currency",
+        handler=get_fees,
+        roles=frozenset({Role.MERCHANT, Role.OPERATOR}),
+        result=ListView[FeeScheduleView],
+        codes=("merchant_not_found",),
+        example_result={"object": "list", "data": [EXAMPLE_FEES], "has_more": False, "next_cursor": None},
+    ),
+)

@@ -1,0 +1,106 @@
+"""What can be asked of a payment: confirm, capture, cancel."""
+
+from gateway.adapters.http.exchange import Asked
+from gateway.adapters.http.operations import Body, Idempotency, Operation, submitting
+from gateway.adapters.http.resources.fields import Amount
+from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT, TAG, to_payment_view
+from gateway.application.commands import CancelPayment, CapturePayment, ConfirmPayment
+from gateway.application.views import PaymentView
+from gateway.domain.payment import PaymentId
+from gateway.domain.user import Role
+
+
+class CaptureBody(Body, frozen=True, kw_only=True):
+    """How much, all that is left unless given; and whether the rest goes back to the customer."""
+
+    amount: Amount | None = None
+    final: bool = True
+
+
+def to_confirm(asked: Asked) -> ConfirmPayment:
+    """The caller pays what a merchant asked for."""
+    return ConfirmPayment(payment_id=PaymentId(asked.path_id), customer_id=asked.caller.user_id)
+
+
+def to_capture(asked: Asked) -> CapturePayment:
+    """The caller takes what is held for them."""
+    body: CaptureBody = asked.body
+    return CapturePayment(
+        payment_id=PaymentId(asked.path_id),
+        merchant_id=asked.caller.user_id,
+        amount_minor=body.amount,
+        final=body.final,
+    )
+
+
+def to_cancel(asked: Asked) -> CancelPayment:
+    """The caller calls a payment off."""
+    return CancelPayment(payment_id=PaymentId(asked.path_id), by=asked.caller.user_id)
+
+
+CONFIRM = Operation(
+    method="POST",
+    path="/payments/{payment_id}/confirm",
+    name="confirmPayment",
+    tag=TAG,
+    summary="Pay what a merchant asked for",
+    handler=submitting(200, to_confirm, to_payment_view),
+    roles=frozenset({Role.CUSTOMER}),
+    result=PaymentView,
+    idempotency=Idempotency.REQUIRED,
+    codes=(
+        "payment_not_found",
+        "payment_state_invalid",
+        "payment_expired",
+        "insufficient_funds",
+        "account_frozen",
+        "currency_mismatch",
+        "balance_overflow",
+    ),
+    example_result={**EXAMPLE_PAYMENT, "version": 2},
+)
+CAPTURE = Operation(
+    method="POST",
+    path="/payments/{payment_id}/capture",
+    name="capturePayment",
+    tag=TAG,
+    summary="Take what is held, whole or in parts; the rest goes back after the `final` capture",
+    handler=submitting(200, to_capture, to_payment_view),
+    roles=frozenset({Role.MERCHANT}),
+    body=CaptureBody,
+    result=PaymentView,
+    idempotency=Idempotency.REQUIRED,
+    codes=(
+        "payment_not_found",
+        "payment_state_invalid",
+        "payment_expired",
+        "capture_amount_exceeds_authorized",
+        "capture_limit_reached",
+        "account_frozen",
+        "balance_overflow",
+    ),
+    example={"amount": 1050},
+    example_result={**EXAMPLE_PAYMENT, "capture": "manual", "version": 2},
+)
+CANCEL = Operation(
+    method="POST",
+    path="/payments/{payment_id}/cancel",
+    name="cancelPayment",
+    tag=TAG,
+    summary="Give back what is held; before it was confirmed, its customer may cancel too",
+    handler=submitting(200, to_cancel, to_payment_view),
+    roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
+    result=PaymentView,
+    idempotency=Idempotency.REQUIRED,
+    codes=("payment_not_found", "payment_state_invalid", "payment_expired"),
+    example_result={
+        **EXAMPLE_PAYMENT,
+        "status": "canceled",
+        "amount_captured": 0,
+        "net_amount": 0,
+        "capture": "manual",
+        "version": 2,
+        "allowed_actions": [],
+    },
+)
+OPERATIONS = (CONFIRM, CAPTURE, CANCEL)

@@ -1,0 +1,210 @@
+"""Batches of payments: up to a thousand in one database transaction."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+import msgspec
+
+from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.operations import (
+    Body,
+    Idempotency,
+    Operation,
+    encoding,
+    kept_reply,
+    split_kept,
+)
+from gateway.adapters.http.problems import KINDS, HttpRefusal, problem_body
+from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT, TAG, PaymentBody, to_pay, to_payment_view
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.commands import Paid, Pay
+from gateway.application.errors import InvalidInput
+from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
+from gateway.domain.errors import UnknownCurrency
+from gateway.domain.user import Role, UserId
+from gateway.domain.value import value
+
+ITEMS_MAX: Final = 1_000
+BODY_BYTES_MAX: Final = 1024 * 1024
+REFUSED: Final = 400
+"""Where the statuses of refusals begin."""
+
+ItemKey = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern="^[!-~]+$")]
+
+
+class ItemBody(PaymentBody, frozen=True, kw_only=True):
+    """A payment with a key of its own. Operators name the customer; customers pay for themselves."""
+
+    idempotency_key: ItemKey
+
+
+class BatchBody(Body, frozen=True, kw_only=True):
+    """`independent`: each item has its own fate. `atomic`: all are paid, or none."""
+
+    mode: Literal["independent", "atomic"]
+    items: Annotated[list[ItemBody], msgspec.Meta(min_length=1, max_length=ITEMS_MAX)]
+
+
+class ItemResultView(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one item: the status and the body that it would have had alone."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class BatchView(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of all items, in their order."""
+
+    object: Literal["batch"] = "batch"
+    mode: Literal["independent", "atomic"]
+    results: list[ItemResultView]
+
+
+@value
+class RefusedItem(Command[Paid]):
+    """An item that is refused before it is a payment: its currency is none."""
+
+    result_type: ClassVar = Paid
+
+    refusal: UnknownCurrency
+
+    def needs(self) -> Needs:
+        """Nothing."""
+        return Needs()
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Paid]:  # noqa: ARG002 - it was decided before.
+        """Refuse it."""
+        return Decision(outcome=self.refusal)
+
+
+async def pay_all(asked: Asked) -> Reply:
+    """Hand all items to the front door as one."""
+    body: BatchBody = asked.body
+    door = asked.gateway.door
+    key = asked.idempotency_key
+    parts = [submission(asked, item, index) for index, item in enumerate(body.items)]
+    answer = await door.perform(
+        Bundle(
+            command=Together(commands=[part.command for part in parts]),
+            parts=parts,
+            atomic=body.mode == "atomic",
+            key=door.fresh_key() if key is None else AnswerKey(asked.caller.user_id, key),
+            fingerprint=fingerprint(asked.method.encode(), asked.path.encode(), _canonical.encode(body)),
+            is_refused=lambda answer: split_kept(answer.body)[0] >= REFUSED,
+            encode=encoding(asked, 207, to_payment_view),
+            encode_all=lambda answers: encoded(asked, answers),
+        )
+    )
+    return kept_reply(answer.body, replayed=answer.replayed)
+
+
+def submission(asked: Asked, item: ItemBody, index: int) -> Submission:
+    """An item as it would be handed in alone: its key then gives the same answer to `POST /payments`."""
+    alone = PaymentBody(**{name: getattr(item, name) for name in PaymentBody.__struct_fields__})
+    return Submission(
+        command=to_command(asked, alone, index),
+        key=AnswerKey(asked.caller.user_id, item.idempotency_key),
+        fingerprint=fingerprint(b"POST", b"/payments", _canonical.encode(alone)),
+        encode=encoding(asked, 201, to_payment_view),
+    )
+
+
+def to_command(asked: Asked, item: PaymentBody, index: int) -> Pay | RefusedItem:
+    """A customer pays for themselves, an operator for whom the item names."""
+    by_operator = asked.caller.role is Role.OPERATOR
+    if by_operator is (item.customer_id is None):
+        code, detail = ("field_missing", "Say who pays.") if by_operator else ("field_unknown", "You pay.")
+        raise wrong_item(index, "customer_id", code, detail)
+    customer_id = asked.caller.user_id if item.customer_id is None else UserId(item.customer_id)
+    try:
+        return to_pay(item, customer_id)
+    except UnknownCurrency as refusal:
+        return RefusedItem(refusal=refusal)
+    except InvalidInput as invalid:
+        [error] = invalid.facts["errors"]
+        raise wrong_item(index, error["pointer"].removeprefix("/"), error["code"], error["detail"]) from invalid
+
+
+def wrong_item(index: int, name: str, code: str, detail: str) -> InvalidInput:
+    """The refusal of an item's field."""
+    return InvalidInput(
+        "The request does not have the right form.",
+        errors=[{"pointer": f"/items/{index}/{name}", "code": code, "detail": detail}],
+    )
+
+
+def encoded(asked: Asked, answers: Sequence[Answer | Failed]) -> bytes:
+    """The answer to the whole batch."""
+    body: BatchBody = asked.body
+    results = [result_of(asked, answer) for answer in answers]
+    status, content = results[-1]
+    if body.mode == "atomic" and status >= REFUSED:
+        index = len(results) - 1
+        problem = msgspec.json.decode(content)
+        aborted = HttpRefusal(
+            "batch_aborted",
+            f"Item {index} was refused, and so nothing of the batch was done.",
+            failed_item={
+                "index": index,
+                "idempotency_key": body.items[index].idempotency_key,
+                "status": status,
+                "code": problem["code"],
+                "detail": problem["detail"],
+            },
+        )
+        return str(KINDS[aborted.code].status).encode() + problem_body(aborted, asked)
+    view = {
+        "object": "batch",
+        "mode": body.mode,
+        "results": [{"status": status, "body": msgspec.Raw(content)} for status, content in results],
+    }
+    return (b"201" if body.mode == "atomic" else b"207") + _encoder.encode(view)
+
+
+def result_of(asked: Asked, answer: Answer | Failed) -> tuple[int, bytes]:
+    """The status and the body of an item."""
+    if isinstance(answer, Answer):
+        return split_kept(answer.body)
+    broken = HttpRefusal("internal_error", "Something went wrong here. The same item may be sent again.")
+    return KINDS[broken.code].status, problem_body(broken, asked)
+
+
+_encoder = msgspec.json.Encoder()
+_canonical = msgspec.json.Encoder(order="deterministic")
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/payments/batch",
+        name="createPayments",
+        tag=TAG,
+        summary="Pay up to 1,000 times in one database transaction: each for itself (207), or all or nothing (201)",
+        handler=pay_all,
+        roles=frozenset({Role.CUSTOMER, Role.OPERATOR}),
+        status=207,
+        other_statuses=(201,),
+        body=BatchBody,
+        result=BatchView,
+        idempotency=Idempotency.REQUIRED,
+        codes=("batch_aborted",),
+        body_bytes_max=BODY_BYTES_MAX,
+        example={
+            "mode": "independent",
+            "items": [
+                {
+                    "idempotency_key": "order-1001",
+                    "merchant_id": EXAMPLE_PAYMENT["merchant_id"],
+                    "amount": 1050,
+                    "currency": "USD",
+                }
+            ],
+        },
+        example_result={
+            "object": "batch",
+            "mode": "independent",
+            "results": [{"status": 201, "body": EXAMPLE_PAYMENT}],
+        },
+    ),
+)

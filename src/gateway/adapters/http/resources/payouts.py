@@ -1,0 +1,73 @@
+"""Payouts: money that leaves."""
+
+from gateway.adapters.http.exchange import Asked
+from gateway.adapters.http.operations import Body, Idempotency, Operation, submitting
+from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, Reference
+from gateway.application.commands import MakePayout
+from gateway.application.views import PayoutView, payout_view
+from gateway.domain.account import AccountId
+from gateway.domain.money import Money, currency_code
+from gateway.domain.payout import Payout
+from gateway.domain.user import Role
+
+TAG = "Payouts"
+
+
+class PayoutBody(Body, frozen=True, kw_only=True):
+    """How much, from which account."""
+
+    account_id: IdText
+    amount: Amount
+    currency: CurrencyText
+    reference: Reference | None = None
+
+
+def to_payout(asked: Asked) -> MakePayout:
+    """The caller takes money out of their own account."""
+    body: PayoutBody = asked.body
+    return MakePayout(
+        account_id=AccountId(body.account_id),
+        amount=Money(body.amount, currency_code(body.currency)),
+        owner_id=asked.caller.user_id,
+        reference=body.reference,
+    )
+
+
+def to_payout_view(_: Asked, payout: Payout) -> PayoutView:
+    """A payout as the outside sees it."""
+    return payout_view(payout)
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/payouts",
+        name="makePayout",
+        tag=TAG,
+        summary="Take money out of an account of one's own",
+        handler=submitting(201, to_payout, to_payout_view),
+        roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
+        status=201,
+        body=PayoutBody,
+        result=PayoutView,
+        idempotency=Idempotency.REQUIRED,
+        codes=(
+            "account_not_found",
+            "insufficient_funds",
+            "account_frozen",
+            "currency_mismatch",
+            "unknown_currency",
+        ),
+        example={"account_id": "acc_01kc3x0m5fe7v8qj2r4n6p9stb", "amount": 100000, "currency": "USD"},
+        example_result={
+            "id": "pyo_01kc3x0m5fe7v8qj2r4n6p9stc",
+            "object": "payout",
+            "transaction_id": "txn_01kc3x0m5fe7v8qj2r4n6p9std",
+            "account_id": "acc_01kc3x0m5fe7v8qj2r4n6p9stb",
+            "amount": 100000,
+            "currency": "USD",
+            "reference": None,
+            "created_at": "2026-01-02T03:04:05.678901Z",
+        },
+    ),
+)

@@ -1,0 +1,143 @@
+"""Refunds."""
+
+from typing import Any, Final
+
+from gateway.adapters.http.cursors import Cursors
+from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.operations import (
+    EVERY_ROLE,
+    Body,
+    Idempotency,
+    ListView,
+    Operation,
+    json_reply,
+    submitting,
+)
+from gateway.adapters.http.pages import listing
+from gateway.adapters.http.resources.fields import Amount, PageQuery, Reason
+from gateway.application.commands import RefundPayment
+from gateway.application.queries import Page
+from gateway.application.views import RefundView, refund_view
+from gateway.domain.payment import PaymentId
+from gateway.domain.refund import Refund, RefundId
+from gateway.domain.user import Role
+
+TAG = "Refunds"
+
+
+class RefundBody(Body, frozen=True, kw_only=True):
+    """How much, all that is left unless given; and whether the merchant gets the fee's share back."""
+
+    amount: Amount | None = None
+    reason: Reason | None = None
+    refund_fee: bool = False
+
+
+class RefundsQuery(PageQuery, frozen=True, kw_only=True):
+    """Which page."""
+
+
+def to_refund(asked: Asked) -> RefundPayment:
+    """The caller gives back what was captured."""
+    body: RefundBody = asked.body
+    return RefundPayment(
+        payment_id=PaymentId(asked.path_id),
+        merchant_id=asked.caller.user_id,
+        amount_minor=body.amount,
+        reason=body.reason,
+        refund_fee=body.refund_fee,
+    )
+
+
+def to_refund_view(_: Asked, refund: Refund) -> RefundView:
+    """A refund as the outside sees it."""
+    return refund_view(refund)
+
+
+async def get_refund(asked: Asked) -> Reply:
+    """Show a refund."""
+    return json_reply(200, refund_view(await asked.gateway.queries.refund(asked.caller, RefundId(asked.path_id))))
+
+
+async def find_refunds(asked: Asked, query: RefundsQuery, before: str | None) -> Page[Refund]:
+    """A page of the refunds of a payment."""
+    return await asked.gateway.queries.refunds(
+        asked.caller,
+        PaymentId(asked.path_id),
+        before=None if before is None else RefundId(before),
+        limit=query.limit,
+    )
+
+
+async def refund_views(_: Asked, refunds: list[Refund]) -> list[RefundView]:
+    """Refunds as the outside sees them."""
+    return [refund_view(refund) for refund in refunds]
+
+
+EXAMPLE_REFUND: Final[dict[str, Any]] = {
+    "id": "ref_01kc3x0m5fe7v8qj2r4n6p9stg",
+    "object": "refund",
+    "payment_id": "pay_01kc3x0m5fe7v8qj2r4n6p9ste",
+    "transaction_id": "txn_01kc3x0m5fe7v8qj2r4n6p9sth",
+    "amount": 1050,
+    "currency": "USD",
+    "fee_refunded": 0,
+    "status": "succeeded",
+    "reason": "The coffee was cold",
+    "created_at": "2026-01-02T03:04:05.678901Z",
+}
+
+
+def operations(cursors: Cursors) -> tuple[Operation, ...]:
+    """The operations on refunds."""
+    return (
+        Operation(
+            method="POST",
+            path="/payments/{payment_id}/refunds",
+            name="createRefund",
+            tag=TAG,
+            summary="Give captured money back, whole or in parts",
+            handler=submitting(201, to_refund, to_refund_view),
+            roles=frozenset({Role.MERCHANT}),
+            status=201,
+            body=RefundBody,
+            result=RefundView,
+            idempotency=Idempotency.REQUIRED,
+            codes=(
+                "payment_not_found",
+                "payment_not_refundable",
+                "refund_amount_exceeds_remaining",
+                "refund_limit_reached",
+                "merchant_insufficient_funds",
+                "account_frozen",
+                "balance_overflow",
+            ),
+            example={"amount": 1050, "reason": "The coffee was cold"},
+            example_result=EXAMPLE_REFUND,
+        ),
+        Operation(
+            method="GET",
+            path="/payments/{payment_id}/refunds",
+            name="listRefunds",
+            tag=TAG,
+            summary="List the refunds of a payment",
+            handler=listing(cursors, RefundsQuery, find_refunds, refund_views),
+            roles=EVERY_ROLE,
+            query=RefundsQuery,
+            result=ListView[RefundView],
+            codes=("payment_not_found", "cursor_invalid"),
+            example_result={"object": "list", "data": [EXAMPLE_REFUND], "has_more": False, "next_cursor": None},
+        ),
+        Operation(
+            method="GET",
+            path="/refunds/{refund_id}",
+            name="getRefund",
+            tag=TAG,
+            summary="Show a refund",
+            handler=get_refund,
+            roles=EVERY_ROLE,
+            result=RefundView,
+            codes=("refund_not_found",),
+            example_result=EXAMPLE_REFUND,
+        ),
+    )

@@ -1,0 +1,62 @@
+"""Reversals: an operator takes a deposit or a payout back."""
+
+from gateway.adapters.http.exchange import Asked
+from gateway.adapters.http.operations import Body, Idempotency, Operation, submitting
+from gateway.adapters.http.resources.fields import Reason
+from gateway.adapters.http.resources.transactions import EXAMPLE_TRANSACTION, TAG
+from gateway.application.commands import ReverseTransaction
+from gateway.application.views import TransactionView, transaction_view
+from gateway.domain.transaction import Transaction, TransactionId
+from gateway.domain.user import Role
+
+
+class ReverseBody(Body, frozen=True, kw_only=True):
+    """Why."""
+
+    reason: Reason
+
+
+def to_reverse(asked: Asked) -> ReverseTransaction:
+    """Take it back."""
+    body: ReverseBody = asked.body
+    return ReverseTransaction(transaction_id=TransactionId(asked.path_id), reason=body.reason)
+
+
+def to_whole_view(_: Asked, transaction: Transaction) -> TransactionView:
+    """What moved, with all entries: operators see them."""
+    return transaction_view(transaction, None)
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/transactions/{transaction_id}/reverse",
+        name="reverseTransaction",
+        tag=TAG,
+        summary="Take a deposit or a payout back, once",
+        handler=submitting(201, to_reverse, to_whole_view),
+        roles=frozenset({Role.OPERATOR}),
+        status=201,
+        body=ReverseBody,
+        result=TransactionView,
+        idempotency=Idempotency.REQUIRED,
+        codes=(
+            "transaction_not_found",
+            "already_reversed",
+            "use_refund",
+            "transaction_not_reversible",
+            "insufficient_funds",
+            "account_frozen",
+            "balance_overflow",
+        ),
+        example={"reason": "Deposited twice"},
+        example_result={
+            **EXAMPLE_TRANSACTION,
+            "type": "reversal",
+            "payment_id": None,
+            "merchant_id": None,
+            "description": "Deposited twice",
+            "reverses": "txn_01kc3x0m5fe7v8qj2r4n6p9sth",
+        },
+    ),
+)

@@ -1,0 +1,20 @@
+"""Which transaction reverses another: looked up, for transfers never change."""
+
+from typing import Final
+
+from sqlalchemy import literal_column, select
+
+from gateway.adapters.sql.tables import transfers
+from gateway.adapters.sql.types import INTEGER
+
+ZERO: Final = literal_column("0", INTEGER)
+"""Not a parameter: the index on reversals is of first transfers, and statements say so themselves."""
+
+_reversals: Final = transfers.alias("reversals")
+REVERSED_BY: Final = (
+    select(_reversals.c.transaction_id)
+    .where(_reversals.c.reverses == transfers.c.transaction_id, _reversals.c.position == ZERO)
+    .scalar_subquery()
+    .label("reversed_by")
+)
+"""Beside the columns of a transfer: the id of the transaction that reverses its own, or NULL."""

@@ -1,0 +1,39 @@
+"""A party to a payment calls it off."""
+
+from typing import ClassVar
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.ending import ended
+from gateway.application.errors import RoleForbidden
+from gateway.domain.errors import PaymentNotFound
+from gateway.domain.payment import Payment, PaymentAction, PaymentId, PaymentStatus, cancel, must_allow
+from gateway.domain.user import UserId
+from gateway.domain.value import value
+
+
+@value
+class CancelPayment(Command[Payment]):
+    """Give back what is held. The merchant may; before it was confirmed, the customer named in it may too.
+
+    Refuses: payment_not_found, payment_state_invalid, payment_expired, role_forbidden.
+    """
+
+    result_type: ClassVar = Payment
+
+    payment_id: PaymentId
+    by: UserId
+
+    def needs(self) -> Needs:
+        """The payment; its accounts come along."""
+        return Needs(payments=(self.payment_id,))
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Payment]:
+        """Cancel it."""
+        payment = book.payment(self.payment_id)
+        if self.by not in (payment.merchant_id, payment.customer_id):
+            raise PaymentNotFound("There is no such payment.")
+        must_allow(payment, PaymentAction.CANCEL, moment.now)
+        if self.by != payment.merchant_id and payment.status is not PaymentStatus.REQUIRES_CONFIRMATION:
+            raise RoleForbidden("Only the merchant can cancel a payment that was confirmed.")
+        return ended(cancel(payment, now=moment.now), book, moment)

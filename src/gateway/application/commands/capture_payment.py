@@ -1,0 +1,68 @@
+"""A merchant takes the money that is held for them."""
+
+from typing import ClassVar
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.paying import (
+    Paid,
+    Steps,
+    fees_account,
+    payee_account,
+    payer_account,
+    payment_transaction,
+    status_event,
+)
+from gateway.domain.errors import PaymentNotFound
+from gateway.domain.payment import PaymentAction, PaymentId, capture, must_allow
+from gateway.domain.transaction import TransactionType
+from gateway.domain.transfer import charge, post_held, release
+from gateway.domain.user import UserId
+from gateway.domain.value import value
+
+
+@value
+class CapturePayment(Command[Paid]):
+    """Take `amount_minor` (≥ 1) of what is held, or all that is left. The `final` capture gives the rest back.
+
+    Refuses: payment_not_found, payment_state_invalid, payment_expired, capture_amount_exceeds_authorized,
+    capture_limit_reached, account_frozen, balance_overflow.
+    """
+
+    result_type: ClassVar = Paid
+
+    payment_id: PaymentId
+    merchant_id: UserId
+    amount_minor: int | None = None
+    final: bool = True
+
+    def needs(self) -> Needs:
+        """The payment; its accounts come along."""
+        return Needs(payments=(self.payment_id,))
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Paid]:
+        """Take it."""
+        held = book.payment(self.payment_id)
+        if held.merchant_id != self.merchant_id:
+            raise PaymentNotFound("There is no such payment.")
+        must_allow(held, PaymentAction.CAPTURE, moment.now)
+        if held.customer_id is None:
+            raise PaymentNotFound("Nobody has confirmed this payment.")
+        currency = held.amount.currency
+        merchant = payee_account(book, held.merchant_id, currency)
+        customer = payer_account(book, held.customer_id, currency)
+        taken = capture(held, amount_minor=self.amount_minor, final=self.final, fees=merchant.fees, now=moment.now)
+        steps = Steps()
+        steps.make(post_held, customer, merchant, taken.captured_minor)
+        steps.make(release, customer, merchant, taken.released_minor)
+        if taken.fee_minor:
+            steps.make(charge, merchant, fees_account(book, currency), taken.fee_minor)
+        payment = taken.payment
+        transaction = payment_transaction(TransactionType.CAPTURE, payment, tuple(steps.transfers), moment)
+        return Decision(
+            outcome=Paid(payment=payment, transaction=transaction),
+            accounts=steps.accounts.values(),
+            payments=(payment,),
+            transactions=(transaction,),
+            events=(status_event(payment, moment),),
+        )

@@ -1,0 +1,32 @@
+"""The time of a payment is over."""
+
+from typing import ClassVar
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.ending import ended
+from gateway.domain.payment import UNFINISHED, Payment, PaymentId, expire
+from gateway.domain.value import value
+
+
+@value
+class ExpirePayment(Command[Payment]):
+    """Write down that a payment's time is over, and give back what is held. One that has ended stays as it is.
+
+    Refuses: payment_not_found, payment_not_due.
+    """
+
+    result_type: ClassVar = Payment
+
+    payment_id: PaymentId
+
+    def needs(self) -> Needs:
+        """The payment; its accounts come along."""
+        return Needs(payments=(self.payment_id,))
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Payment]:
+        """End it."""
+        payment = book.payment(self.payment_id)
+        if payment.status not in UNFINISHED:
+            return Decision(outcome=payment)
+        return ended(expire(payment, now=moment.now), book, moment)

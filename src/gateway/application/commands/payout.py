@@ -1,0 +1,79 @@
+"""Money leaves for the world outside."""
+
+from typing import ClassVar
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.parties import parties_of
+from gateway.domain.account import AccountId, AccountKind, system_account
+from gateway.domain.errors import AccountNotFound, CurrencyMismatch
+from gateway.domain.event import Event, EventId, EventType
+from gateway.domain.money import Money
+from gateway.domain.payout import Payout, PayoutId
+from gateway.domain.transaction import Transaction, TransactionId, TransactionType
+from gateway.domain.transfer import post
+from gateway.domain.user import UserId
+from gateway.domain.value import value
+
+
+@value
+class MakePayout(Command[Payout]):
+    """Move `amount` from an account of its owner's to the outside world.
+
+    Refuses: account_not_found, currency_mismatch, account_frozen, insufficient_funds, balance_overflow.
+    """
+
+    result_type: ClassVar = Payout
+
+    account_id: AccountId
+    amount: Money
+    owner_id: UserId
+    reference: str | None = None
+
+    def needs(self) -> Needs:
+        """The account, and the outside world's in the same currency."""
+        return Needs(
+            account_ids=(self.account_id,), account_keys=(system_account(AccountKind.FUNDING, self.amount.currency),)
+        )
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Payout]:
+        """Debit the account."""
+        account = book.account(self.account_id)
+        if account.owner_id != self.owner_id:
+            raise AccountNotFound("There is no such account.")
+        funding = book.find_account(system_account(AccountKind.FUNDING, self.amount.currency))
+        if funding is None or account.currency != self.amount.currency:
+            raise CurrencyMismatch(f"The account is in {account.currency}, the payout in {self.amount.currency}.")
+        moved = post(account, funding, self.amount.amount_minor)
+        parties = parties_of(account)
+        transaction = Transaction(
+            id=TransactionId(moment.new_id("txn")),
+            type=TransactionType.PAYOUT,
+            transfers=(moved.transfer,),
+            payment_id=None,
+            customer_id=parties.customer_id,
+            merchant_id=parties.merchant_id,
+            description=self.reference,
+            reverses=None,
+            created_at=moment.now,
+        )
+        payout = Payout(
+            id=PayoutId(moment.new_id("pyo")),
+            transaction_id=transaction.id,
+            account_id=account.id,
+            amount=self.amount,
+            reference=self.reference,
+            created_at=moment.now,
+        )
+        event = Event(
+            id=EventId(moment.new_id("evt")),
+            type=EventType.PAYOUT_SUCCEEDED,
+            object=payout,
+            sequence=1,
+            customer_id=parties.customer_id,
+            merchant_id=parties.merchant_id,
+            created_at=moment.now,
+        )
+        return Decision(
+            outcome=payout, accounts=(moved.debit, moved.credit), transactions=(transaction,), events=(event,)
+        )

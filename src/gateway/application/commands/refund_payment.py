@@ -1,0 +1,92 @@
+"""A merchant gives captured money back."""
+
+from typing import ClassVar
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.paying import (
+    Steps,
+    fees_account,
+    payee_account,
+    payer_account,
+    payment_event,
+    payment_transaction,
+)
+from gateway.domain.errors import InsufficientFunds, MerchantInsufficientFunds, PaymentNotFound
+from gateway.domain.event import Event, EventId, EventType
+from gateway.domain.money import Money
+from gateway.domain.payment import PaymentId, refund
+from gateway.domain.refund import Refund, RefundId
+from gateway.domain.transaction import TransactionType
+from gateway.domain.transfer import post
+from gateway.domain.user import UserId
+from gateway.domain.value import value
+
+
+@value
+class RefundPayment(Command[Refund]):
+    """Give `amount_minor` (≥ 1) back, or all that is left; with `refund_fee` the merchant gets the fee's share back.
+
+    Refuses: payment_not_found, payment_not_refundable, refund_amount_exceeds_remaining, refund_limit_reached,
+    merchant_insufficient_funds, account_frozen, balance_overflow.
+    """
+
+    result_type: ClassVar = Refund
+
+    payment_id: PaymentId
+    merchant_id: UserId
+    amount_minor: int | None = None
+    reason: str | None = None
+    refund_fee: bool = False
+
+    def needs(self) -> Needs:
+        """The payment; its accounts come along."""
+        return Needs(payments=(self.payment_id,))
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Refund]:
+        """Give it back."""
+        paid = book.payment(self.payment_id)
+        if paid.merchant_id != self.merchant_id:
+            raise PaymentNotFound("There is no such payment.")
+        refunded = refund(paid, amount_minor=self.amount_minor, refund_fee=self.refund_fee, now=moment.now)
+        if paid.customer_id is None:
+            raise PaymentNotFound("Nobody has confirmed this payment.")
+        payment, currency = refunded.payment, paid.amount.currency
+        merchant = payee_account(book, paid.merchant_id, currency)
+        customer = payer_account(book, paid.customer_id, currency)
+        steps = Steps()
+        if refunded.fee_minor:
+            steps.make(post, fees_account(book, currency), merchant, refunded.fee_minor)
+        try:
+            steps.make(post, merchant, customer, refunded.amount_minor)
+        except InsufficientFunds as short:
+            raise MerchantInsufficientFunds("The merchant's available balance does not cover the refund.") from short
+        transaction = payment_transaction(
+            TransactionType.REFUND, payment, tuple(steps.transfers), moment, description=self.reason
+        )
+        record = Refund(
+            id=RefundId(moment.new_id("ref")),
+            payment_id=payment.id,
+            transaction_id=transaction.id,
+            amount=Money(refunded.amount_minor, currency),
+            fee_refunded_minor=refunded.fee_minor,
+            reason=self.reason,
+            created_at=moment.now,
+        )
+        event = Event(
+            id=EventId(moment.new_id("evt")),
+            type=EventType.REFUND_SUCCEEDED,
+            object=record,
+            sequence=1,
+            customer_id=payment.customer_id,
+            merchant_id=payment.merchant_id,
+            created_at=moment.now,
+        )
+        return Decision(
+            outcome=record,
+            accounts=steps.accounts.values(),
+            payments=(payment,),
+            refunds=(record,),
+            transactions=(transaction,),
+            events=(payment_event(EventType.PAYMENT_REFUNDED, payment, moment), event),
+        )

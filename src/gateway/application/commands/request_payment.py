@@ -1,0 +1,50 @@
+"""A merchant asks to be paid."""
+
+from typing import ClassVar
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.paying import payee_account, payee_key, payer_key, status_event
+from gateway.domain.errors import UserNotFound
+from gateway.domain.payment import MerchantReference, Payment, PaymentId, PaymentRequest, requested
+from gateway.domain.value import value
+
+
+@value
+class RequestPayment(Command[Payment]):
+    """Make a payment that its customer has yet to confirm; no money moves.
+
+    Refuses: merchant_not_found, user_not_found (the customer), currency_mismatch, duplicate_reference.
+    """
+
+    result_type: ClassVar = Payment
+
+    request: PaymentRequest
+
+    def needs(self) -> Needs:
+        """The merchant's account, whether the customer has any, and whether the reference is taken."""
+        request = self.request
+        currency = request.amount.currency
+        keys = [payee_key(request.merchant_id, currency)]
+        if request.customer_id is not None:
+            keys.append(payer_key(request.customer_id, currency))
+        return Needs(
+            account_keys=keys,
+            references=()
+            if request.reference is None
+            else (MerchantReference(request.merchant_id, request.reference),),
+        )
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Payment]:
+        """Write it down."""
+        request = self.request
+        payee_account(book, request.merchant_id, request.amount.currency)
+        if request.customer_id is not None:
+            # They may open an account in this currency until they confirm.
+            key = payer_key(request.customer_id, request.amount.currency)
+            if book.find_account(key) is None and not book.holds_another_currency(key):
+                raise UserNotFound("There is no such customer.")
+        if request.reference is not None:
+            book.must_be_free(MerchantReference(request.merchant_id, request.reference))
+        payment = requested(request, payment_id=PaymentId(moment.new_id("pay")), now=moment.now)
+        return Decision(outcome=payment, payments=(payment,), events=(status_event(payment, moment),))

@@ -1,0 +1,83 @@
+"""An operator takes a deposit or a payout back."""
+
+from dataclasses import replace
+from typing import ClassVar, assert_never
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.domain.errors import AlreadyReversed, TransactionNotReversible, UseRefund
+from gateway.domain.event import Event, EventId, EventType
+from gateway.domain.transaction import Transaction, TransactionId, TransactionType
+from gateway.domain.transfer import post
+from gateway.domain.value import value
+
+
+@value
+class ReverseTransaction(Command[Transaction]):
+    """Move the same amount the other way, once.
+
+    Refuses: transaction_not_found, use_refund (it is a payment's), transaction_not_reversible, already_reversed,
+    account_frozen, insufficient_funds, balance_overflow.
+    """
+
+    result_type: ClassVar = Transaction
+
+    transaction_id: TransactionId
+    reason: str
+
+    def needs(self) -> Needs:
+        """The transaction; its accounts come along."""
+        return Needs(transactions=(self.transaction_id,))
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Transaction]:
+        """Reverse it."""
+        original = book.transaction(self.transaction_id)
+        must_be_reversible(original)
+        [transfer] = original.transfers
+        moved = post(
+            book.account(transfer.credit_account_id), book.account(transfer.debit_account_id), transfer.amount_minor
+        )
+        reversal = Transaction(
+            id=TransactionId(moment.new_id("txn")),
+            type=TransactionType.REVERSAL,
+            transfers=(moved.transfer,),
+            payment_id=None,
+            customer_id=original.customer_id,
+            merchant_id=original.merchant_id,
+            description=self.reason,
+            reverses=original.id,
+            created_at=moment.now,
+        )
+        event = Event(
+            id=EventId(moment.new_id("evt")),
+            type=EventType.TRANSACTION_REVERSED,
+            object=replace(original, reversed_by=reversal.id),
+            sequence=1,
+            customer_id=original.customer_id,
+            merchant_id=original.merchant_id,
+            created_at=moment.now,
+        )
+        return Decision(
+            outcome=reversal, accounts=(moved.debit, moved.credit), transactions=(reversal,), events=(event,)
+        )
+
+
+def must_be_reversible(transaction: Transaction) -> None:
+    """Check that a transaction may be reversed, and was not yet."""
+    match transaction.type:
+        case TransactionType.DEPOSIT | TransactionType.PAYOUT:
+            pass
+        case (
+            TransactionType.PAYMENT
+            | TransactionType.HOLD
+            | TransactionType.CAPTURE
+            | TransactionType.RELEASE
+            | TransactionType.REFUND
+        ):
+            raise UseRefund("A payment is taken back with a refund.", payment_id=transaction.payment_id)
+        case TransactionType.REVERSAL:
+            raise TransactionNotReversible("A reversal cannot be reversed.")
+        case _:
+            assert_never(transaction.type)
+    if transaction.reversed_by is not None:
+        raise AlreadyReversed("The transaction was reversed before.", reversed_by=transaction.reversed_by)

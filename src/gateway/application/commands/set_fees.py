@@ -1,0 +1,49 @@
+"""An operator sets what is kept of payments to a merchant."""
+
+from typing import ClassVar
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.parties import account_event
+from gateway.application.paying import payee_account, payee_key
+from gateway.domain.account import Account, AccountKind, system_account
+from gateway.domain.event import EventType
+from gateway.domain.fees import FeeSchedule
+from gateway.domain.money import CurrencyCode
+from gateway.domain.user import UserId
+from gateway.domain.value import value
+
+
+@value
+class SetFees(Command[Account]):
+    """Give the merchant's account in a currency this schedule, for captures from now on.
+
+    Refuses: merchant_not_found, currency_mismatch.
+    """
+
+    result_type: ClassVar = Account
+
+    merchant_id: UserId
+    currency: CurrencyCode
+    fees: FeeSchedule
+
+    def needs(self) -> Needs:
+        """The merchant's account; and that for fees, for whoever pays to it in the same batch."""
+        return Needs(
+            account_keys=(
+                payee_key(self.merchant_id, self.currency),
+                system_account(AccountKind.FEES, self.currency),
+            )
+        )
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Account]:
+        """Set it."""
+        before = payee_account(book, self.merchant_id, self.currency)
+        after = before.charged(self.fees)
+        if after is before:
+            return Decision(outcome=before)
+        return Decision(
+            outcome=after,
+            accounts=(after,),
+            events=(account_event(EventType.ACCOUNT_FEES_CHANGED, after, moment),),
+        )

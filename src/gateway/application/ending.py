@@ -1,0 +1,32 @@
+"""Ending a payment before all of it was captured: what is still held goes back."""
+
+from gateway.application.book import Book
+from gateway.application.command import Decision, Moment
+from gateway.application.paying import Steps, payee_account, payer_account, payment_transaction, status_event
+from gateway.domain.payment import Ended, Payment
+from gateway.domain.transaction import TransactionType
+from gateway.domain.transfer import release
+
+
+def ended(after: Ended, book: Book, moment: Moment) -> Decision[Payment]:
+    """The decision that a payment has ended. A request holds nothing, and so moves nothing."""
+    payment = after.payment
+    events = (status_event(payment, moment),)
+    if after.released_minor == 0 or payment.customer_id is None:
+        return Decision(outcome=payment, payments=(payment,), events=events)
+    currency = payment.amount.currency
+    steps = Steps()
+    steps.make(
+        release,
+        payer_account(book, payment.customer_id, currency),
+        payee_account(book, payment.merchant_id, currency),
+        after.released_minor,
+    )
+    transaction = payment_transaction(TransactionType.RELEASE, payment, tuple(steps.transfers), moment)
+    return Decision(
+        outcome=payment,
+        accounts=steps.accounts.values(),
+        payments=(payment,),
+        transactions=(transaction,),
+        events=events,
+    )

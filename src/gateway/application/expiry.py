@@ -1,0 +1,81 @@
+"""Expiry: writes down that the time of payments is over, through the same door as everybody.
+
+Several may work at once: a payment is ended by the first who locks it, under a key that it has once in its life.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+from gateway.application.commands.expire_payment import ExpirePayment
+from gateway.application.front_door import FrontDoor
+from gateway.application.ports.clock import Clock
+from gateway.application.ports.reader import Reader
+from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.domain.errors import Refusal
+from gateway.domain.payment import PaymentId
+from gateway.domain.value import value
+
+logger = logging.getLogger(__name__)
+
+
+@value
+class ExpiryLimits:
+    """How often payments are looked for whose time is over, and how many are ended at once."""
+
+    interval_seconds: float = 1.0
+    batch_size: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expiry:
+    """Ends payments whose time is over. Whether it has been by changes nothing of what anybody is answered."""
+
+    door: FrontDoor
+    reader: Reader
+    clock: Clock
+    limits: ExpiryLimits = field(default_factory=ExpiryLimits)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until told to stop; what was begun is finished."""
+        while not stop.is_set():
+            try:
+                ended = await self.run_once()
+            except StorageUnavailable as unavailable:
+                logger.warning("expiry_waits", extra={"reason": str(unavailable)})
+                ended = 0
+            if ended < self.limits.batch_size:
+                await _wait(stop, self.limits.interval_seconds)
+
+    async def run_once(self) -> int:
+        """End those that are due, at most a batch of them, the longest overdue first; how many were ended.
+
+        Raises:
+            StorageUnavailable: It cannot be reached. Whoever was not ended is due still.
+        """
+        due = await self.reader.payments_due(self.clock(), limit=self.limits.batch_size)
+        # All at the door at once, so that they share a transaction; and all are waited for, whatever befalls one.
+        outcomes = await asyncio.gather(*(self._end(payment_id) for payment_id in due), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, StorageUnavailable):
+                raise outcome
+            if isinstance(outcome, BaseException):
+                logger.error("expiry_failed", exc_info=outcome)
+        return sum(outcome is True for outcome in outcomes)
+
+    async def _end(self, payment_id: PaymentId) -> bool:
+        try:
+            await self.door.execute(ExpirePayment(payment_id=payment_id), idempotency_key=f"expire-{payment_id}")
+        except Refusal as refusal:
+            # Not due by the clock of whoever decided, or the door is full: it comes again.
+            logger.info("expiry_refused", extra={"payment_id": payment_id, "code": refusal.code})
+            return False
+        return True
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        pass

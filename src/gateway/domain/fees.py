@@ -1,0 +1,50 @@
+"""Fees: what the gateway keeps of what a merchant captures."""
+
+from typing import Final, NamedTuple
+
+BASIS_POINTS_MAX: Final = 10_000
+"""All of it: a basis point is a hundredth of a percent."""
+
+
+class FeeSchedule(NamedTuple):
+    """So much of each payment: `basis_points` (0 … 10 000) of its amount and `fixed_minor` (≥ 0) on top of them."""
+
+    basis_points: int = 0
+    fixed_minor: int = 0
+
+    def fee_on(self, amount_minor: int) -> int:
+        """The fee on an amount: rounded half to even, and never more than the amount. Both are minor units."""
+        return min(
+            amount_minor, divided_half_even(amount_minor * self.basis_points, BASIS_POINTS_MAX) + self.fixed_minor
+        )
+
+
+NO_FEES: Final = FeeSchedule()
+
+
+def fee_on_capture(schedule: FeeSchedule, *, captured_before_minor: int, part_minor: int, charged_minor: int) -> int:
+    """The fee on a further part: on all that is captured now, less what was charged before.
+
+    However an amount is split, the parts' fees add up to the fee on the whole. Each is within 0 … `part_minor`, also
+    when the schedule was changed in between.
+    """
+    due = schedule.fee_on(captured_before_minor + part_minor) - charged_minor
+    return max(0, min(part_minor, due))
+
+
+def fee_share_of_refund(
+    *, charged_minor: int, returned_minor: int, refunded_with_fee_minor: int, captured_minor: int
+) -> int:
+    """The share of the fee that goes back with a refund, which is the last part of `refunded_with_fee_minor` already.
+
+    Cumulative, as for captures: once all that was captured is refunded so, all that was charged has gone back.
+    """
+    due = divided_half_even(charged_minor * refunded_with_fee_minor, captured_minor) - returned_minor
+    return max(0, due)
+
+
+def divided_half_even(numerator: int, denominator: int) -> int:
+    """`numerator` ≥ 0 divided by `denominator` > 0, rounded to the nearest integer, halves to the even one."""
+    quotient, remainder = divmod(numerator, denominator)
+    above_half = 2 * remainder - denominator
+    return quotient + 1 if above_half > 0 or (above_half == 0 and quotient % 2 == 1) else quotient

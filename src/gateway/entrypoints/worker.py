@@ -1,0 +1,56 @@
+"""`gateway worker`: what happens without anybody asking, which is that the time of payments runs out."""
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import click
+
+from gateway.application.expiry import Expiry, ExpiryLimits
+from gateway.application.gateway import Gateway
+from gateway.bootstrap import open_gateway
+from gateway.entrypoints.flags import settings_flags, settings_with
+from gateway.entrypoints.logs import configure_logging
+from gateway.settings import Settings
+
+
+@click.command
+@settings_flags("environment", "data_dir", "database_url", "log_level")
+def worker(**flags: str | None) -> None:
+    """End payments whose time is over.
+
+    Several may run at once. Ends at SIGTERM or Ctrl-C, when it has finished what it began.
+    """
+    settings = settings_with(flags)
+    configure_logging(settings)
+    asyncio.run(_work(settings))
+
+
+@asynccontextmanager
+async def working(gateway: Gateway, settings: Settings) -> AsyncGenerator[None]:
+    """A worker beside whatever else goes on; it finishes what it began before this ends."""
+    stop = asyncio.Event()
+    work = asyncio.create_task(expiry_of(gateway, settings).run(stop), name="expiry")
+    try:
+        yield
+    finally:
+        stop.set()
+        await work
+
+
+def expiry_of(gateway: Gateway, settings: Settings) -> Expiry:
+    """Who ends this gateway's payments."""
+    limits = ExpiryLimits(interval_seconds=settings.expiry_interval_seconds, batch_size=settings.expiry_batch_size)
+    return Expiry(door=gateway.door, reader=gateway.storage.reader, clock=gateway.queries.clock, limits=limits)
+
+
+async def _work(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_gateway(settings) as gateway:
+        click.echo("The worker ends payments whose time is over.")
+        await expiry_of(gateway, settings).run(stop)
+    click.echo("The worker has finished.")

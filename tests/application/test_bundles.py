@@ -1,0 +1,143 @@
+"""Submissions handed in as one: each with its own fate, or all or nothing, and one transaction in either case."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+
+from application.conftest import OpenExecutor
+from gateway.application.command import Command
+from gateway.application.commands import FreezeAccount, UnfreezeAccount
+from gateway.application.executor import Executor
+from gateway.application.group_commit import GroupCommit, GroupLimits
+from gateway.application.outcome_codec import encode
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
+from gateway.domain.errors import AccountFrozen, IdempotencyKeyReused
+from support.builders import (
+    CUSTOMER,
+    CUSTOMER_ACCOUNT,
+    Watch,
+    a_batch,
+    balances,
+    opened,
+    pay,
+    submit,
+    usd,
+    watched,
+)
+from support.commands import BrokenDecide, BugError
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """What was committed."""
+    return Watch()
+
+
+@pytest.fixture
+async def executor(storage: Storage, watch: Watch, open_executor: OpenExecutor) -> AsyncIterator[Executor]:
+    """A front door before a customer with a dollar, and a merchant."""
+    await opened(storage)
+    async with open_executor(a_batch(watched(storage, watch)).run) as executor:
+        yield executor
+
+
+def a_bundle(*parts: Submission, atomic: bool, key: str = "bundle-1") -> Bundle:
+    """Its answer is the number of its parts' answers."""
+    return Bundle(
+        command=Together(commands=[part.command for part in parts]),
+        parts=parts,
+        atomic=atomic,
+        key=AnswerKey(CUSTOMER, key),
+        fingerprint=fingerprint(*(part.fingerprint for part in parts)),
+        is_refused=lambda answer: b'"refused"' in answer.body,
+        encode=encode,
+        encode_all=lambda answers: str(len(answers)).encode(),
+    )
+
+
+def parts(*commands: Command[Any]) -> Sequence[Submission]:
+    return [submit(command, f"part-{number}") for number, command in enumerate(commands)]
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+async def test_a_bundle_is_one_transaction(executor: Executor, storage: Storage, watch: Watch, *, atomic: bool) -> None:
+    answer = await executor.perform(a_bundle(*parts(*(pay(usd(1)) for _ in range(50))), atomic=atomic))
+    assert answer.body == b"50"
+    assert await balances(storage) == (50, 50)
+    [changes] = watch.commits
+    assert (len(changes.payments_new), len(changes.answers_new)) == (50, 51)
+
+
+async def test_a_refused_part_of_an_atomic_bundle_leaves_nothing_behind(
+    executor: Executor, storage: Storage, watch: Watch
+) -> None:
+    refused = a_bundle(*parts(pay(usd(60)), pay(usd(60)), pay(usd(1))), atomic=True)
+    assert (await executor.perform(refused)).body == b"2"
+    assert await balances(storage) == (100, 0)
+    [changes] = watch.commits
+    assert [answer.key.key for answer in changes.answers_new] == ["bundle-1"]
+    assert not changes.payments_new
+    assert not changes.events_new
+    again = await executor.perform(refused)
+    assert (again.body, again.replayed) == (b"2", True)
+
+
+async def test_a_refused_part_of_another_bundle_is_alone(executor: Executor, storage: Storage) -> None:
+    answer = await executor.perform(a_bundle(*parts(pay(usd(60)), pay(usd(60)), pay(usd(1))), atomic=False))
+    assert answer.body == b"3"
+    assert await balances(storage) == (39, 61)
+
+
+async def test_a_part_that_was_asked_for_before_is_not_done_again(executor: Executor, storage: Storage) -> None:
+    first, second = parts(pay(usd(10)), pay(usd(20)))
+    await executor.perform(first)
+    for atomic in (True, False):
+        await executor.perform(a_bundle(first, second, atomic=atomic, key=f"atomic {atomic}"))
+    assert await balances(storage) == (70, 30)
+
+
+async def test_the_key_of_a_bundle_serves_one_request_only(executor: Executor, storage: Storage) -> None:
+    await executor.perform(a_bundle(*parts(pay(usd(10))), atomic=True))
+    answer = await executor.perform(a_bundle(*parts(pay(usd(20))), atomic=True))
+    assert isinstance(answer.outcome, IdempotencyKeyReused)
+    assert await balances(storage) == (90, 10)
+
+
+async def test_what_may_end_otherwise_next_time_is_not_kept(executor: Executor, storage: Storage, watch: Watch) -> None:
+    await executor.perform(submit(FreezeAccount(account_id=CUSTOMER_ACCOUNT), "freeze"))
+    watch.commits.clear()
+    bundle = a_bundle(*parts(pay(usd(10))), atomic=True)
+    answer = await executor.perform(bundle)
+    [part] = answer.outcome
+    assert isinstance(part.outcome, AccountFrozen)
+    assert watch.commits == []
+    await executor.perform(submit(UnfreezeAccount(account_id=CUSTOMER_ACCOUNT), "unfreeze"))
+    assert (await executor.perform(bundle)).replayed is False
+    assert await balances(storage) == (90, 10)
+
+
+async def test_a_bug_in_an_atomic_bundle_fails_it_and_in_another_its_part(executor: Executor, storage: Storage) -> None:
+    with pytest.raises(BugError):
+        await executor.perform(a_bundle(*parts(pay(usd(1)), BrokenDecide()), atomic=True))
+    assert await balances(storage) == (100, 0)
+    answer = await executor.perform(a_bundle(*parts(pay(usd(1)), BrokenDecide()), atomic=False))
+    paid, broken = answer.outcome
+    assert isinstance(paid, Answer)
+    assert isinstance(broken, Failed)
+    assert await balances(storage) == (99, 1)
+
+
+async def test_bundles_fill_batches_by_their_size(storage: Storage, watch: Watch) -> None:
+    await opened(storage)
+    executor = GroupCommit(a_batch(watched(storage, watch)).run, GroupLimits(batch_size_max=4))
+    bundles = [
+        a_bundle(*(submit(pay(usd(1)), f"{n}-{m}") for m in range(3)), atomic=False, key=f"bundle-{n}")
+        for n in range(3)
+    ]
+    await asyncio.gather(*(executor.perform(each) for each in (*bundles, submit(pay(usd(1)), "alone"))))
+    await executor.close()
+    assert [len(changes.payments_new) for changes in watch.commits] == [3, 3, 4]

@@ -1,0 +1,107 @@
+"""The worker ends what is due, once, however many work at it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from application.conftest import OpenExecutor
+from application.test_life_of_a_payment import authorize
+from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.expiry import Expiry, ExpiryLimits
+from gateway.application.front_door import FrontDoor
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.domain.event import EventType
+from support.builders import Fault, StandingClock, Watch, a_batch, balances, opened, watched
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Ten holds of a cent each, and those who end them."""
+
+    storage: Storage
+    watch: Watch
+    clock: StandingClock
+    door: FrontDoor
+
+    def expiry(self, batch_size: int = 256) -> Expiry:
+        limits = ExpiryLimits(interval_seconds=0.001, batch_size=batch_size)
+        return Expiry(door=self.door, reader=self.storage.reader, clock=self.clock, limits=limits)
+
+    def expired(self) -> int:
+        """How many times a payment was told to have expired."""
+        events = [event for changes in self.watch.commits for event in changes.events_new]
+        return sum(event.type is EventType.PAYMENT_EXPIRED for event in events)
+
+
+@pytest.fixture
+async def scene(storage: Storage, open_executor: OpenExecutor) -> AsyncIterator[Scene]:
+    await opened(storage)
+    watch, clock = Watch(), StandingClock()
+    async with open_executor(a_batch(watched(storage, watch), clock).run) as executor:
+        door = FrontDoor(executor, time_ordered_id)
+        for _ in range(10):
+            await door.execute(authorize(1))
+        yield Scene(storage, watch, clock, door)
+
+
+async def everything_is_back(scene: Scene) -> None:
+    for _ in range(5_000):
+        if await balances(scene.storage) == (100, 0):
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError
+
+
+async def test_nothing_is_ended_before_its_time(scene: Scene) -> None:
+    scene.clock.advance(59)
+    assert await scene.expiry().run_once() == 0
+    assert await balances(scene.storage) == (90, 0)
+
+
+async def test_all_that_is_due_is_ended_batch_by_batch(scene: Scene) -> None:
+    scene.clock.advance(60)
+    assert [await scene.expiry(batch_size=4).run_once() for _ in range(4)] == [4, 4, 2, 0]
+    assert await balances(scene.storage) == (100, 0)
+
+
+async def test_several_workers_never_end_a_payment_twice(scene: Scene) -> None:
+    scene.clock.advance(60)
+    await asyncio.gather(*(scene.expiry().run_once() for _ in range(5)))
+    assert scene.expired() == 10
+    assert await balances(scene.storage) == (100, 0)
+
+
+async def test_a_worker_whose_clock_is_ahead_does_no_harm(scene: Scene) -> None:
+    ahead = StandingClock(scene.clock.now)
+    ahead.advance(60)
+    early = Expiry(door=scene.door, reader=scene.storage.reader, clock=ahead)
+    assert await early.run_once() == 0
+    scene.clock.advance(60)
+    assert await early.run_once() == 10
+
+
+async def test_it_works_until_it_is_told_to_stop(scene: Scene) -> None:
+    scene.clock.advance(60)
+    stop = asyncio.Event()
+    work = asyncio.create_task(scene.expiry(batch_size=3).run(stop))
+    async with asyncio.timeout(10):
+        await everything_is_back(scene)
+        stop.set()
+        await work
+    assert scene.expired() == 10
+    payments = await scene.storage.reader.payments_due(scene.clock.now, limit=100)
+    assert list(payments) == []
+
+
+async def test_it_waits_while_the_storage_is_away(scene: Scene) -> None:
+    scene.clock.advance(60)
+    scene.watch.spoil([Fault(before=StorageUnavailable("away"))] * 10)
+    stop = asyncio.Event()
+    work = asyncio.create_task(scene.expiry().run(stop))
+    async with asyncio.timeout(10):
+        await everything_is_back(scene)
+        stop.set()
+        await work

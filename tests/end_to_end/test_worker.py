@@ -1,0 +1,72 @@
+"""`gateway worker` ends what is due, several of them once, and finishes at SIGTERM."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from gateway.adapters.sql import open_sql_storage
+from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.commands import Pay
+from gateway.application.executor import OneByOne
+from gateway.application.front_door import FrontDoor
+from gateway.application.ports.storage import Storage
+from gateway.application.verify import verify
+from gateway.domain.payment import CaptureMethod, PaymentOrder
+from support.builders import CUSTOMER, MERCHANT, StandingClock, a_batch, balances, opened, usd
+
+HOLDS = 20
+SECONDS_MAX = 30
+
+
+async def hold_an_hour_ago(storage: Storage) -> None:
+    """Holds whose time was a minute, and has been over for long."""
+    await opened(storage)
+    clock = StandingClock(datetime.now(UTC) - timedelta(hours=1))
+    door = FrontDoor(OneByOne(a_batch(storage, clock).run), time_ordered_id)
+    order = PaymentOrder(
+        customer_id=CUSTOMER,
+        merchant_id=MERCHANT,
+        amount=usd(1),
+        metadata={},
+        capture=CaptureMethod.MANUAL,
+        expires_in_seconds=60,
+    )
+    for _ in range(HOLDS):
+        await door.execute(Pay(order=order))
+
+
+def start_worker(url: str, folder: str) -> subprocess.Popen[str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+    environ |= {"GATEWAY_DATABASE_URL": url, "GATEWAY_DATA_DIR": folder, "GATEWAY_EXPIRY_INTERVAL_SECONDS": "0.05"}
+    command = [sys.executable, "-m", "gateway", "worker"]
+    return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+async def until_it_works(worker: subprocess.Popen[str]) -> None:
+    assert worker.stdout is not None
+    assert "ends payments" in await asyncio.to_thread(worker.stdout.readline)
+
+
+async def test_several_workers_end_each_payment_once_and_finish_at_sigterm(postgres_url: str, tmp_path: Path) -> None:
+    async with open_sql_storage(postgres_url) as storage:
+        await hold_an_hour_ago(storage)
+        workers = [start_worker(postgres_url, str(tmp_path)) for _ in range(2)]
+        try:
+            async with asyncio.timeout(SECONDS_MAX):
+                await asyncio.gather(*(until_it_works(worker) for worker in workers))
+                for _ in range(10_000):
+                    if await balances(storage) == (100, 0):
+                        break
+                    await asyncio.sleep(0.02)
+        finally:
+            for worker in workers:
+                worker.send_signal(signal.SIGTERM)
+            said = [worker.communicate(timeout=SECONDS_MAX)[0] for worker in workers]
+        assert [worker.returncode for worker in workers] == [0, 0], said
+        assert all("has finished" in each for each in said)
+        async with storage.audit() as audit:
+            assert (await verify(audit)).named == []

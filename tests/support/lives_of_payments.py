@@ -1,0 +1,157 @@
+"""Payments driven into every answer that may be given about them."""
+
+from dataclasses import dataclass
+
+from support.api_client import Json, Person, World, created, fresh_key, ok
+
+
+async def do(person: Person, path: str, body: Json | None = None) -> Json:
+    """Ask, and take whatever is answered."""
+    answer: Json = (await person.api.post(path, body, key=fresh_key())).json()
+    return answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lives:
+    """People whose balances nothing else relies on, and payments between them."""
+
+    world: World
+    customer: Person
+    merchant: Person
+    operator: Person
+
+    async def requested(self, **more: object) -> str:
+        """The path of a payment that the merchant asks for."""
+        payment = await do(self.merchant, "/payments", {"amount": 200, "currency": "USD", **more})
+        return f"/payments/{payment.get('id')}"
+
+    async def held(self) -> str:
+        """The path of a payment to be captured within a minute."""
+        payment = await self.customer.pay(self.merchant, 200, capture="manual", expires_in_seconds=60)
+        return f"/payments/{payment['id']}"
+
+    async def paid(self) -> str:
+        """The path of a captured payment."""
+        return f"/payments/{(await self.customer.pay(self.merchant, 200))['id']}"
+
+
+async def meet_what_lives_of_payments_cause(world: World, operator: Person) -> None:
+    """All of it."""
+    customer, merchant = await world.customer(balance=10_000), await world.merchant()
+    lives = Lives(world=world, customer=customer, merchant=merchant, operator=operator)
+    await meet_what_requests_cause(lives)
+    await meet_what_captures_cause(lives)
+    await meet_what_refunds_cause(lives)
+    await meet_what_batches_cause(lives)
+    await meet_what_time_causes(lives)
+    await meet_what_freezing_causes(lives)
+    await meet_what_payouts_and_reversals_cause(lives)
+    await meet_what_fees_cause(lives)
+    await meet_what_too_little_or_too_much_causes(lives)
+
+
+async def meet_what_requests_cause(lives: Lives) -> None:
+    customer = lives.customer
+    await lives.requested(customer_id="usr_nobody")
+    path = await lives.requested()
+    for asked in (path, path, "/payments/x", await lives.requested(amount=1_000_000)):
+        await do(customer, f"{asked}/confirm")
+    await do(await lives.world.customer(currency="CHF"), f"{await lives.requested()}/confirm")
+
+
+async def meet_what_captures_cause(lives: Lives) -> None:
+    merchant = lives.merchant
+    path = await lives.held()
+    for body in ({"amount": 201}, {}, {}):
+        await do(merchant, f"{path}/capture", body)
+    path = await lives.held()
+    await do(merchant, f"{path}/refunds", {})
+    for _ in range(51):
+        await do(merchant, f"{path}/capture", {"amount": 1, "final": False})
+    for canceled in (path, path, "/payments/x"):
+        await do(merchant, f"{canceled}/cancel")
+    await do(merchant, "/payments/x/capture", {})
+
+
+async def meet_what_refunds_cause(lives: Lives) -> None:
+    customer, merchant = lives.customer, lives.merchant
+    path = await lives.paid()
+    await do(merchant, f"{path}/refunds", {"amount": 201})
+    refund = await do(merchant, f"{path}/refunds", {"amount": 1})
+    for _ in range(100):
+        await do(merchant, f"{path}/refunds", {"amount": 1})
+    await do(merchant, "/payments/x/refunds", {})
+    for found in (f"/refunds/{refund['id']}", "/refunds/x", f"{path}/refunds", "/payments/x/refunds"):
+        await customer.api.get(found)
+    await customer.api.get(f"{path}/refunds", cursor="x")
+
+
+async def meet_what_batches_cause(lives: Lives) -> None:
+    item = {"merchant_id": lives.merchant.id, "amount": 1, "currency": "USD", "idempotency_key": fresh_key()}
+    for mode, amount in (("independent", 1), ("atomic", 2)):
+        batch = {"mode": mode, "items": [{**item, "amount": amount}]}
+        await do(lives.customer, "/payments/batch", batch)
+
+
+async def meet_what_time_causes(lives: Lives) -> None:
+    asked, promised = await lives.requested(expires_in_seconds=60), await lives.held()
+    lives.world.clock.advance(60)
+    await do(lives.customer, f"{asked}/confirm")
+    for action in ("capture", "cancel"):
+        await do(lives.merchant, f"{promised}/{action}", {})
+
+
+async def meet_what_freezing_causes(lives: Lives) -> None:
+    customer, merchant, operator = lives.customer, lives.merchant, lives.operator
+    asked, promised, paid = await lives.requested(), await lives.held(), await lives.paid()
+    money: Json = {"account_id": customer.account_id, "amount": 1, "currency": "USD"}
+    deposit = await do(operator, "/deposits", money)
+    for person in (customer, merchant):
+        await operator.api.post(f"/accounts/{person.account_id}/freeze")
+    await do(customer, f"{asked}/confirm")
+    await do(merchant, f"{promised}/capture", {})
+    await do(merchant, f"{paid}/refunds", {})
+    await do(customer, "/payouts", money)
+    await do(operator, f"/transactions/{deposit['transaction_id']}/reverse", {"reason": "x"})
+    for person in (customer, merchant):
+        await operator.api.post(f"/accounts/{person.account_id}/unfreeze")
+
+
+async def meet_what_payouts_and_reversals_cause(lives: Lives) -> None:
+    customer, operator = lives.customer, lives.operator
+    money: Json = {"account_id": customer.account_id, "amount": 1, "currency": "USD"}
+    for change in ({"amount": 1_000_000}, {"account_id": "x"}, {"currency": "CHF"}, {"currency": "ZZZ"}):
+        await do(customer, "/payouts", {**money, **change})
+    made = await do(customer, "/payouts", money)
+    [payment] = ok(await lives.merchant.api.get("/transactions", limit=1))["data"]
+    reversal = await do(operator, f"/transactions/{made['transaction_id']}/reverse", {"reason": "x"})
+    for transaction in (made["transaction_id"], reversal["id"], payment["id"], "x"):
+        await do(operator, f"/transactions/{transaction}/reverse", {"reason": "x"})
+
+
+async def meet_what_fees_cause(lives: Lives) -> None:
+    for merchant_id in ("x", lives.merchant.id):
+        for currency in ("USD", "CHF", "ZZZ"):
+            fees = {"currency": currency, "basis_points": 0}
+            await lives.operator.api.send("PUT", f"/merchants/{merchant_id}/fees", fees)
+        await lives.operator.api.get(f"/merchants/{merchant_id}/fees")
+
+
+async def meet_what_too_little_or_too_much_causes(lives: Lives) -> None:
+    customer, merchant, operator = lives.customer, lives.merchant, lives.operator
+    deposit = await operator.deposit(1, account_id=merchant.account_id)
+    paid, promised, asked = await lives.paid(), await lives.held(), await lives.requested()
+    everything: Json = {
+        "account_id": merchant.account_id,
+        "amount": await merchant.available(),
+        "currency": "USD",
+    }
+    payout = created(await merchant.api.post("/payouts", everything, key=fresh_key()))
+    await do(merchant, f"{paid}/refunds", {})
+    await do(operator, f"/transactions/{deposit['transaction_id']}/reverse", {"reason": "x"})
+    await lives.world.fill(merchant, room=0)
+    await do(merchant, f"{promised}/capture", {})
+    await do(customer, f"{asked}/confirm")
+    await do(operator, f"/transactions/{payout['transaction_id']}/reverse", {"reason": "x"})
+    await lives.world.fill(customer, room=0)
+    await do(merchant, f"{paid}/refunds", {})
