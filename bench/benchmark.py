@@ -16,6 +16,7 @@ from bench.population import Load, People, make_people, populate, tokens
 from bench.results import Results
 from bench.runs import Arm, Field, Run, median, run
 from bench.servers import Server, arm, gateway, serving
+from gateway import collect_garbage_seldom
 from gateway.adapters.jose.keys import generate_pem
 from gateway.adapters.sql import migrate, open_sql_storage
 from support.postgres import LocalPostgres
@@ -83,6 +84,7 @@ async def _in_process(
 ) -> None:
     count = plan.in_process_payments
     console.print("In process: memory, SQLite, batches on Postgres ...")
+    collect_garbage_seldom()  # As `gateway serve` does, and as embedding services are advised to.
     found.memory_per_second = await in_process.on_memory(people, count)
     found.memory_door_per_second = await in_process.on_memory_through_the_door(people, count)
     few = count // in_process.SQLITE_SHARE

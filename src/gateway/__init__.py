@@ -38,7 +38,7 @@ from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import Role, User, UserId
 
 if TYPE_CHECKING:
-    from gateway.bootstrap import StartRefused, in_memory_gateway, open_gateway
+    from gateway.bootstrap import StartRefused, collect_garbage_seldom, in_memory_gateway, open_gateway
     from gateway.settings import Settings, SettingsRefused, read_settings
 
 __all__ = [
@@ -89,6 +89,7 @@ __all__ = [
     "UnfreezeAccount",
     "User",
     "UserId",
+    "collect_garbage_seldom",
     "currency_code",
     "in_memory_gateway",
     "open_gateway",
@@ -100,6 +101,7 @@ _LATER = {
     "Settings": "gateway.settings",
     "SettingsRefused": "gateway.settings",
     "StartRefused": "gateway.bootstrap",
+    "collect_garbage_seldom": "gateway.bootstrap",
     "in_memory_gateway": "gateway.bootstrap",
     "open_gateway": "gateway.bootstrap",
     "read_settings": "gateway.settings",

@@ -40,13 +40,13 @@ class FrontDoor:
             Refusal: The rules say no; also `IdempotencyKeyReused`, `IdempotencyInProgress`, `Overloaded`.
             StorageUnavailable: The storage could not be reached. The same key may be sent again.
         """
+        if idempotency_key is None:
+            key, request = self.fresh_key(), b""  # Nobody else can know the key, so nothing else can be asked with it.
+        else:
+            key = AnswerKey(owner_id, idempotency_key)
+            request = fingerprint(type(command).__qualname__.encode(), _encoder.encode(command))
         answer = await self._executor.perform(
-            Submission(
-                command=command,
-                key=self.fresh_key() if idempotency_key is None else AnswerKey(owner_id, idempotency_key),
-                fingerprint=fingerprint(type(command).__qualname__.encode(), _encoder.encode(command)),
-                encode=outcome_codec.encode,
-            )
+            Submission(command=command, key=key, fingerprint=request, encode=outcome_codec.encode)
         )
         outcome = outcome_codec.decode(answer.body, command.result_type) if answer.replayed else answer.outcome
         if isinstance(outcome, Refusal):

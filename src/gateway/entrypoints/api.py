@@ -1,6 +1,5 @@
 """The ASGI application: `uvicorn --factory gateway.entrypoints.api:app`."""
 
-import gc
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -9,7 +8,7 @@ from litestar import Litestar
 
 from gateway.adapters.http import HttpLimits, create_app
 from gateway.application.gateway import Gateway
-from gateway.bootstrap import cursor_secret, open_gateway
+from gateway.bootstrap import collect_garbage_seldom, cursor_secret, open_gateway
 from gateway.entrypoints.logs import configure_logging
 from gateway.entrypoints.worker import working
 from gateway.settings import Settings, read_settings
@@ -27,17 +26,6 @@ def app() -> Litestar:
     served = app_of(settings)
     collect_garbage_seldom()
     return served
-
-
-def collect_garbage_seldom() -> None:
-    """Tune the garbage collector for a server: what was loaded at start is never looked at again, the rest seldom.
-
-    Nearly nothing here is garbage in cycles: reference counts free a request's values when it ends. With Python's
-    defaults, a payment paid a quarter of its time for collections that found nothing (docs/performance.md).
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def app_of(settings: Settings) -> Litestar:
