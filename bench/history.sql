@@ -32,13 +32,13 @@ BEGIN
     INSERT INTO users SELECT customer, customer || '@example.com', 'customer', NULL, opened, '-' FROM bench.people;
     INSERT INTO users SELECT merchant, merchant || '@example.com', 'merchant', NULL, opened, '-' FROM bench.people;
     INSERT INTO accounts SELECT payer, customer, 'customer', 'USD', 0, amount * rounds, 0, deposit, 'open', 2 + rounds,
-        opened FROM bench.people;
-    INSERT INTO accounts SELECT payee, merchant, 'merchant', 'USD', 0, 0, 0, amount * rounds, 'open', 1 + rounds, opened
+        opened, 0, 0 FROM bench.people;
+    INSERT INTO accounts SELECT payee, merchant, 'merchant', 'USD', 0, 0, 0, amount * rounds, 'open', 1 + rounds, opened, 0, 0
         FROM bench.people;
     INSERT INTO accounts VALUES
-        (funding, 'system', 'funding', 'USD', 0, deposit * pairs, 0, 0, 'open', 1 + pairs, opened),
-        (bench.id('acc', opened_ms, 'fees'), 'system', 'fees', 'USD', 0, 0, 0, 0, 'open', 1, opened),
-        (bench.id('acc', opened_ms, 'exchange'), 'system', 'exchange', 'USD', 0, 0, 0, 0, 'open', 1, opened);
+        (funding, 'system', 'funding', 'USD', 0, deposit * pairs, 0, 0, 'open', 1 + pairs, opened, 0, 0),
+        (bench.id('acc', opened_ms, 'fees'), 'system', 'fees', 'USD', 0, 0, 0, 0, 'open', 1, opened, 0, 0),
+        (bench.id('acc', opened_ms, 'exchange'), 'system', 'exchange', 'USD', 0, 0, 0, 0, 'open', 1, opened, 0, 0);
     INSERT INTO transfers SELECT bench.id('txn', opened_ms + number, 'deposit' || number), 0, 'deposit', NULL, customer,
         NULL, NULL, NULL, opened, 'post', deposit, 'USD', funding, -deposit * (number + 1), 0, 2 + number, payer,
         deposit, 0, 2 FROM bench.people;
@@ -63,7 +63,7 @@ BEGIN
         JOIN bench.people AS payee ON payee.number = (n * 7919 + n / pairs * 31) % pairs
         ORDER BY n;
     INSERT INTO payments SELECT 'pay' || suffix, 'captured', amount, 'USD', 'automatic', customer, merchant, amount, 0,
-        0, NULL, NULL, '{}', NULL, NULL, 1, at, at FROM made;
+        0, NULL, NULL, '{}', NULL, NULL, 1, at, at, 0, 0, 0, 0 FROM made;
     INSERT INTO transfers SELECT 'txn' || suffix, 0, 'payment', 'pay' || suffix, customer, merchant, NULL, NULL, at,
         'post', amount, 'USD', payer, deposit - amount * (round + 1), 0, 3 + round, payee, amount * (round + 1), 0,
         2 + round FROM made;

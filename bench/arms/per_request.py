@@ -13,7 +13,7 @@ from litestar import Litestar, asgi
 from gateway.adapters.http.endpoint import Endpoint, HttpLimits
 from gateway.adapters.http.exchange import Asked, Reply
 from gateway.adapters.http.operations import Idempotency, Operation
-from gateway.adapters.http.resources.payments import PayBody
+from gateway.adapters.http.resources.payments import PaymentBody
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.submission import fingerprint
 from gateway.bootstrap import open_gateway
@@ -57,7 +57,7 @@ class PerRequest:
 
     async def pay(self, asked: Asked) -> Reply:
         """Pay in one call."""
-        body: PayBody = asked.body
+        body: PaymentBody = asked.body
         answer: bytes = await self._pool.fetchval(
             PAY,
             asked.caller.user_id,
@@ -86,7 +86,7 @@ def app() -> Litestar:
         handler=arm.pay,
         roles=frozenset({Role.CUSTOMER}),
         status=201,
-        body=PayBody,
+        body=PaymentBody,
         idempotency=Idempotency.REQUIRED,
     )
 

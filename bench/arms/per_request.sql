@@ -41,7 +41,7 @@ BEGIN
     END IF;
     INSERT INTO payments VALUES (
         new_payment, 'captured', amount_minor, in_currency, 'automatic', customer, merchant, amount_minor, 0, 0, NULL,
-        NULL, '{}', NULL, NULL, 1, paid_at, paid_at
+        NULL, '{}', NULL, NULL, 1, paid_at, paid_at, 0, 0, 0, 0
     );
     INSERT INTO events VALUES (
         new_event, 'payment.captured', new_payment, 1, customer, merchant, paid_at, body

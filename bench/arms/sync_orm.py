@@ -179,7 +179,8 @@ def _pay(database: Session, body: PayIn, customer_id: str, now: datetime) -> Pay
         "updated_at": now,
     }
     view = PaymentOut(**payment, net_amount=body.amount, metadata={})
-    database.add(Payment(**payment, metadata_text="{}"))
+    none_yet = {"fee_refunded": 0, "amount_refunded_with_fee": 0, "captures": 0, "refunds": 0}
+    database.add(Payment(**payment, **none_yet, metadata_text="{}"))
     database.add(
         Transfer(
             **parties,

@@ -129,7 +129,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lanes: Annotated[
         int,
         Meta(ge=1, le=64, description="Batches that one process commits side by side, each on its own connection."),
-    ] = 2
+    ] = 1
     batch_size_max: Annotated[int, Meta(ge=1, le=1000, description="Requests that share one transaction.")] = 256
     waiting_max: Annotated[int, Meta(ge=1, description="Requests that wait for a batch; one more gets 503.")] = 4096
     drain_seconds_max: Annotated[
