@@ -3,6 +3,8 @@
 import asyncio
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 async def test_the_curl_lines_of_the_readme_work_as_pasted_and_the_last_one_replays(tmp_path: Path) -> None:
-    [lines] = [block for block in _shell_blocks() if "curl" in block]
+    [lines] = [block for block in _blocks("sh") if "curl" in block]
     deposit_and_payment = "".join(lines.splitlines(keepends=True)[-2:])
     gateway = Installation(tmp_path)
     async with gateway.serving() as server:
@@ -31,8 +33,17 @@ async def test_the_curl_lines_of_the_readme_work_as_pasted_and_the_last_one_repl
     await gateway.verify()
 
 
-def _shell_blocks() -> list[str]:
-    return re.findall(r"^```sh\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+def test_the_example_of_embedding_runs_as_pasted(tmp_path: Path) -> None:
+    [example] = _blocks("python")
+    done = subprocess.run(
+        [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "captured\n"
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
 async def _paste(lines: str, server: Server) -> str:
