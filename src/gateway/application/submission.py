@@ -75,7 +75,7 @@ class Together(Command[None]):
 
     def decide(self, book: "Book", moment: Moment) -> Decision[None]:
         """Not by itself: see `batch.answer_bundle`."""
-        raise TypeError("The commands of a bundle are decided one by one, by the batch.")
+        raise NotImplementedError("The commands of a bundle are decided one by one, by the batch.")
 
 
 @value
