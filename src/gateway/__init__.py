@@ -13,6 +13,7 @@ from gateway.application.commands import (
     FreezeAccount,
     MakeDeposit,
     MakePayout,
+    MakeQuote,
     OpenAccount,
     Paid,
     Pay,
@@ -24,6 +25,7 @@ from gateway.application.commands import (
     SetFees,
     UnfreezeAccount,
 )
+from gateway.application.exchange import Exchange
 from gateway.application.gateway import Gateway
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
@@ -31,8 +33,18 @@ from gateway.domain.deposit import Deposit
 from gateway.domain.errors import Refusal
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import CurrencyCode, Money, currency_code
-from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentOrder, PaymentRequest, PaymentStatus
+from gateway.domain.payment import (
+    CaptureMethod,
+    Payment,
+    PaymentId,
+    PaymentOrder,
+    PaymentRequest,
+    PaymentStatus,
+    QuoteId,
+)
 from gateway.domain.payout import Payout
+from gateway.domain.quote import Quote
+from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate, rate_of
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import Role, User, UserId
@@ -53,13 +65,17 @@ __all__ = [
     "CapturePayment",
     "ConfirmPayment",
     "CurrencyCode",
+    "CurrencyPair",
     "Deposit",
+    "Exchange",
+    "ExchangeRate",
     "ExpirePayment",
     "FeeSchedule",
     "FreezeAccount",
     "Gateway",
     "MakeDeposit",
     "MakePayout",
+    "MakeQuote",
     "Money",
     "OpenAccount",
     "Paid",
@@ -70,6 +86,9 @@ __all__ = [
     "PaymentRequest",
     "PaymentStatus",
     "Payout",
+    "Quote",
+    "QuoteId",
+    "Rate",
     "Refund",
     "RefundPayment",
     "Refusal",
@@ -93,6 +112,7 @@ __all__ = [
     "currency_code",
     "in_memory_gateway",
     "open_gateway",
+    "rate_of",
     "read_settings",
 ]
 

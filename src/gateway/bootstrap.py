@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +25,14 @@ from gateway.adapters.jose.keys import (
     verifying_key_from_pem,
 )
 from gateway.adapters.memory import MemoryDatabase, memory_storage
+from gateway.adapters.rates_file import FileRates, RatesFileRefused
 from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage, pending
 from gateway.adapters.sql.engine import database_url
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.access import Access, AccessLimits
 from gateway.application.batch import Batch
+from gateway.application.exchange import Exchange, ExchangeLimits
 from gateway.application.executor import Executor, OneByOne
 from gateway.application.front_door import FrontDoor
 from gateway.application.gateway import Gateway
@@ -37,6 +40,7 @@ from gateway.application.group_commit import GroupCommit, GroupLimits
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.passwords import PasswordHasher
+from gateway.application.ports.rates import Rates
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
@@ -63,18 +67,22 @@ async def open_gateway(settings: Settings | str | None = None) -> AsyncGenerator
 
     Raises:
         SettingsRefused: The environment is not as it must be.
-        StartRefused: The keys are missing or will not do, or the database's schema is not this version's.
+        StartRefused: The keys or the file of rates are missing or will not do, or the database's schema is not this
+            version's.
         StorageUnavailable: The database cannot be reached.
     """
     chosen = as_settings(settings)
     tokens = access_tokens(chosen)
+    file = _rates_file(chosen)
     async with open_storage(chosen) as storage, _hashing(chosen) as passwords:
         batch = Batch(unit_of_work=storage.unit_of_work, clock=system_clock, identifiers=time_ordered_id)
         executor = GroupCommit(retrying(batch.run, retry_limits(chosen)), group_limits(chosen))
         try:
-            yield _gateway(
+            gateway = _gateway(
                 storage, executor, passwords, tokens, system_clock, time_ordered_id, limits=access_limits(chosen)
             )
+            rates = storage.rates if file is None else file
+            yield replace(gateway, exchange=replace(gateway.exchange, rates=rates, limits=exchange_limits(chosen)))
         finally:
             await executor.close()
 
@@ -232,6 +240,11 @@ def access_limits(settings: Settings) -> AccessLimits:
     )
 
 
+def exchange_limits(settings: Settings) -> ExchangeLimits:
+    """How long quotes are good for."""
+    return ExchangeLimits(quote_seconds=settings.quote_seconds)
+
+
 def _gateway(
     storage: Storage,
     executor: Executor,
@@ -254,7 +267,24 @@ def _gateway(
         identifiers=identifiers,
         limits=limits,
     )
-    return Gateway(door=door, access=access, queries=Queries(storage.reader, clock), tokens=tokens, storage=storage)
+    return Gateway(
+        door=door,
+        access=access,
+        queries=Queries(storage.reader, clock),
+        exchange=Exchange(door=door, rates=storage.rates, clock=clock),
+        tokens=tokens,
+        storage=storage,
+    )
+
+
+def _rates_file(settings: Settings) -> Rates | None:
+    """Where rates come from instead of the database, if they do."""
+    if not settings.rates_file:
+        return None
+    try:
+        return FileRates(Path(settings.rates_file))
+    except RatesFileRefused as refused:
+        raise StartRefused(f"GATEWAY_RATES_FILE: {refused}") from refused
 
 
 @asynccontextmanager

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_ori
 import msgspec
 from msgspec import Meta
 
+from gateway.domain.quote import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
+
 PREFIX: Final = "GATEWAY_"
 TEST_PREFIX: Final = "GATEWAY_TEST_"
 """Names that belong to this project's tests."""
@@ -125,6 +127,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hashing_waiting_max: Annotated[int, Meta(ge=0, description="Logins that may wait for that; one more gets 503.")] = (
         64
     )
+
+    quote_seconds: Annotated[
+        int,
+        Meta(
+            ge=QUOTE_SECONDS_MIN,
+            le=QUOTE_SECONDS_MAX,
+            description="How long the rate of a quote is good for.",
+        ),
+    ] = QUOTE_SECONDS_DEFAULT
+    rates_file: Annotated[
+        str,
+        Meta(
+            description="A JSON file that rates come from, read again when it changes. When empty, they are in the "
+            "database, and operators set them."
+        ),
+    ] = ""
 
     lanes: Annotated[
         int,

@@ -62,6 +62,7 @@ def wanted_by(submissions: Sequence[Submission], needs: Sequence[Needs | Failed]
         emails={email for need in known for email in need.emails},
         payers={payer for need in known for payer in need.payers},
         transactions={transaction_id for need in known for transaction_id in need.transactions},
+        quotes={quote_id for need in known for quote_id in need.quotes},
     )
 
 

@@ -14,9 +14,17 @@ from gateway.application.ports.unit_of_work import (
     Records,
 )
 from gateway.domain.account import Account, AccountId, AccountKey
-from gateway.domain.errors import AccountNotFound, DuplicateReference, EmailTaken, PaymentNotFound, TransactionNotFound
+from gateway.domain.errors import (
+    AccountNotFound,
+    DuplicateReference,
+    EmailTaken,
+    PaymentNotFound,
+    QuoteNotFound,
+    TransactionNotFound,
+)
 from gateway.domain.event import Event
-from gateway.domain.payment import MerchantReference, Payment, PaymentId
+from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteId
+from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
 
@@ -30,6 +38,7 @@ class Book:
         self._account_ids = {account.key: account.id for account in records.accounts}
         self._payments = {payment.id: payment for payment in records.payments}
         self._transactions = {transaction.id: transaction for transaction in records.transactions}
+        self._quotes = {quote.id: quote for quote in records.quotes}
         self._holders = set(records.holders)
         self._references_taken = set(records.references_taken)
         self._emails_taken = set(records.emails_taken)
@@ -39,6 +48,8 @@ class Book:
         self._payments_new: dict[PaymentId, Payment] = {}
         self._payments_changed: dict[PaymentId, Payment] = {}
         self._transactions_new: list[Transaction] = []
+        self._quotes_new: dict[QuoteId, Quote] = {}
+        self._quotes_changed: dict[QuoteId, Quote] = {}
         self._refunds_new: list[Refund] = []
         self._events_new: list[Event] = []
         self._answers_new: list[KeptAnswer] = []
@@ -89,6 +100,17 @@ class Book:
         except KeyError:
             raise TransactionNotFound("There is no such transaction.") from None
 
+    def quote(self, quote_id: QuoteId) -> Quote:
+        """The quote of this id.
+
+        Raises:
+            QuoteNotFound: There is none.
+        """
+        try:
+            return self._quotes[quote_id]
+        except KeyError:
+            raise QuoteNotFound("There is no such quote.") from None
+
     def must_be_free(self, reference: MerchantReference) -> None:
         """Check that no payment has this reference.
 
@@ -130,6 +152,10 @@ class Book:
                 if payment.reference is not None:
                     self._references_taken.add(MerchantReference(payment.merchant_id, payment.reference))
             self._payments[payment.id] = payment
+        for quote in decision.quotes:
+            is_new = quote.id not in self._quotes or quote.id in self._quotes_new
+            (self._quotes_new if is_new else self._quotes_changed)[quote.id] = quote
+            self._quotes[quote.id] = quote
         for transaction in decision.transactions:
             self._transactions_new.append(transaction)
             self._transactions[transaction.id] = transaction
@@ -166,6 +192,8 @@ class Book:
             payments_new=self._payments_new.values(),
             payments_changed=self._payments_changed.values(),
             transactions_new=self._transactions_new,
+            quotes_new=self._quotes_new.values(),
+            quotes_changed=self._quotes_changed.values(),
             refunds_new=self._refunds_new,
             events_new=self._events_new,
             answers_new=self._answers_new,

@@ -10,7 +10,8 @@ from gateway.application.ports.unit_of_work import NewUser, Payer
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.errors import Refusal
 from gateway.domain.event import Event
-from gateway.domain.payment import MerchantReference, Payment, PaymentId
+from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteId
+from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.value import value
@@ -41,6 +42,7 @@ class Needs:
     emails: Collection[str] = ()
     payers: Collection[Payer] = ()
     transactions: Collection[TransactionId] = ()
+    quotes: Collection[QuoteId] = ()
 
 
 @value
@@ -55,6 +57,7 @@ class Decision(Generic[Result_co]):
     users: Collection[NewUser] = ()
     accounts: Collection[Account] = ()
     payments: Collection[Payment] = ()
+    quotes: Collection[Quote] = ()
     refunds: Collection[Refund] = ()
     transactions: Collection[Transaction] = ()
     events: Collection[Event] = ()

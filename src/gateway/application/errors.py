@@ -59,6 +59,13 @@ class InvalidInput(Refusal):
     lasting = False
 
 
+class RatesReadOnly(Refusal):
+    """Rates come from a file, and are changed there."""
+
+    code = "rates_read_only"
+    lasting = False
+
+
 class Overloaded(Refusal):
     """Too many are waiting; nothing was done with this one, and the same key may be sent again."""
 

@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from gateway.application.access import Access
 from gateway.application.command import Command
+from gateway.application.exchange import Exchange
 from gateway.application.front_door import FrontDoor
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
@@ -21,6 +22,7 @@ class Gateway:
     door: FrontDoor
     access: Access
     queries: Queries
+    exchange: Exchange
     tokens: AccessTokens
     storage: Storage
 

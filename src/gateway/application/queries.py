@@ -20,10 +20,12 @@ from gateway.domain.errors import (
     AccountNotFound,
     MerchantNotFound,
     PaymentNotFound,
+    QuoteNotFound,
     RefundNotFound,
     TransactionNotFound,
 )
-from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.payment import Payment, PaymentId, QuoteId
+from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import Role, UserId
@@ -112,6 +114,17 @@ class Queries:
         where = replace(where, as_of=now)
         found = await self.reader.payments(where, before=before, limit=limit + 1)
         return _page([payment.at(now) for payment in found], limit)
+
+    async def quote(self, caller: Caller, quote_id: QuoteId) -> Quote:
+        """One quote.
+
+        Raises:
+            QuoteNotFound: There is none that the caller may see.
+        """
+        quote = await self.reader.quote(quote_id)
+        if quote is None or not may_see(caller, quote.customer_id):
+            raise QuoteNotFound("There is no such quote.")
+        return quote
 
     async def refund(self, caller: Caller, refund_id: RefundId) -> Refund:
         """One refund.

@@ -14,6 +14,8 @@ from gateway.domain.deposit import Deposit
 from gateway.domain.event import Event
 from gateway.domain.payment import CaptureMethod, Payment, PaymentAction, PaymentStatus
 from gateway.domain.payout import Payout
+from gateway.domain.quote import Quote
+from gateway.domain.rate import ExchangeRate, rate_text
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import BalanceAfter
@@ -93,6 +95,7 @@ class PaymentView(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     allowed_actions: list[PaymentAction]
+    quote_id: str | None
 
 
 class RefundView(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +134,35 @@ class FeeScheduleView(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     basis_points: int
     fixed_amount: int
+
+
+class RateView(msgspec.Struct, frozen=True, kw_only=True):
+    """What one unit of a currency costs in another, as a decimal; the spread comes on top, out of what is paid."""
+
+    object: Literal["rate"] = "rate"
+    from_currency: str
+    to_currency: str
+    rate: str
+    spread_basis_points: int
+    updated_at: datetime
+
+
+class QuoteView(msgspec.Struct, frozen=True, kw_only=True):
+    """A quote. `source_amount` is all that its customer pays; `spread` is the part of it that the gateway keeps."""
+
+    id: str
+    object: Literal["quote"] = "quote"
+    customer_id: str
+    from_currency: str
+    to_currency: str
+    rate: str
+    source_amount: int
+    target_amount: int
+    spread: int
+    spread_basis_points: int
+    expires_at: datetime
+    payment_id: str | None
+    created_at: datetime
 
 
 class BalanceAfterView(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,6 +267,7 @@ def payment_view(payment: Payment) -> PaymentView:
         created_at=payment.created_at,
         updated_at=payment.updated_at,
         allowed_actions=list(payment.allowed_actions),
+        quote_id=payment.quote_id,
     )
 
 
@@ -272,6 +305,35 @@ def fee_schedule_view(account: Account) -> FeeScheduleView:
         currency=account.currency,
         basis_points=account.fees.basis_points,
         fixed_amount=account.fees.fixed_minor,
+    )
+
+
+def rate_view(rate: ExchangeRate) -> RateView:
+    """A rate as the outside sees it."""
+    return RateView(
+        from_currency=rate.pair.source,
+        to_currency=rate.pair.target,
+        rate=rate_text(rate.rate),
+        spread_basis_points=rate.spread_basis_points,
+        updated_at=rate.updated_at,
+    )
+
+
+def quote_view(quote: Quote) -> QuoteView:
+    """A quote as the outside sees it."""
+    return QuoteView(
+        id=quote.id,
+        customer_id=quote.customer_id,
+        from_currency=quote.source.currency,
+        to_currency=quote.target.currency,
+        rate=rate_text(quote.rate),
+        source_amount=quote.source.amount_minor,
+        target_amount=quote.target.amount_minor,
+        spread=quote.spread_minor,
+        spread_basis_points=quote.spread_basis_points,
+        expires_at=quote.expires_at,
+        payment_id=quote.payment_id,
+        created_at=quote.created_at,
     )
 
 

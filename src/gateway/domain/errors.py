@@ -161,6 +161,55 @@ class RefundLimitReached(Refusal):
     code = "refund_limit_reached"
 
 
+class SameCurrency(Refusal):
+    """Both currencies of an exchange are the same."""
+
+    code = "same_currency"
+
+
+class RateNotFound(Refusal):
+    """Nobody has set a rate for these currencies, in this direction. Not kept: somebody may."""
+
+    code = "rate_not_found"
+    lasting = False
+
+
+class AmountTooSmall(Refusal):
+    """Changed into the other currency, it is less than a minor unit."""
+
+    code = "amount_too_small"
+
+
+class AmountTooLarge(Refusal):
+    """Changed into the other currency, it is more than an amount may be."""
+
+    code = "amount_too_large"
+
+
+class QuoteNotFound(Refusal):
+    """No such quote, or none of the asker's."""
+
+    code = "quote_not_found"
+
+
+class QuoteExpired(Refusal):
+    """The time of the quote is over."""
+
+    code = "quote_expired"
+
+
+class QuoteUsed(Refusal):
+    """Another payment has used the quote."""
+
+    code = "quote_used"
+
+
+class QuoteAmountMismatch(Refusal):
+    """The payment is over another amount than the quote's target; `target_amount` tells that one."""
+
+    code = "quote_amount_mismatch"
+
+
 class AlreadyReversed(Refusal):
     """The transaction was reversed before, by `reversed_by`."""
 

@@ -22,6 +22,7 @@ from gateway.domain.user import UserId
 from gateway.domain.value import value
 
 PaymentId = NewType("PaymentId", str)
+QuoteId = NewType("QuoteId", str)
 
 EXPIRES_IN_SECONDS_DEFAULT: Final = 604_800
 EXPIRES_IN_SECONDS_MIN: Final = 60
@@ -74,6 +75,8 @@ class Payment:
 
     `fee_amount_minor` is what the gateway keeps, `fee_refunded_minor` what it gave back; together, what it charged.
     `amount_refunded_with_fee_minor` is the part of the refunds that took the fee's share with them.
+
+    `quote_id` is the quote at which its customer paid in another currency. Its amounts are what the merchant got.
     """
 
     id: PaymentId
@@ -97,6 +100,7 @@ class Payment:
     amount_refunded_with_fee_minor: int = 0
     captures: int = 0
     refunds: int = 0
+    quote_id: QuoteId | None = None
 
     @property
     def amount_held_minor(self) -> int:
@@ -204,9 +208,10 @@ class PaymentTerms:
 
 @value
 class PaymentOrder(PaymentTerms):
-    """What a customer asks for when they pay."""
+    """What a customer asks for when they pay; with a `quote_id`, out of their account in the quote's source currency."""
 
     customer_id: UserId
+    quote_id: QuoteId | None = None
 
 
 @value
@@ -222,8 +227,8 @@ def paid_at_once(order: PaymentOrder, *, payment_id: PaymentId, now: datetime, f
         order,
         PaymentStatus.CAPTURED,
         payment_id=payment_id,
-        captured_minor=order.amount.amount_minor,
         fee_minor=fee_minor,
+        quote_id=order.quote_id,
         now=now,
     )
 
@@ -245,11 +250,16 @@ def requested(request: PaymentRequest, *, payment_id: PaymentId, now: datetime) 
 
 
 def failed(order: PaymentOrder, *, payment_id: PaymentId, failure_code: str, now: datetime) -> Payment:
-    """The payment that was refused for lack of funds: kept, so that both parties can see that it was tried."""
+    """The payment that was refused for lack of funds: kept, so that both parties can see that it was tried.
+
+    It has no quote, for it has used none: the same one is good for another try.
+    """
     return _first(order, PaymentStatus.FAILED, payment_id=payment_id, failure_code=failure_code, now=now)
 
 
-def confirmed(payment: Payment, *, customer_id: UserId, fee_minor: int, now: datetime) -> Payment:
+def confirmed(
+    payment: Payment, *, customer_id: UserId, fee_minor: int, now: datetime, quote_id: QuoteId | None = None
+) -> Payment:
     """The requested payment, once the customer's money was moved or held. The time of a hold is the request's.
 
     Raises:
@@ -265,6 +275,7 @@ def confirmed(payment: Payment, *, customer_id: UserId, fee_minor: int, now: dat
                 customer_id=customer_id,
                 amount_captured_minor=payment.amount.amount_minor,
                 fee_amount_minor=fee_minor,
+                quote_id=quote_id,
             )
         case CaptureMethod.MANUAL:
             return _next(payment, now, status=PaymentStatus.AUTHORIZED, customer_id=customer_id)
@@ -435,10 +446,10 @@ def _first(
     status: PaymentStatus,
     *,
     payment_id: PaymentId,
-    captured_minor: int = 0,
     fee_minor: int = 0,
     expires_at: datetime | None = None,
     failure_code: str | None = None,
+    quote_id: QuoteId | None = None,
     now: datetime,
 ) -> Payment:
     return Payment(
@@ -448,7 +459,7 @@ def _first(
         capture=terms.capture,
         customer_id=terms.customer_id,
         merchant_id=terms.merchant_id,
-        amount_captured_minor=captured_minor,
+        amount_captured_minor=terms.amount.amount_minor if status is PaymentStatus.CAPTURED else 0,
         amount_refunded_minor=0,
         fee_amount_minor=fee_minor,
         reference=terms.reference,
@@ -459,4 +470,5 @@ def _first(
         version=1,
         created_at=now,
         updated_at=now,
+        quote_id=quote_id,
     )

@@ -18,7 +18,7 @@ class TransactionType(StrEnum):
 
     DEPOSIT = "deposit"
     PAYOUT = "payout"
-    PAYMENT = "payment"  # at once
+    PAYMENT = "payment"  # at once; across currencies, by way of the exchange
     HOLD = "hold"
     CAPTURE = "capture"  # of held money, with the release of the rest if it is the last
     RELEASE = "release"  # of held money, by canceling or because its time is over
@@ -48,13 +48,17 @@ class Transaction:
     reversed_by: TransactionId | None = None
 
     @property
+    def main(self) -> Transfer:
+        """The transfer that the transaction is about: the merchant's part of a payment or a refund."""
+        # The first; but a refund's share of the fee goes back to the merchant before it: it may be what pays for it.
+        return self.transfers[-1 if self.type is TransactionType.REFUND else 0]
+
+    @property
     def amount_minor(self) -> int:
         """What the transaction is about, in minor units of `currency`."""
-        # A refund's share of the fee goes back to the merchant first: it may be what pays for the refund.
-        main = -1 if self.type is TransactionType.REFUND else 0
-        return self.transfers[main].amount_minor
+        return self.main.amount_minor
 
     @property
     def currency(self) -> CurrencyCode:
         """The currency of `amount_minor`."""
-        return self.transfers[0].currency
+        return self.main.currency

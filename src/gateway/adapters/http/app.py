@@ -19,6 +19,8 @@ from gateway.adapters.http.resources import (
     payment_batches,
     payments,
     payouts,
+    quotes,
+    rates,
     refunds,
     reversals,
     transactions,
@@ -41,6 +43,8 @@ def all_operations(cursors: Cursors, *, sandbox: bool) -> list[Operation]:
         *refunds.operations(cursors),
         *transactions.operations(cursors),
         *reversals.OPERATIONS,
+        *rates.OPERATIONS,
+        *quotes.OPERATIONS,
         *fees.OPERATIONS,
         *health.OPERATIONS,
     ]

@@ -126,7 +126,9 @@ class Endpoint:
             asked.idempotency_key = _idempotency_key(
                 asked.headers, required=operation.idempotency is Idempotency.REQUIRED
             )
-        if operation.body is not None:
+        if operation.body_optional and operation.body is not None and not _brings_body(asked.headers):
+            asked.body = operation.body()
+        elif operation.body is not None:
             _require_json(asked.headers)
             size_max = operation.body_bytes_max or self._limits.body_bytes_max
             asked.arriving = True
@@ -149,7 +151,7 @@ class Endpoint:
             first, _, rest = asked.path[1:].partition("/")
             asked.path_id, slash, action = rest.partition("/")
             if asked.path_id and not FORBIDDEN_TEXT.search(asked.path_id):
-                methods = self._operations.get(f"/{first}/{ANY_ID}{slash}{action}")
+                methods = self._operations.get(f"/{first}/{ANY_ID}{slash}{action}") or self._with_two_ids(asked, action)
         if methods is None:
             raise HttpRefusal("not_found", "There is nothing at this path.")
         operation = methods.get("GET" if asked.method == "HEAD" else asked.method)
@@ -159,6 +161,18 @@ class Endpoint:
                 return _what_is_allowed(allowed)
             raise HttpRefusal("method_not_allowed", f"This path takes {', '.join(allowed)}.", allowed_methods=allowed)
         return operation
+
+    def _with_two_ids(self, asked: Asked, second: str) -> dict[str, Operation] | None:
+        """What there is at a path such as "/rates/USD/EUR"."""
+        if not second or "/" in second or FORBIDDEN_TEXT.search(second):
+            return None
+        asked.path_id_second = second
+        return self._operations.get(f"/{asked.path[1:].partition('/')[0]}/{ANY_ID}/{ANY_ID}")
+
+
+def _brings_body(headers: dict[bytes, bytes]) -> bool:
+    """Whether the headers say that there is a body, or ought to be one."""
+    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers or b"content-type" in headers
 
 
 async def _read(headers: dict[bytes, bytes], receive: Receive, size_max: int) -> bytes:

@@ -22,7 +22,8 @@ class Asked:
         request_id: The client's own, or ours.
         headers: By name in lower case.
         address: Where it comes from, as the server tells.
-        path_id: The id in the path.
+        path_id: The id in the path; of two, the first.
+        path_id_second: The other one.
         idempotency_key: The `Idempotency-Key`, checked.
         body: Decoded into the operation's type.
         query: Likewise.
@@ -36,6 +37,7 @@ class Asked:
     headers: dict[bytes, bytes]
     address: str
     path_id: str = ""
+    path_id_second: str = ""
     signed_in: Caller | None = None
     idempotency_key: str | None = None
     body: Any = None

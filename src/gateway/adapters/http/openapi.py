@@ -90,7 +90,7 @@ def _described(operation: Operation, schemas: dict[Any, Any], components: dict[s
         described["parameters"] = parameters
     if operation.body is not None:
         described["requestBody"] = {
-            "required": True,
+            "required": not operation.body_optional,
             "content": {"application/json": {"schema": schemas[operation.body], "example": operation.example}},
         }
     return described

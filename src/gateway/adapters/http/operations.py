@@ -54,13 +54,14 @@ class Operation:
     """What a client may ask.
 
     Attributes:
-        path: With at most one `{id}` in it, as its second segment.
+        path: With at most one `{id}` in it, as its second segment, or one more as its third and last.
         name: OpenAPI's operationId.
         roles: Who may; `ANYONE` needs no token.
         status: Of the answer when all goes well.
         other_statuses: Of answers with the same body, when it went well otherwise.
         result: The type of that answer's body; `None` for none.
         codes: The refusals that belong to this operation, beside those that every operation of its kind may meet.
+        body_optional: Whether the body may be left out, when all of its fields may.
         body_bytes_max: `None` for the general limit.
         example: Of the request body.
         example_result: Of the answer.
@@ -80,6 +81,7 @@ class Operation:
     result: Any = None
     idempotency: Idempotency = Idempotency.NONE
     codes: tuple[str, ...] = ()
+    body_optional: bool = False
     body_bytes_max: int | None = None
     example: dict[str, Any] = field(default_factory=dict[str, Any])
     example_result: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -93,25 +95,32 @@ def json_reply(status: int, view: object) -> Reply:
 def submitting(
     status: int, to_command: Callable[[Asked], Command[Result]], to_view: Callable[[Asked, Result], object]
 ) -> Handler:
-    """The handler of an operation that changes the ledger: a command through the front door, under the asker's key.
+    """The handler of an operation that changes the ledger: a command through the front door, under the asker's key."""
+
+    async def handle(asked: Asked) -> Reply:
+        return await submitted(asked, to_command(asked), status, to_view)
+
+    return handle
+
+
+async def submitted(
+    asked: Asked, command: Command[Result], status: int, to_view: Callable[[Asked, Result], object]
+) -> Reply:
+    """The answer to a command through the front door, under the asker's key.
 
     What is kept for the key is the status with the body behind it, so that a replay is the same to the byte.
     """
-
-    async def handle(asked: Asked) -> Reply:
-        door = asked.gateway.door
-        key = asked.idempotency_key
-        answer = await door.perform(
-            Submission(
-                command=to_command(asked),
-                key=door.fresh_key() if key is None else AnswerKey(asked.caller.user_id, key),
-                fingerprint=fingerprint(asked.method.encode(), asked.path.encode(), _canonical.encode(asked.body)),
-                encode=encoding(asked, status, to_view),
-            )
+    door = asked.gateway.door
+    key = asked.idempotency_key
+    answer = await door.perform(
+        Submission(
+            command=command,
+            key=door.fresh_key() if key is None else AnswerKey(asked.caller.user_id, key),
+            fingerprint=fingerprint(asked.method.encode(), asked.path.encode(), _canonical.encode(asked.body)),
+            encode=encoding(asked, status, to_view),
         )
-        return kept_reply(answer.body, replayed=answer.replayed)
-
-    return handle
+    )
+    return kept_reply(answer.body, replayed=answer.replayed)
 
 
 def encoding(asked: Asked, status: int, to_view: Callable[[Asked, Any], object]) -> Callable[[Any], bytes]:

@@ -2,6 +2,7 @@
 
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.adapters.memory.login_failures import MemoryLoginFailures
+from gateway.adapters.memory.rates import MemoryRates
 from gateway.adapters.memory.reader import MemoryReader, memory_audit
 from gateway.adapters.memory.sessions import MemorySessions
 from gateway.adapters.memory.unit_of_work import MemoryUnitOfWork
@@ -19,6 +20,7 @@ def memory_storage(database: MemoryDatabase | None = None) -> Storage:
         users=MemoryUsers(kept),
         sessions=MemorySessions(),
         login_failures=MemoryLoginFailures(),
+        rates=MemoryRates(kept),
         reader=MemoryReader(kept),
         audit=lambda: memory_audit(kept),
     )

@@ -7,7 +7,9 @@ from gateway.application.ports.unit_of_work import AnswerKey, Holder, KeptAnswer
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.event import Event
-from gateway.domain.payment import MerchantReference, Payment, PaymentId
+from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteId
+from gateway.domain.quote import Quote
+from gateway.domain.rate import CurrencyPair, ExchangeRate
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import UserId
@@ -23,6 +25,10 @@ class MemoryDatabase:
     account_ids: dict[AccountKey, AccountId] = field(default_factory=dict[AccountKey, AccountId])
     holders: set[Holder] = field(default_factory=set[Holder])
     payments: dict[PaymentId, Payment] = field(default_factory=dict[PaymentId, Payment])
+    quotes: dict[QuoteId, Quote] = field(default_factory=dict[QuoteId, Quote])
+    quotes_of_payments: set[QuoteId] = field(default_factory=set[QuoteId])
+    """Those that payments name."""
+    rates: dict[CurrencyPair, ExchangeRate] = field(default_factory=dict[CurrencyPair, ExchangeRate])
     references: set[MerchantReference] = field(default_factory=set[MerchantReference])
     transactions: dict[TransactionId, Transaction] = field(default_factory=dict[TransactionId, Transaction])
     refunds: dict[RefundId, Refund] = field(default_factory=dict[RefundId, Refund])

@@ -16,10 +16,12 @@ from gateway.application.ports.reader import (
     PaymentFilter,
     StatusChange,
     TransactionFilter,
+    UsedQuote,
 )
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId
 from gateway.domain.money import CurrencyCode
-from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.payment import Payment, PaymentId, QuoteId
+from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId
 
@@ -72,6 +74,10 @@ class MemoryReader:
             if payment.expires_at is not None and payment.status_at(now) is not payment.status
         ]
         return [payment_id for _, payment_id in sorted(due)[:limit]]
+
+    async def quote(self, quote_id: QuoteId) -> Quote | None:
+        """As `Reader.quote`."""
+        return self._database.quotes.get(quote_id)
 
     async def refund(self, refund_id: RefundId) -> Refund | None:
         """As `Reader.refund`."""
@@ -127,6 +133,11 @@ class MemoryAudit:
         self._accounts = list(database.accounts.values())
         self._transactions = list(database.transactions.values())
         self._payments = list(database.payments.values())
+        self._used_quotes = [
+            UsedQuote(quote, database.payments.get(quote.payment_id))
+            for quote in database.quotes.values()
+            if quote.payment_id is not None
+        ]
         self._events = list(database.events)
 
     async def size(self) -> LedgerSize:
@@ -150,6 +161,10 @@ class MemoryAudit:
     async def payments(self) -> AsyncIterator[Collection[Payment]]:
         """As `Audit.payments`."""
         yield self._payments
+
+    async def used_quotes(self) -> AsyncIterator[Collection[UsedQuote]]:
+        """As `Audit.used_quotes`."""
+        yield self._used_quotes
 
     async def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:
         """As `Audit.payment_events`."""

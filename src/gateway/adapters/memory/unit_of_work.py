@@ -9,7 +9,8 @@ from gateway.adapters.memory.database import MemoryDatabase
 from gateway.application.ports.unit_of_work import Changes, Holder, KeyTaken, Records, Wanted
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
-from gateway.domain.payment import MerchantReference, Payment
+from gateway.domain.payment import MerchantReference, Payment, QuoteId
+from gateway.domain.quote import Quote
 from gateway.domain.transaction import Transaction, TransactionId
 
 
@@ -23,6 +24,7 @@ class MemoryUnitOfWork:
         """As `UnitOfWork.load`."""
         database = self._database
         payments = [database.payments[id_] for id_ in wanted.payments if id_ in database.payments]
+        quotes = self._quotes(wanted, payments)
         account_ids: set[AccountId] = set(wanted.account_ids)
         holders: list[Holder] = []
         transactions = [self._transaction(id_) for id_ in wanted.transactions if id_ in database.transactions]
@@ -34,6 +36,8 @@ class MemoryUnitOfWork:
                 holders.append(holder)
         for payment in payments:
             account_ids.update(self._accounts_of(payment))
+        for quote in quotes:
+            account_ids.update(self._accounts_across(quote))
         for transaction in transactions:
             for transfer in transaction.transfers:
                 account_ids.update((transfer.debit_account_id, transfer.credit_account_id))
@@ -47,6 +51,7 @@ class MemoryUnitOfWork:
             references_taken=[reference for reference in wanted.references if reference in database.references],
             emails_taken=[email for email in wanted.emails if email in database.user_ids],
             transactions=transactions,
+            quotes=quotes,
         )
 
     async def commit(self, changes: Changes) -> None:
@@ -68,6 +73,11 @@ class MemoryUnitOfWork:
                 database.references.add(MerchantReference(payment.merchant_id, payment.reference))
         for payment in changes.payments_changed:
             database.payments[payment.id] = payment
+        for payment in (*changes.payments_new, *changes.payments_changed):
+            if payment.quote_id is not None:
+                database.quotes_of_payments.add(payment.quote_id)
+        for quote in (*changes.quotes_new, *changes.quotes_changed):
+            database.quotes[quote.id] = quote
         for transaction in changes.transactions_new:
             database.transactions[transaction.id] = transaction
         database.reversals |= {new.reverses: new.id for new in changes.transactions_new if new.reverses is not None}
@@ -81,7 +91,23 @@ class MemoryUnitOfWork:
         keys = [AccountKey(payment.merchant_id, currency, AccountKind.MERCHANT)]
         if payment.customer_id is not None:
             keys.append(AccountKey(payment.customer_id, currency, AccountKind.CUSTOMER))
-        return [self._database.account_ids[key] for key in keys if key in self._database.account_ids]
+        return self._ids_of(keys)
+
+    def _quotes(self, wanted: Wanted, payments: Iterable[Payment]) -> list[Quote]:
+        ids: set[QuoteId] = {
+            *wanted.quotes,
+            *(payment.quote_id for payment in payments if payment.quote_id is not None),
+        }
+        return [self._database.quotes[id_] for id_ in ids if id_ in self._database.quotes]
+
+    def _accounts_across(self, quote: Quote) -> list[AccountId]:
+        source, target = quote.source.currency, quote.target.currency
+        keys = [
+            AccountKey(quote.customer_id, source, AccountKind.CUSTOMER),
+            *(system_account(AccountKind.EXCHANGE, currency) for currency in (source, target)),
+            *((system_account(AccountKind.FEES, source),) if quote.spread_minor else ()),
+        ]
+        return self._ids_of(keys)
 
     def _payers(self, wanted: Wanted) -> list[AccountKey]:
         payments = self._database.payments
@@ -94,7 +120,9 @@ class MemoryUnitOfWork:
     def _for_fees(self, accounts: Iterable[Account], payments: Iterable[Payment]) -> list[AccountId]:
         currencies = {account.currency for account in accounts if any(account.fees)}
         currencies |= {payment.amount.currency for payment in payments if payment.fee_amount_minor}
-        keys = [system_account(AccountKind.FEES, currency) for currency in currencies]
+        return self._ids_of([system_account(AccountKind.FEES, currency) for currency in currencies])
+
+    def _ids_of(self, keys: Iterable[AccountKey]) -> list[AccountId]:
         return [self._database.account_ids[key] for key in keys if key in self._database.account_ids]
 
     def _transaction(self, transaction_id: TransactionId) -> Transaction:
@@ -113,6 +141,7 @@ class MemoryUnitOfWork:
                 for payment in changes.payments_new
                 if payment.reference is not None
             )
+            or any(payment.quote_id in database.quotes_of_payments for payment in changes.payments_new)
         )
         if taken:
             raise KeyTaken

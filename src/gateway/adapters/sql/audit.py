@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.engine import SQLITE, audit_engine, database_url
 from gateway.adapters.sql.limits import SqlLimits
-from gateway.adapters.sql.rows import to_account, to_payment, to_transactions
-from gateway.adapters.sql.tables import accounts, events, payments, transfers
+from gateway.adapters.sql.rows import to_account, to_payment, to_quote, to_transactions
+from gateway.adapters.sql.tables import accounts, events, payments, quotes, transfers
 from gateway.adapters.sql.types import Found
-from gateway.application.ports.reader import Audit, LedgerSize, StatusChange
+from gateway.application.ports.reader import Audit, LedgerSize, StatusChange, UsedQuote
 from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
 from gateway.domain.account import Account, AccountId
 from gateway.domain.event import EventType
@@ -48,6 +48,13 @@ SIZE: Final = select(
 ACCOUNTS: Final = _page(accounts, accounts.c.id)
 TRANSFERS: Final = _page(transfers, transfers.c.transaction_id, then=[transfers.c.position])
 PAYMENTS: Final = _page(payments, payments.c.id)
+USED_QUOTES: Final = (
+    select(quotes, payments)
+    .outerjoin(payments, payments.c.id == quotes.c.payment_id)
+    .where(quotes.c.id > bindparam("after"), quotes.c.payment_id.is_not(None))
+    .order_by(quotes.c.id)
+    .limit(PAGE_ROWS)
+)
 STATUS_CHANGES: Final = _events_of("account")
 PAYMENT_EVENTS: Final = _events_of("payment")
 
@@ -90,6 +97,15 @@ class SqlAudit:
         """As `Audit.payments`."""
         async for rows in self._pages(PAYMENTS):
             yield [to_payment(row) for row in rows]
+
+    async def used_quotes(self) -> AsyncIterator[Collection[UsedQuote]]:
+        """As `Audit.used_quotes`."""
+        width = len(quotes.c)
+        async for rows in self._pages(USED_QUOTES):
+            yield [
+                UsedQuote(to_quote(row), None if row[width] is None else to_payment(row[width:]))  # type: ignore[arg-type]  # A part of a row is a tuple.
+                for row in rows
+            ]
 
     async def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:
         """As `Audit.payment_events`. In the order of the events: those of one payment may be spread over pages."""

@@ -31,13 +31,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.direct import DirectTransaction
 from gateway.adapters.sql.reversals import REVERSED_BY
-from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES
-from gateway.adapters.sql.tables import accounts, answers, events, payments, refunds, transfers, users
+from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES
+from gateway.adapters.sql.tables import accounts, answers, events, payments, quotes, refunds, transfers, users
 from gateway.adapters.sql.types import INTEGER
 from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
 from gateway.application.ports.unit_of_work import AnswerKey, Holder
 from gateway.domain.account import AccountId, AccountKey
-from gateway.domain.payment import MerchantReference, PaymentId
+from gateway.domain.payment import MerchantReference, PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 
 Columns = Sequence[Column[Any]]
@@ -78,6 +78,8 @@ ONE: Final = literal_column("1", INTEGER)
 IDS: Final = bindparam("ids", type_=ARRAY(accounts.c.id.type))
 
 LOCK_PAYMENTS: Final = select(payments).where(payments.c.id == any_(IDS)).order_by(payments.c.id).with_for_update()
+
+LOCK_QUOTES: Final = select(quotes).where(quotes.c.id == any_(IDS)).order_by(quotes.c.id).with_for_update()
 
 # Keys become ids first, and then one list of ids is locked: nothing of how keys are found can disturb the order.
 _keyed_ids: Final = func.array(_named(ACCOUNT_KEY, (accounts.c.id,)).scalar_subquery(), type_=ARRAY(accounts.c.id.type))
@@ -130,6 +132,8 @@ PARTS: Final[Mapping[str, Part]] = {
     "payments_new": Part([*payments.c], _inserted("payments_new", payments)),
     "payments_changed": Part(PAYMENT_CHANGES, _updated("payments_changed", payments, PAYMENT_CHANGES)),
     "transactions_new": Part([*transfers.c], _inserted("transactions_new", transfers)),
+    "quotes_new": Part([*quotes.c], _inserted("quotes_new", quotes)),
+    "quotes_changed": Part(QUOTE_CHANGES, _updated("quotes_changed", quotes, QUOTE_CHANGES)),
     "refunds_new": Part([*refunds.c], _inserted("refunds_new", refunds)),
     "events_new": Part([*events.c], _inserted("events_new", events)),
     "answers_new": Part([*answers.c], _claimed("answers_new", answers)),
@@ -152,6 +156,9 @@ class PostgresUnitOfWork(SqlUnitOfWork):
 
     async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:
         return await self._transaction.rows(LOCK_PAYMENTS, {"ids": list(ids)})
+
+    async def _lock_quotes(self, ids: Collection[QuoteId]) -> Rows:
+        return await self._transaction.rows(LOCK_QUOTES, {"ids": list(ids)})
 
     async def _lock_accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
         return await self._transaction.rows(LOCK_ACCOUNTS, {"ids": list(ids), **arrays("wanted", ACCOUNT_KEY, keys)})

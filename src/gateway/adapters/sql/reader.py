@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select
 from gateway.adapters.sql.database import Database
 from gateway.adapters.sql.id_times import ids_from, ids_until
 from gateway.adapters.sql.reversals import REVERSED_BY
-from gateway.adapters.sql.rows import to_account, to_payment, to_refund, to_transactions
-from gateway.adapters.sql.tables import accounts, payments, refunds, transfers
+from gateway.adapters.sql.rows import to_account, to_payment, to_quote, to_refund, to_transactions
+from gateway.adapters.sql.tables import accounts, payments, quotes, refunds, transfers
 from gateway.application.ports.reader import AccountFilter, CurrencyTotals, PaymentFilter, TransactionFilter
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId
-from gateway.domain.payment import UNFINISHED, Payment, PaymentId, PaymentStatus, after_its_time
+from gateway.domain.payment import UNFINISHED, Payment, PaymentId, PaymentStatus, QuoteId, after_its_time
+from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId
 
@@ -21,6 +22,7 @@ SIGN_OF_LIFE: Final = select(1)
 
 ACCOUNT: Final = select(accounts).where(accounts.c.id == bindparam("id"))
 PAYMENT: Final = select(payments).where(payments.c.id == bindparam("id"))
+QUOTE: Final = select(quotes).where(quotes.c.id == bindparam("id"))
 REFUND: Final = select(refunds).where(refunds.c.id == bindparam("id"))
 _UNFINISHED: Final = [status.value for status in sorted(UNFINISHED)]
 PAYMENTS_DUE: Final = (
@@ -114,6 +116,11 @@ class SqlReader:
         """As `Reader.payments_due`."""
         rows = await self._database.read(PAYMENTS_DUE, {"now": now, "limit": limit})
         return [PaymentId(row[0]) for row in rows]
+
+    async def quote(self, quote_id: QuoteId) -> Quote | None:
+        """As `Reader.quote`."""
+        rows = await self._database.read(QUOTE, {"id": quote_id})
+        return to_quote(rows[0]) if rows else None
 
     async def refund(self, refund_id: RefundId) -> Refund | None:
         """As `Reader.refund`."""

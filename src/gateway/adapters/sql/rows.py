@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from gateway.adapters.sql.tables import accounts, payments, transfers
+from gateway.adapters.sql.tables import accounts, payments, quotes, transfers
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.unit_of_work import AnswerKey, KeptAnswer, NewUser
 from gateway.application.ports.users import Credentials
@@ -15,6 +15,8 @@ from gateway.domain.event import Event
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod, Payment, PaymentStatus
+from gateway.domain.quote import Quote
+from gateway.domain.rate import rate_of, rate_text
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import BalanceAfter, Transfer, TransferKind
@@ -51,8 +53,12 @@ PAYMENT_CHANGES: Final = (
     payments.c.amount_refunded_with_fee,
     payments.c.captures,
     payments.c.refunds,
+    payments.c.quote_id,
 )
 """The columns of `payment_changes`, likewise."""
+
+QUOTE_CHANGES: Final = (quotes.c.id, quotes.c.payment_id, quotes.c.version)
+"""The columns of `quote_changes`, likewise."""
 
 TRANSFER_COLUMNS: Final = len(transfers.c)
 
@@ -159,6 +165,7 @@ def payment_values(payment: Payment) -> Values:
         payment.amount_refunded_with_fee_minor,
         payment.captures,
         payment.refunds,
+        payment.quote_id,
     )
 
 
@@ -179,6 +186,7 @@ def payment_changes(payment: Payment) -> Values:
         payment.amount_refunded_with_fee_minor,
         payment.captures,
         payment.refunds,
+        payment.quote_id,
     )
 
 
@@ -206,6 +214,48 @@ def to_payment(row: Found) -> Payment:
         amount_refunded_with_fee_minor=row[19],
         captures=row[20],
         refunds=row[21],
+        quote_id=row[22],
+    )
+
+
+def quote_values(quote: Quote) -> Values:
+    """The row of a quote."""
+    return (
+        quote.id,
+        quote.customer_id,
+        quote.source.amount_minor,
+        quote.source.currency,
+        quote.target.amount_minor,
+        quote.target.currency,
+        quote.spread_minor,
+        rate_text(quote.rate),
+        quote.spread_basis_points,
+        quote.expires_at,
+        quote.created_at,
+        quote.payment_id,
+        quote.version,
+    )
+
+
+def quote_changes(quote: Quote) -> Values:
+    """What changes of a quote: the values of `QUOTE_CHANGES`."""
+    return (quote.id, quote.payment_id, quote.version)
+
+
+def to_quote(row: Found) -> Quote:
+    """The quote of a row."""
+    return Quote(
+        id=row[0],
+        customer_id=row[1],
+        source=Money(row[2], row[3]),
+        target=Money(row[4], row[5]),
+        spread_minor=row[6],
+        rate=rate_of(row[7]),
+        spread_basis_points=row[8],
+        expires_at=row[9],
+        created_at=row[10],
+        payment_id=row[11],
+        version=row[12],
     )
 
 

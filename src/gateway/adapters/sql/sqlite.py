@@ -8,12 +8,12 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import UpdateBase
 
 from gateway.adapters.sql.reversals import REVERSED_BY
-from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES
-from gateway.adapters.sql.tables import accounts, answers, events, payments, refunds, transfers, users
+from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES
+from gateway.adapters.sql.tables import accounts, answers, events, payments, quotes, refunds, transfers, users
 from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
 from gateway.application.ports.unit_of_work import AnswerKey, Holder
 from gateway.domain.account import AccountId, AccountKey
-from gateway.domain.payment import MerchantReference, PaymentId
+from gateway.domain.payment import MerchantReference, PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 
 Columns = Collection[Column[Any]]
@@ -24,6 +24,7 @@ def _among(parameter: str, *of: Column[Any]) -> ColumnElement[bool]:
 
 
 FIND_PAYMENTS: Final = select(payments).where(payments.c.id.in_(bindparam("ids", expanding=True)))
+FIND_QUOTES: Final = select(quotes).where(quotes.c.id.in_(bindparam("ids", expanding=True)))
 FIND_ACCOUNTS_BY_KEY: Final = select(accounts).where(
     _among("keys", accounts.c.owner_id, accounts.c.currency, accounts.c.kind)
 )
@@ -69,6 +70,8 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
     "payments_new": _inserted(payments),
     "payments_changed": _updated(payments, PAYMENT_CHANGES),
     "transactions_new": _inserted(transfers),
+    "quotes_new": _inserted(quotes),
+    "quotes_changed": _updated(quotes, QUOTE_CHANGES),
     "refunds_new": _inserted(refunds),
     "events_new": _inserted(events),
     "answers_new": _inserted(answers),
@@ -80,6 +83,9 @@ class SqliteUnitOfWork(SqlUnitOfWork):
 
     async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:
         return await self._transaction.rows(FIND_PAYMENTS, {"ids": list(ids)})
+
+    async def _lock_quotes(self, ids: Collection[QuoteId]) -> Rows:
+        return await self._transaction.rows(FIND_QUOTES, {"ids": list(ids)})
 
     async def _lock_accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
         by_key = await self._transaction.rows(FIND_ACCOUNTS_BY_KEY, {"keys": list(keys)}) if keys else ()

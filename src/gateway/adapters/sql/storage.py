@@ -9,6 +9,7 @@ from gateway.adapters.sql.engine import SQLITE, read_engine, write_engine
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.login_failures import SqlLoginFailures
 from gateway.adapters.sql.postgres import PostgresUnitOfWork
+from gateway.adapters.sql.rates import SqlRates
 from gateway.adapters.sql.reader import SqlReader
 from gateway.adapters.sql.sessions import SqlSessions
 from gateway.adapters.sql.sqlite import SqliteUnitOfWork
@@ -38,6 +39,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             users=SqlUsers(database),
             sessions=SqlSessions(database),
             login_failures=SqlLoginFailures(database),
+            rates=SqlRates(database),
             reader=SqlReader(database),
             audit=lambda: sql_audit(url, limits),
         )

@@ -94,6 +94,8 @@ payments: Final = _table(
     Column("created_at", MOMENT, nullable=False),
     Column("updated_at", MOMENT, nullable=False),
     *_integers("fee_refunded", "amount_refunded_with_fee", "captures", "refunds"),
+    # The terms of a payment across currencies stand in its quote: one at once in one currency is no wider for them.
+    _text("quote_id", nullable=True),
     CheckConstraint(
         "amount >= 1 AND amount >= amount_captured AND amount_captured >= amount_refunded AND amount_refunded >= 0",
         name="payments_amounts_check",
@@ -125,6 +127,15 @@ Index(
     unique=True,
     postgresql_where=payments.c.reference.is_not(None),
     sqlite_where=payments.c.reference.is_not(None),
+)
+
+# A quote is used once. Its row says so too, and is locked when it is used: this is for the day when the code is wrong.
+Index(
+    "payments_quote_id_key",
+    payments.c.quote_id,
+    unique=True,
+    postgresql_where=payments.c.quote_id.is_not(None),
+    sqlite_where=payments.c.quote_id.is_not(None),
 )
 
 transfers: Final = _table(
@@ -180,6 +191,40 @@ refunds: Final = _table(
 )
 # The refunds of one payment, newest first.
 Index("refunds_payment_id_id_idx", refunds.c.payment_id, refunds.c.id)
+
+rates: Final = _table(
+    "rates",
+    _key("from_currency"),
+    _key("to_currency"),
+    # As text: it is an exact decimal, of which SQLite has none.
+    _text("rate"),
+    *_integers("spread_basis_points"),
+    Column("updated_at", MOMENT, nullable=False),
+    CheckConstraint("spread_basis_points >= 0 AND spread_basis_points <= 10000", name="rates_spread_check"),
+    CheckConstraint("from_currency <> to_currency", name="rates_currencies_check"),
+)
+
+quotes: Final = _table(
+    "quotes",
+    _key("id"),
+    _text("customer_id"),
+    *_integers("source_amount"),
+    _text("source_currency"),
+    *_integers("target_amount"),
+    _text("target_currency"),
+    *_integers("spread"),
+    _text("rate"),
+    *_integers("spread_basis_points"),
+    Column("expires_at", MOMENT, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    _text("payment_id", nullable=True),
+    *_integers("version"),
+    CheckConstraint(
+        "source_amount >= 1 AND target_amount >= 1 AND spread >= 0 AND spread <= source_amount",
+        name="quotes_amounts_check",
+    ),
+    CheckConstraint("version >= 1", name="quotes_version_check"),
+)
 
 events: Final = _table(
     "events",
@@ -239,6 +284,7 @@ KEYS_TAKEN: Final = {
     "users_email_key": "users.email",
     "accounts_owner_id_currency_kind_key": "accounts.owner_id, accounts.currency, accounts.kind",
     "payments_merchant_id_reference_key": "payments.merchant_id, payments.reference",
+    "payments_quote_id_key": "payments.quote_id",
     "transfers_reverses_key": "transfers.reverses",
     "answers_pkey": "answers.owner_id, answers.key",
 }

@@ -17,10 +17,13 @@ from gateway.adapters.sql.rows import (
     event_values,
     payment_changes,
     payment_values,
+    quote_changes,
+    quote_values,
     refund_values,
     to_account,
     to_answer,
     to_payment,
+    to_quote,
     to_transactions,
     transfer_values,
     user_values,
@@ -28,7 +31,8 @@ from gateway.adapters.sql.rows import (
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, Holder, KeyTaken, Payer, Records, Wanted
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
-from gateway.domain.payment import MerchantReference, Payment, PaymentId
+from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteId
+from gateway.domain.quote import Quote
 from gateway.domain.transaction import Transaction as LedgerTransaction
 from gateway.domain.transaction import TransactionId
 
@@ -45,13 +49,17 @@ class SqlUnitOfWork(ABC):
 
     async def load(self, wanted: Wanted) -> Records:
         """As `UnitOfWork.load`. What nobody wants costs no round trip."""
-        # Payments first, then accounts, each in the order of their ids: if all batches lock in one order, none of them
-        # can wait for another one that waits for it. The accounts for fees come last, for who needs them is known late.
+        # Payments first, then quotes, then accounts, each in the order of their ids: if all batches lock in one order,
+        # none of them can wait for another one that waits for it. The accounts for fees come last, for who needs them
+        # is known late.
         payments = [to_payment(row) for row in await self._lock_payments(wanted.payments)] if wanted.payments else []
+        quote_ids = {*wanted.quotes, *(payment.quote_id for payment in payments if payment.quote_id is not None)}
+        quotes = [to_quote(row) for row in await self._lock_quotes(quote_ids)] if quote_ids else []
         transactions = (
             to_transactions(await self._find_transactions(wanted.transactions)) if wanted.transactions else []
         )
         keys = {*wanted.account_keys, *_accounts_of(payments), *_payers_of(payments, wanted.payers)}
+        keys.update(_accounts_across(quotes))
         for_fees = {key for key in keys if key.kind is AccountKind.FEES}
         keys -= for_fees
         ids = {*wanted.account_ids, *_accounts_between(transactions)}
@@ -77,6 +85,7 @@ class SqlUnitOfWork(ABC):
             references_taken=[MerchantReference(*row) for row in references],
             emails_taken=[row[0] for row in emails],
             transactions=transactions,
+            quotes=quotes,
         )
 
     async def commit(self, changes: Changes) -> None:
@@ -99,6 +108,10 @@ class SqlUnitOfWork(ABC):
     @abstractmethod
     async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:
         """Payments, locked in the order of their ids."""
+
+    @abstractmethod
+    async def _lock_quotes(self, ids: Collection[QuoteId]) -> Rows:
+        """Quotes, locked in the order of their ids."""
 
     @abstractmethod
     async def _lock_accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
@@ -158,6 +171,17 @@ def _payers_of(payments: Iterable[Payment], payers: Collection[Payer]) -> Iterat
                 yield AccountKey(payer.customer_id, currencies[payer.payment_id], AccountKind.CUSTOMER)
 
 
+def _accounts_across(quotes: Iterable[Quote]) -> Iterator[AccountKey]:
+    """Those that a payment with a quote moves money between, but for the merchant's."""
+    for quote in quotes:
+        source, target = quote.source.currency, quote.target.currency
+        yield AccountKey(quote.customer_id, source, AccountKind.CUSTOMER)
+        yield system_account(AccountKind.EXCHANGE, source)
+        yield system_account(AccountKind.EXCHANGE, target)
+        if quote.spread_minor:
+            yield system_account(AccountKind.FEES, source)
+
+
 def _accounts_between(transactions: Iterable[LedgerTransaction]) -> Iterator[AccountId]:
     """Those that transactions moved money between."""
     for transaction in transactions:
@@ -188,6 +212,8 @@ def _writes(changes: Changes) -> Writes:
         "payments_new": [payment_values(payment) for payment in changes.payments_new],
         "payments_changed": [payment_changes(payment) for payment in changes.payments_changed],
         "transactions_new": [row for transaction in changes.transactions_new for row in transfer_values(transaction)],
+        "quotes_new": [quote_values(quote) for quote in changes.quotes_new],
+        "quotes_changed": [quote_changes(quote) for quote in changes.quotes_changed],
         "refunds_new": [refund_values(refund) for refund in changes.refunds_new],
         "events_new": [event_values(event) for event in changes.events_new],
         "answers_new": [answer_values(answer) for answer in answers],

@@ -6,6 +6,7 @@ from gateway.application.commands.confirm_payment import ConfirmPayment
 from gateway.application.commands.deposit import MakeDeposit
 from gateway.application.commands.expire_payment import ExpirePayment
 from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
+from gateway.application.commands.make_quote import MakeQuote
 from gateway.application.commands.open_account import OpenAccount
 from gateway.application.commands.pay import Pay
 from gateway.application.commands.payout import MakePayout
@@ -24,6 +25,7 @@ __all__ = [
     "FreezeAccount",
     "MakeDeposit",
     "MakePayout",
+    "MakeQuote",
     "OpenAccount",
     "Paid",
     "Pay",

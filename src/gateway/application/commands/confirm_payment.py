@@ -4,6 +4,7 @@ from typing import ClassVar, assert_never
 
 from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.exchanging import must_be_at_once, pay_across
 from gateway.application.paying import (
     Paid,
     Steps,
@@ -17,12 +18,15 @@ from gateway.application.ports.unit_of_work import Payer
 from gateway.domain.errors import InsufficientFunds, PaymentNotFound
 from gateway.domain.payment import (
     CaptureMethod,
+    Payment,
     PaymentAction,
     PaymentId,
+    QuoteId,
     confirmation_failed,
     confirmed,
     must_allow,
 )
+from gateway.domain.quote import Quote, must_be_good
 from gateway.domain.transaction import TransactionType
 from gateway.domain.transfer import charge, hold, post
 from gateway.domain.user import UserId
@@ -33,17 +37,23 @@ from gateway.domain.value import value
 class ConfirmPayment(Command[Paid]):
     """Move or hold the money of a requested payment. One that names nobody is whose confirms it.
 
+    With a quote, the customer pays its source, and the merchant gets its target: what they asked for. A payment that
+    has failed has not used it.
     Refuses: payment_not_found, payment_state_invalid, payment_expired, currency_mismatch, account_frozen,
-    insufficient_funds (the payment has then failed), balance_overflow.
+    insufficient_funds (the payment has then failed), balance_overflow; with a quote quote_not_found, quote_used,
+    quote_expired, quote_amount_mismatch, and validation_error if it is to be held.
     """
 
     result_type: ClassVar = Paid
 
     payment_id: PaymentId
     customer_id: UserId
+    quote_id: QuoteId | None = None
 
     def needs(self) -> Needs:
-        """The payment, and the confirming customer's account in its currency."""
+        """The payment, and the confirming customer's account in its currency; with a quote, the one that it brings."""
+        if self.quote_id is not None:
+            return Needs(payments=(self.payment_id,), quotes=(self.quote_id,))
         return Needs(payments=(self.payment_id,), payers=(Payer(self.payment_id, self.customer_id),))
 
     def decide(self, book: Book, moment: Moment) -> Decision[Paid]:
@@ -54,13 +64,17 @@ class ConfirmPayment(Command[Paid]):
         must_allow(asked, PaymentAction.CONFIRM, moment.now)
         currency, amount_minor = asked.amount.currency, asked.amount.amount_minor
         merchant = payee_account(book, asked.merchant_id, currency)
-        customer = payer_account(book, self.customer_id, currency)
+        quote = None if self.quote_id is None else self._quote(self.quote_id, asked, book, moment)
+        customer = payer_account(book, self.customer_id, currency if quote is None else quote.source.currency)
         steps, fee = Steps(), 0
         try:
             match asked.capture:
                 case CaptureMethod.AUTOMATIC:
                     kind = TransactionType.PAYMENT
-                    steps.make(post, customer, merchant, amount_minor)
+                    if quote is None:
+                        steps.make(post, customer, merchant, amount_minor)
+                    else:
+                        pay_across(steps, quote, customer, merchant, book)
                     fee = merchant.fees.fee_on(amount_minor)
                     if fee:
                         steps.make(charge, merchant, fees_account(book, currency), fee)
@@ -73,12 +87,19 @@ class ConfirmPayment(Command[Paid]):
             refusal.facts["payment_id"] = asked.id
             failed = confirmation_failed(asked, customer_id=self.customer_id, failure_code=refusal.code, now=moment.now)
             return Decision(outcome=refusal, payments=(failed,), events=(status_event(failed, moment),))
-        payment = confirmed(asked, customer_id=self.customer_id, fee_minor=fee, now=moment.now)
+        payment = confirmed(asked, customer_id=self.customer_id, fee_minor=fee, quote_id=self.quote_id, now=moment.now)
         transaction = payment_transaction(kind, payment, tuple(steps.transfers), moment)
         return Decision(
             outcome=Paid(payment=payment, transaction=transaction),
             accounts=steps.accounts.values(),
             payments=(payment,),
+            quotes=() if quote is None else (quote.used_by(payment.id),),
             transactions=(transaction,),
             events=(status_event(payment, moment),),
         )
+
+    def _quote(self, quote_id: QuoteId, asked: Payment, book: Book, moment: Moment) -> Quote:
+        must_be_at_once(asked.capture, field="quote_id")
+        quote = book.quote(quote_id)
+        must_be_good(quote, customer_id=self.customer_id, amount=asked.amount, now=moment.now)
+        return quote

@@ -4,6 +4,7 @@ from typing import ClassVar, assert_never
 
 from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.exchanging import must_be_at_once, pay_across
 from gateway.application.paying import (
     Paid,
     Steps,
@@ -23,10 +24,12 @@ from gateway.domain.payment import (
     Payment,
     PaymentId,
     PaymentOrder,
+    QuoteId,
     authorized,
     failed,
     paid_at_once,
 )
+from gateway.domain.quote import Quote, must_be_good
 from gateway.domain.transaction import TransactionType
 from gateway.domain.transfer import charge, hold, post
 from gateway.domain.value import value
@@ -36,8 +39,11 @@ from gateway.domain.value import value
 class Pay(Command[Paid]):
     """Move the order's amount from the customer to the merchant, or hold it for them (`capture=manual`).
 
+    With a quote, the customer pays its source, and the merchant gets its target. A payment that is then kept as failed
+    has not used it.
     Refuses: same_account, merchant_not_found, currency_mismatch, duplicate_reference, account_frozen,
-    insufficient_funds (the payment is then kept as failed), balance_overflow.
+    insufficient_funds (the payment is then kept as failed), balance_overflow; with a quote quote_not_found, quote_used,
+    quote_expired, quote_amount_mismatch, and validation_error if it is to be held.
     """
 
     result_type: ClassVar = Paid
@@ -45,12 +51,16 @@ class Pay(Command[Paid]):
     order: PaymentOrder
 
     def needs(self) -> Needs:
-        """Both accounts, and whether the reference is taken."""
+        """Both accounts, and whether the reference is taken; with a quote, the customer's comes along with it."""
         order = self.order
         currency = order.amount.currency
+        references = () if order.reference is None else (MerchantReference(order.merchant_id, order.reference),)
+        if order.quote_id is not None:
+            payee = payee_key(order.merchant_id, currency)
+            return Needs(account_keys=(payee,), references=references, quotes=(order.quote_id,))
         return Needs(
             account_keys=(payer_key(order.customer_id, currency), payee_key(order.merchant_id, currency)),
-            references=() if order.reference is None else (MerchantReference(order.merchant_id, order.reference),),
+            references=references,
         )
 
     def decide(self, book: Book, moment: Moment) -> Decision[Paid]:
@@ -60,13 +70,14 @@ class Pay(Command[Paid]):
         if order.customer_id == order.merchant_id:
             raise SameAccount("Nobody can pay themselves.")
         merchant = payee_account(book, order.merchant_id, currency)
-        customer = payer_account(book, order.customer_id, currency)
+        quote = None if order.quote_id is None else self._quote(order.quote_id, book, moment)
+        customer = payer_account(book, order.customer_id, currency if quote is None else quote.source.currency)
         if order.reference is not None:
             book.must_be_free(MerchantReference(order.merchant_id, order.reference))
         payment_id = PaymentId(moment.new_id("pay"))
         steps = Steps()
         try:
-            kind, payment = self._move(steps, customer, merchant, book, payment_id, moment)
+            kind, payment = self._move(steps, customer, merchant, quote, book, payment_id, moment)
         except InsufficientFunds as refusal:
             refusal.facts["payment_id"] = payment_id
             payment = failed(order, payment_id=payment_id, failure_code=refusal.code, now=moment.now)
@@ -76,18 +87,36 @@ class Pay(Command[Paid]):
             outcome=Paid(payment=payment, transaction=transaction),
             accounts=steps.accounts.values(),
             payments=(payment,),
+            quotes=() if quote is None else (quote.used_by(payment_id),),
             transactions=(transaction,),
             events=(status_event(payment, moment),),
         )
 
+    def _quote(self, quote_id: QuoteId, book: Book, moment: Moment) -> Quote:
+        order = self.order
+        must_be_at_once(order.capture, field="capture")
+        quote = book.quote(quote_id)
+        must_be_good(quote, customer_id=order.customer_id, amount=order.amount, now=moment.now)
+        return quote
+
     def _move(
-        self, steps: Steps, customer: Account, merchant: Account, book: Book, payment_id: PaymentId, moment: Moment
+        self,
+        steps: Steps,
+        customer: Account,
+        merchant: Account,
+        quote: Quote | None,
+        book: Book,
+        payment_id: PaymentId,
+        moment: Moment,
     ) -> tuple[TransactionType, Payment]:
         order = self.order
         amount_minor = order.amount.amount_minor
         match order.capture:
             case CaptureMethod.AUTOMATIC:
-                steps.make(post, customer, merchant, amount_minor)
+                if quote is None:
+                    steps.make(post, customer, merchant, amount_minor)
+                else:
+                    pay_across(steps, quote, customer, merchant, book)
                 fee = merchant.fees.fee_on(amount_minor) if any(merchant.fees) else 0
                 if fee:
                     steps.make(charge, merchant, fees_account(book, order.amount.currency), fee)

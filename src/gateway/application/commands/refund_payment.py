@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.exchanging import exchange_account, return_across
 from gateway.application.paying import (
     Steps,
     fees_account,
@@ -27,6 +28,7 @@ from gateway.domain.value import value
 class RefundPayment(Command[Refund]):
     """Give `amount_minor` (≥ 1) back, or all that is left; with `refund_fee` the merchant gets the fee's share back.
 
+    Of a payment with a quote, the merchant gives back its target, and the customer gets back its source, at that rate.
     Refuses: payment_not_found, payment_not_refundable, refund_amount_exceeds_remaining, refund_limit_reached,
     merchant_insufficient_funds, account_frozen, balance_overflow.
     """
@@ -53,12 +55,16 @@ class RefundPayment(Command[Refund]):
             raise PaymentNotFound("Nobody has confirmed this payment.")
         payment, currency = refunded.payment, paid.amount.currency
         merchant = payee_account(book, paid.merchant_id, currency)
-        customer = payer_account(book, paid.customer_id, currency)
         steps = Steps()
+        if paid.quote_id is None:
+            payee = payer_account(book, paid.customer_id, currency)
+        else:
+            payee = exchange_account(book, currency)
+            return_across(steps, book.quote(paid.quote_id), paid, payment, book)
         if refunded.fee_minor:
             steps.make(post, fees_account(book, currency), merchant, refunded.fee_minor)
         try:
-            steps.make(post, merchant, customer, refunded.amount_minor)
+            steps.make(post, merchant, payee, refunded.amount_minor)
         except InsufficientFunds as short:
             raise MerchantInsufficientFunds("The merchant's available balance does not cover the refund.") from short
         transaction = payment_transaction(

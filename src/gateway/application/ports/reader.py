@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol
 
 from gateway.domain.account import Account, AccountId
 from gateway.domain.money import CurrencyCode
-from gateway.domain.payment import Payment, PaymentId, PaymentStatus
+from gateway.domain.payment import Payment, PaymentId, PaymentStatus, QuoteId
+from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.user import UserId
@@ -72,6 +73,13 @@ class StatusChange(NamedTuple):
     version: int
 
 
+class UsedQuote(NamedTuple):
+    """A quote that a payment has used, with that payment; `None` if there is no such payment."""
+
+    quote: Quote
+    payment: Payment | None
+
+
 class LedgerSize(NamedTuple):
     """How much there is to go through."""
 
@@ -103,6 +111,10 @@ class Reader(Protocol):
 
     async def payments_due(self, now: datetime, *, limit: int) -> Sequence[PaymentId]:
         """Unfinished payments whose `expires_at` has come, the longest overdue first."""
+        ...
+
+    async def quote(self, quote_id: QuoteId) -> Quote | None:
+        """The quote of this id."""
         ...
 
     async def refund(self, refund_id: RefundId) -> Refund | None:
@@ -153,6 +165,10 @@ class Audit(Protocol):
 
     def payments(self) -> AsyncIterator[Collection[Payment]]:
         """Every payment."""
+        ...
+
+    def used_quotes(self) -> AsyncIterator[Collection[UsedQuote]]:
+        """Every quote that a payment has used."""
         ...
 
     def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from gateway.application.ports.login_failures import LoginFailures
+from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import Audit, Reader
 from gateway.application.ports.sessions import Sessions
 from gateway.application.ports.unit_of_work import UnitOfWorkFactory
@@ -19,5 +20,6 @@ class Storage:
     users: Users
     sessions: Sessions
     login_failures: LoginFailures
+    rates: Rates
     reader: Reader
     audit: Callable[[], AbstractAsyncContextManager[Audit]]

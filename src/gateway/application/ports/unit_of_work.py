@@ -11,7 +11,8 @@ from typing import NamedTuple, Protocol, Self
 
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
 from gateway.domain.event import Event
-from gateway.domain.payment import MerchantReference, Payment, PaymentId
+from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteId
+from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import User, UserId
@@ -70,8 +71,10 @@ class Payer(NamedTuple):
 class Wanted:
     """What a batch wants to read. Accounts are named by key or by id, as the commands know them.
 
-    Some accounts come along with what is wanted: those of a payment's parties in its currency, those that a transaction
-    moved money between, and the gateway's for fees with a merchant who is charged any and a payment that was.
+    Some records come along with what is wanted. With a payment its quote, if it has one. And accounts: those of a
+    payment's parties in its currency, those that a transaction moved money between, and the gateway's for fees with a
+    merchant who is charged any and a payment that was; with a quote its customer's in the source currency, the gateway's
+    for exchange in both, and that for fees in the source currency if there is a spread.
     """
 
     answers: Collection[AnswerKey] = ()
@@ -82,6 +85,7 @@ class Wanted:
     emails: Collection[str] = ()
     payers: Collection[Payer] = ()
     transactions: Collection[TransactionId] = ()
+    quotes: Collection[QuoteId] = ()
 
 
 class Holder(NamedTuple):
@@ -107,6 +111,7 @@ class Records:
     emails_taken: Collection[str] = ()
     transactions: Collection[Transaction] = ()
     """With `reversed_by` filled in."""
+    quotes: Collection[Quote] = ()
 
 
 @value
@@ -119,6 +124,8 @@ class Changes:
     payments_new: Collection[Payment] = ()
     payments_changed: Collection[Payment] = ()
     transactions_new: Collection[Transaction] = ()
+    quotes_new: Collection[Quote] = ()
+    quotes_changed: Collection[Quote] = ()
     refunds_new: Collection[Refund] = ()
     events_new: Collection[Event] = ()
     answers_new: Collection[KeptAnswer] = ()
@@ -130,10 +137,10 @@ class UnitOfWork(Protocol):
     async def load(self, wanted: Wanted) -> Records:
         """Read what is wanted. Called once, before `commit`.
 
-        Accounts and payments come locked until the transaction ends: whoever else loads them waits, and then sees what
-        was committed. Locks are taken in one global order (payments, then accounts, then accounts for fees; each sorted
-        by id), so that two batches never wait for each other in a circle. Answers, references, e-mails and transactions
-        are read, not locked.
+        Accounts, payments and quotes come locked until the transaction ends: whoever else loads them waits, and then
+        sees what was committed. Locks are taken in one global order (payments, then quotes, then accounts, then accounts
+        for fees; each sorted by id), so that two batches never wait for each other in a circle. Answers, references,
+        e-mails and transactions are read, not locked.
 
         Raises:
             StorageUnavailable: The storage could not be reached; nothing was started.

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.domain.money import AMOUNT_MINOR_MAX, AMOUNT_MINOR_MIN
 from gateway.domain.payment import EXPIRES_IN_SECONDS_MAX, EXPIRES_IN_SECONDS_MIN
+from gateway.domain.rate import RATE_PATTERN, RATE_PLACES_MAX, SPREAD_BASIS_POINTS_MAX
 
 LIMIT_DEFAULT: Final = 20
 LIMIT_MAX: Final = 100
@@ -29,6 +30,20 @@ ExpiresInSeconds = Annotated[
         le=EXPIRES_IN_SECONDS_MAX,
         description="How long the money is held, or the request can be confirmed; a week unless given.",
         examples=[3600],
+    ),
+]
+RateDecimal = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=RATE_PATTERN,
+        description=f"A decimal of up to {RATE_PLACES_MAX} places: major units of one currency for one of the other.",
+        examples=["1.0842"],
+    ),
+]
+SpreadBasisPoints = Annotated[
+    int,
+    msgspec.Meta(
+        ge=0, le=SPREAD_BASIS_POINTS_MAX, description="The part that the gateway keeps: 50 is 0.5 %.", examples=[50]
     ),
 ]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]

@@ -2,12 +2,18 @@
 
 from gateway.adapters.http.exchange import Asked
 from gateway.adapters.http.operations import Body, Idempotency, Operation, submitting
-from gateway.adapters.http.resources.fields import Amount
-from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT, TAG, to_payment_view
+from gateway.adapters.http.resources.fields import Amount, IdText
+from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT, QUOTE_CODES, TAG, to_payment_view
 from gateway.application.commands import CancelPayment, CapturePayment, ConfirmPayment
 from gateway.application.views import PaymentView
-from gateway.domain.payment import PaymentId
+from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.user import Role
+
+
+class ConfirmBody(Body, frozen=True, kw_only=True):
+    """With which quote, if the customer pays in another currency."""
+
+    quote_id: IdText | None = None
 
 
 class CaptureBody(Body, frozen=True, kw_only=True):
@@ -19,7 +25,12 @@ class CaptureBody(Body, frozen=True, kw_only=True):
 
 def to_confirm(asked: Asked) -> ConfirmPayment:
     """The caller pays what a merchant asked for."""
-    return ConfirmPayment(payment_id=PaymentId(asked.path_id), customer_id=asked.caller.user_id)
+    body: ConfirmBody = asked.body
+    return ConfirmPayment(
+        payment_id=PaymentId(asked.path_id),
+        customer_id=asked.caller.user_id,
+        quote_id=None if body.quote_id is None else QuoteId(body.quote_id),
+    )
 
 
 def to_capture(asked: Asked) -> CapturePayment:
@@ -46,6 +57,8 @@ CONFIRM = Operation(
     summary="Pay what a merchant asked for",
     handler=submitting(200, to_confirm, to_payment_view),
     roles=frozenset({Role.CUSTOMER}),
+    body=ConfirmBody,
+    body_optional=True,
     result=PaymentView,
     idempotency=Idempotency.REQUIRED,
     codes=(
@@ -56,8 +69,10 @@ CONFIRM = Operation(
         "account_frozen",
         "currency_mismatch",
         "balance_overflow",
+        *QUOTE_CODES,
     ),
-    example_result={**EXAMPLE_PAYMENT, "version": 2},
+    example={"quote_id": "quo_01kc3x0m5fe7v8qj2r4n6p9stj"},
+    example_result={**EXAMPLE_PAYMENT, "version": 2, "quote_id": "quo_01kc3x0m5fe7v8qj2r4n6p9stj"},
 )
 CAPTURE = Operation(
     method="POST",

@@ -40,6 +40,7 @@ from gateway.domain.payment import (
     PaymentOrder,
     PaymentRequest,
     PaymentStatus,
+    QuoteId,
 )
 from gateway.domain.user import Role, UserId
 
@@ -47,7 +48,10 @@ TAG = "Payments"
 
 
 class PaymentBody(Body, frozen=True, kw_only=True):
-    """How much, and between whom: a customer names the merchant; a merchant may name the customer, or leave it open."""
+    """How much, and between whom: a customer names the merchant; a merchant may name the customer, or leave it open.
+
+    With a `quote_id`, the customer pays in another currency; the amount is what the merchant gets, the quote's target.
+    """
 
     amount: Amount
     currency: CurrencyText
@@ -58,6 +62,7 @@ class PaymentBody(Body, frozen=True, kw_only=True):
     reference: Reference | None = None
     description: Description | None = None
     metadata: Metadata = msgspec.field(default_factory=dict)
+    quote_id: IdText | None = None
 
 
 class PaymentsQuery(CreatedQuery, frozen=True, kw_only=True):
@@ -86,6 +91,8 @@ def to_pay(body: PaymentBody, customer_id: UserId) -> Pay:
         raise wrong_field("merchant_id", "field_missing", "This field is required.")
     if body.expires_in_seconds is not None and body.capture is CaptureMethod.AUTOMATIC:
         raise wrong_field("expires_in_seconds", "value_invalid", "A payment at once does not expire.")
+    if body.quote_id is not None and body.capture is CaptureMethod.MANUAL:
+        raise wrong_field("capture", "value_invalid", "A payment with a quote is captured at once.")
     return Pay(
         order=PaymentOrder(
             customer_id=customer_id,
@@ -96,6 +103,7 @@ def to_pay(body: PaymentBody, customer_id: UserId) -> Pay:
             metadata=body.metadata,
             capture=body.capture,
             expires_in_seconds=body.expires_in_seconds,
+            quote_id=None if body.quote_id is None else QuoteId(body.quote_id),
         )
     )
 
@@ -104,6 +112,8 @@ def to_request(body: PaymentBody, merchant_id: UserId) -> RequestPayment:
     """A merchant asks to be paid."""
     if body.merchant_id is not None:
         raise wrong_field("merchant_id", "field_unknown", "A merchant asks for themselves.")
+    if body.quote_id is not None:
+        raise wrong_field("quote_id", "field_unknown", "A quote is its customer's, who confirms with it.")
     return RequestPayment(
         request=PaymentRequest(
             merchant_id=merchant_id,
@@ -180,7 +190,12 @@ EXAMPLE_PAYMENT: Final[dict[str, Any]] = {
     "created_at": "2026-01-02T03:04:05.678901Z",
     "updated_at": "2026-01-02T03:04:05.678901Z",
     "allowed_actions": ["refund"],
+    "quote_id": None,
 }
+
+
+QUOTE_CODES: Final = ("quote_not_found", "quote_expired", "quote_used", "quote_amount_mismatch")
+"""The refusals of a payment's quote."""
 
 
 def operations(cursors: Cursors) -> tuple[Operation, ...]:
@@ -208,6 +223,7 @@ def operations(cursors: Cursors) -> tuple[Operation, ...]:
                 "same_account",
                 "duplicate_reference",
                 "balance_overflow",
+                *QUOTE_CODES,
             ),
             example={
                 "merchant_id": EXAMPLE_PAYMENT["merchant_id"],

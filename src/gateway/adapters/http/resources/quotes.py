@@ -1,0 +1,98 @@
+"""Quotes: a rate that is good for one payment, for a short time."""
+
+from typing import Any, Final
+
+from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.operations import EVERY_ROLE, Body, Idempotency, Operation, json_reply, submitted
+from gateway.adapters.http.resources.fields import Amount, CurrencyText
+from gateway.adapters.http.resources.payments import wrong_field
+from gateway.adapters.http.resources.rates import TAG
+from gateway.application.views import QuoteView, quote_view
+from gateway.domain.money import Money, currency_code
+from gateway.domain.payment import QuoteId
+from gateway.domain.quote import Quote
+from gateway.domain.rate import CurrencyPair, must_be_two
+from gateway.domain.user import Role
+
+
+class QuoteBody(Body, frozen=True, kw_only=True):
+    """From which currency to which; and either how much is to be paid, or how much is to be got."""
+
+    from_currency: CurrencyText
+    to_currency: CurrencyText
+    source_amount: Amount | None = None
+    target_amount: Amount | None = None
+
+
+async def make_quote(asked: Asked) -> Reply:
+    """Promise the rate of now."""
+    body: QuoteBody = asked.body
+    pair = must_be_two(CurrencyPair(currency_code(body.from_currency), currency_code(body.to_currency)))
+    match body.source_amount, body.target_amount:
+        case int(source_minor), None:
+            amount = Money(source_minor, pair.source)
+        case None, int(target_minor):
+            amount = Money(target_minor, pair.target)
+        case None, None:
+            raise wrong_field("source_amount", "field_missing", "Give either this field or target_amount.")
+        case _:
+            raise wrong_field("target_amount", "field_unknown", "Give either this field or source_amount, not both.")
+    command = await asked.gateway.exchange.asking(asked.caller.user_id, pair, amount)
+    return await submitted(asked, command, 201, to_quote_view)
+
+
+def to_quote_view(_: Asked, quote: Quote) -> QuoteView:
+    """A quote as the outside sees it."""
+    return quote_view(quote)
+
+
+async def get_quote(asked: Asked) -> Reply:
+    """Show a quote."""
+    return json_reply(200, quote_view(await asked.gateway.queries.quote(asked.caller, QuoteId(asked.path_id))))
+
+
+EXAMPLE_QUOTE: Final[dict[str, Any]] = {
+    "id": "quo_01kc3x0m5fe7v8qj2r4n6p9stj",
+    "object": "quote",
+    "customer_id": "usr_01kc3x0m5fe7v8qj2r4n6p9sta",
+    "from_currency": "EUR",
+    "to_currency": "USD",
+    "rate": "1.0842",
+    "source_amount": 974,
+    "target_amount": 1050,
+    "spread": 5,
+    "spread_basis_points": 50,
+    "expires_at": "2026-01-02T03:05:05.678901Z",
+    "payment_id": None,
+    "created_at": "2026-01-02T03:04:05.678901Z",
+}
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/quotes",
+        name="createQuote",
+        tag=TAG,
+        summary="Ask what a payment in another currency costs; the answer is good for one, and for a minute",
+        handler=make_quote,
+        roles=frozenset({Role.CUSTOMER}),
+        status=201,
+        body=QuoteBody,
+        result=QuoteView,
+        idempotency=Idempotency.OPTIONAL,
+        codes=("rate_not_found", "unknown_currency", "same_currency", "amount_too_small", "amount_too_large"),
+        example={"from_currency": "EUR", "to_currency": "USD", "target_amount": 1050},
+        example_result=EXAMPLE_QUOTE,
+    ),
+    Operation(
+        method="GET",
+        path="/quotes/{quote_id}",
+        name="getQuote",
+        tag=TAG,
+        summary="Show a quote of the caller's",
+        handler=get_quote,
+        roles=EVERY_ROLE,
+        result=QuoteView,
+        codes=("quote_not_found",),
+        example_result=EXAMPLE_QUOTE,
+    ),
+)

@@ -1,0 +1,76 @@
+"""Rates: what currencies cost in one another."""
+
+from typing import Any, Final
+
+from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.operations import EVERY_ROLE, Body, ListView, Operation, json_reply
+from gateway.adapters.http.resources.fields import RateDecimal, SpreadBasisPoints
+from gateway.adapters.http.resources.payments import wrong_field
+from gateway.application.views import RateView, rate_view
+from gateway.domain.money import currency_code
+from gateway.domain.rate import CurrencyPair, rate_of
+from gateway.domain.user import Role
+
+TAG = "Exchange"
+
+
+class RateBody(Body, frozen=True, kw_only=True):
+    """What one unit of the first currency costs in the second, and the part of it that the gateway keeps."""
+
+    rate: RateDecimal
+    spread_basis_points: SpreadBasisPoints = 0
+
+
+async def put_rate(asked: Asked) -> Reply:
+    """Set a rate, for quotes from now on."""
+    body: RateBody = asked.body
+    pair = CurrencyPair(currency_code(asked.path_id), currency_code(asked.path_id_second))
+    try:
+        rate = rate_of(body.rate)
+    except ValueError as error:
+        raise wrong_field("rate", "value_invalid", str(error)) from error
+    found = await asked.gateway.exchange.set_rate(pair, rate, spread_basis_points=body.spread_basis_points)
+    return json_reply(200, rate_view(found))
+
+
+async def list_rates(asked: Asked) -> Reply:
+    """Show all rates."""
+    views = [rate_view(rate) for rate in await asked.gateway.exchange.all_rates()]
+    return json_reply(200, ListView[RateView](data=views, has_more=False, next_cursor=None))
+
+
+EXAMPLE_RATE: Final[dict[str, Any]] = {
+    "object": "rate",
+    "from_currency": "EUR",
+    "to_currency": "USD",
+    "rate": "1.0842",
+    "spread_basis_points": 50,
+    "updated_at": "2026-01-02T03:04:05.678901Z",
+}
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/rates",
+        name="listRates",
+        tag=TAG,
+        summary="Show what currencies cost in one another: all rates there are",
+        handler=list_rates,
+        roles=EVERY_ROLE,
+        result=ListView[RateView],
+        example_result={"object": "list", "data": [EXAMPLE_RATE], "has_more": False, "next_cursor": None},
+    ),
+    Operation(
+        method="PUT",
+        path="/rates/{from}/{to}",
+        name="setRate",
+        tag=TAG,
+        summary="Set what one unit of a currency costs in another, for quotes from now on",
+        handler=put_rate,
+        roles=frozenset({Role.OPERATOR}),
+        body=RateBody,
+        result=RateView,
+        codes=("unknown_currency", "same_currency", "rates_read_only"),
+        example={"rate": "1.0842", "spread_basis_points": 50},
+        example_result=EXAMPLE_RATE,
+    ),
+)

@@ -1,0 +1,65 @@
+"""Rates in a table that operators set."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.adapters.sql.database import Database
+from gateway.adapters.sql.engine import POSTGRES, SQLITE
+from gateway.adapters.sql.tables import rates
+from gateway.adapters.sql.types import Found
+from gateway.domain.rate import CurrencyPair, ExchangeRate, rate_of, rate_text
+
+PAIR: Final = (rates.c.from_currency, rates.c.to_currency)
+RATE: Final = select(rates).where(
+    rates.c.from_currency == bindparam("source"), rates.c.to_currency == bindparam("target")
+)
+RATES: Final = select(rates).order_by(*PAIR)
+
+_given: Final[dict[str, Any]] = {each.name: bindparam(each.name, type_=each.type) for each in rates.c}
+_set: Final = {each.name: bindparam(each.name, type_=each.type) for each in rates.c if each not in set(PAIR)}
+PUT: Final = {
+    POSTGRES: postgresql.insert(rates).values(_given).on_conflict_do_update(index_elements=PAIR, set_=_set),
+    SQLITE: sqlite.insert(rates).values(_given).on_conflict_do_update(index_elements=PAIR, set_=_set),
+}
+
+
+class SqlRates:
+    """See the port."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def rate(self, pair: CurrencyPair) -> ExchangeRate | None:
+        """As `Rates.rate`."""
+        rows = await self._database.read(RATE, {"source": pair.source, "target": pair.target})
+        return _to_rate(rows[0]) if rows else None
+
+    async def rates(self) -> Sequence[ExchangeRate]:
+        """As `Rates.rates`."""
+        return [_to_rate(row) for row in await self._database.read(RATES)]
+
+    async def put(self, rate: ExchangeRate) -> None:
+        """As `Rates.put`."""
+        await self._database.change(
+            PUT[self._database.dialect_name],
+            {
+                "from_currency": rate.pair.source,
+                "to_currency": rate.pair.target,
+                "rate": rate_text(rate.rate),
+                "spread_basis_points": rate.spread_basis_points,
+                "updated_at": rate.updated_at,
+            },
+        )
+
+
+def _to_rate(row: Found) -> ExchangeRate:
+    source, target, rate, spread_basis_points, updated_at = row
+    return ExchangeRate(
+        pair=CurrencyPair(source, target),
+        rate=rate_of(rate),
+        spread_basis_points=spread_basis_points,
+        updated_at=updated_at,
+    )

@@ -1,0 +1,60 @@
+"""A customer is promised a rate."""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from gateway.application.book import Book
+from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.domain.conversion import converted
+from gateway.domain.errors import RateNotFound
+from gateway.domain.money import Money
+from gateway.domain.payment import QuoteId
+from gateway.domain.quote import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN, Quote
+from gateway.domain.rate import CurrencyPair, ExchangeRate, must_be_two
+from gateway.domain.user import UserId
+from gateway.domain.value import value
+
+
+@value
+class MakeQuote(Command[Quote]):
+    """Promise to change `amount` at `rate`, once and for `valid_seconds`. No money moves.
+
+    `amount` is in one of the pair's currencies: the source's, to pay all of it, or the target's, to get exactly that.
+    `rate` is what was found for the pair before, `None` if nothing was: `Exchange.asking` looks it up.
+    Refuses: same_currency, rate_not_found, amount_too_small, amount_too_large.
+    """
+
+    result_type: ClassVar = Quote
+
+    customer_id: UserId
+    pair: CurrencyPair
+    amount: Money
+    rate: ExchangeRate | None
+    valid_seconds: int = QUOTE_SECONDS_DEFAULT
+
+    def needs(self) -> Needs:
+        """Nothing: whether the customer can pay is seen when they do."""
+        return Needs()
+
+    def decide(self, book: Book, moment: Moment) -> Decision[Quote]:  # noqa: ARG002 - it depends on no record.
+        """Work it out and write it down."""
+        if not QUOTE_SECONDS_MIN <= self.valid_seconds <= QUOTE_SECONDS_MAX:
+            raise ValueError(f"A quote is good for {QUOTE_SECONDS_MIN} to {QUOTE_SECONDS_MAX} seconds.")
+        pair = must_be_two(self.pair)
+        if self.amount.currency not in pair:
+            raise ValueError(f"The amount is in {self.amount.currency}, which is neither of the quote's currencies.")
+        if self.rate is None:
+            raise RateNotFound(f"There is no rate from {pair.source} to {pair.target}.")
+        conversion = converted(self.amount, self.rate)
+        quote = Quote(
+            id=QuoteId(moment.new_id("quo")),
+            customer_id=self.customer_id,
+            source=conversion.source,
+            target=conversion.target,
+            spread_minor=conversion.spread_minor,
+            rate=self.rate.rate,
+            spread_basis_points=self.rate.spread_basis_points,
+            expires_at=moment.now + timedelta(seconds=self.valid_seconds),
+            created_at=moment.now,
+        )
+        return Decision(outcome=quote, quotes=(quote,))

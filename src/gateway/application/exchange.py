@@ -1,0 +1,72 @@
+"""Exchange: rates, and the quotes that are made at them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.application.commands.make_quote import MakeQuote
+from gateway.application.front_door import FrontDoor
+from gateway.application.ports.clock import Clock
+from gateway.application.ports.rates import Rates
+from gateway.domain.money import Money
+from gateway.domain.quote import QUOTE_SECONDS_DEFAULT, Quote
+from gateway.domain.rate import SPREAD_BASIS_POINTS_MAX, CurrencyPair, ExchangeRate, Rate, must_be_two
+from gateway.domain.user import UserId
+from gateway.domain.value import value
+
+
+@value
+class ExchangeLimits:
+    """How long a quote is good for, `QUOTE_SECONDS_MIN` to `QUOTE_SECONDS_MAX`."""
+
+    quote_seconds: int = QUOTE_SECONDS_DEFAULT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """Rates are read here, before a command decides: it is told the rate, as it is told the time."""
+
+    door: FrontDoor
+    rates: Rates
+    clock: Clock
+    limits: ExchangeLimits = field(default_factory=ExchangeLimits)
+
+    async def set_rate(self, pair: CurrencyPair, rate: Rate, *, spread_basis_points: int) -> ExchangeRate:
+        """Set what a currency costs in another, for quotes from now on.
+
+        Raises:
+            SameCurrency: The pair is none.
+            RatesReadOnly: They are set elsewhere.
+            ValueError: The spread is not 0 … `SPREAD_BASIS_POINTS_MAX`.
+            StorageUnavailable: The storage could not be reached.
+        """
+        if not 0 <= spread_basis_points <= SPREAD_BASIS_POINTS_MAX:
+            raise ValueError(f"A spread is 0 to {SPREAD_BASIS_POINTS_MAX} basis points.")
+        set_now = ExchangeRate(
+            pair=must_be_two(pair), rate=rate, spread_basis_points=spread_basis_points, updated_at=self.clock()
+        )
+        await self.rates.put(set_now)
+        return set_now
+
+    async def all_rates(self) -> Sequence[ExchangeRate]:
+        """What currencies cost now, in the order of their pairs."""
+        return await self.rates.rates()
+
+    async def quote(self, customer_id: UserId, pair: CurrencyPair, amount: Money) -> Quote:
+        """Promise a customer the rate of now. `amount` is in one of the pair's currencies, as in `MakeQuote`.
+
+        Raises:
+            Refusal: As `MakeQuote` refuses.
+            StorageUnavailable: The storage could not be reached.
+        """
+        return await self.door.execute(await self.asking(customer_id, pair, amount))
+
+    async def asking(self, customer_id: UserId, pair: CurrencyPair, amount: Money) -> MakeQuote:
+        """The command that asks for a quote at the rate of now."""
+        # Also without a rate: that is the command's to refuse, for it may be a repetition of one that was answered.
+        return MakeQuote(
+            customer_id=customer_id,
+            pair=pair,
+            amount=amount,
+            rate=await self.rates.rate(pair),
+            valid_seconds=self.limits.quote_seconds,
+        )

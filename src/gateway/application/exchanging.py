@@ -1,0 +1,72 @@
+"""What payments across currencies have in common: their quote, and what moves by way of the exchange.
+
+A transfer is of one currency, and so a payment across two is several: the customer pays the exchange in one, the
+exchange pays the merchant in the other, and the spread goes from the exchange to the fees. The transfer that the
+transaction is about, the merchant's, stands where it does without an exchange: first in a payment, last in a refund.
+"""
+
+from gateway.application.book import Book
+from gateway.application.errors import InvalidInput
+from gateway.application.paying import Steps, fees_account, payer_account
+from gateway.domain.account import Account, AccountKind, system_account
+from gateway.domain.errors import AccountNotFound
+from gateway.domain.money import CurrencyCode
+from gateway.domain.payment import CaptureMethod, Payment
+from gateway.domain.quote import Quote, returned
+from gateway.domain.transfer import post
+
+
+def must_be_at_once(capture: CaptureMethod, *, field: str) -> None:
+    """Check that a payment with a quote is not one with a hold: a hold lasts for days, and a rate for seconds.
+
+    Raises:
+        InvalidInput: It is; `field` is to blame.
+    """
+    if capture is CaptureMethod.MANUAL:
+        detail = "A payment with a quote is captured at once."
+        raise InvalidInput(detail, errors=[{"pointer": f"/{field}", "code": "value_invalid", "detail": detail}])
+
+
+def pay_across(steps: Steps, quote: Quote, customer: Account, merchant: Account, book: Book) -> None:
+    """Make the transfers of a payment with a quote, but for the merchant's fee.
+
+    Raises:
+        AccountFrozen, InsufficientFunds, BalanceOverflow: As `post`. Only the customer can lack funds.
+    """
+    source = quote.source.currency
+    exchange = exchange_account(book, source)
+    steps.make(post, exchange_account(book, quote.target.currency), merchant, quote.target.amount_minor)
+    steps.make(post, customer, exchange, quote.source.amount_minor)
+    if quote.spread_minor:
+        steps.make(post, exchange, fees_account(book, source), quote.spread_minor)
+
+
+def return_across(steps: Steps, quote: Quote, before: Payment, after: Payment, book: Book) -> None:
+    """Make the transfers of a refund that bring the customer their share back: those in the source currency.
+
+    Args:
+        steps: Where they are made.
+        quote: At whose rate it goes back.
+        before: The payment without the refund.
+        after: The payment with it.
+        book: Where the accounts are.
+
+    Raises:
+        AccountFrozen, BalanceOverflow: As `post`.
+    """
+    share = returned(
+        quote, refunded_before_minor=before.amount_refunded_minor, refunded_minor=after.amount_refunded_minor
+    )
+    source = quote.source.currency
+    exchange = exchange_account(book, source)
+    if share.spread_minor:
+        steps.make(post, fees_account(book, source), exchange, share.spread_minor)
+    steps.make(post, exchange, payer_account(book, quote.customer_id, source), share.source_minor)
+
+
+def exchange_account(book: Book, currency: CurrencyCode) -> Account:
+    """The gateway's account for exchange in a currency. Both come along with a quote."""
+    account = book.find_account(system_account(AccountKind.EXCHANGE, currency))
+    if account is None:
+        raise AccountNotFound(f"The gateway has no account for exchange in {currency}.")
+    return account
