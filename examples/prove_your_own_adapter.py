@@ -2,7 +2,7 @@
 
 Run it with `pytest examples/prove_your_own_adapter.py` after `pip install gateway[contracts]`.
 
-A storage is the six ports of `gateway.application.ports.storage`, and may be put together from several adapters. This
+A storage is the seven ports of `gateway.application.ports.storage`, and may be put together from several adapters. This
 one keeps the ledger in memory and in a journal on disk: every commit is appended to a file, and is read again from
 there after a restart. The unit of work is what had to be written for it. `gateway.contracts` then asks it all that it
 asks the gateway's own adapters.
@@ -72,6 +72,7 @@ async def open_journal(path: Path) -> AsyncGenerator[Storage]:
         users=storage.users,
         sessions=storage.sessions,
         login_failures=storage.login_failures,
+        rates=storage.rates,
         reader=storage.reader,
         audit=storage.audit,
     )

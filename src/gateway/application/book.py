@@ -1,5 +1,6 @@
 """The book: what a batch may read, and what it has changed so far."""
 
+from collections.abc import Collection
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -152,18 +153,21 @@ class Book:
                 if payment.reference is not None:
                     self._references_taken.add(MerchantReference(payment.merchant_id, payment.reference))
             self._payments[payment.id] = payment
-        for quote in decision.quotes:
-            is_new = quote.id not in self._quotes or quote.id in self._quotes_new
-            (self._quotes_new if is_new else self._quotes_changed)[quote.id] = quote
-            self._quotes[quote.id] = quote
         for transaction in decision.transactions:
             self._transactions_new.append(transaction)
             self._transactions[transaction.id] = transaction
             if transaction.reverses is not None:
                 original = self._transactions[transaction.reverses]
                 self._transactions[original.id] = replace(original, reversed_by=transaction.id)
+        self._write_quotes(decision.quotes)
         self._refunds_new.extend(decision.refunds)
         self._events_new.extend(decision.events)
+
+    def _write_quotes(self, quotes: Collection[Quote]) -> None:
+        for quote in quotes:
+            is_new = quote.id not in self._quotes or quote.id in self._quotes_new
+            (self._quotes_new if is_new else self._quotes_changed)[quote.id] = quote
+            self._quotes[quote.id] = quote
 
     def fork(self) -> "Book":
         """Another book that begins as this one. What is written in it is not in this one until it is adopted."""

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mappi
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar, assert_never
 
-from gateway.application.ports.reader import Audit, StatusChange
+from gateway.application.ports.reader import Audit, StatusChange, UsedQuote
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId, AccountKind
 from gateway.domain.money import CurrencyCode
-from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentStatus
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentStatus, QuoteId
+from gateway.domain.quote import Quote, returned
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import EFFECTS, BalanceAfter, Transfer, TransferKind
 
@@ -181,7 +182,11 @@ class _Comparison:
 
 
 class _Flow(NamedTuple):
-    """What transactions did for a payment between its parties: captured, held, refunded or kept as a fee."""
+    """What transactions did for a payment between its parties: captured, held, refunded or kept as a fee.
+
+    Of a payment with a quote also, by way of the exchange: what the merchant got out of it, what the customer paid into
+    it, and the spread.
+    """
 
     name: str
     currency: CurrencyCode
@@ -189,10 +194,13 @@ class _Flow(NamedTuple):
     merchant_id: str | None
 
 
-_C, _M, _F = AccountKind.CUSTOMER, AccountKind.MERCHANT, AccountKind.FEES
+_C, _M, _F, _X = AccountKind.CUSTOMER, AccountKind.MERCHANT, AccountKind.FEES, AccountKind.EXCHANGE
 _FLOWS: Final[dict[tuple[TransactionType, TransferKind, AccountKind, AccountKind], Mapping[str, int]]] = {
     (TransactionType.PAYMENT, TransferKind.POST, _C, _M): {"captured": 1},
     (TransactionType.PAYMENT, TransferKind.POST, _M, _F): {"fee": 1},
+    (TransactionType.PAYMENT, TransferKind.POST, _X, _M): {"captured": 1, "out of exchange": 1},
+    (TransactionType.PAYMENT, TransferKind.POST, _C, _X): {"into exchange": 1},
+    (TransactionType.PAYMENT, TransferKind.POST, _X, _F): {"spread": 1},
     (TransactionType.HOLD, TransferKind.HOLD, _C, _M): {"held": 1},
     (TransactionType.CAPTURE, TransferKind.POST_HELD, _C, _M): {"captured": 1, "held": -1},
     (TransactionType.CAPTURE, TransferKind.RELEASE, _C, _M): {"held": -1},
@@ -200,8 +208,17 @@ _FLOWS: Final[dict[tuple[TransactionType, TransferKind, AccountKind, AccountKind
     (TransactionType.RELEASE, TransferKind.RELEASE, _C, _M): {"held": -1},
     (TransactionType.REFUND, TransferKind.POST, _M, _C): {"refunded": 1},
     (TransactionType.REFUND, TransferKind.POST, _F, _M): {"fee": -1},
+    (TransactionType.REFUND, TransferKind.POST, _M, _X): {"refunded": 1, "out of exchange": -1},
+    (TransactionType.REFUND, TransferKind.POST, _X, _C): {"into exchange": -1},
+    (TransactionType.REFUND, TransferKind.POST, _F, _X): {"spread": -1},
 }
 """What a transfer from one kind of account to another does for the payment of its transaction. Nothing else may be."""
+
+
+class _Use(NamedTuple):
+    """That a payment has used a quote: told by the quote, and implied by the payment."""
+
+    quote_id: QuoteId
 
 
 class _Sides(NamedTuple):
@@ -228,6 +245,7 @@ class _Verification:
         await self._read("status changes", audit.status_changes(), self._status_change)
         await self._read("transactions", audit.transactions(), self._transaction, size.transactions)
         await self._read("payments", audit.payments(), self._payment)
+        await self._read("used quotes", audit.used_quotes(), self._used_quote)
         await self._read("payment events", _items(audit.payment_events()), self._payment_events)
         for history in self._histories.values():
             self._whole_history(history)
@@ -342,7 +360,7 @@ class _Verification:
                     and all(
                         account.owner_id == (transaction.customer_id if account.kind is _C else transaction.merchant_id)
                         for account in side
-                        if account.kind is not _F
+                        if account.kind not in {_F, _X}
                     )
                     for side, transfer in zip(sides, transaction.transfers, strict=True)
                 )
@@ -385,6 +403,19 @@ class _Verification:
             self._payments.take(payment.id, flow, amount_minor)
         for sequence in _sequences_implied_by(payment):
             self._payments.take(payment.id, sequence)
+        if payment.quote_id is not None:
+            self._payments.take(payment.id, _Use(payment.quote_id))
+
+    def _used_quote(self, used: UsedQuote) -> None:
+        quote, payment = used
+        if quote.payment_id is None or payment is None:
+            self._findings.add("quote_payment", quote.id, f"{quote.payment_id} has used it, but does not exist.")
+            return
+        if quote.customer_id != payment.customer_id or quote.target != payment.amount:
+            self._findings.add("quote_payment", quote.id, f"It is not for what {payment.id} is.")
+        self._payments.add(payment.id, _Use(quote.id))
+        for flow, amount_minor in _flows_implied_by_quote(quote, payment).items():
+            self._payments.take(payment.id, flow, amount_minor)
 
     def _payment_events(self, events: tuple[PaymentId, Collection[int]]) -> None:
         payment_id, sequences = events
@@ -418,6 +449,7 @@ class _Verification:
     async def _name_payments(self) -> None:
         """Go through what concerns payments once more, and look at those which may be wrong one by one."""
         suspects: dict[PaymentId, Payment] = {}
+        quotes: dict[PaymentId, list[Quote]] = defaultdict(list)
         flows = await self._flows_of_suspects()
         sequences: dict[PaymentId, list[int]] = defaultdict(list)
         async for payments in self._audit.payments():
@@ -426,10 +458,14 @@ class _Verification:
             for payment_id, some in events.items():
                 if self._payments.may_differ(payment_id):
                     sequences[payment_id].extend(some)
+        async for used_quotes in self._audit.used_quotes():
+            for quote, payment in used_quotes:
+                if payment is not None and self._payments.may_differ(payment.id):
+                    quotes[payment.id].append(quote)
         for payment_id in sorted((flows.keys() | sequences.keys()) - suspects.keys()):
             self._findings.add("payment_missing", payment_id, "History tells of it, but it does not exist.")
         for payment in suspects.values():
-            self._name_payment(payment, flows[payment.id], sequences[payment.id])
+            self._name_payment(payment, flows[payment.id], sequences[payment.id], quotes[payment.id])
 
     async def _flows_of_suspects(self) -> dict[PaymentId, Counter[_Flow]]:
         flows: dict[PaymentId, Counter[_Flow]] = defaultdict(Counter)
@@ -440,8 +476,12 @@ class _Verification:
                         flows[transaction.payment_id][flow] += amount_minor
         return flows
 
-    def _name_payment(self, payment: Payment, flows: Counter[_Flow], sequences: Sequence[int]) -> None:
+    def _name_payment(
+        self, payment: Payment, flows: Counter[_Flow], sequences: Sequence[int], quotes: Sequence[Quote]
+    ) -> None:
         expected = _flows_implied_by(payment)
+        for quote in quotes:
+            expected.update(_flows_implied_by_quote(quote, payment))
         if flows != expected:
             ours = {flow.name: amount_minor for flow, amount_minor in flows.items() if flow in expected}
             others = sum(amount_minor != 0 for flow, amount_minor in flows.items() if flow not in expected)
@@ -453,6 +493,9 @@ class _Verification:
         if Counter(sequences) != Counter(_sequences_implied_by(payment)):
             detail = f"It is at version {payment.version}; its events have the sequences {sorted(sequences)}."
             self._findings.add("payment_events", payment.id, detail)
+        if [quote.id for quote in quotes] != [quote_id for quote_id in (payment.quote_id,) if quote_id is not None]:
+            detail = f"Its quote is {payment.quote_id}; used for it were {sorted(quote.id for quote in quotes)}."
+            self._findings.add("payment_quote", payment.id, detail)
 
 
 def _digest(version: int, posted: int, held: int) -> int:
@@ -488,6 +531,22 @@ def _flows_implied_by(payment: Payment) -> Counter[_Flow]:
         {
             _Flow(name, payment.amount.currency, payment.customer_id, payment.merchant_id): amount_minor
             for name, amount_minor in amounts.items()
+        }
+    )
+
+
+def _flows_implied_by_quote(quote: Quote, payment: Payment) -> Counter[_Flow]:
+    """What the transactions of a payment with a quote must come to beside, in minor units of both currencies."""
+    gone_back = returned(quote, refunded_before_minor=0, refunded_minor=payment.amount_refunded_minor)
+    amounts = {
+        ("out of exchange", quote.target.currency): payment.amount_captured_minor - payment.amount_refunded_minor,
+        ("into exchange", quote.source.currency): quote.source.amount_minor - gone_back.source_minor,
+        ("spread", quote.source.currency): quote.spread_minor - gone_back.spread_minor,
+    }
+    return Counter(
+        {
+            _Flow(name, currency, payment.customer_id, payment.merchant_id): amount_minor
+            for (name, currency), amount_minor in amounts.items()
         }
     )
 

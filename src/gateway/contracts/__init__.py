@@ -17,6 +17,8 @@ pytest.register_assert_rewrite(
             "life_of_a_payment",
             "login_failures",
             "passwords",
+            "quotes",
+            "rates",
             "reader",
             "records",
             "sessions",

@@ -41,6 +41,7 @@ class AuditContract:
             assert await all_of(audit.transactions()) == []
             assert await all_of(audit.status_changes()) == []
             assert await all_of(audit.payments()) == []
+            assert await all_of(audit.used_quotes()) == []
             assert [page async for page in audit.payment_events() if page] == []
 
     async def test_the_pages_cover_everything_once(self, storage: Storage) -> None:

@@ -26,6 +26,7 @@ from gateway.application.commands import (
     FreezeAccount,
     MakeDeposit,
     MakePayout,
+    MakeQuote,
     OpenAccount,
     Pay,
     RefundPayment,
@@ -40,21 +41,26 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.application.ports.users import Credentials
 from gateway.application.submission import Answer, Submission, fingerprint
+from gateway.application.verify import Finding, verify
 from gateway.contracts.records import (
     EUR,
     JPY,
     NOW,
     USD,
     SequentialIdentifiers,
+    a_rate,
     account_id,
     payment_id,
+    quote_id,
     transaction_id,
     user_id,
 )
-from gateway.domain.account import KIND_OF_ROLE, MAY_BE_NEGATIVE, Account, AccountId, AccountKey
+from gateway.domain.account import KIND_OF_ROLE, MAY_BE_NEGATIVE, Account, AccountId, AccountKey, AccountKind
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, Money
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentOrder, PaymentRequest
+from gateway.domain.quote import Quote
+from gateway.domain.rate import CurrencyPair, rate_of
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
 from gateway.domain.transfer import EFFECTS
@@ -70,6 +76,7 @@ STORAGE_EXAMPLES: Final = 20
 
 STEPS_MAX: Final = 40
 CURRENCIES: Final = (USD, EUR, JPY)
+PAIRS: Final = (CurrencyPair(EUR, USD), CurrencyPair(EUR, USD), CurrencyPair(EUR, JPY), CurrencyPair(USD, JPY))
 
 
 @value
@@ -89,11 +96,13 @@ class Consequences:
     accounts: Sequence[Account]
     payments: Sequence[Payment]
     refunds: Sequence[Refund]
+    quotes: Sequence[Quote]
     transactions: Sequence[Transaction]
     status_changes: Sequence[StatusChange]
     payment_events: dict[PaymentId, list[int]]
     totals: Sequence[CurrencyTotals]
     size: LedgerSize
+    findings: Sequence[Finding]
 
 
 class HistoryContract:
@@ -171,6 +180,7 @@ def commands() -> st.SearchStrategy[Command[Any]]:
         registrations,
         openings,
         *lives_of_payments(dollars),
+        *payments_across(),
         st.builds(FreezeAccount, account_id=st.one_of(st.just(account_id(1)), accounts)),
         st.builds(UnfreezeAccount, account_id=st.one_of(st.just(account_id(1)), accounts)),
     )
@@ -223,6 +233,44 @@ def lives_of_payments(dollars: st.SearchStrategy[Money]) -> list[st.SearchStrate
     ]
 
 
+def payments_across() -> list[st.SearchStrategy[Command[Any]]]:
+    """Quotes for dollars and yen, and payments with the first few of them: of the amounts that quotes are for."""
+    quotes = st.integers(1, 3).map(quote_id)
+    targets = st.sampled_from([Money(7, USD), Money(20, USD), Money(30, JPY)])
+    rates = st.builds(
+        lambda pair, text, spread: a_rate(*pair, rate=rate_of(text), spread_basis_points=spread),
+        st.sampled_from(PAIRS),
+        st.sampled_from(["1", "1.0842", "0.333333333333", "149.5"]),
+        st.sampled_from([0, 100, 10_000]),
+    )
+    promises = st.builds(
+        lambda customer, rate, target, source: MakeQuote(
+            customer_id=customer,
+            pair=rate.pair,
+            amount=target if target.currency == rate.pair.target else Money(source, rate.pair.source),
+            rate=rate,
+        ),
+        st.sampled_from([user_id(1), user_id(1), user_id(4)]),
+        rates,
+        targets,
+        st.integers(1, 40),
+    )
+    orders = st.builds(
+        PaymentOrder,
+        customer_id=st.sampled_from([user_id(1), user_id(1), user_id(4)]),
+        merchant_id=st.just(user_id(2)),
+        amount=targets,
+        metadata=st.just({}),
+        capture=st.sampled_from([CaptureMethod.AUTOMATIC] * 4 + [CaptureMethod.MANUAL]),
+        quote_id=quotes,
+    )
+    payments = st.builds(Pay, order=orders)
+    confirmations = st.builds(
+        ConfirmPayment, payment_id=st.integers(1, 6).map(payment_id), customer_id=st.just(user_id(1)), quote_id=quotes
+    )
+    return [promises, payments, payments, confirmations]
+
+
 def registration(number: int, *, role: Role, currency: CurrencyCode) -> Register:
     """User `number` registers. Whoever does it again has the same address, and is refused."""
     return Register(
@@ -236,7 +284,11 @@ def registration(number: int, *, role: Role, currency: CurrencyCode) -> Register
 
 
 def opening() -> list[Step]:
-    """A customer with 100 cents on account 1, a merchant with account 5, and an operator."""
+    """A customer with 100 cents on account 1, a merchant with account 5, and an operator.
+
+    Then the customer has 100 euro cents on account 6, and a quote for 20 cents.
+    """
+    rate = a_rate(EUR, USD)
     return [
         Step(command=command, key=None)
         for command in (
@@ -244,6 +296,9 @@ def opening() -> list[Step]:
             registration(2, role=Role.MERCHANT, currency=USD),
             registration(3, role=Role.OPERATOR, currency=USD),
             MakeDeposit(account_id=account_id(1), amount=Money(100, USD), owner_id=user_id(1)),
+            OpenAccount(key=AccountKey(user_id(1), EUR, AccountKind.CUSTOMER)),
+            MakeDeposit(account_id=account_id(6), amount=Money(100, EUR), owner_id=user_id(1)),
+            MakeQuote(customer_id=user_id(1), pair=rate.pair, amount=Money(20, USD), rate=rate),
         )
     ]
 
@@ -294,11 +349,13 @@ async def consequences_of(storage: Storage, bodies: Sequence[tuple[bytes, bool]]
                 for payment in payments
                 for refund in await storage.reader.refunds(payment.id, before=None, limit=1_000)
             ],
+            quotes=[quote for n in range(1, 10) if (quote := await storage.reader.quote(quote_id(n))) is not None],
             transactions=await all_of(audit.transactions()),
             status_changes=await all_of(audit.status_changes()),
             payment_events={payment: sorted(sequences) for payment, sequences in events.items()},
             totals=list(await storage.reader.totals()),
             size=await audit.size(),
+            findings=(await verify(audit)).named,
         )
 
 
@@ -309,6 +366,7 @@ async def all_of(pages: AsyncIterator[Collection[Record]]) -> list[Record]:
 
 def check_the_books(kept: Consequences) -> None:
     """The invariants of the ledger: money is neither made nor lost, and nothing happened unseen."""
+    assert kept.findings == []
     for totals in kept.totals:
         assert totals.debits_posted == totals.credits_posted, totals
         assert totals.debits_pending == totals.credits_pending, totals
@@ -336,4 +394,6 @@ def check_the_books(kept: Consequences) -> None:
         refunds = [refund for refund in kept.refunds if refund.payment_id == payment.id]
         assert payment.amount_refunded_minor == sum(refund.amount.amount_minor for refund in refunds)
         assert payment.fee_refunded_minor == sum(refund.fee_refunded_minor for refund in refunds)
+    used = {quote.id: quote.payment_id for quote in kept.quotes if quote.payment_id is not None}
+    assert used == {payment.quote_id: payment.id for payment in kept.payments if payment.quote_id is not None}
     assert sum(account.held for account in kept.accounts) == sum(payment.amount_held_minor for payment in kept.payments)

@@ -2,15 +2,17 @@
 
 from collections import defaultdict
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, KeptAnswer, NewUser, Records, Wanted
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
 from gateway.domain.event import Event, EventId, EventType
-from gateway.domain.money import Money, currency_code
-from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentStatus
+from gateway.domain.money import CurrencyCode, Money, currency_code
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentStatus, QuoteId
+from gateway.domain.quote import Quote
+from gateway.domain.rate import CurrencyPair, ExchangeRate, rate_of
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import BalanceAfter, Transfer, TransferKind
 from gateway.domain.user import Role, User, UserId
@@ -68,6 +70,11 @@ def transaction_id(number: int) -> TransactionId:
     return TransactionId(identifier("txn", number))
 
 
+def quote_id(number: int) -> QuoteId:
+    """The id of quote `number`."""
+    return QuoteId(identifier("quo", number))
+
+
 def a_user(number: int = 1, *, password_hash: str = "$argon2id$one", **fields: Any) -> NewUser:  # noqa: S107 - no hash of anything.
     """A customer, unless `fields` say otherwise."""
     user = User(id=user_id(number), email=f"user{number}@example.com", role=Role.CUSTOMER, name=None, created_at=NOW)
@@ -114,6 +121,30 @@ def a_payment(number: int = 1, **fields: Any) -> Payment:
         updated_at=NOW,
     )
     return replace(payment, **fields)
+
+
+def a_quote(number: int = 1, **fields: Any) -> Quote:
+    """Customer 1 pays 50 euro cents, 1 of which is spread, for 53 US cents; unless `fields` say otherwise."""
+    quote = Quote(
+        id=quote_id(number),
+        customer_id=user_id(1),
+        source=Money(50, EUR),
+        target=Money(53, USD),
+        spread_minor=1,
+        rate=rate_of("1.0842"),
+        spread_basis_points=100,
+        expires_at=NOW + timedelta(seconds=60),
+        created_at=NOW,
+    )
+    return replace(quote, **fields)
+
+
+def a_rate(source: CurrencyCode = EUR, target: CurrencyCode = USD, **fields: Any) -> ExchangeRate:
+    """1.0842 with a spread of 1 %, unless `fields` say otherwise."""
+    rate = ExchangeRate(
+        pair=CurrencyPair(source, target), rate=rate_of("1.0842"), spread_basis_points=100, updated_at=NOW
+    )
+    return replace(rate, **fields)
 
 
 def a_transfer(debit: AccountId, credit: AccountId, **fields: Any) -> Transfer:
@@ -186,6 +217,7 @@ async def load(storage: Storage, wanted: Wanted) -> Records:
         references_taken=tuple(found.references_taken),
         emails_taken=tuple(found.emails_taken),
         transactions=tuple(found.transactions),
+        quotes=tuple(found.quotes),
     )
 
 

@@ -208,7 +208,7 @@ class PaymentTerms:
 
 @value
 class PaymentOrder(PaymentTerms):
-    """What a customer asks for when they pay; with a `quote_id`, out of their account in the quote's source currency."""
+    """What a customer asks for when they pay; with a `quote_id`, from their account in the quote's source currency."""
 
     customer_id: UserId
     quote_id: QuoteId | None = None

@@ -34,7 +34,7 @@ class CurrencyPair(NamedTuple):
 
 @value
 class ExchangeRate:
-    """What one unit of `pair.source` costs in `pair.target`, and the spread that the gateway takes out of the source."""
+    """What one unit of `pair.source` costs in `pair.target`, and the part of the source that the gateway takes."""
 
     pair: CurrencyPair
     rate: Rate

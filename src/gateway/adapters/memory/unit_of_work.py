@@ -67,17 +67,13 @@ class MemoryUnitOfWork:
             database.holders.add(Holder(account.owner_id, account.kind))
         for account in changes.accounts_changed:
             database.accounts[account.id] = account
-        for payment in changes.payments_new:
+        for payment in (*changes.payments_new, *changes.payments_changed):
             database.payments[payment.id] = payment
             if payment.reference is not None:
                 database.references.add(MerchantReference(payment.merchant_id, payment.reference))
-        for payment in changes.payments_changed:
-            database.payments[payment.id] = payment
-        for payment in (*changes.payments_new, *changes.payments_changed):
             if payment.quote_id is not None:
                 database.quotes_of_payments.add(payment.quote_id)
-        for quote in (*changes.quotes_new, *changes.quotes_changed):
-            database.quotes[quote.id] = quote
+        database.quotes |= {quote.id: quote for quote in (*changes.quotes_new, *changes.quotes_changed)}
         for transaction in changes.transactions_new:
             database.transactions[transaction.id] = transaction
         database.reversals |= {new.reverses: new.id for new in changes.transactions_new if new.reverses is not None}

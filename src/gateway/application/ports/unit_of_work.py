@@ -73,8 +73,8 @@ class Wanted:
 
     Some records come along with what is wanted. With a payment its quote, if it has one. And accounts: those of a
     payment's parties in its currency, those that a transaction moved money between, and the gateway's for fees with a
-    merchant who is charged any and a payment that was; with a quote its customer's in the source currency, the gateway's
-    for exchange in both, and that for fees in the source currency if there is a spread.
+    merchant who is charged any and a payment that was; with a quote its customer's in the source currency, the
+    gateway's for exchange in both, and that for fees in the source currency if there is a spread.
     """
 
     answers: Collection[AnswerKey] = ()
@@ -138,9 +138,9 @@ class UnitOfWork(Protocol):
         """Read what is wanted. Called once, before `commit`.
 
         Accounts, payments and quotes come locked until the transaction ends: whoever else loads them waits, and then
-        sees what was committed. Locks are taken in one global order (payments, then quotes, then accounts, then accounts
-        for fees; each sorted by id), so that two batches never wait for each other in a circle. Answers, references,
-        e-mails and transactions are read, not locked.
+        sees what was committed. Locks are taken in one global order (payments, then quotes, then accounts, then
+        accounts for fees; each sorted by id), so that two batches never wait for each other in a circle. Answers,
+        references, e-mails and transactions are read, not locked.
 
         Raises:
             StorageUnavailable: The storage could not be reached; nothing was started.

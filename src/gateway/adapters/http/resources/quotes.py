@@ -11,7 +11,7 @@ from gateway.application.views import QuoteView, quote_view
 from gateway.domain.money import Money, currency_code
 from gateway.domain.payment import QuoteId
 from gateway.domain.quote import Quote
-from gateway.domain.rate import CurrencyPair, must_be_two
+from gateway.domain.rate import CurrencyPair
 from gateway.domain.user import Role
 
 
@@ -27,7 +27,7 @@ class QuoteBody(Body, frozen=True, kw_only=True):
 async def make_quote(asked: Asked) -> Reply:
     """Promise the rate of now."""
     body: QuoteBody = asked.body
-    pair = must_be_two(CurrencyPair(currency_code(body.from_currency), currency_code(body.to_currency)))
+    pair = CurrencyPair(currency_code(body.from_currency), currency_code(body.to_currency))
     match body.source_amount, body.target_amount:
         case int(source_minor), None:
             amount = Money(source_minor, pair.source)
