@@ -25,11 +25,14 @@ FILL = (
        1, 0, 0, 'order-' || n, NULL, '{}', NULL, NULL, 1, now(), now(), 0, 0, 0, 0 FROM generate_series(1, :rows) n""",
     """INSERT INTO transfers SELECT 'txn_' || n, 0, 'deposit', NULL, 'usr_1', NULL, NULL, NULL, now(), 'post', 1, 'USD',
        'acc_1', 0, 0, 1, 'acc_2', 1, 0, 1 FROM generate_series(1, :rows) n""",
+    """INSERT INTO quotes SELECT 'quo_' || n, 'usr_1', 1, 'EUR', 1, 'USD', 0, '1', 0, now(), now(), NULL, 1
+       FROM generate_series(1, :rows) n""",
     """INSERT INTO answers SELECT 'system', 'key_' || n, '', '', now() FROM generate_series(1, :rows) n""",
 )
 
 READS: Mapping[str, Executable] = {
     "payments": postgres.LOCK_PAYMENTS,
+    "quotes": postgres.LOCK_QUOTES,
     "accounts": postgres.LOCK_ACCOUNTS,
     "answers": postgres.FIND_ANSWERS,
     "references": postgres.FIND_REFERENCES,
@@ -57,6 +60,12 @@ async def connection(postgres_url: str) -> AsyncIterator[AsyncConnection]:
 def test_payments_are_locked_in_the_order_of_their_ids() -> None:
     assert tail_of(postgres.LOCK_PAYMENTS) == (
         'FROM payments WHERE payments.id = ANY ($1::TEXT[] COLLATE "C") ORDER BY payments.id FOR UPDATE'
+    )
+
+
+def test_quotes_are_locked_in_the_order_of_their_ids() -> None:
+    assert tail_of(postgres.LOCK_QUOTES) == (
+        'FROM quotes WHERE quotes.id = ANY ($1::TEXT[] COLLATE "C") ORDER BY quotes.id FOR UPDATE'
     )
 
 

@@ -234,41 +234,57 @@ def lives_of_payments(dollars: st.SearchStrategy[Money]) -> list[st.SearchStrate
 
 
 def payments_across() -> list[st.SearchStrategy[Command[Any]]]:
-    """Quotes for dollars and yen, and payments with the first few of them: of the amounts that quotes are for."""
-    quotes = st.integers(1, 3).map(quote_id)
-    targets = st.sampled_from([Money(7, USD), Money(20, USD), Money(30, JPY)])
+    """Quotes for dollars and yen, and payments with the first few of them: mostly of the amounts that they are for."""
+    customers = st.sampled_from([user_id(1), user_id(1), user_id(1), user_id(4)])
     rates = st.builds(
         lambda pair, text, spread: a_rate(*pair, rate=rate_of(text), spread_basis_points=spread),
         st.sampled_from(PAIRS),
         st.sampled_from(["1", "1.0842", "0.333333333333", "149.5"]),
-        st.sampled_from([0, 100, 10_000]),
+        st.sampled_from([0, 100, 100, 2_500, 10_000]),
     )
     promises = st.builds(
-        lambda customer, rate, target, source: MakeQuote(
-            customer_id=customer,
+        lambda customer_id, rate, amount_minor, *, is_target: MakeQuote(
+            customer_id=customer_id,
             pair=rate.pair,
-            amount=target if target.currency == rate.pair.target else Money(source, rate.pair.source),
+            amount=Money(amount_minor, rate.pair.target if is_target else rate.pair.source),
             rate=rate,
         ),
-        st.sampled_from([user_id(1), user_id(1), user_id(4)]),
+        customers,
         rates,
-        targets,
-        st.integers(1, 40),
+        st.sampled_from([7, 20, 20]),
+        is_target=st.sampled_from([True, True, False]),
     )
-    orders = st.builds(
-        PaymentOrder,
-        customer_id=st.sampled_from([user_id(1), user_id(1), user_id(4)]),
-        merchant_id=st.just(user_id(2)),
-        amount=targets,
-        metadata=st.just({}),
-        capture=st.sampled_from([CaptureMethod.AUTOMATIC] * 4 + [CaptureMethod.MANUAL]),
-        quote_id=quotes,
+    uses = st.sampled_from(
+        [(1, 20, USD), (2, 7, USD), (2, 20, JPY), (3, 7, USD), (3, 20, JPY), *[(2, 20, USD), (3, 20, USD)] * 2]
     )
-    payments = st.builds(Pay, order=orders)
+    payments = st.builds(
+        lambda use, customer_id, capture: Pay(
+            order=PaymentOrder(
+                customer_id=customer_id,
+                merchant_id=user_id(2),
+                amount=Money(use[1], use[2]),
+                metadata={},
+                capture=capture,
+                quote_id=quote_id(use[0]),
+            )
+        ),
+        uses,
+        customers,
+        st.sampled_from([*[CaptureMethod.AUTOMATIC] * 5, CaptureMethod.MANUAL]),
+    )
     confirmations = st.builds(
-        ConfirmPayment, payment_id=st.integers(1, 6).map(payment_id), customer_id=st.just(user_id(1)), quote_id=quotes
+        ConfirmPayment,
+        payment_id=st.integers(1, 6).map(payment_id),
+        customer_id=st.just(user_id(1)),
+        quote_id=st.integers(2, 3).map(quote_id),
     )
-    return [promises, payments, payments, confirmations]
+    refunds = st.builds(
+        RefundPayment,
+        payment_id=st.integers(1, 3).map(payment_id),
+        merchant_id=st.just(user_id(2)),
+        amount_minor=st.one_of(st.none(), st.integers(1, 12)),
+    )
+    return [promises, payments, payments, payments, confirmations, refunds]
 
 
 def registration(number: int, *, role: Role, currency: CurrencyCode) -> Register:
@@ -286,19 +302,26 @@ def registration(number: int, *, role: Role, currency: CurrencyCode) -> Register
 def opening() -> list[Step]:
     """A customer with 100 cents on account 1, a merchant with account 5, and an operator.
 
-    Then the customer has 100 euro cents on account 6, and a quote for 20 cents.
+    The customer has also 100 euro cents on account 6, has used quote 1 for payment 1, and may use quote 2. The quotes
+    come early: a payment knows its quote's accounts when that was made in a transaction before its own.
     """
     rate = a_rate(EUR, USD)
+    quote = MakeQuote(customer_id=user_id(1), pair=rate.pair, amount=Money(20, USD), rate=rate)
+    order = PaymentOrder(
+        customer_id=user_id(1), merchant_id=user_id(2), amount=Money(20, USD), metadata={}, quote_id=quote_id(1)
+    )
     return [
         Step(command=command, key=None)
         for command in (
             registration(1, role=Role.CUSTOMER, currency=USD),
+            quote,
+            quote,
             registration(2, role=Role.MERCHANT, currency=USD),
             registration(3, role=Role.OPERATOR, currency=USD),
             MakeDeposit(account_id=account_id(1), amount=Money(100, USD), owner_id=user_id(1)),
             OpenAccount(key=AccountKey(user_id(1), EUR, AccountKind.CUSTOMER)),
             MakeDeposit(account_id=account_id(6), amount=Money(100, EUR), owner_id=user_id(1)),
-            MakeQuote(customer_id=user_id(1), pair=rate.pair, amount=Money(20, USD), rate=rate),
+            Pay(order=order),
         )
     ]
 
