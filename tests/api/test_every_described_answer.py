@@ -33,8 +33,10 @@ ELSEWHERE = {
     "request_timeout",
     "headers_too_large",
     "idempotency_in_progress",
+    "rates_read_only",
 }
-"""Met in test_errors and test_conventions: they take a gateway in trouble, or a client that hangs."""
+"""Met in test_errors, test_conventions and test_exchange: they take a gateway in trouble, a client that hangs, or a
+gateway whose rates come from a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,6 +103,7 @@ async def test_a_sound_ledger_has_no_findings(ledger: Ledger) -> None:
         "status changes": 7,
         "transactions": 3,
         "payments": 3,
+        "used quotes": 0,
         "payment events": 3,
     }
 
@@ -391,6 +392,8 @@ async def test_progress_is_told_for_every_step(ledger: Ledger) -> None:
         Progress("transactions", 3, 3),
         Progress("payments", 0, None),
         Progress("payments", 3, None),
+        Progress("used quotes", 0, None),
+        Progress("used quotes", 0, None),
         Progress("payment events", 0, None),
         Progress("payment events", 3, None),
     ]

@@ -47,6 +47,7 @@ async def meet_what_lives_of_payments_cause(world: World, operator: Person) -> N
     await meet_what_freezing_causes(lives)
     await meet_what_payouts_and_reversals_cause(lives)
     await meet_what_fees_cause(lives)
+    await meet_what_exchange_causes(lives)
     await meet_what_too_little_or_too_much_causes(lives)
 
 
@@ -135,6 +136,41 @@ async def meet_what_fees_cause(lives: Lives) -> None:
             fees = {"currency": currency, "basis_points": 0}
             await lives.operator.api.send("PUT", f"/merchants/{merchant_id}/fees", fees)
         await lives.operator.api.get(f"/merchants/{merchant_id}/fees")
+
+
+async def meet_what_exchange_causes(lives: Lives) -> None:
+    customer, merchant, operator = lives.customer, lives.merchant, lives.operator
+    rate: Json = {"rate": "0.5", "spread_basis_points": 0}
+    for pair in ("USD/EUR", "USD/USD", "USD/ZZZ"):
+        await operator.api.send("PUT", f"/rates/{pair}", rate)
+    await customer.api.get("/rates")
+    euros = await lives.world.merchant(currency="EUR")
+    wish: Json = {"from_currency": "USD", "to_currency": "EUR", "target_amount": 10}
+    for change in (
+        {"to_currency": "JPY"},
+        {"to_currency": "USD"},
+        {"to_currency": "ZZZ"},
+        {"target_amount": 999_999_999_999},
+        {"target_amount": None, "source_amount": 1},
+    ):
+        await do(customer, "/quotes", {**wish, **change})
+    used, late = await do(customer, "/quotes", wish), await do(customer, "/quotes", wish)
+    for path in (f"/quotes/{used['id']}", "/quotes/x"):
+        await customer.api.get(path)
+    order: Json = {"merchant_id": euros.id, "amount": 10, "currency": "EUR"}
+
+    async def use(quote_id: str, amount: int = 10) -> None:
+        asked = await do(euros, "/payments", {"amount": amount, "currency": "EUR"})
+        await do(customer, "/payments", {**order, "amount": amount, "quote_id": quote_id})
+        await do(customer, f"/payments/{asked['id']}/confirm", {"quote_id": quote_id})
+
+    await use("x")
+    await use(used["id"], amount=11)
+    await do(customer, "/payments", {**order, "quote_id": used["id"]})
+    await use(used["id"])
+    lives.world.clock.advance(60)
+    await use(late["id"])
+    await do(merchant, "/payments", {"amount": 1, "currency": "USD", "quote_id": "x"})
 
 
 async def meet_what_too_little_or_too_much_causes(lives: Lives) -> None:

@@ -184,8 +184,8 @@ class _Comparison:
 class _Flow(NamedTuple):
     """What transactions did for a payment between its parties: captured, held, refunded or kept as a fee.
 
-    Of a payment with a quote also, by way of the exchange: what the merchant got out of it, what the customer paid into
-    it, and the spread.
+    Of a payment with a quote also what went by way of the exchange, there and, apart from it, back: what the merchant
+    got, what the customer paid, and the spread.
     """
 
     name: str
@@ -198,8 +198,8 @@ _C, _M, _F, _X = AccountKind.CUSTOMER, AccountKind.MERCHANT, AccountKind.FEES, A
 _FLOWS: Final[dict[tuple[TransactionType, TransferKind, AccountKind, AccountKind], Mapping[str, int]]] = {
     (TransactionType.PAYMENT, TransferKind.POST, _C, _M): {"captured": 1},
     (TransactionType.PAYMENT, TransferKind.POST, _M, _F): {"fee": 1},
-    (TransactionType.PAYMENT, TransferKind.POST, _X, _M): {"captured": 1, "out of exchange": 1},
-    (TransactionType.PAYMENT, TransferKind.POST, _C, _X): {"into exchange": 1},
+    (TransactionType.PAYMENT, TransferKind.POST, _X, _M): {"captured": 1, "got": 1},
+    (TransactionType.PAYMENT, TransferKind.POST, _C, _X): {"paid": 1},
     (TransactionType.PAYMENT, TransferKind.POST, _X, _F): {"spread": 1},
     (TransactionType.HOLD, TransferKind.HOLD, _C, _M): {"held": 1},
     (TransactionType.CAPTURE, TransferKind.POST_HELD, _C, _M): {"captured": 1, "held": -1},
@@ -208,9 +208,9 @@ _FLOWS: Final[dict[tuple[TransactionType, TransferKind, AccountKind, AccountKind
     (TransactionType.RELEASE, TransferKind.RELEASE, _C, _M): {"held": -1},
     (TransactionType.REFUND, TransferKind.POST, _M, _C): {"refunded": 1},
     (TransactionType.REFUND, TransferKind.POST, _F, _M): {"fee": -1},
-    (TransactionType.REFUND, TransferKind.POST, _M, _X): {"refunded": 1, "out of exchange": -1},
-    (TransactionType.REFUND, TransferKind.POST, _X, _C): {"into exchange": -1},
-    (TransactionType.REFUND, TransferKind.POST, _F, _X): {"spread": -1},
+    (TransactionType.REFUND, TransferKind.POST, _M, _X): {"refunded": 1, "got back": 1},
+    (TransactionType.REFUND, TransferKind.POST, _X, _C): {"paid back": 1},
+    (TransactionType.REFUND, TransferKind.POST, _F, _X): {"spread back": 1},
 }
 """What a transfer from one kind of account to another does for the payment of its transaction. Nothing else may be."""
 
@@ -539,9 +539,12 @@ def _flows_implied_by_quote(quote: Quote, payment: Payment) -> Counter[_Flow]:
     """What the transactions of a payment with a quote must come to beside, in minor units of both currencies."""
     gone_back = returned(quote, refunded_before_minor=0, refunded_minor=payment.amount_refunded_minor)
     amounts = {
-        ("out of exchange", quote.target.currency): payment.amount_captured_minor - payment.amount_refunded_minor,
-        ("into exchange", quote.source.currency): quote.source.amount_minor - gone_back.source_minor,
-        ("spread", quote.source.currency): quote.spread_minor - gone_back.spread_minor,
+        ("got", quote.target.currency): payment.amount_captured_minor,
+        ("got back", quote.target.currency): payment.amount_refunded_minor,
+        ("paid", quote.source.currency): quote.source.amount_minor,
+        ("paid back", quote.source.currency): gone_back.source_minor,
+        ("spread", quote.source.currency): quote.spread_minor,
+        ("spread back", quote.source.currency): gone_back.spread_minor,
     }
     return Counter(
         {
