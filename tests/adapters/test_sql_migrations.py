@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
@@ -27,6 +29,15 @@ POSTGRES_SCHEMA = text(
     ORDER BY 1, 2
     """
 )
+WRITTEN_BY_0002 = """
+    INSERT INTO payments (id, status, amount, currency, capture, customer_id, merchant_id, amount_captured,
+        amount_refunded, fee_amount, reference, metadata, version, created_at, updated_at, fee_refunded,
+        amount_refunded_with_fee, captures, refunds)
+    VALUES ('pay_1', 'captured', 7, 'USD', 'automatic', 'usr_3', 'usr_4', 7,
+        0, 0, 'order_1', '{}', 1, NOW, NOW, 0,
+        0, 0, 0)
+"""
+PAYMENTS = text("SELECT id, amount, reference, quote_id FROM payments ORDER BY id")
 SQLITE_SCHEMA = text("SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2")
 
 
@@ -80,6 +91,28 @@ async def test_a_migration_that_breaks_leaves_nothing_behind(empty_url: str) -> 
     with pytest.raises(Exception, match="login_failures"):
         await migrate(empty_url)
     assert "users" not in {row[1] for row in await schema(empty_url)}
+
+
+async def test_payments_of_the_version_before_are_kept_and_may_still_be_written(empty_url: str) -> None:
+    written_before = WRITTEN_BY_0002.replace("NOW", "0" if empty_url.startswith("sqlite") else "now()")
+    await on_connection(empty_url, to_revision("0002"))
+    await execute(empty_url, written_before)
+    await migrate(empty_url)
+    await execute(empty_url, written_before.replace("_1", "_2"))
+    rows = await on_connection(empty_url, lambda connection: connection.execute(PAYMENTS).all())
+    assert rows == [("pay_1", 7, "order_1", None), ("pay_2", 7, "order_2", None)]
+
+
+def to_revision(revision: str) -> Any:
+    """Migrates to a revision which is not the newest."""
+
+    def work(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", "gateway.adapters.sql:migrations")
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    return work
 
 
 async def test_a_server_that_is_not_there_is_unavailable() -> None:

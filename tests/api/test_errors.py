@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import re
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -42,6 +42,8 @@ CONTRACT = {
         "account_not_found",
         "merchant_not_found",
         "payment_not_found",
+        "quote_not_found",
+        "rate_not_found",
         "refund_not_found",
         "transaction_not_found",
     ),
@@ -57,6 +59,9 @@ CONTRACT = {
         "payment_not_refundable",
         "capture_limit_reached",
         "refund_limit_reached",
+        "quote_expired",
+        "quote_used",
+        "rates_read_only",
         "already_reversed",
         "use_refund",
         "transaction_not_reversible",
@@ -69,6 +74,10 @@ CONTRACT = {
         "currency_mismatch",
         "unknown_currency",
         "same_account",
+        "same_currency",
+        "amount_too_small",
+        "amount_too_large",
+        "quote_amount_mismatch",
         "capture_amount_exceeds_authorized",
         "refund_amount_exceeds_remaining",
         "batch_aborted",
@@ -87,6 +96,7 @@ RETRYABLE = {
     "overloaded",
     "payment_not_due",
     "rate_limited",
+    "rate_not_found",
     "request_timeout",
     "storage_unavailable",
 }
@@ -163,9 +173,9 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
     sessions: Any = SessionsInTrouble(trouble)
     door = FrontDoor(port, time_ordered_id)
     access = replace(gateway.access, door=door, users=port, login_failures=port, sessions=sessions)
-    return replace(
-        gateway, door=door, access=access, queries=Queries(port), storage=replace(gateway.storage, reader=port)
-    )
+    exchange = replace(gateway.exchange, door=door, rates=port)
+    storage = replace(gateway.storage, reader=port)
+    return replace(gateway, door=door, access=access, queries=Queries(port), exchange=exchange, storage=storage)
 
 
 async def ask_everything(world: World, tokens: dict[str, str]) -> dict[str, httpx.Response]:
@@ -179,7 +189,8 @@ async def ask_everything(world: World, tokens: dict[str, str]) -> dict[str, http
             roles = [role for role in tokens if role in operation.get("description", "")]
             api = world.anyone.with_token(tokens[roles[0] if roles else "customer"])
             name = operation["operationId"]
-            answers[name] = await api.send(method.upper(), re.sub(r"{\w+}", "id", path), body, key=fresh_key())
+            sensible = path.format_map(defaultdict(lambda: "id", {"from": "EUR", "to": "USD"}))
+            answers[name] = await api.send(method.upper(), sensible, body, key=fresh_key())
     return answers
 
 

@@ -322,7 +322,8 @@ async def test_a_request_to_be_held_is_not_confirmed_with_a_quote(bureau: Bureau
 
 
 async def test_a_confirmation_needs_no_body(customer: Person, merchant: Person) -> None:
-    for body in (None, {}):
+    bodies: list[Json | None] = [None, {}]
+    for body in bodies:
         asked = created(await merchant.api.post("/payments", {"amount": 10, "currency": "USD"}, key=fresh_key()))
         ok(await customer.api.post(f"/payments/{asked['id']}/confirm", body, key=fresh_key()))
     asked = created(await merchant.api.post("/payments", {"amount": 10, "currency": "USD"}, key=fresh_key()))

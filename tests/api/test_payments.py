@@ -34,6 +34,7 @@ async def test_a_payment_moves_money_from_the_customer_to_the_merchant(customer:
         "created_at": payment["created_at"],
         "updated_at": payment["created_at"],
         "allowed_actions": ["refund"],
+        "quote_id": None,
     }
     assert payment["id"].startswith("pay_")
     assert payment["created_at"].endswith("Z")

@@ -42,6 +42,10 @@ ROLES = {
     "POST /transactions": {"customer"},
     "GET /transactions": ALL,
     "GET /transactions/{transaction_id}": ALL,
+    "GET /rates": ALL,
+    "PUT /rates/{from}/{to}": {"operator"},
+    "POST /quotes": {"customer"},
+    "GET /quotes/{quote_id}": ALL,
     "GET /ledger/invariants": {"operator"},
 }
 """Written from the contract, not from the code."""

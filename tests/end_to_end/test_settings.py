@@ -1,6 +1,7 @@
 """Settings are read once and strictly, shown without secrets, and explained on one page."""
 
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from gateway.adapters.http import HttpLimits
 from gateway.adapters.jose.keys import generate_pem
 from gateway.adapters.sql import SqlLimits
 from gateway.application.access import AccessLimits
+from gateway.application.exchange import ExchangeLimits
 from gateway.application.group_commit import GroupLimits
 from gateway.application.retry import RetryLimits
 from gateway.bootstrap import (
@@ -17,11 +19,15 @@ from gateway.bootstrap import (
     access_limits,
     access_tokens,
     cursor_secret,
+    exchange_limits,
     group_limits,
     open_gateway,
     retry_limits,
     sql_limits,
 )
+from gateway.contracts.records import USD
+from gateway.domain.money import Money
+from gateway.domain.user import UserId
 from gateway.entrypoints.api import http_limits
 from gateway.settings import (
     Settings,
@@ -55,6 +61,7 @@ def test_the_limits_default_to_what_each_part_defaults_to() -> None:
     assert group_limits(Settings(database_url="sqlite:///gateway.db", lanes=3)) == GroupLimits(lanes=1)
     assert retry_limits(settings) == RetryLimits()
     assert access_limits(settings) == AccessLimits()
+    assert exchange_limits(settings) == ExchangeLimits()
     assert http_limits(settings) == HttpLimits()
 
 
@@ -248,6 +255,23 @@ async def test_production_migrates_nothing_by_itself(tmp_path: Path) -> None:
 
 async def test_a_url_of_another_database_is_refused() -> None:
     await refused_to_start(Settings(database_url="mysql://db/gateway", token_private_key=generate_pem()), "looks like")
+
+
+async def test_a_file_of_rates_must_be_there_to_begin_with(tmp_path: Path) -> None:
+    settings = Settings(database_url="memory://", data_dir=str(tmp_path), rates_file=str(tmp_path / "rates.json"))
+    with pytest.raises(StartRefused, match=r"GATEWAY_RATES_FILE: .*rates\.json is no file of rates: No such file"):
+        async with open_gateway(settings):
+            pass
+
+
+async def test_rates_come_from_the_file_and_quotes_last_as_long_as_it_is_set(tmp_path: Path) -> None:
+    file = tmp_path / "rates.json"
+    file.write_text('[{"from_currency":"EUR","to_currency":"USD","rate":"1.5"}]')
+    settings = Settings(database_url="memory://", data_dir=str(tmp_path), rates_file=str(file), quote_seconds=7)
+    async with open_gateway(settings) as gateway:
+        [rate] = await gateway.exchange.all_rates()
+        quote = await gateway.exchange.quote(UserId("usr_1"), rate.pair, Money(3, USD))
+    assert (quote.source.amount_minor, quote.expires_at - quote.created_at) == (2, timedelta(seconds=7))
 
 
 def test_keys_are_read_from_files_too(tmp_path: Path) -> None:
