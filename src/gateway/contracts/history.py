@@ -60,11 +60,11 @@ from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, Money
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentOrder, PaymentRequest
 from gateway.domain.quote import Quote
-from gateway.domain.rate import CurrencyPair, rate_of
+from gateway.domain.rate import CurrencyPair, ExchangeRate, rate_of
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
 from gateway.domain.transfer import EFFECTS
-from gateway.domain.user import SYSTEM, Role
+from gateway.domain.user import SYSTEM, Role, UserId
 from gateway.domain.value import value
 
 Record = TypeVar("Record")
@@ -237,41 +237,25 @@ def payments_across() -> list[st.SearchStrategy[Command[Any]]]:
     """Quotes for dollars and yen, and payments with the first few of them: mostly of the amounts that they are for."""
     customers = st.sampled_from([user_id(1), user_id(1), user_id(1), user_id(4)])
     rates = st.builds(
-        lambda pair, text, spread: a_rate(*pair, rate=rate_of(text), spread_basis_points=spread),
+        exchange_rate,
         st.sampled_from(PAIRS),
         st.sampled_from(["1", "1.0842", "0.333333333333", "149.5"]),
         st.sampled_from([0, 100, 100, 2_500, 10_000]),
     )
-    promises = st.builds(
-        lambda customer_id, rate, amount_minor, *, is_target: MakeQuote(
-            customer_id=customer_id,
-            pair=rate.pair,
-            amount=Money(amount_minor, rate.pair.target if is_target else rate.pair.source),
-            rate=rate,
-        ),
-        customers,
-        rates,
-        st.sampled_from([7, 20, 20]),
-        is_target=st.sampled_from([True, True, False]),
+    quotes = st.builds(
+        promise, customers, rates, st.sampled_from([7, 20, 20]), of_the_target=st.sampled_from([True, True, False])
     )
-    uses = st.sampled_from(
-        [(1, 20, USD), (2, 7, USD), (2, 20, JPY), (3, 7, USD), (3, 20, JPY), *[(2, 20, USD), (3, 20, USD)] * 2]
+    amounts = st.sampled_from([Money(20, USD), Money(20, USD), Money(7, USD), Money(20, JPY)])
+    orders = st.builds(
+        PaymentOrder,
+        customer_id=customers,
+        merchant_id=st.just(user_id(2)),
+        amount=amounts,
+        metadata=st.just({}),
+        capture=st.sampled_from([*[CaptureMethod.AUTOMATIC] * 5, CaptureMethod.MANUAL]),
+        quote_id=st.sampled_from([1, 2, 2, 3, 3]).map(quote_id),
     )
-    payments = st.builds(
-        lambda use, customer_id, capture: Pay(
-            order=PaymentOrder(
-                customer_id=customer_id,
-                merchant_id=user_id(2),
-                amount=Money(use[1], use[2]),
-                metadata={},
-                capture=capture,
-                quote_id=quote_id(use[0]),
-            )
-        ),
-        uses,
-        customers,
-        st.sampled_from([*[CaptureMethod.AUTOMATIC] * 5, CaptureMethod.MANUAL]),
-    )
+    payments = st.builds(Pay, order=orders)
     confirmations = st.builds(
         ConfirmPayment,
         payment_id=st.integers(1, 6).map(payment_id),
@@ -284,7 +268,18 @@ def payments_across() -> list[st.SearchStrategy[Command[Any]]]:
         merchant_id=st.just(user_id(2)),
         amount_minor=st.one_of(st.none(), st.integers(1, 12)),
     )
-    return [promises, payments, payments, payments, confirmations, refunds]
+    return [quotes, payments, payments, payments, confirmations, refunds]
+
+
+def exchange_rate(pair: CurrencyPair, text: str, spread_basis_points: int) -> ExchangeRate:
+    """The rate of a pair."""
+    return a_rate(*pair, rate=rate_of(text), spread_basis_points=spread_basis_points)
+
+
+def promise(customer_id: UserId, rate: ExchangeRate, amount_minor: int, *, of_the_target: bool) -> MakeQuote:
+    """A quote at a rate, for so much of its target or its source."""
+    currency = rate.pair.target if of_the_target else rate.pair.source
+    return MakeQuote(customer_id=customer_id, pair=rate.pair, amount=Money(amount_minor, currency), rate=rate)
 
 
 def registration(number: int, *, role: Role, currency: CurrencyCode) -> Register:
@@ -306,7 +301,7 @@ def opening() -> list[Step]:
     come early: a payment knows its quote's accounts when that was made in a transaction before its own.
     """
     rate = a_rate(EUR, USD)
-    quote = MakeQuote(customer_id=user_id(1), pair=rate.pair, amount=Money(20, USD), rate=rate)
+    quote = promise(user_id(1), rate, 20, of_the_target=True)
     order = PaymentOrder(
         customer_id=user_id(1), merchant_id=user_id(2), amount=Money(20, USD), metadata={}, quote_id=quote_id(1)
     )
