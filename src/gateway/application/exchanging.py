@@ -24,7 +24,10 @@ def must_be_at_once(capture: CaptureMethod, *, field: str) -> None:
     """
     if capture is CaptureMethod.MANUAL:
         detail = "A payment with a quote is captured at once."
-        raise InvalidInput(detail, errors=[{"pointer": f"/{field}", "code": "value_invalid", "detail": detail}])
+        raise InvalidInput(
+            "The request does not have the right form.",
+            errors=[{"pointer": f"/{field}", "code": "value_invalid", "detail": detail}],
+        )
 
 
 def pay_across(steps: Steps, quote: Quote, customer: Account, merchant: Account, book: Book) -> None:

@@ -17,7 +17,7 @@ EventId = NewType("EventId", str)
 
 
 class EventType(StrEnum):
-    """Every change of state has one."""
+    """Every change of state has one. A quote is none: it promises, and what becomes of it the payment tells."""
 
     PAYMENT_CREATED = "payment.created"
     PAYMENT_AUTHORIZED = "payment.authorized"
