@@ -12,8 +12,8 @@ SWEEP_SECONDS: Final = 0.25
 class Deadlines:
     """The deadlines of all that runs now, on one event loop.
 
-    `asyncio.timeout` does the same with timers of its own: two for each request, made and cancelled again, and five looks
-    at the running loop, were a tenth of what a request cost in HTTP (docs/performance.md).
+    `asyncio.timeout` does the same with timers of its own: two for each request, made and cancelled again, and five
+    looks at the running loop, were a tenth of what a request cost in HTTP (docs/performance.md).
     """
 
     def __init__(self, *, sweep_seconds: float = SWEEP_SECONDS) -> None:
