@@ -50,6 +50,11 @@ IMPATIENT = SqlLimits(
     write_pool_size=3, pool_timeout_seconds=0.3, lock_timeout_seconds=0.3, connect_timeout_seconds=1.0
 )
 LOCKING = replace(IMPATIENT, optimistic=False)
+INDEXES = [("accounts", 2), ("answers", 1), ("events", 1), ("payments", 5), ("transfers", 5)]
+COUNTERS = text(
+    """SELECT sum(n_tup_ins), sum(n_tup_upd), sum(n_tup_hot_upd), sum(n_tup_del) FROM pg_stat_user_tables"""
+)
+OTHERS = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
 WRITTEN_BY = text(
     """
     SELECT count(DISTINCT xmin::text), count(*) FROM (
@@ -111,6 +116,31 @@ async def test_a_wanted_reference_costs_one_round_trip_more(storage: Storage) ->
     with counting() as counted:
         await run(storage, [pay(customer, merchant, reference=f"order-{n}") for n in range(16)])
     assert counted == {"statements": 3, "BEGIN": 0, "COMMIT": 0}
+
+
+async def test_a_payment_writes_four_rows_and_updates_two(postgres_url: str, somebody_else: Transaction) -> None:
+    async with open_sql_storage(postgres_url) as storage:
+        pairs = [await funded(storage) for _ in range(16)]
+    before = await counters(somebody_else)
+    async with open_sql_storage(postgres_url) as storage:
+        await run(storage, [pay(*pair) for pair in pairs])
+    after = await counters(somebody_else)
+    change = {name: (after[name] - before[name]) / len(pairs) for name in after}
+    # Most accounts are updated within their page, and no index with them (HOT); a page that is just full has no room.
+    assert change.pop("updated without an index") > 1
+    # Inserted: the payment, its transfer, its event, its answer. Updated: both accounts.
+    assert change == {"inserted": 4, "updated": 2, "deleted": 0}
+
+
+async def test_the_tables_of_a_payment_have_no_index_more_than_they_need(somebody_else: Transaction) -> None:
+    found = await somebody_else.rows(
+        text(
+            """SELECT tablename, count(*) FROM pg_indexes
+            WHERE tablename IN ('payments', 'transfers', 'events', 'answers', 'accounts') GROUP BY 1 ORDER BY 1"""
+        )
+    )
+    # Those of payments and transfers are partial where nearly no row is in them. One more makes each payment dearer.
+    assert [tuple(row) for row in found] == INDEXES
 
 
 async def test_whoever_was_overtaken_locks_the_next_time(storage: Storage) -> None:
@@ -354,6 +384,19 @@ async def account_of(storage: Storage, owner_id: UserId) -> Account:
     """The one account that somebody has."""
     [account] = await storage.reader.accounts(AccountFilter(owner_id=owner_id), before=None, limit=1)
     return account
+
+
+async def counters(somebody_else: Transaction) -> dict[str, int]:
+    """What was written to all tables, once every other session has ended: they tell what they did when they end."""
+    async with asyncio.timeout(10):
+        while (await somebody_else.rows(OTHERS))[0][0]:
+            await somebody_else.commit()  # Within a transaction, the view stays as it was first seen.
+            await asyncio.sleep(0.01)
+    await somebody_else.commit()
+    [counted] = await somebody_else.rows(COUNTERS)
+    await somebody_else.commit()
+    names = ("inserted", "updated", "updated without an index", "deleted")
+    return dict(zip(names, map(int, counted), strict=True))
 
 
 @contextmanager

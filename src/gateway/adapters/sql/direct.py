@@ -119,7 +119,9 @@ class DirectTransaction:
             StorageUnavailable: There is none to be had. Nothing was started.
         """
         try:
-            self._connection = await self._pool.acquire(timeout=self._acquire_seconds_max)
+            # One that is idle is had at once. A time limit costs timers, and is only asked for where one might wait.
+            seconds_max = None if self._pool.get_idle_size() else self._acquire_seconds_max
+            self._connection = await self._pool.acquire(timeout=seconds_max)
         except DATABASE_ERRORS as error:
             raise StorageUnavailable("The database cannot be reached.") from error
         return self

@@ -19,7 +19,12 @@ class Shapes:
         self._alike: dict[str, Alike] = {}
 
     def of(self, name: str, columns: Sequence[Sequence[Any]]) -> Alike:
-        """Which columns of the rows called `name` are alike, now and in every batch before. The first one never is."""
+        """Which columns of the rows called `name` are alike, now and in every batch before. The first one never is.
+
+        One row by itself is alike in all of them, and tells nothing about others.
+        """
+        if len(columns[0]) == 1:
+            return frozenset(range(1, len(columns)))
         before = self._alike.get(name)
         candidates = range(1, len(columns)) if before is None else before
         now = frozenset(position for position in candidates if _are_alike(columns[position]))
