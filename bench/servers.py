@@ -34,8 +34,7 @@ def gateway(*arguments: str) -> tuple[str, ...]:
 
 def arm(module: str) -> tuple[str, ...]:
     """The command line of another arm, served as the gateway is."""
-    options = ("--factory", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
-    return (sys.executable, "-m", "uvicorn", f"bench.arms.{module}:app", *options, "--host", HOST)
+    return (sys.executable, "-m", "bench.serve", module)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from gateway.adapters.http.operations import Idempotency, Operation
 from gateway.adapters.http.resources.payments import PaymentBody
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.submission import fingerprint
-from gateway.bootstrap import open_gateway
+from gateway.bootstrap import collect_garbage_seldom, open_gateway
 from gateway.domain.user import Role
 from gateway.settings import read_settings
 
@@ -97,6 +97,7 @@ def app() -> Litestar:
             app.state["gateway"] = gateway
             yield
 
+    collect_garbage_seldom()  # As `gateway serve` does.
     return Litestar(
         route_handlers=[asgi("/", is_mount=True, copy_scope=False)(Endpoint([operation], HttpLimits()))],
         lifespan=[lifespan],

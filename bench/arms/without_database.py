@@ -15,7 +15,7 @@ from gateway.application.commands import Paid
 from gateway.application.front_door import FrontDoor
 from gateway.application.gateway import Gateway
 from gateway.application.submission import Answer, Submission
-from gateway.bootstrap import cursor_secret, open_gateway
+from gateway.bootstrap import collect_garbage_seldom, cursor_secret, open_gateway
 from gateway.settings import read_settings
 
 
@@ -48,4 +48,5 @@ def app() -> Litestar:
             paid = await gateway.execute(payment(people.customers[0], people.merchants[0]))
             yield replace(gateway, door=FrontDoor(AnswersAtOnce(paid), time_ordered_id))
 
+    collect_garbage_seldom()  # As `gateway serve` does.
     return create_app(opened, cursor_secret=cursor_secret(settings), sandbox=True, limits=HttpLimits())

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.connection import Transaction
-from gateway.adapters.sql.engine import write_engine
+from gateway.adapters.sql.engine import postgres_engine
 from gateway.adapters.sql.errors import port_error
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.application.ports.unit_of_work import KeyTaken, StorageUnavailable, TryAgain
@@ -50,7 +50,7 @@ BUGS = {
 
 @pytest.fixture
 async def engine(empty_postgres_url: str) -> AsyncIterator[AsyncEngine]:
-    opened = write_engine(empty_postgres_url, SqlLimits())
+    opened = postgres_engine(empty_postgres_url, SqlLimits())
     yield opened
     await opened.dispose()
 

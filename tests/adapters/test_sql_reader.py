@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.database import Database
-from gateway.adapters.sql.engine import read_engine, write_engine
+from gateway.adapters.sql.engine import postgres_engine
 from gateway.adapters.sql.id_times import CLOCKS_APART, ids_from
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.reader import SqlReader
@@ -87,8 +87,7 @@ QUESTIONS: dict[str, Ask] = {
 @pytest.fixture
 async def engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
     """The engine of look-ups, to long tables of whose length the planner has not been told."""
-    writers = write_engine(postgres_url, SqlLimits())
-    opened = read_engine(postgres_url, SqlLimits(), writers)
+    opened = postgres_engine(postgres_url, SqlLimits())
     # A record each second, with an id of its second.
     times = [START + timedelta(seconds=n) for n in range(ROWS)]
     ids = [ids_from("", each + CLOCKS_APART) for each in times]

@@ -9,8 +9,10 @@ from sqlalchemy import ClauseElement, Executable, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.adapters.sql import postgres
-from gateway.adapters.sql.engine import write_engine
+from gateway.adapters.sql.direct import PLANNING_OF_WRITES
+from gateway.adapters.sql.engine import postgres_engine
 from gateway.adapters.sql.limits import SqlLimits
+from gateway.adapters.sql.shapes import Alike, Shapes
 from gateway.adapters.sql.tables import metadata
 
 ROWS = 20_000
@@ -34,21 +36,32 @@ READS: Mapping[str, Executable] = {
     "payments": postgres.LOCK_PAYMENTS,
     "quotes": postgres.LOCK_QUOTES,
     "accounts": postgres.LOCK_ACCOUNTS,
+    "accounts, unlocked": postgres.READ_ACCOUNTS,
+    "accounts by key, unlocked": postgres.READ_ACCOUNTS_BY_KEY,
     "answers": postgres.FIND_ANSWERS,
     "references": postgres.FIND_REFERENCES,
     "emails": postgres.FIND_EMAILS,
     "holders": postgres.FIND_HOLDERS,
     "transactions": postgres.FIND_TRANSACTIONS,
 }
-WRITE_ALL = postgres.write_statement(tuple(postgres.PARTS))
+ALL_DIFFER = tuple((name, Alike()) for name in postgres.PARTS)
+WRITES = {
+    "within a transaction": postgres.write_statement(ALL_DIFFER, checked=False),
+    "alone": postgres.write_statement(ALL_DIFFER, checked=True),
+    "alone, of rows that are nearly the same": postgres.write_statement(
+        tuple((name, Alike(range(1, len(part.columns)))) for name, part in postgres.PARTS.items()), checked=True
+    ),
+}
 
 
 @pytest.fixture
 async def connection(postgres_url: str) -> AsyncIterator[AsyncConnection]:
     """As a unit of work has it, to tables whose statistics are never renewed."""
-    engine = write_engine(postgres_url, SqlLimits())
+    engine = postgres_engine(postgres_url, SqlLimits())
     try:
         async with engine.connect() as opened:
+            for name, value in PLANNING_OF_WRITES.items():
+                await opened.execute(text(f"SET {name} = {value}"))
             for table in metadata.tables:
                 await opened.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = off)"))
             await opened.commit()
@@ -80,20 +93,53 @@ def test_accounts_are_locked_in_the_order_of_their_ids() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["answers", "references", "emails", "holders"])
+@pytest.mark.parametrize(
+    "name",
+    ["accounts, unlocked", "accounts by key, unlocked", "answers", "references", "emails", "holders", "transactions"],
+)
 def test_what_is_only_looked_at_is_not_locked(name: str) -> None:
     assert "FOR " not in sql_of(READS[name])
 
 
-def test_answers_are_written_last_and_wait_for_whoever_wrote_their_keys() -> None:
-    statement = sql_of(WRITE_ALL)
+@pytest.mark.parametrize("name", WRITES)
+def test_answers_are_written_last(name: str) -> None:
+    statement = sql_of(WRITES[name])
     assert list(postgres.PARTS)[-1] == "answers_new"
-    assert statement.count("ON CONFLICT DO NOTHING") == 1
-    assert statement.index("INSERT INTO answers") < statement.index("ON CONFLICT DO NOTHING")
     # Postgres runs them in the order in which their rows are counted.
     assert statement.rindex("FROM answers_new") > max(
-        statement.rindex(f"FROM {name}") for name in postgres.PARTS if name != "answers_new"
+        statement.rindex(f"FROM {part}") for part in postgres.PARTS if part != "answers_new"
     )
+
+
+def test_within_a_transaction_answers_wait_for_whoever_wrote_their_keys() -> None:
+    statement = sql_of(WRITES["within a transaction"])
+    assert statement.count("ON CONFLICT DO NOTHING") == 1
+    assert statement.index("INSERT INTO answers") < statement.index("ON CONFLICT DO NOTHING")
+
+
+@pytest.mark.parametrize("name", ["alone", "alone, of rows that are nearly the same"])
+def test_a_statement_that_stands_alone_writes_all_or_fails(name: str) -> None:
+    statement = sql_of(WRITES[name])
+    assert "ON CONFLICT" not in statement
+    assert "SELECT 1 / CAST(" in statement
+    for part in postgres.PARTS:
+        assert re.search(rf"FROM {part}\) = cardinality\(", statement), part
+
+
+def test_nothing_is_replaced_but_what_was_loaded() -> None:
+    statement = sql_of(WRITES["alone"])
+    for table in ("accounts", "payments"):
+        assert f"WHERE {table}.id = after.id AND {table}.version = after.version_before" in statement
+
+
+def test_a_column_that_is_alike_in_all_rows_travels_once() -> None:
+    shapes = Shapes()
+    differing = {name: [tuple(range(3))] * len(part.columns) for name, part in postgres.PARTS.items()}
+    same = {name: [(0, 1, 2), *[(7, 7, 7)] * (len(part.columns) - 1)] for name, part in postgres.PARTS.items()}
+    for name, part in postgres.PARTS.items():
+        assert shapes.of(name, same[name]) == set(range(1, len(part.columns)))
+        assert shapes.of(name, differing[name]) == set()
+        assert shapes.of(name, same[name]) == set(), "what once differed stays an array"
 
 
 @pytest.mark.parametrize("name", READS)
@@ -108,9 +154,16 @@ async def test_reads_go_by_index_on_tables_that_grew_behind_the_planners_back(
         assert "Index" in plan, plan
 
 
-async def test_writes_find_what_they_change_by_index(connection: AsyncConnection) -> None:
+@pytest.mark.parametrize("name", WRITES)
+async def test_writes_find_what_they_change_by_index_in_the_order_in_which_it_is_given(
+    connection: AsyncConnection, name: str
+) -> None:
     await fill(connection)
-    plan = await plan_of(connection, WRITE_ALL)
+    plan = await plan_of(connection, WRITES[name])
+    # From the given rows to the table, one after the other: so rows are locked in the order of their ids.
+    for table in ("accounts", "payments"):
+        steps = rf"Update on {table} .*?Nested Loop .*?Function Scan on (unnest )?given.*?Index Scan using {table}_pkey"
+        assert re.search(steps, plan, re.DOTALL), plan
     assert "Seq Scan" not in plan, plan
     assert "using accounts_pkey" in plan or "on accounts_pkey" in plan, plan
     assert "using payments_pkey" in plan or "on payments_pkey" in plan, plan
@@ -126,7 +179,7 @@ async def test_the_planner_alone_would_scan(connection: AsyncConnection) -> None
 
 def sql_of(statement: Executable) -> str:
     """As it is sent to Postgres, on one line."""
-    dialect = write_engine("postgresql://gateway@localhost/gateway", SqlLimits()).dialect
+    dialect = postgres_engine("postgresql://gateway@localhost/gateway", SqlLimits()).dialect
     return re.sub(r"\s+", " ", str(cast("ClauseElement", statement).compile(dialect=dialect)))
 
 

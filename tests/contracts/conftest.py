@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.adapters.memory import memory_storage
-from gateway.adapters.sql import migrate, open_sql_storage
+from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage
 from gateway.adapters.sql.tables import metadata
 from gateway.application.ports.storage import Storage
 from gateway.contracts.history import OpenStorage
@@ -27,11 +27,11 @@ def open_memory() -> OpenStorage:
 
 
 @asynccontextmanager
-async def emptied_between_tests(url: str) -> AsyncGenerator[OpenStorage]:
+async def emptied_between_tests(url: str, limits: SqlLimits | None = None) -> AsyncGenerator[OpenStorage]:
     """One storage for all tests, emptied whenever it is opened: much quicker than a new one each time."""
     driver = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}[make_url(url).drivername]
     broom = create_async_engine(make_url(url).set(drivername=driver))
-    async with open_sql_storage(url) as storage:
+    async with open_sql_storage(url, limits) as storage:
 
         @asynccontextmanager
         async def open_storage() -> AsyncGenerator[Storage]:
@@ -63,7 +63,17 @@ async def open_postgres(postgres_server: PostgresServer, migrated_template: str)
         yield open_storage
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(scope="session")
+async def open_locking_postgres(postgres_server: PostgresServer, migrated_template: str) -> AsyncIterator[OpenStorage]:
+    """The same, where every unit of work locks what it loads."""
+    async with (
+        temporary_database(postgres_server, template=migrated_template) as database,
+        emptied_between_tests(postgres_server.url(database), SqlLimits(optimistic=False)) as open_storage,
+    ):
+        yield open_storage
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres", "locking_postgres"])
 def open_storage(request: pytest.FixtureRequest) -> OpenStorage:
     """Opens an empty storage of each kind."""
     opener: OpenStorage = request.getfixturevalue(f"open_{request.param}")

@@ -16,6 +16,7 @@ from support.postgres import PostgresServer, temporary_database
 from support.servers import LOG_CHARACTERS_SHOWN, Installation, Server
 
 IDLE_SECONDS_MAX = 2.0
+LOCK = text("SELECT 1 FROM accounts WHERE id = :id FOR UPDATE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,23 +134,18 @@ async def test_a_key_that_another_process_holds_is_answered_as_running_while_oth
     await shop.check(http, [paid.json()["id"], free[0].json()["id"]])
 
 
-async def test_a_server_that_is_frozen_holding_a_batch_stops_nobody_else_and_its_payment_happens_once(
-    pair: Pair,
-) -> None:
+async def test_a_server_that_is_frozen_while_it_pays_holds_up_nobody_and_its_payment_happens_once(pair: Pair) -> None:
     frozen, _ = pair.servers
     at_frozen, at_well = pair.clients
-    shop, others = await open_shop(at_well), await open_shop(at_well)
+    shop = await open_shop(at_well)
     async with pair.gateway.connected() as database:
-        lock = text("SELECT 1 FROM accounts WHERE id = :id FOR UPDATE")
-        await database.execute(lock, {"id": shop.merchant.account_id})
+        await database.execute(LOCK, {"id": shop.merchant.account_id})
         first = asyncio.create_task(shop.pay(at_frozen, "order-1"))
         await pair.gateway.until_sessions("waiting for a lock")
         frozen.send(signal.SIGSTOP)
-    await pair.gateway.until_sessions("idle in transaction")
 
+    # The payment is one statement, and Postgres commits it without the server that sent it.
     async with asyncio.timeout(IDLE_SECONDS_MAX / 2):
-        assert (await others.pay(at_well, "order-1")).status_code == 201
-    async with asyncio.timeout(IDLE_SECONDS_MAX + 3):
         second = await shop.pay(at_well, "order-1")
     assert second.status_code == 201
     assert not first.done()
@@ -157,5 +153,34 @@ async def test_a_server_that_is_frozen_holding_a_batch_stops_nobody_else_and_its
     frozen.send(signal.SIGCONT)
     answer = await first
     assert (answer.status_code, answer.content) == (201, second.content)
+    await shop.check(at_well, [second.json()["id"]])
+
+
+async def test_a_server_that_is_frozen_holding_a_batch_stops_nobody_else_and_its_capture_happens_once(
+    pair: Pair,
+) -> None:
+    frozen, _ = pair.servers
+    at_frozen, at_well = pair.clients
+    shop, others = await open_shop(at_well), await open_shop(at_well)
+    held = {**shop.body(1), "capture": "manual"}
+    promised = await at_well.post("/payments", headers=shop.customer.headers | {"Idempotency-Key": "hold"}, json=held)
+    path, headers = f"/payments/{promised.json()['id']}/capture", shop.merchant.headers | {"Idempotency-Key": "take"}
+    async with pair.gateway.connected() as database:
+        await database.execute(LOCK, {"id": shop.merchant.account_id})
+        first = asyncio.create_task(at_frozen.post(path, headers=headers, json={}))
+        await pair.gateway.until_sessions("waiting for a lock")
+        frozen.send(signal.SIGSTOP)
+    await pair.gateway.until_sessions("idle in transaction")
+
+    async with asyncio.timeout(IDLE_SECONDS_MAX / 2):
+        assert (await others.pay(at_well, "order-1")).status_code == 201
+    async with asyncio.timeout(IDLE_SECONDS_MAX + 3):
+        second = await at_well.post(path, headers=headers, json={})
+    assert second.status_code == 200
+    assert not first.done()
+
+    frozen.send(signal.SIGCONT)
+    answer = await first
+    assert (answer.status_code, answer.content) == (200, second.content)
     assert answer.headers["idempotency-replayed"] == "true"
     await shop.check(at_well, [second.json()["id"]])

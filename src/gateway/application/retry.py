@@ -12,7 +12,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from gateway.application.ports.unit_of_work import KeyTaken, StorageUnavailable, TryAgain
+from gateway.application.ports.unit_of_work import KeyTaken, Overtaken, StorageUnavailable, TryAgain
 from gateway.domain.value import value
 
 Parameters = ParamSpec("Parameters")
@@ -44,14 +44,26 @@ def retrying(
     )
 
     async def run_again(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
-        return await attempts(run, *args, **kwargs)
+        try:
+            return await run(*args, **kwargs)
+        except TryAgain as error:
+            failures = [error]
+
+        async def attempt() -> Returned:
+            # The attempt that was made already is tenacity's first one: it decides about all others. Nearly no unit of
+            # work needs it, and asking it costs more than a small batch takes to decide.
+            if failures:
+                raise failures.pop()
+            return await run(*args, **kwargs)
+
+        return await attempts(attempt)
 
     return run_again
 
 
 def _wait_seconds(state: RetryCallState) -> float:
-    # A key that another transaction has committed is there at once: waiting would gain nothing.
-    if state.outcome is not None and isinstance(state.outcome.exception(), KeyTaken):
+    # What another transaction has committed is there at once: waiting would gain nothing.
+    if state.outcome is not None and isinstance(state.outcome.exception(), KeyTaken | Overtaken):
         return 0.0
     return _jitter(state)
 

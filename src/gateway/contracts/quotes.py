@@ -21,8 +21,10 @@ from gateway.contracts.records import (
     quote_id,
     user_id,
 )
+from gateway.contracts.unit_of_work import run_again
 from gateway.domain.account import Account, AccountId, AccountKind
 from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, Money
+from gateway.domain.payment import PaymentId
 from gateway.domain.rate import rate_of
 from gateway.domain.user import SYSTEM
 
@@ -122,23 +124,24 @@ class QuotesContract:
         await commit(storage, Changes(payments_new=[a_payment(3), a_payment(4)]))
 
     async def test_units_of_work_on_the_same_quote_take_turns(self, storage: Storage) -> None:
-        """Of sixteen that find it unused and wait a little, one uses it."""
+        """Of sixteen that wait a little and use it if nobody has, one does."""
         await commit(storage, Changes(quotes_new=[a_quote(1)]))
+        won: list[PaymentId] = []
 
-        async def use(number: int) -> bool:
+        @run_again
+        async def use(number: int) -> None:
             async with storage.unit_of_work() as work:
                 [quote] = (await work.load(Wanted(quotes=[quote_id(1)]))).quotes
                 await asyncio.sleep(0.001)
-                if quote.payment_id is not None:
-                    return False
-                payment = a_payment(number, quote_id=quote.id)
-                await work.commit(Changes(payments_new=[payment], quotes_changed=[quote.used_by(payment.id)]))
-            return True
+                if quote.payment_id is None:
+                    payment = a_payment(number, quote_id=quote.id)
+                    await work.commit(Changes(payments_new=[payment], quotes_changed=[quote.used_by(payment.id)]))
+                    won.append(payment.id)
 
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            won = await asyncio.gather(*(use(number) for number in range(1, 17)))
-        assert won.count(True) == 1
-        assert await storage.reader.quote(quote_id(1)) == a_quote(1).used_by(payment_id(won.index(True) + 1))
+            await asyncio.gather(*(use(number) for number in range(1, 17)))
+        [winner] = won
+        assert await storage.reader.quote(quote_id(1)) == a_quote(1).used_by(winner)
 
     async def test_locking_quotes_in_opposite_orders_never_deadlocks(self, storage: Storage) -> None:
         """Neither directly nor through payments, with their accounts behind them."""
@@ -155,6 +158,7 @@ class QuotesContract:
             Wanted(account_keys=[account.key for account in ALL]),
         ]
 
+        @run_again
         async def visit(wanted: Wanted) -> None:
             async with storage.unit_of_work() as work:
                 found = await work.load(wanted)

@@ -5,13 +5,24 @@ concurrency start tasks, and wait for all of them.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import ParamSpec
 
 import pytest
 
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import AnswerKey, Changes, Holder, KeptAnswer, KeyTaken, Records, Wanted
+from gateway.application.ports.unit_of_work import (
+    AnswerKey,
+    Changes,
+    Holder,
+    KeptAnswer,
+    KeyTaken,
+    Records,
+    TryAgain,
+    Wanted,
+)
 from gateway.contracts.records import (
     EUR,
     JPY,
@@ -37,6 +48,8 @@ from gateway.domain.payment import CaptureMethod, MerchantReference, Payment, Pa
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import BalanceAfter
 from gateway.domain.user import Role
+
+Parameters = ParamSpec("Parameters")
 
 TIMEOUT_SECONDS = 30
 """Longer than any storage may take, shorter than for ever: a deadlock fails, and does not hang."""
@@ -218,9 +231,13 @@ class UnitOfWorkContract:
         assert await load(storage, Wanted(payments=[payment_id(1)])) == Records(payments=(a_payment(),))
 
     async def test_units_of_work_on_the_same_account_take_turns(self, storage: Storage) -> None:
-        """Of twenty that read, wait a little and write, none overwrites another's change."""
+        """Of twenty that read, wait a little and write, none overwrites another's change.
+
+        They wait for each other, or whoever was overtaken is told, and has written nothing.
+        """
         await commit(storage, Changes(accounts_new=[an_account()]))
 
+        @run_again
         async def credit_one(wanted: Wanted) -> None:
             async with storage.unit_of_work() as work:
                 [account] = (await work.load(wanted)).accounts
@@ -232,10 +249,43 @@ class UnitOfWorkContract:
             await asyncio.gather(*(credit_one(by_key if n % 2 else by_its_id) for n in range(20)))
         assert await storage.reader.account(account_id(1)) == an_account(credits_posted=20, version=21)
 
+    async def test_whoever_was_overtaken_writes_nothing(self, storage: Storage) -> None:
+        """Neither the account that another one has changed, nor anything beside it."""
+        await commit(storage, Changes(accounts_new=[an_account(1), an_account(2)]))
+        first_is_done = asyncio.Event()
+        written = 0
+
+        async def change_both(number: int) -> None:
+            nonlocal written
+            wanted = Wanted(account_ids=[account_id(1), account_id(2)])
+            async with storage.unit_of_work() as work:
+                found = by_id(await work.load(wanted))
+                if number == 1:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(0.2):  # Where units of work wait for each other, it never comes.
+                            await first_is_done.wait()
+                changed = [account.changed(credits_posted=1) for account in found.values()]
+                await work.commit(Changes(accounts_changed=changed, answers_new=[an_answer(f"key-{number}")]))
+                written += 1
+            first_is_done.set()
+
+        slow = asyncio.create_task(change_both(1))
+        await asyncio.sleep(0.05)
+        outcomes = await asyncio.gather(slow, change_both(2), return_exceptions=True)
+        assert all(outcome is None or isinstance(outcome, TryAgain) for outcome in outcomes), outcomes
+        assert written == outcomes.count(None) >= 1
+        for number in (1, 2):
+            assert await storage.reader.account(account_id(number)) == an_account(
+                number, credits_posted=written, version=1 + written
+            )
+        kept = (await load(storage, Wanted(answers=[an_answer("key-1").key, an_answer("key-2").key]))).answers
+        assert len(kept) == written
+
     async def test_units_of_work_on_the_same_payment_take_turns(self, storage: Storage) -> None:
         """As on an account."""
         await commit(storage, Changes(payments_new=[a_payment(amount_captured_minor=40)]))
 
+        @run_again
         async def refund_one() -> None:
             async with storage.unit_of_work() as work:
                 [payment] = (await work.load(Wanted(payments=[payment_id(1)]))).payments
@@ -270,6 +320,7 @@ class UnitOfWorkContract:
             Wanted(account_ids=ids[3::-1], account_keys=keys[4:]),
         ]
 
+        @run_again
         async def visit(wanted: Wanted) -> None:
             async with storage.unit_of_work() as work:
                 found = await work.load(wanted)
@@ -578,6 +629,17 @@ class UnitOfWorkContract:
         assert {f"key-{int(t.id[-4:])}" for t in await all_transactions(storage)} == {*written, "key-1000"}
         shared = await storage.reader.account(account_id(999))
         assert shared == an_account(999, credits_posted=len(written) + 1, version=len(written) + 2)
+
+
+def run_again(work: Callable[Parameters, Awaitable[None]]) -> Callable[Parameters, Awaitable[None]]:
+    """`work`, run until it commits, as the application does it."""
+
+    async def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+        while True:
+            with suppress(TryAgain):
+                return await work(*args, **kwargs)
+
+    return run
 
 
 def by_id(records: Records) -> dict[AccountId, Account]:

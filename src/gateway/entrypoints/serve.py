@@ -44,7 +44,7 @@ def serve(**flags: str | None) -> None:
         port=settings.port,
         workers=settings.workers,
         loop="auto" if sys.platform == "win32" else "uvloop",
-        http="httptools",
+        http="gateway.entrypoints.one_write:OneWriteProtocol",
         ws="none",
         lifespan="on",
         log_config=None,

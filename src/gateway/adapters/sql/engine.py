@@ -22,32 +22,16 @@ WAL_VERSION_MIN: Final = (3, 51, 3)
 """Until then a checkpoint could reset the write-ahead log under a second connection, and lose what was committed
 (https://www.sqlite.org/wal.html). Such versions keep a rollback journal instead: slower, and sound."""
 
-# Set-shaped statements must look rows up by index however stale the statistics are: a plan made while a table was empty
-# would otherwise be a scan, and stay one while the table grows. Costs count a scan as forbidden, hence no JIT either
-# (it starts at high costs). One plan for every batch size, made once per connection.
-PLANNING_OF_WRITES: Final = {
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    "plan_cache_mode": "force_generic_plan",
-}
+
+def sqlite_engine(url: str, limits: SqlLimits) -> AsyncEngine:
+    """The engine of everything on SQLite. It has one connection in all: writers take turns anyway."""
+    return _sqlite_engine(database_url(url), limits.lock_timeout_seconds, pool_size=1, **_pool(limits))
 
 
-def write_engine(url: str, limits: SqlLimits) -> AsyncEngine:
-    """The engine of units of work. SQLite has one connection in all: its writers take turns anyway."""
-    parsed = database_url(url)
-    if parsed.get_backend_name() == SQLITE:
-        return _sqlite_engine(parsed, limits.lock_timeout_seconds, pool_size=1, **_pool(limits))
-    settings = _postgres_settings(limits) | PLANNING_OF_WRITES
-    return _postgres_engine(parsed, limits, settings, pool_size=limits.write_pool_size, **_pool(limits))
-
-
-def read_engine(url: str, limits: SqlLimits, writers: AsyncEngine) -> AsyncEngine:
-    """The engine of everything else; for SQLite it is the same one."""
-    parsed = database_url(url)
-    if parsed.get_backend_name() == SQLITE:
-        return writers
-    return _postgres_engine(parsed, limits, _postgres_settings(limits), pool_size=limits.pool_size, **_pool(limits))
+def postgres_engine(url: str, limits: SqlLimits) -> AsyncEngine:
+    """The engine of everything on Postgres but units of work."""
+    settings = postgres_settings(limits)
+    return _postgres_engine(database_url(url), limits, settings, pool_size=limits.pool_size, **_pool(limits))
 
 
 def audit_engine(url: str, limits: SqlLimits) -> AsyncEngine:
@@ -62,7 +46,16 @@ def audit_engine(url: str, limits: SqlLimits) -> AsyncEngine:
         lock_timeout_seconds=limits.audit_timeout_seconds,
         idle_timeout_seconds=limits.audit_timeout_seconds,
     )
-    return _postgres_engine(parsed, patient, _postgres_settings(patient), poolclass=NullPool)
+    return _postgres_engine(parsed, patient, postgres_settings(patient), poolclass=NullPool)
+
+
+def is_sqlite(url: str) -> bool:
+    """Whether a URL is one of SQLite.
+
+    Raises:
+        ValueError: It is neither that nor one of Postgres.
+    """
+    return database_url(url).get_backend_name() == SQLITE
 
 
 def database_url(url: str) -> URL:
@@ -91,7 +84,7 @@ def _pool(limits: SqlLimits) -> dict[str, Any]:
     return {"max_overflow": 0, "pool_timeout": limits.pool_timeout_seconds}
 
 
-def _postgres_settings(limits: SqlLimits) -> dict[str, str]:
+def postgres_settings(limits: SqlLimits) -> dict[str, str]:
     """What each session is told when it connects, without a round trip of its own."""
     return {
         "application_name": "gateway",

@@ -10,7 +10,7 @@ from asyncpg import InterfaceError, InternalClientError, PostgresError  # type: 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gateway.adapters.sql.tables import KEYS_TAKEN, answers
-from gateway.application.ports.unit_of_work import KeyBusy, KeyTaken, StorageUnavailable, TryAgain
+from gateway.application.ports.unit_of_work import KeyBusy, KeyTaken, Overtaken, StorageUnavailable, TryAgain
 
 CONNECTION_ERRORS: Final[tuple[type[Exception], ...]] = (InterfaceError, InternalClientError, OSError)
 """What asyncpg says of a connection on which nobody knows what comes next: a session that Postgres ended while this
@@ -22,6 +22,8 @@ DATABASE_ERRORS: Final[tuple[type[Exception], ...]] = (SQLAlchemyError, Postgres
 READ_ONLY: Final = "25006"
 UNIQUE_VIOLATION: Final = "23505"
 LOCK_NOT_AVAILABLE: Final = "55P03"
+DIVISION_BY_ZERO: Final = "22012"
+"""How a statement that writes says that what it was to replace is not there any more. No other one divides."""
 
 # The transaction is over and may be run again: connection lost, serialization failure, deadlock, cancelled or shut down
 # by an operator or a time limit, read-only after a failover, lain idle too long, taken too long.
@@ -77,6 +79,8 @@ def _postgres_error(original: BaseException) -> Exception | None:
     # Postgres says which table it was inserting into when it waited; the name stands in it in every language.
     if state == LOCK_NOT_AVAILABLE and answers.name in (getattr(original, "context", None) or ""):
         return KeyBusy("Another transaction holds one of the idempotency keys.")
+    if state == DIVISION_BY_ZERO:
+        return Overtaken("Another transaction has changed what was loaded.")
     if state.startswith(RUN_AGAIN):
         return TryAgain(f"The transaction did not commit ({state}).")
     if state.startswith(AWAY):

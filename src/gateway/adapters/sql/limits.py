@@ -18,6 +18,8 @@ class SqlLimits:
         statement_timeout_seconds: How long one statement may run in all.
         idle_timeout_seconds: How long a transaction may lie between two statements. It frees the locks of a process
             that hangs.
+        optimistic: Whether units of work that change accounts alone check at the end that nobody else has, rather than
+            lock them, unless others were seen to lately (Postgres).
         audit_timeout_seconds: In place of the last three, for an audit: one of its statements may count everything.
     """
 
@@ -29,4 +31,5 @@ class SqlLimits:
     lock_timeout_seconds: float = 2.0
     statement_timeout_seconds: float = 5.0
     idle_timeout_seconds: float = 10.0
+    optimistic: bool = True
     audit_timeout_seconds: float = 600.0

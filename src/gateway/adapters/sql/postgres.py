@@ -1,46 +1,57 @@
 """A unit of work on Postgres: few statements, set-shaped, and the same for every size of batch.
 
-Sets travel as one array for each column, and `unnest` makes rows of them.
+Sets travel as one array for each column, and `unnest` makes rows of them. What a payment needs takes two round trips:
+one reads, and one writes if nothing of it was changed since (docs/decisions/0010).
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
-    CTE,
     Column,
+    ColumnElement,
     Executable,
+    Insert,
+    Integer,
+    Label,
     Select,
     Table,
     TableValuedAlias,
+    Update,
     and_,
     any_,
     bindparam,
     column,
+    exists,
     func,
     literal_column,
     select,
     true,
     update,
 )
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.adapters.sql.connection import Transaction
+from gateway.adapters.sql.connection import to_the_end
+from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.direct import DirectTransaction
 from gateway.adapters.sql.reversals import REVERSED_BY
-from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES
+from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES, VERSION_BEFORE
+from gateway.adapters.sql.shapes import Alike, Shapes
 from gateway.adapters.sql.tables import accounts, answers, events, payments, quotes, refunds, transfers, users
 from gateway.adapters.sql.types import INTEGER
 from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
-from gateway.application.ports.unit_of_work import AnswerKey, Holder
+from gateway.application.ports.unit_of_work import AnswerKey, Holder, TryAgain, Wanted
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import MerchantReference, PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 
 Columns = Sequence[Column[Any]]
+
+STATEMENTS_KEPT_MAX: Final = 512
+"""Compiled statements that write: one for each combination of parts and shapes."""
 
 
 def given(prefix: str, of: Columns) -> TableValuedAlias:
@@ -56,25 +67,25 @@ def arrays(prefix: str, of: Columns, rows: Collection[Sequence[Any]]) -> dict[st
     return {f"{prefix}_{each.name}": array for each, array in zip(of, values, strict=True)}
 
 
-def _named(of: Columns, columns: Columns) -> Select[*tuple[Any, ...]]:
+def _named(of: Columns, columns: Sequence[ColumnElement[Any]], prefix: str = "wanted") -> Select[*tuple[Any, ...]]:
     """These columns of the rows that the keys `wanted` name, key by key.
 
     `LIMIT 1` keeps the planner from turning the look-ups into a join: with statistics of an empty table, it would read
     the whole index instead, and go on doing so while the table grows.
     """
-    wanted = given("wanted", of)
+    wanted = given(prefix, of)
     row = (
         select(*columns).where(*(each == wanted.c[each.name] for each in of)).limit(literal_column("1")).lateral("row")
     )
     return select(*row.c).select_from(wanted.join(row, true()))
 
 
+ONE: Final = literal_column("1", INTEGER)
 ACCOUNT_KEY: Final = (accounts.c.owner_id, accounts.c.currency, accounts.c.kind)
 ANSWER_KEY: Final = (answers.c.owner_id, answers.c.key)
 REFERENCE: Final = (payments.c.merchant_id, payments.c.reference)
 EMAIL: Final = (users.c.email,)
 HOLDER: Final = (accounts.c.owner_id, accounts.c.kind)
-ONE: Final = literal_column("1", INTEGER)
 IDS: Final = bindparam("ids", type_=ARRAY(accounts.c.id.type))
 
 LOCK_PAYMENTS: Final = select(payments).where(payments.c.id == any_(IDS)).order_by(payments.c.id).with_for_update()
@@ -87,6 +98,20 @@ LOCK_ACCOUNTS: Final = (
     select(accounts).where(accounts.c.id == any_(_keyed_ids.concat(IDS))).order_by(accounts.c.id).with_for_update()
 )
 
+FOUND_ANSWERS: Final = exists(_named(ANSWER_KEY, (answers.c.key,), "answered").subquery("found")).label("found_answers")
+"""Whether any of the wanted keys was answered. Read with the accounts, it saves nearly every batch a round trip."""
+
+
+def _read_accounts(*, by_id: bool) -> Executable:
+    by_key = _named(ACCOUNT_KEY, [*accounts.c])
+    found = by_key.union(select(accounts).where(accounts.c.id == any_(IDS))) if by_id else by_key
+    read = found.subquery("read")
+    return select(*read.c, FOUND_ANSWERS)
+
+
+READ_ACCOUNTS_BY_KEY: Final = _read_accounts(by_id=False)
+READ_ACCOUNTS: Final = _read_accounts(by_id=True)
+
 FIND_TRANSACTIONS: Final = (
     select(transfers, REVERSED_BY)
     .where(transfers.c.transaction_id == any_(IDS))
@@ -98,61 +123,113 @@ FIND_EMAILS: Final = _named(EMAIL, EMAIL)
 FIND_HOLDERS: Final = _named(HOLDER, HOLDER)
 
 
-def _inserted(name: str, table: Table) -> CTE:
-    rows = given(name, [*table.c])
-    return insert(table).from_select([*table.c], select(*rows.c)).returning(ONE).cte(name)
-
-
-def _claimed(name: str, table: Table) -> CTE:
-    rows = given(name, [*table.c])
-    # DO NOTHING waits for another transaction which has written the key, and then leaves the row out: that tells it.
-    claim = insert(table).from_select([*table.c], select(*rows.c)).on_conflict_do_nothing()
-    return claim.returning(ONE).cte(name)
-
-
-def _updated(name: str, table: Table, changes: Columns) -> CTE:
-    rows = given(name, changes)
-    # The row was loaded, and is locked since: if what is there now is not older, that is a bug, and changes nothing.
-    same = and_(table.c.id == rows.c.id, table.c.version < rows.c.version)
-    changed = update(table).values({each: rows.c[each.name] for each in changes if each is not table.c.id}).where(same)
-    return changed.returning(ONE).cte(name)
-
-
 class Part(NamedTuple):
-    """One of the sets that a batch writes."""
+    """One of the sets that a batch writes: its columns, and the statement that writes rows of them."""
 
     columns: Columns
-    statement: CTE
+    written: Callable[[Select[Any]], Insert | Update]
+
+
+def _inserting(table: Table) -> Part:
+    def inserted(rows: Select[Any]) -> Insert:
+        return insert(table).from_select([*table.c], rows)
+
+    return Part([*table.c], inserted)
+
+
+def _updating(table: Table, changes: Columns) -> Part:
+    def updated(rows: Select[Any]) -> Update:
+        after = rows.subquery("after")
+        is_what_was_loaded = and_(table.c.id == after.c.id, table.c.version == after.c[VERSION_BEFORE.name])
+        values = {each: after.c[each.name] for each in changes if each is not table.c.id}
+        return update(table).values(values).where(is_what_was_loaded)
+
+    return Part([*changes, VERSION_BEFORE], updated)
 
 
 PARTS: Final[Mapping[str, Part]] = {
-    "users_new": Part([*users.c], _inserted("users_new", users)),
-    "accounts_new": Part([*accounts.c], _inserted("accounts_new", accounts)),
-    "accounts_changed": Part(ACCOUNT_CHANGES, _updated("accounts_changed", accounts, ACCOUNT_CHANGES)),
-    "payments_new": Part([*payments.c], _inserted("payments_new", payments)),
-    "payments_changed": Part(PAYMENT_CHANGES, _updated("payments_changed", payments, PAYMENT_CHANGES)),
-    "transactions_new": Part([*transfers.c], _inserted("transactions_new", transfers)),
-    "quotes_new": Part([*quotes.c], _inserted("quotes_new", quotes)),
-    "quotes_changed": Part(QUOTE_CHANGES, _updated("quotes_changed", quotes, QUOTE_CHANGES)),
-    "refunds_new": Part([*refunds.c], _inserted("refunds_new", refunds)),
-    "events_new": Part([*events.c], _inserted("events_new", events)),
-    "answers_new": Part([*answers.c], _claimed("answers_new", answers)),
+    "users_new": _inserting(users),
+    "accounts_new": _inserting(accounts),
+    "accounts_changed": _updating(accounts, ACCOUNT_CHANGES),
+    "payments_new": _inserting(payments),
+    "payments_changed": _updating(payments, PAYMENT_CHANGES),
+    "transactions_new": _inserting(transfers),
+    "quotes_new": _inserting(quotes),
+    "quotes_changed": _updating(quotes, QUOTE_CHANGES),
+    "refunds_new": _inserting(refunds),
+    "events_new": _inserting(events),
+    "answers_new": _inserting(answers),
 }
 
 
-@cache
-def write_statement(names: tuple[str, ...]) -> Executable:
-    """One statement that writes these parts, in this order, and counts the rows of each. Few combinations occur."""
+def _rows(name: str, columns: Columns, alike: Alike) -> Select[Any]:
+    """The rows of a part, from its parameters: one value for a column that is alike, else an array."""
+    differing = given(name, [each for position, each in enumerate(columns) if position not in alike])
     return select(
-        *(select(func.count()).select_from(PARTS[name].statement).scalar_subquery().label(name) for name in names)
-    )
+        *(
+            bindparam(f"{name}_{each.name}", type_=each.type).label(each.name)
+            if position in alike
+            else differing.c[each.name]
+            for position, each in enumerate(columns)
+        )
+    ).select_from(differing)
+
+
+def _parameters(name: str, columns: Columns, values: Sequence[Sequence[Any]], alike: Alike) -> dict[str, Any]:
+    """The parameters of `_rows`."""
+    return {
+        f"{name}_{each.name}": values[position][0] if position in alike else values[position]
+        for position, each in enumerate(columns)
+    }
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT_MAX)
+def write_statement(parts: tuple[tuple[str, Alike], ...], *, checked: bool) -> Executable:
+    """One statement that writes these parts, in this order, and counts the rows of each.
+
+    Checked, it writes all rows of all parts, or it fails and writes nothing: dividing by zero is how a statement that
+    has no transaction around it takes back what it has written.
+    """
+    counts: list[Label[int]] = []
+    are_all: list[ColumnElement[bool]] = []
+    for name, alike in parts:
+        columns, written = PARTS[name]
+        change = written(_rows(name, columns, alike))
+        if name == "answers_new" and isinstance(change, PostgresInsert) and not checked:
+            # It waits for another transaction that has written the key, and then leaves the row out: that tells it.
+            # Checked, the same insert fails, and everything beside it.
+            change = change.on_conflict_do_nothing()
+        count = select(func.count()).select_from(change.returning(ONE).cte(name)).scalar_subquery()
+        counts.append(count.label(name))
+        first = bindparam(f"{name}_{columns[0].name}", type_=ARRAY(columns[0].type))
+        are_all.append(count == func.cardinality(first))
+    return select(ONE // and_(*are_all).cast(Integer)) if checked else select(*counts)
 
 
 class PostgresUnitOfWork(SqlUnitOfWork):
-    """See the port. Loading takes a round trip for each kind of thing that is wanted, writing takes one in all."""
+    """See the port. Loading takes a round trip for each kind of thing that is wanted, writing takes one in all.
 
-    def _transaction_on(self, engine: AsyncEngine) -> Transaction:
-        return DirectTransaction(engine)
+    What changes accounts alone, as payments do, takes no locks and no transaction of several statements, unless others
+    were seen to write to the same accounts lately: one statement reads, another one writes if every account still has
+    the version that was read, or fails as a whole. Whatever else is wanted is locked from the beginning.
+    """
+
+    def __init__(self, transaction: DirectTransaction, contention: Contention, shapes: Shapes) -> None:
+        super().__init__(transaction)
+        self._transaction = transaction
+        self._contention = contention
+        self._shapes = shapes
+        self._locks = False
+        self._wanted = Wanted()
+        self._found_answers = True
+
+    async def _prepare(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._locks = self._contention.is_expected or bool(
+            wanted.payments or wanted.quotes or wanted.transactions or wanted.emails or wanted.payers
+        )
+        if self._locks:
+            await self._transaction.begin()
 
     async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:
         return await self._transaction.rows(LOCK_PAYMENTS, {"ids": list(ids)})
@@ -161,12 +238,24 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         return await self._transaction.rows(LOCK_QUOTES, {"ids": list(ids)})
 
     async def _lock_accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
-        return await self._transaction.rows(LOCK_ACCOUNTS, {"ids": list(ids), **arrays("wanted", ACCOUNT_KEY, keys)})
+        parameters = arrays("wanted", ACCOUNT_KEY, keys)
+        if self._locks:
+            return await self._transaction.rows(LOCK_ACCOUNTS, {"ids": list(ids), **parameters})
+        parameters |= arrays("answered", ANSWER_KEY, self._wanted.answers)
+        if ids:
+            found = await self._transaction.rows(READ_ACCOUNTS, {"ids": list(ids), **parameters})
+        else:
+            found = await self._transaction.rows(READ_ACCOUNTS_BY_KEY, parameters)
+        if found:
+            self._found_answers = found[0][-1]
+        return found
 
     async def _find_transactions(self, ids: Collection[TransactionId]) -> Rows:
         return await self._transaction.rows(FIND_TRANSACTIONS, {"ids": list(ids)})
 
     async def _find_answers(self, keys: Collection[AnswerKey]) -> Rows:
+        if not self._found_answers:
+            return ()
         return await self._transaction.rows(FIND_ANSWERS, arrays("wanted", ANSWER_KEY, keys))
 
     async def _find_references(self, references: Collection[MerchantReference]) -> Rows:
@@ -179,8 +268,26 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         return await self._transaction.rows(FIND_HOLDERS, arrays("wanted", HOLDER, holders))
 
     async def _write(self, writes: Writes) -> Mapping[str, int]:
-        parameters: dict[str, Sequence[Any]] = {}
-        for name, rows in writes.items():
-            parameters |= arrays(name, PARTS[name].columns, rows)
-        [counts] = await self._transaction.rows(write_statement(tuple(writes)), parameters)
+        [counts] = await self._run(writes, checked=False)
         return dict(zip(writes, counts, strict=True))
+
+    async def _write_and_commit(self, writes: Writes) -> None:
+        if self._locks:
+            await super()._write_and_commit(writes)
+            return
+        try:
+            # It is its own commit, and so it is seen to its end as one.
+            await to_the_end(self._run(writes, checked=True))
+        except TryAgain:
+            self._contention.notice()
+            raise
+
+    async def _run(self, writes: Writes, *, checked: bool) -> Rows:
+        parameters: dict[str, Any] = {}
+        parts: list[tuple[str, Alike]] = []
+        for name, rows in writes.items():
+            values = list(zip(*rows, strict=True))
+            alike = self._shapes.of(name, values)
+            parts.append((name, alike))
+            parameters |= _parameters(name, PARTS[name].columns, values, alike)
+        return await self._transaction.rows(write_statement(tuple(parts), checked=checked), parameters)

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
+from sqlalchemy import Column
 
 from gateway.adapters.sql.tables import accounts, payments, quotes, transfers
-from gateway.adapters.sql.types import Found
+from gateway.adapters.sql.types import INTEGER, Found
 from gateway.application.ports.unit_of_work import AnswerKey, KeptAnswer, NewUser
 from gateway.application.ports.users import Credentials
 from gateway.application.views import event_data
@@ -59,6 +60,9 @@ PAYMENT_CHANGES: Final = (
 
 QUOTE_CHANGES: Final = (quotes.c.id, quotes.c.payment_id, quotes.c.version)
 """The columns of `quote_changes`, likewise."""
+
+VERSION_BEFORE: Final = Column("version_before", INTEGER)
+"""Behind the columns of changes: the version that was loaded. Nothing else is replaced."""
 
 TRANSFER_COLUMNS: Final = len(transfers.c)
 

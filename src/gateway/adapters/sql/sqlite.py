@@ -7,11 +7,12 @@ from sqlalchemy import BindParameter, Column, Table, bindparam, insert, select, 
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import UpdateBase
 
+from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.reversals import REVERSED_BY
-from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES
+from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES, VERSION_BEFORE
 from gateway.adapters.sql.tables import accounts, answers, events, payments, quotes, refunds, transfers, users
 from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
-from gateway.application.ports.unit_of_work import AnswerKey, Holder
+from gateway.application.ports.unit_of_work import AnswerKey, Holder, Wanted
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import MerchantReference, PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
@@ -58,9 +59,9 @@ def _updated(table: Table, changes: Columns) -> tuple[Columns, UpdateBase]:
     values: dict[Column[Any], BindParameter[Any]] = {
         each: bindparam(_parameter_of(each)) for each in changes if each is not table.c.id
     }
-    # As on Postgres: what was loaded is older than what is written, or nothing is written, and that is noticed.
-    same = (table.c.id == bindparam("given_id"), table.c.version < bindparam("given_version"))
-    return changes, update(table).values(values).where(*same)
+    # As on Postgres: what is there is what was loaded, or nothing is written, and that is noticed.
+    same = (table.c.id == bindparam("given_id"), table.c.version == bindparam(_parameter_of(VERSION_BEFORE)))
+    return [*changes, VERSION_BEFORE], update(table).values(values).where(*same)
 
 
 PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
@@ -80,6 +81,13 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
 
 class SqliteUnitOfWork(SqlUnitOfWork):
     """See the port. There are no round trips to save: a statement for each kind of thing."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        super().__init__(transaction)
+        self._transaction = transaction
+
+    async def _prepare(self, wanted: Wanted) -> None:
+        """It began with the unit of work."""
 
     async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:
         return await self._transaction.rows(FIND_PAYMENTS, {"ids": list(ids)})

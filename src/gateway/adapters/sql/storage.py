@@ -3,18 +3,25 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from gateway.adapters.sql.audit import sql_audit
+from gateway.adapters.sql.connection import Transaction
+from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.database import Database
-from gateway.adapters.sql.engine import SQLITE, read_engine, write_engine
+from gateway.adapters.sql.direct import DirectTransaction, write_pool
+from gateway.adapters.sql.engine import is_sqlite, postgres_engine, sqlite_engine
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.login_failures import SqlLoginFailures
 from gateway.adapters.sql.postgres import PostgresUnitOfWork
 from gateway.adapters.sql.rates import SqlRates
 from gateway.adapters.sql.reader import SqlReader
 from gateway.adapters.sql.sessions import SqlSessions
+from gateway.adapters.sql.shapes import Shapes
 from gateway.adapters.sql.sqlite import SqliteUnitOfWork
 from gateway.adapters.sql.users import SqlUsers
 from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import UnitOfWorkFactory
 
 
 @asynccontextmanager
@@ -29,13 +36,10 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
         ValueError: The URL is neither.
     """
     limits = limits or SqlLimits()
-    writers = write_engine(url, limits)
-    others = read_engine(url, limits, writers)
-    database = Database(others)
-    unit_of_work = SqliteUnitOfWork if writers.dialect.name == SQLITE else PostgresUnitOfWork
-    try:
+    async with _on_sqlite(url, limits) if is_sqlite(url) else _on_postgres(url, limits) as (unit_of_work, engine):
+        database = Database(engine)
         yield Storage(
-            unit_of_work=lambda: unit_of_work(writers),
+            unit_of_work=unit_of_work,
             users=SqlUsers(database),
             sessions=SqlSessions(database),
             login_failures=SqlLoginFailures(database),
@@ -43,6 +47,29 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             reader=SqlReader(database),
             audit=lambda: sql_audit(url, limits),
         )
+
+
+@asynccontextmanager
+async def _on_sqlite(url: str, limits: SqlLimits) -> AsyncGenerator[tuple[UnitOfWorkFactory, AsyncEngine]]:
+    engine = sqlite_engine(url, limits)
+    try:
+        yield lambda: SqliteUnitOfWork(Transaction(engine)), engine
     finally:
-        await writers.dispose()
-        await others.dispose()
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[tuple[UnitOfWorkFactory, AsyncEngine]]:
+    engine = postgres_engine(url, limits)
+    contention = Contention(always=not limits.optimistic)
+    shapes = Shapes()
+    try:
+        async with write_pool(url, limits) as pool:
+
+            def unit_of_work() -> PostgresUnitOfWork:
+                transaction = DirectTransaction(pool, acquire_seconds_max=limits.pool_timeout_seconds)
+                return PostgresUnitOfWork(transaction, contention, shapes)
+
+            yield unit_of_work, engine
+    finally:
+        await engine.dispose()

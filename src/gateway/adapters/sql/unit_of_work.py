@@ -4,11 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Executable
 
-from gateway.adapters.sql.connection import Transaction
+from gateway.adapters.sql.connection import Parameters
 from gateway.adapters.sql.rows import (
     Values,
     account_changes,
@@ -41,14 +41,39 @@ Writes: TypeAlias = Mapping[str, Sequence[Values]]
 """Rows to write, by the field of `Changes` that they come from."""
 
 
+class Statements(Protocol):
+    """A connection, taken at the beginning of an `async with` and given back at its end."""
+
+    async def rows(self, statement: Executable, parameters: Parameters | None = None) -> Rows:
+        """Run a statement and fetch all its rows."""
+        ...
+
+    async def commit(self) -> None:
+        """Commit the transaction that runs."""
+        ...
+
+    async def __aenter__(self) -> Self:
+        """Take the connection."""
+        ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Roll back what was not committed, and give the connection back."""
+        ...
+
+
 class SqlUnitOfWork(ABC):
     """See the port. The order of things is here; how each is asked for is the database's own."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._transaction = self._transaction_on(engine)
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+        self._versions: dict[str, int] = {}
+        """Of everything that was loaded and may be replaced, by its id."""
 
     async def load(self, wanted: Wanted) -> Records:
         """As `UnitOfWork.load`. What nobody wants costs no round trip."""
+        await self._prepare(wanted)
         # Payments first, then quotes, then accounts, each in the order of their ids: if all batches lock in one order,
         # none of them can wait for another one that waits for it. The accounts for fees come last, for who needs them
         # is known late.
@@ -74,6 +99,9 @@ class SqlUnitOfWork(ABC):
         }
         # Read after the locks are held, so that what another batch answered while this one waited is seen.
         answers = await self._find_answers(wanted.answers) if wanted.answers else ()
+        self._versions = {payment.id: payment.version for payment in payments}
+        self._versions |= {quote.id: quote.version for quote in quotes}
+        self._versions |= {account.id: account.version for account in accounts}
         references = await self._find_references(wanted.references) if wanted.references else ()
         emails = await self._find_emails(wanted.emails) if wanted.emails else ()
         holders = await self._find_holders(missing) if missing else ()
@@ -90,7 +118,13 @@ class SqlUnitOfWork(ABC):
 
     async def commit(self, changes: Changes) -> None:
         """As `UnitOfWork.commit`. Cancelled before the COMMIT itself, it rolls back; after that, it sees it through."""
-        writes = _writes(changes)
+        await self._write_and_commit(_writes(changes, self._versions))
+
+    @abstractmethod
+    async def _prepare(self, wanted: Wanted) -> None:
+        """Begin the transaction in which all of this is loaded, unless it has begun."""
+
+    async def _write_and_commit(self, writes: Writes) -> None:
         for name, count in (await self._write(writes)).items():
             if count == len(writes[name]):
                 continue
@@ -99,11 +133,7 @@ class SqlUnitOfWork(ABC):
             raise RuntimeError(
                 f"{count} of {len(writes[name])} rows of {name} were written: they are not what was loaded."
             )
-        await self._transaction.commit()
-
-    def _transaction_on(self, engine: AsyncEngine) -> Transaction:
-        """The transaction that this is."""
-        return Transaction(engine)
+        await self._statements.commit()
 
     @abstractmethod
     async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:
@@ -143,14 +173,14 @@ class SqlUnitOfWork(ABC):
 
     async def __aenter__(self) -> Self:
         """Take a connection; on SQLite, wait for the running transaction to end."""
-        await self._transaction.__aenter__()
+        await self._statements.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Roll back what was not committed, and give the connection back."""
-        await self._transaction.__aexit__(kind, error, traceback)
+        await self._statements.__aexit__(kind, error, traceback)
 
 
 def _accounts_of(payments: Iterable[Payment]) -> Iterator[AccountKey]:
@@ -197,25 +227,37 @@ def _accounts_for_fees(accounts: Iterable[Account], payments: Iterable[Payment])
     return {system_account(AccountKind.FEES, currency) for currency in currencies}
 
 
-def _writes(changes: Changes) -> Writes:
-    """The rows of everything that there is any of.
+def _writes(changes: Changes, versions: Mapping[str, int]) -> Writes:
+    """The rows of everything that there is any of. What replaces something has the version behind it that it replaces.
 
-    What others may insert too is sorted by its key: inserting waits for them, as locking does.
+    What others may write too is sorted by its key: writing waits for them, as locking does, and so it has one order.
     """
     users = sorted(changes.users_new, key=lambda new: new.user.email)
     accounts = sorted(changes.accounts_new, key=attrgetter("key"))
+    changed = sorted(changes.accounts_changed, key=attrgetter("id"))
     answers = sorted(changes.answers_new, key=attrgetter("key"))
     writes: dict[str, list[Values]] = {
         "users_new": [user_values(user) for user in users],
         "accounts_new": [account_values(account) for account in accounts],
-        "accounts_changed": [account_changes(account) for account in changes.accounts_changed],
+        "accounts_changed": [(*account_changes(account), _version_before(account, versions)) for account in changed],
         "payments_new": [payment_values(payment) for payment in changes.payments_new],
-        "payments_changed": [payment_changes(payment) for payment in changes.payments_changed],
+        "payments_changed": [
+            (*payment_changes(payment), _version_before(payment, versions)) for payment in changes.payments_changed
+        ],
         "transactions_new": [row for transaction in changes.transactions_new for row in transfer_values(transaction)],
         "quotes_new": [quote_values(quote) for quote in changes.quotes_new],
-        "quotes_changed": [quote_changes(quote) for quote in changes.quotes_changed],
+        "quotes_changed": [
+            (*quote_changes(quote), _version_before(quote, versions)) for quote in changes.quotes_changed
+        ],
         "refunds_new": [refund_values(refund) for refund in changes.refunds_new],
         "events_new": [event_values(event) for event in changes.events_new],
         "answers_new": [answer_values(answer) for answer in answers],
     }
     return {name: rows for name, rows in writes.items() if rows}
+
+
+def _version_before(changed: Account | Payment | Quote, versions: Mapping[str, int]) -> int:
+    before = versions.get(changed.id)
+    if before is None or changed.version <= before:
+        raise RuntimeError(f"{changed.id} is no change of what was loaded.")
+    return before

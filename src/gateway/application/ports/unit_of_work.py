@@ -31,6 +31,10 @@ class KeyTaken(TryAgain):
     """Another transaction committed a unique key first (an answer, an e-mail). The next run will see it."""
 
 
+class Overtaken(TryAgain):
+    """Another transaction has changed what was loaded. The next run will see it."""
+
+
 class KeyBusy(Exception):  # noqa: N818 - the name says what is wrong.
     """Another transaction holds one of the idempotency keys, and did not end within the lock timeout."""
 
@@ -138,9 +142,10 @@ class UnitOfWork(Protocol):
         """Read what is wanted. Called once, before `commit`.
 
         Accounts, payments and quotes come locked until the transaction ends: whoever else loads them waits, and then
-        sees what was committed. Locks are taken in one global order (payments, then quotes, then accounts, then
-        accounts for fees; each sorted by id), so that two batches never wait for each other in a circle. Answers,
-        references, e-mails and transactions are read, not locked.
+        sees what was committed. Or they come unlocked, and `commit` finds out whether anybody has changed them since:
+        either way nothing is written that was decided on what is true no more. Locks are taken in one global order
+        (payments, then quotes, then accounts, then accounts for fees; each sorted by id), so that two batches never
+        wait for each other in a circle. Answers, references, e-mails and transactions are read, not locked.
 
         Raises:
             StorageUnavailable: The storage could not be reached; nothing was started.
@@ -155,6 +160,7 @@ class UnitOfWork(Protocol):
 
         Raises:
             KeyTaken: Another transaction has committed one of the unique keys since `load`.
+            Overtaken: Another transaction has changed one of the records that `changes` replaces since `load`.
             KeyBusy: Another transaction holds one of the answers' keys, and did not end in time.
             TryAgain: It did not commit, or nobody knows whether it did.
             StorageUnavailable: The storage cannot be reached.

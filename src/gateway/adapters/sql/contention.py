@@ -1,0 +1,32 @@
+"""Contention: whether others write to the same rows just now."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+LOCKING_SECONDS: Final = 2.0
+"""How long a storage locks what it loads once it was overtaken. In between it tries whether it need not any more."""
+
+
+class Contention:
+    """What the units of work of one storage have learned from each other about those of other processes."""
+
+    def __init__(self, *, always: bool = False, now_seconds: Callable[[], float] = time.monotonic) -> None:
+        """Nothing learned yet.
+
+        Args:
+            always: Expect it whatever happens.
+            now_seconds: A clock that never goes back.
+        """
+        self._always = always
+        self._now_seconds = now_seconds
+        self._expected_until = -1.0
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether to lock what is loaded, rather than to check at the end that nobody has changed it."""
+        return self._always or self._now_seconds() < self._expected_until
+
+    def notice(self) -> None:
+        """Another transaction was faster: expect more of them for a while."""
+        self._expected_until = self._now_seconds() + LOCKING_SECONDS

@@ -1,0 +1,52 @@
+"""uvicorn's HTTP/1.1, with the head and the body of a response in one write.
+
+uvicorn writes them one after the other, and each write is a system call, a packet, and a wake-up of whoever reads it:
+together a tenth of what a request costs (docs/performance.md).
+"""
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+FINAL_HEAD: Final = tuple(f"HTTP/1.1 {digit}".encode() for digit in range(2, 6))
+"""How the head of a response begins, if it is not one of those that only say to go on (100)."""
+
+
+class OneWriteTransport:
+    """A transport that keeps the head of a response until its body comes; whatever else is asked goes straight through.
+
+    uvicorn writes a body after each head, if only an empty one, without giving anything else a turn.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        """Write what was kept and `data`, or keep `data`."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        elif data.startswith(FINAL_HEAD):
+            self._head = data
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close, when what was kept is written: an application that broke after the head has no body."""
+        if self._head:
+            self.write(b"")
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else of the transport."""
+        return getattr(self._transport, name)
+
+
+class OneWriteProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own.
+        """Speak to the transport through ours."""
+        super().connection_made(OneWriteTransport(transport))  # type: ignore[arg-type]  # it is one in all but its class.
