@@ -50,7 +50,7 @@ IMPATIENT = SqlLimits(
     write_pool_size=3, pool_timeout_seconds=0.3, lock_timeout_seconds=0.3, connect_timeout_seconds=1.0
 )
 LOCKING = replace(IMPATIENT, optimistic=False)
-INDEXES = [("accounts", 2), ("answers", 1), ("events", 1), ("payments", 5), ("transfers", 5)]
+INDEXES = [("accounts", 2), ("answers", 1), ("events", 1), ("payments", 6), ("transfers", 5)]
 COUNTERS = text(
     """SELECT sum(n_tup_ins), sum(n_tup_upd), sum(n_tup_hot_upd), sum(n_tup_del) FROM pg_stat_user_tables"""
 )

@@ -1,8 +1,7 @@
 """Every storage adapter keeps rates and quotes.
 
-What was broken by hand in the SQL adapter: `FOR UPDATE` taken out of LOCK_QUOTES. Then
-test_units_of_work_on_the_same_quote_take_turns failed. The order in which quotes are locked does not show here;
-tests/adapters/test_sql_statements.py pins it.
+That quotes are locked, and in which order, does not show here: without their locks, the unique key of payments would see
+to it that one is used once. tests/adapters/test_sql_statements.py pins them.
 """
 
 import pytest

@@ -137,7 +137,7 @@ class MemoryUnitOfWork:
                 for payment in changes.payments_new
                 if payment.reference is not None
             )
-            or any(payment.quote_id in database.quotes_of_payments for payment in changes.payments_new)
+            or not database.quotes_of_payments.isdisjoint([payment.quote_id for payment in changes.payments_new])
         )
         if taken:
             raise KeyTaken
