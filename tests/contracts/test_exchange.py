@@ -1,7 +1,7 @@
 """Every storage adapter keeps rates and quotes.
 
-That quotes are locked, and in which order, does not show here: without their locks, the unique key of payments would see
-to it that one is used once. tests/adapters/test_sql_statements.py pins them.
+That quotes are locked, and in which order, does not show here: without the locks, the unique key of payments would see to
+it that a quote is used once. tests/adapters/test_sql_statements.py pins them.
 """
 
 import pytest
