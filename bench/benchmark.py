@@ -23,6 +23,8 @@ from support.postgres import LocalPostgres
 
 SHARES: Final = (0.5, 0.7, 0.9)
 """Of the peak: the rates of the open loop."""
+BATCH_CONNECTIONS: Final = 4
+"""Each with a batch on its way: while one is decided, another one is read."""
 LEADING: Final = (results.UNIFORM, results.HOT, results.PER_REQUEST, results.PER_REQUEST_HOT)
 """The arms which run with every number of connections."""
 
@@ -35,6 +37,8 @@ class Contender(NamedTuple):
     load: Load
     on_postgres: bool = True
     settings: Mapping[str, str] = {}
+    batch_size: int = 1
+    connections: int | None = None
 
 
 def contenders(folder: Path) -> list[Contender]:
@@ -51,6 +55,8 @@ def contenders(folder: Path) -> list[Contender]:
         Contender(results.SYNC_ORM_HOT, arm("sync_orm"), "hot"),
         Contender(results.HOT_TWO_WORKERS, gateway("--workers", "2"), "hot"),
         Contender(results.ZIPF, gateway(), "zipf"),
+        Contender(results.BATCH_OF_100, gateway(), "uniform", batch_size=100, connections=BATCH_CONNECTIONS),
+        Contender(results.BATCH_OF_1000, gateway(), "uniform", batch_size=1000, connections=BATCH_CONNECTIONS),
         Contender(results.SQLITE, gateway(), "uniform", on_postgres=False, settings=sqlite),
         Contender(
             results.NOTHING, without_database, "uniform", on_postgres=False, settings={**alone, "BENCH_NOTHING": "1"}
@@ -118,7 +124,8 @@ async def _over_http(
         await databases.checkpoint(postgres)
         for each in arms.values():
             console.print(f"Warming up: {each.name}")
-            await run(field, each, connections=plan.connections_main, seconds=plan.warm_up_seconds)
+            connections = each.connections or plan.connections_main
+            await run(field, each, connections=connections, seconds=plan.warm_up_seconds)
         await _take_turns(plan, found, field, arms, peers, console)
         uniform = arms[results.UNIFORM]
         peak = found.peak(results.UNIFORM).payments_per_second
@@ -145,7 +152,7 @@ async def _take_turns(
     for turn in range(1, plan.rounds + 1):
         for name, each in arms.items():
             others = plan.connections if name in LEADING else ()
-            for connections in (plan.connections_main, *others):
+            for connections in (each.connections or plan.connections_main, *others):
                 one = await run(field, each, connections=connections, seconds=plan.seconds)
                 taken.setdefault((name, connections), []).append(one)
                 console.print(
@@ -179,7 +186,14 @@ async def _start(
         **contender.settings,
     }
     server = servers.enter_context(serving(contender.command, settings))
-    return Arm(name=contender.name, server=server, url=url, load=contender.load)
+    return Arm(
+        name=contender.name,
+        server=server,
+        url=url,
+        load=contender.load,
+        batch_size=contender.batch_size,
+        connections=contender.connections,
+    )
 
 
 async def _populate_sqlite(path: Path, people: People) -> None:

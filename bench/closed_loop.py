@@ -31,7 +31,10 @@ class _Summary(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """What came back. Latencies in milliseconds; `generator_cpu_seconds` is what wrk itself took."""
+    """What came back: requests, whether of one payment or of a batch.
+
+    Latencies are in milliseconds; `generator_cpu_seconds` is what wrk itself took.
+    """
 
     requests: int
     seconds: float
@@ -59,8 +62,10 @@ def write_lines(path: Path, lines: Sequence[str]) -> Path:
     return path
 
 
-def drive(server: Server, *, tokens: Path, payees: Path, connections: int, seconds: float) -> Answered:
-    """Pay for so many seconds.
+def drive(
+    server: Server, *, tokens: Path, payees: Path, connections: int, seconds: float, batch_size: int = 1
+) -> Answered:
+    """Pay for so many seconds, each payment alone or so many in a batch.
 
     Raises:
         VoidRun: A request was refused, or got no answer.
@@ -70,7 +75,7 @@ def drive(server: Server, *, tokens: Path, payees: Path, connections: int, secon
         [
             *("wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{round(seconds)}s"),
             *("--timeout", "10s", "--script", str(SCRIPT), f"http://{HOST}:{server.port}", "--"),
-            *(str(tokens), str(payees), secrets.token_hex(3)),
+            *(str(tokens), str(payees), secrets.token_hex(3), str(batch_size)),
         ],
         check=True,
         capture_output=True,

@@ -1,14 +1,18 @@
 """The plans by which Postgres runs every hot statement, as its own module auto_explain tells them."""
 
 import re
+import warnings
 from typing import Any, Final
+from unittest.mock import patch
 
+import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types.
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
 from bench.connection import connected
 from bench.population import People, batch_on, paid, payment, payments, submission
-from gateway.adapters.sql import open_sql_storage
+from gateway.adapters.sql import direct, open_sql_storage
+from gateway.adapters.sql.direct import LeanConnection
 from gateway.application.ports.reader import PaymentFilter, TransactionFilter
 
 TOLD: Final = {
@@ -34,24 +38,42 @@ async def hot_plans(url: str, people: People) -> list[str]:
             await connection.execute(f"ALTER DATABASE {name} SET {setting} = '{value}'")
     messages: list[str] = []
 
-    def listen(adapted: Any, _record: object) -> None:
-        adapted.driver_connection.add_log_listener(lambda _, message: messages.append(message.message))
+    def listen(driver: asyncpg.Connection) -> None:
+        driver.add_log_listener(lambda _, message: messages.append(message.message))
 
-    event.listen(Pool, "connect", listen)
+    def listen_to_readers(adapted: Any, _record: object) -> None:
+        listen(adapted.driver_connection)
+
+    class Listening(LeanConnection):
+        """A writer who listens from its beginning."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            listen(self)
+
+    event.listen(Pool, "connect", listen_to_readers)
     try:
-        async with open_sql_storage(url) as storage:
-            customer, merchant = people.customers[0], people.merchants[0]
-            commands = [payment(customer, merchant), *payments(people, BATCH - 1)]
-            paid(await batch_on(storage).run([submission(command) for command in commands]))
-            reader = storage.reader
-            [newest, *_] = await reader.payments(PaymentFilter(customer_id=customer), before=None, limit=LIMIT)
-            await reader.payments(PaymentFilter(merchant_id=merchant), before=newest.id, limit=LIMIT)
-            await reader.transactions(TransactionFilter(customer_id=customer), before=None, limit=LIMIT)
-            await reader.transactions(TransactionFilter(merchant_id=merchant), before=None, limit=LIMIT)
-            await reader.transactions(TransactionFilter(payment_id=newest.id), before=None, limit=LIMIT)
+        with warnings.catch_warnings(), patch.object(direct, "LeanConnection", Listening):
+            # The pool minds listeners on what it gets back. One batch is all that writes here.
+            warnings.simplefilter("ignore", asyncpg.InterfaceWarning)
+            await _do_everything(url, people)
     finally:
-        event.remove(Pool, "connect", listen)
+        event.remove(Pool, "connect", listen_to_readers)
     return [text for text in map(_shortened, messages) if text]
+
+
+async def _do_everything(url: str, people: People) -> None:
+    """What is hot: a batch of payments, and the pages that people look at."""
+    async with open_sql_storage(url) as storage:
+        customer, merchant = people.customers[0], people.merchants[0]
+        commands = [payment(customer, merchant), *payments(people, BATCH - 1)]
+        paid(await batch_on(storage).run([submission(command) for command in commands]))
+        reader = storage.reader
+        [newest, *_] = await reader.payments(PaymentFilter(customer_id=customer), before=None, limit=LIMIT)
+        await reader.payments(PaymentFilter(merchant_id=merchant), before=newest.id, limit=LIMIT)
+        await reader.transactions(TransactionFilter(customer_id=customer), before=None, limit=LIMIT)
+        await reader.transactions(TransactionFilter(merchant_id=merchant), before=None, limit=LIMIT)
+        await reader.transactions(TransactionFilter(payment_id=newest.id), before=None, limit=LIMIT)
 
 
 def _shortened(message: str) -> str:

@@ -21,12 +21,17 @@ SETTLE_SECONDS: Final = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """A server with what it keeps its ledger in; `url` is `None` if that is not Postgres."""
+    """A server with what it keeps its ledger in; `url` is `None` if that is not Postgres.
+
+    Each of its requests has `batch_size` payments. It runs with `connections`, or with as many as the plan says.
+    """
 
     name: str
     server: Server
     url: str | None
     load: Load
+    batch_size: int = 1
+    connections: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,12 @@ async def run(field: Field, arm: Arm, *, connections: int, seconds: float) -> Ru
     app_before = cpu_seconds(arm.server.pid)
     before = await read_postgres(admin_url, field.postgres.pid)
     answered = closed_loop.drive(
-        arm.server, tokens=field.tokens, payees=field.payees[arm.load], connections=connections, seconds=seconds
+        arm.server,
+        tokens=field.tokens,
+        payees=field.payees[arm.load],
+        connections=connections,
+        seconds=seconds,
+        batch_size=arm.batch_size,
     )
     await asyncio.sleep(SETTLE_SECONDS)
     after = await read_postgres(admin_url, field.postgres.pid)
@@ -80,18 +90,18 @@ async def run(field: Field, arm: Arm, *, connections: int, seconds: float) -> Ru
     machine, own = read_machine(), time.process_time() - own_before
     others = machine.busy_seconds - machine_before.busy_seconds - app - postgres - answered.generator_cpu_seconds - own
     per_transaction = 0.0
-    paid = answered.requests
+    paid = answered.requests * arm.batch_size
     if arm.url:
         written = await written_since(arm.url, newest)
         # wrk ends without waiting for what it asked last; all else must be there, and nothing more.
-        if not answered.requests <= written.payments <= answered.requests + connections:
-            raise VoidRun(f"{arm.name}: {answered.requests} answers, but {written.payments} payments.")
+        if not paid <= written.payments <= paid + connections * arm.batch_size:
+            raise VoidRun(f"{arm.name}: {paid} payments were answered, but {written.payments} were made.")
         paid = written.payments
         per_transaction = paid / written.transactions
     on_postgres = arm.url is not None
     return Run(
         connections=connections,
-        payments_per_second=answered.requests / answered.seconds,
+        payments_per_second=answered.requests * arm.batch_size / answered.seconds,
         p50_ms=answered.p50_ms,
         p99_ms=answered.p99_ms,
         p999_ms=answered.p999_ms,
