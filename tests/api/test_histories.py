@@ -66,7 +66,6 @@ at_once = st.builds(Order, merchant=payees, amount=amounts, currency=currencies,
 holds = st.builds(Order, merchant=merchants, amount=amounts, capture=st.just("manual"), expires_in_seconds=times)
 orders = st.one_of(at_once, holds, holds)
 there_are_payments = precondition(lambda self: self.ledger.payments)
-there_are_answers = precondition(lambda self: self.sent)
 has_time_to_shrink = pytest.mark.timeout(SHRINKING_SECONDS_MAX)
 
 
@@ -118,7 +117,8 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.stack = AsyncExitStack()
         self.movements: list[Movement] = []
-        self.sent: list[Sent] = []
+        self.kept: list[Sent] = []
+        self.refused_for_now: list[Sent] = []
         self.run(self._open())
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
@@ -317,26 +317,27 @@ class Histories(RuleBasedStateMachine):
         path = f"/merchants/{self._id(merchant)}/fees"
         assert like(ok(self.run(self.people[OPERATOR].api.send("PUT", path, body))), body) == body
 
-    @there_are_answers
+    @precondition(lambda self: self.kept)
     @rule(which=any_one)
     def ask_again(self, which: int) -> None:
-        sent = self.sent[which % len(self.sent)]
-        if sent.is_kept:
-            again = self._send(sent.asked, sent.key)
-            assert (again.status_code, again.content) == (sent.answer.status_code, sent.answer.content)
-            assert again.headers["idempotency-replayed"] == "true"
-        elif sent.asked.path != "/payments/batch":  # Some items of a batch may be kept nevertheless.
-            self.sent.remove(sent)
-            self._ask(sent.asked, sent.key)
+        sent = self.kept[which % len(self.kept)]
+        again = self._send(sent.asked, sent.key)
+        assert (again.status_code, again.content) == (sent.answer.status_code, sent.answer.content)
+        assert again.headers["idempotency-replayed"] == "true"
 
-    @there_are_answers
+    @precondition(lambda self: self.kept)
     @rule(which=any_one)
     def ask_for_something_else_under_the_same_key(self, which: int) -> None:
-        sent = self.sent[which % len(self.sent)]
-        if sent.is_kept:
-            path = "/transactions/x/reverse" if sent.asked.who == OPERATOR else "/payments/x/cancel"
-            other = replace(sent.asked, path=path, body={"reason": "x"})
-            refused(self._send(other, sent.key), 422, "idempotency_key_reused")
+        sent = self.kept[which % len(self.kept)]
+        path = "/transactions/x/reverse" if sent.asked.who == OPERATOR else "/payments/x/cancel"
+        other = replace(sent.asked, path=path, body={"reason": "x"})
+        refused(self._send(other, sent.key), 422, "idempotency_key_reused")
+
+    @precondition(lambda self: self.refused_for_now)
+    @rule(which=any_one)
+    def ask_again_for_what_was_refused_for_now(self, which: int) -> None:
+        sent = self.refused_for_now.pop(which % len(self.refused_for_now))
+        self._ask(sent.asked, sent.key)
 
     # What happens without anybody asking.
 
@@ -365,7 +366,11 @@ class Histories(RuleBasedStateMachine):
         key = key or fresh_key()
         sent = Sent(asked, key, self._send(asked, key))
         check(said, asked.success, sent.answer.status_code, sent.answer.json())
-        self.sent.append(sent)
+        assert "idempotency-replayed" not in sent.answer.headers
+        if sent.is_kept:
+            self.kept.append(sent)
+        elif asked.path != "/payments/batch":  # Some items of a batch may be kept nevertheless.
+            self.refused_for_now.append(sent)
         asked.learn(replace(said, body=sent.answer.json()))
 
     def _send(self, asked: Asked[Any], key: str) -> httpx.Response:
