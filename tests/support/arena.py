@@ -101,6 +101,11 @@ class Arena:
         shown: Json = answer.json()
         return shown
 
+    async def put(self, path: str, body: Json) -> None:
+        """Let the operator set something."""
+        answer = await self._clients[0][0].put(path, headers=self.operator, json=body)
+        assert answer.status_code == httpx.codes.OK, answer.text
+
     async def move_deadlines(self, deadlines: dict[str, datetime]) -> None:
         """End the time of payments, by their paths, at other times: nobody can ask for less than a minute."""
         statement = text("UPDATE payments SET expires_at = :deadline WHERE '/payments/' || id = :path")
@@ -123,10 +128,9 @@ async def open_arena(gateway: Installation) -> AsyncGenerator[Arena]:
         assert made.exit_code == 0, made.complained
         operator = await log_in(http, OPERATOR)
         shops = [await open_shop(http, BALANCE) for _ in range(SHOPS)]
-        for shop in shops:
-            answer = await http.put(f"/merchants/{shop.merchant.id}/fees", headers=operator, json=FEES)
-            assert answer.status_code == httpx.codes.OK, answer.text
         arena = Arena(gateway=gateway, operator=operator, shops=shops, _clients=clients)
+        for shop in shops:
+            await arena.put(f"/merchants/{shop.merchant.id}/fees", FEES)
         yield arena
         assert (await arena.seen(operator, "/ledger/invariants"))["ok"] is True
     await gateway.verify()
