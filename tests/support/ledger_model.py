@@ -182,7 +182,10 @@ class Order:
 
 @dataclass(slots=True)
 class Ledger:
-    """Who has what, and what was agreed. Each method decides one request, or raises `No` and has changed nothing."""
+    """Who has what, and what was agreed. Each method decides one request, or raises `No`.
+
+    A refusal changes nothing, but that a payment without funds has failed.
+    """
 
     now: datetime
     accounts: dict[str, Account] = field(
