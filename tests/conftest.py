@@ -1,6 +1,7 @@
 """Fixtures for every test: real Postgres servers and fresh databases in them."""
 
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from support.postgres import (
     resolve,
     temporary_database,
 )
+
+if TYPE_CHECKING:
+    from gateway.contracts.history import OpenStorage
 
 
 def pytest_report_header() -> str:
@@ -52,6 +56,26 @@ async def postgres_url(postgres_server: PostgresServer, migrated_template: str) 
     """A fresh, migrated database."""
     async with temporary_database(postgres_server, template=migrated_template) as database:
         yield postgres_server.url(database)
+
+
+@pytest.fixture
+def open_memory() -> "OpenStorage":
+    """Opens dictionaries."""
+    from support import storages  # noqa: PLC0415 - as above
+
+    return storages.open_memory
+
+
+@pytest.fixture(scope="session")
+async def open_postgres(postgres_server: PostgresServer, migrated_template: str) -> "AsyncIterator[OpenStorage]":
+    """Opens a storage on a real server, emptied."""
+    from support.storages import emptied_between_tests  # noqa: PLC0415 - as above
+
+    async with (
+        temporary_database(postgres_server, template=migrated_template) as database,
+        emptied_between_tests(postgres_server.url(database)) as open_storage,
+    ):
+        yield open_storage
 
 
 @pytest.fixture

@@ -1,10 +1,27 @@
-"""The life of a payment over HTTP: every row of the table, each with its refusals and codes."""
+"""The life of a payment over HTTP, on memory and on Postgres: every row of the table, with its refusals and codes."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
-from support.api_client import Json, Person, World, created, fresh_key, ok, refused
+from gateway.application.expiry import Expiry
+from gateway.contracts.history import OpenStorage
+from support.api_client import Json, Person, World, created, fresh_key, ok, open_world, refused
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def open_storage(request: pytest.FixtureRequest) -> OpenStorage:
+    """Opens an empty storage of each kind."""
+    opener: OpenStorage = request.getfixturevalue(f"open_{request.param}")
+    return opener
+
+
+@pytest.fixture
+async def world(open_storage: OpenStorage) -> AsyncIterator[World]:
+    """An application of the test's own, in place of the one on memory that other tests have."""
+    async with open_storage() as storage, open_world(storage=storage) as world:
+        yield world
 
 
 async def ask(person: Person, path: str, body: Json | None = None) -> Json:
@@ -48,6 +65,23 @@ async def test_a_hold_promises_money_to_the_merchant(customer: Person, merchant:
     assert await balance(merchant) == {"posted": 0, "held": 0, "available": 0, "incoming": 1000}
 
 
+@pytest.mark.parametrize("capture", ["automatic", "manual"])
+async def test_a_payment_beyond_the_balance_has_failed_and_stays_so(
+    world: World, customer: Person, merchant: Person, capture: str
+) -> None:
+    body = {"merchant_id": merchant.id, "amount": 100_001, "currency": "USD", "capture": capture}
+    first = await customer.api.post("/payments", body, key="too-much")
+    refusal = refused(first, 402, "insufficient_funds")
+    failed = ok(await customer.api.get(f"/payments/{refusal['payment_id']}"))
+    assert (failed["status"], failed["failure_code"], failed["version"]) == ("failed", "insufficient_funds", 1)
+    assert (failed["amount_capturable"], failed["allowed_actions"]) == (0, [])
+    await customer.deposit(100_000)
+    again = await customer.api.post("/payments", body, key="too-much")
+    assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+    assert (await customer.available(), await merchant.available()) == (200_000, 0)
+    await check_the_books(world)
+
+
 async def test_a_capture_takes_all_that_is_held(world: World, customer: Person, merchant: Person) -> None:
     payment = await hold(customer, merchant)
     taken = await ask(merchant, f"/payments/{payment['id']}/capture", {})
@@ -78,6 +112,39 @@ async def test_a_hold_is_captured_in_parts(customer: Person, merchant: Person) -
     assert refusal["remaining"] == 700
     whole = await ask(merchant, path, {"amount": 700, "final": False})
     assert (whole["status"], whole["amount_captured"], whole["version"]) == ("captured", 1000, 3)
+
+
+async def test_a_hold_has_at_most_fifty_captures(customer: Person, merchant: Person) -> None:
+    path = f"/payments/{(await hold(customer, merchant))['id']}"
+    for _ in range(50):
+        await ask(merchant, f"{path}/capture", {"amount": 1, "final": False})
+    await refuse(merchant, f"{path}/capture", 409, "capture_limit_reached", {})
+    assert (await ask(merchant, f"{path}/cancel"))["amount_captured"] == 50
+
+
+async def test_nobody_takes_or_cancels_what_is_held_for_another(
+    world: World, customer: Person, merchant: Person
+) -> None:
+    payment = await hold(customer, merchant)
+    stranger = await world.merchant()
+    for action in ("capture", "cancel", "refunds"):
+        await refuse(stranger, f"/payments/{payment['id']}/{action}", 404, "payment_not_found", {})
+
+
+async def test_a_frozen_customers_money_is_released_but_not_captured(
+    customer: Person, merchant: Person, operator: Person
+) -> None:
+    payment, other = await hold(customer, merchant), await hold(customer, merchant)
+    requested = await request(merchant, customer_id=customer.id)
+    ok(await operator.api.post(f"/accounts/{customer.account_id}/freeze"))
+    await ask(merchant, f"/payments/{other['id']}/cancel")
+    path = f"/payments/{payment['id']}/capture"
+    refused(await merchant.api.post(path, {}, key="later"), 403, "account_frozen")
+    await refuse(customer, f"/payments/{requested['id']}/confirm", 403, "account_frozen")
+    assert await shown(merchant, requested) == requested
+    ok(await operator.api.post(f"/accounts/{customer.account_id}/unfreeze"))
+    assert ok(await merchant.api.post(path, {}, key="later"))["status"] == "captured"
+    assert (await ask(customer, f"/payments/{requested['id']}/confirm"))["status"] == "captured"
 
 
 async def test_a_merchant_cancels_a_hold(customer: Person, merchant: Person) -> None:
@@ -119,6 +186,47 @@ async def test_a_hold_expires_at_its_time_for_whoever_reads_or_acts(
     assert await found("expired") == [payment["id"]]
     assert await found("captured") == [partly["id"]]
     assert await found("authorized") == await found("partially_captured") == []
+
+
+async def test_the_worker_writes_down_what_was_true_before(world: World, customer: Person, merchant: Person) -> None:
+    whole, partly = await hold(customer, merchant), await hold(customer, merchant)
+    requested = await request(merchant, customer_id=customer.id)
+    await ask(merchant, f"/payments/{partly['id']}/capture", {"amount": 300, "final": False})
+    world.clock.advance(7 * 24 * 3600)
+    customer, merchant = await world.signed_in(customer.email), await world.signed_in(merchant.email)
+    before = [await shown(merchant, payment) for payment in (whole, partly, requested)]
+    assert [payment["status"] for payment in before] == ["expired", "captured", "expired"]
+    expiry = Expiry(door=world.gateway.door, reader=world.gateway.storage.reader, clock=world.clock)
+    assert [await expiry.run_once(), await expiry.run_once()] == [3, 0]
+    for payment in before:
+        written = {"version": payment["version"] + 1, "updated_at": payment["expires_at"]}
+        assert await shown(merchant, payment) == {**payment, **written}
+    assert await balance(customer) == {"posted": 99_700, "held": 0, "available": 99_700, "incoming": 0}
+    await check_the_books(world)
+
+
+@pytest.mark.parametrize("status", ["captured", "canceled", "expired", "failed"])
+async def test_a_final_state_is_final(world: World, customer: Person, merchant: Person, status: str) -> None:
+    amount = 100_001 if status == "failed" else 1000
+    payment = await request(merchant, amount, customer_id=customer.id, expires_in_seconds=60)
+    path = f"/payments/{payment['id']}"
+    if status == "expired":
+        world.clock.advance(60)
+    elif status == "canceled":
+        await ask(customer, f"{path}/cancel")
+    else:
+        await customer.api.post(f"{path}/confirm", key=fresh_key())
+    final = await shown(customer, payment)
+    assert final["status"] == status
+    code = "payment_expired" if status == "expired" else "payment_state_invalid"
+    for person, action in ((customer, "confirm"), (merchant, "capture"), (merchant, "cancel"), (customer, "cancel")):
+        refusal = await refuse(person, f"{path}/{action}", 409, code, {})
+        assert (refusal["current_status"], refusal["allowed_actions"]) == (status, final["allowed_actions"])
+    if status != "captured":
+        refusal = await refuse(merchant, f"{path}/refunds", 409, "payment_not_refundable", {})
+        assert (refusal["current_status"], refusal["allowed_actions"]) == (status, [])
+    assert await shown(customer, payment) == final
+    await check_the_books(world)
 
 
 @pytest.mark.parametrize(("capture", "status"), [("automatic", "captured"), ("manual", "authorized")])
@@ -221,6 +329,24 @@ async def test_captured_money_goes_back_in_parts_and_whole(world: World, custome
     assert await customer.available() == 100_000
 
 
+async def test_a_payment_has_at_most_a_hundred_refunds(customer: Person, merchant: Person) -> None:
+    path = f"/payments/{(await customer.pay(merchant, 1000))['id']}/refunds"
+    for _ in range(100):
+        created(await merchant.api.post(path, {"amount": 1}, key=fresh_key()))
+    await refuse(merchant, path, 409, "refund_limit_reached", {"amount": 1})
+
+
+async def test_a_frozen_merchant_receives_but_does_not_refund(
+    customer: Person, merchant: Person, operator: Person
+) -> None:
+    ok(await operator.api.post(f"/accounts/{merchant.account_id}/freeze"))
+    payment = await customer.pay(merchant, 1000)
+    await refuse(merchant, f"/payments/{payment['id']}/refunds", 403, "account_frozen", {})
+    ok(await operator.api.post(f"/accounts/{merchant.account_id}/unfreeze"))
+    created(await merchant.api.post(f"/payments/{payment['id']}/refunds", {}, key=fresh_key()))
+    assert await customer.available() == 100_000
+
+
 async def test_a_merchant_who_has_paid_out_cannot_refund(customer: Person, merchant: Person) -> None:
     payment = await customer.pay(merchant, 1000)
     body = {"account_id": merchant.account_id, "amount": 1, "currency": "USD", "reference": "rent"}
@@ -258,6 +384,26 @@ async def test_fees_are_set_by_operators_and_shown_on_payments(
     assert [(entry["direction"], entry["amount"]) for entry in oldest["entries"]] == [("credit", 1000), ("debit", 59)]
 
 
+async def test_a_refund_gives_no_more_of_the_fee_back_than_itself(
+    world: World, customer: Person, merchant: Person, operator: Person
+) -> None:
+    payment = await hold(customer, merchant, 20)
+    path = f"/payments/{payment['id']}"
+    await ask(merchant, f"{path}/capture", {"amount": 10, "final": False})
+    created(await merchant.api.post(f"{path}/refunds", {"amount": 9, "refund_fee": True}, key=fresh_key()))
+    fees = {"currency": "USD", "basis_points": 10_000}
+    ok(await operator.api.send("PUT", f"/merchants/{merchant.id}/fees", fees))
+    assert (await ask(merchant, f"{path}/capture", {}))["fee_amount"] == 10
+    shares = []
+    for amount in (1, 10):
+        body = {"amount": amount, "refund_fee": True}
+        shares.append(created(await merchant.api.post(f"{path}/refunds", body, key=fresh_key()))["fee_refunded"])
+    assert shares == [1, 9]
+    assert (await shown(merchant, payment))["fee_amount"] == 0
+    assert (await customer.available(), await merchant.available()) == (100_000, 0)
+    await check_the_books(world)
+
+
 async def test_nobody_sees_the_fees_of_others(world: World, merchant: Person, operator: Person) -> None:
     other = await world.merchant()
     refused(await other.api.get(f"/merchants/{merchant.id}/fees"), 404, "merchant_not_found")
@@ -277,6 +423,22 @@ async def test_a_deposit_is_reversed_once(customer: Person, operator: Person) ->
     again = f"/transactions/{reversal['id']}/reverse"
     await refuse(operator, again, 409, "transaction_not_reversible", {"reason": "Again"})
     assert await customer.available() == 100_000
+
+
+async def test_a_payout_is_reversed_and_a_deposit_that_was_spent_is_not(
+    customer: Person, merchant: Person, operator: Person
+) -> None:
+    deposit = await operator.deposit(500, account_id=merchant.account_id)
+    body = {"account_id": merchant.account_id, "amount": 500, "currency": "USD"}
+    payout = created(await merchant.api.post("/payouts", body, key=fresh_key()))
+    undo_deposit, undo_payout = (f"/transactions/{made['transaction_id']}/reverse" for made in (deposit, payout))
+    await refuse(operator, undo_deposit, 402, "insufficient_funds", {"reason": "A mistake"})
+    created(await operator.api.post(undo_payout, {"reason": "It came back"}, key=fresh_key()))
+    assert await merchant.available() == 500
+    ok(await operator.api.post(f"/accounts/{merchant.account_id}/freeze"))
+    await refuse(operator, undo_deposit, 403, "account_frozen", {"reason": "A mistake"})
+    await refuse(merchant, "/payouts", 403, "account_frozen", body)
+    await refuse(customer, undo_deposit, 403, "role_forbidden", {"reason": "A mistake"})
 
 
 async def test_a_payments_transaction_is_not_reversed(customer: Person, merchant: Person, operator: Person) -> None:

@@ -88,11 +88,35 @@ def test_the_shares_of_refunds_are_the_fee_on_the_whole(data: st.DataObject, par
     for part in parts:
         refunded += part
         share = fee_share_of_refund(
+            part_minor=part,
             charged_minor=charged,
             returned_minor=returned,
             refunded_with_fee_minor=refunded,
             captured_minor=captured,
         )
         assert 0 <= share <= charged - returned
+        returned += share
+    assert returned == charged
+
+
+@given(st.lists(schedules, min_size=8, max_size=8), splits(), st.data())
+def test_refunds_between_captures_give_no_more_of_the_fee_back_than_themselves_and_in_the_end_all_of_it(
+    changing: list[FeeSchedule], parts: list[int], data: st.DataObject
+) -> None:
+    captured = charged = refunded = returned = 0
+    for schedule, part in zip(changing, parts, strict=False):
+        charged += fee_on_capture(schedule, captured_before_minor=captured, part_minor=part, charged_minor=charged)
+        captured += part
+        is_last = captured == sum(parts)
+        refund = captured - refunded if is_last else data.draw(st.integers(1, captured - refunded))
+        refunded += refund
+        share = fee_share_of_refund(
+            part_minor=refund,
+            charged_minor=charged,
+            returned_minor=returned,
+            refunded_with_fee_minor=refunded,
+            captured_minor=captured,
+        )
+        assert 0 <= share <= refund
         returned += share
     assert returned == charged

@@ -21,6 +21,27 @@ from gateway.settings import settings_markdown
 
 TYPED = "correct horse battery staple\n"
 START_SECONDS_MAX = 30.0
+WHAT_CUSTOMERS_AND_MERCHANTS_DO = (
+    "payment of 10.50 USD, captured (the same answer again)",
+    "insufficient_funds",
+    "payment of 30.00 USD, authorized",
+    "payment of 30.00 USD, partially_captured 12.00 USD",
+    "payment of 30.00 USD, captured 20.00 USD",
+    "payment of 5.00 USD, canceled",
+    "payment_state_invalid",
+    "payment of 15.00 USD, requires_confirmation",
+    "refund of 11.00 USD",
+    "batch: 201, 402",
+    "batch_aborted: item 1, insufficient_funds",
+    "payout of 20.00 USD",
+)
+WHAT_OPERATORS_DO = (
+    "fee schedule",
+    "reversal of 7.00 USD",
+    "already_reversed",
+    "account_frozen",
+    "every minor unit is where it belongs",
+)
 
 
 class Gateway:
@@ -193,13 +214,14 @@ def test_an_operator_needs_a_password_that_is_none_of_the_common_ones(gateway: G
     assert done.exit_code == 1
 
 
-def test_the_demo_runs_without_anything_around_it(gateway: Gateway) -> None:
+def test_the_demo_shows_the_whole_life_of_payments_without_anything_around_it(gateway: Gateway) -> None:
     done = gateway.run("demo")
 
     assert done.exit_code == 0, done.stderr
-    assert "the same answer again" in done.stdout
-    assert "insufficient_funds" in done.stdout
-    assert "Ada has 79.00 USD left." in done.stdout
+    for shown in WHAT_CUSTOMERS_AND_MERCHANTS_DO + WHAT_OPERATORS_DO:
+        assert shown in done.stdout
+    assert "Ada has 151.00 USD left.\n" in done.stdout
+    assert "were left out" not in done.stdout
     assert list(gateway.folder.iterdir()) == []
 
 
@@ -232,6 +254,9 @@ def test_a_sandbox_serves_shows_itself_is_verified_and_ends_when_told(gateway: G
         said, logged = server.stop()
 
     assert demo.exit_code == 0, demo.stderr
+    for shown in WHAT_CUSTOMERS_AND_MERCHANTS_DO:
+        assert shown in demo.stdout
+    assert "Ada has 156.00 USD left.\nFees, reversals and freezing were left out" in demo.stdout
     assert f"{server.url}/docs" in said
     assert f"curl {server.url}/users/register" in said
     assert server.process.returncode == 0

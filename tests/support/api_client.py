@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import count
@@ -18,13 +18,18 @@ from referencing.jsonschema import DRAFT202012
 
 from gateway.adapters.http import HttpLimits, create_app
 from gateway.adapters.http.pages_for_people import STATIC_FILES
+from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.front_door import FrontDoor
 from gateway.application.gateway import Gateway
+from gateway.application.group_commit import GroupCommit, GroupLimits
+from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Wanted
+from gateway.application.retry import RetryLimits, retrying
 from gateway.bootstrap import in_memory_gateway
 from gateway.domain.account import AccountId
 from gateway.domain.money import COUNTER_MAX
 from gateway.domain.user import Role
-from support.builders import StandingClock
+from support.builders import StandingClock, a_batch
 
 Json = dict[str, Any]
 PASSWORD = "correct horse battery"
@@ -200,7 +205,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """An application on memory adapters, with what drives it from outside."""
+    """An application, with what drives it from outside."""
 
     app: Litestar
     gateway: Gateway
@@ -255,11 +260,15 @@ async def open_world(
     sandbox: bool = True,
     limits: HttpLimits | None = None,
     root_path: str = "",
+    storage: Storage | None = None,
     changed: Callable[[Gateway], Gateway] = lambda gateway: gateway,
 ) -> AsyncGenerator[World]:
-    """Start an application on memory adapters. `changed` may put other parts into its gateway."""
+    """Start an application, on memory unless a storage is given. `changed` may put other parts into its gateway."""
     clock = StandingClock()
-    async with in_memory_gateway(clock=clock) as gateway:
+    async with AsyncExitStack() as stack:
+        gateway = await stack.enter_async_context(in_memory_gateway(clock=clock))
+        if storage is not None:
+            gateway = await stack.enter_async_context(moved(gateway, storage, clock))
 
         @asynccontextmanager
         async def opener() -> AsyncGenerator[Gateway]:
@@ -273,6 +282,25 @@ async def open_world(
             contract = contract_of((await http.get(f"{root_path}/openapi.json")).content)
             anyone = Api(http=http, contract=contract, root_path=root_path)
             yield World(app=app, gateway=gateway, clock=clock, anyone=anyone)
+
+
+@asynccontextmanager
+async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> AsyncGenerator[Gateway]:
+    """The gateway, with all that it keeps in another storage."""
+    executor = GroupCommit(retrying(a_batch(storage, clock).run, RetryLimits()), GroupLimits())
+    door = FrontDoor(executor, time_ordered_id)
+    access = replace(
+        gateway.access,
+        door=door,
+        users=storage.users,
+        sessions=storage.sessions,
+        login_failures=storage.login_failures,
+    )
+    queries = replace(gateway.queries, reader=storage.reader)
+    try:
+        yield replace(gateway, door=door, access=access, queries=queries, storage=storage)
+    finally:
+        await executor.close()
 
 
 @asynccontextmanager

@@ -33,14 +33,15 @@ def fee_on_capture(schedule: FeeSchedule, *, captured_before_minor: int, part_mi
 
 
 def fee_share_of_refund(
-    *, charged_minor: int, returned_minor: int, refunded_with_fee_minor: int, captured_minor: int
+    *, part_minor: int, charged_minor: int, returned_minor: int, refunded_with_fee_minor: int, captured_minor: int
 ) -> int:
     """The share of the fee that goes back with a refund, which is the last part of `refunded_with_fee_minor` already.
 
-    Cumulative, as for captures: once all that was captured is refunded so, all that was charged has gone back.
+    Cumulative, as for captures: once all that was captured is refunded so, all that was charged has gone back. Never
+    more than the refund itself: a later capture under a dearer schedule would have made up for earlier, cheaper ones.
     """
     due = divided_half_even(charged_minor * refunded_with_fee_minor, captured_minor) - returned_minor
-    return max(0, due)
+    return max(0, min(part_minor, due))
 
 
 def divided_half_even(numerator: int, denominator: int) -> int:

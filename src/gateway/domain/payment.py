@@ -396,6 +396,7 @@ def refund(payment: Payment, *, amount_minor: int | None, refund_fee: bool, now:
     share = 0
     if refund_fee:
         share = fee_share_of_refund(
+            part_minor=part,
             charged_minor=payment.fee_amount_minor + payment.fee_refunded_minor,
             returned_minor=payment.fee_refunded_minor,
             refunded_with_fee_minor=with_fee,

@@ -1,0 +1,51 @@
+"""The guide to the API, as pasted into a shell from its first example to its last."""
+
+from pathlib import Path
+from typing import Any
+
+from support.pasting import blocks, paste, values
+from support.servers import Installation
+
+
+def gist(answer: dict[str, Any]) -> str:
+    """What an answer of the guide is about, in a word or two."""
+    if "code" in answer:
+        return str(answer["code"])
+    if answer["object"] == "batch":
+        return f"batch {[result['status'] for result in answer['results']]}"
+    return " ".join(str(answer[name]) for name in ("object", "status", "type", "amount") if name in answer)
+
+
+async def test_the_examples_of_the_guide_work_as_pasted_one_after_the_other(tmp_path: Path) -> None:
+    gateway = Installation(tmp_path)
+    async with gateway.serving() as server:
+        said = await paste("".join(blocks("docs/api.md", "sh")), gateway, server)
+
+    lines = [line for line in said.splitlines() if not line.startswith("The operator usr_")]
+    assert [gist(answer) for line in lines for answer in values(line)] == [
+        "user",
+        "user",
+        "deposit 100000",
+        "payment captured 1050",
+        "payment partially_captured 3000",
+        "payment captured 3000",
+        "payment_state_invalid",
+        "payment captured 1500",
+        "refund succeeded 400",
+        "refund succeeded 1100",
+        "list",
+        "batch [201, 402]",
+        "batch_aborted",
+        "payout 500",
+        "transaction posted reversal 700",
+        "fee_schedule",
+        "refund succeeded 500",
+        "payment captured 1000",
+        "ledger_invariants",
+        "rate",
+        "deposit 100000",
+        "quote",
+        "payment captured 1050",
+        "refund succeeded 525",
+    ]
+    await gateway.verify()

@@ -1,0 +1,48 @@
+"""The examples of the documents, as pasted into a shell."""
+
+import asyncio
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from support.servers import Installation, Server
+
+ROOT = Path(__file__).parents[2]
+PASTING_SECONDS_MAX = 60
+
+
+def blocks(document: str, language: str) -> list[str]:
+    """What stands in a document's fences of this language."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+async def paste(lines: str, gateway: Installation, server: Server) -> str:
+    """What a shell in which `gateway` is installed says to these lines; only where it listens is another."""
+    pasted = lines.replace("G=http://127.0.0.1:8000", f"G={server.url}")
+    assert server.url in pasted
+    path = f"{Path(sys.executable).parent}:{gateway.environment['PATH']}"
+    shell = await asyncio.create_subprocess_exec(
+        "bash",
+        cwd=gateway.folder,
+        env=gateway.environment | {"PATH": path},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(PASTING_SECONDS_MAX):
+        said, complained = await shell.communicate(pasted.encode())
+    assert complained == b""
+    assert shell.returncode == 0
+    return said.decode()
+
+
+def values(line: str) -> list[dict[str, Any]]:
+    """The JSON values that stand in one line, one after the other."""
+    found, position = [], 0
+    while position < len(line):
+        value, position = json.JSONDecoder().raw_decode(line, position)
+        found.append(value)
+    return found
