@@ -1,0 +1,138 @@
+"""Faults: what a storage may do to a transaction, around a storage that does nothing of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from types import TracebackType
+from typing import Final, Self
+
+from gateway.application.ports.unit_of_work import (
+    Changes,
+    KeyBusy,
+    KeyTaken,
+    Records,
+    StorageUnavailable,
+    TryAgain,
+    UnitOfWork,
+    Wanted,
+)
+from gateway.simulation.clock import VirtualClock
+
+LOAD_FAULTS_PERCENT: Final = 3
+COMMIT_FAULTS_PERCENT: Final = 9
+AWAY_MAX: Final = 12
+"""For how many transactions on end the storage may be away: longer than anybody tries."""
+SLOW_MICROSECONDS_MAX: Final = 90_000_000
+"""How long the storage may take for one call: longer than the shortest hold."""
+
+
+class CommitFault(StrEnum):
+    """What may happen to a commit."""
+
+    LOST_BEFORE = "lost before it was written"
+    LOST_AFTER = "written, and its acknowledgement lost"
+    KEY_TAKEN = "another transaction was first with a key"
+    KEY_BUSY = "another transaction holds a key"
+    AWAY_BEFORE = "the storage is away"
+    AWAY_AFTER = "written, and the storage is away"
+    SLOW = "slow"
+
+
+_COMMIT_FAULTS: Final = tuple(CommitFault)
+
+
+@dataclass(slots=True)
+class Faults:
+    """Decides what goes wrong next. Without `random`, nothing does."""
+
+    clock: VirtualClock
+    random: Random | None = None
+    away: int = 0
+
+    def before_load(self) -> bool:
+        """Let something happen to a load; whether it was anything.
+
+        Raises:
+            StorageUnavailable, TryAgain: The storage is away, or gives the transaction up.
+        """
+        if self.random is None:
+            return False
+        if self.away:
+            self.away -= 1
+            raise StorageUnavailable("The storage is away.")
+        dice = self.random.randrange(100)
+        if dice >= LOAD_FAULTS_PERCENT:
+            return False
+        if dice == 0:
+            self.away = self.random.randrange(AWAY_MAX)
+            raise StorageUnavailable("The storage is away.")
+        if dice == 1:
+            raise TryAgain("The storage gave the transaction up.")
+        self._be_slow()
+        return True
+
+    def at_commit(self) -> CommitFault | None:
+        """What happens to a commit."""
+        if self.random is None or self.random.randrange(100) >= COMMIT_FAULTS_PERCENT:
+            return None
+        fault = self.random.choice(_COMMIT_FAULTS)
+        if fault is CommitFault.SLOW:
+            self._be_slow()
+        return fault
+
+    def _be_slow(self) -> None:
+        if self.random is not None:
+            self.clock.wait(self.random.randrange(SLOW_MICROSECONDS_MAX))
+
+
+class FaultyUnitOfWork:
+    """A unit of work that meets faults. `written` is what it has committed, whatever its user was told."""
+
+    def __init__(self, inner: UnitOfWork, faults: Faults) -> None:
+        self._inner = inner
+        self._faults = faults
+        self._over = False
+        self.written: Changes | None = None
+        self.met_fault = False
+
+    async def load(self, wanted: Wanted) -> Records:
+        """As `UnitOfWork.load`, if nothing happens."""
+        self.met_fault = True
+        self.met_fault = self._faults.before_load()
+        return await self._inner.load(wanted)
+
+    async def commit(self, changes: Changes) -> None:
+        """As `UnitOfWork.commit`, if nothing happens."""
+        if self._over:
+            # What a database does after a rollback: the transaction is empty, and commits.
+            return
+        fault = self._faults.at_commit()
+        self.met_fault = self.met_fault or fault is not None
+        self._over = True
+        if fault in {CommitFault.LOST_BEFORE, CommitFault.KEY_TAKEN, CommitFault.KEY_BUSY, CommitFault.AWAY_BEFORE}:
+            raise _ERRORS[fault](fault)
+        await self._inner.commit(changes)
+        self.written = changes
+        if fault in {CommitFault.LOST_AFTER, CommitFault.AWAY_AFTER}:
+            raise _ERRORS[fault](fault)
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End."""
+        await self._inner.__aexit__(kind, error, traceback)
+
+
+_ERRORS: Final[dict[CommitFault, type[Exception]]] = {
+    CommitFault.LOST_BEFORE: TryAgain,
+    CommitFault.LOST_AFTER: TryAgain,
+    CommitFault.KEY_TAKEN: KeyTaken,
+    CommitFault.KEY_BUSY: KeyBusy,
+    CommitFault.AWAY_BEFORE: StorageUnavailable,
+    CommitFault.AWAY_AFTER: StorageUnavailable,
+}
