@@ -13,7 +13,7 @@ from gateway.domain.transaction import Transaction, TransactionId
 from gateway.simulation.violation import Violation
 
 _OVERDRAFT: Final = frozenset({AccountKind.FUNDING, AccountKind.EXCHANGE})
-_UNFINISHED: Final = frozenset({"authorized", "partially_captured"})
+_HOLDING: Final = frozenset({"authorized", "partially_captured"})
 
 Counters = tuple[int, int, int, int]
 """Debits pending and posted, credits pending and posted, in minor units."""
@@ -29,6 +29,7 @@ class Books:
     counters: dict[AccountId, Counters] = field(default_factory=dict[AccountId, Counters])
     """What the transfers of an account add up to."""
     accounts: dict[AccountId, Account] = field(default_factory=dict[AccountId, Account])
+    ids: dict[AccountKey, AccountId] = field(default_factory=dict[AccountKey, AccountId])
     payments: dict[PaymentId, Payment] = field(default_factory=dict[PaymentId, Payment])
     promised: Counter[AccountKey] = field(default_factory=Counter[AccountKey])
     """What is held for unfinished payments, by the account of either party."""
@@ -48,6 +49,7 @@ class Books:
         yield from self._payments(changes)
         for account in _accounts(changes):
             yield from self._account(account, steps.pop(account.id))
+        yield from self._held(changes)
         for account_id in steps:
             yield Violation("account_counters", f"{account_id} was moved, and its row was not written.")
         for currency in {account.currency: None for account in _accounts(changes)}:
@@ -88,13 +90,10 @@ class Books:
             yield Violation("account_versions", detail)
         if account.available < 0 and account.kind not in _OVERDRAFT:
             yield Violation("account_available", f"{account.id} has {account.available} available.")
-        pending = account.debits_pending if account.kind is AccountKind.CUSTOMER else account.credits_pending
-        if pending != self.promised[account.key]:
-            detail = f"{account.id} has {pending} pending; its unfinished payments hold {self.promised[account.key]}."
-            yield Violation("held_for_payments", detail)
         self._total(last, -1)
         self._total(account, 1)
         self.accounts[account.id] = account
+        self.ids[account.key] = account.id
 
     def _total(self, account: Account | None, sign: int) -> None:
         if account is not None:
@@ -122,17 +121,34 @@ class Books:
         for payment_id in sequences:
             yield Violation("payment_events", f"An event tells of {payment_id}, which did not change.")
 
+    def _held(self, changes: Changes) -> Iterator[Violation]:
+        keys = [account.key for account in _accounts(changes)]
+        for payment in (*changes.payments_new, *changes.payments_changed):
+            keys.extend(_parties(payment))
+        for key in dict.fromkeys(keys):
+            if key in self.ids:
+                account = self.accounts[self.ids[key]]
+                pending = account.debits_pending if key.kind is AccountKind.CUSTOMER else account.credits_pending
+                if pending != self.promised[key]:
+                    detail = f"{account.id} has {pending} pending; unfinished payments hold {self.promised[key]}."
+                    yield Violation("held_for_payments", detail)
+
     def _promise(self, payment: Payment | None, sign: int) -> None:
-        if payment is None or payment.customer_id is None or payment.status.value not in _UNFINISHED:
-            return
-        held, currency = payment.amount.amount_minor - payment.amount_captured_minor, payment.amount.currency
-        self.promised[AccountKey(payment.customer_id, currency, AccountKind.CUSTOMER)] += sign * held
-        self.promised[AccountKey(payment.merchant_id, currency, AccountKind.MERCHANT)] += sign * held
+        if payment is not None and payment.status.value in _HOLDING:
+            for key in _parties(payment):
+                self.promised[key] += sign * (payment.amount.amount_minor - payment.amount_captured_minor)
 
 
 def _accounts(changes: Changes) -> Iterator[Account]:
     yield from changes.accounts_new
     yield from changes.accounts_changed
+
+
+def _parties(payment: Payment) -> Iterator[AccountKey]:
+    currency = payment.amount.currency
+    yield AccountKey(payment.merchant_id, currency, AccountKind.MERCHANT)
+    if payment.customer_id is not None:
+        yield AccountKey(payment.customer_id, currency, AccountKind.CUSTOMER)
 
 
 def _counters(account: Account) -> Counters:

@@ -47,6 +47,15 @@ class Step:
 Draw = Callable[[World], Step]
 
 
+_ASKING: Final[Sequence[Callable[[World, ModelPayment], Command[Any]]]] = (
+    confirming,
+    capturing,
+    canceling,
+    expiring,
+    refunding,
+)
+
+
 def one(world: World) -> Step:
     """One command."""
     return _step(world, "one", [submission(world, any_command(world))])
@@ -95,8 +104,7 @@ def at_the_last_moment(world: World) -> Step:
     moment, payment_id = end
     world.clock.wait_until(moment - _MICROSECOND)
     world.clock.wait(world.one_of((0, 1, 2)))
-    asking = world.one_of((confirming, capturing, canceling, expiring, refunding))
-    command = asking(world, world.model.payments[payment_id])
+    command = world.one_of(_ASKING)(world, world.model.payments[payment_id])
     return _step(world, "at the last moment", [submission(world, command)])
 
 
@@ -117,14 +125,12 @@ def spree(world: World) -> Step:
     payment: ModelPayment | None = world.payment()
     if payment is None:
         return one(world)
-    commands: Command[Any]
-    if payment.status in {"authorized", "partially_captured"}:
-        commands = CapturePayment(payment_id=payment.id, merchant_id=payment.merchant, amount_minor=1, final=False)
-    else:
-        commands = RefundPayment(
-            payment_id=payment.id, merchant_id=payment.merchant, amount_minor=1, refund_fee=world.chance(50)
-        )
-    return _step(world, "spree", [submission(world, commands) for _ in range(SPREE)])
+    command: Command[Any] = RefundPayment(
+        payment_id=payment.id, merchant_id=payment.merchant, amount_minor=1, refund_fee=world.chance(50)
+    )
+    if payment.held:
+        command = CapturePayment(payment_id=payment.id, merchant_id=payment.merchant, amount_minor=1, final=False)
+    return _step(world, "spree", [submission(world, command) for _ in range(SPREE)])
 
 
 def submission(world: World, command: Command[Any], key: AnswerKey | None = None) -> Submission:

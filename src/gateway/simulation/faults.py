@@ -1,10 +1,9 @@
 """Faults: what a storage may do to a transaction, around a storage that does nothing of it."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from random import Random
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from gateway.application.ports.unit_of_work import (
     Changes,
@@ -26,19 +25,23 @@ SLOW_MICROSECONDS_MAX: Final = 90_000_000
 """How long the storage may take for one call: longer than the shortest hold."""
 
 
-class CommitFault(StrEnum):
-    """What may happen to a commit."""
+class CommitFault(NamedTuple):
+    """What may happen to a commit: whether it is written, and what its user is told."""
 
-    LOST_BEFORE = "lost before it was written"
-    LOST_AFTER = "written, and its acknowledgement lost"
-    KEY_TAKEN = "another transaction was first with a key"
-    KEY_BUSY = "another transaction holds a key"
-    AWAY_BEFORE = "the storage is away"
-    AWAY_AFTER = "written, and the storage is away"
-    SLOW = "slow"
+    written: bool
+    told: type[Exception] | None = None
 
 
-_COMMIT_FAULTS: Final = tuple(CommitFault)
+SLOW: Final = CommitFault(written=True)
+COMMIT_FAULTS: Final = (
+    CommitFault(written=False, told=TryAgain),
+    CommitFault(written=True, told=TryAgain),
+    CommitFault(written=False, told=StorageUnavailable),
+    CommitFault(written=True, told=StorageUnavailable),
+    CommitFault(written=False, told=KeyTaken),
+    CommitFault(written=False, told=KeyBusy),
+    SLOW,
+)
 
 
 @dataclass(slots=True)
@@ -75,8 +78,8 @@ class Faults:
         """What happens to a commit."""
         if self.random is None or self.random.randrange(100) >= COMMIT_FAULTS_PERCENT:
             return None
-        fault = self.random.choice(_COMMIT_FAULTS)
-        if fault is CommitFault.SLOW:
+        fault = self.random.choice(COMMIT_FAULTS)
+        if fault is SLOW:
             self._be_slow()
         return fault
 
@@ -109,12 +112,11 @@ class FaultyUnitOfWork:
         fault = self._faults.at_commit()
         self.met_fault = self.met_fault or fault is not None
         self._over = True
-        if fault in {CommitFault.LOST_BEFORE, CommitFault.KEY_TAKEN, CommitFault.KEY_BUSY, CommitFault.AWAY_BEFORE}:
-            raise _ERRORS[fault](fault)
-        await self._inner.commit(changes)
-        self.written = changes
-        if fault in {CommitFault.LOST_AFTER, CommitFault.AWAY_AFTER}:
-            raise _ERRORS[fault](fault)
+        if fault is None or fault.written:
+            await self._inner.commit(changes)
+            self.written = changes
+        if fault is not None and fault.told is not None:
+            raise fault.told("The storage failed.")
 
     async def __aenter__(self) -> Self:
         """Begin."""
@@ -126,13 +128,3 @@ class FaultyUnitOfWork:
     ) -> None:
         """End."""
         await self._inner.__aexit__(kind, error, traceback)
-
-
-_ERRORS: Final[dict[CommitFault, type[Exception]]] = {
-    CommitFault.LOST_BEFORE: TryAgain,
-    CommitFault.LOST_AFTER: TryAgain,
-    CommitFault.KEY_TAKEN: KeyTaken,
-    CommitFault.KEY_BUSY: KeyBusy,
-    CommitFault.AWAY_BEFORE: StorageUnavailable,
-    CommitFault.AWAY_AFTER: StorageUnavailable,
-}

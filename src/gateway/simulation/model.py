@@ -217,7 +217,7 @@ class Model:
         for move in effect.moves:
             self._move(move)
         if effect.payment is not None:
-            payment = effect.payment if effect.payment.id else replace(effect.payment, id=payment_id)
+            payment = effect.payment if payment_id is None else replace(effect.payment, id=payment_id)
             self.payments[payment.id] = payment
             if payment.reference is not None:
                 self.references[payment.merchant, payment.reference] = True

@@ -204,7 +204,7 @@ class _Simulation:
             must = self._model.accounts.get(key)
             stored = await self._storage.reader.account(self._world.ids.get(key, NO_ACCOUNT))
             if must is None or stored is None:
-                if must is not stored:
+                if (must is None) is not (stored is None):
                     self._find("account", f"{key} is {stored}; it must be {must}.")
             elif _facts_told(stored) != _facts_due(must):
                 self._find("account", f"{key} is {_facts_told(stored)}; it must be {_facts_due(must)}.")
@@ -214,7 +214,7 @@ class _Simulation:
     async def _compare_payment(self, payment_id: PaymentId, must: ModelPayment | None) -> None:
         stored = await self._storage.reader.payment(payment_id)
         if must is None or stored is None:
-            if must is not stored:
+            if (must is None) is not (stored is None):
                 self._find("payment", f"{payment_id} is {stored}; it must be {must}.")
             return
         if told_of_payment(stored) != told(must):

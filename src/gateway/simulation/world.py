@@ -24,8 +24,11 @@ CUSTOMERS_MAX: Final = 24
 MERCHANTS_MAX: Final = 8
 """Few, so that they often meet."""
 
-RECENT: Final = 64
-"""How many of the newest payments and transactions are asked about more than the others."""
+FAVOURITE: Final = 8
+"""One payment of so many is asked about more than the others: most mistakes need several things to happen to one."""
+
+RECENT: Final = 32
+"""How many of the newest favourites, and of the newest deposits and payouts, come to mind first."""
 
 REMEMBERED_MAX: Final = 256
 """How many submissions are remembered, to be handed in again."""
@@ -57,6 +60,7 @@ class World:
     payees: dict[CurrencyCode, list[UserId]] = field(default_factory=dict[CurrencyCode, list[UserId]])
     ids: dict[AccountKey, AccountId] = field(default_factory=dict[AccountKey, AccountId])
     payments: list[PaymentId] = field(default_factory=list[PaymentId])
+    favourites: list[PaymentId] = field(default_factory=list[PaymentId])
     unfinished: list[PaymentId] = field(default_factory=list[PaymentId])
     """With some that have ended since: these are struck off when they are drawn."""
     due: list[tuple[datetime, PaymentId]] = field(default_factory=list[tuple[datetime, PaymentId]])
@@ -64,6 +68,7 @@ class World:
     overdue: list[PaymentId] = field(default_factory=list[PaymentId])
     """Those whose end has come, for the worker."""
     transactions: list[TransactionId] = field(default_factory=list[TransactionId])
+    reversible: list[TransactionId] = field(default_factory=list[TransactionId])
     submissions: list[Submission] = field(default_factory=list[Submission])
     keys: int = 0
 
@@ -73,11 +78,16 @@ class World:
             self._learn_account(account.id, account.key)
         for payment in changes.payments_new:
             self.payments.append(payment.id)
+            if len(self.payments) % FAVOURITE == 1:
+                self.favourites.append(payment.id)
             if payment.status.value in ENDS_AS:
                 self.unfinished.append(payment.id)
                 if payment.expires_at is not None:
                     heapq.heappush(self.due, (payment.expires_at, payment.id))
-        self.transactions.extend(transaction.id for transaction in changes.transactions_new)
+        for transaction in changes.transactions_new:
+            self.transactions.append(transaction.id)
+            if transaction.payment_id is None and transaction.reverses is None:
+                self.reversible.append(transaction.id)
 
     def remember(self, submission: Submission) -> None:
         """Keep a submission, to hand it in again some day; the first to come makes way."""
@@ -119,10 +129,10 @@ class World:
         return payment
 
     def transaction(self) -> TransactionId:
-        """A transaction, mostly a new one; seldom one that does not exist."""
+        """A transaction, mostly a new one that may be reversed; seldom one that does not exist."""
         if not self.transactions or self.chance(1):
             return NO_TRANSACTION
-        return self.one_of(self.transactions[-RECENT:] if self.chance(80) else self.transactions)
+        return self.one_of(self.reversible[-RECENT:] if self.reversible and self.chance(70) else self.transactions)
 
     def next_end(self) -> tuple[datetime, PaymentId] | None:
         """The next end of an unfinished payment to come; those that have come are overdue then."""
@@ -149,9 +159,9 @@ class World:
         return f"key-{self.keys}"
 
     def _any_payment(self) -> ModelPayment:
-        if self.unfinished and self.chance(60):
+        if self.unfinished and self.chance(40):
             return self._unfinished_payment()
-        return self.model.payments[self.one_of(self.payments[-RECENT:] if self.chance(75) else self.payments)]
+        return self.model.payments[self.one_of(self.favourites[-RECENT:] if self.chance(75) else self.payments)]
 
     def _unfinished_payment(self) -> ModelPayment:
         index = int(self.random.random() * len(self.unfinished))
