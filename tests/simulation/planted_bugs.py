@@ -1,6 +1,6 @@
 """Planted bugs: each breaks one thing in the real code, as somebody might one day, and the simulation must find it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -257,4 +257,42 @@ def the_storage_loses_an_update(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemoryUnitOfWork, "commit", commit_without)
 
 
-PLANTED: dict[Plant, str] = {}
+def money_moves_again_when_an_acknowledgement_is_lost(patch: pytest.MonkeyPatch) -> None:
+    """The answers are not in the transaction of the money."""
+    commit = MemoryUnitOfWork.commit
+
+    async def commit_without(self: MemoryUnitOfWork, changes: Changes) -> None:
+        await commit(self, replace(changes, answers_new=()))
+
+    patch.setattr(MemoryUnitOfWork, "commit", commit_without)
+
+
+PLANTED: Mapping[Plant, str] = {
+    funds_are_checked_one_off: "account_available",
+    held_money_is_spent: "account_available",
+    a_frozen_account_pays: "outcome",
+    time_is_over_a_moment_late: "payment_shown",
+    expired_holds_are_captured: "outcome",
+    canceled_payments_are_captured: "payment_shown",
+    customers_cancel_what_they_confirmed: "outcome",
+    holds_outlive_their_payment: "held_for_payments",
+    the_rest_of_a_capture_stays_held: "held_for_payments",
+    fees_are_rounded_half_up: "outcome",
+    fees_are_rounded_part_by_part: "outcome",
+    the_last_refund_gets_its_own_share: "outcome",
+    one_minor_unit_too_much_is_refunded: "payment_amounts",
+    more_is_refunded_than_was_captured: "payment_amounts",
+    transactions_are_reversed_twice: "outcome",
+    references_are_used_twice: "unexpected_failure",
+    a_key_answers_any_request: "same_answer",
+    refusals_are_forgotten: "acknowledged",
+    passing_refusals_are_kept: "answers_kept",
+    the_commit_alone_is_retried: "acknowledged",
+    an_event_is_missing: "events",
+    a_version_is_not_raised: "account_versions",
+    an_atomic_bundle_leaves_its_first_parts: "answers_kept",
+    answers_are_given_to_the_wrong_askers: "own_answer",
+    the_storage_loses_an_update: "payment",
+    money_moves_again_when_an_acknowledgement_is_lost: "key_decided_once",
+}
+"""Each with the invariant that it breaks first, or one of them."""

@@ -63,11 +63,15 @@ class Books:
             self.answers.add(answer.key)
 
     def _transactions(self, changes: Changes, steps: dict[AccountId, list[int]]) -> Iterator[Violation]:
+        kinds = {account.id: account.kind for account in _accounts(changes)}
         for transaction in changes.transactions_new:
             if transaction.id in self.transactions or not transaction.transfers:
                 yield Violation("transaction_new", f"{transaction.id} is not a new transaction that moves something.")
             self.transactions.add(transaction.id)
             self._post(transaction, steps)
+            for transfer in transaction.transfers:
+                if transfer.debit_after.available < 0 and kinds.get(transfer.debit_account_id) not in _OVERDRAFT:
+                    yield Violation("account_available", f"{transaction.id} overdraws {transfer.debit_account_id}.")
 
     def _post(self, transaction: Transaction, steps: dict[AccountId, list[int]]) -> None:
         for transfer in transaction.transfers:
@@ -88,8 +92,6 @@ class Books:
         if sorted(steps) != list(range(before + 1, account.version + 1)):
             detail = f"{account.id} went from version {before} to {account.version} by the versions {sorted(steps)}."
             yield Violation("account_versions", detail)
-        if account.available < 0 and account.kind not in _OVERDRAFT:
-            yield Violation("account_available", f"{account.id} has {account.available} available.")
         self._total(last, -1)
         self._total(account, 1)
         self.accounts[account.id] = account

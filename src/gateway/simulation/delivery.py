@@ -122,7 +122,7 @@ def worker(world: World) -> Step:
 
 def spree(world: World) -> Step:
     """A merchant captures, or refunds, minor unit by minor unit, until they are stopped."""
-    payment: ModelPayment | None = world.payment()
+    payment = world.payment(*world.one_of((("authorized", "partially_captured"), ("captured",))))
     if payment is None:
         return one(world)
     command: Command[Any] = RefundPayment(
@@ -175,7 +175,7 @@ DELIVERIES: Final[Sequence[tuple[int, Draw]]] = (
     (80, bundled),
     (120, at_the_last_moment),
     (60, worker),
-    (2, spree),
+    (4, spree),
 )
 """Each with how often it comes, compared to the others."""
 
