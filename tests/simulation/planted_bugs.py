@@ -80,7 +80,7 @@ def canceled_payments_are_captured(patch: pytest.MonkeyPatch) -> None:
     def allowed_actions(self: Payment) -> tuple[PaymentAction, ...]:
         if self.status is PaymentStatus.CANCELED:
             return (PaymentAction.CAPTURE,)
-        return allowed.__get__(self)  # type: ignore[no-any-return, attr-defined]  # A property is a descriptor.
+        return allowed.__get__(self)  # type: ignore[no-any-return]  # A property is a descriptor.
 
     patch.setattr(Payment, "allowed_actions", property(allowed_actions))
 

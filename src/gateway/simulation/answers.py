@@ -1,4 +1,4 @@
-"""What answers tell, in the words of the model."""
+"""What the gateway says, in the words of the model."""
 
 from typing import Any
 
@@ -7,20 +7,23 @@ from gateway.application.paying import Paid
 from gateway.domain.account import Account, AccountStatus
 from gateway.domain.deposit import Deposit
 from gateway.domain.errors import Refusal
-from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId
 from gateway.domain.payout import Payout
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
+from gateway.simulation.model import ModelAccount, ModelPayment
 
 
-def told(outcome: Any) -> tuple[object, ...]:
+def told(outcome: Any) -> object:
     """What an outcome tells; the rules must come to the same."""
-    facts: tuple[object, ...] = ()
+    facts: object = None
     match outcome:
         case Paid():
-            facts = told_of_payment(outcome.payment)
+            facts = model_payment(outcome.payment)
         case Payment():
-            facts = told_of_payment(outcome)
+            facts = model_payment(outcome)
+        case Account():
+            facts = model_account(outcome)
         case Refund():
             facts = ("refund", outcome.amount.amount_minor, outcome.fee_refunded_minor)
         case Deposit():
@@ -31,29 +34,44 @@ def told(outcome: Any) -> tuple[object, ...]:
             facts = (outcome.type.value, outcome.amount_minor)
         case Registered():
             facts = ("registered", len(outcome.accounts))
-        case Account():
-            facts = ("account", outcome.status is AccountStatus.FROZEN, *outcome.fees, outcome.version)
         case _:
             pass
     return facts
 
 
-def told_of_payment(payment: Payment) -> tuple[object, ...]:
-    """What a payment tells of itself."""
-    return (
-        payment.status.value,
-        payment.amount.amount_minor,
-        payment.amount.currency,
-        payment.customer_id,
-        payment.merchant_id,
-        payment.amount_captured_minor,
-        payment.amount_refunded_minor,
-        payment.fee_amount_minor,
-        payment.fee_refunded_minor,
-        payment.captures,
-        payment.refunds,
-        payment.expires_at,
-        payment.version,
+def model_account(account: Account) -> ModelAccount:
+    """An account as the model would have it."""
+    return ModelAccount(
+        posted=account.posted,
+        held=account.held,
+        incoming=account.incoming,
+        frozen=account.status is AccountStatus.FROZEN,
+        basis_points=account.fees.basis_points,
+        fixed_minor=account.fees.fixed_minor,
+        version=account.version,
+    )
+
+
+def model_payment(payment: Payment) -> ModelPayment:
+    """A payment as the model would have it."""
+    return ModelPayment(
+        id=payment.id,
+        status=payment.status.value,
+        amount=payment.amount.amount_minor,
+        currency=payment.amount.currency,
+        manual=payment.capture is CaptureMethod.MANUAL,
+        customer=payment.customer_id,
+        merchant=payment.merchant_id,
+        reference=payment.reference,
+        expires_at=payment.expires_at,
+        captured=payment.amount_captured_minor,
+        refunded=payment.amount_refunded_minor,
+        charged=payment.fee_amount_minor + payment.fee_refunded_minor,
+        fee_returned=payment.fee_refunded_minor,
+        refunded_with_fee=payment.amount_refunded_with_fee_minor,
+        captures=payment.captures,
+        refunds=payment.refunds,
+        version=payment.version,
     )
 
 

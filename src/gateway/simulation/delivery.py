@@ -22,6 +22,8 @@ from gateway.simulation.world import World
 
 TOGETHER_MAX: Final = 8
 DUE_MAX: Final = 32
+_request: Final = msgspec.json.Encoder(order="deterministic")
+
 _MICROSECOND: Final = timedelta(microseconds=1)
 SPREE: Final = 110
 """More captures, and more refunds, than a payment may have."""
@@ -164,8 +166,6 @@ def _encode_all(answers: Sequence[Answer | Failed]) -> bytes:
 def _step(world: World, name: str, submissions: Sequence[Submission]) -> Step:
     return Step(name=name, submissions=submissions, door=world.one_of(tuple(Door)))
 
-
-_request: Final = msgspec.json.Encoder(order="deterministic")
 
 DELIVERIES: Final[Sequence[tuple[int, Draw]]] = (
     (1400, one),

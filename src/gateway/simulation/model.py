@@ -21,6 +21,13 @@ from gateway.domain.value import value
 ENDS_AS: Final = {"requires_confirmation": "expired", "authorized": "expired", "partially_captured": "captured"}
 """What the end of its time makes of a payment. Those of any other status have ended."""
 
+ALLOWED: Final = {
+    "requires_confirmation": ("confirm", "cancel"),
+    "authorized": ("capture", "cancel"),
+    "partially_captured": ("capture", "cancel"),
+}
+"""What can be asked of a payment that stands there, beside a refund of what was captured."""
+
 PASSING_REFUSALS: Final = frozenset({"account_frozen", "payment_not_due", "role_forbidden", "idempotency_in_progress"})
 """Refusals that are not remembered for their key."""
 
@@ -84,6 +91,14 @@ class ModelPayment:
         over = self.expires_at is not None and self.expires_at <= now
         return ENDS_AS.get(self.status, self.status) if over else self.status
 
+    def standing(self, now: datetime) -> dict[str, object]:
+        """What a refusal, and whoever looks at it, is told about where it stands at a time."""
+        status = self.status_at(now)
+        actions = list(ALLOWED.get(status, ()))
+        if self.captured > self.refunded:
+            actions.append("refund")
+        return {"current_status": status, "allowed_actions": actions}
+
 
 class Move(NamedTuple):
     """One transfer: `post`, `hold`, `post_held` or `release`."""
@@ -119,7 +134,7 @@ class Effect:
     Attributes:
         refusal: The code, or nothing. A refusal may come with effects: a payment that failed is kept.
         facts: What the refusal must tell.
-        told: What the answer must tell, as `answers.told` reads it; of a payment, that is the payment itself.
+        told: What the answer must tell, as `answers.told` reads it. Without it, that is the payment.
         opened: New accounts, with nothing in them.
         changed: Accounts that changed, but for their balances.
         moves: Transfers, in their order.
@@ -132,7 +147,7 @@ class Effect:
 
     refusal: str = ""
     facts: Mapping[str, object] = field(default_factory=dict[str, object])
-    told: tuple[object, ...] = ()
+    told: object = None
     opened: tuple[AccountKey, ...] = ()
     changed: Mapping[AccountKey, ModelAccount] = field(default_factory=dict[AccountKey, ModelAccount])
     moves: tuple[Move, ...] = ()
@@ -146,6 +161,12 @@ class Effect:
     def lasting(self) -> bool:
         """Whether the key keeps the answer."""
         return self.refusal not in PASSING_REFUSALS
+
+    def named(self, payment_id: PaymentId | None) -> "Effect":
+        """The same, where a new payment is called what the gateway has called it."""
+        if self.payment is None or self.payment.id or payment_id is None:
+            return self
+        return replace(self, payment=replace(self.payment, id=payment_id))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -208,8 +229,8 @@ class Model:
             raise Refused("account_frozen")
         return account
 
-    def apply(self, effect: Effect, *, payment_id: PaymentId | None) -> None:
-        """Let it have happened. A new payment is called what the gateway has called it."""
+    def apply(self, effect: Effect) -> None:
+        """Let it have happened."""
         for key in effect.opened:
             self.accounts[key] = ModelAccount()
             self.holders[key.owner_id, key.kind] = True
@@ -217,7 +238,7 @@ class Model:
         for move in effect.moves:
             self._move(move)
         if effect.payment is not None:
-            payment = effect.payment if payment_id is None else replace(effect.payment, id=payment_id)
+            payment = effect.payment
             self.payments[payment.id] = payment
             if payment.reference is not None:
                 self.references[payment.merchant, payment.reference] = True

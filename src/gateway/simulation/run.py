@@ -21,19 +21,16 @@ from gateway.application.queries import Queries
 from gateway.application.retry import RetryLimits, retrying
 from gateway.application.submission import Answer, Submission
 from gateway.application.verify import verify
-from gateway.domain.account import Account, AccountStatus
 from gateway.domain.errors import IdempotencyInProgress, Refusal
-from gateway.domain.payment import PaymentId
 from gateway.domain.user import Role, UserId
 from gateway.domain.value import value
-from gateway.simulation.answers import told_of_payment
+from gateway.simulation.answers import model_account, model_payment
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.delivery import Door, Step, next_step, submission
 from gateway.simulation.faults import Faults
 from gateway.simulation.identifiers import CountedIdentifiers
-from gateway.simulation.model import Model, ModelAccount, ModelPayment
+from gateway.simulation.model import Model
 from gateway.simulation.operations.accounts import registration
-from gateway.simulation.rules.payments import standing, told
 from gateway.simulation.violation import Violation
 from gateway.simulation.witness import Touched, Witness
 from gateway.simulation.world import CURRENCIES, CUSTOMERS_MAX, NO_ACCOUNT, World
@@ -201,29 +198,22 @@ class _Simulation:
 
     async def _compare(self, touched: Touched) -> None:
         """Compare what is stored of everything that the step touched with what must be."""
+        reader, model, now = self._storage.reader, self._model, self._clock.now
         for key in touched.accounts:
-            must = self._model.accounts.get(key)
-            stored = await self._storage.reader.account(self._world.ids.get(key, NO_ACCOUNT))
-            if must is None or stored is None:
-                if (must is None) is not (stored is None):
-                    self._find("account", f"{key} is {stored}; it must be {must}.")
-            elif _facts_told(stored) != _facts_due(must):
-                self._find("account", f"{key} is {_facts_told(stored)}; it must be {_facts_due(must)}.")
+            account = await reader.account(self._world.ids.get(key, NO_ACCOUNT))
+            self._must_be("account", key, None if account is None else model_account(account), model.accounts.get(key))
         for payment_id in touched.payments:
-            await self._compare_payment(payment_id, self._model.payments.get(payment_id))
+            payment, must = await reader.payment(payment_id), model.payments.get(payment_id)
+            self._must_be("payment", payment_id, None if payment is None else model_payment(payment), must)
+            if payment is not None and must is not None:
+                shown = await self._queries.payment(_OPERATOR, payment_id)
+                actions = [action.value for action in shown.allowed_actions]
+                seen = {"current_status": shown.status.value, "allowed_actions": actions}
+                self._must_be("payment_shown", payment_id, seen, must.standing(now))
 
-    async def _compare_payment(self, payment_id: PaymentId, must: ModelPayment | None) -> None:
-        stored = await self._storage.reader.payment(payment_id)
-        if must is None or stored is None:
-            if (must is None) is not (stored is None):
-                self._find("payment", f"{payment_id} is {stored}; it must be {must}.")
-            return
-        if told_of_payment(stored) != told(must):
-            self._find("payment", f"{payment_id} is {told_of_payment(stored)}; it must be {told(must)}.")
-        shown = await self._queries.payment(_OPERATOR, payment_id)
-        seen = {"current_status": shown.status.value, "allowed_actions": [each.value for each in shown.allowed_actions]}
-        if seen != (now := standing(must, self._clock.now)):
-            self._find("payment_shown", f"{payment_id} is shown as {seen}; it must be {now}.")
+    def _must_be(self, invariant: str, subject: object, found: object, must: object) -> None:
+        if found != must:
+            self._find(invariant, f"{subject} is {found}; it must be {must}.")
 
     async def _verify(self) -> None:
         async with self._storage.audit() as audit:
@@ -275,13 +265,3 @@ def _kind_of(answer: Answer) -> str:
     if answer.replayed:
         return "the same answer again"
     return answer.outcome.code if isinstance(answer.outcome, Refusal) else "success"
-
-
-def _facts_told(account: Account) -> tuple[object, ...]:
-    frozen = account.status is AccountStatus.FROZEN
-    return account.posted, account.held, account.available, account.incoming, frozen, account.fees, account.version
-
-
-def _facts_due(must: ModelAccount) -> tuple[object, ...]:
-    fees = (must.basis_points, must.fixed_minor)
-    return must.posted, must.held, must.available, must.incoming, must.frozen, fees, must.version

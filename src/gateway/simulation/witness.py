@@ -10,7 +10,7 @@ from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, UnitOfWork
 from gateway.application.submission import Answer, Bundle, Failed, Submission
-from gateway.domain.account import AccountId, AccountKey
+from gateway.domain.account import AccountKey
 from gateway.domain.errors import Refusal
 from gateway.domain.payment import PaymentId
 from gateway.domain.transaction import Transaction
@@ -20,10 +20,9 @@ from gateway.simulation.clock import VirtualClock
 from gateway.simulation.faults import Faults, FaultyUnitOfWork
 from gateway.simulation.model import Effect, Model, ModelTransaction, Move, Remembered
 from gateway.simulation.rules import effect_of
-from gateway.simulation.rules.payments import told as told_of_payment
 from gateway.simulation.violation import Violation
+from gateway.simulation.world import NO_ACCOUNT
 
-NO_ACCOUNT: Final = AccountId("acc_none")
 _NOTHING: Final = object()
 _REUSED: Final = Effect(refusal="idempotency_key_reused")
 
@@ -201,10 +200,10 @@ class Witness:
             return True
         if isinstance(submission, Bundle):
             return self._bundle_decided(model, hearing, submission, verdict, now)
-        effect = effect_of(submission.command, model, now)
+        effect = effect_of(submission.command, model, now).named(payment_id_of(hearing.outcome))
         self._compare(effect, hearing)
         self._touch(effect, submission)
-        model.apply(effect, payment_id=payment_id_of(hearing.outcome))
+        model.apply(effect)
         verdict.events.extend(effect.events)
         if effect.transaction:
             verdict.transactions.append((effect.transaction, effect.moves))
@@ -255,7 +254,7 @@ class Witness:
             if facts != effect.facts:
                 self._find("outcome", f"The refusal {code} tells {facts}; it must be {dict(effect.facts)}.")
             return
-        expected = effect.told or (() if effect.payment is None else told_of_payment(effect.payment))
+        expected = effect.payment if effect.told is None else effect.told
         if told(outcome) != expected:
             self._find("outcome", f"It tells {told(outcome)}; it must be {expected}.")
 

@@ -25,7 +25,7 @@ def open_account(model: Model, command: OpenAccount, now: datetime) -> Effect:
     if command.key in model.accounts:
         raise Refused("account_exists")
     opened = _missing(model, command.key)
-    return Effect(told=told(ModelAccount()), opened=opened, events=("account.opened",) * len(opened))
+    return Effect(told=ModelAccount(), opened=opened, events=("account.opened",) * len(opened))
 
 
 def freeze(model: Model, command: FreezeAccount, now: datetime) -> Effect:
@@ -44,22 +44,17 @@ def set_fees(model: Model, command: SetFees, now: datetime) -> Effect:
     before = model.accounts[key]
     wanted = (command.fees.basis_points, command.fees.fixed_minor)
     if wanted == (before.basis_points, before.fixed_minor):
-        return Effect(told=told(before))
+        return Effect(told=before)
     after = replace(before, basis_points=wanted[0], fixed_minor=wanted[1], version=before.version + 1)
-    return Effect(told=told(after), changed={key: after}, events=("account.fees_changed",))
-
-
-def told(account: ModelAccount) -> tuple[object, ...]:
-    """What an answer tells of an account."""
-    return ("account", account.frozen, account.basis_points, account.fixed_minor, account.version)
+    return Effect(told=after, changed={key: after}, events=("account.fees_changed",))
 
 
 def _with_status(model: Model, key: AccountKey, *, frozen: bool) -> Effect:
     before = model.accounts[key]
     if before.frozen is frozen:
-        return Effect(told=told(before))
+        return Effect(told=before)
     after = replace(before, frozen=frozen, version=before.version + 1)
-    return Effect(told=told(after), changed={key: after}, events=("account.frozen" if frozen else "account.unfrozen",))
+    return Effect(told=after, changed={key: after}, events=("account.frozen" if frozen else "account.unfrozen",))
 
 
 def _missing(model: Model, key: AccountKey) -> tuple[AccountKey, ...]:

@@ -121,7 +121,7 @@ def expire(model: Model, command: ExpirePayment, now: datetime) -> Effect:
     """Its time is over, which is written down once."""
     payment = model.payment(command.payment_id)
     if payment.status not in ENDS_AS:
-        return Effect(told=told(payment))
+        return Effect(told=payment)
     if payment.status_at(now) == payment.status:
         raise Refused("payment_not_due")
     return _ended(payment, ENDS_AS[payment.status])
@@ -132,39 +132,7 @@ def must_stand(payment: ModelPayment, now: datetime, *statuses: str) -> None:
     status = payment.status_at(now)
     if status not in statuses:
         code = "payment_expired" if status == "expired" else "payment_state_invalid"
-        raise Refused(code, **standing(payment, now))
-
-
-def standing(payment: ModelPayment, now: datetime) -> dict[str, object]:
-    """What a refusal tells about where a payment stands."""
-    status = payment.status_at(now)
-    actions = {
-        "requires_confirmation": ["confirm", "cancel"],
-        "authorized": ["capture", "cancel"],
-        "partially_captured": ["capture", "cancel"],
-    }.get(status, [])
-    if payment.captured > payment.refunded:
-        actions = [*actions, "refund"]
-    return {"current_status": status, "allowed_actions": actions}
-
-
-def told(payment: ModelPayment) -> tuple[object, ...]:
-    """What an answer tells of a payment."""
-    return (
-        payment.status,
-        payment.amount,
-        payment.currency,
-        payment.customer,
-        payment.merchant,
-        payment.captured,
-        payment.refunded,
-        payment.charged - payment.fee_returned,
-        payment.fee_returned,
-        payment.captures,
-        payment.refunds,
-        payment.expires_at,
-        payment.version,
-    )
+        raise Refused(code, **payment.standing(now))
 
 
 def fee_on(merchant: ModelAccount, amount: int) -> int:

@@ -8,7 +8,6 @@ from typing import Final
 from gateway.application.commands import RefundPayment
 from gateway.domain.account import AccountKind
 from gateway.simulation.model import Effect, Model, Move, Refused, Rules, customer_key, merchant_key, own_key
-from gateway.simulation.rules.payments import standing
 
 REFUNDS_MAX: Final = 100
 
@@ -19,7 +18,7 @@ def refund(model: Model, command: RefundPayment, now: datetime) -> Effect:
     if payment.merchant != command.merchant_id:
         raise Refused("payment_not_found")
     if payment.captured == 0 or payment.customer is None:
-        raise Refused("payment_not_refundable", **standing(payment, now))
+        raise Refused("payment_not_refundable", **payment.standing(now))
     left = payment.captured - payment.refunded
     part = left if command.amount_minor is None else command.amount_minor
     if part > left or left == 0:
