@@ -21,12 +21,17 @@ from gateway.simulation.operations.refunds import refunding
 from gateway.simulation.world import World
 
 TOGETHER_MAX: Final = 8
-DUE_MAX: Final = 32
-_request: Final = msgspec.json.Encoder(order="deterministic")
+"""How many commands are asked together, or bundled."""
 
-_MICROSECOND: Final = timedelta(microseconds=1)
+DUE_MAX: Final = 32
+"""How many payments the worker ends at once."""
+
 SPREE: Final = 110
 """More captures, and more refunds, than a payment may have."""
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+_request: Final = msgspec.json.Encoder(order="deterministic")
 
 
 class Door(StrEnum):
@@ -47,7 +52,6 @@ class Step:
 
 
 Draw = Callable[[World], Step]
-
 
 _ASKING: Final[Sequence[Callable[[World, ModelPayment], Command[Any]]]] = (
     confirming,

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import math
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +19,7 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.queries import Queries
 from gateway.application.retry import RetryLimits, retrying
-from gateway.application.submission import Answer, Submission
+from gateway.application.submission import Answer, Bundle, Submission
 from gateway.application.verify import verify
 from gateway.domain.errors import IdempotencyInProgress, Refusal
 from gateway.domain.user import Role, UserId
@@ -257,8 +257,16 @@ async def _outcomes(performed: Sequence[Awaitable[Answer]]) -> list[Answer | Bas
 
 def described(step: Step, at: datetime) -> str:
     """A step, for people."""
-    commands = "\n".join(f"  {each.key.key}: {each.command!r}" for each in step.submissions)
-    return f"{step.name}, {step.door.value}, at {at.isoformat()}\n{commands}"
+    return "\n".join((f"{step.name}, {step.door.value}, at {at.isoformat()}", *_lines(step.submissions, "  ")))
+
+
+def _lines(submissions: Sequence[Submission], indent: str) -> Iterator[str]:
+    for each in submissions:
+        if isinstance(each, Bundle):
+            yield f"{indent}{each.key.key}: {'all or none' if each.atomic else 'each for itself'} of"
+            yield from _lines(each.parts, indent * 2)
+        else:
+            yield f"{indent}{each.key.key}: {each.command!r}"
 
 
 def _kind_of(answer: Answer) -> str:
