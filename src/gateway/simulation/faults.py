@@ -20,7 +20,8 @@ from gateway.simulation.clock import VirtualClock
 LOAD_FAULTS_PERCENT: Final = 3
 COMMIT_FAULTS_PERCENT: Final = 9
 AWAY_MAX: Final = 12
-"""For how many transactions on end the storage may be away: longer than anybody tries."""
+"""For how many transactions on end the storage may be away."""
+
 SLOW_MICROSECONDS_MAX: Final = 90_000_000
 """How long the storage may take for one call: longer than the shortest hold."""
 

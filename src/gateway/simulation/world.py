@@ -48,7 +48,7 @@ Chosen = TypeVar("Chosen")
 
 @dataclass(slots=True)
 class World:
-    """Everything is drawn from `random`. Nothing here grows slower than the history, or costs more with it."""
+    """Everything is drawn from `random`. No draw costs more when the history is longer."""
 
     random: Random
     clock: VirtualClock
@@ -90,7 +90,7 @@ class World:
                 self.reversible.append(transaction.id)
 
     def remember(self, submission: Submission) -> None:
-        """Keep a submission, to hand it in again some day; the first to come makes way."""
+        """Keep a submission, to hand it in again some day; an earlier one makes way."""
         if len(self.submissions) < REMEMBERED_MAX:
             self.submissions.append(submission)
         else:
