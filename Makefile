@@ -34,6 +34,10 @@ demo: $(RUNTIME) ## Show what the gateway does (ARGS)
 test: $(DEVELOPMENT) ## Run the tests; they find or start a real Postgres by themselves (ARGS="-k money")
 	$(BIN)/pytest $(ARGS)
 
+.PHONY: simulate
+simulate: $(RUNTIME) ## Let random users do everything that money can do, and check all of it (ARGS="--faults --seed 7")
+	$(BIN)/gateway simulate $(ARGS)
+
 .PHONY: bench
 bench: $(BENCHMARK) ## Measure how fast it is beside its competitors, in under 15 minutes; into bench/results
 	PYTHONPATH=tests $(BIN)/python -m bench full

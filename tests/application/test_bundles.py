@@ -107,6 +107,17 @@ async def test_the_key_of_a_bundle_serves_one_request_only(executor: Executor, s
     assert await balances(storage) == (90, 10)
 
 
+@pytest.mark.parametrize("atomic", [True, False])
+async def test_the_key_of_a_bundle_is_none_of_its_parts(executor: Executor, storage: Storage, *, atomic: bool) -> None:
+    bundle = a_bundle(submit(pay(usd(10)), "mine"), submit(pay(usd(20)), "bundle-1"), atomic=atomic)
+    answer = await executor.perform(bundle)
+    *_, part = answer.outcome
+    assert isinstance(part.outcome, IdempotencyKeyReused)
+    assert await balances(storage) == ((100, 0) if atomic else (90, 10))
+    again = await executor.perform(bundle)
+    assert (again.body, again.replayed) == (answer.body, True)
+
+
 async def test_what_may_end_otherwise_next_time_is_not_kept(executor: Executor, storage: Storage, watch: Watch) -> None:
     await executor.perform(submit(FreezeAccount(account_id=CUSTOMER_ACCOUNT), "freeze"))
     watch.commits.clear()

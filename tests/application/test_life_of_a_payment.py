@@ -55,7 +55,7 @@ from gateway.domain.fees import FeeSchedule
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentOrder, PaymentRequest, PaymentStatus
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import TransferKind
-from gateway.domain.user import Role
+from gateway.domain.user import SYSTEM, Role
 from support.builders import (
     CUSTOMER,
     CUSTOMER_ACCOUNT,
@@ -440,6 +440,13 @@ async def test_a_payout_leaves_for_the_world_outside(shop: Shop) -> None:
     for refused, refusal in refusals:
         with pytest.raises(refusal):
             await shop.door.execute(refused)
+
+
+async def test_nobody_pays_out_what_is_the_gateways(shop: Shop) -> None:
+    """Its own accounts are paid from by rules alone: such a transaction would be between no parties."""
+    fees = account_id(3)
+    with pytest.raises(AccountNotFound):
+        await shop.door.execute(MakePayout(account_id=fees, amount=usd(1), owner_id=SYSTEM))
 
 
 async def test_held_money_is_not_paid_out(shop: Shop) -> None:

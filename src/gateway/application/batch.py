@@ -80,8 +80,7 @@ def answer(submission: Submission, book: Book, moment: Moment) -> Answer | Faile
     if kept is not None:
         if kept.fingerprint == submission.fingerprint:
             return Answer(body=kept.body, outcome=None, replayed=True)
-        refusal = IdempotencyKeyReused("This idempotency key belongs to another request.")
-        return Answer(body=submission.encode(refusal), outcome=refusal, replayed=False)
+        return reused(submission)
     if isinstance(submission, Bundle):
         return answer_bundle(submission, book, moment)
     try:
@@ -100,7 +99,8 @@ def answer_bundle(bundle: Bundle, book: Book, moment: Moment) -> Answer | Failed
     draft = book.fork() if bundle.atomic else book
     answers: list[Answer | Failed] = []
     for part in bundle.parts:
-        last = answer(part, draft, moment)
+        # The bundle has its key already, though its answer comes last: a key answers one request.
+        last = reused(part) if part.key == bundle.key else answer(part, draft, moment)
         answers.append(last)
         if bundle.atomic and isinstance(last, Failed):
             return last
@@ -115,6 +115,15 @@ def answer_bundle(bundle: Bundle, book: Book, moment: Moment) -> Answer | Failed
     if all(isinstance(each, Answer) and is_kept(each.outcome) for each in answers):
         book.keep(KeptAnswer(key=bundle.key, fingerprint=bundle.fingerprint, body=body, created_at=moment.now))
     return Answer(body=body, outcome=answers, replayed=False)
+
+
+def reused(submission: Submission) -> Answer | Failed:
+    """The answer to a submission whose key belongs to another."""
+    refusal = IdempotencyKeyReused("This idempotency key belongs to another request.")
+    try:
+        return Answer(body=submission.encode(refusal), outcome=refusal, replayed=False)
+    except Exception as bug:  # noqa: BLE001 - a bug in one command must not take its companions down.
+        return Failed(bug)
 
 
 def decide(command: Command[object], book: Book, moment: Moment) -> Decision[object]:

@@ -1,5 +1,6 @@
 """tenacity around the whole unit of work: from its first read to its commit, never commit alone."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, ParamSpec, TypeVar
 
@@ -30,13 +31,19 @@ class RetryLimits:
 
 
 def retrying(
-    run: Callable[Parameters, Awaitable[Returned]], limits: RetryLimits
+    run: Callable[Parameters, Awaitable[Returned]],
+    limits: RetryLimits,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Callable[Parameters, Awaitable[Returned]]:
     """`run`, run again while it raises `TryAgain`, with full jitter between.
+
+    `sleep` waits so many seconds; a simulation has its own, in virtual time.
 
     The wrapped function raises `StorageUnavailable` once the limits are reached, and any other error at once.
     """
     attempts = AsyncRetrying(
+        sleep=sleep,
         retry=retry_if_exception_type(TryAgain),
         stop=stop_after_attempt(limits.attempts_max) | stop_after_delay(limits.duration_seconds_max),
         wait=_wait_seconds,

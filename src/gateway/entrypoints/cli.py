@@ -12,6 +12,7 @@ from gateway.entrypoints.demo import demo
 from gateway.entrypoints.migrate import migrate
 from gateway.entrypoints.serve import serve
 from gateway.entrypoints.show_settings import show
+from gateway.entrypoints.simulate import simulate
 from gateway.entrypoints.verify import verify
 from gateway.entrypoints.worker import worker
 from gateway.settings import SettingsRefused
@@ -50,5 +51,5 @@ def main() -> None:
     """An async payment gateway on a double-entry ledger. Settings are environment variables: `gateway settings`."""
 
 
-for command in (serve, worker, migrate, create_operator, verify, demo, show):
+for command in (serve, worker, migrate, create_operator, verify, simulate, demo, show):
     main.add_command(command)

@@ -12,7 +12,7 @@ from gateway.domain.money import Money
 from gateway.domain.payout import Payout, PayoutId
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import post
-from gateway.domain.user import UserId
+from gateway.domain.user import SYSTEM, UserId
 from gateway.domain.value import value
 
 
@@ -39,7 +39,7 @@ class MakePayout(Command[Payout]):
     def decide(self, book: Book, moment: Moment) -> Decision[Payout]:
         """Debit the account."""
         account = book.account(self.account_id)
-        if account.owner_id != self.owner_id:
+        if account.owner_id == SYSTEM or account.owner_id != self.owner_id:
             raise AccountNotFound("There is no such account.")
         funding = book.find_account(system_account(AccountKind.FUNDING, self.amount.currency))
         if funding is None or account.currency != self.amount.currency:

@@ -1,0 +1,69 @@
+"""`gateway simulate`: does everything that can be done with money, at random, and checks all of it."""
+
+import asyncio
+import secrets
+from typing import Final
+
+import click
+from rich import progress
+from rich.console import Console
+from rich.table import Table
+
+from gateway.adapters.memory import memory_storage
+from gateway.bootstrap import collect_garbage_seldom
+from gateway.entrypoints.output import output
+from gateway.simulation.run import Failure, Report
+from gateway.simulation.run import simulate as run
+
+SEED_MAX: Final = 2**32
+
+_TOLD_EVERY: Final = 250
+"""Steps between two movements of the progress bar: each costs as much as a step does."""
+
+
+@click.command
+@click.option("--seed", type=click.IntRange(min=0), help="Decides everything. Without it: a random one.")
+@click.option("--operations", type=click.IntRange(min=1), default=100_000, show_default=True, help="How many.")
+@click.option("--faults", is_flag=True, help="Let the storage lose commits, be slow and go away.")
+def simulate(*, seed: int | None, operations: int, faults: bool) -> None:
+    """Let random users do everything that money can do, and check the ledger after every step.
+
+    In memory and in virtual time. Exit code 1 if anything is not as it must be; the same seed then shows it again.
+    """
+    chosen = secrets.randbelow(SEED_MAX) if seed is None else seed
+    collect_garbage_seldom()
+    report = asyncio.run(_simulate(chosen, operations, faults=faults))
+    if report.failure is not None:
+        _tell(report.failure)
+        again = f"gateway simulate --seed {chosen} --operations {report.failure.step}{' --faults' * faults}"
+        raise click.ClickException(f"Seed {chosen} breaks something at step {report.failure.step}. To see it: {again}")
+    click.echo(
+        f"Seed {chosen}: {report.steps:,} operations of {report.commands:,} commands met {report.faults:,} faults, "
+        f"and everything is as it must be. Trace {report.trace}."
+    )
+
+
+async def _simulate(seed: int, operations: int, *, faults: bool) -> Report:
+    console = Console(stderr=True)
+    columns = (
+        progress.TextColumn(f"seed {seed}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task("", total=operations)
+
+        def tell(done: int) -> None:
+            if done % _TOLD_EVERY == 0:
+                bars.update(task, completed=done)
+
+        return await run(memory_storage(), seed=seed, steps=operations, faulty=faults, on_progress=tell)
+
+
+def _tell(failure: Failure) -> None:
+    table = Table("invariant", "", box=None, pad_edge=False)
+    for violation in failure.violations:
+        table.add_row(*violation)
+    click.echo(f"Step {failure.step}: {failure.operation}")
+    output().print(table)

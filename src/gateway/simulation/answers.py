@@ -1,0 +1,88 @@
+"""What the gateway says, in the words of the model."""
+
+from typing import Any
+
+from gateway.application.commands import Registered
+from gateway.application.paying import Paid
+from gateway.domain.account import Account, AccountStatus
+from gateway.domain.deposit import Deposit
+from gateway.domain.errors import Refusal
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId
+from gateway.domain.payout import Payout
+from gateway.domain.refund import Refund
+from gateway.domain.transaction import Transaction
+from gateway.simulation.model import ModelAccount, ModelPayment
+
+
+def told(outcome: Any) -> object:
+    """What an outcome tells; the rules must come to the same."""
+    facts: object = None
+    match outcome:
+        case Paid():
+            facts = model_payment(outcome.payment)
+        case Payment():
+            facts = model_payment(outcome)
+        case Account():
+            facts = model_account(outcome)
+        case Refund():
+            facts = ("refund", outcome.amount.amount_minor, outcome.fee_refunded_minor)
+        case Deposit():
+            facts = ("deposit", outcome.amount.amount_minor)
+        case Payout():
+            facts = ("payout", outcome.amount.amount_minor)
+        case Transaction():
+            facts = (outcome.type.value, outcome.amount_minor)
+        case Registered():
+            facts = ("registered", len(outcome.accounts))
+        case _:
+            pass
+    return facts
+
+
+def model_account(account: Account) -> ModelAccount:
+    """An account as the model would have it."""
+    return ModelAccount(
+        posted=account.posted,
+        held=account.held,
+        incoming=account.incoming,
+        frozen=account.status is AccountStatus.FROZEN,
+        basis_points=account.fees.basis_points,
+        fixed_minor=account.fees.fixed_minor,
+        version=account.version,
+    )
+
+
+def model_payment(payment: Payment) -> ModelPayment:
+    """A payment as the model would have it."""
+    return ModelPayment(
+        id=payment.id,
+        status=payment.status.value,
+        amount=payment.amount.amount_minor,
+        currency=payment.amount.currency,
+        manual=payment.capture is CaptureMethod.MANUAL,
+        customer=payment.customer_id,
+        merchant=payment.merchant_id,
+        reference=payment.reference,
+        expires_at=payment.expires_at,
+        captured=payment.amount_captured_minor,
+        refunded=payment.amount_refunded_minor,
+        charged=payment.fee_amount_minor + payment.fee_refunded_minor,
+        fee_returned=payment.fee_refunded_minor,
+        refunded_with_fee=payment.amount_refunded_with_fee_minor,
+        captures=payment.captures,
+        refunds=payment.refunds,
+        version=payment.version,
+    )
+
+
+def payment_id_of(outcome: Any) -> PaymentId | None:
+    """The payment that an outcome made, or is about."""
+    match outcome:
+        case Paid():
+            return outcome.payment.id
+        case Payment():
+            return outcome.id
+        case Refusal():
+            return outcome.facts.get("payment_id")
+        case _:
+            return None

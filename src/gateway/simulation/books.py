@@ -1,0 +1,165 @@
+"""Books: what was committed, added up independently of who decided it, and the invariants of every commit."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.application.ports.unit_of_work import AnswerKey, Changes
+from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
+from gateway.domain.event import Event
+from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.transaction import Transaction, TransactionId
+from gateway.simulation.violation import Violation
+
+_OVERDRAFT: Final = frozenset({AccountKind.FUNDING, AccountKind.EXCHANGE})
+_HOLDING: Final = frozenset({"authorized", "partially_captured"})
+
+Counters = tuple[int, int, int, int]
+"""Debits pending and posted, credits pending and posted, in minor units."""
+
+_NOTHING: Final = (0, 0, 0, 0)
+_EFFECTS: Final = {"post": (0, 1), "hold": (1, 0), "post_held": (-1, 1), "release": (-1, 0)}
+
+
+@dataclass(slots=True)
+class Books:
+    """Sees each commit once. Its work grows with what a commit touches, not with the history."""
+
+    counters: dict[AccountId, Counters] = field(default_factory=dict[AccountId, Counters])
+    """What the transfers of an account add up to."""
+    accounts: dict[AccountId, Account] = field(default_factory=dict[AccountId, Account])
+    ids: dict[AccountKey, AccountId] = field(default_factory=dict[AccountKey, AccountId])
+    payments: dict[PaymentId, Payment] = field(default_factory=dict[PaymentId, Payment])
+    promised: Counter[AccountKey] = field(default_factory=Counter[AccountKey])
+    """What is held for unfinished payments, by the account of either party."""
+    totals: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+    """Of each currency: debits less credits of all accounts, pending and posted."""
+    transactions: set[TransactionId] = field(default_factory=set[TransactionId])
+    answers: set[AnswerKey] = field(default_factory=set[AnswerKey])
+
+    def take(self, changes: Changes) -> Iterator[Violation]:
+        """Take down a commit, and tell what is wrong with it."""
+        steps: dict[AccountId, list[int]] = {account.id: [] for account in _accounts(changes)}
+        yield from self._answers(changes)
+        yield from self._transactions(changes, steps)
+        for event in changes.events_new:
+            if isinstance(event.object, Account):
+                steps.setdefault(event.object.id, []).append(event.sequence)
+        yield from self._payments(changes)
+        for account in _accounts(changes):
+            yield from self._account(account, steps.pop(account.id))
+        yield from self._held(changes)
+        for account_id in steps:
+            yield Violation("account_counters", f"{account_id} was moved, and its row was not written.")
+        for currency in {account.currency: None for account in _accounts(changes)}:
+            if any(self.totals[currency]):
+                yield Violation("currency_totals", f"Debits and credits in {currency} differ: {self.totals[currency]}.")
+
+    def _answers(self, changes: Changes) -> Iterator[Violation]:
+        for answer in changes.answers_new:
+            if answer.key in self.answers:
+                yield Violation("key_answered_once", f"{answer.key} was answered a second time.")
+            self.answers.add(answer.key)
+
+    def _transactions(self, changes: Changes, steps: dict[AccountId, list[int]]) -> Iterator[Violation]:
+        kinds = {account.id: account.kind for account in _accounts(changes)}
+        for transaction in changes.transactions_new:
+            if transaction.id in self.transactions or not transaction.transfers:
+                yield Violation("transaction_new", f"{transaction.id} is not a new transaction that moves something.")
+            self.transactions.add(transaction.id)
+            self._post(transaction, steps)
+            for transfer in transaction.transfers:
+                if transfer.debit_after.available < 0 and kinds.get(transfer.debit_account_id) not in _OVERDRAFT:
+                    yield Violation("account_available", f"{transaction.id} overdraws {transfer.debit_account_id}.")
+
+    def _post(self, transaction: Transaction, steps: dict[AccountId, list[int]]) -> None:
+        for transfer in transaction.transfers:
+            pending, posted = (sign * transfer.amount_minor for sign in _EFFECTS[transfer.kind.value])
+            debit = self.counters.get(transfer.debit_account_id, _NOTHING)
+            self.counters[transfer.debit_account_id] = (debit[0] + pending, debit[1] + posted, debit[2], debit[3])
+            credit = self.counters.get(transfer.credit_account_id, _NOTHING)
+            self.counters[transfer.credit_account_id] = (credit[0], credit[1], credit[2] + pending, credit[3] + posted)
+            steps.setdefault(transfer.debit_account_id, []).append(transfer.debit_after.version)
+            steps.setdefault(transfer.credit_account_id, []).append(transfer.credit_after.version)
+
+    def _account(self, account: Account, steps: list[int]) -> Iterator[Violation]:
+        row, added = _counters(account), self.counters.get(account.id, _NOTHING)
+        last = self.accounts.get(account.id)
+        before = 0 if last is None else last.version
+        if row != added or min(row) < 0:
+            yield Violation("account_counters", f"{account.id} says {row}, its transfers add up to {added}.")
+        if sorted(steps) != list(range(before + 1, account.version + 1)):
+            detail = f"{account.id} went from version {before} to {account.version} by the versions {sorted(steps)}."
+            yield Violation("account_versions", detail)
+        self._total(last, -1)
+        self._total(account, 1)
+        self.accounts[account.id] = account
+        self.ids[account.key] = account.id
+
+    def _total(self, account: Account | None, sign: int) -> None:
+        if account is not None:
+            total = self.totals.setdefault(account.currency, [0, 0])
+            total[0] += sign * (account.debits_pending - account.credits_pending)
+            total[1] += sign * (account.debits_posted - account.credits_posted)
+
+    def _payments(self, changes: Changes) -> Iterator[Violation]:
+        sequences = _sequences(changes.events_new)
+        for payment in (*changes.payments_new, *changes.payments_changed):
+            before = self.payments.get(payment.id)
+            version = 0 if before is None else before.version
+            if sequences.pop(payment.id, []) != list(range(version + 1, payment.version + 1)):
+                detail = f"{payment.id} went from version {version} to {payment.version} with other events."
+                yield Violation("payment_events", detail)
+            captured = payment.amount_captured_minor
+            if not 0 <= payment.amount_refunded_minor <= captured <= payment.amount.amount_minor:
+                detail = f"{payment.id}: {payment.amount_refunded_minor} refunded of {captured} captured."
+                yield Violation("payment_amounts", detail)
+            if not 0 <= payment.fee_amount_minor <= captured:
+                yield Violation("payment_fee", f"{payment.id} is charged {payment.fee_amount_minor} of {captured}.")
+            self._promise(before, -1)
+            self._promise(payment, 1)
+            self.payments[payment.id] = payment
+        for payment_id in sequences:
+            yield Violation("payment_events", f"An event tells of {payment_id}, which did not change.")
+
+    def _held(self, changes: Changes) -> Iterator[Violation]:
+        keys = [account.key for account in _accounts(changes)]
+        for payment in (*changes.payments_new, *changes.payments_changed):
+            keys.extend(_parties(payment))
+        for key in dict.fromkeys(keys):
+            if key in self.ids:
+                account = self.accounts[self.ids[key]]
+                pending = account.debits_pending if key.kind is AccountKind.CUSTOMER else account.credits_pending
+                if pending != self.promised[key]:
+                    detail = f"{account.id} has {pending} pending; unfinished payments hold {self.promised[key]}."
+                    yield Violation("held_for_payments", detail)
+
+    def _promise(self, payment: Payment | None, sign: int) -> None:
+        if payment is not None and payment.status.value in _HOLDING:
+            for key in _parties(payment):
+                self.promised[key] += sign * (payment.amount.amount_minor - payment.amount_captured_minor)
+
+
+def _accounts(changes: Changes) -> Iterator[Account]:
+    yield from changes.accounts_new
+    yield from changes.accounts_changed
+
+
+def _parties(payment: Payment) -> Iterator[AccountKey]:
+    currency = payment.amount.currency
+    yield AccountKey(payment.merchant_id, currency, AccountKind.MERCHANT)
+    if payment.customer_id is not None:
+        yield AccountKey(payment.customer_id, currency, AccountKind.CUSTOMER)
+
+
+def _counters(account: Account) -> Counters:
+    return account.debits_pending, account.debits_posted, account.credits_pending, account.credits_posted
+
+
+def _sequences(events: Collection[Event]) -> dict[PaymentId, list[int]]:
+    sequences: dict[PaymentId, list[int]] = {}
+    for event in events:
+        if isinstance(event.object, Payment):
+            sequences.setdefault(event.object.id, []).append(event.sequence)
+    return sequences

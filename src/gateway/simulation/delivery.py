@@ -1,0 +1,192 @@
+"""Delivery: how what users ask reaches the gateway. Alone, together, twice, bundled, or not for the first time."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from gateway.application import outcome_codec
+from gateway.application.command import Command
+from gateway.application.commands import CapturePayment, ExpirePayment, RefundPayment
+from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
+from gateway.domain.user import SYSTEM
+from gateway.domain.value import value
+from gateway.simulation.model import ModelPayment
+from gateway.simulation.operations import any_command
+from gateway.simulation.operations.payments import canceling, capturing, confirming, expiring
+from gateway.simulation.operations.refunds import refunding
+from gateway.simulation.world import World
+
+TOGETHER_MAX: Final = 8
+"""How many commands are asked together, or bundled."""
+
+DUE_MAX: Final = 32
+"""How many payments the worker ends at once."""
+
+SPREE: Final = 110
+"""More captures, and more refunds, than a payment may have."""
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+_request: Final = msgspec.json.Encoder(order="deterministic")
+
+
+class Door(StrEnum):
+    """Which front door the submissions of a step are handed in at."""
+
+    ONE_BY_ONE = "one by one"
+    GROUPED = "grouped"
+    BOTH = "both doors"
+
+
+@value
+class Step:
+    """What happens at one time: all submissions are handed in at once. `name` is for people."""
+
+    name: str
+    submissions: Sequence[Submission]
+    door: Door
+
+
+Draw = Callable[[World], Step]
+
+_ASKING: Final[Sequence[Callable[[World, ModelPayment], Command[Any]]]] = (
+    confirming,
+    capturing,
+    canceling,
+    expiring,
+    refunding,
+)
+
+
+def one(world: World) -> Step:
+    """One command."""
+    return _step(world, "one", [submission(world, any_command(world))])
+
+
+def together(world: World) -> Step:
+    """Several commands at once."""
+    count = world.random.randint(2, TOGETHER_MAX)
+    return _step(world, "together", [submission(world, any_command(world)) for _ in range(count)])
+
+
+def twice(world: World) -> Step:
+    """The same submission, delivered twice."""
+    return _step(world, "twice", [submission(world, any_command(world))] * 2)
+
+
+def again(world: World) -> Step:
+    """An earlier submission again; or another request with its key."""
+    if not world.submissions:
+        return one(world)
+    earlier = world.one_of(world.submissions)
+    if world.chance(30):
+        return _step(world, "key reused", [submission(world, any_command(world), earlier.key)])
+    return _step(world, "again", [earlier])
+
+
+def bundled(world: World) -> Step:
+    """Commands as one bundle, atomic or not; some of its parts were asked before, or are asked twice."""
+    parts: list[Submission] = []
+    for _ in range(world.random.randint(1, TOGETHER_MAX)):
+        earlier = [each for each in (*parts, *world.submissions[-TOGETHER_MAX:]) if not isinstance(each, Bundle)]
+        if earlier and world.chance(6):
+            parts.append(world.one_of(earlier))
+        elif earlier and world.chance(2):
+            parts.append(submission(world, any_command(world), world.one_of(earlier).key))
+        else:
+            parts.append(submission(world, any_command(world)))
+    return _step(world, "bundle", [bundle(world, parts, atomic=world.chance(50))])
+
+
+def at_the_last_moment(world: World) -> Step:
+    """Something is asked of a payment right before, at, or right after the end of its time."""
+    end = world.next_end()
+    if end is None:
+        return one(world)
+    moment, payment_id = end
+    world.clock.wait_until(moment - _MICROSECOND)
+    world.clock.wait(world.one_of((0, 1, 2)))
+    command = world.one_of(_ASKING)(world, world.model.payments[payment_id])
+    return _step(world, "at the last moment", [submission(world, command)])
+
+
+def worker(world: World) -> Step:
+    """The worker comes by, and ends what is due."""
+    world.next_end()
+    due, world.overdue = world.overdue[:DUE_MAX], world.overdue[DUE_MAX:]
+    if not due:
+        return one(world)
+    keys = [AnswerKey(SYSTEM, f"expire-{payment_id}") for payment_id in due]
+    commands = [ExpirePayment(payment_id=payment_id) for payment_id in due]
+    submissions = [submission(world, command, key) for command, key in zip(commands, keys, strict=True)]
+    return _step(world, "worker", submissions)
+
+
+def spree(world: World) -> Step:
+    """A merchant captures, or refunds, minor unit by minor unit, until they are stopped."""
+    payment = world.payment(*world.one_of((("authorized", "partially_captured"), ("captured",))))
+    if payment is None:
+        return one(world)
+    command: Command[Any] = RefundPayment(
+        payment_id=payment.id, merchant_id=payment.merchant, amount_minor=1, refund_fee=world.chance(50)
+    )
+    if payment.held:
+        command = CapturePayment(payment_id=payment.id, merchant_id=payment.merchant, amount_minor=1, final=False)
+    # In one transaction: a hundred of them, for one and the same thing, would cost as much as a hundred steps.
+    return Step(name="spree", submissions=[submission(world, command) for _ in range(SPREE)], door=Door.GROUPED)
+
+
+def submission(world: World, command: Command[Any], key: AnswerKey | None = None) -> Submission:
+    """A command as the front door hands it in."""
+    return Submission(
+        command=command,
+        key=AnswerKey(SYSTEM, world.fresh_key()) if key is None else key,
+        fingerprint=fingerprint(type(command).__qualname__.encode(), _request.encode(command)),
+        encode=outcome_codec.encode,
+    )
+
+
+def bundle(world: World, parts: Sequence[Submission], *, atomic: bool) -> Bundle:
+    """Parts as one submission."""
+    return Bundle(
+        command=Together(commands=[part.command for part in parts]),
+        key=parts[-1].key if world.chance(2) else AnswerKey(SYSTEM, world.fresh_key()),
+        fingerprint=fingerprint(bytes([atomic]), *(part.fingerprint for part in parts)),
+        encode=outcome_codec.encode,
+        parts=parts,
+        atomic=atomic,
+        is_refused=lambda answer: answer.body.startswith(b'{"refused"'),
+        encode_all=_encode_all,
+    )
+
+
+def _encode_all(answers: Sequence[Answer | Failed]) -> bytes:
+    return b"[" + b",".join(answer.body if isinstance(answer, Answer) else b"null" for answer in answers) + b"]"
+
+
+def _step(world: World, name: str, submissions: Sequence[Submission]) -> Step:
+    return Step(name=name, submissions=submissions, door=world.one_of(tuple(Door)))
+
+
+DELIVERIES: Final[Sequence[tuple[int, Draw]]] = (
+    (1400, one),
+    (120, together),
+    (80, twice),
+    (120, again),
+    (80, bundled),
+    (120, at_the_last_moment),
+    (60, worker),
+    (4, spree),
+)
+"""Each with how often it comes, compared to the others."""
+
+_DECK: Final = tuple(draw for weight, draw in DELIVERIES for _ in range(weight))
+
+
+def next_step(world: World) -> Step:
+    """What happens next."""
+    return world.one_of(_DECK)(world)

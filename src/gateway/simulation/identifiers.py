@@ -1,0 +1,15 @@
+"""Identifiers that count, so that a history has the same ones whenever it is played."""
+
+from collections import Counter
+
+
+class CountedIdentifiers:
+    """The port `Identifiers`: 1, 2, 3 and so on of each prefix."""
+
+    def __init__(self) -> None:
+        self._made = Counter[str]()
+
+    def __call__(self, prefix: str) -> str:
+        """The next identifier of this prefix; as text it sorts after those before it."""
+        self._made[prefix] += 1
+        return f"{prefix}_{self._made[prefix]:026d}"

@@ -1,0 +1,23 @@
+"""The rules of the ledger, written a second time from the specification: one for each command."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from gateway.application.command import Command
+from gateway.simulation.model import Effect, Model, Refused, Rules
+from gateway.simulation.rules import accounts, money, payments, refunds
+
+RULES: Final[Rules] = {
+    **accounts.RULES,
+    **money.RULES,
+    **payments.RULES,
+    **refunds.RULES,
+}
+
+
+def effect_of(command: Command[Any], model: Model, now: datetime) -> Effect:
+    """What a command must come to."""
+    try:
+        return RULES[type(command)](model, command, now)
+    except Refused as refused:
+        return Effect(refusal=refused.code, facts=refused.facts)

@@ -1,0 +1,70 @@
+"""Money in and out: deposits, payouts, and taking either of them back once."""
+
+from datetime import datetime
+from typing import Final
+
+from gateway.application.commands import MakeDeposit, MakePayout, ReverseTransaction
+from gateway.domain.account import AccountKind
+from gateway.domain.user import SYSTEM
+from gateway.simulation.model import Effect, Model, Move, Refused, Rules, own_key
+
+
+def deposit(model: Model, command: MakeDeposit, now: datetime) -> Effect:
+    """From the outside world to an account, also a frozen one."""
+    key = model.key_of(command.account_id)
+    if command.owner_id not in {None, key.owner_id}:
+        raise Refused("account_not_found")
+    if key.currency != command.amount.currency:
+        raise Refused("currency_mismatch")
+    amount = command.amount.amount_minor
+    return Effect(
+        told=("deposit", amount),
+        moves=(Move("post", own_key(AccountKind.FUNDING, key.currency), key, amount),),
+        transaction="deposit",
+        events=("deposit.succeeded",),
+    )
+
+
+def payout(model: Model, command: MakePayout, now: datetime) -> Effect:
+    """From an account of its owner's to the outside world."""
+    key = model.key_of(command.account_id)
+    if command.owner_id != key.owner_id:
+        raise Refused("account_not_found")
+    if key.currency != command.amount.currency:
+        raise Refused("currency_mismatch")
+    amount = command.amount.amount_minor
+    if model.must_pay(key).available < amount:
+        raise Refused("insufficient_funds")
+    return Effect(
+        told=("payout", amount),
+        moves=(Move("post", key, own_key(AccountKind.FUNDING, key.currency), amount),),
+        transaction="payout",
+        events=("payout.succeeded",),
+    )
+
+
+def reverse(model: Model, command: ReverseTransaction, now: datetime) -> Effect:
+    """The same amount the other way, once."""
+    original = model.transactions.get(command.transaction_id)
+    if original is None:
+        raise Refused("transaction_not_found")
+    if original.type == "reversal":
+        raise Refused("transaction_not_reversible")
+    if original.type not in {"deposit", "payout"}:
+        raise Refused("use_refund")
+    if original.reversed:
+        raise Refused("already_reversed")
+    back = original.move
+    short = model.must_pay(back.credit).available < back.amount
+    if short and back.credit.owner_id != SYSTEM:
+        raise Refused("insufficient_funds")
+    return Effect(
+        told=("reversal", back.amount),
+        moves=(Move("post", back.credit, back.debit, back.amount),),
+        transaction="reversal",
+        reverses=command.transaction_id,
+        events=("transaction.reversed",),
+    )
+
+
+RULES: Final[Rules] = {MakeDeposit: deposit, MakePayout: payout, ReverseTransaction: reverse}

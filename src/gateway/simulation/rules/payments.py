@@ -1,0 +1,214 @@
+"""Payments: from the order or the request to their end, with what is held and what is kept of them."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Final
+
+from gateway.application.commands import (
+    CancelPayment,
+    CapturePayment,
+    ConfirmPayment,
+    ExpirePayment,
+    Pay,
+    RequestPayment,
+)
+from gateway.domain.account import AccountKey, AccountKind
+from gateway.domain.payment import PaymentTerms
+from gateway.domain.user import UserId
+from gateway.simulation.model import (
+    ENDS_AS,
+    Effect,
+    Model,
+    ModelAccount,
+    ModelPayment,
+    Move,
+    Refused,
+    Rules,
+    customer_key,
+    merchant_key,
+    own_key,
+)
+
+WEEK_SECONDS: Final = 604_800
+CAPTURES_MAX: Final = 50
+
+
+def pay(model: Model, command: Pay, now: datetime) -> Effect:
+    """A customer pays a merchant: at once, or with a hold."""
+    order = command.order
+    if order.customer_id == order.merchant_id:
+        raise Refused("same_account")
+    model.payee(order.merchant_id, order.amount.currency)
+    model.payer(order.customer_id, order.amount.currency)
+    _must_be_free(model, order)
+    payment = _first(order, order.customer_id, "")
+    return _paid(model, replace(payment, expires_at=_end(order, now) if payment.manual else None))
+
+
+def request(model: Model, command: RequestPayment, now: datetime) -> Effect:
+    """A merchant asks to be paid."""
+    asked = command.request
+    model.payee(asked.merchant_id, asked.amount.currency)
+    if asked.customer_id is not None and (asked.customer_id, AccountKind.CUSTOMER) not in model.holders:
+        raise Refused("user_not_found")
+    _must_be_free(model, asked)
+    payment = replace(_first(asked, asked.customer_id, "requires_confirmation"), expires_at=_end(asked, now))
+    return Effect(payment=payment, events=("payment.created",))
+
+
+def confirm(model: Model, command: ConfirmPayment, now: datetime) -> Effect:
+    """The customer who was asked, or anybody if nobody was named, pays."""
+    payment = model.payment(command.payment_id)
+    if payment.customer not in {None, command.customer_id}:
+        raise Refused("payment_not_found")
+    must_stand(payment, now, "requires_confirmation")
+    model.payer(command.customer_id, payment.currency)
+    return _paid(model, replace(payment, customer=command.customer_id, version=payment.version + 1))
+
+
+def capture(model: Model, command: CapturePayment, now: datetime) -> Effect:
+    """The merchant takes what is held, or a part of it; after the final part the rest goes back."""
+    payment = model.payment(command.payment_id)
+    if payment.merchant != command.merchant_id:
+        raise Refused("payment_not_found")
+    must_stand(payment, now, "authorized", "partially_captured")
+    left = payment.amount - payment.captured
+    part = left if command.amount_minor is None else command.amount_minor
+    if part > left:
+        raise Refused("capture_amount_exceeds_authorized", remaining=left)
+    if payment.captures >= CAPTURES_MAX:
+        raise Refused("capture_limit_reached")
+    customer, merchant = _parties(payment)
+    model.must_pay(customer)
+    captured, rest = payment.captured + part, left - part
+    ends = command.final or rest == 0
+    # However it is split, what is charged adds up to the fee on the whole.
+    fee = max(0, min(part, fee_on(model.accounts[merchant], captured) - payment.charged))
+    moves = [Move("post_held", customer, merchant, part)]
+    if ends and rest:
+        moves.append(Move("release", customer, merchant, rest))
+    if fee:
+        moves.append(Move("post", merchant, own_key(AccountKind.FEES, payment.currency), fee))
+    status = "captured" if ends else "partially_captured"
+    return Effect(
+        moves=tuple(moves),
+        payment=replace(
+            payment,
+            status=status,
+            captured=captured,
+            charged=payment.charged + fee,
+            captures=payment.captures + 1,
+            version=payment.version + 1,
+        ),
+        transaction="capture",
+        events=(f"payment.{status}",),
+    )
+
+
+def cancel(model: Model, command: CancelPayment, now: datetime) -> Effect:
+    """Its merchant calls it off; before it was confirmed, its customer may as well."""
+    payment = model.payment(command.payment_id)
+    if command.by not in {payment.merchant, payment.customer}:
+        raise Refused("payment_not_found")
+    must_stand(payment, now, *ENDS_AS)
+    if command.by != payment.merchant and payment.status != "requires_confirmation":
+        raise Refused("role_forbidden")
+    return _ended(payment, "captured" if payment.captured else "canceled")
+
+
+def expire(model: Model, command: ExpirePayment, now: datetime) -> Effect:
+    """Its time is over, which is written down once."""
+    payment = model.payment(command.payment_id)
+    if payment.status not in ENDS_AS:
+        return Effect(told=payment)
+    if payment.status_at(now) == payment.status:
+        raise Refused("payment_not_due")
+    return _ended(payment, ENDS_AS[payment.status])
+
+
+def must_stand(payment: ModelPayment, now: datetime, *statuses: str) -> None:
+    """Refuse what cannot be asked of a payment from where it stands."""
+    status = payment.status_at(now)
+    if status not in statuses:
+        code = "payment_expired" if status == "expired" else "payment_state_invalid"
+        raise Refused(code, **payment.standing(now))
+
+
+def fee_on(merchant: ModelAccount, amount: int) -> int:
+    """What is kept of an amount: half to even, and never more than there is."""
+    return min(amount, round(Fraction(amount * merchant.basis_points, 10_000)) + merchant.fixed_minor)
+
+
+def _paid(model: Model, payment: ModelPayment) -> Effect:
+    customer, merchant = _parties(payment)
+    if model.must_pay(customer).available < payment.amount:
+        # An order that failed has no time; a request that did keeps its own.
+        end = payment.expires_at if payment.id else None
+        failed = replace(payment, status="failed", expires_at=end)
+        return Effect(refusal="insufficient_funds", payment=failed, events=("payment.failed",))
+    if payment.manual:
+        return Effect(
+            moves=(Move("hold", customer, merchant, payment.amount),),
+            payment=replace(payment, status="authorized"),
+            transaction="hold",
+            events=("payment.authorized",),
+        )
+    fee = fee_on(model.accounts[merchant], payment.amount)
+    moves = [Move("post", customer, merchant, payment.amount)]
+    if fee:
+        moves.append(Move("post", merchant, own_key(AccountKind.FEES, payment.currency), fee))
+    return Effect(
+        moves=tuple(moves),
+        payment=replace(payment, status="captured", captured=payment.amount, charged=fee),
+        transaction="payment",
+        events=("payment.captured",),
+    )
+
+
+def _ended(payment: ModelPayment, status: str) -> Effect:
+    moves = (Move("release", *_parties(payment), payment.held),) if payment.held else ()
+    return Effect(
+        moves=moves,
+        payment=replace(payment, status=status, version=payment.version + 1),
+        transaction="release" if moves else "",
+        events=(f"payment.{status}",),
+    )
+
+
+def _parties(payment: ModelPayment) -> tuple[AccountKey, AccountKey]:
+    return (
+        customer_key(payment.customer or UserId(""), payment.currency),
+        merchant_key(payment.merchant, payment.currency),
+    )
+
+
+def _first(terms: PaymentTerms, customer: UserId | None, status: str) -> ModelPayment:
+    return ModelPayment(
+        status=status,
+        amount=terms.amount.amount_minor,
+        currency=terms.amount.currency,
+        manual=terms.capture == "manual",
+        customer=customer,
+        merchant=terms.merchant_id,
+        reference=terms.reference,
+    )
+
+
+def _must_be_free(model: Model, terms: PaymentTerms) -> None:
+    if terms.reference is not None and (terms.merchant_id, terms.reference) in model.references:
+        raise Refused("duplicate_reference")
+
+
+def _end(terms: PaymentTerms, now: datetime) -> datetime:
+    return now + timedelta(seconds=terms.expires_in_seconds or WEEK_SECONDS)
+
+
+RULES: Final[Rules] = {
+    Pay: pay,
+    RequestPayment: request,
+    ConfirmPayment: confirm,
+    CapturePayment: capture,
+    CancelPayment: cancel,
+    ExpirePayment: expire,
+}

@@ -1,0 +1,275 @@
+"""Run: one history from a seed, checked after every step."""
+
+import asyncio
+import hashlib
+import math
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Final
+
+from gateway.application.caller import Caller
+from gateway.application.executor import Executor, OneByOne
+from gateway.application.group_commit import GroupCommit, GroupLimits
+from gateway.application.ports.sessions import SessionId
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.queries import Queries
+from gateway.application.retry import RetryLimits, retrying
+from gateway.application.submission import Answer, Bundle, Submission
+from gateway.application.verify import verify
+from gateway.domain.errors import IdempotencyInProgress, Refusal
+from gateway.domain.user import Role, UserId
+from gateway.domain.value import value
+from gateway.simulation.answers import model_account, model_payment
+from gateway.simulation.clock import VirtualClock
+from gateway.simulation.delivery import Door, Step, next_step, submission
+from gateway.simulation.faults import Faults
+from gateway.simulation.identifiers import CountedIdentifiers
+from gateway.simulation.model import Model
+from gateway.simulation.operations.accounts import registration
+from gateway.simulation.violation import Violation
+from gateway.simulation.witness import Touched, Witness
+from gateway.simulation.world import CURRENCIES, CUSTOMERS_MAX, NO_ACCOUNT, World
+
+VERIFIED_FIRST: Final = 2_000
+"""The whole ledger is verified after so many steps, then after twice as many and so on, and in the end. So all of it
+together takes twice as long as the last time."""
+
+TRIES_MAX: Final = 20
+"""How often users ask again, with the same key, while the storage is away."""
+
+LANES: Final = 2
+
+RETRIED_AFTER_MICROSECONDS: Final = 20_000
+
+_OPERATOR: Final = Caller(user_id=UserId("usr_operator"), role=Role.OPERATOR, session_id=SessionId("ses_none"))
+
+_PAUSES: Final = ((70, 2_000_000), (24, 1), (5, 3_600_000_000), (1, 86_400_000_000))
+"""How long nothing happens before a step: so often in a hundred, up to so many microseconds."""
+_PAUSE_DECK: Final = tuple(microseconds for weight, microseconds in _PAUSES for _ in range(weight))
+
+
+@value
+class Failure:
+    """Where a history went wrong."""
+
+    step: int
+    operation: str
+    violations: Sequence[Violation]
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of a run. `trace` is a hash of all that was asked and answered: the same seed gives the same."""
+
+    steps: int = 0
+    commands: int = 0
+    faults: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter[str])
+    failure: Failure | None = None
+    trace: str = ""
+
+
+async def simulate(
+    storage: Storage,
+    *,
+    seed: int,
+    steps: int,
+    faulty: bool,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """Play so many steps on an empty storage, until something is broken.
+
+    Args:
+        storage: Where it is played; transactions on it take turns, as on the memory adapter.
+        seed: Decides everything.
+        steps: How many; each is one operation of users, with the commands that it takes.
+        faulty: Whether the storage fails now and then.
+        on_progress: Told how many steps are done, after each.
+    """
+    async with _opened(storage, seed=seed, faulty=faulty) as simulation:
+        await simulation.begin()
+        for number in range(1, steps + 1):
+            await simulation.take(number, whole=number == steps or _is_doubled(number))
+            on_progress(number)
+            if simulation.report.failure is not None:
+                break
+        simulation.report.trace = simulation.trace()
+        return simulation.report
+
+
+def _is_doubled(number: int) -> bool:
+    times, rest = divmod(number, VERIFIED_FIRST)
+    return rest == 0 and times.bit_count() == 1
+
+
+class _Simulation:
+    def __init__(self, storage: Storage, *, seed: int, faulty: bool) -> None:
+        self.report = Report()
+        self._trace = hashlib.blake2b(digest_size=16)
+        self._storage = storage
+        self._clock = VirtualClock()
+        self._model = Model()
+        # Two sources of chance: what users draw does not depend on how often storages do.
+        self._world = World(random=Random(f"{seed}: users"), clock=self._clock, model=self._model)
+        self._faults = Faults(clock=self._clock, random=Random(f"{seed}: storages") if faulty else None)
+        self._witness = Witness(storage, CountedIdentifiers(), self._clock, self._faults, self._model)
+        self._queries = Queries(storage.reader, self._clock)
+        limits = RetryLimits(duration_seconds_max=math.inf)
+        run_batch = retrying(self._witness.run, limits, sleep=self._sleep_virtually)
+        alone, grouped = OneByOne(run_batch), GroupCommit(run_batch, GroupLimits(lanes=LANES))
+        self._doors: dict[Door, Sequence[Executor]] = {
+            Door.ONE_BY_ONE: (alone,),
+            Door.GROUPED: (grouped,),
+            Door.BOTH: (alone, grouped),
+        }
+
+    async def close(self) -> None:
+        """Close the doors."""
+        for door in self._doors[Door.BOTH]:
+            await door.close()
+
+    def trace(self) -> str:
+        """The hash of all that was asked and answered so far."""
+        return self._trace.hexdigest()
+
+    async def begin(self) -> None:
+        """Somebody must be there before anything can happen: two customers and two merchants."""
+        roles = {0: Role.CUSTOMER, 1: Role.CUSTOMER, CUSTOMERS_MAX: Role.MERCHANT, CUSTOMERS_MAX + 1: Role.MERCHANT}
+        commands = [registration(number, role, CURRENCIES[0]) for number, role in roles.items()]
+        opening = [submission(self._world, command) for command in commands]
+        await self._play(0, Step(name="opening", submissions=opening, door=Door.GROUPED), whole=False)
+
+    async def take(self, number: int, *, whole: bool) -> None:
+        """Let users do something, and check everything that it touched; the whole ledger as well if so told."""
+        self._clock.wait(int(self._world.random.random() * self._world.one_of(_PAUSE_DECK)))
+        await self._play(number, next_step(self._world), whole=whole)
+        self.report.steps = number
+
+    async def _play(self, number: int, step: Step, *, whole: bool) -> None:
+        witness, began = self._witness, self._clock.now
+        waiting = list(step.submissions)
+        for _ in range(TRIES_MAX):
+            waiting = await self._hand_in(waiting, step.door)
+            if not waiting:
+                break
+        for changes in witness.committed:
+            self._world.learn(changes)
+        await self._compare(witness.touched)
+        # What is found without it is found again without it, when the same seed ends at this step.
+        if whole and not witness.violations:
+            await self._verify()
+        for each in step.submissions:
+            self._world.remember(each)
+        self._note(f"{number} {step.name} {step.door} {began}".encode())
+        self.report.commands += sum(each.size for each in step.submissions)
+        self.report.faults += witness.touched.faults
+        if witness.violations:
+            self.report.failure = Failure(
+                step=number, operation=described(step, began), violations=tuple(witness.violations)
+            )
+        witness.forget()
+
+    async def _hand_in(self, submissions: Sequence[Submission], door: Door) -> list[Submission]:
+        """Hand them in at once; those that were not answered come back."""
+        doors = self._doors[door]
+        handed_in = [doors[index % len(doors)].perform(asked) for index, asked in enumerate(submissions)]
+        # Mostly it is one, and then no task is made for it.
+        answers = [await _outcome(handed_in[0])] if len(handed_in) == 1 else await _outcomes(handed_in)
+        unanswered: list[Submission] = []
+        for asked, answer in zip(submissions, answers, strict=True):
+            if isinstance(answer, Answer) and not isinstance(answer.outcome, IdempotencyInProgress):
+                self._answered(asked, answer)
+            elif isinstance(answer, Answer | StorageUnavailable) and self._witness.touched.faults:
+                unanswered.append(asked)
+            else:
+                self._find("answered", f"{asked.command!r} came to {answer!r}.")
+        return unanswered
+
+    def _answered(self, asked: Submission, answer: Answer) -> None:
+        self._note(asked.key.key.encode(), asked.fingerprint, answer.body)
+        self.report.outcomes[_kind_of(answer)] += 1
+        if answer.body not in self._witness.touched.bodies.get((asked.key, asked.fingerprint), ()):
+            self._find("own_answer", f"{asked.key} was told {answer.body!r}, which is no answer to it.")
+
+    async def _compare(self, touched: Touched) -> None:
+        """Compare what is stored of everything that the step touched with what must be."""
+        reader, model, now = self._storage.reader, self._model, self._clock.now
+        for key in touched.accounts:
+            account = await reader.account(self._world.ids.get(key, NO_ACCOUNT))
+            self._must_be("account", key, None if account is None else model_account(account), model.accounts.get(key))
+        for payment_id in touched.payments:
+            payment, must = await reader.payment(payment_id), model.payments.get(payment_id)
+            self._must_be("payment", payment_id, None if payment is None else model_payment(payment), must)
+            if payment is not None and must is not None:
+                shown = await self._queries.payment(_OPERATOR, payment_id)
+                actions = [action.value for action in shown.allowed_actions]
+                seen = {"current_status": shown.status.value, "allowed_actions": actions}
+                self._must_be("payment_shown", payment_id, seen, must.standing(now))
+
+    def _must_be(self, invariant: str, subject: object, found: object, must: object) -> None:
+        if found != must:
+            self._find(invariant, f"{subject} is {found}; it must be {must}.")
+
+    async def _verify(self) -> None:
+        async with self._storage.audit() as audit:
+            findings = await verify(audit)
+        for each in findings.named:
+            self._find(f"verify: {each.rule}", f"{each.subject}: {each.detail}")
+
+    def _note(self, *parts: bytes) -> None:
+        for part in parts:
+            self._trace.update(part)
+
+    def _find(self, invariant: str, detail: str) -> None:
+        self._witness.violations.append(Violation(invariant, detail))
+
+    async def _sleep_virtually(self, seconds: float) -> None:
+        """Let others run. How long it would have been is by chance, and of no seed."""
+        del seconds
+        self._clock.wait(RETRIED_AFTER_MICROSECONDS)
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def _opened(storage: Storage, *, seed: int, faulty: bool) -> AsyncGenerator[_Simulation]:
+    simulation = _Simulation(storage, seed=seed, faulty=faulty)
+    try:
+        yield simulation
+    finally:
+        await simulation.close()
+
+
+async def _outcome(performed: Awaitable[Answer]) -> Answer | BaseException:
+    try:
+        return await performed
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is what the user is told.
+        return error
+
+
+async def _outcomes(performed: Sequence[Awaitable[Answer]]) -> list[Answer | BaseException]:
+    return await asyncio.gather(*performed, return_exceptions=True)
+
+
+def described(step: Step, at: datetime) -> str:
+    """A step, for people."""
+    return "\n".join((f"{step.name}, {step.door.value}, at {at.isoformat()}", *_lines(step.submissions, "  ")))
+
+
+def _lines(submissions: Sequence[Submission], indent: str) -> Iterator[str]:
+    for each in submissions:
+        if isinstance(each, Bundle):
+            yield f"{indent}{each.key.key}: {'all or none' if each.atomic else 'each for itself'} of"
+            yield from _lines(each.parts, indent * 2)
+        else:
+            yield f"{indent}{each.key.key}: {each.command!r}"
+
+
+def _kind_of(answer: Answer) -> str:
+    if answer.replayed:
+        return "the same answer again"
+    return answer.outcome.code if isinstance(answer.outcome, Refusal) else "success"

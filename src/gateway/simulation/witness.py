@@ -1,0 +1,285 @@
+"""Witness: hears every run of a batch, tells what it must have come to, and compares."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from gateway.application.batch import Batch
+from gateway.application.ports.identifiers import Identifiers
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import AnswerKey, Changes, UnitOfWork
+from gateway.application.submission import Answer, Bundle, Failed, Submission
+from gateway.domain.account import AccountKey
+from gateway.domain.errors import Refusal
+from gateway.domain.payment import PaymentId
+from gateway.domain.transaction import Transaction
+from gateway.simulation.answers import payment_id_of, told
+from gateway.simulation.books import Books
+from gateway.simulation.clock import VirtualClock
+from gateway.simulation.faults import Faults, FaultyUnitOfWork
+from gateway.simulation.model import Effect, Model, ModelTransaction, Move, Remembered
+from gateway.simulation.rules import effect_of
+from gateway.simulation.violation import Violation
+from gateway.simulation.world import NO_ACCOUNT
+
+_NOTHING: Final = object()
+_REUSED: Final = Effect(refusal="idempotency_key_reused")
+
+
+class Hearing:
+    """One submission in one run: as it was handed in, and what was decided on it."""
+
+    __slots__ = ("body", "outcome", "parts", "submission")
+
+    def __init__(self, submission: Submission) -> None:
+        self.submission = submission
+        self.parts = [Hearing(part) for part in submission.parts] if isinstance(submission, Bundle) else []
+        self.outcome: Any = _NOTHING
+        self.body = b""
+
+    @property
+    def open(self) -> Submission:
+        """The same submission, which tells this hearing what becomes of it."""
+        if isinstance(self.submission, Bundle):
+            return replace(
+                self.submission,
+                parts=[part.open for part in self.parts],
+                encode=self._encode,
+                encode_all=self._encode_all,
+            )
+        asked = self.submission
+        # Written out, not `replace`: this runs for each command, and costs a third of it.
+        return Submission(command=asked.command, key=asked.key, fingerprint=asked.fingerprint, encode=self._encode)
+
+    def _encode(self, outcome: Any) -> bytes:
+        self.outcome = outcome
+        self.body = self.submission.encode(outcome)
+        return self.body
+
+    def _encode_all(self, answers: Sequence[Answer | Failed]) -> bytes:
+        self.outcome = answers
+        if isinstance(self.submission, Bundle):
+            self.body = self.submission.encode_all(answers)
+        return self.body
+
+
+@dataclass(slots=True)
+class Touched:
+    """What a step has to do with, in the order of its first touch."""
+
+    accounts: dict[AccountKey, None] = field(default_factory=dict[AccountKey, None])
+    payments: dict[PaymentId, None] = field(default_factory=dict[PaymentId, None])
+    bodies: dict[tuple[AnswerKey, bytes], list[bytes]] = field(
+        default_factory=dict[tuple[AnswerKey, bytes], list[bytes]]
+    )
+    """What was answered in this step to a key and a fingerprint."""
+    faults: int = 0
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """What a run must have written."""
+
+    kept: dict[AnswerKey, tuple[bytes, bytes]] = field(default_factory=dict[AnswerKey, tuple[bytes, bytes]])
+    events: list[str] = field(default_factory=list[str])
+    transactions: list[tuple[str, tuple[Move, ...]]] = field(default_factory=list[tuple[str, tuple[Move, ...]]])
+
+
+class Witness:
+    """Stands where `Batch.run` is called: between the retries and the transaction."""
+
+    def __init__(
+        self, storage: Storage, identifiers: Identifiers, clock: VirtualClock, faults: Faults, model: Model
+    ) -> None:
+        self._storage = storage
+        self._identifiers = identifiers
+        self._clock = clock
+        self._faults = faults
+        self._books = Books()
+        self._model = model
+        self.violations: list[Violation] = []
+        self.touched = Touched()
+        self.committed: list[Changes] = []
+
+    def forget(self) -> None:
+        """Begin a new step."""
+        self.touched = Touched()
+        self.committed = []
+        self.violations = []
+
+    async def run(self, submissions: Sequence[Submission]) -> list[Answer | Failed]:
+        """As `Batch.run`, seen from beside it."""
+        hearings = [Hearing(submission) for submission in submissions]
+        works: list[FaultyUnitOfWork] = []
+        read: list[datetime] = []
+
+        def begin() -> UnitOfWork:
+            works.append(FaultyUnitOfWork(self._storage.unit_of_work(), self._faults))
+            return works[-1]
+
+        def clock() -> datetime:
+            read.append(self._clock())
+            return read[-1]
+
+        batch = Batch(unit_of_work=begin, clock=clock, identifiers=self._identifiers)
+        answers: list[Answer | Failed] = []
+        try:
+            answers = await batch.run([hearing.open for hearing in hearings])
+        except Exception as error:
+            if not any(work.met_fault for work in works):
+                self._find("unexpected_failure", f"The storage is well, and the batch failed: {error!r}.")
+            raise
+        finally:
+            self.touched.faults += sum(work.met_fault for work in works)
+            written = next((work.written for work in works if work.written is not None), None)
+            # A run that answers has happened, whether or not it has written; one that fails has if it has.
+            if read and (answers or written is not None):
+                self._hear(hearings, answers, written, read[-1])
+        return answers
+
+    def _hear(
+        self, hearings: Sequence[Hearing], answers: Sequence[Answer | Failed], written: Changes | None, now: datetime
+    ) -> None:
+        verdict = _Verdict()
+        for hearing in hearings:
+            self._decided(self._model, hearing, verdict, now)
+        for hearing, answer in zip(hearings, answers, strict=False):
+            self._answered(hearing, answer)
+        if written is None:
+            if verdict.kept:
+                self._find("acknowledged", f"Answers were given and nothing was written: {list(verdict.kept)}.")
+            return
+        self._written(written, verdict)
+
+    def _written(self, written: Changes, verdict: _Verdict) -> None:
+        self.committed.append(written)
+        for account in (*written.accounts_new, *written.accounts_changed):
+            self._model.keys[account.id] = account.key
+            self.touched.accounts[account.key] = None
+        for payment in (*written.payments_new, *written.payments_changed):
+            self.touched.payments[payment.id] = None
+        kept = {answer.key: (answer.fingerprint, answer.body) for answer in written.answers_new}
+        if kept != verdict.kept:
+            self._find("answers_kept", f"Kept are {list(kept)}; it must be {list(verdict.kept)}, as answered.")
+        events = [event.type.value for event in written.events_new]
+        if events != verdict.events:
+            self._find("events", f"Written are {events}; it must be {verdict.events}.")
+        transactions = [(each.type.value, self._moves(each)) for each in written.transactions_new]
+        if transactions != verdict.transactions:
+            self._find("transactions", f"Written are {transactions}; it must be {verdict.transactions}.")
+        for each, (kind, moves) in zip(written.transactions_new, transactions, strict=True):
+            self._model.transactions[each.id] = ModelTransaction(type=kind, move=moves[0])
+        self.violations.extend(self._books.take(written))
+
+    def _moves(self, transaction: Transaction) -> tuple[Move, ...]:
+        keys = self._model.keys
+        return tuple(
+            Move(each.kind.value, keys[each.debit_account_id], keys[each.credit_account_id], each.amount_minor)
+            for each in transaction.transfers
+        )
+
+    def _answered(self, hearing: Hearing, answer: Answer | Failed) -> None:
+        if isinstance(answer, Failed):
+            self._find("no_bug", f"A command met a bug: {answer.error!r}.")
+            return
+        submission = hearing.submission
+        if answer.body != hearing.body:
+            self._find("same_answer", f"{submission.key} was answered {answer.body!r}; it must be {hearing.body!r}.")
+        self.touched.bodies.setdefault((submission.key, submission.fingerprint), []).append(answer.body)
+
+    def _decided(self, model: Model, hearing: Hearing, verdict: _Verdict, now: datetime) -> bool:
+        """Let the model decide, and compare; whether it is a refusal."""
+        submission = hearing.submission
+        remembered = model.answers.get(submission.key)
+        if remembered is not None and remembered.fingerprint == submission.fingerprint:
+            if hearing.outcome is not _NOTHING:
+                self._find("key_decided_once", f"{submission.key} was decided again: {hearing.outcome!r}.")
+            hearing.body = remembered.body
+            return remembered.refused
+        if remembered is not None:
+            self._compare(_REUSED, hearing)
+            return True
+        if isinstance(submission, Bundle):
+            return self._bundle_decided(model, hearing, submission, verdict, now)
+        effect = effect_of(submission.command, model, now).named(payment_id_of(hearing.outcome))
+        self._compare(effect, hearing)
+        self._touch(effect, submission)
+        model.apply(effect)
+        verdict.events.extend(effect.events)
+        if effect.transaction:
+            verdict.transactions.append((effect.transaction, effect.moves))
+        self._keep(model, hearing, verdict, lasting=effect.lasting, refused=bool(effect.refusal))
+        return bool(effect.refusal)
+
+    def _bundle_decided(self, model: Model, hearing: Hearing, bundle: Bundle, verdict: _Verdict, now: datetime) -> bool:
+        """All parts or none if it is atomic; each for itself otherwise."""
+        draft, drafted = (model.fork(), _Verdict()) if bundle.atomic else (model, verdict)
+        lasting, refused = True, False
+        for part in hearing.parts:
+            if part.submission.key == bundle.key:
+                self._compare(_REUSED, part)
+                refused = True
+            else:
+                refused = self._decided(draft, part, drafted, now)
+            lasting = lasting and not _is_passing(part.outcome)
+            if refused and bundle.atomic:
+                break
+        if bundle.atomic and not refused:
+            model.adopt(draft)
+            verdict.kept.update(drafted.kept)
+            verdict.events.extend(drafted.events)
+            verdict.transactions.extend(drafted.transactions)
+        self._keep(model, hearing, verdict, lasting=lasting, refused=False)
+        return False
+
+    def _keep(self, model: Model, hearing: Hearing, verdict: _Verdict, *, lasting: bool, refused: bool) -> None:
+        if not lasting:
+            return
+        submission = hearing.submission
+        verdict.kept[submission.key] = (submission.fingerprint, hearing.body)
+        model.answers[submission.key] = Remembered(
+            fingerprint=submission.fingerprint, body=hearing.body, refused=refused
+        )
+
+    def _compare(self, effect: Effect, hearing: Hearing) -> None:
+        outcome, command = hearing.outcome, hearing.submission.command
+        if outcome is _NOTHING:
+            self._find("decided", f"{command!r} was not decided, and is not remembered.")
+            return
+        code = outcome.code if isinstance(outcome, Refusal) else ""
+        if code != effect.refusal:
+            self._find("outcome", f"It came to {_named(code)}; it must be {_named(effect.refusal)}.")
+            return
+        if isinstance(outcome, Refusal):
+            facts = {name: outcome.facts.get(name) for name in effect.facts}
+            if facts != effect.facts:
+                self._find("outcome", f"The refusal {code} tells {facts}; it must be {dict(effect.facts)}.")
+            return
+        expected = effect.payment if effect.told is None else effect.told
+        if told(outcome) != expected:
+            self._find("outcome", f"It tells {told(outcome)}; it must be {expected}.")
+
+    def _touch(self, effect: Effect, submission: Submission) -> None:
+        touched = self.touched
+        for move in effect.moves:
+            touched.accounts[move.debit] = None
+            touched.accounts[move.credit] = None
+        touched.accounts.update(dict.fromkeys((*effect.changed, *effect.opened)))
+        payment_id: PaymentId | None = getattr(submission.command, "payment_id", None)
+        if payment_id is not None:
+            touched.payments[payment_id] = None
+        key = self._model.keys.get(getattr(submission.command, "account_id", NO_ACCOUNT))
+        if key is not None:
+            touched.accounts[key] = None
+
+    def _find(self, invariant: str, detail: str) -> None:
+        self.violations.append(Violation(invariant, detail))
+
+
+def _is_passing(outcome: Any) -> bool:
+    return isinstance(outcome, Refusal) and not Effect(refusal=outcome.code).lasting
+
+
+def _named(code: str) -> str:
+    return code or "success"

@@ -1,0 +1,186 @@
+"""World: what the users know, and the dice that decide what they do next."""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Final, TypeVar
+
+from gateway.application.ports.unit_of_work import Changes
+from gateway.application.submission import Submission
+from gateway.domain.account import AccountId, AccountKey, AccountKind
+from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, currency_code
+from gateway.domain.payment import PaymentId
+from gateway.domain.transaction import TransactionId
+from gateway.domain.user import SYSTEM, UserId
+from gateway.simulation.clock import VirtualClock
+from gateway.simulation.model import ENDS_AS, Model, ModelPayment
+
+CURRENCIES: Final = tuple(currency_code(code) for code in ("USD", "USD", "USD", "JPY", "KWD"))
+"""Exponents 2, 0 and 3; most users meet in the first."""
+
+CUSTOMERS_MAX: Final = 24
+MERCHANTS_MAX: Final = 8
+"""Few, so that they often meet."""
+
+FAVOURITE: Final = 8
+"""One payment of so many is asked about more than the others: most mistakes need several things to happen to one."""
+
+RECENT: Final = 32
+"""How many of the newest favourites, and of the newest deposits and payouts, come to mind first."""
+
+REMEMBERED_MAX: Final = 256
+"""How many submissions are remembered, to be handed in again."""
+
+TRIES: Final = 3
+"""How often users look for something that fits."""
+
+_AMOUNTS: Final = ("all",) * 10 + ("one more",) * 8 + ("enormous",) * 2 + ("a part",) * 80
+
+NOBODY: Final = UserId("usr_nobody")
+NO_ACCOUNT: Final = AccountId("acc_none")
+NO_PAYMENT: Final = PaymentId("pay_none")
+NO_TRANSACTION: Final = TransactionId("txn_none")
+
+Chosen = TypeVar("Chosen")
+
+
+@dataclass(slots=True)
+class World:
+    """Everything is drawn from `random`. No draw costs more when the history is longer."""
+
+    random: Random
+    clock: VirtualClock
+    model: Model
+    customers: list[UserId] = field(default_factory=list[UserId])
+    merchants: list[UserId] = field(default_factory=list[UserId])
+    accounts: list[AccountId] = field(default_factory=list[AccountId])
+    payers: list[AccountKey] = field(default_factory=list[AccountKey])
+    payees: dict[CurrencyCode, list[UserId]] = field(default_factory=dict[CurrencyCode, list[UserId]])
+    ids: dict[AccountKey, AccountId] = field(default_factory=dict[AccountKey, AccountId])
+    payments: list[PaymentId] = field(default_factory=list[PaymentId])
+    favourites: list[PaymentId] = field(default_factory=list[PaymentId])
+    unfinished: list[PaymentId] = field(default_factory=list[PaymentId])
+    """With some that have ended since: these are struck off when they are drawn."""
+    due: list[tuple[datetime, PaymentId]] = field(default_factory=list[tuple[datetime, PaymentId]])
+    """A heap of the ends of payments that are to come."""
+    overdue: list[PaymentId] = field(default_factory=list[PaymentId])
+    """Those whose end has come, for the worker."""
+    transactions: list[TransactionId] = field(default_factory=list[TransactionId])
+    reversible: list[TransactionId] = field(default_factory=list[TransactionId])
+    submissions: list[Submission] = field(default_factory=list[Submission])
+    keys: int = 0
+
+    def learn(self, changes: Changes) -> None:
+        """See what was committed."""
+        for account in changes.accounts_new:
+            self._learn_account(account.id, account.key)
+        for payment in changes.payments_new:
+            self.payments.append(payment.id)
+            if len(self.payments) % FAVOURITE == 1:
+                self.favourites.append(payment.id)
+            if payment.status.value in ENDS_AS:
+                self.unfinished.append(payment.id)
+                if payment.expires_at is not None:
+                    heapq.heappush(self.due, (payment.expires_at, payment.id))
+        for transaction in changes.transactions_new:
+            self.transactions.append(transaction.id)
+            if transaction.payment_id is None and transaction.reverses is None:
+                self.reversible.append(transaction.id)
+
+    def remember(self, submission: Submission) -> None:
+        """Keep a submission, to hand it in again some day; an earlier one makes way."""
+        if len(self.submissions) < REMEMBERED_MAX:
+            self.submissions.append(submission)
+        else:
+            self.submissions[self.random.randrange(REMEMBERED_MAX)] = submission
+
+    def chance(self, percent: float) -> bool:
+        """Whether something happens that happens so often."""
+        return self.random.random() * 100 < percent
+
+    def one_of(self, choices: Sequence[Chosen]) -> Chosen:
+        """Any of them, each as often as the others."""
+        return choices[int(self.random.random() * len(choices))]
+
+    def amount(self, near: int) -> int:
+        """An amount of minor units: mostly a part of `near`, often exactly that or one more, seldom enormous."""
+        match self.one_of(_AMOUNTS):
+            case "all":
+                amount = near
+            case "one more":
+                amount = near + 1
+            case "enormous":
+                amount = AMOUNT_MINOR_MAX
+            case _:
+                amount = self.random.randint(1, max(1, near // self.one_of((1, 2, 10, 50))))
+        return min(max(amount, 1), AMOUNT_MINOR_MAX)
+
+    def payment(self, *statuses: str) -> ModelPayment | None:
+        """A payment of one of these statuses, if there is one among the first that come to mind; else any, or none."""
+        if not self.payments or self.chance(1):
+            return None
+        payment = self._any_payment()
+        for _ in range(TRIES):
+            if not statuses or payment.status in statuses:
+                break
+            payment = self._any_payment()
+        return payment
+
+    def transaction(self) -> TransactionId:
+        """A transaction, mostly a new one that may be reversed; seldom one that does not exist."""
+        if not self.transactions or self.chance(1):
+            return NO_TRANSACTION
+        return self.one_of(self.reversible[-RECENT:] if self.reversible and self.chance(70) else self.transactions)
+
+    def next_end(self) -> tuple[datetime, PaymentId] | None:
+        """The next end of an unfinished payment to come; those that have come are overdue then."""
+        now = self.clock()
+        while self.due and (self.due[0][0] <= now or self.model.payments[self.due[0][1]].status not in ENDS_AS):
+            end, payment_id = heapq.heappop(self.due)
+            if end <= now:
+                self.overdue.append(payment_id)
+        return self.due[0] if self.due else None
+
+    def account(self) -> AccountId:
+        """An account of anybody's, also of the gateway; seldom one that does not exist."""
+        return NO_ACCOUNT if self.chance(1) else self.one_of(self.accounts)
+
+    def merchant(self, currency: CurrencyCode) -> UserId:
+        """A merchant, mostly one with an account in this currency."""
+        if self.chance(2):
+            return self.one_of((NOBODY, *self.customers))
+        return self.one_of(self.merchants if self.chance(3) else self.payees.get(currency, self.merchants))
+
+    def fresh_key(self) -> str:
+        """An idempotency key that nobody has used."""
+        self.keys += 1
+        return f"key-{self.keys}"
+
+    def _any_payment(self) -> ModelPayment:
+        if self.unfinished and self.chance(40):
+            return self._unfinished_payment()
+        return self.model.payments[self.one_of(self.favourites[-RECENT:] if self.chance(75) else self.payments)]
+
+    def _unfinished_payment(self) -> ModelPayment:
+        index = int(self.random.random() * len(self.unfinished))
+        payment = self.model.payments[self.unfinished[index]]
+        if payment.status not in ENDS_AS:
+            # Drawn once more in its life, when it has just ended: that is when mistakes show.
+            self.unfinished[index] = self.unfinished[-1]
+            self.unfinished.pop()
+        return payment
+
+    def _learn_account(self, account_id: AccountId, key: AccountKey) -> None:
+        self.accounts.append(account_id)
+        self.ids[key] = account_id
+        if key.owner_id == SYSTEM:
+            return
+        owners = self.customers if key.kind is AccountKind.CUSTOMER else self.merchants
+        if key.owner_id not in owners:
+            owners.append(key.owner_id)
+        if key.kind is AccountKind.CUSTOMER:
+            self.payers.append(key)
+        else:
+            self.payees.setdefault(key.currency, []).append(key.owner_id)

@@ -1,0 +1,298 @@
+"""Planted bugs: each breaks one thing in the real code, as somebody might one day, and the simulation must find it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from tenacity import AsyncRetrying, retry_if_exception_type
+
+from gateway.adapters.memory import MemoryUnitOfWork
+from gateway.application import batch, ending
+from gateway.application.batch import Batch, needs_of, wanted_by
+from gateway.application.book import Book
+from gateway.application.command import Decision, Moment
+from gateway.application.commands import CancelPayment
+from gateway.application.group_commit import GroupCommit, Ticket
+from gateway.application.ports.unit_of_work import Changes, TryAgain
+from gateway.application.submission import Answer, Failed, Submission, is_kept
+from gateway.domain import payment as payments
+from gateway.domain.account import MAY_BE_NEGATIVE, Account
+from gateway.domain.errors import InsufficientFunds, Refusal
+from gateway.domain.fees import FeeSchedule, divided_half_even
+from gateway.domain.payment import Payment, PaymentAction, PaymentStatus, after_its_time
+from gateway.domain.refund import Refund
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def funds_are_checked_one_off(patch: pytest.MonkeyPatch) -> None:
+    """`<` became `<=` in a look at the balance after."""
+
+    def must_be_available(debit: Account, amount_minor: int) -> None:
+        if debit.kind not in MAY_BE_NEGATIVE and debit.available + 1 < amount_minor:
+            raise InsufficientFunds("The available balance does not cover the amount.")
+
+    patch.setattr("gateway.domain.transfer._must_be_available", must_be_available)
+
+
+def held_money_is_spent(patch: pytest.MonkeyPatch) -> None:
+    """`posted` where `available` belongs."""
+
+    def must_be_available(debit: Account, amount_minor: int) -> None:
+        if debit.kind not in MAY_BE_NEGATIVE and debit.posted < amount_minor:
+            raise InsufficientFunds("The available balance does not cover the amount.")
+
+    patch.setattr("gateway.domain.transfer._must_be_available", must_be_available)
+
+
+def a_frozen_account_pays(patch: pytest.MonkeyPatch) -> None:
+    """A guard is missing."""
+    patch.setattr("gateway.domain.transfer._must_be_open", lambda debit, credit: None)  # noqa: ARG005 - it does nothing.
+
+
+def time_is_over_a_moment_late(patch: pytest.MonkeyPatch) -> None:
+    """`>` for `>=`."""
+
+    def status_at(self: Payment, now: datetime) -> PaymentStatus:
+        over = self.expires_at is not None and now > self.expires_at
+        return after_its_time(self.status) if over else self.status
+
+    patch.setattr(Payment, "status_at", status_at)
+
+
+def expired_holds_are_captured(patch: pytest.MonkeyPatch) -> None:
+    """The stored status was asked, and not the time."""
+
+    def must_allow(payment: Payment, action: PaymentAction, now: datetime) -> None:  # noqa: ARG001 - that is the bug.
+        if action not in payment.allowed_actions:
+            raise payments.state_refusal(payment)
+
+    patch.setattr(payments, "must_allow", must_allow)
+    patch.setattr("gateway.application.commands.capture_payment.must_allow", must_allow)
+
+
+def canceled_payments_are_captured(patch: pytest.MonkeyPatch) -> None:
+    """The wrong branch of a match."""
+    allowed = Payment.allowed_actions
+
+    def allowed_actions(self: Payment) -> tuple[PaymentAction, ...]:
+        if self.status is PaymentStatus.CANCELED:
+            return (PaymentAction.CAPTURE,)
+        return allowed.__get__(self)  # type: ignore[no-any-return]  # A property is a descriptor.
+
+    patch.setattr(Payment, "allowed_actions", property(allowed_actions))
+
+
+def customers_cancel_what_they_confirmed(patch: pytest.MonkeyPatch) -> None:
+    """Who asks is not looked at."""
+    decide = CancelPayment.decide
+
+    def decide_for_anybody(self: CancelPayment, book: Book, moment: Moment) -> Decision[Payment]:
+        return decide(replace(self, by=book.payment(self.payment_id).merchant_id), book, moment)
+
+    patch.setattr(CancelPayment, "decide", decide_for_anybody)
+
+
+def holds_outlive_their_payment(patch: pytest.MonkeyPatch) -> None:
+    """Canceling forgets to give back what is held."""
+
+    def ended(after: payments.Ended, book: Book, moment: Moment) -> Decision[Payment]:
+        return ending.ended(after._replace(released_minor=0), book, moment)
+
+    patch.setattr("gateway.application.commands.cancel_payment.ended", ended)
+
+
+def the_rest_of_a_capture_stays_held(patch: pytest.MonkeyPatch) -> None:
+    """The final capture forgets the release."""
+
+    def capture(*arguments: Any, **named: Any) -> payments.Capture:
+        return payments.capture(*arguments, **named)._replace(released_minor=0)
+
+    patch.setattr("gateway.application.commands.capture_payment.capture", capture)
+
+
+def fees_are_rounded_half_up(patch: pytest.MonkeyPatch) -> None:
+    """The school's rounding."""
+    patch.setattr("gateway.domain.fees.divided_half_even", lambda above, below: (2 * above + below) // (2 * below))
+
+
+def fees_are_rounded_part_by_part(patch: pytest.MonkeyPatch) -> None:
+    """Each capture is charged for itself, so the parts do not add up to the whole."""
+
+    def fee_on_capture(
+        schedule: FeeSchedule, *, captured_before_minor: int, part_minor: int, charged_minor: int
+    ) -> int:
+        del captured_before_minor, charged_minor
+        return schedule.fee_on(part_minor)
+
+    patch.setattr(payments, "fee_on_capture", fee_on_capture)
+
+
+def the_last_refund_gets_its_own_share(patch: pytest.MonkeyPatch) -> None:
+    """Each refund's share of the fee is rounded for itself, so that the last one does not take the rest."""
+
+    def refund(paid: Payment, **asked: Any) -> payments.Refunded:
+        right = payments.refund(paid, **asked)
+        charged, captured = paid.fee_amount_minor + paid.fee_refunded_minor, paid.amount_captured_minor
+        share = divided_half_even(charged * right.amount_minor, captured) if asked["refund_fee"] else 0
+        after = replace(
+            right.payment,
+            fee_amount_minor=paid.fee_amount_minor - share,
+            fee_refunded_minor=paid.fee_refunded_minor + share,
+        )
+        return right._replace(fee_minor=share, payment=after)
+
+    patch.setattr("gateway.application.commands.refund_payment.refund", refund)
+
+
+def one_minor_unit_too_much_is_refunded(patch: pytest.MonkeyPatch) -> None:
+    """The limit is one off."""
+    _refund_up_to(patch, lambda paid: paid.amount_captured_minor + 1)
+
+
+def more_is_refunded_than_was_captured(patch: pytest.MonkeyPatch) -> None:
+    """The authorized amount was taken for the captured one."""
+    _refund_up_to(patch, lambda paid: paid.amount.amount_minor)
+
+
+def _refund_up_to(patch: pytest.MonkeyPatch, limit_minor: Callable[[Payment], int]) -> None:
+    def refund(paid: Payment, **asked: Any) -> payments.Refunded:
+        refunded = payments.refund(replace(paid, amount_captured_minor=limit_minor(paid)), **asked)
+        return refunded._replace(payment=replace(refunded.payment, amount_captured_minor=paid.amount_captured_minor))
+
+    patch.setattr("gateway.application.commands.refund_payment.refund", refund)
+
+
+def transactions_are_reversed_twice(patch: pytest.MonkeyPatch) -> None:
+    """What was reversed already is not looked at."""
+    must = "gateway.application.commands.reverse_transaction.must_be_reversible"
+    patch.setattr(must, lambda transaction: None)  # noqa: ARG005 - it does nothing.
+
+
+def references_are_used_twice(patch: pytest.MonkeyPatch) -> None:
+    """A guard is missing."""
+    patch.setattr(Book, "must_be_free", lambda self, reference: None)  # noqa: ARG005 - it does nothing.
+
+
+def a_key_answers_any_request(patch: pytest.MonkeyPatch) -> None:
+    """The fingerprint is not compared."""
+    answer = batch.answer
+
+    def answer_whatever(submission: Submission, book: Book, moment: Moment) -> Answer | Failed:
+        kept = book.answer(submission.key)
+        return answer(submission, book, moment) if kept is None else Answer(body=kept.body, outcome=None, replayed=True)
+
+    patch.setattr(batch, "answer", answer_whatever)
+
+
+def refusals_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Only successes are kept for their key."""
+    patch.setattr(batch, "is_kept", lambda outcome: is_kept(outcome) and not isinstance(outcome, Refusal))
+
+
+def passing_refusals_are_kept(patch: pytest.MonkeyPatch) -> None:
+    """A frozen account stays frozen for its key, whatever operators do."""
+    patch.setattr(batch, "is_kept", lambda outcome: True)  # noqa: ARG005 - that is the bug.
+
+
+def the_commit_alone_is_retried(patch: pytest.MonkeyPatch) -> None:
+    """The second commit is of a transaction that was rolled back: it is empty, and succeeds."""
+
+    async def run(self: Batch, submissions: Sequence[Submission]) -> list[Answer | Failed]:
+        needs = [needs_of(submission.command) for submission in submissions]
+        async with self.unit_of_work() as work:
+            book = Book(await work.load(wanted_by(submissions, needs)))
+            moment = Moment(now=self.clock(), new_id=self.identifiers)
+            answers = [batch.answer(submission, book, moment) for submission in submissions]
+            changes = book.changes()
+            if changes is not None:
+                await AsyncRetrying(retry=retry_if_exception_type(TryAgain))(work.commit, changes)
+        return answers
+
+    patch.setattr(Batch, "run", run)
+
+
+def an_event_is_missing(patch: pytest.MonkeyPatch) -> None:
+    """A refund is written without the event that tells of it."""
+    write = Book.write
+
+    def write_without(self: Book, decision: Decision[Any]) -> None:
+        events = [event for event in decision.events if not isinstance(event.object, Refund)]
+        write(self, replace(decision, events=events))
+
+    patch.setattr(Book, "write", write_without)
+
+
+def a_version_is_not_raised(patch: pytest.MonkeyPatch) -> None:
+    """Fees change without a new version of the account."""
+    patch.setattr(Account, "charged", lambda self, fees: replace(self, fees=fees))
+
+
+def an_atomic_bundle_leaves_its_first_parts(patch: pytest.MonkeyPatch) -> None:
+    """The draft is the book itself."""
+    patch.setattr(Book, "fork", lambda self: self)
+
+
+def answers_are_given_to_the_wrong_askers(patch: pytest.MonkeyPatch) -> None:
+    """A group is answered back to front."""
+    settle = GroupCommit._settle  # noqa: SLF001 - the bug is inside.
+
+    async def settle_reversed(self: GroupCommit, tickets: Sequence[Ticket]) -> None:
+        submissions = [ticket.submission for ticket in tickets]
+        pairs = zip(submissions, reversed(tickets), strict=True)
+        await settle(self, [Ticket(asked, ticket.answer) for asked, ticket in pairs])
+
+    patch.setattr(GroupCommit, "_settle", settle_reversed)
+
+
+def the_storage_loses_an_update(patch: pytest.MonkeyPatch) -> None:
+    """An adapter does not write changed payments."""
+    commit = MemoryUnitOfWork.commit
+
+    async def commit_without(self: MemoryUnitOfWork, changes: Changes) -> None:
+        await commit(self, replace(changes, payments_changed=()))
+
+    patch.setattr(MemoryUnitOfWork, "commit", commit_without)
+
+
+def money_moves_again_when_an_acknowledgement_is_lost(patch: pytest.MonkeyPatch) -> None:
+    """The answers are not in the transaction of the money."""
+    commit = MemoryUnitOfWork.commit
+
+    async def commit_without(self: MemoryUnitOfWork, changes: Changes) -> None:
+        await commit(self, replace(changes, answers_new=()))
+
+    patch.setattr(MemoryUnitOfWork, "commit", commit_without)
+
+
+PLANTED: Mapping[Plant, str] = {
+    funds_are_checked_one_off: "account_available",
+    held_money_is_spent: "account_available",
+    a_frozen_account_pays: "outcome",
+    time_is_over_a_moment_late: "payment_shown",
+    expired_holds_are_captured: "outcome",
+    canceled_payments_are_captured: "payment_shown",
+    customers_cancel_what_they_confirmed: "outcome",
+    holds_outlive_their_payment: "held_for_payments",
+    the_rest_of_a_capture_stays_held: "held_for_payments",
+    fees_are_rounded_half_up: "outcome",
+    fees_are_rounded_part_by_part: "outcome",
+    the_last_refund_gets_its_own_share: "outcome",
+    one_minor_unit_too_much_is_refunded: "payment_amounts",
+    more_is_refunded_than_was_captured: "payment_amounts",
+    transactions_are_reversed_twice: "outcome",
+    references_are_used_twice: "unexpected_failure",
+    a_key_answers_any_request: "same_answer",
+    refusals_are_forgotten: "acknowledged",
+    passing_refusals_are_kept: "answers_kept",
+    the_commit_alone_is_retried: "acknowledged",
+    an_event_is_missing: "events",
+    a_version_is_not_raised: "account_versions",
+    an_atomic_bundle_leaves_its_first_parts: "answers_kept",
+    answers_are_given_to_the_wrong_askers: "own_answer",
+    the_storage_loses_an_update: "payment",
+    money_moves_again_when_an_acknowledgement_is_lost: "key_decided_once",
+}
+"""Each with the invariant that it breaks first, or one of them."""
