@@ -83,13 +83,14 @@ def test_quotes_are_locked_in_the_order_of_their_ids() -> None:
 
 
 def test_accounts_are_locked_in_the_order_of_their_ids() -> None:
-    assert tail_of(postgres.LOCK_ACCOUNTS) == (
-        "FROM accounts WHERE accounts.id = ANY (array((SELECT row.id FROM "
-        'unnest($1::TEXT[] COLLATE "C", $2::TEXT[] COLLATE "C", $3::TEXT[] COLLATE "C") '
+    statement = sql_of(postgres.LOCK_ACCOUNTS)
+    assert statement[statement.rindex(" FROM accounts WHERE accounts.id = ANY") :] == (
+        " FROM accounts WHERE accounts.id = ANY (array((SELECT row.id FROM "
+        'unnest($3::TEXT[] COLLATE "C", $4::TEXT[] COLLATE "C", $5::TEXT[] COLLATE "C") '
         "AS given(owner_id, currency, kind) JOIN LATERAL (SELECT accounts.id AS id FROM accounts "
         "WHERE accounts.owner_id = given.owner_id AND accounts.currency = given.currency "
         "AND accounts.kind = given.kind LIMIT 1) AS row ON true)) "
-        '|| $4::TEXT[] COLLATE "C") ORDER BY accounts.id FOR UPDATE'
+        '|| $6::TEXT[] COLLATE "C") ORDER BY accounts.id FOR UPDATE OF accounts'
     )
 
 

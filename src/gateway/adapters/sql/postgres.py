@@ -92,14 +92,18 @@ LOCK_PAYMENTS: Final = select(payments).where(payments.c.id == any_(IDS)).order_
 
 LOCK_QUOTES: Final = select(quotes).where(quotes.c.id == any_(IDS)).order_by(quotes.c.id).with_for_update()
 
+FOUND_ANSWERS: Final = exists(_named(ANSWER_KEY, (answers.c.key,), "answered").subquery("found")).label("found_answers")
+"""Whether any of the wanted keys was answered. Read with the accounts, it saves nearly every batch a round trip. What
+another transaction answers meanwhile is found when this one claims the key."""
+
 # Keys become ids first, and then one list of ids is locked: nothing of how keys are found can disturb the order.
 _keyed_ids: Final = func.array(_named(ACCOUNT_KEY, (accounts.c.id,)).scalar_subquery(), type_=ARRAY(accounts.c.id.type))
 LOCK_ACCOUNTS: Final = (
-    select(accounts).where(accounts.c.id == any_(_keyed_ids.concat(IDS))).order_by(accounts.c.id).with_for_update()
+    select(accounts, FOUND_ANSWERS)
+    .where(accounts.c.id == any_(_keyed_ids.concat(IDS)))
+    .order_by(accounts.c.id)
+    .with_for_update(of=accounts)
 )
-
-FOUND_ANSWERS: Final = exists(_named(ANSWER_KEY, (answers.c.key,), "answered").subquery("found")).label("found_answers")
-"""Whether any of the wanted keys was answered. Read with the accounts, it saves nearly every batch a round trip."""
 
 
 def _read_accounts(*, by_id: bool) -> Executable:
@@ -238,14 +242,15 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         return await self._transaction.rows(LOCK_QUOTES, {"ids": list(ids)})
 
     async def _lock_accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
-        parameters = arrays("wanted", ACCOUNT_KEY, keys)
-        if self._locks:
-            return await self._transaction.rows(LOCK_ACCOUNTS, {"ids": list(ids), **parameters})
-        parameters |= arrays("answered", ANSWER_KEY, self._wanted.answers)
-        if ids:
-            found = await self._transaction.rows(READ_ACCOUNTS, {"ids": list(ids), **parameters})
-        else:
-            found = await self._transaction.rows(READ_ACCOUNTS_BY_KEY, parameters)
+        by_id = READ_ACCOUNTS if ids else READ_ACCOUNTS_BY_KEY
+        found = await self._transaction.rows(
+            LOCK_ACCOUNTS if self._locks else by_id,
+            {
+                "ids": list(ids),
+                **arrays("wanted", ACCOUNT_KEY, keys),
+                **arrays("answered", ANSWER_KEY, self._wanted.answers),
+            },
+        )
         if found:
             self._found_answers = found[0][-1]
         return found

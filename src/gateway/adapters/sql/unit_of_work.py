@@ -97,7 +97,6 @@ class SqlUnitOfWork(ABC):
         missing = {
             Holder(key.owner_id, key.kind) for key in (keys | for_fees).difference(account.key for account in accounts)
         }
-        # Read after the locks are held, so that what another batch answered while this one waited is seen.
         answers = await self._find_answers(wanted.answers) if wanted.answers else ()
         self._versions = {payment.id: payment.version for payment in payments}
         self._versions |= {quote.id: quote.version for quote in quotes}
