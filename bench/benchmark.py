@@ -25,7 +25,13 @@ SHARES: Final = (0.5, 0.7, 0.9)
 """Of the peak: the rates of the open loop."""
 BATCH_CONNECTIONS: Final = 4
 """Each with a batch on its way: while one is decided, another one is read."""
-LEADING: Final = (results.UNIFORM, results.HOT, results.PER_REQUEST, results.PER_REQUEST_HOT)
+LEADING: Final = (
+    results.UNIFORM,
+    results.HOT,
+    results.HOT_TWO_WORKERS,
+    results.PER_REQUEST,
+    results.PER_REQUEST_HOT,
+)
 """The arms which run with every number of connections."""
 
 
@@ -79,7 +85,7 @@ async def benchmark(plan: Plan, console: Console) -> Results:
         await databases.configure(postgres)
         await databases.prepare(postgres, people)
         description = f"{await databases.version(postgres)} ({postgres.origin}), fsync on"
-        found = Results(machine=machine.describe(description), connections_main=plan.connections_main)
+        found = Results(machine=machine.describe(description))
         await _in_process(plan, found, postgres, people, folder, console)
         await _over_http(plan, found, postgres, people, folder, console)
     return found
