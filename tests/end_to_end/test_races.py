@@ -187,6 +187,33 @@ async def test_a_request_to_nobody_is_confirmed_by_one(arena: Arena) -> None:
     await arena.rounds(play)
 
 
+async def test_a_quote_is_used_once(arena: Arena) -> None:
+    euros = {}
+    for shop in arena.shops:
+        account = await arena.do(shop.customer, "/accounts", currency="EUR")
+        await arena.do(shop.customer, "/deposits", account_id=account["id"], amount=1_000_000, currency="EUR")
+        euros[shop.customer.id] = f"/accounts/{account['id']}"
+    await arena.put("/rates/EUR/USD", {"rate": "1.0842", "spread_basis_points": 50})
+    paid = Counter[str]()
+
+    async def play(shop: Shop) -> None:
+        pair = {"from_currency": "EUR", "to_currency": "USD"}
+        quote = await arena.do(shop.customer, "/quotes", **pair, target_amount=100)
+        request = await arena.do(shop.merchant, "/payments", amount=100, currency="USD")
+        pay = Ask(shop.customer.headers, "/payments", {**shop.body(100), "quote_id": quote["id"]})
+        confirm = Ask(shop.customer.headers, f"/payments/{request['id']}/confirm", {"quote_id": quote["id"]})
+        answers = await arena.race(pay, confirm, pay, pay)
+        [won] = [answer.json() for answer in answers if answer.is_success]
+        assert (won["status"], won["quote_id"]) == ("captured", quote["id"])
+        assert [code_of(answer) for answer in answers if not answer.is_success] == ["quote_used"] * 3
+        paid[shop.customer.id] += quote["source_amount"]
+
+    await arena.rounds(play)
+    for shop in arena.shops:
+        account = await arena.seen(shop.customer.headers, euros[shop.customer.id])
+        assert account["balance"]["posted"] == 1_000_000 - paid[shop.customer.id]
+
+
 async def test_a_deposit_is_reversed_once(arena: Arena) -> None:
     async def play(shop: Shop) -> None:
         account = shop.customer.account_id
