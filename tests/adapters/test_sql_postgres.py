@@ -21,8 +21,10 @@ from gateway.application import outcome_codec
 from gateway.application.batch import Batch
 from gateway.application.command import Command
 from gateway.application.commands.deposit import MakeDeposit
+from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
 from gateway.application.commands.pay import Pay
 from gateway.application.commands.register import Register
+from gateway.application.paying import Paid
 from gateway.application.ports.reader import AccountFilter
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import (
@@ -40,6 +42,7 @@ from gateway.application.submission import Answer, Submission
 from gateway.application.verify import verify
 from gateway.contracts.records import a_user, account_id, an_account, an_answer, commit, load, user_id
 from gateway.domain.account import Account
+from gateway.domain.errors import AccountFrozen, IdempotencyKeyReused, InsufficientFunds
 from gateway.domain.money import Money, currency_code
 from gateway.domain.payment import PaymentOrder
 from gateway.domain.user import SYSTEM, Role, UserId
@@ -141,6 +144,84 @@ async def test_the_tables_of_a_payment_have_no_index_more_than_they_need(somebod
     )
     # Those of payments and transfers are partial where nearly no row is in them. One more makes each payment dearer.
     assert [tuple(row) for row in found] == INDEXES
+
+
+async def test_accounts_that_were_committed_here_lately_are_not_read_again(storage: Storage) -> None:
+    pair = await funded(storage)
+    await run(storage, [pay(*pair)])
+    with counting() as counted:
+        await run(storage, [pay(*pair) for _ in range(16)])
+    assert counted == {"statements": 1, "BEGIN": 0, "COMMIT": 0}
+
+
+async def test_what_is_remembered_is_no_reason_to_refuse(storage: Storage, locking: Storage) -> None:
+    customer, merchant = await funded(storage)
+    await run(storage, [pay(customer, merchant, amount_minor=999_999)])
+    account = await account_of(storage, customer)
+    deposit = MakeDeposit(account_id=account.id, amount=Money(100, USD), owner_id=None)
+    await run(locking, [deposit])  # By another process, as far as the storage can tell.
+    [paid] = await run(storage, [pay(customer, merchant, amount_minor=101)])
+    assert isinstance(paid, Paid)
+
+
+async def test_what_is_remembered_is_no_reason_to_pay(storage: Storage, locking: Storage) -> None:
+    customer, merchant = await funded(storage)
+    await run(storage, [pay(customer, merchant)])
+    await run(locking, [pay(customer, merchant, amount_minor=999_999)])
+    [refused] = await run(storage, [pay(customer, merchant)])
+    assert isinstance(refused, InsufficientFunds)
+    async with storage.audit() as audit:
+        assert (await verify(audit)).named == []
+
+
+async def test_what_is_remembered_of_a_freeze_is_checked_before_anybody_is_told(
+    storage: Storage, locking: Storage
+) -> None:
+    customer, merchant = await funded(storage)
+    account = await account_of(storage, customer)
+    await run(storage, [pay(customer, merchant), FreezeAccount(account_id=account.id)])
+    await run(locking, [UnfreezeAccount(account_id=account.id)])
+    [paid] = await run(storage, [pay(customer, merchant)])
+    assert isinstance(paid, Paid)
+    await run(locking, [FreezeAccount(account_id=account.id)])
+    [refused] = await run(storage, [pay(customer, merchant)])
+    assert isinstance(refused, AccountFrozen)
+
+
+async def test_a_repetition_is_answered_without_trying_to_pay(storage: Storage) -> None:
+    pair = await funded(storage)
+    asked = submission(pay(*pair))
+    await batch_on(storage).run([asked])
+    with counting() as counted:
+        [again] = await batch_on(storage).run([asked])
+    assert isinstance(again, Answer)
+    assert again.replayed
+    assert counted == {"statements": 2, "BEGIN": 0, "COMMIT": 0}  # what is read, the answer
+
+
+async def test_a_key_that_was_answered_elsewhere_is_no_reason_to_lock(storage: Storage, locking: Storage) -> None:
+    pair, others = await funded(storage), await funded(storage)
+    await run(storage, [pay(*pair)])
+    elsewhere = submission(pay(*others))
+    await batch_on(locking).run([elsewhere])
+    with counting() as counted:
+        [reused] = await retrying(batch_on(storage).run, RetryLimits())(
+            [replace(elsewhere, command=pay(*pair), fingerprint=b"another")]
+        )
+    assert isinstance(reused, Answer)
+    assert isinstance(reused.outcome, IdempotencyKeyReused)
+    assert counted == {"statements": 3, "BEGIN": 0, "COMMIT": 0}  # what cannot be written; what is read, the answer
+
+
+async def test_little_is_remembered_at_a_time(postgres_url: str) -> None:
+    async with open_sql_storage(postgres_url, SqlLimits(remembered_max=4)) as storage:
+        pairs = [await funded(storage) for _ in range(3)]
+        for pair in pairs:
+            await run(storage, [pay(*pair)])
+        with counting() as counted:
+            await run(storage, [pay(*pairs[-1])])
+            await run(storage, [pay(*pairs[0])])
+    assert counted == {"statements": 1 + 2, "BEGIN": 0, "COMMIT": 0}
 
 
 async def test_whoever_was_overtaken_locks_the_next_time(storage: Storage) -> None:
@@ -373,9 +454,9 @@ async def funded(storage: Storage) -> tuple[UserId, UserId]:
     return customer.user.id, merchant.user.id
 
 
-def pay(customer: UserId, merchant: UserId, *, reference: str | None = None) -> Pay:
+def pay(customer: UserId, merchant: UserId, *, reference: str | None = None, amount_minor: int = 1) -> Pay:
     order = PaymentOrder(
-        customer_id=customer, merchant_id=merchant, amount=Money(1, USD), reference=reference, metadata={}
+        customer_id=customer, merchant_id=merchant, amount=Money(amount_minor, USD), reference=reference, metadata={}
     )
     return Pay(order=order)
 

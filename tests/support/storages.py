@@ -24,14 +24,15 @@ async def emptied_between_tests(url: str, limits: SqlLimits | None = None) -> As
     """One database for all tests, emptied whenever it is opened: much quicker than a new one each time."""
     driver = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}[make_url(url).drivername]
     broom = create_async_engine(make_url(url).set(drivername=driver))
-    async with open_sql_storage(url, limits) as storage:
 
-        @asynccontextmanager
-        async def open_storage() -> AsyncGenerator[Storage]:
-            async with broom.begin() as connection:
-                for table in reversed(metadata.sorted_tables):
-                    await connection.execute(table.delete())
+    @asynccontextmanager
+    async def open_storage() -> AsyncGenerator[Storage]:
+        async with broom.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                await connection.execute(table.delete())
+        # One that had seen the tables before would remember what was in them.
+        async with open_sql_storage(url, limits) as storage:
             yield storage
 
-        yield open_storage
+    yield open_storage
     await broom.dispose()

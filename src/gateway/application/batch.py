@@ -10,7 +10,7 @@ from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
-from gateway.application.ports.unit_of_work import KeptAnswer, UnitOfWorkFactory, Wanted
+from gateway.application.ports.unit_of_work import Changes, KeptAnswer, UnitOfWorkFactory, Wanted
 from gateway.application.submission import Answer, Bundle, Failed, Submission, is_kept
 from gateway.domain.errors import IdempotencyKeyReused, Refusal
 from gateway.domain.value import value
@@ -35,7 +35,8 @@ class Batch:
         """
         needs = [needs_of(submission.command) for submission in submissions]
         async with self.unit_of_work() as work:
-            book = Book(await work.load(wanted_by(submissions, needs)))
+            records = await work.load(wanted_by(submissions, needs))
+            book = Book(records)
             # The time is read after the locks are held: what waited for another batch is not dated before it.
             moment = Moment(now=self.clock(), new_id=self.identifiers)
             answers = [
@@ -43,8 +44,8 @@ class Batch:
                 for submission, need in zip(submissions, needs, strict=True)
             ]
             changes = book.changes()
-            if changes is not None:
-                await work.commit(changes)
+            if changes is not None or records.are_remembered:
+                await work.commit(changes or Changes())
         return answers
 
 
@@ -55,6 +56,7 @@ def wanted_by(submissions: Sequence[Submission], needs: Sequence[Needs | Failed]
     keys.update(part.key for each in submissions if isinstance(each, Bundle) for part in each.parts)
     return Wanted(
         answers=keys,
+        may_be_remembered=True,
         account_keys={key for need in known for key in need.account_keys},
         account_ids={account_id for need in known for account_id in need.account_ids},
         payments={payment_id for need in known for payment_id in need.payments},

@@ -38,9 +38,9 @@ from gateway.application.commands import (
 )
 from gateway.application.ports.reader import CurrencyTotals, LedgerSize, StatusChange
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.ports.unit_of_work import AnswerKey, TryAgain
 from gateway.application.ports.users import Credentials
-from gateway.application.submission import Answer, Submission, fingerprint
+from gateway.application.submission import Answer, Failed, Submission, fingerprint
 from gateway.application.verify import Finding, verify
 from gateway.contracts.records import (
     EUR,
@@ -325,21 +325,29 @@ async def play(
     storage: Storage, history: Sequence[Step], *, batch_size: int, tick_seconds: float = 5.000_001
 ) -> Consequences:
     """Run a history, so many commands to a transaction, and look at what came of it. Each transaction has its time."""
-    now = NOW
-
-    def clock() -> datetime:
-        nonlocal now
-        now += timedelta(seconds=tick_seconds)
-        return now
-
-    batch = Batch(unit_of_work=storage.unit_of_work, clock=clock, identifiers=SequentialIdentifiers())
+    now, identifiers = NOW, SequentialIdentifiers()
     submissions = [submission(step, number) for number, step in enumerate(history)]
     bodies: list[tuple[bytes, bool]] = []
     for start in range(0, len(submissions), batch_size):
-        for answer in await batch.run(submissions[start : start + batch_size]):
+        now += timedelta(seconds=tick_seconds)
+        answers = await run_until_committed(storage, submissions[start : start + batch_size], now, identifiers)
+        for answer in answers:
             assert isinstance(answer, Answer), f"a command met a bug: {answer}"
             bodies.append((answer.body, answer.replayed))
     return await consequences_of(storage, bodies)
+
+
+async def run_until_committed(
+    storage: Storage, submissions: Sequence[Submission], now: datetime, identifiers: SequentialIdentifiers
+) -> Sequence[Answer | Failed]:
+    """Run a transaction, again if its storage says so: then at the same time, and with the same identifiers."""
+    before = identifiers.made()
+    while True:
+        batch = Batch(unit_of_work=storage.unit_of_work, clock=lambda: now, identifiers=identifiers)
+        try:
+            return await batch.run(submissions)
+        except TryAgain:
+            identifiers.go_back(before)
 
 
 def submission(step: Step, number: int) -> Submission:

@@ -1,6 +1,7 @@
 """Records to store: plausible ones, of which a test names the fields that it is about."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -48,6 +49,14 @@ class SequentialIdentifiers:
         """The next identifier of this prefix."""
         self._made[prefix] += 1
         return identifier(prefix, self._made[prefix])
+
+    def made(self) -> Mapping[str, int]:
+        """How many of each prefix there are."""
+        return dict(self._made)
+
+    def go_back(self, made: Mapping[str, int]) -> None:
+        """Make those that came after so many once more."""
+        self._made = defaultdict(int, made)
 
 
 def user_id(number: int) -> UserId:

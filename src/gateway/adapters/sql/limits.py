@@ -20,6 +20,8 @@ class SqlLimits:
             that hangs.
         optimistic: Whether units of work that change accounts alone check at the end that nobody else has, rather than
             lock them, unless others were seen to lately (Postgres).
+        remembered_max: Accounts that are remembered as they were last committed, and keys that were answered lately;
+            0 for none (Postgres, if `optimistic`).
         audit_timeout_seconds: In place of the last three, for an audit: one of its statements may count everything.
     """
 
@@ -32,4 +34,5 @@ class SqlLimits:
     statement_timeout_seconds: float = 5.0
     idle_timeout_seconds: float = 10.0
     optimistic: bool = True
+    remembered_max: int = 50_000
     audit_timeout_seconds: float = 600.0

@@ -37,14 +37,24 @@ from sqlalchemy.dialects.postgresql import insert
 from gateway.adapters.sql.connection import to_the_end
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.direct import DirectTransaction
+from gateway.adapters.sql.remembered import Remembered
 from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES, VERSION_BEFORE
 from gateway.adapters.sql.shapes import Alike, Shapes
 from gateway.adapters.sql.tables import accounts, answers, events, payments, quotes, refunds, transfers, users
 from gateway.adapters.sql.types import INTEGER
 from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
-from gateway.application.ports.unit_of_work import AnswerKey, Holder, TryAgain, Wanted
-from gateway.domain.account import AccountId, AccountKey
+from gateway.application.ports.unit_of_work import (
+    AnswerKey,
+    Changes,
+    Holder,
+    KeyTaken,
+    Overtaken,
+    Records,
+    TryAgain,
+    Wanted,
+)
+from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
 from gateway.domain.payment import MerchantReference, PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 
@@ -213,27 +223,76 @@ def write_statement(parts: tuple[tuple[str, Alike], ...], *, checked: bool) -> E
 class PostgresUnitOfWork(SqlUnitOfWork):
     """See the port. Loading takes a round trip for each kind of thing that is wanted, writing takes one in all.
 
+    Accounts that were committed here lately are remembered, and then a payment takes that one alone.
     What changes accounts alone, as payments do, takes no locks and no transaction of several statements, unless others
     were seen to write to the same accounts lately: one statement reads, another one writes if every account still has
     the version that was read, or fails as a whole. Whatever else is wanted is locked from the beginning.
     """
 
-    def __init__(self, transaction: DirectTransaction, contention: Contention, shapes: Shapes) -> None:
+    def __init__(
+        self, transaction: DirectTransaction, contention: Contention, shapes: Shapes, remembered: Remembered
+    ) -> None:
         super().__init__(transaction)
         self._transaction = transaction
         self._contention = contention
         self._shapes = shapes
+        self._remembered = remembered
         self._locks = False
         self._wanted = Wanted()
         self._found_answers = True
+        self._from_memory: Mapping[AccountId, Account] = {}
+
+    async def load(self, wanted: Wanted) -> Records:
+        """As `UnitOfWork.load`: from memory, if all that is wanted is known."""
+        known = self._known(wanted)
+        if not known:
+            return await super().load(wanted)
+        self._from_memory = known
+        self._versions = {account.id: account.version for account in known.values()}
+        references = await self._find_references(wanted.references) if wanted.references else ()
+        return Records(
+            accounts=list(known.values()),
+            references_taken=[MerchantReference(*row) for row in references],
+            are_remembered=True,
+        )
+
+    async def commit(self, changes: Changes) -> None:
+        """As `UnitOfWork.commit`."""
+        changed = {account.id for account in changes.accounts_changed}
+        if not self._from_memory.keys() <= changed:
+            # Something was decided on an account that the writing statement would not look at.
+            self._remembered.forget(self._from_memory)
+            raise Overtaken("What is remembered of an account was not enough to decide on.")
+        try:
+            await super().commit(changes)
+        except BaseException:
+            self._remembered.forget([*changed, *self._from_memory])
+            raise
+        if self._locks:
+            self._remembered.forget(changed)
+        else:
+            self._remembered.keep(changes.accounts_changed, [answer.key for answer in changes.answers_new])
+
+    def _known(self, wanted: Wanted) -> Mapping[AccountId, Account] | None:
+        if not wanted.may_be_remembered or self._must_lock(wanted) or self._remembered.answered_any(wanted.answers):
+            return None
+        known = self._remembered.all_of(wanted.account_keys, wanted.account_ids)
+        if known:
+            fees = {system_account(AccountKind.FEES, each.currency) for each in known.values() if any(each.fees)}
+            accounts_for_fees = self._remembered.all_of(fees, ())
+            return None if accounts_for_fees is None else known | accounts_for_fees
+        return known
 
     async def _prepare(self, wanted: Wanted) -> None:
         self._wanted = wanted
-        self._locks = self._contention.is_expected or bool(
-            wanted.payments or wanted.quotes or wanted.transactions or wanted.emails or wanted.payers
-        )
+        self._locks = self._must_lock(wanted)
         if self._locks:
             await self._transaction.begin()
+
+    def _must_lock(self, wanted: Wanted) -> bool:
+        return self._contention.is_expected or bool(
+            wanted.payments or wanted.quotes or wanted.transactions or wanted.emails or wanted.payers
+        )
 
     async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:
         return await self._transaction.rows(LOCK_PAYMENTS, {"ids": list(ids)})
@@ -283,6 +342,8 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         try:
             # It is its own commit, and so it is seen to its end as one.
             await to_the_end(self._run(writes, checked=True))
+        except KeyTaken:
+            raise  # Somebody asks again, or gave a name twice: no reason to lock what everybody pays.
         except TryAgain:
             self._contention.notice()
             raise

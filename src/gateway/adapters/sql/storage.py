@@ -16,6 +16,7 @@ from gateway.adapters.sql.login_failures import SqlLoginFailures
 from gateway.adapters.sql.postgres import PostgresUnitOfWork
 from gateway.adapters.sql.rates import SqlRates
 from gateway.adapters.sql.reader import SqlReader
+from gateway.adapters.sql.remembered import Remembered
 from gateway.adapters.sql.sessions import SqlSessions
 from gateway.adapters.sql.shapes import Shapes
 from gateway.adapters.sql.sqlite import SqliteUnitOfWork
@@ -63,12 +64,13 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[tuple[Unit
     engine = postgres_engine(url, limits)
     contention = Contention(always=not limits.optimistic)
     shapes = Shapes()
+    remembered = Remembered(limits.remembered_max)
     try:
         async with write_pool(url, limits) as pool:
 
             def unit_of_work() -> PostgresUnitOfWork:
                 transaction = DirectTransaction(pool, acquire_seconds_max=limits.pool_timeout_seconds)
-                return PostgresUnitOfWork(transaction, contention, shapes)
+                return PostgresUnitOfWork(transaction, contention, shapes, remembered)
 
             yield unit_of_work, engine
     finally:

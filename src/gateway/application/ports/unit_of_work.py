@@ -90,6 +90,8 @@ class Wanted:
     payers: Collection[Payer] = ()
     transactions: Collection[TransactionId] = ()
     quotes: Collection[QuoteId] = ()
+    may_be_remembered: bool = False
+    """Accounts may be as this process remembers them, and answers left out: see `Records.are_remembered`."""
 
 
 class Holder(NamedTuple):
@@ -116,6 +118,10 @@ class Records:
     transactions: Collection[Transaction] = ()
     """With `reversed_by` filled in."""
     quotes: Collection[Quote] = ()
+    are_remembered: bool = False
+    """Whether the accounts are as this process remembers them. Then `commit` must be called, also without any changes:
+    it raises `Overtaken` unless each of them is changed and was as remembered, and `KeyTaken` if a key was answered.
+    Nobody is told anything that rests on memory alone."""
 
 
 @value

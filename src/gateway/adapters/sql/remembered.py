@@ -1,0 +1,65 @@
+"""Remembered: accounts as this storage last committed them, so that the next payment need not read them."""
+
+from collections.abc import Collection, Iterable
+
+from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.domain.account import Account, AccountId, AccountKey
+
+
+class Remembered:
+    """What is known without asking the database. Whatever rests on it is checked by the statement that writes.
+
+    Other processes write too, and so any of it may be out of date. When there is too much of it, all of it is
+    forgotten: what is needed again is soon known again.
+    """
+
+    def __init__(self, count_max: int) -> None:
+        """Nothing yet.
+
+        Args:
+            count_max: Of accounts, and of answered keys; 0 remembers nothing.
+        """
+        self._count_max = count_max
+        self._accounts: dict[AccountId, Account] = {}
+        self._ids: dict[AccountKey, AccountId] = {}
+        self._answered: set[AnswerKey] = set()
+
+    def all_of(self, keys: Iterable[AccountKey], ids: Iterable[AccountId]) -> dict[AccountId, Account] | None:
+        """These accounts, each once; `None` unless all of them are known."""
+        found: dict[AccountId, Account] = {}
+        for key in keys:
+            account_id = self._ids.get(key)
+            if account_id is None:
+                return None
+            found[account_id] = self._accounts[account_id]
+        for account_id in ids:
+            account = self._accounts.get(account_id)
+            if account is None:
+                return None
+            found[account_id] = account
+        return found
+
+    def answered_any(self, keys: Collection[AnswerKey]) -> bool:
+        """Whether one of these keys was answered here lately: whoever asks again is to be given the answer."""
+        return not self._answered.isdisjoint(keys)
+
+    def keep(self, accounts: Collection[Account], answered: Collection[AnswerKey]) -> None:
+        """Take down what was committed just now."""
+        if len(self._accounts) + len(accounts) > self._count_max:
+            self._accounts.clear()
+            self._ids.clear()
+        if len(self._answered) + len(answered) > self._count_max:
+            self._answered.clear()
+        if len(accounts) + len(answered) > self._count_max:
+            return
+        for account in accounts:
+            self._accounts[account.id] = account
+            self._ids[account.key] = account.id
+        self._answered.update(answered)
+
+    def forget(self, ids: Iterable[AccountId]) -> None:
+        """Know no more of these accounts."""
+        for account_id in ids:
+            account = self._accounts.pop(account_id, None)
+            if account is not None:
+                del self._ids[account.key]
