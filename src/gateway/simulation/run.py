@@ -80,18 +80,21 @@ async def simulate(
     seed: int,
     steps: int,
     faulty: bool,
+    races: bool = False,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Play so many steps on an empty storage, until something is broken.
 
     Args:
-        storage: Where it is played; transactions on it take turns, as on the memory adapter.
+        storage: Where it is played.
         seed: Decides everything.
         steps: How many; each is one operation of users, with the commands that it takes.
         faulty: Whether the storage fails now and then.
+        races: Whether transactions on the storage run side by side, so that it may say `TryAgain` of its own accord. On
+            the memory adapter they take turns, and nothing but the seed decides.
         on_progress: Told how many steps are done, after each.
     """
-    async with _opened(storage, seed=seed, faulty=faulty) as simulation:
+    async with _opened(storage, seed=seed, faulty=faulty, races=races) as simulation:
         await simulation.begin()
         for number in range(1, steps + 1):
             await simulation.take(number, whole=number == steps or _is_doubled(number))
@@ -108,7 +111,7 @@ def _is_doubled(number: int) -> bool:
 
 
 class _Simulation:
-    def __init__(self, storage: Storage, *, seed: int, faulty: bool) -> None:
+    def __init__(self, storage: Storage, *, seed: int, faulty: bool, races: bool) -> None:
         self.report = Report()
         self._trace = hashlib.blake2b(digest_size=16)
         self._storage = storage
@@ -117,7 +120,7 @@ class _Simulation:
         # Two sources of chance: what users draw does not depend on how often storages do.
         self._world = World(random=Random(f"{seed}: users"), clock=self._clock, model=self._model)
         self._faults = Faults(clock=self._clock, random=Random(f"{seed}: storages") if faulty else None)
-        self._witness = Witness(storage, CountedIdentifiers(), self._clock, self._faults, self._model)
+        self._witness = Witness(storage, CountedIdentifiers(), self._clock, self._faults, self._model, races=races)
         self._queries = Queries(storage.reader, self._clock)
         limits = RetryLimits(duration_seconds_max=math.inf)
         run_batch = retrying(self._witness.run, limits, sleep=self._sleep_virtually)
@@ -236,8 +239,8 @@ class _Simulation:
 
 
 @asynccontextmanager
-async def _opened(storage: Storage, *, seed: int, faulty: bool) -> AsyncGenerator[_Simulation]:
-    simulation = _Simulation(storage, seed=seed, faulty=faulty)
+async def _opened(storage: Storage, *, seed: int, faulty: bool, races: bool) -> AsyncGenerator[_Simulation]:
+    simulation = _Simulation(storage, seed=seed, faulty=faulty, races=races)
     try:
         yield simulation
     finally:

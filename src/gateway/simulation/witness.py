@@ -8,7 +8,7 @@ from typing import Any, Final
 from gateway.application.batch import Batch
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import AnswerKey, Changes, UnitOfWork
+from gateway.application.ports.unit_of_work import AnswerKey, Changes, TryAgain, UnitOfWork
 from gateway.application.submission import Answer, Bundle, Failed, Submission
 from gateway.domain.account import AccountKey
 from gateway.domain.errors import Refusal
@@ -90,9 +90,18 @@ class Witness:
     """Stands where `Batch.run` is called: between the retries and the transaction."""
 
     def __init__(
-        self, storage: Storage, identifiers: Identifiers, clock: VirtualClock, faults: Faults, model: Model
+        self,
+        storage: Storage,
+        identifiers: Identifiers,
+        clock: VirtualClock,
+        faults: Faults,
+        model: Model,
+        *,
+        races: bool,
     ) -> None:
         self._storage = storage
+        self._races = races
+        self._pasts: list[Model] = []
         self._identifiers = identifiers
         self._clock = clock
         self._faults = faults
@@ -107,6 +116,7 @@ class Witness:
         self.touched = Touched()
         self.committed = []
         self.violations = []
+        self._pasts = []
 
     async def run(self, submissions: Sequence[Submission]) -> list[Answer | Failed]:
         """As `Batch.run`, seen from beside it."""
@@ -127,7 +137,8 @@ class Witness:
         try:
             answers = await batch.run([hearing.open for hearing in hearings])
         except Exception as error:
-            if not any(work.met_fault for work in works):
+            overtaken = self._races and isinstance(error, TryAgain)
+            if not overtaken and not any(work.met_fault for work in works):
                 self._find("unexpected_failure", f"The storage is well, and the batch failed: {error!r}.")
             raise
         finally:
@@ -142,6 +153,9 @@ class Witness:
         self, hearings: Sequence[Hearing], answers: Sequence[Answer | Failed], written: Changes | None, now: datetime
     ) -> None:
         verdict = _Verdict()
+        if self._races:
+            model = self._model
+            self._pasts.append(replace(model, accounts=dict(model.accounts), holders=dict(model.holders)))
         for hearing in hearings:
             self._decided(self._model, hearing, verdict, now)
         for hearing, answer in zip(hearings, answers, strict=False):
@@ -202,7 +216,7 @@ class Witness:
             return True
         if isinstance(submission, Bundle):
             return self._bundle_decided(model, hearing, submission, verdict, now)
-        effect = effect_of(submission.command, model, now).named(payment_id_of(hearing.outcome))
+        effect = self._effect(model, hearing, now)
         self._compare(effect, hearing)
         self._touch(effect, submission)
         model.apply(effect)
@@ -211,6 +225,22 @@ class Witness:
             verdict.transactions.append((effect.transaction, effect.moves))
         self._keep(model, hearing, verdict, lasting=effect.lasting, refused=bool(effect.refusal))
         return bool(effect.refusal)
+
+    def _effect(self, model: Model, hearing: Hearing, now: datetime) -> Effect:
+        """What a command must come to: now, or where runs race when its run had read, if it moves nothing.
+
+        What does move something was read and written without anybody in between. An answer that rests on an account,
+        and leaves it as it is, may be overtaken by whoever changes that account.
+        """
+        command, payment_id = hearing.submission.command, payment_id_of(hearing.outcome)
+        effect = effect_of(command, model, now).named(payment_id)
+        for past in self._pasts:
+            if _difference(effect, hearing) is None:
+                break
+            read = effect_of(command, past, now).named(payment_id)
+            if not (read.moves or read.changed or read.opened) and _difference(read, hearing) is None:
+                return read
+        return effect
 
     def _bundle_decided(self, model: Model, hearing: Hearing, bundle: Bundle, verdict: _Verdict, now: datetime) -> bool:
         """All parts or none if it is atomic; each for itself otherwise."""
@@ -243,22 +273,9 @@ class Witness:
         )
 
     def _compare(self, effect: Effect, hearing: Hearing) -> None:
-        outcome, command = hearing.outcome, hearing.submission.command
-        if outcome is _NOTHING:
-            self._find("decided", f"{command!r} was not decided, and is not remembered.")
-            return
-        code = outcome.code if isinstance(outcome, Refusal) else ""
-        if code != effect.refusal:
-            self._find("outcome", f"It came to {_named(code)}; it must be {_named(effect.refusal)}.")
-            return
-        if isinstance(outcome, Refusal):
-            facts = {name: outcome.facts.get(name) for name in effect.facts}
-            if facts != effect.facts:
-                self._find("outcome", f"The refusal {code} tells {facts}; it must be {dict(effect.facts)}.")
-            return
-        expected = effect.payment if effect.told is None else effect.told
-        if told(outcome) != expected:
-            self._find("outcome", f"It tells {told(outcome)}; it must be {expected}.")
+        difference = _difference(effect, hearing)
+        if difference is not None:
+            self.violations.append(difference)
 
     def _touch(self, effect: Effect, submission: Submission) -> None:
         touched = self.touched
@@ -275,6 +292,25 @@ class Witness:
 
     def _find(self, invariant: str, detail: str) -> None:
         self.violations.append(Violation(invariant, detail))
+
+
+def _difference(effect: Effect, hearing: Hearing) -> Violation | None:
+    """What the gateway decided otherwise than it must."""
+    outcome, command = hearing.outcome, hearing.submission.command
+    if outcome is _NOTHING:
+        return Violation("decided", f"{command!r} was not decided, and is not remembered.")
+    code = outcome.code if isinstance(outcome, Refusal) else ""
+    if code != effect.refusal:
+        return Violation("outcome", f"It came to {_named(code)}; it must be {_named(effect.refusal)}.")
+    if isinstance(outcome, Refusal):
+        facts = {name: outcome.facts.get(name) for name in effect.facts}
+        if facts != effect.facts:
+            return Violation("outcome", f"The refusal {code} tells {facts}; it must be {dict(effect.facts)}.")
+        return None
+    expected = effect.payment if effect.told is None else effect.told
+    if told(outcome) != expected:
+        return Violation("outcome", f"It tells {told(outcome)}; it must be {expected}.")
+    return None
 
 
 def _is_passing(outcome: Any) -> bool:
