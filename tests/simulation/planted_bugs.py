@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 import pytest
@@ -18,10 +19,12 @@ from gateway.application.group_commit import GroupCommit, Ticket
 from gateway.application.ports.unit_of_work import Changes, TryAgain
 from gateway.application.submission import Answer, Failed, Submission, is_kept
 from gateway.domain import payment as payments
+from gateway.domain import quote as quotes
 from gateway.domain.account import MAY_BE_NEGATIVE, Account
 from gateway.domain.errors import InsufficientFunds, Refusal
 from gateway.domain.fees import FeeSchedule, divided_half_even
 from gateway.domain.payment import Payment, PaymentAction, PaymentStatus, after_its_time
+from gateway.domain.quote import Quote, Returned
 from gateway.domain.refund import Refund
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -165,6 +168,99 @@ def _refund_up_to(patch: pytest.MonkeyPatch, limit_minor: Callable[[Payment], in
     patch.setattr("gateway.application.commands.refund_payment.refund", refund)
 
 
+def quotes_are_not_marked_used(patch: pytest.MonkeyPatch) -> None:
+    """The payment names its quote, and the quote nobody."""
+    patch.setattr(Quote, "used_by", lambda self, payment_id: replace(self, version=self.version + 1))  # noqa: ARG005 - the bug.
+
+
+def quotes_are_used_twice(patch: pytest.MonkeyPatch) -> None:
+    """Whether a payment has used it is not looked at."""
+    _good_as(patch, lambda quote, asked: (replace(quote, payment_id=None), asked))
+
+
+def quotes_are_good_a_moment_too_long(patch: pytest.MonkeyPatch) -> None:
+    """`>` for `>=`."""
+    moment = timedelta(microseconds=1)
+    _good_as(patch, lambda quote, asked: (quote, asked | {"now": asked["now"] - moment}))
+
+
+def quotes_are_good_for_anybody(patch: pytest.MonkeyPatch) -> None:
+    """Whose it is is not looked at."""
+    _good_as(patch, lambda quote, asked: (quote, asked | {"customer_id": quote.customer_id}))
+
+
+def quotes_are_good_for_any_amount(patch: pytest.MonkeyPatch) -> None:
+    """The merchant gets the target, whatever the payment says."""
+    _good_as(patch, lambda quote, asked: (quote, asked | {"amount": quote.target}))
+
+
+def _good_as(patch: pytest.MonkeyPatch, taken: Callable[[Quote, dict[str, Any]], tuple[Quote, dict[str, Any]]]) -> None:
+    must_be_good = quotes.must_be_good
+
+    def must_be_good_as(quote: Quote, **asked: Any) -> None:
+        instead, asked_instead = taken(quote, asked)
+        must_be_good(instead, **asked_instead)
+
+    for command in ("pay", "confirm_payment"):
+        patch.setattr(f"gateway.application.commands.{command}.must_be_good", must_be_good_as)
+
+
+def targets_are_rounded_up(patch: pytest.MonkeyPatch) -> None:
+    """The exchange gives more than it got."""
+    patch.setattr("gateway.domain.conversion.floor", ceil)
+
+
+def a_minor_unit_is_a_cent(patch: pytest.MonkeyPatch) -> None:
+    """Every currency has two decimals."""
+    patch.setattr("gateway.domain.conversion.exponent", lambda currency: 2)  # noqa: ARG005 - that is the bug.
+
+
+def the_spread_is_not_returned(patch: pytest.MonkeyPatch) -> None:
+    """A refund forgets it: the customer gets theirs, and the exchange pays for it."""
+    _returned_as(patch, lambda right, quote, refunded: right._replace(spread_minor=0))  # noqa: ARG005 - as the others.
+
+
+def the_last_refund_returns_the_spread_again(patch: pytest.MonkeyPatch) -> None:
+    """All of it, whatever went back before."""
+
+    def again(right: Returned, quote: Quote, refunded: Mapping[str, int]) -> Returned:
+        is_last = refunded["refunded_minor"] == quote.target.amount_minor
+        return right._replace(spread_minor=quote.spread_minor) if is_last else right
+
+    _returned_as(patch, again)
+
+
+def refunds_go_back_one_to_one(patch: pytest.MonkeyPatch) -> None:
+    """The amount is right, and in another currency."""
+
+    def one_to_one(right: Returned, quote: Quote, refunded: Mapping[str, int]) -> Returned:
+        del quote
+        return right._replace(source_minor=refunded["refunded_minor"] - refunded["refunded_before_minor"])
+
+    _returned_as(patch, one_to_one)
+
+
+def the_last_refund_across_gets_its_own_share(patch: pytest.MonkeyPatch) -> None:
+    """Each refund's share is rounded for itself, so that the last one does not take the rest."""
+
+    def its_own(right: Returned, quote: Quote, refunded: Mapping[str, int]) -> Returned:
+        del right
+        part = refunded["refunded_minor"] - refunded["refunded_before_minor"]
+        shares = (
+            whole * part // quote.target.amount_minor for whole in (quote.source.amount_minor, quote.spread_minor)
+        )
+        return Returned(*shares)
+
+    _returned_as(patch, its_own)
+
+
+def _returned_as(patch: pytest.MonkeyPatch, instead: Callable[[Returned, Quote, Mapping[str, int]], Returned]) -> None:
+    def returned(quote: Quote, **refunded: int) -> Returned:
+        return instead(quotes.returned(quote, **refunded), quote, refunded)
+
+    patch.setattr("gateway.application.exchanging.returned", returned)
+
+
 def transactions_are_reversed_twice(patch: pytest.MonkeyPatch) -> None:
     """What was reversed already is not looked at."""
     must = "gateway.application.commands.reverse_transaction.must_be_reversible"
@@ -280,8 +376,19 @@ PLANTED: Mapping[Plant, str] = {
     fees_are_rounded_half_up: "outcome",
     fees_are_rounded_part_by_part: "outcome",
     the_last_refund_gets_its_own_share: "outcome",
-    one_minor_unit_too_much_is_refunded: "payment_amounts",
-    more_is_refunded_than_was_captured: "payment_amounts",
+    one_minor_unit_too_much_is_refunded: "outcome",
+    more_is_refunded_than_was_captured: "outcome",
+    quotes_are_not_marked_used: "quote_payment",
+    quotes_are_used_twice: "outcome",
+    quotes_are_good_a_moment_too_long: "outcome",
+    quotes_are_good_for_anybody: "outcome",
+    quotes_are_good_for_any_amount: "outcome",
+    targets_are_rounded_up: "outcome",
+    a_minor_unit_is_a_cent: "outcome",
+    the_spread_is_not_returned: "exchange",
+    the_last_refund_returns_the_spread_again: "exchange",
+    refunds_go_back_one_to_one: "exchange",
+    the_last_refund_across_gets_its_own_share: "exchange",
     transactions_are_reversed_twice: "outcome",
     references_are_used_twice: "unexpected_failure",
     a_key_answers_any_request: "same_answer",

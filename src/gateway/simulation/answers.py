@@ -7,11 +7,12 @@ from gateway.application.paying import Paid
 from gateway.domain.account import Account, AccountStatus
 from gateway.domain.deposit import Deposit
 from gateway.domain.errors import Refusal
-from gateway.domain.payment import CaptureMethod, Payment, PaymentId
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
 from gateway.domain.payout import Payout
+from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
-from gateway.simulation.model import ModelAccount, ModelPayment
+from gateway.simulation.model import ModelAccount, ModelPayment, ModelQuote
 
 
 def told(outcome: Any) -> object:
@@ -24,6 +25,8 @@ def told(outcome: Any) -> object:
             facts = model_payment(outcome)
         case Account():
             facts = model_account(outcome)
+        case Quote():
+            facts = model_quote(outcome)
         case Refund():
             facts = ("refund", outcome.amount.amount_minor, outcome.fee_refunded_minor)
         case Deposit():
@@ -72,7 +75,28 @@ def model_payment(payment: Payment) -> ModelPayment:
         captures=payment.captures,
         refunds=payment.refunds,
         version=payment.version,
+        quote=payment.quote_id,
     )
+
+
+def model_quote(quote: Quote) -> ModelQuote:
+    """A quote as the model would have it."""
+    return ModelQuote(
+        id=quote.id,
+        customer=quote.customer_id,
+        source=quote.source.amount_minor,
+        source_currency=quote.source.currency,
+        target=quote.target.amount_minor,
+        target_currency=quote.target.currency,
+        spread=quote.spread_minor,
+        expires_at=quote.expires_at,
+        payment=quote.payment_id,
+    )
+
+
+def quote_id_of(outcome: Any) -> QuoteId | None:
+    """The quote that an outcome made."""
+    return outcome.id if isinstance(outcome, Quote) else None
 
 
 def payment_id_of(outcome: Any) -> PaymentId | None:

@@ -3,13 +3,17 @@
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil
 from typing import Final
 
 from gateway.application.ports.unit_of_work import AnswerKey, Changes
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
 from gateway.domain.event import Event
-from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.payment import Payment, PaymentId, QuoteId
+from gateway.domain.quote import Quote
 from gateway.domain.transaction import Transaction, TransactionId
+from gateway.simulation.model import customer_key, merchant_key, own_key
 from gateway.simulation.violation import Violation
 
 _OVERDRAFT: Final = frozenset({AccountKind.FUNDING, AccountKind.EXCHANGE})
@@ -35,6 +39,9 @@ class Books:
     """What is held for unfinished payments, by the account of either party."""
     totals: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     """Of each currency: debits less credits of all accounts, pending and posted."""
+    quotes: dict[QuoteId, Quote] = field(default_factory=dict[QuoteId, Quote])
+    across: dict[PaymentId, Counter[AccountKey]] = field(default_factory=dict[PaymentId, Counter[AccountKey]])
+    """What each account has got by a payment across currencies, less what it gave."""
     transactions: set[TransactionId] = field(default_factory=set[TransactionId])
     answers: set[AnswerKey] = field(default_factory=set[AnswerKey])
 
@@ -50,6 +57,8 @@ class Books:
         for account in _accounts(changes):
             yield from self._account(account, steps.pop(account.id))
         yield from self._held(changes)
+        yield from self._quotes(changes)
+        yield from self._across(changes)
         for account_id in steps:
             yield Violation("account_counters", f"{account_id} was moved, and its row was not written.")
         for currency in {account.currency: None for account in _accounts(changes)}:
@@ -134,6 +143,63 @@ class Books:
                 if pending != self.promised[key]:
                     detail = f"{account.id} has {pending} pending; unfinished payments hold {self.promised[key]}."
                     yield Violation("held_for_payments", detail)
+
+    def _quotes(self, changes: Changes) -> Iterator[Violation]:
+        uses: dict[tuple[QuoteId, PaymentId], None] = {}
+        for quote in (*changes.quotes_new, *changes.quotes_changed):
+            if quote.payment_id is not None:
+                uses[quote.id, quote.payment_id] = None
+            before = self.quotes.get(quote.id)
+            if before is not None and before.payment_id is not None:
+                yield Violation(
+                    "quote_used_once", f"{quote.id} was used by {before.payment_id} and {quote.payment_id}."
+                )
+            if quote.version != (1 if before is None else before.version + 1):
+                yield Violation("quote_versions", f"{quote.id} has come to version {quote.version}.")
+            self.quotes[quote.id] = quote
+        for payment in (*changes.payments_new, *changes.payments_changed):
+            if payment.quote_id is not None:
+                uses[payment.quote_id, payment.id] = None
+        for quote_id, payment_id in uses:
+            used, paid = self.quotes.get(quote_id), self.payments.get(payment_id)
+            if used is None or paid is None or (used.payment_id, paid.quote_id) != (payment_id, quote_id):
+                yield Violation("quote_payment", f"{quote_id} and {payment_id} do not tell of each other.")
+
+    def _across(self, changes: Changes) -> Iterator[Violation]:
+        """Everybody has what they must have of a payment across currencies; when all went back, nobody has anything."""
+        payments = (*changes.payments_new, *changes.payments_changed)
+        paid = {payment.id: payment for payment in payments if payment.quote_id is not None}
+        for transaction in changes.transactions_new:
+            if transaction.payment_id is not None and transaction.payment_id in paid:
+                got = self.across.setdefault(transaction.payment_id, Counter())
+                for transfer in transaction.transfers:
+                    got[self.accounts[transfer.debit_account_id].key] -= transfer.amount_minor
+                    got[self.accounts[transfer.credit_account_id].key] += transfer.amount_minor
+        for payment in paid.values():
+            got, must = self.across.get(payment.id, Counter()), self._shares(payment)
+            if any(got[key] != must[key] for key in (*got, *must)):
+                yield Violation("exchange", f"By {payment.id} have been got {got}; it must be {must}.")
+            if payment.amount_refunded_minor == payment.amount.amount_minor:
+                self.across.pop(payment.id, None)
+
+    def _shares(self, payment: Payment) -> Counter[AccountKey]:
+        quote = self.quotes.get(payment.quote_id or QuoteId(""))
+        if quote is None:
+            return Counter()
+        kept = Fraction(payment.amount.amount_minor - payment.amount_refunded_minor, payment.amount.amount_minor)
+        source, spread = ceil(quote.source.amount_minor * kept), ceil(quote.spread_minor * kept)
+        target, fee = payment.amount_captured_minor - payment.amount_refunded_minor, payment.fee_amount_minor
+        paid_in, paid_to = quote.source.currency, payment.amount.currency
+        return Counter(
+            {
+                customer_key(quote.customer_id, paid_in): -source,
+                own_key(AccountKind.EXCHANGE, paid_in): source - spread,
+                own_key(AccountKind.FEES, paid_in): spread,
+                own_key(AccountKind.EXCHANGE, paid_to): -target,
+                merchant_key(payment.merchant_id, paid_to): target - fee,
+                own_key(AccountKind.FEES, paid_to): fee,
+            }
+        )
 
     def _promise(self, payment: Payment | None, sign: int) -> None:
         if payment is not None and payment.status.value in _HOLDING:

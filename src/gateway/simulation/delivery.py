@@ -16,6 +16,7 @@ from gateway.domain.user import SYSTEM
 from gateway.domain.value import value
 from gateway.simulation.model import ModelPayment
 from gateway.simulation.operations import any_command
+from gateway.simulation.operations.exchange import paying
 from gateway.simulation.operations.payments import canceling, capturing, confirming, expiring
 from gateway.simulation.operations.refunds import refunding
 from gateway.simulation.world import World
@@ -114,6 +115,26 @@ def at_the_last_moment(world: World) -> Step:
     return _step(world, "at the last moment", [submission(world, command)])
 
 
+def at_the_end_of_a_quote(world: World) -> Step:
+    """A quote is paid with right before, at, or right after the end of its time."""
+    quote_id = world.quote()
+    promised = world.model.quotes.get(quote_id)
+    if promised is None or promised.payment is not None or promised.expires_at <= world.clock():
+        return one(world)
+    world.clock.wait_until(promised.expires_at - _MICROSECOND)
+    world.clock.wait(world.one_of((0, 1, 2)))
+    return _step(world, "at the end of a quote", [submission(world, paying(world, quote_id))])
+
+
+def one_quote_for_all(world: World) -> Step:
+    """Several payments, at once or as one bundle, with one and the same quote."""
+    quote_id = world.quote()
+    parts = [submission(world, paying(world, quote_id)) for _ in range(world.random.randint(2, 3))]
+    if world.chance(50):
+        parts = [bundle(world, parts, atomic=world.chance(50))]
+    return _step(world, "one quote for all", parts)
+
+
 def worker(world: World) -> Step:
     """The worker comes by, and ends what is due."""
     world.next_end()
@@ -179,6 +200,8 @@ DELIVERIES: Final[Sequence[tuple[int, Draw]]] = (
     (120, again),
     (80, bundled),
     (120, at_the_last_moment),
+    (40, at_the_end_of_a_quote),
+    (40, one_quote_for_all),
     (60, worker),
     (4, spree),
 )

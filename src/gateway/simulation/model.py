@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 from gateway.application.command import Command
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.account import AccountId, AccountKey, AccountKind
-from gateway.domain.payment import PaymentId
+from gateway.domain.money import CurrencyCode
+from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import SYSTEM, UserId
 from gateway.domain.value import value
@@ -28,7 +29,16 @@ ALLOWED: Final = {
 }
 """What can be asked of a payment that stands there, beside a refund of what was captured."""
 
-PASSING_REFUSALS: Final = frozenset({"account_frozen", "payment_not_due", "role_forbidden", "idempotency_in_progress"})
+PASSING_REFUSALS: Final = frozenset(
+    {
+        "account_frozen",
+        "idempotency_in_progress",
+        "payment_not_due",
+        "rate_not_found",
+        "role_forbidden",
+        "validation_error",
+    }
+)
 """Refusals that are not remembered for their key."""
 
 
@@ -80,6 +90,7 @@ class ModelPayment:
     captures: int = 0
     refunds: int = 0
     version: int = 1
+    quote: QuoteId | None = None
 
     @property
     def held(self) -> int:
@@ -98,6 +109,26 @@ class ModelPayment:
         if self.captured > self.refunded:
             actions.append("refund")
         return {"current_status": status, "allowed_actions": actions}
+
+
+@value
+class ModelQuote:
+    """What a quote must be. `id` is empty until the gateway has named it, and so is the `payment` that has used it."""
+
+    customer: UserId
+    source: int
+    source_currency: CurrencyCode
+    target: int
+    target_currency: CurrencyCode
+    spread: int
+    expires_at: datetime
+    id: QuoteId = QuoteId("")
+    payment: PaymentId | None = None
+
+    @property
+    def version(self) -> int:
+        """It changes once: when it is used."""
+        return 1 if self.payment is None else 2
 
 
 class Move(NamedTuple):
@@ -134,11 +165,12 @@ class Effect:
     Attributes:
         refusal: The code, or nothing. A refusal may come with effects: a payment that failed is kept.
         facts: What the refusal must tell.
-        told: What the answer must tell, as `answers.told` reads it. Without it, that is the payment.
+        told: What the answer must tell, as `answers.told` reads it. Without it, that is the payment, or else the quote.
         opened: New accounts, with nothing in them.
         changed: Accounts that changed, but for their balances.
         moves: Transfers, in their order.
         payment: The payment as it must be afterwards.
+        quote: The quote as it must be afterwards, if it is new or used.
         transaction: The type of the transaction that the moves make.
         reverses: The transaction which that one reverses.
         email: The address that is now taken.
@@ -152,6 +184,7 @@ class Effect:
     changed: Mapping[AccountKey, ModelAccount] = field(default_factory=dict[AccountKey, ModelAccount])
     moves: tuple[Move, ...] = ()
     payment: ModelPayment | None = None
+    quote: ModelQuote | None = None
     transaction: str = ""
     reverses: TransactionId | None = None
     email: str = ""
@@ -162,11 +195,17 @@ class Effect:
         """Whether the key keeps the answer."""
         return self.refusal not in PASSING_REFUSALS
 
-    def named(self, payment_id: PaymentId | None) -> "Effect":
-        """The same, where a new payment is called what the gateway has called it."""
-        if self.payment is None or self.payment.id or payment_id is None:
-            return self
-        return replace(self, payment=replace(self.payment, id=payment_id))
+    def named(self, payment_id: PaymentId | None, quote_id: QuoteId | None) -> "Effect":
+        """The same, where a new payment and a new quote are called what the gateway has called them."""
+        payment, quote = self.payment, self.quote
+        if payment is not None and not payment.id and payment_id is not None:
+            payment = replace(payment, id=payment_id)
+            if quote is not None:
+                quote = replace(quote, payment=payment_id)
+            return replace(self, payment=payment, quote=quote)
+        if quote is not None and not quote.id and quote_id is not None:
+            return replace(self, quote=replace(quote, id=quote_id))
+        return self
 
 
 @dataclass(slots=True, kw_only=True)
@@ -179,6 +218,7 @@ class Model:
     )
     keys: MutableMapping[AccountId, AccountKey] = field(default_factory=dict[AccountId, AccountKey])
     payments: MutableMapping[PaymentId, ModelPayment] = field(default_factory=dict[PaymentId, ModelPayment])
+    quotes: MutableMapping[QuoteId, ModelQuote] = field(default_factory=dict[QuoteId, ModelQuote])
     references: MutableMapping[tuple[UserId, str], bool] = field(default_factory=dict[tuple[UserId, str], bool])
     transactions: MutableMapping[TransactionId, ModelTransaction] = field(
         default_factory=dict[TransactionId, ModelTransaction]
@@ -242,6 +282,8 @@ class Model:
             self.payments[payment.id] = payment
             if payment.reference is not None:
                 self.references[payment.merchant, payment.reference] = True
+        if effect.quote is not None:
+            self.quotes[effect.quote.id] = effect.quote
         if effect.reverses is not None:
             self.transactions[effect.reverses] = replace(self.transactions[effect.reverses], reversed=True)
         if effect.email:

@@ -24,7 +24,7 @@ from gateway.application.verify import verify
 from gateway.domain.errors import IdempotencyInProgress, Refusal
 from gateway.domain.user import Role, UserId
 from gateway.domain.value import value
-from gateway.simulation.answers import model_account, model_payment
+from gateway.simulation.answers import model_account, model_payment, model_quote
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.delivery import Door, Step, next_step, submission
 from gateway.simulation.faults import Faults
@@ -213,6 +213,12 @@ class _Simulation:
                 actions = [action.value for action in shown.allowed_actions]
                 seen = {"current_status": shown.status.value, "allowed_actions": actions}
                 self._must_be("payment_shown", payment_id, seen, must.standing(now))
+
+        for quote_id in touched.quotes:
+            quote, promised = await reader.quote(quote_id), model.quotes.get(quote_id)
+            self._must_be("quote", quote_id, None if quote is None else model_quote(quote), promised)
+            if quote is not None and promised is not None:
+                self._must_be("quote_version", quote_id, quote.version, promised.version)
 
     def _must_be(self, invariant: str, subject: object, found: object, must: object) -> None:
         if found != must:

@@ -12,13 +12,13 @@ from gateway.application.ports.unit_of_work import AnswerKey, Changes, TryAgain,
 from gateway.application.submission import Answer, Bundle, Failed, Submission
 from gateway.domain.account import AccountKey
 from gateway.domain.errors import Refusal
-from gateway.domain.payment import PaymentId
+from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.transaction import Transaction
-from gateway.simulation.answers import payment_id_of, told
+from gateway.simulation.answers import model_quote, payment_id_of, quote_id_of, told
 from gateway.simulation.books import Books
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.faults import Faults, FaultyUnitOfWork
-from gateway.simulation.model import Effect, Model, ModelTransaction, Move, Remembered
+from gateway.simulation.model import Effect, Model, ModelQuote, ModelTransaction, Move, Remembered
 from gateway.simulation.rules import effect_of
 from gateway.simulation.violation import Violation
 from gateway.simulation.world import NO_ACCOUNT
@@ -70,6 +70,7 @@ class Touched:
 
     accounts: dict[AccountKey, None] = field(default_factory=dict[AccountKey, None])
     payments: dict[PaymentId, None] = field(default_factory=dict[PaymentId, None])
+    quotes: dict[QuoteId, None] = field(default_factory=dict[QuoteId, None])
     bodies: dict[tuple[AnswerKey, bytes], list[bytes]] = field(
         default_factory=dict[tuple[AnswerKey, bytes], list[bytes]]
     )
@@ -82,6 +83,7 @@ class _Verdict:
     """What a run must have written."""
 
     kept: dict[AnswerKey, tuple[bytes, bytes]] = field(default_factory=dict[AnswerKey, tuple[bytes, bytes]])
+    quotes: dict[QuoteId, ModelQuote] = field(default_factory=dict[QuoteId, ModelQuote])
     events: list[str] = field(default_factory=list[str])
     transactions: list[tuple[str, tuple[Move, ...]]] = field(default_factory=list[tuple[str, tuple[Move, ...]]])
 
@@ -173,6 +175,10 @@ class Witness:
             self.touched.accounts[account.key] = None
         for payment in (*written.payments_new, *written.payments_changed):
             self.touched.payments[payment.id] = None
+        quotes = {quote.id: model_quote(quote) for quote in (*written.quotes_new, *written.quotes_changed)}
+        self.touched.quotes.update(dict.fromkeys(quotes))
+        if quotes != verdict.quotes:
+            self._find("quotes", f"Written are {quotes}; it must be {verdict.quotes}.")
         kept = {answer.key: (answer.fingerprint, answer.body) for answer in written.answers_new}
         if kept != verdict.kept:
             self._find("answers_kept", f"Kept are {list(kept)}; it must be {list(verdict.kept)}, as answered.")
@@ -220,6 +226,8 @@ class Witness:
         self._compare(effect, hearing)
         self._touch(effect, submission)
         model.apply(effect)
+        if effect.quote is not None:
+            verdict.quotes[effect.quote.id] = effect.quote
         verdict.events.extend(effect.events)
         if effect.transaction:
             verdict.transactions.append((effect.transaction, effect.moves))
@@ -232,12 +240,12 @@ class Witness:
         What does move something was read and written without anybody in between. An answer that rests on an account,
         and leaves it as it is, may be overtaken by whoever changes that account.
         """
-        command, payment_id = hearing.submission.command, payment_id_of(hearing.outcome)
-        effect = effect_of(command, model, now).named(payment_id)
+        command, names = hearing.submission.command, (payment_id_of(hearing.outcome), quote_id_of(hearing.outcome))
+        effect = effect_of(command, model, now).named(*names)
         for past in self._pasts:
             if _difference(effect, hearing) is None:
                 break
-            read = effect_of(command, past, now).named(payment_id)
+            read = effect_of(command, past, now).named(*names)
             if not (read.moves or read.changed or read.opened) and _difference(read, hearing) is None:
                 return read
         return effect
@@ -258,6 +266,7 @@ class Witness:
         if bundle.atomic and not refused:
             model.adopt(draft)
             verdict.kept.update(drafted.kept)
+            verdict.quotes.update(drafted.quotes)
             verdict.events.extend(drafted.events)
             verdict.transactions.extend(drafted.transactions)
         self._keep(model, hearing, verdict, lasting=lasting, refused=False)
@@ -307,7 +316,7 @@ def _difference(effect: Effect, hearing: Hearing) -> Violation | None:
         if facts != effect.facts:
             return Violation("outcome", f"The refusal {code} tells {facts}; it must be {dict(effect.facts)}.")
         return None
-    expected = effect.payment if effect.told is None else effect.told
+    expected = next((each for each in (effect.told, effect.payment, effect.quote) if each is not None), None)
     if told(outcome) != expected:
         return Violation("outcome", f"It tells {told(outcome)}; it must be {expected}.")
     return None

@@ -11,24 +11,28 @@ from gateway.application.ports.unit_of_work import Changes
 from gateway.application.submission import Submission
 from gateway.domain.account import AccountId, AccountKey, AccountKind
 from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, currency_code
-from gateway.domain.payment import PaymentId
+from gateway.domain.payment import CaptureMethod, PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import SYSTEM, UserId
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.model import ENDS_AS, Model, ModelPayment
 
-CURRENCIES: Final = tuple(currency_code(code) for code in ("USD", "USD", "USD", "JPY", "KWD"))
-"""Exponents 2, 0 and 3; most users meet in the first."""
+CURRENCIES: Final = tuple(currency_code(code) for code in ("USD", "USD", "USD", "JPY", "KWD", "CLF"))
+"""Exponents 2, 0, 3 and 4; most users meet in the first."""
 
 CUSTOMERS_MAX: Final = 24
 MERCHANTS_MAX: Final = 8
 """Few, so that they often meet."""
 
 FAVOURITE: Final = 8
-"""One payment of so many is asked about more than the others: most mistakes need several things to happen to one."""
+"""One payment of so many, and each across currencies, is asked about more than the others: most mistakes need several
+things to happen to one."""
 
 RECENT: Final = 32
 """How many of the newest favourites, and of the newest deposits and payouts, come to mind first."""
+
+RECENT_QUOTES: Final = 8
+"""How many of the newest quotes come to mind first: few, for they are not good for long."""
 
 REMEMBERED_MAX: Final = 256
 """How many submissions are remembered, to be handed in again."""
@@ -41,6 +45,7 @@ _AMOUNTS: Final = ("all",) * 10 + ("one more",) * 8 + ("enormous",) * 2 + ("a pa
 NOBODY: Final = UserId("usr_nobody")
 NO_ACCOUNT: Final = AccountId("acc_none")
 NO_PAYMENT: Final = PaymentId("pay_none")
+NO_QUOTE: Final = QuoteId("quo_none")
 NO_TRANSACTION: Final = TransactionId("txn_none")
 
 Chosen = TypeVar("Chosen")
@@ -67,6 +72,9 @@ class World:
     """A heap of the ends of payments that are to come."""
     overdue: list[PaymentId] = field(default_factory=list[PaymentId])
     """Those whose end has come, for the worker."""
+    quotes: list[QuoteId] = field(default_factory=list[QuoteId])
+    requested: dict[tuple[str, int], PaymentId] = field(default_factory=dict[tuple[str, int], PaymentId])
+    """The last request at once over so much of a currency."""
     transactions: list[TransactionId] = field(default_factory=list[TransactionId])
     reversible: list[TransactionId] = field(default_factory=list[TransactionId])
     submissions: list[Submission] = field(default_factory=list[Submission])
@@ -78,12 +86,15 @@ class World:
             self._learn_account(account.id, account.key)
         for payment in changes.payments_new:
             self.payments.append(payment.id)
-            if len(self.payments) % FAVOURITE == 1:
+            if len(self.payments) % FAVOURITE == 1 or payment.quote_id is not None:
                 self.favourites.append(payment.id)
             if payment.status.value in ENDS_AS:
                 self.unfinished.append(payment.id)
+                if payment.capture is CaptureMethod.AUTOMATIC:
+                    self.requested[payment.amount.currency, payment.amount.amount_minor] = payment.id
                 if payment.expires_at is not None:
                     heapq.heappush(self.due, (payment.expires_at, payment.id))
+        self.quotes.extend(quote.id for quote in changes.quotes_new)
         for transaction in changes.transactions_new:
             self.transactions.append(transaction.id)
             if transaction.payment_id is None and transaction.reverses is None:
@@ -127,6 +138,19 @@ class World:
                 break
             payment = self._any_payment()
         return payment
+
+    def quote(self) -> QuoteId:
+        """A quote, mostly one that is good, if there is one among the newest; seldom one that does not exist."""
+        if not self.quotes or self.chance(1):
+            return NO_QUOTE
+        good = self.good_quotes()
+        return self.one_of(good if good and self.chance(90) else self.quotes[-RECENT:])
+
+    def good_quotes(self) -> list[QuoteId]:
+        """Those of the newest quotes that nobody has used and whose time is not over."""
+        quotes, now = self.model.quotes, self.clock()
+        recent = [quotes[each] for each in self.quotes[-RECENT_QUOTES:]]
+        return [each.id for each in recent if each.payment is None and now < each.expires_at]
 
     def transaction(self) -> TransactionId:
         """A transaction, mostly a new one that may be reversed; seldom one that does not exist."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from gateway.application.command import Command
-from gateway.simulation.operations import accounts, money, payments, refunds
+from gateway.simulation.operations import accounts, exchange, money, payments, refunds
 from gateway.simulation.world import World
 
 Operation = Callable[[World], Command[Any]]
@@ -14,6 +14,7 @@ OPERATIONS: Final[Sequence[tuple[int, Operation]]] = (
     *money.OPERATIONS,
     *payments.OPERATIONS,
     *refunds.OPERATIONS,
+    *exchange.OPERATIONS,
 )
 """Each with how often it comes, compared to the others."""
 

@@ -5,13 +5,14 @@ from typing import Any, Final
 
 from gateway.application.command import Command
 from gateway.simulation.model import Effect, Model, Refused, Rules
-from gateway.simulation.rules import accounts, money, payments, refunds
+from gateway.simulation.rules import accounts, exchange, money, payments, refunds
 
 RULES: Final[Rules] = {
     **accounts.RULES,
     **money.RULES,
     **payments.RULES,
     **refunds.RULES,
+    **exchange.RULES,
 }
 
 

@@ -14,7 +14,7 @@ from gateway.application.commands import (
     RequestPayment,
 )
 from gateway.domain.account import AccountKey, AccountKind
-from gateway.domain.payment import PaymentTerms
+from gateway.domain.payment import PaymentTerms, QuoteId
 from gateway.domain.user import UserId
 from gateway.simulation.model import (
     ENDS_AS,
@@ -22,6 +22,7 @@ from gateway.simulation.model import (
     Model,
     ModelAccount,
     ModelPayment,
+    ModelQuote,
     Move,
     Refused,
     Rules,
@@ -29,6 +30,7 @@ from gateway.simulation.model import (
     merchant_key,
     own_key,
 )
+from gateway.simulation.rules.exchange import good_quote, paid_across
 
 WEEK_SECONDS: Final = 604_800
 CAPTURES_MAX: Final = 50
@@ -40,10 +42,11 @@ def pay(model: Model, command: Pay, now: datetime) -> Effect:
     if order.customer_id == order.merchant_id:
         raise Refused("same_account")
     model.payee(order.merchant_id, order.amount.currency)
-    model.payer(order.customer_id, order.amount.currency)
-    _must_be_free(model, order)
     payment = _first(order, order.customer_id, "")
-    return _paid(model, replace(payment, expires_at=_end(order, now) if payment.manual else None))
+    promised = _promised(model, command.order.quote_id, payment, order.customer_id, now)
+    model.payer(order.customer_id, promised.source_currency if promised else order.amount.currency)
+    _must_be_free(model, order)
+    return _paid(model, replace(payment, expires_at=_end(order, now) if payment.manual else None), promised)
 
 
 def request(model: Model, command: RequestPayment, now: datetime) -> Effect:
@@ -63,8 +66,9 @@ def confirm(model: Model, command: ConfirmPayment, now: datetime) -> Effect:
     if payment.customer not in {None, command.customer_id}:
         raise Refused("payment_not_found")
     must_stand(payment, now, "requires_confirmation")
-    model.payer(command.customer_id, payment.currency)
-    return _paid(model, replace(payment, customer=command.customer_id, version=payment.version + 1))
+    promised = _promised(model, command.quote_id, payment, command.customer_id, now)
+    model.payer(command.customer_id, promised.source_currency if promised else payment.currency)
+    return _paid(model, replace(payment, customer=command.customer_id, version=payment.version + 1), promised)
 
 
 def capture(model: Model, command: CapturePayment, now: datetime) -> Effect:
@@ -140,12 +144,24 @@ def fee_on(merchant: ModelAccount, amount: int) -> int:
     return min(amount, round(Fraction(amount * merchant.basis_points, 10_000)) + merchant.fixed_minor)
 
 
-def _paid(model: Model, payment: ModelPayment) -> Effect:
+def _promised(
+    model: Model, quote_id: QuoteId | None, payment: ModelPayment, customer: UserId, now: datetime
+) -> ModelQuote | None:
+    if quote_id is None:
+        return None
+    return good_quote(model, quote_id, customer, payment.amount, payment.currency, now, manual=payment.manual)
+
+
+def _paid(model: Model, payment: ModelPayment, promised: ModelQuote | None) -> Effect:
     customer, merchant = _parties(payment)
-    if model.must_pay(customer).available < payment.amount:
+    price = payment.amount
+    if promised is not None:
+        customer, price = customer_key(promised.customer, promised.source_currency), promised.source
+    if model.must_pay(customer).available < price:
         # An order that failed has no time; a request that did keeps its own.
         end = payment.expires_at if payment.id else None
         failed = replace(payment, status="failed", expires_at=end)
+        # Whoever could not pay has not used the quote, and may try again with it.
         return Effect(refusal="insufficient_funds", payment=failed, events=("payment.failed",))
     if payment.manual:
         return Effect(
@@ -155,12 +171,18 @@ def _paid(model: Model, payment: ModelPayment) -> Effect:
             events=("payment.authorized",),
         )
     fee = fee_on(model.accounts[merchant], payment.amount)
-    moves = [Move("post", customer, merchant, payment.amount)]
+    if promised is None:
+        moves = [Move("post", customer, merchant, payment.amount)]
+    else:
+        moves = paid_across(promised, merchant)
+        payment = replace(payment, quote=promised.id)
+        promised = replace(promised, payment=payment.id)
     if fee:
         moves.append(Move("post", merchant, own_key(AccountKind.FEES, payment.currency), fee))
     return Effect(
         moves=tuple(moves),
         payment=replace(payment, status="captured", captured=payment.amount, charged=fee),
+        quote=promised,
         transaction="payment",
         events=("payment.captured",),
     )

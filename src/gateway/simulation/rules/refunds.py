@@ -8,6 +8,7 @@ from typing import Final
 from gateway.application.commands import RefundPayment
 from gateway.domain.account import AccountKind
 from gateway.simulation.model import Effect, Model, Move, Refused, Rules, customer_key, merchant_key, own_key
+from gateway.simulation.rules.exchange import returned_across
 
 REFUNDS_MAX: Final = 100
 
@@ -32,9 +33,14 @@ def refund(model: Model, command: RefundPayment, now: datetime) -> Effect:
     merchant = merchant_key(payment.merchant, payment.currency)
     if model.must_pay(merchant).available + share < part:
         raise Refused("merchant_insufficient_funds")
-    moves = [Move("post", merchant, customer_key(payment.customer, payment.currency), part)]
+    moves: list[Move] = []
+    payee = customer_key(payment.customer, payment.currency)
+    if payment.quote is not None:
+        moves = returned_across(model.quotes[payment.quote], payment.refunded, payment.refunded + part)
+        payee = own_key(AccountKind.EXCHANGE, payment.currency)
     if share:
-        moves.insert(0, Move("post", own_key(AccountKind.FEES, payment.currency), merchant, share))
+        moves.append(Move("post", own_key(AccountKind.FEES, payment.currency), merchant, share))
+    moves.append(Move("post", merchant, payee, part))
     return Effect(
         told=("refund", part, share),
         moves=tuple(moves),

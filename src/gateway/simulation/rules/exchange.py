@@ -1,0 +1,124 @@
+"""Exchange: what is promised, and what moves by way of the exchange when a payment takes it at its word.
+
+The target is rounded down and the spread up, so the exchange never gives more than it got. What goes back is the share
+of all refunds so far, rounded down, less what went back before: nothing is left to anybody after the last one.
+"""
+
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Final
+
+from gateway.application.commands import MakeQuote
+from gateway.domain.account import AccountKey, AccountKind
+from gateway.domain.payment import QuoteId
+from gateway.domain.user import UserId
+from gateway.simulation.model import Effect, Model, ModelQuote, Move, Refused, Rules, customer_key, own_key
+
+EXPONENTS: Final = {"JPY": 0, "USD": 2, "KWD": 3, "CLF": 4}
+"""So many decimals has a major unit."""
+
+AMOUNT_MAX: Final = 999_999_999_999
+
+
+def quote(model: Model, command: MakeQuote, now: datetime) -> Effect:
+    """A rate is promised, for one payment and a while. Nothing moves."""
+    source_currency, target_currency = command.pair
+    if source_currency == target_currency:
+        raise Refused("same_currency")
+    if command.rate is None:
+        raise Refused("rate_not_found")
+    basis_points = command.rate.spread_basis_points
+    major = Fraction(command.rate.rate)
+    price = major * Fraction(10 ** EXPONENTS[target_currency], 10 ** EXPONENTS[source_currency])
+    if command.amount.currency == source_currency:
+        source = command.amount.amount_minor
+        target = target_of(source, price, basis_points)
+    else:
+        target = command.amount.amount_minor
+        source = _least_source(target, price, basis_points)
+    if target < 1:
+        raise Refused("amount_too_small")
+    if max(source, target) > AMOUNT_MAX:
+        raise Refused("amount_too_large")
+    return Effect(
+        quote=ModelQuote(
+            customer=command.customer_id,
+            source=source,
+            source_currency=source_currency,
+            target=target,
+            target_currency=target_currency,
+            spread=spread_of(source, basis_points),
+            expires_at=now + timedelta(seconds=command.valid_seconds),
+        )
+    )
+
+
+def spread_of(source: int, basis_points: int) -> int:
+    """The gateway's part of what is paid: the next whole minor unit."""
+    whole, rest = divmod(source * basis_points, 10_000)
+    return whole + (rest > 0)
+
+
+def target_of(source: int, price: Fraction, basis_points: int) -> int:
+    """What is got for so much."""
+    left = source - spread_of(source, basis_points)
+    return left * price.numerator // price.denominator
+
+
+def good_quote(
+    model: Model, quote_id: QuoteId, customer: UserId, amount: int, currency: str, now: datetime, *, manual: bool
+) -> ModelQuote:
+    """The quote, which must be the customer's, unused, in time, and for exactly this."""
+    if manual:
+        raise Refused("validation_error")
+    promised = model.quotes.get(quote_id)
+    if promised is None or promised.customer != customer:
+        raise Refused("quote_not_found")
+    if promised.payment is not None:
+        raise Refused("quote_used")
+    if promised.expires_at <= now:
+        raise Refused("quote_expired")
+    if promised.target_currency != currency:
+        raise Refused("currency_mismatch")
+    if promised.target != amount:
+        raise Refused("quote_amount_mismatch", target_amount=promised.target)
+    return promised
+
+
+def paid_across(promised: ModelQuote, merchant: AccountKey) -> list[Move]:
+    """The exchange pays the merchant, the customer the exchange, and the spread is kept."""
+    exchange = own_key(AccountKind.EXCHANGE, promised.source_currency)
+    fees = own_key(AccountKind.FEES, promised.source_currency)
+    moves = [
+        Move("post", own_key(AccountKind.EXCHANGE, promised.target_currency), merchant, promised.target),
+        Move("post", customer_key(promised.customer, promised.source_currency), exchange, promised.source),
+    ]
+    if promised.spread:
+        moves.append(Move("post", exchange, fees, promised.spread))
+    return moves
+
+
+def returned_across(promised: ModelQuote, before: int, after: int) -> list[Move]:
+    """The customer gets back, of what they paid, the share of all refunds, of which some have gone before."""
+    exchange = own_key(AccountKind.EXCHANGE, promised.source_currency)
+    fees = own_key(AccountKind.FEES, promised.source_currency)
+    source = promised.source * after // promised.target - promised.source * before // promised.target
+    spread = promised.spread * after // promised.target - promised.spread * before // promised.target
+    back = customer_key(promised.customer, promised.source_currency)
+    moves = (Move("post", fees, exchange, spread), Move("post", exchange, back, source))
+    return [move for move in moves if move.amount]
+
+
+def _least_source(target: int, price: Fraction, basis_points: int) -> int:
+    """The smallest payment that is enough, found by trying; one above the largest if none is."""
+    enough, short = AMOUNT_MAX + 1, 0
+    while enough - short > 1:
+        tried = (enough + short) // 2
+        if target_of(tried, price, basis_points) >= target:
+            enough = tried
+        else:
+            short = tried
+    return enough
+
+
+RULES: Final[Rules] = {MakeQuote: quote}
