@@ -29,7 +29,8 @@ def refund(model: Model, command: RefundPayment, now: datetime) -> Effect:
     with_fee = payment.refunded_with_fee + (part if command.refund_fee else 0)
     # Cumulative, so that the last refund takes the rest of the fee, whatever was rounded before.
     due = round(Fraction(payment.charged * with_fee, payment.captured)) if command.refund_fee else 0
-    share = max(0, due - payment.fee_returned)
+    # A dearer capture makes up for cheaper ones that went back before: with later refunds, each up to its own amount.
+    share = max(0, min(part, due - payment.fee_returned))
     merchant = merchant_key(payment.merchant, payment.currency)
     if model.must_pay(merchant).available + share < part:
         raise Refused("merchant_insufficient_funds")

@@ -1,0 +1,31 @@
+"""What histories come to too seldom to find it soon is looked up in the rules themselves."""
+
+from datetime import UTC, datetime
+
+from gateway.application.commands import RefundPayment
+from gateway.domain.payment import PaymentId
+from gateway.domain.user import UserId
+from gateway.simulation.model import Model, ModelAccount, ModelPayment, merchant_key
+from gateway.simulation.rules import effect_of
+
+
+def test_a_refund_gives_no_more_of_the_fee_back_than_itself() -> None:
+    """Half was captured without a fee and went back; the other half was all fee."""
+    payment = ModelPayment(
+        id=PaymentId("pay_1"),
+        status="captured",
+        amount=20,
+        currency="USD",
+        manual=True,
+        customer=UserId("usr_1"),
+        merchant=UserId("usr_2"),
+        reference=None,
+        captured=20,
+        charged=10,
+        refunded=10,
+        refunded_with_fee=10,
+    )
+    model = Model(accounts={merchant_key(payment.merchant, "USD"): ModelAccount(posted=1)})
+    model.payments[payment.id] = payment
+    refund = RefundPayment(payment_id=payment.id, merchant_id=payment.merchant, amount_minor=1, refund_fee=True)
+    assert effect_of(refund, model, datetime(2026, 1, 1, tzinfo=UTC)).told == ("refund", 1, 1)
