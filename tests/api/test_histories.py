@@ -20,8 +20,24 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from gateway.application.expiry import Expiry
 from gateway.application.verify import verify
 from gateway.contracts.history import OpenStorage
-from support.api_client import Json, Person, World, fresh_key, ok, open_world, refused
-from support.ledger_model import CUSTOMERS, MERCHANTS, NOBODY, OPERATOR, Ledger, Movement, No, Order, Payment
+from support.api_client import Json, Person, World, created, fresh_key, ok, open_world, refused
+from support.ledger_model import (
+    CUSTOMERS,
+    FOREIGN,
+    MERCHANTS,
+    NOBODY,
+    OPERATOR,
+    RATE,
+    SPREAD_BASIS_POINTS,
+    UNFINISHED,
+    Ledger,
+    Movement,
+    No,
+    Order,
+    Payment,
+    Quote,
+    abroad,
+)
 from support.storages import emptied_between_tests, open_memory
 
 Result = TypeVar("Result")
@@ -59,6 +75,7 @@ payees = st.sampled_from([*MERCHANTS * 4, *CUSTOMERS, NOBODY])
 at_once = st.builds(Order, merchant=payees, amount=amounts, currency=currencies, reference=references)
 holds = st.builds(Order, merchant=merchants, amount=amounts, capture=st.just("manual"), expires_in_seconds=times)
 orders = st.one_of(at_once, holds, holds)
+there_are_quotes = precondition(lambda self: self.ledger.quotes)
 there_are_payments = precondition(lambda self: self.ledger.payments)
 has_time_to_shrink = pytest.mark.timeout(SHRINKING_SECONDS_MAX)
 
@@ -124,9 +141,14 @@ class Histories(RuleBasedStateMachine):
         self.world: World = await self.stack.enter_async_context(open_world(storage=storage))
         self.ledger = Ledger(self.world.clock.now)
         self.people: dict[str, Person] = {OPERATOR: await self.world.operator()}
+        rate = {"rate": RATE, "spread_basis_points": SPREAD_BASIS_POINTS}
+        ok(await self.people[OPERATOR].api.send("PUT", f"/rates/{FOREIGN}/USD", rate))
         for name in CUSTOMERS:
-            self.people[name] = await self.world.customer(balance=BALANCE)
+            person = self.people[name] = await self.world.customer(balance=BALANCE)
             self.ledger.deposit(name, BALANCE)
+            account = created(await person.api.post("/accounts", {"currency": FOREIGN}))
+            await person.deposit(BALANCE, FOREIGN, account_id=account["id"])
+            self.ledger.deposit_abroad(name, BALANCE)
         for name in MERCHANTS:
             self.people[name] = await self.world.merchant()
         self.names: dict[str | None, str] = {person.id: name for name, person in self.people.items()}
@@ -147,9 +169,10 @@ class Histories(RuleBasedStateMachine):
         expected: Json = {each.id: each.shown(self.ledger.now) for each in self.ledger.payments}
         assert payments.keys() == expected.keys()
         assert like(payments, expected) == expected
-        accounts: Json = {
-            self.names.get(each["owner_id"]) or each["kind"]: each for each in await self._all("/accounts")
-        }
+        accounts: Json = {}
+        for each in await self._all("/accounts"):
+            name = self.names.get(each["owner_id"]) or each["kind"]
+            accounts[abroad(name) if each["currency"] == FOREIGN else name] = each
         expected = {name: account.shown for name, account in self.ledger.accounts.items()}
         assert like(accounts, expected) == expected
         assert (await self._see("/ledger/invariants"))["ok"] is True
@@ -200,6 +223,49 @@ class Histories(RuleBasedStateMachine):
         path = f"/payments/{payment.id}/confirm"
         self._ask(Asked(customer, path, None, 200, lambda: self.ledger.confirm(payment, customer), self._payment))
 
+    @rule(customer=customers, amount=amounts, by_source=st.booleans())
+    def ask_for_quote(self, *, customer: str, amount: int, by_source: bool) -> None:
+        source, target = (amount, None) if by_source else (None, amount)
+
+        def decide() -> Quote:
+            return self.ledger.ask_for_quote(customer, source=source, target=target)
+
+        def learn(said: Said[Quote]) -> None:
+            if said.made is not None:
+                said.made.id = said.body["id"]
+                assert like(said.body, said.made.shown) == said.made.shown
+                assert datetime.fromisoformat(said.body["expires_at"]) == said.made.expires_at
+
+        body = {"from_currency": FOREIGN, "to_currency": "USD", "source_amount": source, "target_amount": target}
+        self._ask(Asked(customer, "/quotes", body, 201, decide, learn))
+
+    @there_are_quotes
+    @rule(which=any_one, merchant=merchants, by=st.sampled_from([None] * 8 + [*CUSTOMERS]), wrong=st.integers(0, 9))
+    def pay_across(self, *, which: int, merchant: str, by: str | None, wrong: int) -> None:
+        quote = self._pick_quote(which)
+        customer, capture = by or quote.customer, "manual" if wrong == 1 else "automatic"
+        order = Order(merchant=merchant, amount=quote.target + (wrong == 0), capture=capture)
+        body = self._body(order) | {"quote_id": quote.id}
+        decide = partial(self.ledger.pay, customer, order, quote)
+        self._ask(Asked(customer, "/payments", body, 201, decide, self._payment))
+
+    @there_are_quotes
+    @rule(which=any_one, merchant=merchants, capture=st.sampled_from(["automatic"] * 5 + ["manual"]))
+    def request_for_quote(self, *, which: int, merchant: str, capture: str) -> None:
+        quote = self._pick_quote(which)
+        self.request(quote.customer, Order(merchant=merchant, amount=quote.target, capture=capture))
+
+    @there_are_quotes
+    @there_are_payments
+    @rule(which=any_one, which_payment=any_one)
+    def confirm_across(self, which: int, which_payment: int) -> None:
+        quote = self._pick_quote(which)
+        asked = [each for each in self.ledger.payments if each.amount == quote.target and each.status in UNFINISHED]
+        payment = asked[-1] if asked else self._pick(which_payment, "confirm")
+        path, body = f"/payments/{payment.id}/confirm", {"quote_id": quote.id}
+        decide = partial(self.ledger.confirm, payment, quote.customer, quote)
+        self._ask(Asked(quote.customer, path, body, 200, decide, self._payment))
+
     @there_are_payments
     @rule(which=any_one, amount=st.integers(1, 20))
     def capture_a_part(self, which: int, amount: int) -> None:
@@ -229,8 +295,18 @@ class Histories(RuleBasedStateMachine):
     @rule(which=any_one, amount=parts, refund_fee=st.booleans(), by=mostly_the_right_one)
     def refund(self, *, which: int, amount: int | None, refund_fee: bool, by: str | None) -> None:
         payment = self._pick(which, "refund")
-        merchant = by or payment.merchant
+        self._refund(payment, by or payment.merchant, amount, refund_fee=refund_fee)
 
+    @there_are_quotes
+    @rule(which=any_one, amount=st.integers(1, 10))
+    def refund_a_part_across(self, which: int, amount: int) -> None:
+        across = [payment for payment in self.ledger.payments if payment.quote and payment.refunded < payment.captured]
+        if across:
+            payment = across[which % len(across)]
+            left = payment.captured - payment.refunded
+            self._refund(payment, payment.merchant, min(amount, left), refund_fee=which % 2 == 0)
+
+    def _refund(self, payment: Payment, merchant: str, amount: int | None, *, refund_fee: bool) -> None:
         def decide() -> tuple[int, int]:
             return self.ledger.refund(payment, merchant, amount, refund_fee=refund_fee)
 
@@ -346,6 +422,13 @@ class Histories(RuleBasedStateMachine):
         if payment.expires_at is not None and payment.expires_at - early > self.ledger.now:
             self._let_it_be(payment.expires_at - early)
 
+    @there_are_quotes
+    @rule(which=any_one, early=st.sampled_from([MICROSECOND, timedelta(0)]))
+    def the_time_of_a_quote_comes(self, which: int, early: timedelta) -> None:
+        quote = self._pick_quote(which)
+        if quote.expires_at - early > self.ledger.now:
+            self._let_it_be(quote.expires_at - early)
+
     @rule()
     def the_worker_comes_by(self) -> None:
         gateway = self.world.gateway
@@ -390,6 +473,13 @@ class Histories(RuleBasedStateMachine):
         some = likely if likely and which % 4 else self.ledger.payments
         return some[which // 4 % len(some)]
 
+    def _pick_quote(self, which: int) -> Quote:
+        """Any quote, but mostly one that is good."""
+        now = self.ledger.now
+        good = [quote for quote in self.ledger.quotes if not quote.is_used and now < quote.expires_at]
+        some = good if good and which % 4 else self.ledger.quotes
+        return some[which // 4 % len(some)]
+
     def _batch(self, mode: str, customer: str, some: list[Order], *, by_operator: bool) -> tuple[str, Json]:
         whose = {"customer_id": self._id(customer)} if by_operator else {}
         items = [self._body(order) | whose | {"idempotency_key": fresh_key()} for order in some]
@@ -417,7 +507,8 @@ class Histories(RuleBasedStateMachine):
         """Everybody's access tokens are too old then."""
         self.ledger.now = self.world.clock.now = now
         for name, person in self.people.items():
-            self.people[name] = self.run(self.world.signed_in(person.email))
+            signed_in = self.run(self.world.signed_in(person.email))
+            self.people[name] = replace(signed_in, account_id=person.account_id)
 
 
 def decided(decide: Callable[[], Result]) -> Said[Result]:

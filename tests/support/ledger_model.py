@@ -1,13 +1,14 @@
 """A small model of the ledger, written from what is promised, not from how it is kept: it tells every answer before.
 
-One currency, whole numbers, names in place of ids. It shares no line with the domain: where the two differ, one of them
-is wrong.
+One currency and another to pay it with, whole numbers, names in place of ids. It shares no line with the domain: where
+the two differ, one of them is wrong.
 """
 
 import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
+from itertools import count
 from typing import Any
 
 Json = dict[str, Any]
@@ -15,14 +16,25 @@ Json = dict[str, Any]
 CUSTOMERS = ("ada", "bob")
 MERCHANTS = ("shop", "cafe")
 OPERATOR = "operator"
+OWN = ("funding", "fees", "exchange")
+"""The gateway's own accounts."""
 NOBODY = "nobody"
 """The name of somebody who does not exist."""
+
+FOREIGN = "JPY"
+"""The currency that customers have beside USD."""
+RATE = "0.0071"
+PRICE = Fraction(71, 100)
+"""Cents for one yen: `RATE` in minor units."""
+SPREAD_BASIS_POINTS = 250
+QUOTE_SECONDS = 60
 
 HOLD_SECONDS = 604_800
 UNFINISHED = {"requires_confirmation": "expired", "authorized": "expired", "partially_captured": "captured"}
 """What time makes of a payment."""
 
 STATUS_OF = {
+    "validation_error": 400,
     "insufficient_funds": 402,
     "merchant_insufficient_funds": 402,
     "role_forbidden": 403,
@@ -30,21 +42,31 @@ STATUS_OF = {
     "account_not_found": 404,
     "merchant_not_found": 404,
     "payment_not_found": 404,
+    "quote_not_found": 404,
     "user_not_found": 404,
     "already_reversed": 409,
     "duplicate_reference": 409,
     "payment_expired": 409,
     "payment_not_refundable": 409,
     "payment_state_invalid": 409,
+    "quote_expired": 409,
+    "quote_used": 409,
     "transaction_not_reversible": 409,
     "use_refund": 409,
+    "amount_too_small": 422,
     "batch_aborted": 422,
     "capture_amount_exceeds_authorized": 422,
     "currency_mismatch": 422,
     "idempotency_key_reused": 422,
+    "quote_amount_mismatch": 422,
     "refund_amount_exceeds_remaining": 422,
     "same_account": 422,
 }
+
+
+def abroad(name: str) -> str:
+    """Whose account in the foreign currency it is."""
+    return f"{name} {FOREIGN}"
 
 
 class No(Exception):  # noqa: N818 - it is an answer.
@@ -96,6 +118,43 @@ class Account:
 
 
 @dataclass(slots=True, eq=False)
+class Quote:
+    """What somebody pays in the foreign currency, for a while and once; its `id` is filled in as a payment's is."""
+
+    customer: str
+    source: int
+    target: int
+    expires_at: datetime
+    is_used: bool = False
+    id: str = ""
+
+    @property
+    def spread(self) -> int:
+        return spread_on(self.source)
+
+    @property
+    def shown(self) -> Json:
+        return {
+            "from_currency": FOREIGN,
+            "to_currency": "USD",
+            "source_amount": self.source,
+            "target_amount": self.target,
+            "rate": RATE,
+            "spread": self.spread,
+            "payment_id": None,
+        }
+
+
+def spread_on(source: int) -> int:
+    # Below zero, rounded down is rounded up.
+    return -(-source * SPREAD_BASIS_POINTS // 10_000)
+
+
+def got_for(source: int) -> int:
+    return int((source - spread_on(source)) * PRICE)
+
+
+@dataclass(slots=True, eq=False)
 class Payment:
     """A payment; its `id` is filled in when the gateway has told it."""
 
@@ -113,6 +172,7 @@ class Payment:
     charged: int = 0
     returned: int = 0
     version: int = 1
+    quote: Quote | None = None
     id: str = ""
 
     def status_at(self, now: datetime) -> str:
@@ -152,6 +212,7 @@ class Payment:
             "reference": self.reference,
             "expires_at": self.expires_at,
             "failure_code": self.failure_code,
+            "quote_id": None if self.quote is None else self.quote.id,
             "version": self.version,
             "allowed_actions": self.actions_at(now),
         }
@@ -189,13 +250,28 @@ class Ledger:
 
     now: datetime
     accounts: dict[str, Account] = field(
-        default_factory=lambda: {name: Account() for name in (*CUSTOMERS, *MERCHANTS, "funding", "fees")}
+        default_factory=lambda: {
+            name: Account() for name in (*CUSTOMERS, *MERCHANTS, *OWN, *(abroad(name) for name in (*CUSTOMERS, *OWN)))
+        }
     )
+    quotes: list[Quote] = field(default_factory=list[Quote])
     payments: list[Payment] = field(default_factory=list[Payment])
     references: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def deposit(self, account: str, amount: int) -> None:
         self._post("funding", account, amount)
+
+    def deposit_abroad(self, customer: str, amount: int) -> None:
+        self._post(abroad("funding"), abroad(customer), amount)
+
+    def ask_for_quote(self, customer: str, *, source: int | None, target: int | None) -> Quote:
+        if source is None:
+            source = next(enough for enough in count(1) if got_for(enough) >= (target or 1))
+        quote = Quote(customer, source, target or got_for(source), self.now + timedelta(seconds=QUOTE_SECONDS))
+        if quote.target < 1:
+            raise No("amount_too_small")
+        self.quotes.append(quote)
+        return quote
 
     def pay_out(self, owner: str, account: str, amount: int) -> None:
         if owner != account:
@@ -228,21 +304,22 @@ class Ledger:
             account.frozen = frozen
             account.version += 1
 
-    def pay(self, customer: str, order: Order) -> Payment:
+    def pay(self, customer: str, order: Order, quote: Quote | None = None) -> Payment:
         if order.merchant == customer:
             raise No("same_account")
         self._must_be_payable(order)
+        self._must_be_good(quote, customer, order.amount, order.capture)
         payment = self._payment(order, customer, "authorized" if order.capture == "manual" else "captured")
         if order.capture == "automatic":
             payment.expires_at = None
         try:
-            self._must_pay(customer, order.amount)
+            self._must_cover(quote, customer, order.amount)
         except No as no:
             if no.code == "insufficient_funds":
                 payment.status, payment.failure_code, payment.expires_at = "failed", no.code, None
                 no.payment = self._keep(payment)
             raise
-        self._take_or_hold(payment)
+        self._take_or_hold(payment, quote)
         return self._keep(payment)
 
     def pay_all_or_none(self, customer: str, orders: list[Order]) -> list[Payment]:
@@ -265,12 +342,13 @@ class Ledger:
         self._must_be_payable(order)
         return self._keep(self._payment(order, customer, "requires_confirmation"))
 
-    def confirm(self, payment: Payment, customer: str) -> Payment:
+    def confirm(self, payment: Payment, customer: str, quote: Quote | None = None) -> Payment:
         if payment.customer not in {None, customer}:
             raise No("payment_not_found")
         self._must_allow(payment, "confirm")
+        self._must_be_good(quote, customer, payment.amount, payment.capture)
         try:
-            self._must_pay(customer, payment.amount)
+            self._must_cover(quote, customer, payment.amount)
         except No as no:
             if no.code == "insufficient_funds":
                 payment.customer, payment.status, payment.failure_code = customer, "failed", no.code
@@ -280,7 +358,7 @@ class Ledger:
         payment.customer = customer
         payment.status = "authorized" if payment.capture == "manual" else "captured"
         payment.version += 1
-        self._take_or_hold(payment)
+        self._take_or_hold(payment, quote)
         return payment
 
     def capture(self, payment: Payment, merchant: str, amount: int | None, *, final: bool) -> Payment:
@@ -336,7 +414,11 @@ class Ledger:
             raise No("merchant_insufficient_funds")
         if share:
             self._post("fees", merchant, share)
-        self._post(merchant, self._customer_of(payment), part)
+        if payment.quote is None:
+            self._post(merchant, self._customer_of(payment), part)
+        else:
+            self._post(merchant, "exchange", part)
+            self._return(payment.quote, payment.refunded, payment.refunded + part)
         payment.refunded += part
         payment.returned += share
         payment.refunded_with_fee += part if refund_fee else 0
@@ -357,6 +439,26 @@ class Ledger:
             raise No("currency_mismatch")
         if order.reference is not None and (order.merchant, order.reference) in self.references:
             raise No("duplicate_reference")
+
+    def _must_be_good(self, quote: Quote | None, customer: str, amount: int, capture: str) -> None:
+        if quote is None:
+            return
+        if capture == "manual":
+            raise No("validation_error")
+        if quote.customer != customer:
+            raise No("quote_not_found")
+        if quote.is_used:
+            raise No("quote_used")
+        if quote.expires_at <= self.now:
+            raise No("quote_expired")
+        if quote.target != amount:
+            raise No("quote_amount_mismatch", target_amount=quote.target)
+
+    def _must_cover(self, quote: Quote | None, customer: str, amount: int) -> None:
+        if quote is None:
+            self._must_pay(customer, amount)
+        else:
+            self._must_pay(abroad(customer), quote.source)
 
     def _must_allow(self, payment: Payment, action: str) -> None:
         if action not in payment.actions_at(self.now):
@@ -390,14 +492,30 @@ class Ledger:
         assert payment.customer is not None
         return payment.customer
 
-    def _take_or_hold(self, payment: Payment) -> None:
+    def _take_or_hold(self, payment: Payment, quote: Quote | None) -> None:
         customer, merchant = self._customer_of(payment), payment.merchant
         if payment.capture == "manual":
             self._promise(payment, payment.amount)
             return
-        self._post(customer, merchant, payment.amount)
+        if quote is None:
+            self._post(customer, merchant, payment.amount)
+        else:
+            self._post("exchange", merchant, payment.amount)
+            self._post(abroad(customer), abroad("exchange"), quote.source)
+            self._post(abroad("exchange"), abroad("fees"), quote.spread)
+            payment.quote, quote.is_used = quote, True
         self._charge(payment, self.accounts[merchant].fee_on(payment.amount))
         payment.captured = payment.amount
+
+    def _return(self, quote: Quote, before: int, after: int) -> None:
+        """What belongs to all refunds so far, less what went back before."""
+        source, spread = (
+            whole * after // quote.target - whole * before // quote.target for whole in (quote.source, quote.spread)
+        )
+        if spread:
+            self._post(abroad("fees"), abroad("exchange"), spread)
+        if source:
+            self._post(abroad("exchange"), abroad(quote.customer), source)
 
     def _charge(self, payment: Payment, fee: int) -> None:
         if fee:
