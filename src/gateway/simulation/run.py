@@ -160,6 +160,7 @@ class _Simulation:
             waiting = await self._hand_in(waiting, step.door)
             if not waiting:
                 break
+        witness.settle()
         for changes in witness.committed:
             self._world.learn(changes)
         await self._compare(witness.touched)

@@ -1,9 +1,9 @@
 """Witness: hears every run of a batch, tells what it must have come to, and compares."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, cast
 
 from gateway.application.batch import Batch
 from gateway.application.ports.identifiers import Identifiers
@@ -64,6 +64,15 @@ class Hearing:
         return self.body
 
 
+class Run(NamedTuple):
+    """What came of a run of a batch that happened."""
+
+    hearings: Sequence[Hearing]
+    answers: Sequence[Answer | Failed]
+    written: Changes | None
+    now: datetime
+
+
 @dataclass(slots=True)
 class Touched:
     """What a step has to do with, in the order of its first touch."""
@@ -104,6 +113,7 @@ class Witness:
         self._storage = storage
         self._races = races
         self._pasts: list[Model] = []
+        self._early: list[Run] = []
         self._identifiers = identifiers
         self._clock = clock
         self._faults = faults
@@ -148,8 +158,32 @@ class Witness:
             written = next((work.written for work in works if work.written is not None), None)
             # A run that answers has happened, whether or not it has written; one that fails has if it has.
             if read and (answers or written is not None):
-                self._hear(hearings, answers, written, read[-1])
+                self._take(Run(hearings, answers, written, read[-1]))
         return answers
+
+    def settle(self) -> None:
+        """Hear what had to wait, whether or not that for which it waited has come: the step is over."""
+        early, self._early = self._early, []
+        for run in early:
+            self._hear(*run)
+
+    def _take(self, run: Run) -> None:
+        """Hear a run, after the one that it remembers: where runs race, the storage may be quicker to tell of it."""
+        if self._races and self._is_early(run):
+            self._early.append(run)
+            return
+        self._hear(*run)
+        ready = next((each for each in self._early if not self._is_early(each)), None)
+        if ready is not None:
+            self._early.remove(ready)
+            self._take(ready)
+
+    def _is_early(self, run: Run) -> bool:
+        decided: set[AnswerKey] = set()
+        remembered: set[AnswerKey] = set()
+        for hearing in _told(run.hearings):
+            (remembered if hearing.outcome is _NOTHING else decided).add(hearing.submission.key)
+        return any(key not in self._model.answers for key in remembered - decided)
 
     def _hear(
         self, hearings: Sequence[Hearing], answers: Sequence[Answer | Failed], written: Changes | None, now: datetime
@@ -301,6 +335,14 @@ class Witness:
 
     def _find(self, invariant: str, detail: str) -> None:
         self.violations.append(Violation(invariant, detail))
+
+
+def _told(hearings: Sequence[Hearing]) -> Iterator[Hearing]:
+    """Those that a run came to, and their parts; an atomic bundle ends with its first refusal."""
+    for hearing in hearings:
+        yield hearing
+        if isinstance(hearing.outcome, list):
+            yield from _told(hearing.parts[: len(cast("list[object]", hearing.outcome))])
 
 
 def _difference(effect: Effect, hearing: Hearing) -> Violation | None:
