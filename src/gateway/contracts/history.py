@@ -297,11 +297,12 @@ def registration(number: int, *, role: Role, currency: CurrencyCode) -> Register
 def opening() -> list[Step]:
     """A customer with 100 cents on account 1, a merchant with account 5, and an operator.
 
-    The customer has also 100 euro cents on account 6, has used quote 1 for payment 1, and may use quote 2. The quotes
-    come early: a payment knows its quote's accounts when that was made in a transaction before its own.
+    The customer has also 100 euro cents on account 6, has used quote 1 for payment 1, and may use quotes 2 and 3. The
+    quotes come early: a payment knows its quote's accounts when that was made in a transaction before its own, and
+    outside of a history nobody knows its id sooner.
     """
-    rate = a_rate(EUR, USD)
-    quote = promise(user_id(1), rate, 20, of_the_target=True)
+    quote = promise(user_id(1), a_rate(EUR, USD), 20, of_the_target=True)
+    dearer = promise(user_id(1), exchange_rate(CurrencyPair(EUR, USD), "1.0842", 2_500), 7, of_the_target=True)
     order = PaymentOrder(
         customer_id=user_id(1), merchant_id=user_id(2), amount=Money(20, USD), metadata={}, quote_id=quote_id(1)
     )
@@ -311,6 +312,7 @@ def opening() -> list[Step]:
             registration(1, role=Role.CUSTOMER, currency=USD),
             quote,
             quote,
+            dearer,
             registration(2, role=Role.MERCHANT, currency=USD),
             registration(3, role=Role.OPERATOR, currency=USD),
             MakeDeposit(account_id=account_id(1), amount=Money(100, USD), owner_id=user_id(1)),
