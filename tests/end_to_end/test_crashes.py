@@ -36,8 +36,8 @@ async def test_a_server_killed_amid_payments_on_sqlite_loses_none_and_doubles_no
 
 
 async def _kill_amid_payments(gateway: Installation) -> None:
-    # In small batches it cannot be done with all before it dies.
-    async with gateway.serving(GATEWAY_BATCH_SIZE_MAX="4") as server:
+    # One by one it cannot be done with all before it dies.
+    async with gateway.serving(GATEWAY_BATCH_SIZE_MAX="1") as server:
         async with server.client() as http:
             shop = await open_shop(http)
         load, asked = Load(shop), keys(PAYMENTS)
