@@ -55,6 +55,11 @@ class Footprint:
     fsyncs_per_transaction: float
 
 
+def grouping(storage: Storage) -> GroupCommit:
+    """A front door that groups, as the gateway opens it."""
+    return GroupCommit(batch_on(storage).run, GroupLimits(), may_decide_ahead=storage.may_decide_ahead)
+
+
 async def on_memory(people: People, count: int) -> float:
     """Payments a second of a core's time: the use-case on memory adapters, in batches of 256."""
     storage = memory_storage()
@@ -66,7 +71,7 @@ async def on_memory_through_the_door(people: People, count: int) -> float:
     """The same, each payment through the front door on its own, by 64 tasks at once, in time of the clock."""
     storage = memory_storage()
     await populate(storage, people)
-    async with closing(GroupCommit(batch_on(storage).run, GroupLimits())) as executor:
+    async with closing(grouping(storage)) as executor:
         return await _through_the_door(executor, people, count, tasks=ASKERS)
 
 
@@ -77,8 +82,7 @@ async def on_sqlite(folder: Path, count: int, *, grouped: bool) -> float:
     await migrate(url)
     async with open_sql_storage(url) as storage:
         await populate(storage, people)
-        run_batch = batch_on(storage).run
-        executor: Executor = GroupCommit(run_batch, GroupLimits()) if grouped else OneByOne(run_batch)
+        executor: Executor = grouping(storage) if grouped else OneByOne(batch_on(storage).run)
         async with closing(executor):
             per_second = await _through_the_door(executor, people, count, tasks=ASKERS if grouped else 1)
     await must_balance(url)

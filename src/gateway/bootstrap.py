@@ -76,7 +76,8 @@ async def open_gateway(settings: Settings | str | None = None) -> AsyncGenerator
     file = _rates_file(chosen)
     async with open_storage(chosen) as storage, _hashing(chosen) as passwords:
         batch = Batch(unit_of_work=storage.unit_of_work, clock=system_clock, identifiers=time_ordered_id)
-        executor = GroupCommit(retrying(batch.run, retry_limits(chosen)), group_limits(chosen))
+        run_batch = retrying(batch.run, retry_limits(chosen))
+        executor = GroupCommit(run_batch, group_limits(chosen), may_decide_ahead=storage.may_decide_ahead)
         try:
             gateway = _gateway(
                 storage, executor, passwords, tokens, system_clock, time_ordered_id, limits=access_limits(chosen)
@@ -106,7 +107,11 @@ async def in_memory_gateway(
     storage = memory_storage(database)
     batch = Batch(unit_of_work=storage.unit_of_work, clock=clock, identifiers=identifiers)
     run_batch = retrying(batch.run, RetryLimits())
-    executor: Executor = OneByOne(run_batch) if one_by_one else GroupCommit(run_batch, GroupLimits())
+    executor: Executor = (
+        OneByOne(run_batch)
+        if one_by_one
+        else GroupCommit(run_batch, GroupLimits(), may_decide_ahead=storage.may_decide_ahead)
+    )
     passwords = Argon2PasswordHasher(threads=1, time_cost=1, memory_cost_kibibytes=8)
     tokens = JoseAccessTokens(issuer="gateway", audience="gateway", signing_key=signing_key_from_pem(generate_pem()))
     try:
@@ -219,8 +224,7 @@ def group_limits(settings: Settings) -> GroupLimits:
     return GroupLimits(
         batch_size_max=settings.batch_size_max,
         waiting_max=settings.waiting_max,
-        # SQLite has one writer: a second lane would only wait for its connection.
-        lanes=1 if settings.on_sqlite else settings.lanes,
+        lanes=settings.lanes,
         close_seconds_max=settings.drain_seconds_max,
     )
 

@@ -146,8 +146,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     lanes: Annotated[
         int,
-        Meta(ge=1, le=64, description="Batches that one process commits side by side, each on its own connection."),
-    ] = 1
+        Meta(
+            ge=1,
+            le=64,
+            description="Batches that one process has under way at once, each on its own Postgres connection. With 2, "
+            "the next one is decided while one commits.",
+        ),
+    ] = 2
     batch_size_max: Annotated[int, Meta(ge=1, le=1000, description="Requests that share one transaction.")] = 256
     waiting_max: Annotated[int, Meta(ge=1, description="Requests that wait for a batch; one more gets 503.")] = 4096
     drain_seconds_max: Annotated[

@@ -40,6 +40,10 @@ class Gate:
             self.may_pass.release()
 
 
+def always() -> bool:
+    return True
+
+
 async def settle() -> None:
     """Let every task that can go on do so."""
     for _ in range(20):
@@ -185,7 +189,7 @@ async def test_one_who_gave_up_waiting_is_decided_all_the_same(storage: Storage)
 async def test_lanes_run_side_by_side(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=5, lanes=3))
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=5, lanes=3), may_decide_ahead=always)
     asked = [asyncio.create_task(executor.perform(each)) for each in submissions(*[pay(usd(1)) for _ in range(20)])]
     await settle()
     assert gate.inside == 3
@@ -199,7 +203,7 @@ async def test_lanes_run_side_by_side(storage: Storage) -> None:
 
 async def test_the_same_key_in_two_lanes_moves_money_once(storage: Storage) -> None:
     await opened(storage)
-    executor = GroupCommit(a_batch(storage).run, GroupLimits(batch_size_max=1, lanes=4))
+    executor = GroupCommit(a_batch(storage).run, GroupLimits(batch_size_max=1, lanes=4), may_decide_ahead=always)
     answers = await asyncio.gather(*(executor.perform(submit(pay(usd(10)), "key")) for _ in range(8)))
     await executor.close()
     assert len({answer.body for answer in answers}) == 1

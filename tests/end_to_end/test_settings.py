@@ -58,7 +58,6 @@ def test_the_limits_default_to_what_each_part_defaults_to() -> None:
     assert sql_limits(settings) == SqlLimits(write_pool_size=settings.lanes)
     assert group_limits(settings) == GroupLimits()
     assert group_limits(Settings(database_url="postgresql://db/gateway", lanes=3)) == GroupLimits(lanes=3)
-    assert group_limits(Settings(database_url="sqlite:///gateway.db", lanes=3)) == GroupLimits(lanes=1)
     assert retry_limits(settings) == RetryLimits()
     assert access_limits(settings) == AccessLimits()
     assert exchange_limits(settings) == ExchangeLimits()

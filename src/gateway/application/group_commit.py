@@ -1,22 +1,28 @@
 """The front door where concurrent submissions share a transaction.
 
-While one batch commits, the next one gathers. There are no timers, so that a lone submission waits for nobody; and no
-use-case knows that it is grouped, because grouping never changes an outcome.
+While one batch commits, the next one gathers, and is decided as soon as it is worth it. There are no timers, so that a
+lone submission waits for nobody; and no use-case knows that it is grouped, because grouping never changes an outcome.
 
 Source: DeWitt et al., "Implementation Techniques for Main Memory Database Systems" (SIGMOD 1984), which named it.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.application.batch import RunBatch
 from gateway.application.errors import Overloaded
 from gateway.application.executor import isolating
+from gateway.application.ports.storage import one_at_a_time
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.submission import Answer, Failed, Submission
 from gateway.domain.value import value
+
+AHEAD_SHARE: Final = 0.5
+"""A batch begins while others are under way once it has this share of their size. Sooner, it would be a small one, and
+what has just been answered, and asks again, would have to wait for the one after it."""
 
 
 @value
@@ -26,13 +32,14 @@ class GroupLimits:
     Attributes:
         batch_size_max: Submissions in one transaction. Past some hundreds the cost of each no longer falls.
         waiting_max: Submissions that wait for a batch; one more is refused.
-        lanes: Batches that run side by side, each on a connection of its own. Row locks arbitrate between them.
+        lanes: Batches that are under way side by side, where the storage may decide ahead. With two, the next one is
+            decided while one commits; with one, a batch begins when the one before has ended.
         close_seconds_max: How long `close` waits for what is still running.
     """
 
     batch_size_max: int = 256
     waiting_max: int = 4096
-    lanes: int = 1
+    lanes: int = 2
     close_seconds_max: float = 10.0
 
 
@@ -56,11 +63,22 @@ class Ticket:
 class GroupCommit:
     """Groups submissions into batches. Made inside a running event loop; `close` it."""
 
-    def __init__(self, run_batch: RunBatch, limits: GroupLimits) -> None:
+    def __init__(
+        self, run_batch: RunBatch, limits: GroupLimits, *, may_decide_ahead: Callable[[], bool] = one_at_a_time
+    ) -> None:
+        """A door with nobody before it.
+
+        Args:
+            run_batch: Decides a batch, and commits it.
+            limits: How much may be grouped, and how much may wait.
+            may_decide_ahead: As `Storage.may_decide_ahead`.
+        """
         self._run_batch = isolating(run_batch)
         self._limits = limits
+        self._may_decide_ahead = may_decide_ahead
         self._waiting = deque[Ticket]()
-        self._arrival = asyncio.Event()
+        self._under_way = 0
+        self._idle = deque[asyncio.Future[None]]()
         self._closing = False
         self._lanes = [asyncio.create_task(self._serve(), name=f"group-commit-{n}") for n in range(limits.lanes)]
 
@@ -72,13 +90,15 @@ class GroupCommit:
             raise Overloaded("Too many requests are waiting.")
         ticket = Ticket(submission, asyncio.get_running_loop().create_future())
         self._waiting.append(ticket)
-        self._arrival.set()
+        if self._idle and self._is_time_for_a_batch():
+            self._idle.popleft().set_result(None)
         return await ticket.answer
 
     async def close(self) -> None:
         """Take nothing more in, answer what is waiting, and end."""
         self._closing = True
-        self._arrival.set()
+        while self._idle:
+            self._idle.popleft().set_result(None)
         _, late = await asyncio.wait(self._lanes, timeout=self._limits.close_seconds_max)
         for lane in late:
             lane.cancel()
@@ -86,8 +106,26 @@ class GroupCommit:
         self._fail_waiting(StorageUnavailable("The gateway closed before the storage answered."))
 
     async def _serve(self) -> None:
-        while await self._something_waits():
-            await self._settle(self._take())
+        while await self._turn_comes():
+            tickets = self._take()
+            self._under_way += len(tickets)
+            await self._settle(tickets)
+            self._under_way -= len(tickets)
+
+    async def _turn_comes(self) -> bool:
+        """Wait until there is a batch to begin; whether there is one, or the door is closed and nobody waits."""
+        while not self._is_time_for_a_batch():
+            if self._closing:
+                return False
+            woken = asyncio.get_running_loop().create_future()
+            self._idle.append(woken)
+            await woken
+        return True
+
+    def _is_time_for_a_batch(self) -> bool:
+        if self._closing or not (self._waiting and self._under_way):
+            return bool(self._waiting)
+        return len(self._waiting) >= self._under_way * AHEAD_SHARE and self._may_decide_ahead()
 
     def _take(self) -> list[Ticket]:
         """As many as fit into a batch; a bundle that is larger than one is a batch by itself."""
@@ -96,14 +134,6 @@ class GroupCommit:
         while self._waiting and (room := room - self._waiting[0].submission.size) >= 0:
             taken.append(self._waiting.popleft())
         return taken
-
-    async def _something_waits(self) -> bool:
-        while not self._waiting:
-            if self._closing:
-                return False
-            self._arrival.clear()
-            await self._arrival.wait()
-        return True
 
     async def _settle(self, tickets: Sequence[Ticket]) -> None:
         try:

@@ -42,8 +42,6 @@ together takes twice as long as the last time."""
 TRIES_MAX: Final = 20
 """How often users ask again, with the same key, while the storage is away."""
 
-LANES: Final = 2
-
 RETRIED_AFTER_MICROSECONDS: Final = 20_000
 
 _OPERATOR: Final = Caller(user_id=UserId("usr_operator"), role=Role.OPERATOR, session_id=SessionId("ses_none"))
@@ -124,7 +122,7 @@ class _Simulation:
         self._queries = Queries(storage.reader, self._clock)
         limits = RetryLimits(duration_seconds_max=math.inf)
         run_batch = retrying(self._witness.run, limits, sleep=self._sleep_virtually)
-        alone, grouped = OneByOne(run_batch), GroupCommit(run_batch, GroupLimits(lanes=LANES))
+        alone, grouped = OneByOne(run_batch), GroupCommit(run_batch, GroupLimits(), may_decide_ahead=lambda: True)
         self._doors: dict[Door, Sequence[Executor]] = {
             Door.ONE_BY_ONE: (alone,),
             Door.GROUPED: (grouped,),

@@ -5,7 +5,9 @@ one reads, and one writes if nothing of it was changed since (docs/decisions/001
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
+from types import TracebackType
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -37,13 +39,14 @@ from sqlalchemy.dialects.postgresql import insert
 from gateway.adapters.sql.connection import to_the_end
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.direct import DirectTransaction
+from gateway.adapters.sql.pipeline import Landed, Pipeline
 from gateway.adapters.sql.remembered import Remembered
 from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES, VERSION_BEFORE
 from gateway.adapters.sql.shapes import Alike, Shapes
 from gateway.adapters.sql.tables import accounts, answers, events, payments, quotes, refunds, transfers, users
 from gateway.adapters.sql.types import INTEGER
-from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
+from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes, writes_of
 from gateway.application.ports.unit_of_work import (
     AnswerKey,
     Changes,
@@ -54,7 +57,7 @@ from gateway.application.ports.unit_of_work import (
     TryAgain,
     Wanted,
 )
-from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
+from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.payment import MerchantReference, PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 
@@ -137,11 +140,15 @@ FIND_EMAILS: Final = _named(EMAIL, EMAIL)
 FIND_HOLDERS: Final = _named(HOLDER, HOLDER)
 
 
+RELIED_ON: Final = "accounts_relied_on"
+"""The part that writes nothing: accounts that something was decided on, and that must be as they were remembered."""
+
+
 class Part(NamedTuple):
     """One of the sets that a batch writes: its columns, and the statement that writes rows of them."""
 
     columns: Columns
-    written: Callable[[Select[Any]], Insert | Update]
+    written: Callable[[Select[Any]], Insert | Update | Select[Any]]
 
 
 def _inserting(table: Table) -> Part:
@@ -161,7 +168,18 @@ def _updating(table: Table, changes: Columns) -> Part:
     return Part([*changes, VERSION_BEFORE], updated)
 
 
+def _finding(columns: Columns) -> Part:
+    def found(rows: Select[Any]) -> Select[Any]:
+        wanted = rows.subquery("wanted")
+        is_wanted = [each == wanted.c[each.name] for each in columns]
+        row = select(ONE).where(*is_wanted).limit(literal_column("1")).lateral("row")  # As in `_named`.
+        return select(ONE).select_from(wanted.join(row, true()))
+
+    return Part(columns, found)
+
+
 PARTS: Final[Mapping[str, Part]] = {
+    RELIED_ON: _finding((accounts.c.id, accounts.c.version)),
     "users_new": _inserting(users),
     "accounts_new": _inserting(accounts),
     "accounts_changed": _updating(accounts, ACCOUNT_CHANGES),
@@ -201,8 +219,8 @@ def _parameters(name: str, columns: Columns, values: Sequence[Sequence[Any]], al
 def write_statement(parts: tuple[tuple[str, Alike], ...], *, checked: bool) -> Executable:
     """One statement that writes these parts, in this order, and counts the rows of each.
 
-    Checked, it writes all rows of all parts, or it fails and writes nothing: dividing by zero is how a statement that
-    has no transaction around it takes back what it has written.
+    Checked, it writes (or finds) all rows of all parts, or it fails and writes nothing: dividing by zero is how a
+    statement that has no transaction around it takes back what it has written.
     """
     counts: list[Label[int]] = []
     are_all: list[ColumnElement[bool]] = []
@@ -213,7 +231,8 @@ def write_statement(parts: tuple[tuple[str, Alike], ...], *, checked: bool) -> E
             # It waits for another transaction that has written the key, and then leaves the row out: that tells it.
             # Checked, the same insert fails, and everything beside it.
             change = change.on_conflict_do_nothing()
-        count = select(func.count()).select_from(change.returning(ONE).cte(name)).scalar_subquery()
+        rows = change.cte(name) if isinstance(change, Select) else change.returning(ONE).cte(name)
+        count = select(func.count()).select_from(rows).scalar_subquery()
         counts.append(count.label(name))
         first = bindparam(f"{name}_{columns[0].name}", type_=ARRAY(columns[0].type))
         are_all.append(count == func.cardinality(first))
@@ -230,58 +249,113 @@ class PostgresUnitOfWork(SqlUnitOfWork):
     """
 
     def __init__(
-        self, transaction: DirectTransaction, contention: Contention, shapes: Shapes, remembered: Remembered
+        self,
+        transaction: DirectTransaction,
+        contention: Contention,
+        shapes: Shapes,
+        remembered: Remembered,
+        pipeline: Pipeline,
     ) -> None:
         super().__init__(transaction)
         self._transaction = transaction
         self._contention = contention
         self._shapes = shapes
         self._remembered = remembered
+        self._pipeline = pipeline
         self._locks = False
+        self._has_turn = False
+        self._recalls = False
+        self._before: Landed | None = None
         self._wanted = Wanted()
         self._found_answers = True
-        self._from_memory: Mapping[AccountId, Account] = {}
+        self._from_memory: dict[AccountId, Account] = {}
 
     async def load(self, wanted: Wanted) -> Records:
-        """As `UnitOfWork.load`: from memory, if all that is wanted is known."""
-        known = self._known(wanted)
-        if not known:
-            return await super().load(wanted)
-        self._from_memory = known
-        self._versions = {account.id: account.version for account in known.values()}
-        references = await self._find_references(wanted.references) if wanted.references else ()
-        return Records(
-            accounts=list(known.values()),
-            references_taken=[MerchantReference(*row) for row in references],
-            are_remembered=True,
-        )
+        """As `UnitOfWork.load`: from memory, what is known."""
+        if wanted.may_be_remembered:
+            await self._take_turn(wanted)
+        records = await super().load(wanted)
+        return replace(records, are_remembered=True) if self._from_memory else records
+
+    async def _take_turn(self, wanted: Wanted) -> None:
+        await self._pipeline.enter()
+        self._has_turn = True
+        self._before = self._pipeline.under_way
+        self._recalls = not self._must_lock(wanted) and not self._remembered.answered_any(wanted.answers)
+        if self._before is not None and not self._recalls:
+            await self._before
+            self._before = None
 
     async def commit(self, changes: Changes) -> None:
         """As `UnitOfWork.commit`."""
         changed = {account.id for account in changes.accounts_changed}
-        if not self._from_memory.keys() <= changed:
-            # Something was decided on an account that the writing statement would not look at.
-            self._remembered.forget(self._from_memory)
-            raise Overtaken("What is remembered of an account was not enough to decide on.")
         try:
-            await super().commit(changes)
+            if self._locks:
+                await super().commit(changes)
+                self._remembered.forget(changed)
+            else:
+                await self._commit_at_once(changes, changed)
         except BaseException:
             self._remembered.forget([*changed, *self._from_memory])
             raise
-        if self._locks:
-            self._remembered.forget(changed)
-        else:
-            self._remembered.keep(changes.accounts_changed, [answer.key for answer in changes.answers_new])
 
-    def _known(self, wanted: Wanted) -> Mapping[AccountId, Account] | None:
-        if not wanted.may_be_remembered or self._must_lock(wanted) or self._remembered.answered_any(wanted.answers):
+    async def _commit_at_once(self, changes: Changes, changed: Collection[AccountId]) -> None:
+        writes = dict(writes_of(changes, self._versions))
+        relied_on = [(each.id, each.version) for each in self._from_memory.values() if each.id not in changed]
+        if relied_on:
+            writes[RELIED_ON] = relied_on
+        statement, parameters = self._statement(writes, checked=True)
+        if self._before is not None and not await self._before:
+            raise Overtaken("What this rests on was not committed.")
+        landed = self._taken_off(changes)
+        committed = False
+        try:
+            await self._see_through(statement, parameters)
+            committed = True
+        finally:
+            if landed is not None:
+                landed.set_result(committed)
+
+    def _taken_off(self, changes: Changes) -> Landed | None:
+        """That the next one may go on from here, if all that it must know is remembered."""
+        if not self._has_turn or changes.users_new or changes.accounts_new:
             return None
-        known = self._remembered.all_of(wanted.account_keys, wanted.account_ids)
-        if known:
-            fees = {system_account(AccountKind.FEES, each.currency) for each in known.values() if any(each.fees)}
-            accounts_for_fees = self._remembered.all_of(fees, ())
-            return None if accounts_for_fees is None else known | accounts_for_fees
-        return known
+        if not self._remembered.keep(changes.accounts_changed, [answer.key for answer in changes.answers_new]):
+            return None
+        self._has_turn = False
+        return self._pipeline.take_off()
+
+    async def _see_through(self, statement: Executable, parameters: Mapping[str, Any]) -> None:
+        try:
+            # It is its own commit, and so it is seen to its end as one.
+            await to_the_end(self._transaction.rows(statement, parameters))
+        except KeyTaken:
+            raise  # Somebody asks again, or gave a name twice: no reason to lock what everybody pays.
+        except TryAgain:
+            self._contention.notice()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """As `SqlUnitOfWork`; and let the next one have its turn, unless it has."""
+        try:
+            await super().__aexit__(kind, error, traceback)
+        finally:
+            if self._has_turn:
+                self._pipeline.leave()
+
+    async def _accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
+        if not self._recalls:
+            return await super()._accounts(keys, ids)
+        known = self._remembered.by_key(keys) | self._remembered.by_id(ids)
+        self._from_memory |= known
+        unknown_keys = set(keys).difference(account.key for account in known.values())
+        unknown_ids = set(ids).difference(known)
+        if unknown_keys or unknown_ids:
+            return [*known.values(), *await super()._accounts(unknown_keys, unknown_ids)]
+        self._found_answers = False
+        return list(known.values())
 
     async def _prepare(self, wanted: Wanted) -> None:
         self._wanted = wanted
@@ -332,23 +406,11 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         return await self._transaction.rows(FIND_HOLDERS, arrays("wanted", HOLDER, holders))
 
     async def _write(self, writes: Writes) -> Mapping[str, int]:
-        [counts] = await self._run(writes, checked=False)
+        statement, parameters = self._statement(writes, checked=False)
+        [counts] = await self._transaction.rows(statement, parameters)
         return dict(zip(writes, counts, strict=True))
 
-    async def _write_and_commit(self, writes: Writes) -> None:
-        if self._locks:
-            await super()._write_and_commit(writes)
-            return
-        try:
-            # It is its own commit, and so it is seen to its end as one.
-            await to_the_end(self._run(writes, checked=True))
-        except KeyTaken:
-            raise  # Somebody asks again, or gave a name twice: no reason to lock what everybody pays.
-        except TryAgain:
-            self._contention.notice()
-            raise
-
-    async def _run(self, writes: Writes, *, checked: bool) -> Rows:
+    def _statement(self, writes: Writes, *, checked: bool) -> tuple[Executable, Mapping[str, Any]]:
         parameters: dict[str, Any] = {}
         parts: list[tuple[str, Alike]] = []
         for name, rows in writes.items():
@@ -356,4 +418,4 @@ class PostgresUnitOfWork(SqlUnitOfWork):
             alike = self._shapes.of(name, values)
             parts.append((name, alike))
             parameters |= _parameters(name, PARTS[name].columns, values, alike)
-        return await self._transaction.rows(write_statement(tuple(parts), checked=checked), parameters)
+        return write_statement(tuple(parts), checked=checked), parameters

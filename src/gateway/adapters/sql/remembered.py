@@ -24,38 +24,34 @@ class Remembered:
         self._ids: dict[AccountKey, AccountId] = {}
         self._answered: set[AnswerKey] = set()
 
-    def all_of(self, keys: Iterable[AccountKey], ids: Iterable[AccountId]) -> dict[AccountId, Account] | None:
-        """These accounts, each once; `None` unless all of them are known."""
-        found: dict[AccountId, Account] = {}
-        for key in keys:
-            account_id = self._ids.get(key)
-            if account_id is None:
-                return None
-            found[account_id] = self._accounts[account_id]
-        for account_id in ids:
-            account = self._accounts.get(account_id)
-            if account is None:
-                return None
-            found[account_id] = account
-        return found
+    def by_key(self, keys: Iterable[AccountKey]) -> dict[AccountId, Account]:
+        """Those of these accounts that are known."""
+        ids = self._ids
+        return {ids[key]: self._accounts[ids[key]] for key in keys if key in ids}
+
+    def by_id(self, ids: Iterable[AccountId]) -> dict[AccountId, Account]:
+        """Those of these accounts that are known."""
+        accounts = self._accounts
+        return {account_id: accounts[account_id] for account_id in ids if account_id in accounts}
 
     def answered_any(self, keys: Collection[AnswerKey]) -> bool:
         """Whether one of these keys was answered here lately: whoever asks again is to be given the answer."""
         return not self._answered.isdisjoint(keys)
 
-    def keep(self, accounts: Collection[Account], answered: Collection[AnswerKey]) -> None:
-        """Take down what was committed just now."""
+    def keep(self, accounts: Collection[Account], answered: Collection[AnswerKey]) -> bool:
+        """Take down what is being committed; whether there was room for all of it."""
+        if len(accounts) > self._count_max or len(answered) > self._count_max:
+            return False
         if len(self._accounts) + len(accounts) > self._count_max:
             self._accounts.clear()
             self._ids.clear()
         if len(self._answered) + len(answered) > self._count_max:
             self._answered.clear()
-        if len(accounts) + len(answered) > self._count_max:
-            return
         for account in accounts:
             self._accounts[account.id] = account
             self._ids[account.key] = account.id
         self._answered.update(answered)
+        return True
 
     def forget(self, ids: Iterable[AccountId]) -> None:
         """Know no more of these accounts."""

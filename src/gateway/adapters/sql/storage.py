@@ -1,7 +1,8 @@
 """Every storage port over one database."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -13,6 +14,7 @@ from gateway.adapters.sql.direct import DirectTransaction, write_pool
 from gateway.adapters.sql.engine import is_sqlite, postgres_engine, sqlite_engine
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.login_failures import SqlLoginFailures
+from gateway.adapters.sql.pipeline import Pipeline
 from gateway.adapters.sql.postgres import PostgresUnitOfWork
 from gateway.adapters.sql.rates import SqlRates
 from gateway.adapters.sql.reader import SqlReader
@@ -21,7 +23,7 @@ from gateway.adapters.sql.sessions import SqlSessions
 from gateway.adapters.sql.shapes import Shapes
 from gateway.adapters.sql.sqlite import SqliteUnitOfWork
 from gateway.adapters.sql.users import SqlUsers
-from gateway.application.ports.storage import Storage
+from gateway.application.ports.storage import Storage, one_at_a_time
 from gateway.application.ports.unit_of_work import UnitOfWorkFactory
 
 
@@ -37,7 +39,8 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
         ValueError: The URL is neither.
     """
     limits = limits or SqlLimits()
-    async with _on_sqlite(url, limits) if is_sqlite(url) else _on_postgres(url, limits) as (unit_of_work, engine):
+    async with _on_sqlite(url, limits) if is_sqlite(url) else _on_postgres(url, limits) as opened:
+        unit_of_work, may_decide_ahead, engine = opened
         database = Database(engine)
         yield Storage(
             unit_of_work=unit_of_work,
@@ -47,31 +50,39 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             rates=SqlRates(database),
             reader=SqlReader(database),
             audit=lambda: sql_audit(url, limits),
+            may_decide_ahead=may_decide_ahead,
         )
 
 
+Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[], bool], AsyncEngine]
+
+
 @asynccontextmanager
-async def _on_sqlite(url: str, limits: SqlLimits) -> AsyncGenerator[tuple[UnitOfWorkFactory, AsyncEngine]]:
+async def _on_sqlite(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     engine = sqlite_engine(url, limits)
     try:
-        yield lambda: SqliteUnitOfWork(Transaction(engine)), engine
+        yield lambda: SqliteUnitOfWork(Transaction(engine)), one_at_a_time, engine
     finally:
         await engine.dispose()
 
 
 @asynccontextmanager
-async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[tuple[UnitOfWorkFactory, AsyncEngine]]:
+async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     engine = postgres_engine(url, limits)
     contention = Contention(always=not limits.optimistic)
     shapes = Shapes()
     remembered = Remembered(limits.remembered_max)
+    pipeline = Pipeline()
     try:
         async with write_pool(url, limits) as pool:
 
             def unit_of_work() -> PostgresUnitOfWork:
                 transaction = DirectTransaction(pool, acquire_seconds_max=limits.pool_timeout_seconds)
-                return PostgresUnitOfWork(transaction, contention, shapes, remembered)
+                return PostgresUnitOfWork(transaction, contention, shapes, remembered, pipeline)
 
-            yield unit_of_work, engine
+            def may_decide_ahead() -> bool:
+                return bool(limits.remembered_max) and not contention.is_expected
+
+            yield unit_of_work, may_decide_ahead, engine
     finally:
         await engine.dispose()

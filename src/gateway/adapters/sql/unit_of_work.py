@@ -90,10 +90,10 @@ class SqlUnitOfWork(ABC):
         ids = {*wanted.account_ids, *_accounts_between(transactions)}
         accounts: list[Account] = []
         if keys or ids:
-            accounts = [to_account(row) for row in await self._lock_accounts(keys, ids)]
+            accounts = await self._accounts(keys, ids)
         for_fees |= _accounts_for_fees(accounts, payments)
         if for_fees:
-            accounts += [to_account(row) for row in await self._lock_accounts(for_fees, ())]
+            accounts += await self._accounts(for_fees, ())
         missing = {
             Holder(key.owner_id, key.kind) for key in (keys | for_fees).difference(account.key for account in accounts)
         }
@@ -117,13 +117,7 @@ class SqlUnitOfWork(ABC):
 
     async def commit(self, changes: Changes) -> None:
         """As `UnitOfWork.commit`. Cancelled before the COMMIT itself, it rolls back; after that, it sees it through."""
-        await self._write_and_commit(_writes(changes, self._versions))
-
-    @abstractmethod
-    async def _prepare(self, wanted: Wanted) -> None:
-        """Begin the transaction in which all of this is loaded, unless it has begun."""
-
-    async def _write_and_commit(self, writes: Writes) -> None:
+        writes = writes_of(changes, self._versions)
         for name, count in (await self._write(writes)).items():
             if count == len(writes[name]):
                 continue
@@ -133,6 +127,14 @@ class SqlUnitOfWork(ABC):
                 f"{count} of {len(writes[name])} rows of {name} were written: they are not what was loaded."
             )
         await self._statements.commit()
+
+    async def _accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
+        """Accounts by key or by id, each once."""
+        return [to_account(row) for row in await self._lock_accounts(keys, ids)]
+
+    @abstractmethod
+    async def _prepare(self, wanted: Wanted) -> None:
+        """Begin the transaction in which all of this is loaded, unless it has begun."""
 
     @abstractmethod
     async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:
@@ -226,7 +228,7 @@ def _accounts_for_fees(accounts: Iterable[Account], payments: Iterable[Payment])
     return {system_account(AccountKind.FEES, currency) for currency in currencies}
 
 
-def _writes(changes: Changes, versions: Mapping[str, int]) -> Writes:
+def writes_of(changes: Changes, versions: Mapping[str, int]) -> Writes:
     """The rows of everything that there is any of. What replaces something has the version behind it that it replaces.
 
     What others may write too is sorted by its key: writing waits for them, as locking does, and so it has one order.

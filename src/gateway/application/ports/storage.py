@@ -12,9 +12,19 @@ from gateway.application.ports.users import Users
 from gateway.domain.value import value
 
 
+def one_at_a_time() -> bool:
+    """That no batch may be decided ahead."""
+    return False
+
+
 @value
 class Storage:
-    """The storage ports, all over one database."""
+    """The storage ports, all over one database.
+
+    Attributes:
+        may_decide_ahead: Whether, just now, a batch can be loaded and decided while the one before it commits. Where it
+            would only wait for it to end, it had better wait for company.
+    """
 
     unit_of_work: UnitOfWorkFactory
     users: Users
@@ -23,3 +33,4 @@ class Storage:
     rates: Rates
     reader: Reader
     audit: Callable[[], AbstractAsyncContextManager[Audit]]
+    may_decide_ahead: Callable[[], bool] = one_at_a_time
