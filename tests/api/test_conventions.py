@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
+from litestar import get
 
 from gateway.adapters.http import HttpLimits
 from support.api_client import Person, World, created, fresh_key, ok, open_world, refused
@@ -31,6 +32,17 @@ async def test_any_other_request_id_is_replaced(quiet_world: World, request_id: 
 async def test_every_answer_has_a_request_id_of_its_own(world: World) -> None:
     answers = [await world.anyone.get("/health/live") for _ in range(3)]
     assert len({answer.headers["request-id"] for answer in answers}) == 3
+
+
+async def test_litestar_serves_what_is_registered_beside_the_operations(world: World, customer: Person) -> None:
+    @get("/beside", sync_to_thread=False)
+    def beside() -> str:
+        return "here"
+
+    world.app.register(beside)
+    assert (await ask(world.app, "GET", "/beside")).body == b"here"
+    assert (await customer.api.get("/payments")).json()["data"] == []
+    assert (await ask(world.app, "GET", "/nowhere")).status == 404
 
 
 async def test_a_trailing_slash_is_the_same_path(customer: Person) -> None:

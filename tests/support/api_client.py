@@ -287,7 +287,8 @@ async def open_world(
 @asynccontextmanager
 async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> AsyncGenerator[Gateway]:
     """The gateway, with all that it keeps in another storage."""
-    executor = GroupCommit(retrying(a_batch(storage, clock).run, RetryLimits()), GroupLimits())
+    run_batch = retrying(a_batch(storage, clock).run, RetryLimits())
+    executor = GroupCommit(run_batch, GroupLimits(), may_decide_ahead=storage.may_decide_ahead)
     door = FrontDoor(executor, time_ordered_id)
     access = replace(
         gateway.access,

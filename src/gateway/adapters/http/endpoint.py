@@ -79,6 +79,11 @@ class Endpoint:
             if operation.body is not None:
                 self._decoders[operation.body] = msgspec.json.Decoder(operation.body, strict=True)
 
+    @property
+    def paths_without_id(self) -> frozenset[str]:
+        """The paths of operations that have no id in them."""
+        return frozenset(path for path in self._operations if ANY_ID not in path)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == ScopeType.WEBSOCKET:
