@@ -110,8 +110,6 @@ def is_kept(outcome: object) -> bool:
 
 def fingerprint(*parts: bytes) -> bytes:
     """32 bytes that tell one request from another (SHA-256 of the parts, each with its length before it)."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.digest()
+    return hashlib.sha256(
+        b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "big"), part)])
+    ).digest()

@@ -348,10 +348,8 @@ class PostgresUnitOfWork(SqlUnitOfWork):
     async def _accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
         if not self._recalls:
             return await super()._accounts(keys, ids)
-        known = self._remembered.by_key(keys) | self._remembered.by_id(ids)
+        known, unknown_keys, unknown_ids = self._remembered.known(keys, ids)
         self._from_memory |= known
-        unknown_keys = set(keys).difference(account.key for account in known.values())
-        unknown_ids = set(ids).difference(known)
         if unknown_keys or unknown_ids:
             return [*known.values(), *await super()._accounts(unknown_keys, unknown_ids)]
         self._found_answers = False

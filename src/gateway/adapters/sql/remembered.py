@@ -24,15 +24,26 @@ class Remembered:
         self._ids: dict[AccountKey, AccountId] = {}
         self._answered: set[AnswerKey] = set()
 
-    def by_key(self, keys: Iterable[AccountKey]) -> dict[AccountId, Account]:
-        """Those of these accounts that are known."""
-        ids = self._ids
-        return {ids[key]: self._accounts[ids[key]] for key in keys if key in ids}
-
-    def by_id(self, ids: Iterable[AccountId]) -> dict[AccountId, Account]:
-        """Those of these accounts that are known."""
-        accounts = self._accounts
-        return {account_id: accounts[account_id] for account_id in ids if account_id in accounts}
+    def known(
+        self, keys: Iterable[AccountKey], ids: Iterable[AccountId]
+    ) -> tuple[dict[AccountId, Account], list[AccountKey], list[AccountId]]:
+        """Those of these accounts that are known, each once, and the keys and the ids of all others."""
+        found: dict[AccountId, Account] = {}
+        unknown_keys: list[AccountKey] = []
+        unknown_ids: list[AccountId] = []
+        for key in keys:
+            account_id = self._ids.get(key)
+            if account_id is None:
+                unknown_keys.append(key)
+            else:
+                found[account_id] = self._accounts[account_id]
+        for account_id in ids:
+            account = self._accounts.get(account_id)
+            if account is None:
+                unknown_ids.append(account_id)
+            else:
+                found[account_id] = account
+        return found, unknown_keys, unknown_ids
 
     def answered_any(self, keys: Collection[AnswerKey]) -> bool:
         """Whether one of these keys was answered here lately: whoever asks again is to be given the answer."""
@@ -48,8 +59,9 @@ class Remembered:
         if len(self._answered) + len(answered) > self._count_max:
             self._answered.clear()
         for account in accounts:
+            if account.id not in self._accounts:
+                self._ids[account.key] = account.id
             self._accounts[account.id] = account
-            self._ids[account.key] = account.id
         self._answered.update(answered)
         return True
 

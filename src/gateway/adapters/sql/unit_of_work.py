@@ -94,9 +94,10 @@ class SqlUnitOfWork(ABC):
         for_fees |= _accounts_for_fees(accounts, payments)
         if for_fees:
             accounts += await self._accounts(for_fees, ())
-        missing = {
-            Holder(key.owner_id, key.kind) for key in (keys | for_fees).difference(account.key for account in accounts)
-        }
+        missing: set[Holder] = set()
+        if len(accounts) < len(keys) + len(for_fees) + len(ids):
+            found = {account.key for account in accounts}
+            missing = {Holder(key.owner_id, key.kind) for key in (keys | for_fees) - found}
         answers = await self._find_answers(wanted.answers) if wanted.answers else ()
         self._versions = {payment.id: payment.version for payment in payments}
         self._versions |= {quote.id: quote.version for quote in quotes}
