@@ -72,11 +72,11 @@ BEGIN
             '{"id":"pay%s","object":"payment","status":"captured","amount":%s,"currency":"USD","amount_capturable":0,'
             '"amount_captured":%s,"amount_refunded":0,"fee_amount":0,"net_amount":%s,"capture":"automatic",'
             '"customer_id":"%s","merchant_id":"%s","reference":null,"description":null,"metadata":{},'
-            '"expires_at":null,"failure_code":null,"version":1,"created_at":"%s","updated_at":"%s"}',
+            '"expires_at":null,"failure_code":null,"version":1,"created_at":"%s","updated_at":"%s",'
+            '"allowed_actions":["refund"],"quote_id":null}',
             suffix, amount, amount, amount, customer, merchant, at, at
         ) AS body FROM made WHERE n >= kept_from;
     INSERT INTO events SELECT 'evt' || suffix, 'payment.captured', 'pay' || suffix, 1, customer, merchant, at, body
         FROM kept;
-    INSERT INTO answers SELECT customer, 'history-' || n, sha256(suffix::bytea), convert_to('201' || body, 'UTF8'), at
-        FROM kept;
+    INSERT INTO answers SELECT customer, 'history-' || n, sha256(suffix::bytea), '201', at, 'evt' || suffix FROM kept;
 END $$;

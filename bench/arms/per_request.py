@@ -10,6 +10,7 @@ import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types.
 import msgspec
 from litestar import Litestar, asgi
 
+from gateway.adapters.http.app import past_the_router
 from gateway.adapters.http.endpoint import Endpoint, HttpLimits
 from gateway.adapters.http.exchange import Asked, Reply
 from gateway.adapters.http.operations import Idempotency, Operation
@@ -98,9 +99,12 @@ def app() -> Litestar:
             yield
 
     collect_garbage_seldom()  # As `gateway serve` does.
-    return Litestar(
-        route_handlers=[asgi("/", is_mount=True, copy_scope=False)(Endpoint([operation], HttpLimits()))],
+    endpoint = Endpoint([operation], HttpLimits())
+    served = Litestar(
+        route_handlers=[asgi("/", is_mount=True, copy_scope=False)(endpoint)],
         lifespan=[lifespan],
         openapi_config=None,
         logging_config=None,
     )
+    served.asgi_handler = past_the_router(served.asgi_handler, endpoint)
+    return served

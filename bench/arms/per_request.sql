@@ -13,25 +13,24 @@ DECLARE
     paid_at timestamptz := clock_timestamp();
     paid_at_text text := to_char(paid_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     body text;
-    answer bytea;
 BEGIN
     SELECT * INTO kept FROM answers WHERE owner_id = customer AND key = asked_key;
     IF FOUND THEN
         IF kept.fingerprint <> asked_fingerprint THEN
             RAISE 'This idempotency key belongs to another request.';
         END IF;
-        RETURN kept.body;
+        RETURN kept.body || (SELECT convert_to(data, 'UTF8') FROM events WHERE id = kept.event_id);
     END IF;
     body := format(
         '{"id":"%s","object":"payment","status":"captured","amount":%s,"currency":"%s","amount_capturable":0,'
         '"amount_captured":%s,"amount_refunded":0,"fee_amount":0,"net_amount":%s,"capture":"automatic",'
         '"customer_id":"%s","merchant_id":"%s","reference":null,"description":null,"metadata":{},"expires_at":null,'
-        '"failure_code":null,"version":1,"created_at":"%s","updated_at":"%s"}',
+        '"failure_code":null,"version":1,"created_at":"%s","updated_at":"%s","allowed_actions":["refund"],'
+        '"quote_id":null}',
         new_payment, amount_minor, in_currency, amount_minor, amount_minor, customer, merchant, paid_at_text,
         paid_at_text
     );
-    answer := convert_to('201' || body, 'UTF8');
-    INSERT INTO answers VALUES (customer, asked_key, asked_fingerprint, answer, paid_at);
+    INSERT INTO answers VALUES (customer, asked_key, asked_fingerprint, '201', paid_at, new_event);
     UPDATE accounts SET debits_posted = debits_posted + amount_minor, version = version + 1
         WHERE owner_id = customer AND currency = in_currency AND kind = 'customer' AND status = 'open'
             AND credits_posted - debits_posted - debits_pending >= amount_minor
@@ -57,5 +56,5 @@ BEGIN
         in_currency, payer.id, payer.credits_posted - payer.debits_posted, payer.debits_pending, payer.version,
         payee.id, payee.credits_posted - payee.debits_posted, payee.debits_pending, payee.version
     );
-    RETURN answer;
+    RETURN convert_to('201' || body, 'UTF8');
 END $$;

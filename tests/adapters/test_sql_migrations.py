@@ -11,11 +11,14 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+from gateway.adapters.sql import open_sql_storage
 from gateway.adapters.sql.engine import POSTGRES, audit_engine
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.migrations import migrate, pending
 from gateway.adapters.sql.tables import metadata
-from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.ports.unit_of_work import AnswerKey, StorageUnavailable, Wanted
+from gateway.contracts.records import load
+from gateway.domain.user import UserId
 
 POSTGRES_SCHEMA = text(
     """
@@ -36,6 +39,10 @@ WRITTEN_BY_0002 = """
     VALUES ('pay_1', 'captured', 7, 'USD', 'automatic', 'usr_3', 'usr_4', 7,
         0, 0, 'order_1', '{}', 1, NOW, NOW, 0,
         0, 0, 0)
+"""
+WRITTEN_BY_0003 = """
+    INSERT INTO answers (owner_id, key, fingerprint, body, created_at)
+    VALUES ('usr_1', 'key-1', CAST('' AS BYTEA), CAST('201{}' AS BYTEA), NOW)
 """
 PAYMENTS = text("SELECT id, amount, reference, quote_id FROM payments ORDER BY id")
 SQLITE_SCHEMA = text("SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2")
@@ -101,6 +108,20 @@ async def test_payments_of_the_version_before_are_kept_and_may_still_be_written(
     await execute(empty_url, written_before.replace("_1", "_2"))
     rows = await on_connection(empty_url, lambda connection: connection.execute(PAYMENTS).all())
     assert rows == [("pay_1", 7, "order_1", None), ("pay_2", 7, "order_2", None)]
+
+
+async def test_answers_of_the_version_before_are_kept_and_may_still_be_written(empty_url: str) -> None:
+    written_before = WRITTEN_BY_0003
+    for name, meant in {"NOW": "0", "BYTEA": "BLOB"}.items() if empty_url.startswith("sqlite") else [("NOW", "now()")]:
+        written_before = written_before.replace(name, meant)
+    await on_connection(empty_url, to_revision("0003"))
+    await execute(empty_url, written_before)
+    await migrate(empty_url)
+    await execute(empty_url, written_before.replace("key-1", "key-2"))
+    keys = [AnswerKey(UserId("usr_1"), key) for key in ("key-1", "key-2")]
+    async with open_sql_storage(empty_url) as storage:
+        found = (await load(storage, Wanted(answers=keys))).answers
+    assert {answer.key: answer.body for answer in found} == dict.fromkeys(keys, b"201{}")
 
 
 def to_revision(revision: str) -> Any:

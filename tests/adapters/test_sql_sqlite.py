@@ -100,7 +100,7 @@ async def test_a_full_disk_is_unavailable_and_forgets_the_half_that_was_written(
         await transaction.rows(text("PRAGMA max_page_count = 1"))
         with pytest.raises(StorageUnavailable):
             await transaction.change(
-                text("INSERT INTO answers VALUES (:owner, :key, :fingerprint, :body, 0)"),
+                text("INSERT INTO answers VALUES (:owner, :key, :fingerprint, :body, 0, NULL)"),
                 [
                     {"owner": each.key.owner_id, "key": each.key.key, "fingerprint": b"", "body": each.body}
                     for each in answers

@@ -92,7 +92,15 @@ def answer(submission: Submission, book: Book, moment: Moment) -> Answer | Faile
         return Failed(bug)
     if is_kept(decision.outcome):
         book.write(decision)
-        book.keep(KeptAnswer(key=submission.key, fingerprint=submission.fingerprint, body=body, created_at=moment.now))
+        book.keep(
+            KeptAnswer(
+                key=submission.key,
+                fingerprint=submission.fingerprint,
+                body=body,
+                created_at=moment.now,
+                events=decision.events,
+            )
+        )
     return Answer(body=body, outcome=decision.outcome, replayed=False)
 
 

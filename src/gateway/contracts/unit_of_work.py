@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import ParamSpec
 
 import pytest
@@ -23,6 +24,7 @@ from gateway.application.ports.unit_of_work import (
     TryAgain,
     Wanted,
 )
+from gateway.application.views import event_data
 from gateway.contracts.records import (
     EUR,
     JPY,
@@ -77,6 +79,23 @@ TIMES = [
 
 class UnitOfWorkContract:
     """Subclass it, and give a fixture `storage` which returns an empty `Storage`."""
+
+    async def test_an_answer_comes_back_whole_whether_or_not_it_ends_as_an_event_does(self, storage: Storage) -> None:
+        """To the byte, with the data of an event in it or without, of one that was written with it or of none."""
+        payment = a_payment(description="naïve 😀")
+        event = an_event(1, payment, EventType.PAYMENT_CAPTURED)
+        data = event_data(event)
+        answers = [
+            an_answer("key-1", body=b"201" + data, events=(event,)),
+            an_answer("key-2", body=data, events=(event,)),
+            an_answer("key-3", body=data + b" ", events=(event,)),
+            an_answer("key-4", body=b"201" + data),
+            an_answer("key-5", body=b"", events=(event,)),
+            an_answer("key-6", body=b"201" + data, events=(an_event(2, payment, EventType.PAYMENT_CAPTURED), event)),
+        ]
+        await commit(storage, Changes(payments_new=[payment], events_new=[event], answers_new=answers))
+        found = await load(storage, Wanted(answers=[each.key for each in answers]))
+        assert sorted(found.answers, key=attrgetter("key")) == answers
 
     async def test_committed_records_are_seen_by_the_next_unit_of_work(self, storage: Storage) -> None:
         """Every kind that can be loaded."""

@@ -39,6 +39,7 @@ from sqlalchemy.dialects.postgresql import insert
 from gateway.adapters.sql.connection import to_the_end
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.direct import DirectTransaction
+from gateway.adapters.sql.kept_answers import DATA_OF_EVENT
 from gateway.adapters.sql.pipeline import Landed, Pipeline
 from gateway.adapters.sql.remembered import Remembered
 from gateway.adapters.sql.reversals import REVERSED_BY
@@ -134,7 +135,7 @@ FIND_TRANSACTIONS: Final = (
     .where(transfers.c.transaction_id == any_(IDS))
     .order_by(transfers.c.transaction_id, transfers.c.position)
 )
-FIND_ANSWERS: Final = _named(ANSWER_KEY, tuple(answers.c))
+FIND_ANSWERS: Final = _named(ANSWER_KEY, (*answers.c, DATA_OF_EVENT))
 FIND_REFERENCES: Final = _named(REFERENCE, REFERENCE)
 FIND_EMAILS: Final = _named(EMAIL, EMAIL)
 FIND_HOLDERS: Final = _named(HOLDER, HOLDER)

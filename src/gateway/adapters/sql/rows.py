@@ -10,9 +10,8 @@ from gateway.adapters.sql.tables import accounts, payments, quotes, transfers
 from gateway.adapters.sql.types import INTEGER, Found
 from gateway.application.ports.unit_of_work import AnswerKey, KeptAnswer, NewUser
 from gateway.application.ports.users import Credentials
-from gateway.application.views import event_data
 from gateway.domain.account import Account, AccountKind, AccountStatus
-from gateway.domain.event import Event
+from gateway.domain.event import Event, EventId
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod, Payment, PaymentStatus
@@ -357,8 +356,8 @@ def _transfer(row: Found) -> Transfer:
     )
 
 
-def event_values(event: Event) -> Values:
-    """The row of an event."""
+def event_values(event: Event, data: bytes) -> Values:
+    """The row of an event with its data."""
     return (
         event.id,
         event.type.value,
@@ -367,18 +366,27 @@ def event_values(event: Event) -> Values:
         event.customer_id,
         event.merchant_id,
         event.created_at,
-        event_data(event).decode(),
+        data.decode(),
     )
 
 
-def answer_values(answer: KeptAnswer) -> Values:
-    """The row of an answer."""
-    return (*answer.key, answer.fingerprint, answer.body, answer.created_at)
+def answer_values(answer: KeptAnswer, data_of: Mapping[EventId, bytes]) -> Values:
+    """The row of an answer. What the data of an event that is written with it ends it with, is left out."""
+    body, event_id = answer.body, None
+    for event in answer.events:
+        data = data_of.get(event.id)
+        if data is not None and body.endswith(data):
+            body, event_id = body[: -len(data)], event.id
+            break
+    return (*answer.key, answer.fingerprint, body, answer.created_at, event_id)
 
 
 def to_answer(row: Found) -> KeptAnswer:
-    """The answer of a row."""
-    return KeptAnswer(key=AnswerKey(row[0], row[1]), fingerprint=row[2], body=row[3], created_at=row[4])
+    """The answer of a row, behind which stands the data of the event that the row names, if it names one."""
+    owner_id, key, fingerprint, body, created_at, event_id, data = row
+    if event_id is not None:
+        body += data.encode()
+    return KeptAnswer(key=AnswerKey(owner_id, key), fingerprint=fingerprint, body=body, created_at=created_at)
 
 
 def _metadata_text(metadata: Mapping[str, str]) -> str:

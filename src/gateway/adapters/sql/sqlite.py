@@ -8,6 +8,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import UpdateBase
 
 from gateway.adapters.sql.connection import Transaction
+from gateway.adapters.sql.kept_answers import DATA_OF_EVENT
 from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES, VERSION_BEFORE
 from gateway.adapters.sql.tables import accounts, answers, events, payments, quotes, refunds, transfers, users
@@ -35,7 +36,7 @@ FIND_TRANSACTIONS: Final = (
     .where(transfers.c.transaction_id.in_(bindparam("ids", expanding=True)))
     .order_by(transfers.c.transaction_id, transfers.c.position)
 )
-FIND_ANSWERS: Final = select(answers).where(_among("keys", answers.c.owner_id, answers.c.key))
+FIND_ANSWERS: Final = select(answers, DATA_OF_EVENT).where(_among("keys", answers.c.owner_id, answers.c.key))
 FIND_REFERENCES: Final = select(payments.c.merchant_id, payments.c.reference).where(
     payments.c.reference.is_not(None), _among("references", payments.c.merchant_id, payments.c.reference)
 )

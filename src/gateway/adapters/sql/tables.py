@@ -243,8 +243,10 @@ answers: Final = _table(
     _key("owner_id"),
     _key("key"),
     Column("fingerprint", BYTES, nullable=False),
+    # The data of the event, if there is one, stands right behind it: most of an answer is in its event already.
     Column("body", BYTES, nullable=False),
     Column("created_at", MOMENT, nullable=False),
+    _text("event_id", nullable=True),
 )
 
 sessions: Final = _table(

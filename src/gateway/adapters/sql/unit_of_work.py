@@ -30,6 +30,7 @@ from gateway.adapters.sql.rows import (
 )
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, Holder, KeyTaken, Payer, Records, Wanted
+from gateway.application.views import event_data
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
 from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteId
 from gateway.domain.quote import Quote
@@ -238,6 +239,7 @@ def writes_of(changes: Changes, versions: Mapping[str, int]) -> Writes:
     accounts = sorted(changes.accounts_new, key=attrgetter("key"))
     changed = sorted(changes.accounts_changed, key=attrgetter("id"))
     answers = sorted(changes.answers_new, key=attrgetter("key"))
+    data_of = {event.id: event_data(event) for event in changes.events_new}
     writes: dict[str, list[Values]] = {
         "users_new": [user_values(user) for user in users],
         "accounts_new": [account_values(account) for account in accounts],
@@ -252,8 +254,8 @@ def writes_of(changes: Changes, versions: Mapping[str, int]) -> Writes:
             (*quote_changes(quote), _version_before(quote, versions)) for quote in changes.quotes_changed
         ],
         "refunds_new": [refund_values(refund) for refund in changes.refunds_new],
-        "events_new": [event_values(event) for event in changes.events_new],
-        "answers_new": [answer_values(answer) for answer in answers],
+        "events_new": [event_values(event, data_of[event.id]) for event in changes.events_new],
+        "answers_new": [answer_values(answer, data_of) for answer in answers],
     }
     return {name: rows for name, rows in writes.items() if rows}
 

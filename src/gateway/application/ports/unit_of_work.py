@@ -5,6 +5,7 @@ trips as its database allows, and an adapter for a new database is two methods l
 """
 
 from collections.abc import Callable, Collection
+from dataclasses import field
 from datetime import datetime
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
@@ -48,12 +49,17 @@ class AnswerKey(NamedTuple):
 
 @value
 class KeptAnswer:
-    """What was answered to a key: `body` in the asker's own encoding, `fingerprint` of the request it answers."""
+    """What was answered to a key: `body` in the asker's own encoding, `fingerprint` of the request it answers.
+
+    `events` are those that were decided with it. An answer often ends with the data of one of them, to the byte; a
+    storage need not keep that twice. An answer that was loaded has none.
+    """
 
     key: AnswerKey
     fingerprint: bytes
     body: bytes
     created_at: datetime
+    events: Collection[Event] = field(default=(), compare=False, repr=False)
 
 
 @value
