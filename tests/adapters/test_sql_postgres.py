@@ -1,15 +1,14 @@
 """What a unit of work on Postgres promises beyond the port: one transaction, few round trips, safe in every fault."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from unittest.mock import patch
 
 import pytest
-from asyncpg import CheckViolationError, Connection  # type: ignore[import-untyped]  # asyncpg ships no types.
+from asyncpg import CheckViolationError  # type: ignore[import-untyped]  # asyncpg ships no types.
 from sqlalchemy import text
 
 from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage
@@ -47,6 +46,7 @@ from gateway.domain.money import Money, currency_code
 from gateway.domain.payment import PaymentOrder
 from gateway.domain.user import SYSTEM, Role, UserId
 from support.postgres import LocalPostgres
+from support.statements import counting
 
 USD = currency_code("USD")
 IMPATIENT = SqlLimits(
@@ -487,25 +487,6 @@ async def counters(somebody_else: Transaction) -> dict[str, int]:
     await somebody_else.commit()
     names = ("inserted", "updated", "updated without an index", "deleted")
     return dict(zip(names, map(int, counted), strict=True))
-
-
-@contextmanager
-def counting() -> Iterator[dict[str, int]]:
-    """Counts what units of work send meanwhile: statements, and the commands that begin and end transactions."""
-    counted = {"statements": 0, "BEGIN": 0, "COMMIT": 0}
-
-    plain_fetch, plain_execute = Connection.fetch, Connection.execute
-
-    async def fetch(self: Connection, *arguments: Any) -> Any:
-        counted["statements"] += 1
-        return await plain_fetch(self, *arguments)
-
-    async def execute(self: Connection, command: str) -> Any:
-        counted[command] += 1
-        return await plain_execute(self, command)
-
-    with patch.multiple(Connection, fetch=fetch, execute=execute):
-        yield counted
 
 
 async def slow_commits(somebody_else: Transaction, *, seconds: float) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from random import Random
 
 import pytest
 
@@ -42,6 +43,11 @@ class Gate:
 
 def always() -> bool:
     return True
+
+
+def ask(executor: GroupCommit, count: int, name: str) -> list["asyncio.Task[Answer]"]:
+    """So many ask at once, each with a key of this name."""
+    return [asyncio.create_task(executor.perform(submit(pay(usd(1)), f"{name}-{n}"))) for n in range(count)]
 
 
 async def settle() -> None:
@@ -199,6 +205,226 @@ async def test_lanes_run_side_by_side(storage: Storage) -> None:
     assert gate.inside_max == 3
     assert sum(gate.sizes) == 20
     assert await balances(storage) == (80, 20)
+
+
+async def test_the_next_batch_begins_ahead_once_it_has_half_the_size_of_the_one_under_way(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(), may_decide_ahead=always)
+    asked = ask(executor, 10, "first")
+    await settle()
+    asked += ask(executor, 4, "too few")
+    await settle()
+    assert gate.sizes == [10]
+    asked += ask(executor, 1, "enough")
+    await settle()
+    assert gate.sizes == [10, 5]
+    gate.open()
+    await asyncio.gather(*asked)
+    await executor.close()
+    assert gate.sizes == [10, 5]
+
+
+async def test_all_that_is_under_way_counts(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(lanes=3), may_decide_ahead=always)
+    asked = ask(executor, 10, "first")
+    await settle()
+    asked += ask(executor, 6, "second")
+    await settle()
+    asked += ask(executor, 7, "too few")
+    await settle()
+    assert gate.sizes == [10, 6]
+    asked += ask(executor, 1, "enough")
+    await settle()
+    assert gate.sizes == [10, 6, 8]
+    gate.open()
+    await asyncio.gather(*asked)
+    await executor.close()
+
+
+async def test_where_nothing_may_be_decided_ahead_the_next_batch_waits_for_the_end_of_the_one_before(
+    storage: Storage,
+) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    may_decide_ahead = False
+    executor = GroupCommit(gate.run, GroupLimits(), may_decide_ahead=lambda: may_decide_ahead)
+    asked = ask(executor, 4, "first")
+    await settle()
+    asked += ask(executor, 40, "second")
+    await settle()
+    assert gate.sizes == [4]
+    gate.open(1)
+    await settle()
+    assert gate.sizes == [4, 40]
+    asked += ask(executor, 20, "third")
+    await settle()
+    assert gate.sizes == [4, 40]
+    may_decide_ahead = True
+    asked += ask(executor, 1, "who comes when it may")
+    await settle()
+    assert gate.sizes == [4, 40, 21]
+    gate.open()
+    await asyncio.gather(*asked)
+    await executor.close()
+
+
+async def test_no_more_are_under_way_than_there_are_lanes(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), may_decide_ahead=always)
+    asked = ask(executor, 40, "all")
+    await settle()
+    assert gate.sizes == [4, 4]
+    for _ in range(8):
+        gate.open(1)
+        await settle()
+        assert gate.inside == 2
+    gate.open()
+    await asyncio.gather(*asked)
+    await executor.close()
+    assert gate.inside_max == 2
+    assert gate.sizes == [4] * 10
+
+
+async def test_what_was_too_few_begins_when_enough_has_landed(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(), may_decide_ahead=always)
+    asked = ask(executor, 10, "first")
+    await settle()
+    asked += ask(executor, 6, "second")
+    await settle()
+    asked += ask(executor, 3, "third")
+    await settle()
+    assert gate.sizes == [10, 6]
+    gate.open(1)
+    await settle()
+    assert gate.sizes == [10, 6, 3]
+    asked += ask(executor, 1, "last")
+    gate.open()
+    await asyncio.gather(*asked)
+    assert gate.sizes == [10, 6, 3, 1]
+    await executor.close()
+
+
+async def test_however_few_wait_they_begin_when_nothing_is_under_way(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(), may_decide_ahead=always)
+    asked = ask(executor, 10, "first")
+    await settle()
+    asked += ask(executor, 5, "second")
+    await settle()
+    asked += ask(executor, 1, "last")
+    gate.open(1)
+    await settle()
+    assert gate.sizes == [10, 5], "a batch of one would be too small beside one of five"
+    gate.open(1)
+    await settle()
+    assert gate.sizes == [10, 5, 1]
+    gate.open()
+    await asyncio.gather(*asked)
+    await executor.close()
+
+
+async def test_a_full_queue_refuses_however_many_are_under_way(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4, waiting_max=5), may_decide_ahead=always)
+    asked = ask(executor, 4, "first")
+    await settle()
+    asked += ask(executor, 4, "second")
+    await settle()
+    asked += ask(executor, 5, "waiting")
+    await settle()
+    assert gate.sizes == [4, 4]
+    with pytest.raises(Overloaded):
+        await executor.perform(submit(pay(usd(1)), "too-many"))
+    gate.open()
+    await asyncio.gather(*asked)
+    assert isinstance(await executor.perform(submit(pay(usd(1)), "too-many")), Answer)
+    await executor.close()
+    assert await balances(storage) == (86, 14)
+
+
+async def test_closing_while_two_are_under_way_answers_all(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(), may_decide_ahead=always)
+    asked = ask(executor, 10, "first")
+    await settle()
+    asked += ask(executor, 5, "second")
+    await settle()
+    asked += ask(executor, 1, "waiting")
+    await settle()
+    closing = asyncio.create_task(executor.close())
+    await settle()
+    assert not closing.done()
+    gate.open()
+    async with asyncio.timeout(1):
+        answers = await asyncio.gather(*asked)
+        await closing
+    assert all(isinstance(answer, Answer) for answer in answers)
+    assert gate.sizes == [10, 5, 1]
+    assert await balances(storage) == (84, 16)
+
+
+async def test_storage_that_goes_down_while_two_are_under_way_answers_everybody() -> None:
+    gone = asyncio.Event()
+    calls = 0
+
+    async def down(_: Sequence[Submission]) -> list[Answer | Failed]:
+        nonlocal calls
+        calls += 1
+        await gone.wait()
+        raise StorageUnavailable
+
+    executor = GroupCommit(down, GroupLimits(), may_decide_ahead=always)
+    asked = ask(executor, 10, "first")
+    await settle()
+    asked += ask(executor, 5, "second")
+    await settle()
+    asked += ask(executor, 1, "waiting")
+    gone.set()
+    async with asyncio.timeout(1):
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [StorageUnavailable] * 16
+    assert calls == 2
+    await executor.close()
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+async def test_whoever_asks_is_answered_whatever_the_pace(lanes: int) -> None:
+    """A wake-up that is lost would leave somebody waiting until the next one asks, and the last one for ever."""
+    chance = Random(lanes)  # noqa: S311 - the same every time.
+    under_way: list[int] = []
+
+    async def run(submissions: Sequence[Submission]) -> list[Answer | Failed]:
+        under_way.append(len(submissions))
+        assert len(under_way) <= lanes
+        assert len(submissions) <= 16
+        for _ in range(chance.randrange(6)):
+            await asyncio.sleep(chance.choice((0, 0, 0.0002)))
+        under_way.remove(len(submissions))
+        return [Answer(body=each.key.key.encode(), outcome=None, replayed=False) for each in submissions]
+
+    limits = GroupLimits(batch_size_max=16, lanes=lanes)
+    executor = GroupCommit(run, limits, may_decide_ahead=lambda: chance.random() < 0.7)
+    for spree in range(150):
+        asked: list[asyncio.Task[Answer]] = []
+        for wave in range(chance.randrange(1, 5)):
+            asked += ask(executor, chance.randrange(1, 40), f"{spree}-{wave}")
+            for _ in range(chance.randrange(4)):
+                await asyncio.sleep(0)
+        # All of a spree are answered before the next one: nobody comes whose wake-up would hide one that was lost.
+        async with asyncio.timeout(10):
+            answers = await asyncio.gather(*asked)
+        assert len({answer.body for answer in answers}) == len(asked)
+    await executor.close()
+    assert under_way == []
 
 
 async def test_the_same_key_in_two_lanes_moves_money_once(storage: Storage) -> None:

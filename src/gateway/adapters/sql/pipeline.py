@@ -29,10 +29,18 @@ class Pipeline:
 
     def take_off(self) -> Landed:
         """Be under way, until the result of the future is set. It is the next one's turn."""
-        self._under_way = asyncio.get_running_loop().create_future()
-        self._turn.release()
+        loop = asyncio.get_running_loop()
+        self._under_way = loop.create_future()
+        # Not at once, but behind what this task starts now, its statement: the next one may take as long to decide as
+        # this one takes to be written, and the statement should be on its way meanwhile.
+        loop.call_soon(self._turn.release)
         return self._under_way
 
     def leave(self) -> None:
         """Give the turn away without having taken off."""
         self._turn.release()
+
+
+async def landed(before: Landed) -> bool:
+    """Wait for one that is under way; whether it was committed. Whoever gives up waiting leaves it alone."""
+    return await asyncio.shield(before)

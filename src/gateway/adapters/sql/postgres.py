@@ -40,7 +40,7 @@ from gateway.adapters.sql.connection import to_the_end
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.direct import DirectTransaction
 from gateway.adapters.sql.kept_answers import DATA_OF_EVENT
-from gateway.adapters.sql.pipeline import Landed, Pipeline
+from gateway.adapters.sql.pipeline import Landed, Pipeline, landed
 from gateway.adapters.sql.remembered import Remembered
 from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES, VERSION_BEFORE
@@ -269,6 +269,7 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         self._before: Landed | None = None
         self._wanted = Wanted()
         self._found_answers = True
+        self._has_read = False
         self._from_memory: dict[AccountId, Account] = {}
 
     async def load(self, wanted: Wanted) -> Records:
@@ -284,7 +285,7 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         self._before = self._pipeline.under_way
         self._recalls = not self._must_lock(wanted) and not self._remembered.answered_any(wanted.answers)
         if self._before is not None and not self._recalls:
-            await self._before
+            await landed(self._before)
             self._before = None
 
     async def commit(self, changes: Changes) -> None:
@@ -293,12 +294,13 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         try:
             if self._locks:
                 await super().commit(changes)
-                self._remembered.forget(changed)
             else:
                 await self._commit_at_once(changes, changed)
         except BaseException:
             self._remembered.forget([*changed, *self._from_memory])
             raise
+        if self._locks or not self._wanted.may_be_remembered:
+            self._remembered.forget(changed)
 
     async def _commit_at_once(self, changes: Changes, changed: Collection[AccountId]) -> None:
         writes = dict(writes_of(changes, self._versions))
@@ -306,23 +308,31 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         if relied_on:
             writes[RELIED_ON] = relied_on
         statement, parameters = self._statement(writes, checked=True)
-        if self._before is not None and not await self._before:
+        if self._before is not None and not await landed(self._before):
             raise Overtaken("What this rests on was not committed.")
-        landed = self._taken_off(changes)
+        answered = {answer.key for answer in changes.answers_new}
+        if self._knows_all:
+            await self._must_be_unanswered(set(self._wanted.answers) - answered)
+        under_way = self._taken_off(changes, answered)
         committed = False
         try:
             await self._see_through(statement, parameters)
             committed = True
         finally:
-            if landed is not None:
-                landed.set_result(committed)
+            if under_way is not None:
+                under_way.set_result(committed)
 
-    def _taken_off(self, changes: Changes) -> Landed | None:
+    async def _must_be_unanswered(self, keys: Collection[AnswerKey]) -> None:
+        """What is not kept under its key would not find that key taken."""
+        if keys and await self._transaction.rows(FIND_ANSWERS, arrays("wanted", ANSWER_KEY, keys)):
+            raise KeyTaken("One of the idempotency keys was answered elsewhere.")
+
+    def _taken_off(self, changes: Changes, answered: Collection[AnswerKey]) -> Landed | None:
         """That the next one may go on from here, if all that it must know is remembered."""
-        if not self._has_turn or changes.users_new or changes.accounts_new:
+        if not self._has_turn or not self._remembered.keep(changes.accounts_changed, answered):
             return None
-        if not self._remembered.keep(changes.accounts_changed, [answer.key for answer in changes.answers_new]):
-            return None
+        if changes.users_new or changes.accounts_new:
+            return None  # The next one would look for them in vain.
         self._has_turn = False
         return self._pipeline.take_off()
 
@@ -353,8 +363,12 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         self._from_memory |= known
         if unknown_keys or unknown_ids:
             return [*known.values(), *await super()._accounts(unknown_keys, unknown_ids)]
-        self._found_answers = False
         return list(known.values())
+
+    @property
+    def _knows_all(self) -> bool:
+        """Whether all accounts are from memory, and so nothing was read that would have told of answers."""
+        return bool(self._from_memory) and not self._has_read
 
     async def _prepare(self, wanted: Wanted) -> None:
         self._wanted = wanted
@@ -383,6 +397,7 @@ class PostgresUnitOfWork(SqlUnitOfWork):
                 **arrays("answered", ANSWER_KEY, self._wanted.answers),
             },
         )
+        self._has_read = True
         if found:
             self._found_answers = found[0][-1]
         return found
@@ -391,7 +406,7 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         return await self._transaction.rows(FIND_TRANSACTIONS, {"ids": list(ids)})
 
     async def _find_answers(self, keys: Collection[AnswerKey]) -> Rows:
-        if not self._found_answers:
+        if not self._found_answers or self._knows_all:
             return ()
         return await self._transaction.rows(FIND_ANSWERS, arrays("wanted", ANSWER_KEY, keys))
 

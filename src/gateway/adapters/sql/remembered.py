@@ -50,8 +50,9 @@ class Remembered:
         return not self._answered.isdisjoint(keys)
 
     def keep(self, accounts: Collection[Account], answered: Collection[AnswerKey]) -> bool:
-        """Take down what is being committed; whether there was room for all of it."""
+        """Take down what is being committed, or forget what it replaces; whether there was room for all of it."""
         if len(accounts) > self._count_max or len(answered) > self._count_max:
+            self.forget(account.id for account in accounts)
             return False
         if len(self._accounts) + len(accounts) > self._count_max:
             self._accounts.clear()
