@@ -42,7 +42,7 @@ FULL: Final = Plan(
 )
 QUICK: Final = Plan(
     name="quick",
-    rounds=2,
+    rounds=1,
     seconds=2,
     warm_up_seconds=2,
     connections=(1, 256),
