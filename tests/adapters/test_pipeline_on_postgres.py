@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -31,7 +31,7 @@ from gateway.application.paying import Paid
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, KeyTaken, Overtaken, TryAgain, Wanted
 from gateway.application.retry import RetryLimits, retrying
-from gateway.application.submission import Answer, Submission
+from gateway.application.submission import Answer, Failed, Submission
 from gateway.application.verify import verify
 from gateway.contracts.records import EUR, NOW, USD, user_id
 from gateway.domain.account import AccountId, AccountKey, AccountKind, system_account
@@ -68,20 +68,16 @@ class Process:
 
     async def once(self, *submissions: Submission) -> list[Answer]:
         """Run a batch, and raise what it raises."""
-        batch = Batch(unit_of_work=self.storage.unit_of_work, clock=self._now, identifiers=time_ordered_id)
-        return answered(await batch.run(submissions))
+        return answered(await self._run_batch(submissions))
 
     async def run(self, *submissions: Submission) -> list[Answer]:
         """Run a batch, again if it has to be."""
-        batch = Batch(unit_of_work=self.storage.unit_of_work, clock=self._now, identifiers=time_ordered_id)
-        return answered(await retrying(batch.run, RetryLimits())(submissions))
+        return answered(await retrying(self._run_batch, RetryLimits())(submissions))
 
     def door(self) -> GroupCommit:
         """A front door with two batches under way, through which nobody is told that the storage is away."""
-        batch = Batch(unit_of_work=self.storage.unit_of_work, clock=self._now, identifiers=time_ordered_id)
-        run_batch = retrying(batch.run, RetryLimits(attempts_max=50, duration_seconds_max=60))
-        limits = GroupLimits(batch_size_max=16)
-        return GroupCommit(run_batch, limits, may_decide_ahead=self.storage.may_decide_ahead)
+        run_batch = retrying(self._run_batch, RetryLimits(attempts_max=50, duration_seconds_max=60))
+        return GroupCommit(run_batch, GroupLimits(batch_size_max=16), may_decide_ahead=self.storage.may_decide_ahead)
 
     async def has_decided(self, count: int) -> None:
         """Wait until so many batches were decided."""
@@ -93,6 +89,10 @@ class Process:
         """What these accounts have, in cents."""
         found = [await self.storage.reader.account(account_id) for account_id in accounts]
         return [account.available for account in found if account is not None]
+
+    async def _run_batch(self, submissions: Sequence[Submission]) -> list[Answer | Failed]:
+        batch = Batch(unit_of_work=self.storage.unit_of_work, clock=self._now, identifiers=time_ordered_id)
+        return await batch.run(submissions)
 
     def _now(self) -> datetime:
         self.decided += 1  # The time is read when all is loaded, once for each time that a batch is decided.
@@ -134,7 +134,7 @@ async def postgres(postgres_url: str) -> AsyncIterator[Transaction]:
 
 @pytest.fixture
 async def people(here: Process) -> People:
-    """All of their accounts are remembered here, and both connections of a pipeline are open."""
+    """All of their accounts are remembered here, and there are connections for three batches, so that none is slow."""
     found = await populated(here)
     async with here.storage.unit_of_work(), here.storage.unit_of_work(), here.storage.unit_of_work():
         pass

@@ -11,7 +11,8 @@ class Pipeline:
 
     One at a time has its turn: it loads, and decides on what is remembered, which is how the one before it leaves the
     accounts. Then it waits until that one has landed, and takes off itself: its statement is on the way, and the next
-    one has its turn. If that one has not been committed, what rests on it is decided again.
+    one has its turn. Who does not take off keeps the turn to the end. If the one before lands without having been
+    committed, what rests on it is decided again (docs/decisions/0011).
     """
 
     def __init__(self) -> None:

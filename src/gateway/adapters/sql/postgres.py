@@ -1,7 +1,8 @@
 """A unit of work on Postgres: few statements, set-shaped, and the same for every size of batch.
 
 Sets travel as one array for each column, and `unnest` makes rows of them. What a payment needs takes two round trips:
-one reads, and one writes if nothing of it was changed since (docs/decisions/0010).
+one reads, and one writes if nothing of it was changed since (docs/decisions/0010). What is remembered is not read, also
+while it is still being committed (docs/decisions/0011).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -243,10 +244,14 @@ def write_statement(parts: tuple[tuple[str, Alike], ...], *, checked: bool) -> E
 class PostgresUnitOfWork(SqlUnitOfWork):
     """See the port. Loading takes a round trip for each kind of thing that is wanted, writing takes one in all.
 
-    Accounts that were committed here lately are remembered, and then a payment takes that one alone.
     What changes accounts alone, as payments do, takes no locks and no transaction of several statements, unless others
     were seen to write to the same accounts lately: one statement reads, another one writes if every account still has
     the version that was read, or fails as a whole. Whatever else is wanted is locked from the beginning.
+
+    Where accounts may be remembered, only those are read that are not, and if there are none, a payment takes one round
+    trip. Units of work go in a row then. One has its turn while it loads and decides; on committing it waits for the
+    one before to land, takes down how it leaves its accounts, and gives the turn away while its statement is on the
+    way. If it fails, what it took down is forgotten, and the next one, which has decided on it, fails with `Overtaken`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Remembered: accounts as this storage last committed them, so that the next payment need not read them."""
+"""Remembered: accounts as this storage leaves them, so that the next payment need neither read them nor wait for it."""
 
 from collections.abc import Collection, Iterable
 
@@ -9,8 +9,9 @@ from gateway.domain.account import Account, AccountId, AccountKey
 class Remembered:
     """What is known without asking the database. Whatever rests on it is checked by the statement that writes.
 
-    Other processes write too, and so any of it may be out of date. When there is too much of it, all of it is
-    forgotten: what is needed again is soon known again.
+    It is taken down while it is being committed, and forgotten if it was not. Other processes write too, and so any of
+    it may be out of date. When there is too much of it, all of it is forgotten: what is needed again is soon known
+    again.
     """
 
     def __init__(self, count_max: int) -> None:

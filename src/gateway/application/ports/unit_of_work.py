@@ -97,7 +97,7 @@ class Wanted:
     transactions: Collection[TransactionId] = ()
     quotes: Collection[QuoteId] = ()
     may_be_remembered: bool = False
-    """Accounts may be as this process remembers them, and answers left out: see `Records.are_remembered`."""
+    """Any of the accounts may be as this process remembers it, and answers left out: see `Records.are_remembered`."""
 
 
 class Holder(NamedTuple):
@@ -125,9 +125,10 @@ class Records:
     """With `reversed_by` filled in."""
     quotes: Collection[Quote] = ()
     are_remembered: bool = False
-    """Whether the accounts are as this process remembers them. Then `commit` must be called, also without any changes:
-    it raises `Overtaken` unless each of them is changed and was as remembered, and `KeyTaken` if a key was answered.
-    Nobody is told anything that rests on memory alone."""
+    """Whether any of the accounts is as this process remembers it, which may be how a unit of work leaves it that is
+    still committing. Then `commit` must be called, also without any changes: it raises `Overtaken` unless each of them
+    still is as it was remembered, whether or not it is changed, and `KeyTaken` if a key was answered. Nobody is told
+    anything that rests on memory alone."""
 
 
 @value
@@ -159,6 +160,10 @@ class UnitOfWork(Protocol):
         (payments, then quotes, then accounts, then accounts for fees; each sorted by id), so that two batches never
         wait for each other in a circle. Answers, references, e-mails and transactions are read, not locked.
 
+        Where accounts may be remembered, units of work may go in a row: this one waits until the one before it has
+        decided, and is given its accounts as that one leaves them, though it may still be committing. If they cannot
+        be remembered so (it opens some, it locks), this one waits until it has ended.
+
         Raises:
             StorageUnavailable: The storage could not be reached; nothing was started.
             TryAgain: The storage gave up on the transaction (a lock wait too long, a lost connection).
@@ -168,11 +173,14 @@ class UnitOfWork(Protocol):
     async def commit(self, changes: Changes) -> None:
         """Write all changes and commit, durably, or write nothing.
 
-        Answers are claimed here, after the locks: a key that another running transaction has written waits for it.
+        Answers are claimed here, after the locks: a key that another running transaction has written waits for it. And
+        it waits for the unit of work before it in the row, if that one is still committing.
 
         Raises:
-            KeyTaken: Another transaction has committed one of the unique keys since `load`.
-            Overtaken: Another transaction has changed one of the records that `changes` replaces since `load`.
+            KeyTaken: Another transaction has committed one of the unique keys since `load`; or, if accounts were
+                remembered, one of the wanted answers.
+            Overtaken: Another transaction has changed one of the records that `changes` replaces since `load`; or an
+                account is not as it was remembered, changed or not; or the one before in the row was not committed.
             KeyBusy: Another transaction holds one of the answers' keys, and did not end in time.
             TryAgain: It did not commit, or nobody knows whether it did.
             StorageUnavailable: The storage cannot be reached.
