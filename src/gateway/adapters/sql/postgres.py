@@ -5,9 +5,9 @@ one reads, and one writes if nothing of it was changed since (docs/decisions/001
 while it is still being committed (docs/decisions/0011).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
@@ -209,12 +209,15 @@ def _rows(name: str, columns: Columns, alike: Alike) -> Select[Any]:
     ).select_from(differing)
 
 
-def _parameters(name: str, columns: Columns, values: Sequence[Sequence[Any]], alike: Alike) -> dict[str, Any]:
+def _parameters(name: str, values: Sequence[Sequence[Any]], alike: Alike) -> Iterable[tuple[str, Any]]:
     """The parameters of `_rows`."""
-    return {
-        f"{name}_{each.name}": values[position][0] if position in alike else values[position]
-        for position, each in enumerate(columns)
-    }
+    travels = (column[0] if position in alike else column for position, column in enumerate(values))
+    return zip(_parameter_names(name), travels, strict=True)
+
+
+@cache
+def _parameter_names(name: str) -> Sequence[str]:
+    return [f"{name}_{each.name}" for each in PARTS[name].columns]
 
 
 @lru_cache(maxsize=STATEMENTS_KEPT_MAX)
@@ -436,5 +439,5 @@ class PostgresUnitOfWork(SqlUnitOfWork):
             values = list(zip(*rows, strict=True))
             alike = self._shapes.of(name, values)
             parts.append((name, alike))
-            parameters |= _parameters(name, PARTS[name].columns, values, alike)
+            parameters.update(_parameters(name, values, alike))
         return write_statement(tuple(parts), checked=checked), parameters
