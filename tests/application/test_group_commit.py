@@ -136,6 +136,7 @@ async def test_closing_answers_what_waits_and_takes_nothing_more_in(storage: Sto
 
 async def test_closing_an_idle_door_ends_at_once_and_may_be_done_again(storage: Storage) -> None:
     executor = GroupCommit(a_batch(storage).run, GroupLimits(lanes=3))
+    await settle()
     async with asyncio.timeout(1):
         await executor.close()
         await executor.close()
