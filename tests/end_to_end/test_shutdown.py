@@ -71,4 +71,6 @@ async def _is_refused(url: str) -> bool:
             await stranger.get(f"{url}/health/live")
     except httpx.ConnectError:
         return True
+    except httpx.NetworkError:
+        return False  # The kernel had let it in, just before the server closed the door.
     return False
