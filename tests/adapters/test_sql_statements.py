@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import ClauseElement, Executable, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.adapters.sql import postgres
+from gateway.adapters.sql import postgres_statements as postgres
 from gateway.adapters.sql.direct import PLANNING_OF_WRITES
 from gateway.adapters.sql.engine import postgres_engine
 from gateway.adapters.sql.limits import SqlLimits

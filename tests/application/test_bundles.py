@@ -11,16 +11,14 @@ from gateway.application.command import Command
 from gateway.application.commands import FreezeAccount, UnfreezeAccount
 from gateway.application.executor import Executor
 from gateway.application.group_commit import GroupCommit, GroupLimits
-from gateway.application.outcome_codec import encode
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import AnswerKey
-from gateway.application.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
+from gateway.application.submission import Answer, Failed, Submission
 from gateway.domain.errors import AccountFrozen, IdempotencyKeyReused
 from support.builders import (
-    CUSTOMER,
     CUSTOMER_ACCOUNT,
     Watch,
     a_batch,
+    a_bundle,
     balances,
     opened,
     pay,
@@ -43,20 +41,6 @@ async def executor(storage: Storage, watch: Watch, open_executor: OpenExecutor) 
     await opened(storage)
     async with open_executor(a_batch(watched(storage, watch)).run) as executor:
         yield executor
-
-
-def a_bundle(*parts: Submission, atomic: bool, key: str = "bundle-1") -> Bundle:
-    """Its answer is the number of its parts' answers."""
-    return Bundle(
-        command=Together(commands=[part.command for part in parts]),
-        parts=parts,
-        atomic=atomic,
-        key=AnswerKey(CUSTOMER, key),
-        fingerprint=fingerprint(*(part.fingerprint for part in parts)),
-        is_refused=lambda answer: b'"refused"' in answer.body,
-        encode=encode,
-        encode_all=lambda answers: str(len(answers)).encode(),
-    )
 
 
 def parts(*commands: Command[Any]) -> Sequence[Submission]:

@@ -13,7 +13,7 @@ from gateway.application.group_commit import GroupCommit, GroupLimits
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.submission import Answer, Failed, Submission
-from support.builders import a_batch, balances, opened, pay, submissions, submit, usd
+from support.builders import a_batch, a_bundle, balances, opened, pay, submissions, submit, usd
 
 
 @dataclass(slots=True)
@@ -48,6 +48,12 @@ def always() -> bool:
 def ask(executor: GroupCommit, count: int, name: str) -> list["asyncio.Task[Answer]"]:
     """So many ask at once, each with a key of this name."""
     return [asyncio.create_task(executor.perform(submit(pay(usd(1)), f"{name}-{n}"))) for n in range(count)]
+
+
+def ask_bundle(executor: GroupCommit, size: int, name: str) -> "asyncio.Task[Answer]":
+    """One asks for so much at once."""
+    parts = [submit(pay(usd(1)), f"{name}-{n}") for n in range(size)]
+    return asyncio.create_task(executor.perform(a_bundle(*parts, atomic=False, key=name)))
 
 
 async def settle() -> None:
@@ -224,6 +230,40 @@ async def test_the_next_batch_begins_ahead_once_it_has_half_the_size_of_the_one_
     await asyncio.gather(*asked)
     await executor.close()
     assert gate.sizes == [10, 5]
+
+
+async def test_a_bundle_counts_for_all_its_parts(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(), may_decide_ahead=always)
+    asked = [ask_bundle(executor, 10, "under way")]
+    await settle()
+    asked += ask(executor, 2, "too few")
+    await settle()
+    assert gate.sizes == [1]
+    asked.append(ask_bundle(executor, 3, "enough"))
+    await settle()
+    assert gate.sizes == [1, 3]
+    gate.open()
+    await asyncio.gather(*asked)
+    await executor.close()
+
+
+async def test_a_full_batch_begins_however_much_is_under_way(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), may_decide_ahead=always)
+    asked = [ask_bundle(executor, 40, "under way")]
+    await settle()
+    asked += ask(executor, 3, "too few")
+    await settle()
+    assert gate.sizes == [1]
+    asked += ask(executor, 1, "full")
+    await settle()
+    assert gate.sizes == [1, 4]
+    gate.open()
+    await asyncio.gather(*asked)
+    await executor.close()
 
 
 async def test_all_that_is_under_way_counts(storage: Storage) -> None:

@@ -14,7 +14,7 @@ from gateway.application.commands import MakeDeposit, Pay, Register
 from gateway.application.outcome_codec import encode
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, Records, UnitOfWork, Wanted
-from gateway.application.submission import Answer, Submission, fingerprint
+from gateway.application.submission import Answer, Bundle, Submission, Together, fingerprint
 from gateway.contracts.records import EUR, NOW, USD, SequentialIdentifiers, account_id, user_id
 from gateway.domain.account import AccountId
 from gateway.domain.money import CurrencyCode, Money
@@ -84,6 +84,20 @@ def submit(command: Command[Any], key: str, *, fingerprint_of: bytes | None = No
         key=AnswerKey(CUSTOMER, key),
         fingerprint=fingerprint(repr(command).encode() if fingerprint_of is None else fingerprint_of),
         encode=encode,
+    )
+
+
+def a_bundle(*parts: Submission, atomic: bool, key: str = "bundle-1") -> Bundle:
+    """Its answer is the number of its parts' answers."""
+    return Bundle(
+        command=Together(commands=[part.command for part in parts]),
+        parts=parts,
+        atomic=atomic,
+        key=AnswerKey(CUSTOMER, key),
+        fingerprint=fingerprint(*(part.fingerprint for part in parts)),
+        is_refused=lambda answer: b'"refused"' in answer.body,
+        encode=encode,
+        encode_all=lambda answers: str(len(answers)).encode(),
     )
 
 

@@ -21,8 +21,8 @@ from gateway.application.submission import Answer, Failed, Submission
 from gateway.domain.value import value
 
 AHEAD_SHARE: Final = 0.5
-"""A batch begins while others are under way once it has this share of their size. Sooner, it would be a small one, and
-what has just been answered, and asks again, would have to wait for the one after it."""
+"""A batch begins while others are under way once it has this share of their size, or is full. Sooner, it would be a
+small one, and what has just been answered, and asks again, would have to wait for the one after it."""
 
 
 @value
@@ -77,7 +77,8 @@ class GroupCommit:
         self._limits = limits
         self._may_decide_ahead = may_decide_ahead
         self._waiting = deque[Ticket]()
-        self._under_way = 0
+        self._waiting_size = 0
+        self._under_way_size = 0
         self._idle = deque[asyncio.Future[None]]()
         self._closing = False
         self._lanes = [asyncio.create_task(self._serve(), name=f"group-commit-{n}") for n in range(limits.lanes)]
@@ -90,6 +91,7 @@ class GroupCommit:
             raise Overloaded("Too many requests are waiting.")
         ticket = Ticket(submission, asyncio.get_running_loop().create_future())
         self._waiting.append(ticket)
+        self._waiting_size += submission.size
         if self._idle and self._is_time_for_a_batch():
             self._idle.popleft().set_result(None)
         return await ticket.answer
@@ -108,9 +110,10 @@ class GroupCommit:
     async def _serve(self) -> None:
         while await self._turn_comes():
             tickets = self._take()
-            self._under_way += len(tickets)
+            size = sum(ticket.submission.size for ticket in tickets)
+            self._under_way_size += size
             await self._settle(tickets)
-            self._under_way -= len(tickets)
+            self._under_way_size -= size
 
     async def _turn_comes(self) -> bool:
         """Wait until there is a batch to begin; whether there is one, or the door is closed and nobody waits."""
@@ -123,17 +126,23 @@ class GroupCommit:
         return True
 
     def _is_time_for_a_batch(self) -> bool:
-        if self._closing or not (self._waiting and self._under_way):
+        if self._closing or not (self._waiting and self._under_way_size):
             return bool(self._waiting)
-        return len(self._waiting) >= self._under_way * AHEAD_SHARE and self._may_decide_ahead()
+        worth_it = min(self._under_way_size * AHEAD_SHARE, self._limits.batch_size_max)
+        return self._waiting_size >= worth_it and self._may_decide_ahead()
 
     def _take(self) -> list[Ticket]:
         """As many as fit into a batch; a bundle that is larger than one is a batch by itself."""
-        taken = [self._waiting.popleft()]
+        taken = [self._first()]
         room = self._limits.batch_size_max - taken[0].submission.size
         while self._waiting and (room := room - self._waiting[0].submission.size) >= 0:
-            taken.append(self._waiting.popleft())
+            taken.append(self._first())
         return taken
+
+    def _first(self) -> Ticket:
+        ticket = self._waiting.popleft()
+        self._waiting_size -= ticket.submission.size
+        return ticket
 
     async def _settle(self, tickets: Sequence[Ticket]) -> None:
         try:
@@ -156,4 +165,4 @@ class GroupCommit:
 
     def _fail_waiting(self, error: StorageUnavailable) -> None:
         while self._waiting:
-            self._waiting.popleft().resolve(error)
+            self._first().resolve(error)

@@ -1,0 +1,221 @@
+"""The statements of a unit of work on Postgres: few, set-shaped, and the same for every size of batch.
+
+Sets travel as one array for each column, and `unnest` makes rows of them.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Executable,
+    Insert,
+    Integer,
+    Label,
+    Select,
+    Table,
+    TableValuedAlias,
+    Update,
+    and_,
+    any_,
+    bindparam,
+    column,
+    exists,
+    func,
+    literal_column,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.postgresql import insert
+
+from gateway.adapters.sql.kept_answers import DATA_OF_EVENT
+from gateway.adapters.sql.reversals import REVERSED_BY
+from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES, VERSION_BEFORE
+from gateway.adapters.sql.shapes import Alike
+from gateway.adapters.sql.tables import accounts, answers, events, payments, quotes, refunds, transfers, users
+from gateway.adapters.sql.types import INTEGER
+
+Columns = Sequence[Column[Any]]
+
+STATEMENTS_KEPT_MAX: Final = 512
+"""Compiled statements that write: one for each combination of parts and shapes."""
+
+
+def given(prefix: str, of: Columns) -> TableValuedAlias:
+    """Rows of these columns, from one array parameter for each, named `prefix_column`."""
+    arrays = [bindparam(f"{prefix}_{each.name}", type_=ARRAY(each.type)) for each in of]
+    names = [column(each.name, each.type) for each in of]
+    return func.unnest(*arrays).table_valued(*names).render_derived(name="given")
+
+
+def arrays(prefix: str, of: Columns, rows: Collection[Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """The parameters of `given`."""
+    values = zip(*rows, strict=True) if rows else ((),) * len(of)
+    return {f"{prefix}_{each.name}": array for each, array in zip(of, values, strict=True)}
+
+
+def _named(of: Columns, columns: Sequence[ColumnElement[Any]], prefix: str = "wanted") -> Select[*tuple[Any, ...]]:
+    """These columns of the rows that the keys `wanted` name, key by key.
+
+    `LIMIT 1` keeps the planner from turning the look-ups into a join: with statistics of an empty table, it would read
+    the whole index instead, and go on doing so while the table grows.
+    """
+    wanted = given(prefix, of)
+    row = (
+        select(*columns).where(*(each == wanted.c[each.name] for each in of)).limit(literal_column("1")).lateral("row")
+    )
+    return select(*row.c).select_from(wanted.join(row, true()))
+
+
+ONE: Final = literal_column("1", INTEGER)
+ACCOUNT_KEY: Final = (accounts.c.owner_id, accounts.c.currency, accounts.c.kind)
+ANSWER_KEY: Final = (answers.c.owner_id, answers.c.key)
+REFERENCE: Final = (payments.c.merchant_id, payments.c.reference)
+EMAIL: Final = (users.c.email,)
+HOLDER: Final = (accounts.c.owner_id, accounts.c.kind)
+IDS: Final = bindparam("ids", type_=ARRAY(accounts.c.id.type))
+
+LOCK_PAYMENTS: Final = select(payments).where(payments.c.id == any_(IDS)).order_by(payments.c.id).with_for_update()
+
+LOCK_QUOTES: Final = select(quotes).where(quotes.c.id == any_(IDS)).order_by(quotes.c.id).with_for_update()
+
+FOUND_ANSWERS: Final = exists(_named(ANSWER_KEY, (answers.c.key,), "answered").subquery("found")).label("found_answers")
+"""Whether any of the wanted keys was answered. Read with the accounts, it saves nearly every batch a round trip. What
+another transaction answers meanwhile is found when this one claims the key."""
+
+# Keys become ids first, and then one list of ids is locked: nothing of how keys are found can disturb the order.
+_keyed_ids: Final = func.array(_named(ACCOUNT_KEY, (accounts.c.id,)).scalar_subquery(), type_=ARRAY(accounts.c.id.type))
+LOCK_ACCOUNTS: Final = (
+    select(accounts, FOUND_ANSWERS)
+    .where(accounts.c.id == any_(_keyed_ids.concat(IDS)))
+    .order_by(accounts.c.id)
+    .with_for_update(of=accounts)
+)
+
+
+def _read_accounts(*, by_id: bool) -> Executable:
+    by_key = _named(ACCOUNT_KEY, [*accounts.c])
+    found = by_key.union(select(accounts).where(accounts.c.id == any_(IDS))) if by_id else by_key
+    read = found.subquery("read")
+    return select(*read.c, FOUND_ANSWERS)
+
+
+READ_ACCOUNTS_BY_KEY: Final = _read_accounts(by_id=False)
+READ_ACCOUNTS: Final = _read_accounts(by_id=True)
+
+FIND_TRANSACTIONS: Final = (
+    select(transfers, REVERSED_BY)
+    .where(transfers.c.transaction_id == any_(IDS))
+    .order_by(transfers.c.transaction_id, transfers.c.position)
+)
+FIND_ANSWERS: Final = _named(ANSWER_KEY, (*answers.c, DATA_OF_EVENT))
+FIND_REFERENCES: Final = _named(REFERENCE, REFERENCE)
+FIND_EMAILS: Final = _named(EMAIL, EMAIL)
+FIND_HOLDERS: Final = _named(HOLDER, HOLDER)
+
+
+RELIED_ON: Final = "accounts_relied_on"
+"""The part that writes nothing: accounts that something was decided on, and that must be as they were remembered."""
+
+
+class Part(NamedTuple):
+    """One of the sets that a batch writes: its columns, and the statement that writes rows of them."""
+
+    columns: Columns
+    written: Callable[[Select[Any]], Insert | Update | Select[Any]]
+
+
+def _inserting(table: Table) -> Part:
+    def inserted(rows: Select[Any]) -> Insert:
+        return insert(table).from_select([*table.c], rows)
+
+    return Part([*table.c], inserted)
+
+
+def _updating(table: Table, changes: Columns) -> Part:
+    def updated(rows: Select[Any]) -> Update:
+        after = rows.subquery("after")
+        is_what_was_loaded = and_(table.c.id == after.c.id, table.c.version == after.c[VERSION_BEFORE.name])
+        values = {each: after.c[each.name] for each in changes if each is not table.c.id}
+        return update(table).values(values).where(is_what_was_loaded)
+
+    return Part([*changes, VERSION_BEFORE], updated)
+
+
+def _finding(columns: Columns) -> Part:
+    def found(rows: Select[Any]) -> Select[Any]:
+        wanted = rows.subquery("wanted")
+        is_wanted = [each == wanted.c[each.name] for each in columns]
+        row = select(ONE).where(*is_wanted).limit(literal_column("1")).lateral("row")  # As in `_named`.
+        return select(ONE).select_from(wanted.join(row, true()))
+
+    return Part(columns, found)
+
+
+PARTS: Final[Mapping[str, Part]] = {
+    RELIED_ON: _finding((accounts.c.id, accounts.c.version)),
+    "users_new": _inserting(users),
+    "accounts_new": _inserting(accounts),
+    "accounts_changed": _updating(accounts, ACCOUNT_CHANGES),
+    "payments_new": _inserting(payments),
+    "payments_changed": _updating(payments, PAYMENT_CHANGES),
+    "transactions_new": _inserting(transfers),
+    "quotes_new": _inserting(quotes),
+    "quotes_changed": _updating(quotes, QUOTE_CHANGES),
+    "refunds_new": _inserting(refunds),
+    "events_new": _inserting(events),
+    "answers_new": _inserting(answers),
+}
+
+
+def _rows(name: str, columns: Columns, alike: Alike) -> Select[Any]:
+    """The rows of a part, from its parameters: one value for a column that is alike, else an array."""
+    differing = given(name, [each for position, each in enumerate(columns) if position not in alike])
+    return select(
+        *(
+            bindparam(f"{name}_{each.name}", type_=each.type).label(each.name)
+            if position in alike
+            else differing.c[each.name]
+            for position, each in enumerate(columns)
+        )
+    ).select_from(differing)
+
+
+def parameters_of(name: str, values: Sequence[Sequence[Any]], alike: Alike) -> Iterable[tuple[str, Any]]:
+    """The parameters of `_rows`."""
+    travels = (column[0] if position in alike else column for position, column in enumerate(values))
+    return zip(_parameter_names(name), travels, strict=True)
+
+
+@cache
+def _parameter_names(name: str) -> Sequence[str]:
+    return [f"{name}_{each.name}" for each in PARTS[name].columns]
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT_MAX)
+def write_statement(parts: tuple[tuple[str, Alike], ...], *, checked: bool) -> Executable:
+    """One statement that writes these parts, in this order, and counts the rows of each.
+
+    Checked, it writes (or finds) all rows of all parts, or it fails and writes nothing: dividing by zero is how a
+    statement that has no transaction around it takes back what it has written.
+    """
+    counts: list[Label[int]] = []
+    are_all: list[ColumnElement[bool]] = []
+    for name, alike in parts:
+        columns, written = PARTS[name]
+        change = written(_rows(name, columns, alike))
+        if name == "answers_new" and isinstance(change, PostgresInsert) and not checked:
+            # It waits for another transaction that has written the key, and then leaves the row out: that tells it.
+            # Checked, the same insert fails, and everything beside it.
+            change = change.on_conflict_do_nothing()
+        rows = change.cte(name) if isinstance(change, Select) else change.returning(ONE).cte(name)
+        count = select(func.count()).select_from(rows).scalar_subquery()
+        counts.append(count.label(name))
+        first = bindparam(f"{name}_{columns[0].name}", type_=ARRAY(columns[0].type))
+        are_all.append(count == func.cardinality(first))
+    return select(ONE // and_(*are_all).cast(Integer)) if checked else select(*counts)
