@@ -23,6 +23,12 @@ COMMIT_WAITS_FOR_LOCK = (
     FOR EACH ROW EXECUTE FUNCTION wait()""",
 )
 """A deferred constraint is looked at by COMMIT, after everything was written."""
+SLOW_BATCHES = (
+    """CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql
+    AS 'BEGIN PERFORM pg_sleep(0.05); RETURN NULL; END'""",
+    "CREATE TRIGGER take_time AFTER INSERT ON payments FOR EACH STATEMENT EXECUTE FUNCTION take_time()",
+)
+"""Otherwise all may be done with before anybody can break in."""
 
 
 async def test_a_server_killed_amid_payments_on_postgres_loses_none_and_doubles_none(
@@ -107,9 +113,11 @@ async def test_postgres_killed_amid_payments_is_said_at_once_and_survived(
         gateway = Installation(tmp_path, private_postgres.url(database))
         async with gateway.serving(GATEWAY_BATCH_SIZE_MAX="16") as server, server.client() as http:
             shop = await open_shop(http)
+            await _slow_down(gateway)
             load, asked = Load(shop), keys(400)
             sending = asyncio.create_task(load.send(asked, server.url))
             await load.until_answered(40)
+            assert len(load.answers) < len(asked)
             await asyncio.to_thread(private_postgres.kill)
             async with asyncio.timeout(10):
                 await sending
@@ -140,9 +148,11 @@ async def test_a_backend_of_postgres_killed_amid_payments_is_survived(
                 pids = text("SELECT pid FROM pg_stat_activity WHERE application_name = 'gateway'")
                 backend = (await connection.execute(pids)).scalars().first()
             assert backend is not None
+            await _slow_down(gateway)
             load, asked = Load(shop), keys(400)
             sending = asyncio.create_task(load.send(asked, server.url))
             await load.until_answered(40)
+            assert len(load.answers) < len(asked)
             # Postgres then ends every session and recovers, for the dead one may have left anything in shared memory.
             os.kill(backend, signal.SIGKILL)
             async with asyncio.timeout(20):
@@ -151,6 +161,13 @@ async def test_a_backend_of_postgres_killed_amid_payments_is_survived(
             await server.until_ready(200, READY_SECONDS_MAX)
             await _send_again_and_check(load, asked, server)
         await gateway.verify()
+
+
+async def _slow_down(gateway: Installation) -> None:
+    async with gateway.connected() as database:
+        for statement in SLOW_BATCHES:
+            await database.execute(text(statement))
+        await database.commit()
 
 
 def _check_that_each_was_told(load: Load, asked: list[str]) -> None:
