@@ -49,9 +49,7 @@ from support.postgres import LocalPostgres
 from support.statements import counting
 
 USD = currency_code("USD")
-IMPATIENT = SqlLimits(
-    write_pool_size=3, pool_timeout_seconds=0.3, lock_timeout_seconds=0.3, connect_timeout_seconds=1.0
-)
+IMPATIENT = SqlLimits(write_pool_size=3, lock_timeout_seconds=0.3)
 LOCKING = replace(IMPATIENT, optimistic=False)
 INDEXES = [("accounts", 2), ("answers", 1), ("events", 1), ("payments", 6), ("transfers", 5)]
 COUNTERS = text(
@@ -386,7 +384,7 @@ async def test_a_commit_whose_connection_is_cut_is_run_again(storage: Storage, s
 
 async def test_a_commit_that_gets_no_answer_is_run_again(postgres_url: str, somebody_else: Transaction) -> None:
     await slow_commits(somebody_else, seconds=30)
-    async with open_sql_storage(postgres_url, SqlLimits(command_timeout_seconds=0.3)) as storage:
+    async with open_sql_storage(postgres_url, SqlLimits(command_timeout_seconds=1.0)) as storage:
         with pytest.raises(TryAgain):
             await commit(storage, Changes(answers_new=[an_answer()]))
         await load(storage, Wanted(answers=[an_answer().key]))

@@ -253,7 +253,7 @@ async def test_the_storage_that_answers_is_ready(world: World) -> None:
 
 
 async def test_a_payment_cut_off_by_the_deadline_is_made_once_under_the_same_key() -> None:
-    async with open_world(limits=HttpLimits(request_seconds_max=0.1)) as world:
+    async with open_world(limits=HttpLimits(request_seconds_max=0.5)) as world:
         customer, merchant = await world.customer(balance=100), await world.merchant()
         body, key = {"merchant_id": merchant.id, "amount": 10, "currency": "USD"}, fresh_key()
         async with world.gateway.storage.unit_of_work():  # Everybody else waits.
