@@ -57,7 +57,7 @@ class Footprint:
 
 def grouping(storage: Storage) -> GroupCommit:
     """A front door that groups, as the gateway opens it."""
-    return GroupCommit(batch_on(storage).run, GroupLimits(), may_decide_ahead=storage.may_decide_ahead)
+    return GroupCommit(batch_on(storage).run, GroupLimits(), pace=storage.pace)
 
 
 async def on_memory(people: People, count: int) -> float:

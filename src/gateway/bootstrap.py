@@ -77,7 +77,7 @@ async def open_gateway(settings: Settings | str | None = None) -> AsyncGenerator
     async with open_storage(chosen) as storage, _hashing(chosen) as passwords:
         batch = Batch(unit_of_work=storage.unit_of_work, clock=system_clock, identifiers=time_ordered_id)
         run_batch = retrying(batch.run, retry_limits(chosen))
-        executor = GroupCommit(run_batch, group_limits(chosen), may_decide_ahead=storage.may_decide_ahead)
+        executor = GroupCommit(run_batch, group_limits(chosen), pace=storage.pace)
         try:
             gateway = _gateway(
                 storage, executor, passwords, tokens, system_clock, time_ordered_id, limits=access_limits(chosen)
@@ -107,11 +107,7 @@ async def in_memory_gateway(
     storage = memory_storage(database)
     batch = Batch(unit_of_work=storage.unit_of_work, clock=clock, identifiers=identifiers)
     run_batch = retrying(batch.run, RetryLimits())
-    executor: Executor = (
-        OneByOne(run_batch)
-        if one_by_one
-        else GroupCommit(run_batch, GroupLimits(), may_decide_ahead=storage.may_decide_ahead)
-    )
+    executor: Executor = OneByOne(run_batch) if one_by_one else GroupCommit(run_batch, GroupLimits(), pace=storage.pace)
     passwords = Argon2PasswordHasher(threads=1, time_cost=1, memory_cost_kibibytes=8)
     tokens = JoseAccessTokens(issuer="gateway", audience="gateway", signing_key=signing_key_from_pem(generate_pem()))
     try:

@@ -28,7 +28,7 @@ from gateway.application.commands import (
 from gateway.application.group_commit import GroupCommit, GroupLimits
 from gateway.application.outcome_codec import decode
 from gateway.application.paying import Paid
-from gateway.application.ports.storage import Storage
+from gateway.application.ports.storage import Pace, Storage
 from gateway.application.ports.unit_of_work import AnswerKey, KeyTaken, Overtaken, TryAgain, Wanted
 from gateway.application.retry import RetryLimits, retrying
 from gateway.application.submission import Answer, Failed, Submission
@@ -77,7 +77,7 @@ class Process:
     def door(self) -> GroupCommit:
         """A front door with two batches under way, through which nobody is told that the storage is away."""
         run_batch = retrying(self._run_batch, RetryLimits(attempts_max=50, duration_seconds_max=60))
-        return GroupCommit(run_batch, GroupLimits(batch_size_max=16), may_decide_ahead=self.storage.may_decide_ahead)
+        return GroupCommit(run_batch, GroupLimits(batch_size_max=16), pace=self.storage.pace)
 
     async def has_decided(self, count: int) -> None:
         """Wait until so many batches were decided."""
@@ -209,7 +209,7 @@ async def test_if_the_one_before_finds_its_key_taken_the_next_one_is_decided_aga
     assert isinstance(first, KeyTaken)
     assert isinstance(second.outcome, Paid)
     assert here.decided == 3
-    assert here.storage.may_decide_ahead(), "whoever asks twice is no reason to lock"
+    assert here.storage.pace() is Pace.AHEAD, "whoever asks twice is no reason to lock"
     assert await here.available(people.customers[0], people.merchants[0]) == [40, 160]
 
 
@@ -223,7 +223,7 @@ async def test_if_the_one_before_is_overtaken_the_next_one_is_decided_again(
     assert isinstance(first, Overtaken)
     assert isinstance(second.outcome, Paid)
     assert here.decided == 3
-    assert not here.storage.may_decide_ahead()
+    assert here.storage.pace() is Pace.BY_TURNS
     assert await here.available(people.customers[0], people.merchants[0]) == [0, 210]
 
 
@@ -583,7 +583,7 @@ async def test_a_batch_that_memory_has_no_room_for_is_waited_for(
             assert here.decided == 1
         assert outcomes(second) == [InsufficientFunds, Paid]
         assert here.decided == 2, "what was remembered of the first pair is out of date, and forgotten"
-        assert storage.may_decide_ahead()
+        assert storage.pace() is Pace.AHEAD
         assert await here.available(*people.customers) == [0, 90, 100]
 
 
@@ -597,7 +597,8 @@ async def test_however_little_is_remembered_all_comes_out_right(postgres_url: st
         answers = await asyncio.gather(*(here.run(asked(order)) for order in orders))
         assert [type(answer.outcome) for [answer] in answers].count(Paid) == 3 * 8
         assert await here.available(*people.customers, *people.merchants) == [4] * 3 + [196] * 3
-        assert storage.may_decide_ahead() == (remembered_max > 0), "it was never overtaken, and least by itself"
+        pace = Pace.AHEAD if remembered_max else Pace.ONE_AT_A_TIME
+        assert storage.pace() is pace, "it was never overtaken, and least by itself"
         async with storage.audit() as audit:
             assert (await verify(audit)).named == []
 

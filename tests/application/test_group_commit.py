@@ -9,8 +9,8 @@ import pytest
 
 from gateway.application.batch import RunBatch
 from gateway.application.errors import Overloaded
-from gateway.application.group_commit import GroupCommit, GroupLimits
-from gateway.application.ports.storage import Storage
+from gateway.application.group_commit import QUIET_TURNS, GroupCommit, GroupLimits
+from gateway.application.ports.storage import Pace, Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.submission import Answer, Failed, Submission
 from support.builders import a_batch, a_bundle, balances, opened, pay, submissions, submit, usd
@@ -41,8 +41,12 @@ class Gate:
             self.may_pass.release()
 
 
-def always() -> bool:
-    return True
+def ahead() -> Pace:
+    return Pace.AHEAD
+
+
+def by_turns() -> Pace:
+    return Pace.BY_TURNS
 
 
 def ask(executor: GroupCommit, count: int, name: str) -> list["asyncio.Task[Answer]"]:
@@ -202,7 +206,7 @@ async def test_one_who_gave_up_waiting_is_decided_all_the_same(storage: Storage)
 async def test_lanes_run_side_by_side(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=5, lanes=3), may_decide_ahead=always)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=5, lanes=3), pace=ahead)
     asked = [asyncio.create_task(executor.perform(each)) for each in submissions(*[pay(usd(1)) for _ in range(20)])]
     await settle()
     assert gate.inside == 3
@@ -217,7 +221,7 @@ async def test_lanes_run_side_by_side(storage: Storage) -> None:
 async def test_the_next_batch_begins_ahead_once_it_has_half_the_size_of_the_one_under_way(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), may_decide_ahead=always)
+    executor = GroupCommit(gate.run, GroupLimits(), pace=ahead)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 4, "too few")
@@ -235,7 +239,7 @@ async def test_the_next_batch_begins_ahead_once_it_has_half_the_size_of_the_one_
 async def test_a_bundle_counts_for_all_its_parts(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), may_decide_ahead=always)
+    executor = GroupCommit(gate.run, GroupLimits(), pace=ahead)
     asked = [ask_bundle(executor, 10, "under way")]
     await settle()
     asked += ask(executor, 2, "too few")
@@ -252,7 +256,7 @@ async def test_a_bundle_counts_for_all_its_parts(storage: Storage) -> None:
 async def test_a_full_batch_begins_however_much_is_under_way(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), may_decide_ahead=always)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), pace=ahead)
     asked = [ask_bundle(executor, 40, "under way")]
     await settle()
     asked += ask(executor, 3, "too few")
@@ -269,7 +273,7 @@ async def test_a_full_batch_begins_however_much_is_under_way(storage: Storage) -
 async def test_all_that_is_under_way_counts(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(lanes=3), may_decide_ahead=always)
+    executor = GroupCommit(gate.run, GroupLimits(lanes=3), pace=ahead)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 6, "second")
@@ -290,8 +294,8 @@ async def test_where_nothing_may_be_decided_ahead_the_next_batch_waits_for_the_e
 ) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    may_decide_ahead = False
-    executor = GroupCommit(gate.run, GroupLimits(), may_decide_ahead=lambda: may_decide_ahead)
+    pace = Pace.ONE_AT_A_TIME
+    executor = GroupCommit(gate.run, GroupLimits(), pace=lambda: pace)
     asked = ask(executor, 4, "first")
     await settle()
     asked += ask(executor, 40, "second")
@@ -303,7 +307,7 @@ async def test_where_nothing_may_be_decided_ahead_the_next_batch_waits_for_the_e
     asked += ask(executor, 20, "third")
     await settle()
     assert gate.sizes == [4, 40]
-    may_decide_ahead = True
+    pace = Pace.AHEAD
     asked += ask(executor, 1, "who comes when it may")
     await settle()
     assert gate.sizes == [4, 40, 21]
@@ -315,7 +319,7 @@ async def test_where_nothing_may_be_decided_ahead_the_next_batch_waits_for_the_e
 async def test_no_more_are_under_way_than_there_are_lanes(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), may_decide_ahead=always)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), pace=ahead)
     asked = ask(executor, 40, "all")
     await settle()
     assert gate.sizes == [4, 4]
@@ -333,7 +337,7 @@ async def test_no_more_are_under_way_than_there_are_lanes(storage: Storage) -> N
 async def test_what_was_too_few_begins_when_enough_has_landed(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), may_decide_ahead=always)
+    executor = GroupCommit(gate.run, GroupLimits(), pace=ahead)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 6, "second")
@@ -354,7 +358,7 @@ async def test_what_was_too_few_begins_when_enough_has_landed(storage: Storage) 
 async def test_however_few_wait_they_begin_when_nothing_is_under_way(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), may_decide_ahead=always)
+    executor = GroupCommit(gate.run, GroupLimits(), pace=ahead)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 5, "second")
@@ -374,7 +378,7 @@ async def test_however_few_wait_they_begin_when_nothing_is_under_way(storage: St
 async def test_a_full_queue_refuses_however_many_are_under_way(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4, waiting_max=5), may_decide_ahead=always)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4, waiting_max=5), pace=ahead)
     asked = ask(executor, 4, "first")
     await settle()
     asked += ask(executor, 4, "second")
@@ -394,7 +398,7 @@ async def test_a_full_queue_refuses_however_many_are_under_way(storage: Storage)
 async def test_closing_while_two_are_under_way_answers_all(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), may_decide_ahead=always)
+    executor = GroupCommit(gate.run, GroupLimits(), pace=ahead)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 5, "second")
@@ -423,7 +427,7 @@ async def test_storage_that_goes_down_while_two_are_under_way_answers_everybody(
         await gone.wait()
         raise StorageUnavailable
 
-    executor = GroupCommit(down, GroupLimits(), may_decide_ahead=always)
+    executor = GroupCommit(down, GroupLimits(), pace=ahead)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 5, "second")
@@ -435,6 +439,52 @@ async def test_storage_that_goes_down_while_two_are_under_way_answers_everybody(
     assert [type(answer) for answer in answers] == [StorageUnavailable] * 16
     assert calls == 2
     await executor.close()
+
+
+async def test_where_processes_take_turns_a_batch_begins_when_nobody_else_comes(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(), pace=by_turns)
+    asked: list[asyncio.Task[Answer]] = []
+    for n in range(10):
+        asked += ask(executor, 2, f"wave {n}")
+        for _ in range(QUIET_TURNS - 1):
+            await asyncio.sleep(0)
+    assert gate.sizes == []
+    await settle()
+    assert gate.sizes == [20]
+    asked += ask(executor, 30, "while it is under way")
+    await settle()
+    assert gate.sizes == [20]
+    gate.open()
+    await asyncio.gather(*asked)
+    await executor.close()
+    assert gate.sizes == [20, 30]
+    assert gate.inside_max == 1
+
+
+async def test_where_processes_take_turns_a_full_batch_waits_for_nobody(storage: Storage) -> None:
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), pace=by_turns)
+    asked = ask(executor, 5, "more than fit")
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert gate.sizes == [4]
+    gate.open()
+    await asyncio.gather(*asked)
+    await executor.close()
+    assert gate.sizes == [4, 1]
+
+
+async def test_whoever_waits_for_company_when_the_door_closes_is_answered(storage: Storage) -> None:
+    await opened(storage)
+    executor = GroupCommit(a_batch(storage).run, GroupLimits(close_seconds_max=10), pace=by_turns)
+    asked = ask(executor, 3, "last")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await executor.close()
+    assert all(isinstance(answer, Answer) for answer in await asyncio.gather(*asked))
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3])
@@ -453,7 +503,7 @@ async def test_whoever_asks_is_answered_whatever_the_pace(lanes: int) -> None:
         return [Answer(body=each.key.key.encode(), outcome=None, replayed=False) for each in submissions]
 
     limits = GroupLimits(batch_size_max=16, lanes=lanes)
-    executor = GroupCommit(run, limits, may_decide_ahead=lambda: chance.random() < 0.7)
+    executor = GroupCommit(run, limits, pace=lambda: chance.choice((Pace.AHEAD, Pace.AHEAD, *Pace)))
     for spree in range(150):
         asked: list[asyncio.Task[Answer]] = []
         for wave in range(chance.randrange(1, 5)):
@@ -470,7 +520,7 @@ async def test_whoever_asks_is_answered_whatever_the_pace(lanes: int) -> None:
 
 async def test_the_same_key_in_two_lanes_moves_money_once(storage: Storage) -> None:
     await opened(storage)
-    executor = GroupCommit(a_batch(storage).run, GroupLimits(batch_size_max=1, lanes=4), may_decide_ahead=always)
+    executor = GroupCommit(a_batch(storage).run, GroupLimits(batch_size_max=1, lanes=4), pace=ahead)
     answers = await asyncio.gather(*(executor.perform(submit(pay(usd(10)), "key")) for _ in range(8)))
     await executor.close()
     assert len({answer.body for answer in answers}) == 1

@@ -288,7 +288,7 @@ async def open_world(
 async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> AsyncGenerator[Gateway]:
     """The gateway, with all that it keeps in another storage."""
     run_batch = retrying(a_batch(storage, clock).run, RetryLimits())
-    executor = GroupCommit(run_batch, GroupLimits(), may_decide_ahead=storage.may_decide_ahead)
+    executor = GroupCommit(run_batch, GroupLimits(), pace=storage.pace)
     door = FrontDoor(executor, time_ordered_id)
     access = replace(
         gateway.access,

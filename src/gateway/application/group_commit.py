@@ -15,7 +15,7 @@ from typing import Final
 from gateway.application.batch import RunBatch
 from gateway.application.errors import Overloaded
 from gateway.application.executor import isolating
-from gateway.application.ports.storage import one_at_a_time
+from gateway.application.ports.storage import Pace, one_at_a_time
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.submission import Answer, Failed, Submission
 from gateway.domain.value import value
@@ -23,6 +23,10 @@ from gateway.domain.value import value
 AHEAD_SHARE: Final = 0.5
 """A batch begins while others are under way once it has this share of their size, or is full. Sooner, it would be a
 small one, and what has just been answered, and asks again, would have to wait for the one after it."""
+
+QUIET_TURNS: Final = 8
+"""Where processes take turns, a batch begins once the event loop has turned so often, some 50 µs in all, and nobody
+else came: whoever had not been read yet would wait for a batch of every other process."""
 
 
 @value
@@ -32,7 +36,7 @@ class GroupLimits:
     Attributes:
         batch_size_max: Submissions in one transaction. Past some hundreds the cost of each no longer falls.
         waiting_max: Submissions that wait for a batch; one more is refused.
-        lanes: Batches that are under way side by side, where the storage may decide ahead. With two, the next one is
+        lanes: Batches that are under way side by side, where the storage decides ahead. With two, the next one is
             decided while one commits; with one, a batch begins when the one before has ended.
         close_seconds_max: How long `close` waits for what is still running.
     """
@@ -63,22 +67,21 @@ class Ticket:
 class GroupCommit:
     """Groups submissions into batches. Made inside a running event loop; `close` it."""
 
-    def __init__(
-        self, run_batch: RunBatch, limits: GroupLimits, *, may_decide_ahead: Callable[[], bool] = one_at_a_time
-    ) -> None:
+    def __init__(self, run_batch: RunBatch, limits: GroupLimits, *, pace: Callable[[], Pace] = one_at_a_time) -> None:
         """A door with nobody before it.
 
         Args:
             run_batch: Decides a batch, and commits it.
             limits: How much may be grouped, and how much may wait.
-            may_decide_ahead: As `Storage.may_decide_ahead`.
+            pace: As `Storage.pace`.
         """
         self._run_batch = isolating(run_batch)
         self._limits = limits
-        self._may_decide_ahead = may_decide_ahead
+        self._pace = pace
         self._waiting = deque[Ticket]()
         self._waiting_size = 0
         self._under_way_size = 0
+        self._gathering = False
         self._idle = deque[asyncio.Future[None]]()
         self._closing = False
         self._lanes = [asyncio.create_task(self._serve(), name=f"group-commit-{n}") for n in range(limits.lanes)]
@@ -123,13 +126,27 @@ class GroupCommit:
             woken = asyncio.get_running_loop().create_future()
             self._idle.append(woken)
             await woken
+        if self._pace() is Pace.BY_TURNS:
+            await self._gather()
         return True
 
+    async def _gather(self) -> None:
+        """Let everybody come who is about to; the other lanes leave them here."""
+        self._gathering = True
+        quiet_turns = 0
+        while quiet_turns < QUIET_TURNS and self._waiting_size < self._limits.batch_size_max:
+            size = self._waiting_size
+            await asyncio.sleep(0)
+            quiet_turns = quiet_turns + 1 if self._waiting_size == size else 0
+        self._gathering = False
+
     def _is_time_for_a_batch(self) -> bool:
+        if self._gathering:
+            return False
         if self._closing or not (self._waiting and self._under_way_size):
             return bool(self._waiting)
         worth_it = min(self._under_way_size * AHEAD_SHARE, self._limits.batch_size_max)
-        return self._waiting_size >= worth_it and self._may_decide_ahead()
+        return self._waiting_size >= worth_it and self._pace() is Pace.AHEAD
 
     def _take(self) -> list[Ticket]:
         """As many as fit into a batch; a bundle that is larger than one is a batch by itself."""

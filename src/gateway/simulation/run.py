@@ -15,7 +15,7 @@ from gateway.application.caller import Caller
 from gateway.application.executor import Executor, OneByOne
 from gateway.application.group_commit import GroupCommit, GroupLimits
 from gateway.application.ports.sessions import SessionId
-from gateway.application.ports.storage import Storage
+from gateway.application.ports.storage import Pace, Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.queries import Queries
 from gateway.application.retry import RetryLimits, retrying
@@ -122,7 +122,7 @@ class _Simulation:
         self._queries = Queries(storage.reader, self._clock)
         limits = RetryLimits(duration_seconds_max=math.inf)
         run_batch = retrying(self._witness.run, limits, sleep=self._sleep_virtually)
-        alone, grouped = OneByOne(run_batch), GroupCommit(run_batch, GroupLimits(), may_decide_ahead=lambda: True)
+        alone, grouped = OneByOne(run_batch), GroupCommit(run_batch, GroupLimits(), pace=lambda: Pace.AHEAD)
         self._doors: dict[Door, Sequence[Executor]] = {
             Door.ONE_BY_ONE: (alone,),
             Door.GROUPED: (grouped,),

@@ -23,7 +23,7 @@ from gateway.adapters.sql.sessions import SqlSessions
 from gateway.adapters.sql.shapes import Shapes
 from gateway.adapters.sql.sqlite import SqliteUnitOfWork
 from gateway.adapters.sql.users import SqlUsers
-from gateway.application.ports.storage import Storage, one_at_a_time
+from gateway.application.ports.storage import Pace, Storage, one_at_a_time
 from gateway.application.ports.unit_of_work import UnitOfWorkFactory
 
 
@@ -40,7 +40,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
     """
     limits = limits or SqlLimits()
     async with _on_sqlite(url, limits) if is_sqlite(url) else _on_postgres(url, limits) as opened:
-        unit_of_work, may_decide_ahead, engine = opened
+        unit_of_work, pace, engine = opened
         database = Database(engine)
         yield Storage(
             unit_of_work=unit_of_work,
@@ -50,11 +50,11 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             rates=SqlRates(database),
             reader=SqlReader(database),
             audit=lambda: sql_audit(url, limits),
-            may_decide_ahead=may_decide_ahead,
+            pace=pace,
         )
 
 
-Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[], bool], AsyncEngine]
+Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[], Pace], AsyncEngine]
 
 
 @asynccontextmanager
@@ -80,9 +80,11 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
                 transaction = DirectTransaction(pool, acquire_seconds_max=limits.pool_timeout_seconds)
                 return PostgresUnitOfWork(transaction, contention, shapes, remembered, pipeline)
 
-            def may_decide_ahead() -> bool:
-                return bool(limits.remembered_max) and not contention.is_expected
+            def pace() -> Pace:
+                if contention.is_expected:
+                    return Pace.BY_TURNS
+                return Pace.AHEAD if limits.remembered_max else Pace.ONE_AT_A_TIME
 
-            yield unit_of_work, may_decide_ahead, engine
+            yield unit_of_work, pace, engine
     finally:
         await engine.dispose()

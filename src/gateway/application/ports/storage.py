@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from enum import Enum
 
 from gateway.application.ports.login_failures import LoginFailures
 from gateway.application.ports.rates import Rates
@@ -12,9 +13,25 @@ from gateway.application.ports.users import Users
 from gateway.domain.value import value
 
 
-def one_at_a_time() -> bool:
-    """That no batch may be decided ahead."""
-    return False
+class Pace(Enum):
+    """When it is time for the next batch.
+
+    Attributes:
+        ONE_AT_A_TIME: When the one before has ended: sooner, it would only wait for that, and had better wait for
+            company.
+        AHEAD: While the one before commits: it can be loaded and decided meanwhile.
+        BY_TURNS: When the one before has ended, and all who are about to ask have asked. Other processes write to the
+            same rows, and each batch waits for one of theirs.
+    """
+
+    ONE_AT_A_TIME = "one at a time"
+    AHEAD = "ahead"
+    BY_TURNS = "by turns"
+
+
+def one_at_a_time() -> Pace:
+    """The pace of a storage that knows no other."""
+    return Pace.ONE_AT_A_TIME
 
 
 @value
@@ -22,8 +39,7 @@ class Storage:
     """The storage ports, all over one database.
 
     Attributes:
-        may_decide_ahead: Whether, just now, a batch can be loaded and decided while the one before it commits. Where it
-            would only wait for it to end, it had better wait for company.
+        pace: When it is time for the next batch, as things are just now.
     """
 
     unit_of_work: UnitOfWorkFactory
@@ -33,4 +49,4 @@ class Storage:
     rates: Rates
     reader: Reader
     audit: Callable[[], AbstractAsyncContextManager[Audit]]
-    may_decide_ahead: Callable[[], bool] = one_at_a_time
+    pace: Callable[[], Pace] = one_at_a_time
