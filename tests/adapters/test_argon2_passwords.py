@@ -1,7 +1,6 @@
 """Argon2id keeps what every password hasher promises, and keeps out of the way."""
 
 import asyncio
-import statistics
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -66,8 +65,8 @@ async def test_a_user_who_is_unknown_or_damaged_costs_what_a_wrong_password_cost
 
     costs = [(await seconds(real), await seconds(stored)) for _ in range(15)]
     await hasher.close()
-    # An answer without hashing would take a hundredth of the time; a busy machine does not double a median.
-    ratio = statistics.median(cost for _, cost in costs) / statistics.median(cost for cost, _ in costs)
+    # An answer without hashing would take a hundredth of the time; a busy machine lets one of fifteen go by undisturbed.
+    ratio = min(cost for _, cost in costs) / min(cost for cost, _ in costs)
     assert 0.5 < ratio < 2
 
 

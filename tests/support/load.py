@@ -138,11 +138,13 @@ class Load:
     _awaited: int = 0
     _enough: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def send(self, keys: Sequence[str], *urls: str) -> None:
+    async def send(self, keys: Sequence[str], *urls: str, at_once: int | None = None) -> None:
         """Send a payment for each key at once, on a connection of its own, to these servers in turn.
 
-        Returns when each was answered, or has lost its connection.
+        With `at_once`, no more than that wait for their answers. Returns when each was answered, or has lost its
+        connection.
         """
+        room = asyncio.Semaphore(len(keys) if at_once is None else at_once)
         async with AsyncExitStack() as stack:
             clients = [
                 await stack.enter_async_context(_client(urls[number % len(urls)]))
@@ -150,7 +152,7 @@ class Load:
             ]
             async with asyncio.TaskGroup() as tasks:
                 for number, key in enumerate(keys):
-                    tasks.create_task(self._pay(clients[number % len(clients)], key))
+                    tasks.create_task(self._pay(clients[number % len(clients)], key, room))
 
     async def until_answered(self, payments: int) -> None:
         """Wait until so many answers have come."""
@@ -166,9 +168,10 @@ class Load:
         """The ids of the payments that were acknowledged, by key."""
         return {key: answer.json()["id"] for key, answer in self.answers.items() if answer.status_code == 201}
 
-    async def _pay(self, http: httpx.AsyncClient, key: str) -> None:
+    async def _pay(self, http: httpx.AsyncClient, key: str, room: asyncio.Semaphore) -> None:
         try:
-            answer = await self.shop.pay(http, key, self.amount)
+            async with room:
+                answer = await self.shop.pay(http, key, self.amount)
         except httpx.TransportError:
             return
         self.answers[key] = answer
