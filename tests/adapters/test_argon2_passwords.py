@@ -65,7 +65,7 @@ async def test_a_user_who_is_unknown_or_damaged_costs_what_a_wrong_password_cost
 
     costs = [(await seconds(real), await seconds(stored)) for _ in range(15)]
     await hasher.close()
-    # An answer without hashing would take a hundredth of the time; a busy machine lets one of fifteen go by undisturbed.
+    # An answer without hashing would take a hundredth of the time; on a busy machine, one of fifteen is undisturbed.
     ratio = min(cost for _, cost in costs) / min(cost for cost, _ in costs)
     assert 0.5 < ratio < 2
 

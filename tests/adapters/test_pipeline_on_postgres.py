@@ -227,6 +227,22 @@ async def test_if_the_one_before_is_overtaken_the_next_one_is_decided_again(
     assert await here.available(people.customers[0], people.merchants[0]) == [0, 210]
 
 
+async def test_another_process_that_has_been_at_work_is_run_into_once(
+    here: Process, elsewhere: Process, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contention, "LOCKING_SECONDS_MIN", 0.0)
+    pairs = [(1, 2), (3, 4), (5, 6)]
+    orders = [pay(usd(1), customer=customer, merchant=merchant) for customer, merchant in pairs]
+    for process in (here, elsewhere):
+        for order in orders:
+            await process.run(asked(order))
+    here.decided = 0
+    for order in orders:
+        await here.run(asked(order))
+    assert here.decided == len(orders) + 1
+    assert await here.available(*people.customers) == [97] * 3
+
+
 async def test_if_the_connection_of_the_one_before_breaks_the_next_one_is_decided_again(
     here: Process, elsewhere: Process, people: People, postgres: Transaction
 ) -> None:
@@ -688,7 +704,8 @@ async def test_two_processes_with_two_batches_under_way_each_keep_the_ledger_rig
 ) -> None:
     """A thousand payments, some asked for twice or at both, some that nobody can pay, on connections that break."""
     # They overtake each other all the time, and would do nothing but lock.
-    monkeypatch.setattr(contention, "LOCKING_SECONDS", 0.01)
+    monkeypatch.setattr(contention, "LOCKING_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(contention, "LOCKING_SECONDS_MIN", 0.01)
     chance = Random(11)  # noqa: S311 - the same every time.
     orders = [
         pay(usd(chance.randint(1, 9)), customer=chance.choice((1, 3, 5)), merchant=chance.choice((2, 4, 6)))

@@ -25,7 +25,7 @@ AHEAD_SHARE: Final = 0.5
 small one, and what has just been answered, and asks again, would have to wait for the one after it."""
 
 QUIET_TURNS: Final = 8
-"""Where processes take turns, a batch begins once the event loop has turned so often, some 50 µs in all, and nobody
+"""Where processes take turns, a batch begins once the event loop has turned so often, some 10 µs in all, and nobody
 else came: whoever had not been read yet would wait for a batch of every other process."""
 
 

@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-LOCKING_SECONDS: Final = 2.0
-"""How long a storage locks what it loads once it was overtaken. In between it tries whether it need not any more."""
+LOCKING_SECONDS_MIN: Final = 0.25
+LOCKING_SECONDS_MAX: Final = 4.0
+"""How long a storage locks what it loads once it was overtaken. Then it tries whether it need not any more; if it is
+overtaken again before it has gone without for as long as it had locked, it locks for twice as long."""
 
 
 class Contention:
@@ -21,6 +23,7 @@ class Contention:
         self._always = always
         self._now_seconds = now_seconds
         self._expected_until = -1.0
+        self._seconds = 0.0
 
     @property
     def is_expected(self) -> bool:
@@ -29,4 +32,9 @@ class Contention:
 
     def notice(self) -> None:
         """Another transaction was faster: expect more of them for a while."""
-        self._expected_until = self._now_seconds() + LOCKING_SECONDS
+        if self.is_expected:
+            return  # Of batches that were under way together, one after the other is overtaken.
+        now = self._now_seconds()
+        goes_on = now < self._expected_until + self._seconds
+        self._seconds = min(2 * self._seconds, LOCKING_SECONDS_MAX) if goes_on else LOCKING_SECONDS_MIN
+        self._expected_until = now + self._seconds

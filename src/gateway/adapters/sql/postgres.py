@@ -161,6 +161,8 @@ class PostgresUnitOfWork(SqlUnitOfWork):
             raise  # Somebody asks again, or gave a name twice: no reason to lock what everybody pays.
         except TryAgain:
             self._contention.notice()
+            # The other process may have changed anything. Each account found out by itself would be another conflict.
+            self._remembered.forget_accounts()
             raise
 
     async def __aexit__(

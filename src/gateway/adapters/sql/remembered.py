@@ -56,8 +56,7 @@ class Remembered:
             self.forget(account.id for account in accounts)
             return False
         if len(self._accounts) + len(accounts) > self._count_max:
-            self._accounts.clear()
-            self._ids.clear()
+            self.forget_accounts()
         if len(self._answered) + len(answered) > self._count_max:
             self._answered.clear()
         for account in accounts:
@@ -66,6 +65,11 @@ class Remembered:
             self._accounts[account.id] = account
         self._answered.update(answered)
         return True
+
+    def forget_accounts(self) -> None:
+        """Know no more of any account: another process writes, and who knows what."""
+        self._accounts.clear()
+        self._ids.clear()
 
     def forget(self, ids: Iterable[AccountId]) -> None:
         """Know no more of these accounts."""
