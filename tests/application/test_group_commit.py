@@ -477,11 +477,26 @@ async def test_where_processes_take_turns_a_full_batch_waits_for_nobody(storage:
     assert gate.sizes == [4, 1]
 
 
-async def test_whoever_waits_for_company_when_the_door_closes_is_answered(storage: Storage) -> None:
+async def test_who_waits_when_the_door_closes_has_no_company_to_wait_for(storage: Storage) -> None:
     await opened(storage)
-    executor = GroupCommit(a_batch(storage).run, GroupLimits(close_seconds_max=10), pace=by_turns)
-    asked = ask(executor, 3, "last")
+    gate = Gate(a_batch(storage).run)
+    executor = GroupCommit(gate.run, GroupLimits(), pace=by_turns)
+    asked = ask(executor, 2, "under way")
+    await settle()
+    asked += ask(executor, 3, "waiting")
     await asyncio.sleep(0)
+    closing = asyncio.create_task(executor.close())
+    for _ in range(QUIET_TURNS // 2):
+        await asyncio.sleep(0)
+    assert gate.sizes == [2, 3]
+    gate.open()
+    await asyncio.gather(*asked, closing)
+
+
+async def test_who_waits_for_company_when_the_door_closes_is_answered(storage: Storage) -> None:
+    await opened(storage)
+    executor = GroupCommit(a_batch(storage).run, GroupLimits(), pace=by_turns)
+    asked = ask(executor, 3, "last")
     await asyncio.sleep(0)
     await executor.close()
     assert all(isinstance(answer, Answer) for answer in await asyncio.gather(*asked))

@@ -126,7 +126,7 @@ class GroupCommit:
             woken = asyncio.get_running_loop().create_future()
             self._idle.append(woken)
             await woken
-        if self._pace() is Pace.BY_TURNS:
+        if self._pace() is Pace.BY_TURNS and not self._closing:
             await self._gather()
         return True
 
