@@ -1,6 +1,7 @@
 """Fixtures for every test: real Postgres servers and fresh databases in them."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,6 +39,15 @@ async def empty_postgres_url(postgres_server: PostgresServer) -> AsyncIterator[s
     """A fresh database with nothing in it."""
     async with temporary_database(postgres_server) as database:
         yield postgres_server.url(database)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with nothing in it, of each kind that keeps anything."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/deeper/ledger.db"
+    url: str = request.getfixturevalue("empty_postgres_url")
+    return url
 
 
 @pytest.fixture(scope="session")

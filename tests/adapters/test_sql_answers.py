@@ -2,23 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-import pytest
 from sqlalchemy import text
 
 from gateway.adapters.sql import migrate, open_sql_storage
 from gateway.adapters.sql.engine import audit_engine
 from gateway.adapters.sql.limits import SqlLimits
 from support.api_client import World, created, fresh_key, open_world, refused
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/ledger.db"
-    found: str = request.getfixturevalue("empty_postgres_url")
-    return found
 
 
 @asynccontextmanager
@@ -41,23 +31,23 @@ async def bodies(url: str, key: str) -> list[tuple[bytes, bool]]:
         await engine.dispose()
 
 
-async def test_the_answer_to_a_payment_is_kept_once_and_given_again_byte_for_byte(url: str) -> None:
-    async with world_on(url) as world:
+async def test_the_answer_to_a_payment_is_kept_once_and_given_again_byte_for_byte(empty_url: str) -> None:
+    async with world_on(empty_url) as world:
         customer, merchant = await world.customer(balance=1000), await world.merchant()
         body = {"merchant_id": merchant.id, "amount": 10, "currency": "USD", "description": "naïve 😀"}
         first = await customer.api.post("/payments", body, key=(key := fresh_key()))
         created(first)
-        assert await bodies(url, key) == [(b"201", True)]
+        assert await bodies(empty_url, key) == [(b"201", True)]
         again = await customer.api.post("/payments", body, key=key)
         assert (again.status_code, again.content) == (201, first.content)
 
 
-async def test_a_refusal_is_kept_whole(url: str) -> None:
-    async with world_on(url) as world:
+async def test_a_refusal_is_kept_whole(empty_url: str) -> None:
+    async with world_on(empty_url) as world:
         customer, merchant = await world.customer(balance=1), await world.merchant()
         body = {"merchant_id": merchant.id, "amount": 10, "currency": "USD"}
         first = await customer.api.post("/payments", body, key=(key := fresh_key()))
         refused(first, 402, "insufficient_funds")
-        assert await bodies(url, key) == [(b"402" + first.content, False)]
+        assert await bodies(empty_url, key) == [(b"402" + first.content, False)]
         again = await customer.api.post("/payments", body, key=key)
         assert (again.status_code, again.content) == (402, first.content)

@@ -1,7 +1,6 @@
 """Migrated databases have exactly the tables that the code knows, on Postgres and on SQLite."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,14 +45,6 @@ WRITTEN_BY_0003 = """
 """
 PAYMENTS = text("SELECT id, amount, reference, quote_id FROM payments ORDER BY id")
 SQLITE_SCHEMA = text("SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2")
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/deeper/ledger.db"
-    url: str = request.getfixturevalue("empty_postgres_url")
-    return url
 
 
 async def test_a_migrated_database_is_what_the_tables_say(empty_url: str) -> None:

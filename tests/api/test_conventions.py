@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from litestar import get
@@ -43,6 +44,22 @@ async def test_litestar_serves_what_is_registered_beside_the_operations(world: W
     assert (await ask(world.app, "GET", "/beside")).body == b"here"
     assert (await customer.api.get("/payments")).json()["data"] == []
     assert (await ask(world.app, "GET", "/nowhere")).status == 404
+
+
+async def test_only_what_a_path_alone_does_not_tell_is_looked_for_by_litestar(
+    world: World, customer: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = type(world.app.asgi_router)
+    routed, looked_for = router.__call__, list[str]()
+
+    async def noted(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        looked_for.append(scope["path"])
+        await routed(self, scope, receive, send)
+
+    monkeypatch.setattr(router, "__call__", noted)
+    for path in ("/payments", "/users/me", f"/accounts/{customer.account_id}", "/nowhere"):
+        await customer.api.get(path)
+    assert looked_for == [f"/accounts/{customer.account_id}", "/nowhere"]
 
 
 async def test_a_trailing_slash_is_the_same_path(customer: Person) -> None:

@@ -67,7 +67,7 @@ class Remembered:
         return True
 
     def forget_accounts(self) -> None:
-        """Know no more of any account: another process writes, and who knows what."""
+        """Know no more of any account."""
         self._accounts.clear()
         self._ids.clear()
 
