@@ -10,8 +10,8 @@ import pytest
 from jose import jws  # type: ignore[import-untyped]  # python-jose ships no types.
 
 from gateway.adapters.http.decoding import decode_body
+from gateway.adapters.http.problems import HttpRefusal
 from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
-from gateway.application.errors import InvalidInput
 from support.api_client import Api, Json, Person, World, created, fresh_key, ok, refused
 from support.asgi import ask
 
@@ -87,7 +87,7 @@ async def test_what_is_no_json_object_is_refused(quiet_customer: Person, path: s
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 def test_even_a_form_that_takes_anything_is_not_nested_without_end(opening: bytes) -> None:
-    with pytest.raises(InvalidInput) as refusal:
+    with pytest.raises(HttpRefusal) as refusal:
         decode_body(opening * 100_000, msgspec.json.Decoder())
     assert refusal.value.facts["errors"][0]["code"] == "json_too_deep"
 

@@ -2,7 +2,7 @@
 
 from gateway.application import errors as application_errors
 from gateway.domain import errors as domain_errors
-from gateway.domain.errors import InsufficientFunds, Refusal
+from gateway.domain.errors import FieldError, InsufficientFunds, InvalidInput, Refusal, invalid
 
 CODES = {
     "account_exists",
@@ -73,13 +73,13 @@ NOT_LASTING = {
 }
 
 
-def every_refusal() -> list[type[Refusal]]:
-    return [
+def every_refusal() -> set[type[Refusal]]:
+    return {
         kind
         for module in (domain_errors, application_errors)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Refusal) and kind is not Refusal
-    ]
+    }
 
 
 def test_no_two_refusals_share_a_code() -> None:
@@ -102,6 +102,17 @@ def test_a_refusal_that_somebody_else_can_lift_is_not_kept() -> None:
 def test_a_refusal_carries_a_sentence_and_facts() -> None:
     refusal = InsufficientFunds("No.", remaining=7)
     assert (str(refusal), refusal.detail, refusal.facts) == ("No.", "No.", {"remaining": 7})
+
+
+def test_invalid_input_names_its_fields_and_is_a_value_error_of_python() -> None:
+    refusal = invalid("amount_minor", "value_invalid", "Too much.")
+    assert (refusal.code, refusal.detail, refusal.errors) == (
+        "validation_error",
+        "Too much.",
+        (FieldError(field="amount_minor", code="value_invalid", detail="Too much."),),
+    )
+    assert isinstance(refusal, ValueError)
+    assert application_errors.InvalidInput is InvalidInput
 
 
 def test_every_refusal_says_what_it_means() -> None:

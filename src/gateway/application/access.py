@@ -20,7 +20,6 @@ from gateway.application.caller import Caller
 from gateway.application.commands.register import Register, Registered
 from gateway.application.errors import (
     InvalidCredentials,
-    InvalidInput,
     Overloaded,
     RateLimited,
     TokenExpired,
@@ -37,7 +36,7 @@ from gateway.application.ports.sessions import Presented, SessionId, Sessions, S
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.ports.users import Users
-from gateway.domain.errors import UserNotFound
+from gateway.domain.errors import UserNotFound, invalid
 from gateway.domain.money import currency_code
 from gateway.domain.user import Role, User, UserId, normal_email
 from gateway.domain.value import value
@@ -190,7 +189,7 @@ class Access:
             InvalidInput: `new` will not do.
             RateLimited: Too many failures before this one.
         """
-        check_new_password(new, pointer="/new_password")
+        check_new_password(new, field="new")
         found = await self.users.by_id(caller.user_id)
         if found is None:
             raise UserNotFound("There is no such user.")
@@ -337,25 +336,20 @@ def checked_email(text: str) -> str:
     """
     email = normal_email(text)
     if len(email) > EMAIL_LENGTH_MAX or not EMAIL.fullmatch(email):
-        raise invalid("/email", "email_invalid", "This is not an e-mail address.")
+        raise invalid("email", "email_invalid", "This is not an e-mail address.")
     return email
 
 
-def check_new_password(password: str, *, pointer: str = "/password") -> None:
+def check_new_password(password: str, *, field: str = "password") -> None:
     """Check that a password may be chosen (NIST SP 800-63B: a length, and no common one; no rules of composition).
 
     Raises:
         InvalidInput: It is too short, too long, or common.
     """
     if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
-        raise invalid(pointer, "password_length", f"Use {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters.")
+        raise invalid(field, "password_length", f"Use {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters.")
     if password.lower() in COMMON_PASSWORDS:
-        raise invalid(pointer, "password_common", "Everybody tries this password first. Choose another.")
-
-
-def invalid(pointer: str, code: str, detail: str) -> InvalidInput:
-    """The refusal of one field."""
-    return InvalidInput(detail, errors=[{"pointer": pointer, "code": code, "detail": detail}])
+        raise invalid(field, "password_common", "Everybody tries this password first. Choose another.")
 
 
 def opened_refresh_token(text: str) -> bytes:

@@ -1,6 +1,19 @@
 """Every refusal of the application: who may ask, how often, and whether there is room to answer now."""
 
-from gateway.domain.errors import Refusal
+from gateway.domain.errors import InvalidInput, Refusal
+
+__all__ = [
+    "InvalidCredentials",
+    "InvalidInput",
+    "Overloaded",
+    "RateLimited",
+    "RatesReadOnly",
+    "RoleForbidden",
+    "TokenExpired",
+    "TokenInvalid",
+    "TokenMissing",
+    "TokenRevoked",
+]
 
 
 class InvalidCredentials(Refusal):
@@ -49,13 +62,6 @@ class RateLimited(Refusal):
     """Too many tries; `retry_after_seconds` says when the next one is heard."""
 
     code = "rate_limited"
-    lasting = False
-
-
-class InvalidInput(Refusal):
-    """What was sent does not have the right form; `errors` says where: `[{"pointer", "code", "detail"}]`."""
-
-    code = "validation_error"
     lasting = False
 
 

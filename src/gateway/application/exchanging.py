@@ -6,10 +6,9 @@ transaction is about, the merchant's, stands where it does without an exchange: 
 """
 
 from gateway.application.book import Book
-from gateway.application.errors import InvalidInput
 from gateway.application.paying import Steps, fees_account, payer_account
 from gateway.domain.account import Account, AccountKind, system_account
-from gateway.domain.errors import AccountNotFound
+from gateway.domain.errors import AccountNotFound, invalid
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import CaptureMethod, Payment
 from gateway.domain.quote import Quote, returned
@@ -23,11 +22,7 @@ def must_be_at_once(capture: CaptureMethod, *, field: str) -> None:
         InvalidInput: It is; `field` is to blame.
     """
     if capture is CaptureMethod.MANUAL:
-        detail = "A payment with a quote is captured at once."
-        raise InvalidInput(
-            "The request does not have the right form.",
-            errors=[{"pointer": f"/{field}", "code": "value_invalid", "detail": detail}],
-        )
+        raise invalid(field, "value_invalid", "A payment with a quote is captured at once.")
 
 
 def pay_across(steps: Steps, quote: Quote, customer: Account, merchant: Account, book: Book) -> None:

@@ -4,7 +4,8 @@ A refusal is an answer, not a failure: the rules were applied and said no. It kn
 keeps one table from codes to statuses.
 """
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not an error.
@@ -25,6 +26,36 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error.
         super().__init__(detail)
         self.detail = detail
         self.facts = facts
+
+
+class FieldError(NamedTuple):
+    """What is wrong with one field.
+
+    Attributes:
+        field: Its name in Python, `amount_minor` say; empty if the whole is wrong, and no field alone.
+        code: What is wrong. As stable as the codes of refusals.
+        detail: One sentence for a person.
+    """
+
+    field: str
+    code: str
+    detail: str
+
+
+class InvalidInput(Refusal, ValueError):  # noqa: N818 - as `Refusal`.
+    """A value has a wrong type or is out of bounds; `errors` names each field with what is wrong."""
+
+    code = "validation_error"
+    lasting = False
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = (), **facts: Any) -> None:
+        super().__init__(detail, **facts)
+        self.errors = tuple(errors)
+
+
+def invalid(field: str, code: str, detail: str) -> InvalidInput:
+    """The refusal of one field."""
+    return InvalidInput(detail, [FieldError(field, code, detail)])
 
 
 class InsufficientFunds(Refusal):

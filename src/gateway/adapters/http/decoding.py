@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from gateway.application.errors import InvalidInput
+from gateway.adapters.http.problems import HttpRefusal, invalid_request
 
 FREE_TEXT: Final = frozenset({"description", "metadata", "name", "reason"})
 """The fields in which people write what they like: no card number may be kept in them."""
@@ -28,7 +28,7 @@ def decode_body(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     """The JSON of `raw` as what the decoder makes (a msgspec.Struct); it must be a strict one.
 
     Raises:
-        InvalidInput: It is no JSON, not in UTF-8, nested too deep, or not of the declared form.
+        HttpRefusal: It is no JSON, not in UTF-8, nested too deep, or not of the declared form.
     """
     try:
         body = decoder.decode(raw)
@@ -51,7 +51,7 @@ def decode_query(raw: bytes, kind: type[Any]) -> Any:
     """A query string as a `kind`, as strictly as a body. Every value is text: whole numbers are read from it first.
 
     Raises:
-        InvalidInput: A parameter is unknown, given twice, or not of the declared form.
+        HttpRefusal: A parameter is unknown, given twice, or not of the declared form.
     """
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), errors="strict")
@@ -73,7 +73,7 @@ def decode_query(raw: bytes, kind: type[Any]) -> Any:
         raise _refused(str(error)) from error
 
 
-def _refused(message: str) -> InvalidInput:
+def _refused(message: str) -> HttpRefusal:
     where = _AT.search(message)
     detail = message[: where.start()] if where else message
     pointer = _pointer(where.group("path")) if where else ""
@@ -143,8 +143,5 @@ def _luhn(digits: str) -> bool:
     return (sum(doubled) + sum(int(digit) for digit in digits[-1::-2])) % 10 == 0
 
 
-def _invalid(pointer: str, code: str, detail: str) -> InvalidInput:
-    return InvalidInput(
-        "The request does not have the right form.",
-        errors=[{"pointer": pointer, "code": code, "detail": detail}],
-    )
+def _invalid(pointer: str, code: str, detail: str) -> HttpRefusal:
+    return invalid_request([{"pointer": pointer, "code": code, "detail": detail}])

@@ -1,11 +1,12 @@
 """THE error table: every code of a refusal, with its status; and refusals as problem details (RFC 9457)."""
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from gateway.adapters.http.exchange import Asked, Header, Reply
-from gateway.domain.errors import Refusal
+from gateway.domain.errors import InvalidInput, Refusal
 
 PROBLEM_JSON: Final = b"application/problem+json"
 
@@ -95,9 +96,37 @@ class HttpRefusal(Refusal):
         self.code = code  # type: ignore[misc]  # one class for many codes: they are not decided on in Python.
 
 
+JSON_NAMES: Final = {
+    "amount_minor": "amount",
+    "current": "current_password",
+    "new": "new_password",
+}
+"""What a field of a command is called in bodies, where the names differ."""
+
+
+def invalid_request(errors: Sequence[dict[str, str]]) -> HttpRefusal:
+    """The refusal of a request that has not the declared form; each error has a `pointer`, a `code` and a `detail`."""
+    return HttpRefusal("validation_error", "The request does not have the right form.", errors=list(errors))
+
+
+def pointed(refusal: InvalidInput) -> list[dict[str, str]]:
+    """The errors of a command's fields, with the JSON pointers of these fields in a body."""
+    return [
+        {
+            "pointer": f"/{JSON_NAMES.get(error.field, error.field)}" if error.field else "",
+            "code": error.code,
+            "detail": error.detail,
+        }
+        for error in refusal.errors
+    ]
+
+
 def problem_body(refusal: Refusal, asked: Asked) -> bytes:
     """A refusal as the JSON of a problem: the members of RFC 9457, ours, and the facts of the refusal."""
     kind = KINDS[refusal.code]
+    facts = refusal.facts
+    if isinstance(refusal, InvalidInput) and refusal.errors:
+        facts = {**facts, "errors": pointed(refusal)}
     return _encoder.encode(
         {
             "type": f"urn:gateway:problem:{refusal.code}",
@@ -108,7 +137,7 @@ def problem_body(refusal: Refusal, asked: Asked) -> bytes:
             "code": refusal.code,
             "request_id": asked.request_id,
             "retryable": kind.retryable,
-            **refusal.facts,
+            **facts,
         }
     )
 

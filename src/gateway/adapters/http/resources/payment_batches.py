@@ -14,15 +14,14 @@ from gateway.adapters.http.operations import (
     kept_reply,
     split_kept,
 )
-from gateway.adapters.http.problems import KINDS, HttpRefusal, problem_body
+from gateway.adapters.http.problems import KINDS, HttpRefusal, invalid_request, pointed, problem_body
 from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT, TAG, PaymentBody, to_pay, to_payment_view
 from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.commands import Paid, Pay
-from gateway.application.errors import InvalidInput
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.application.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
-from gateway.domain.errors import UnknownCurrency
+from gateway.domain.errors import InvalidInput, UnknownCurrency
 from gateway.domain.user import Role, UserId
 from gateway.domain.value import value
 
@@ -123,16 +122,19 @@ def to_command(asked: Asked, item: PaymentBody, index: int) -> Pay | RefusedItem
     except UnknownCurrency as refusal:
         return RefusedItem(refusal=refusal)
     except InvalidInput as invalid:
-        [error] = invalid.facts["errors"]
-        raise wrong_item(index, error["pointer"].removeprefix("/"), error["code"], error["detail"]) from invalid
+        raise of_item(index, pointed(invalid)) from invalid
+    except HttpRefusal as invalid:
+        raise of_item(index, invalid.facts["errors"]) from invalid
 
 
-def wrong_item(index: int, name: str, code: str, detail: str) -> InvalidInput:
+def wrong_item(index: int, name: str, code: str, detail: str) -> HttpRefusal:
     """The refusal of an item's field."""
-    return InvalidInput(
-        "The request does not have the right form.",
-        errors=[{"pointer": f"/items/{index}/{name}", "code": code, "detail": detail}],
-    )
+    return of_item(index, [{"pointer": f"/{name}", "code": code, "detail": detail}])
+
+
+def of_item(index: int, errors: Sequence[dict[str, str]]) -> HttpRefusal:
+    """The refusal of a batch for an item's errors, whose pointers begin at the item."""
+    return invalid_request([{**error, "pointer": f"/items/{index}{error['pointer']}"} for error in errors])
 
 
 def encoded(asked: Asked, answers: Sequence[Answer | Failed]) -> bytes:

@@ -16,6 +16,7 @@ from gateway.adapters.http.operations import (
     submitting,
 )
 from gateway.adapters.http.pages import listing
+from gateway.adapters.http.problems import HttpRefusal, invalid_request
 from gateway.adapters.http.resources.fields import (
     Amount,
     CreatedQuery,
@@ -28,7 +29,6 @@ from gateway.adapters.http.resources.fields import (
 )
 from gateway.application.command import Command
 from gateway.application.commands import Paid, Pay, RequestPayment
-from gateway.application.errors import InvalidInput
 from gateway.application.exchanging import must_be_at_once
 from gateway.application.ports.reader import PaymentFilter
 from gateway.application.queries import Page
@@ -129,12 +129,9 @@ def to_request(body: PaymentBody, merchant_id: UserId) -> RequestPayment:
     )
 
 
-def wrong_field(name: str, code: str, detail: str) -> InvalidInput:
+def wrong_field(name: str, code: str, detail: str) -> HttpRefusal:
     """The refusal of a field that the form alone does not decide on."""
-    return InvalidInput(
-        "The request does not have the right form.",
-        errors=[{"pointer": f"/{name}", "code": code, "detail": detail}],
-    )
+    return invalid_request([{"pointer": f"/{name}", "code": code, "detail": detail}])
 
 
 def to_payment_view(_: Asked, made: Paid | Payment) -> PaymentView:
