@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from support.api_client import Person, World, open_world
+from support.every_operation import Everybody
 
 
 @pytest.fixture
@@ -49,3 +50,10 @@ async def quiet_customer(quiet_world: World) -> Person:
 async def quiet_operator(quiet_world: World) -> Person:
     """An operator who changes nothing."""
     return await quiet_world.operator()
+
+
+@pytest.fixture(scope="session")
+async def quiet_everybody(quiet_world: World, quiet_customer: Person, quiet_operator: Person) -> Everybody:
+    """Somebody of each role, who changes nothing."""
+    merchant = await quiet_world.merchant()
+    return Everybody(world=quiet_world, customer=quiet_customer, merchant=merchant, operator=quiet_operator)

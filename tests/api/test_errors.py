@@ -93,6 +93,7 @@ CONTRACT = {
 RETRYABLE = {
     "account_frozen",
     "idempotency_in_progress",
+    "internal_error",
     "overloaded",
     "payment_not_due",
     "rate_limited",

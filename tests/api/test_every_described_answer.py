@@ -112,8 +112,7 @@ async def meet_what_tokens_cause(scene: Scene, operation: Operation) -> None:
 async def meet_what_the_form_causes(scene: Scene, operation: Operation) -> None:
     api, method, path = scene.api_for(operation), operation.method, path_of(operation)
     await api.send(method, path_of(operation, "%00"))
-    if operation.query is not None:
-        await api.send(method, f"{path}?limit=0")
+    await api.send(method, f"{path}?unknown=1", key=fresh_key())
     if operation.idempotency is not Idempotency.NONE:
         await api.send(method, path, operation.example or None)
         await api.send(method, path, operation.example or None, key="two words")
@@ -121,7 +120,7 @@ async def meet_what_the_form_causes(scene: Scene, operation: Operation) -> None:
     if operation.body is not None:
         await api.send(method, path, content=b"[]", key=fresh_key())
         await api.send(method, path, content=b" " * ((operation.body_bytes_max or 65_536) + 1), key=fresh_key())
-        await api.send(method, path, headers={"content-type": "text/plain"}, key=fresh_key())
+        await api.send(method, path, content=b"{}", headers={"content-type": "text/plain"}, key=fresh_key())
 
 
 async def meet_what_paying_causes(scene: Scene) -> None:

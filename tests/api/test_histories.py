@@ -399,8 +399,9 @@ class Histories(RuleBasedStateMachine):
     @rule(which=any_one)
     def ask_for_something_else_under_the_same_key(self, which: int) -> None:
         sent = self.kept[which % len(self.kept)]
-        path = "/transactions/x/reverse" if sent.asked.who == OPERATOR else "/payments/x/cancel"
-        other = replace(sent.asked, path=path, body={"reason": "x"})
+        by_operator = sent.asked.who == OPERATOR
+        path, body = ("/transactions/x/reverse", {"reason": "x"}) if by_operator else ("/payments/x/cancel", {})
+        other = replace(sent.asked, path=path, body=body)
         refused(self._send(other, sent.key), 422, "idempotency_key_reused")
 
     @precondition(lambda self: self.refused_for_now)

@@ -42,3 +42,12 @@ def test_a_head_without_a_body_leaves_when_the_connection_closes() -> None:
     transport.close()
     assert recording.told == [b"HTTP/1.1 500 Internal Server Error\r\n\r\n", "closed"]
     assert transport.is_closing()
+
+
+def test_a_head_without_a_body_leaves_when_the_response_is_complete() -> None:
+    recording = Recording()
+    transport = OneWriteTransport(recording)  # type: ignore[arg-type]  # as above.
+    transport.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    transport.flush()
+    transport.flush()
+    assert recording.told == [b"HTTP/1.1 200 OK\r\n\r\n"]

@@ -16,7 +16,8 @@ FINAL_HEAD: Final = tuple(f"HTTP/1.1 {digit}".encode() for digit in range(2, 6))
 class OneWriteTransport:
     """A transport that keeps the head of a response until its body comes; whatever else is asked goes straight through.
 
-    uvicorn writes a body after each head, if only an empty one, without giving anything else a turn.
+    uvicorn writes a body after each head, if only an empty one, without giving anything else a turn. After the head of
+    an answer to HEAD it writes nothing: the protocol flushes when the response is complete.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -33,10 +34,14 @@ class OneWriteTransport:
         else:
             self._transport.write(data)
 
-    def close(self) -> None:
-        """Close, when what was kept is written: an application that broke after the head has no body."""
+    def flush(self) -> None:
+        """Write what was kept: no body follows."""
         if self._head:
             self.write(b"")
+
+    def close(self) -> None:
+        """Close, when what was kept is written: an application that broke after the head has no body."""
+        self.flush()
         self._transport.close()
 
     def __getattr__(self, name: str) -> Any:
@@ -49,4 +54,10 @@ class OneWriteProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own.
         """Speak to the transport through ours."""
-        super().connection_made(OneWriteTransport(transport))  # type: ignore[arg-type]  # it is one in all but its class.
+        self._one_write = OneWriteTransport(transport)
+        super().connection_made(self._one_write)  # type: ignore[arg-type]  # it is one in all but its class.
+
+    def on_response_complete(self) -> None:
+        """Write the head of a response without a body, before the next one begins."""
+        self._one_write.flush()
+        super().on_response_complete()

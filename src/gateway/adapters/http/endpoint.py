@@ -18,12 +18,14 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
+from gateway.adapters.http.bodies import ClientGone, read_body
 from gateway.adapters.http.deadlines import Deadlines
-from gateway.adapters.http.decoding import FORBIDDEN_TEXT, decode_body, decode_query
+from gateway.adapters.http.decoding import FORBIDDEN_TEXT, decode_query
 from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.headers import bearer_token, idempotency_key, refuse_repeated
 from gateway.adapters.http.operations import ANYONE, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal, problem_reply
-from gateway.application.errors import InvalidInput, Overloaded, RoleForbidden, TokenInvalid, TokenMissing
+from gateway.application.errors import Overloaded, RoleForbidden
 from gateway.application.gateway import Gateway
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.domain.errors import Refusal
@@ -31,15 +33,12 @@ from gateway.domain.errors import Refusal
 logger = logging.getLogger(__name__)
 
 REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_-]{8,64}")
-IDEMPOTENCY_KEY: Final = re.compile(rb"[\x21-\x7e]{1,255}")
 COMMON_HEADERS: Final = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 )
 ANY_ID: Final = "{id}"
 HEADERS_BYTES_MAX: Final = 16 * 1024
-LENGTH_DIGITS_MAX: Final = 18
-"""Of a Content-Length: reading thousands of digits as a number is refused by Python, with an error of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +58,8 @@ class HttpLimits:
     requests_max: int = 2048
 
 
-class ClientGone(Exception):  # noqa: N818 - the name says what happened.
-    """Nobody waits for the answer any more."""
+class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """The query of an operation that takes no parameters."""
 
 
 class Endpoint:
@@ -123,28 +122,25 @@ class Endpoint:
         """The operation that is asked for, once it is clear that the caller may ask it, and has asked well."""
         if sum(map(len, asked.headers.values())) > HEADERS_BYTES_MAX:
             raise HttpRefusal("headers_too_large", f"The headers may have {HEADERS_BYTES_MAX} bytes.")
+        if len(asked.headers) != len(scope["headers"]):  # type: ignore[arg-type]  # servers give lists.
+            refuse_repeated(scope["headers"])
         operation = self._find(asked)
         if operation.roles:
             if self._running > self._limits.requests_max:
                 raise Overloaded("Too many requests are running.")
-            asked.signed_in = await asked.gateway.access.authenticate(_bearer_token(asked.headers))
+            asked.signed_in = await asked.gateway.access.authenticate(bearer_token(asked.headers))
             if asked.signed_in.role not in operation.roles:
                 raise RoleForbidden(f"A {asked.signed_in.role} may not do this.")
+        key = idempotency_key(asked.headers, required=operation.idempotency is Idempotency.REQUIRED)
         if operation.idempotency is not Idempotency.NONE:
-            asked.idempotency_key = _idempotency_key(
-                asked.headers, required=operation.idempotency is Idempotency.REQUIRED
-            )
-        if operation.body_optional and operation.body is not None and not _brings_body(asked.headers):
-            asked.body = operation.body()
-        elif operation.body is not None:
-            _require_json(asked.headers)
-            size_max = operation.body_bytes_max or self._limits.body_bytes_max
-            asked.arriving = True
-            raw = await _read(asked.headers, receive, size_max)
-            asked.arriving = False
-            asked.body = decode_body(raw, self._decoders[operation.body])
+            asked.idempotency_key = key
         if operation.query is not None:
             asked.query = decode_query(scope["query_string"], operation.query)
+        elif scope["query_string"] and asked.method != "OPTIONS":  # Before a request, browsers ask at its whole URL.
+            decode_query(scope["query_string"], NoQuery)
+        if operation.body is not None:
+            size_max = operation.body_bytes_max or self._limits.body_bytes_max
+            asked.body = await read_body(asked, receive, operation, self._decoders[operation.body], size_max)
         return operation
 
     def _find(self, asked: Asked) -> Operation:
@@ -178,32 +174,6 @@ class Endpoint:
         return self._operations.get(f"/{asked.path[1:].partition('/')[0]}/{ANY_ID}/{ANY_ID}")
 
 
-def _brings_body(headers: dict[bytes, bytes]) -> bool:
-    """Whether the headers say that there is a body, or ought to be one."""
-    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers or b"content-type" in headers
-
-
-async def _read(headers: dict[bytes, bytes], receive: Receive, size_max: int) -> bytes:
-    length = headers.get(b"content-length", b"")
-    if length.isdigit() and (len(length) > LENGTH_DIGITS_MAX or int(length) > size_max):
-        raise _too_large(size_max)
-    body, more = await _chunk(receive)  # Nearly always the whole of it.
-    while more and len(body) <= size_max:
-        chunk, more = await _chunk(receive)
-        body += chunk
-    if len(body) > size_max:
-        raise _too_large(size_max)
-    return body
-
-
-async def _chunk(receive: Receive) -> tuple[bytes, bool]:
-    """The next part of the body, and whether there is more."""
-    message = await receive()
-    if message["type"] != "http.request":
-        raise ClientGone
-    return message.get("body", b""), message.get("more_body", False)
-
-
 def _too_late(asked: Asked) -> HttpRefusal:
     if asked.arriving:
         return HttpRefusal("request_timeout", "The body took too long to arrive.")
@@ -235,40 +205,6 @@ _requests: Final = count()
 def _request_id() -> str:
     """Drawn at random once for the process, and then counted on: asking for random bytes each time is a system call."""
     return f"req_{_process}{next(_requests):08x}"
-
-
-def _bearer_token(headers: dict[bytes, bytes]) -> str:
-    credentials = headers.get(b"authorization")
-    if not credentials:
-        raise TokenMissing("Send an access token: `Authorization: Bearer …`.")
-    scheme, _, token = credentials.partition(b" ")
-    if scheme.lower() != b"bearer":
-        raise TokenInvalid("The scheme of authorization is Bearer.")
-    return token.strip().decode("latin-1")
-
-
-def _idempotency_key(headers: dict[bytes, bytes], *, required: bool) -> str | None:
-    key = headers.get(b"idempotency-key")
-    if not key:
-        if required:
-            raise HttpRefusal(
-                "idempotency_key_missing", "Send an Idempotency-Key: it makes this request safe to send again."
-            )
-        return None
-    if not IDEMPOTENCY_KEY.fullmatch(key):
-        raise InvalidInput("An Idempotency-Key has 1 to 255 visible ASCII characters.")
-    return key.decode("ascii")
-
-
-def _require_json(headers: dict[bytes, bytes]) -> None:
-    media_type, _, parameters = headers.get(b"content-type", b"").partition(b";")
-    charset = parameters.strip().lower()
-    if media_type.strip().lower() != b"application/json" or charset not in {b"", b"charset=utf-8", b'charset="utf-8"'}:
-        raise HttpRefusal("unsupported_media_type", "Send JSON in UTF-8, as `Content-Type: application/json`.")
-
-
-def _too_large(size_max: int) -> HttpRefusal:
-    return HttpRefusal("body_too_large", f"The body may have {size_max} bytes.", body_bytes_max=size_max)
 
 
 def _what_is_allowed(methods: list[str]) -> Operation:

@@ -21,11 +21,12 @@ the same key gives the same answer, and never moves money twice. Refusals are pr
 
 
 class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong with one field; `pointer` is a JSON pointer (RFC 6901)."""
+    """What is wrong with one field. `pointer` is a JSON pointer (RFC 6901); for a header it is empty."""
 
     pointer: str
     code: str
     detail: str
+    header: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,14 +173,13 @@ def codes_of(operation: Operation) -> list[str]:
     if "{" in operation.path:
         codes.add("not_found")  # The id has a character, such as a slash, that no id has.
     if operation.body is not None:
-        codes |= {"validation_error", "body_too_large", "unsupported_media_type", "request_timeout"}
-    if operation.query is not None:
-        codes.add("validation_error")
+        codes |= {"body_too_large", "unsupported_media_type", "request_timeout"}
     if operation.idempotency is not Idempotency.NONE:
-        codes |= {"validation_error", "idempotency_key_reused", "idempotency_in_progress"}
+        codes |= {"idempotency_key_reused", "idempotency_in_progress"}
     if operation.idempotency is Idempotency.REQUIRED:
         codes.add("idempotency_key_missing")
-    codes |= {"headers_too_large", "internal_error", "storage_unavailable", "overloaded"}
+    # Every path refuses unknown query parameters, and headers that are repeated.
+    codes |= {"validation_error", "headers_too_large", "internal_error", "storage_unavailable", "overloaded"}
     return sorted(codes, key=lambda code: (KINDS[code].status, code))
 
 

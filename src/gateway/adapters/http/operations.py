@@ -40,6 +40,10 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The base of request bodies. Defaults are left out of the fingerprint: a field added later changes none."""
 
 
+class NoFields(Body, frozen=True, kw_only=True):
+    """The body of an action without fields: none, or an empty object."""
+
+
 class ListView(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
     """A page of a list."""
 
@@ -61,8 +65,8 @@ class Operation:
         other_statuses: Of answers with the same body, when it went well otherwise.
         result: The type of that answer's body; `None` for none.
         codes: The refusals that belong to this operation, beside those that every operation of its kind may meet.
-        body_optional: Whether the body may be left out, when all of its fields may.
         body_bytes_max: `None` for the general limit.
+        body_optional: Whether the body may be left out, because all of its fields may.
         example: Of the request body.
         example_result: Of the answer.
     """
@@ -81,10 +85,15 @@ class Operation:
     result: Any = None
     idempotency: Idempotency = Idempotency.NONE
     codes: tuple[str, ...] = ()
-    body_optional: bool = False
     body_bytes_max: int | None = None
     example: dict[str, Any] = field(default_factory=dict[str, Any])
     example_result: dict[str, Any] = field(default_factory=dict[str, Any])
+    body_optional: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look once whether the body may be left out: this is asked for each request."""
+        optional = self.body is not None and not any(entry.required for entry in msgspec.structs.fields(self.body))
+        object.__setattr__(self, "body_optional", optional)
 
 
 def json_reply(status: int, view: object) -> Reply:

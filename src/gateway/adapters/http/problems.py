@@ -76,7 +76,7 @@ KINDS: Final[dict[str, Kind]] = {
     "batch_aborted": Kind(422, "Nothing of the batch was done"),
     "balance_overflow": Kind(422, "The balance cannot grow any further"),
     "rate_limited": Kind(429, "Too many requests", retryable=True),
-    "internal_error": Kind(500, "Internal error"),
+    "internal_error": Kind(500, "Internal error", retryable=True),
     "overloaded": Kind(503, "Overloaded", retryable=True),
     "storage_unavailable": Kind(503, "Storage unavailable", retryable=True),
 }
@@ -160,5 +160,7 @@ def problem_headers(code: str, facts: dict[str, Any]) -> list[Header]:
         return [(b"www-authenticate", f'Bearer realm="gateway"{error}'.encode())]
     if code == "method_not_allowed":
         return [(b"allow", ", ".join(facts["allowed_methods"]).encode())]
+    if "accepted_encodings" in facts:
+        return [(b"accept-encoding", ", ".join(facts["accepted_encodings"]).encode())]
     seconds = facts.get("retry_after_seconds", RETRY_AFTER_SECONDS.get(code))
     return [] if seconds is None else [(b"retry-after", str(seconds).encode())]

@@ -1,7 +1,7 @@
 """What can be asked of a payment: confirm, capture, cancel."""
 
 from gateway.adapters.http.exchange import Asked
-from gateway.adapters.http.operations import Body, Idempotency, Operation, submitting
+from gateway.adapters.http.operations import Body, Idempotency, NoFields, Operation, submitting
 from gateway.adapters.http.resources.fields import Amount, IdText
 from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT, QUOTE_CODES, TAG, to_payment_view
 from gateway.application.commands import CancelPayment, CapturePayment, ConfirmPayment
@@ -58,7 +58,6 @@ CONFIRM = Operation(
     handler=submitting(200, to_confirm, to_payment_view),
     roles=frozenset({Role.CUSTOMER}),
     body=ConfirmBody,
-    body_optional=True,
     result=PaymentView,
     idempotency=Idempotency.REQUIRED,
     codes=(
@@ -105,6 +104,7 @@ CANCEL = Operation(
     summary="Give back what is held; before it was confirmed, its customer may cancel too",
     handler=submitting(200, to_cancel, to_payment_view),
     roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
+    body=NoFields,
     result=PaymentView,
     idempotency=Idempotency.REQUIRED,
     codes=("payment_not_found", "payment_state_invalid", "payment_expired"),

@@ -1,0 +1,111 @@
+"""Request headers, read strictly: what is repeated, malformed or not supported is refused and named."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from gateway.adapters.http.problems import HttpRefusal
+from gateway.application.errors import TokenInvalid, TokenMissing
+
+IDEMPOTENCY_KEY: Final = re.compile(rb"[\x21-\x7e]{1,255}")
+
+ONCE: Final = frozenset(
+    {
+        b"authorization",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"date",
+        b"expect",
+        b"from",
+        b"host",
+        b"idempotency-key",
+        b"if-modified-since",
+        b"if-range",
+        b"if-unmodified-since",
+        b"last-event-id",
+        b"max-forwards",
+        b"origin",
+        b"proxy-authorization",
+        b"range",
+        b"referer",
+        b"request-id",
+        b"traceparent",
+        b"user-agent",
+    }
+)
+"""Headers that are no lists, and so may come once (RFC 9110, section 5.3). Of `Content-Encoding` we take one coding."""
+
+
+def refuse_repeated(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Refuse a request in which a header comes twice that may come once: a proxy may read the other one.
+
+    Raises:
+        HttpRefusal: `validation_error`: it names every such header.
+    """
+    seen: set[bytes] = set()
+    repeated: dict[bytes, None] = {}
+    for name, _ in headers:
+        if name in seen and name in ONCE:
+            repeated[name] = None
+        seen.add(name)
+    if repeated:
+        errors = [header_error(name, "header_repeated", "This header may come once.") for name in repeated]
+        raise HttpRefusal("validation_error", "A header may come once, and came several times.", errors=errors)
+
+
+def bearer_token(headers: dict[bytes, bytes]) -> str:
+    """The token of `Authorization: Bearer …`.
+
+    Raises:
+        TokenMissing: There is no such header.
+        TokenInvalid: It has another scheme.
+    """
+    credentials = headers.get(b"authorization")
+    if not credentials:
+        raise TokenMissing("Send an access token: `Authorization: Bearer …`.")
+    scheme, _, token = credentials.partition(b" ")
+    if scheme.lower() != b"bearer":
+        raise TokenInvalid("The scheme of authorization is Bearer.")
+    return token.strip().decode("latin-1")
+
+
+def idempotency_key(headers: dict[bytes, bytes], *, required: bool) -> str | None:
+    """The `Idempotency-Key`. A malformed one is refused also where none is needed: its sender relies on it.
+
+    Raises:
+        HttpRefusal: `idempotency_key_missing`: it is required, and missing or empty. Or `validation_error`.
+    """
+    key = headers.get(b"idempotency-key")
+    if not key and required:
+        raise HttpRefusal(
+            "idempotency_key_missing", "Send an Idempotency-Key: it makes this request safe to send again."
+        )
+    if key is None:
+        return None
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        detail = "An Idempotency-Key has 1 to 255 visible ASCII characters."
+        errors = [header_error(b"idempotency-key", "value_invalid", detail)]
+        raise HttpRefusal("validation_error", detail, errors=errors)
+    return key.decode("ascii")
+
+
+def require_json(headers: dict[bytes, bytes]) -> None:
+    """Refuse a body that is not declared as JSON in UTF-8, or is compressed.
+
+    Raises:
+        HttpRefusal: `unsupported_media_type`.
+    """
+    media_type, _, parameters = headers.get(b"content-type", b"").partition(b";")
+    charset = parameters.strip().lower()
+    if media_type.strip().lower() != b"application/json" or charset not in {b"", b"charset=utf-8", b'charset="utf-8"'}:
+        raise HttpRefusal("unsupported_media_type", "Send JSON in UTF-8, as `Content-Type: application/json`.")
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise HttpRefusal(
+            "unsupported_media_type", "Send the body as it is, without compression.", accepted_encodings=["identity"]
+        )
+
+
+def header_error(name: bytes, code: str, detail: str) -> dict[str, str]:
+    """What is wrong with a header. The pointer is that of the whole body, for a header is no part of it."""
+    return {"pointer": "", "header": name.decode().title(), "code": code, "detail": detail}
