@@ -14,6 +14,7 @@ DEPENDENCIES := pyproject.toml constraints.txt
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 BENCHMARK := $(VENV)/.benchmark-installed
+CLIENTS := $(VENV)/.clients-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -33,6 +34,10 @@ demo: $(RUNTIME) ## Show what the gateway does (ARGS)
 .PHONY: test
 test: $(DEVELOPMENT) ## Run the tests; they find or start a real Postgres by themselves (ARGS="-k money")
 	$(BIN)/pytest $(ARGS)
+
+.PHONY: clients
+clients: $(CLIENTS) ## Run clients that are generated from the served OpenAPI document (ARGS="typescript")
+	PYTHONPATH=tests $(BIN)/python -m clients $(ARGS)
 
 .PHONY: simulate
 simulate: $(RUNTIME) ## Let random users do everything that money can do, and check all of it (ARGS="--faults --seed 7")
@@ -68,7 +73,7 @@ format: $(DEVELOPMENT) ## Bring the code into the house style
 constraints: $(BIN)/pip ## Renew constraints.txt with the newest versions which pyproject.toml allows
 	rm -rf $(FREEZE_VENV)
 	$(BIN)/python -m venv $(FREEZE_VENV)
-	$(FREEZE_VENV)/bin/python -m pip install --quiet -e '.[contracts,test,lint]'
+	$(FREEZE_VENV)/bin/python -m pip install --quiet -e '.[contracts,test,clients,lint]'
 	{ grep '^#' constraints.txt; $(FREEZE_VENV)/bin/python -m pip freeze --exclude-editable; } > $(FREEZE_VENV)/frozen
 	mv $(FREEZE_VENV)/frozen constraints.txt
 	rm -rf $(FREEZE_VENV)
@@ -95,6 +100,11 @@ $(DEVELOPMENT): $(DEPENDENCIES) | $(BIN)/pip
 $(BENCHMARK): $(DEVELOPMENT)
 	@echo 'Installing what the benchmarks need into $(VENV) ...'
 	@$(PIP_INSTALL) -c constraints.txt -e '.[test,bench]'
+	@touch $@
+
+$(CLIENTS): $(DEVELOPMENT)
+	@echo 'Installing what generates clients into $(VENV) ...'
+	@$(PIP_INSTALL) -c constraints.txt -e '.[test,clients]'
 	@touch $@
 
 # Debian keeps ensurepip, which a virtual environment gets its pip from, in a package of its own. Where that is missing,

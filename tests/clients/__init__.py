@@ -1,0 +1,1 @@
+"""Clients that others' generators make from the served OpenAPI document, compiled and run against a real server."""
