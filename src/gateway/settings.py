@@ -1,6 +1,7 @@
 """Every setting, in one frozen value that is read once."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -11,6 +12,18 @@ import msgspec
 from msgspec import Meta
 
 from gateway.domain.quote import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
+from gateway.setting_forms import (
+    DATABASE,
+    HOST,
+    PATH,
+    PROXIES,
+    PUBLIC_KEYS,
+    ROOT_PATH,
+    SECRET,
+    TEXT,
+    Form,
+    fits_all,
+)
 
 PREFIX: Final = "GATEWAY_"
 TEST_PREFIX: Final = "GATEWAY_TEST_"
@@ -20,8 +33,9 @@ DATABASE_FILE_NAME: Final = "gateway.sqlite3"
 _PASSWORD: Final = re.compile(r"(?<=://)([^:@/?]*):.*@")
 _SECRET_PARAMETER: Final = re.compile(r"(?<=[?&])([^=&]*(?:password|secret|token|key)[^=&]*)=[^&]*", re.IGNORECASE)
 _NUMBERS: Final = {int: re.compile(r"-?[0-9]{1,18}"), float: re.compile(r"[0-9]{1,18}(\.[0-9]+)?")}
-_SECRET: Final = {"secret": True}
-_URL: Final = {"url": True}
+_WHOLE_NUMBER_MAX: Final = 10**18
+_FORM: Final = "form"
+"""Where a setting's metadata have the form of its text; `TEXT` unless it says so."""
 
 
 class SettingsRefused(Exception):  # noqa: N818 - names what happened, as every refusal of the gateway does.
@@ -32,7 +46,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting: `database_url` is `GATEWAY_DATABASE_URL` in the environment, and so on.
 
     This class is the one table of them. Lengths of time are in seconds, sizes in bytes unless the name says otherwise.
-    Made by `read_settings`, or directly by an embedding service.
+    Made by `read_settings`, or directly by an embedding service; both are checked alike.
+
+    Raises:
+        SettingsRefused: When it is made: a value is of the wrong type, out of bounds or not of its form.
     """
 
     environment: Annotated[
@@ -43,31 +60,42 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "sandbox"
     data_dir: Annotated[
-        str, Meta(min_length=1, description="The folder for the embedded database and the sandbox's signing key.")
+        str,
+        Meta(
+            min_length=1,
+            description="The folder for the embedded database and the sandbox's signing key.",
+            extra={_FORM: PATH},
+        ),
     ] = ".gateway"
     database_url: Annotated[
         str,
         Meta(
             description="`postgresql://user:password@host:5432/name`, `sqlite:///file` or just a file name. When "
             f"empty, the SQLite file `{DATABASE_FILE_NAME}` in the data folder.",
-            extra=_URL,
+            extra={_FORM: DATABASE},
         ),
     ] = ""
     allow_sqlite_in_production: Annotated[
         bool, Meta(description="Start on SQLite in production: one process on one machine, without fail-over.")
     ] = False
 
-    host: Annotated[str, Meta(min_length=1, description="The address to listen on.")] = "127.0.0.1"
+    host: Annotated[str, Meta(min_length=1, description="The address to listen on.", extra={_FORM: HOST})] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65_535, description="The port to listen on.")] = 8000
     workers: Annotated[int, Meta(ge=1, le=256, description="Processes that serve. More than one needs Postgres.")] = 1
     root_path: Annotated[
-        str, Meta(pattern="^(/[^/]+)*$", description="The path under which a reverse proxy serves the API: `/gateway`.")
+        str,
+        Meta(
+            pattern="^(/[^/]+)*$",
+            description="The path under which a reverse proxy serves the API: `/gateway`.",
+            extra={_FORM: ROOT_PATH},
+        ),
     ] = ""
     trusted_proxies: Annotated[
         tuple[str, ...],
         Meta(
             description="Addresses or networks of reverse proxies, separated by commas: their `X-Forwarded-For` is "
-            "believed. When empty, nobody's is."
+            "believed. When empty, nobody's is.",
+            extra={_FORM: PROXIES},
         ),
     ] = ()
     requests_max: Annotated[
@@ -93,21 +121,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "ES256"  # noqa: S105 - a name.
     token_private_key: Annotated[
-        str, Meta(description="The ES256 private key (curve P-256), as unencrypted PEM.", extra=_SECRET)
+        str, Meta(description="The ES256 private key (curve P-256), as unencrypted PEM.", extra={_FORM: SECRET})
     ] = ""
-    token_private_key_file: Annotated[str, Meta(description="The file that holds it instead.")] = ""
+    token_private_key_file: Annotated[str, Meta(description="The file that holds it instead.", extra={_FORM: PATH})] = (
+        ""
+    )
     token_secret: Annotated[
-        str, Meta(description="The HS256 secret: at least 32 bytes, drawn at random.", extra=_SECRET)
+        str, Meta(description="The HS256 secret: at least 32 bytes, drawn at random.", extra={_FORM: SECRET})
     ] = ""
-    token_secret_file: Annotated[str, Meta(description="The file that holds it instead.")] = ""
+    token_secret_file: Annotated[str, Meta(description="The file that holds it instead.", extra={_FORM: PATH})] = ""
     token_previous_public_keys: Annotated[
         str,
         Meta(
             description="Public keys that verify tokens too, as PEM, one after the other: of a private key that was "
-            "replaced, or of the next one."
+            "replaced, or of the next one.",
+            extra={_FORM: PUBLIC_KEYS},
         ),
     ] = ""
-    token_previous_public_keys_file: Annotated[str, Meta(description="The file that holds them instead.")] = ""
+    token_previous_public_keys_file: Annotated[
+        str, Meta(description="The file that holds them instead.", extra={_FORM: PATH})
+    ] = ""
     token_lifetime_seconds: Annotated[int, Meta(ge=1, le=3600, description="How long an access token is good for.")] = (
         900
     )
@@ -140,7 +173,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="A JSON file that rates come from, read again when it changes. When empty, they are in the "
-            "database, and operators set them."
+            "database, and operators set them.",
+            extra={_FORM: PATH},
         ),
     ] = ""
 
@@ -208,6 +242,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="`auto` is `console` on a terminal and `json` elsewhere."),
     ] = "auto"
 
+    def __post_init__(self) -> None:
+        """Refuse what the environment would be refused."""
+        problems = [_problem(field, getattr(self, field)) for field in _HINTS]
+        if any(problems):
+            raise SettingsRefused("\n".join(filter(None, problems)))
+
     @property
     def url(self) -> str:
         """The URL of the database, whatever form `database_url` has."""
@@ -218,7 +258,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         """What differs from the defaults, without secrets: a value like this ends up in tracebacks and logs."""
-        changed = (field for field in _HINTS if getattr(self, field) != getattr(_DEFAULTS, field))
+        changed = (field for field in _HINTS if getattr(self, field) != _DEFAULTS[field])
         return f"Settings({', '.join(f'{field}={_shown(field, getattr(self, field))!r}' for field in changed)})"
 
     @property
@@ -270,9 +310,11 @@ def read_settings(environ: Mapping[str, str], flags: Mapping[str, str] | None = 
             continue
         try:
             values[field] = _converted(field, text)
+            problem = _problem(field, values[field])
         except msgspec.ValidationError:
-            given = "this" if _is_hidden(field) else repr(text)
-            problems.append(f"{variable(field)} cannot be {given}. It takes {_value_in_words(field)}.")
+            problem = _refusal(field, text)
+        if problem is not None:
+            problems.append(problem)
     if problems:
         raise SettingsRefused("\n".join(problems))
     return Settings(**values)
@@ -308,6 +350,11 @@ def variable(field: str) -> str:
     return PREFIX + field.upper()
 
 
+def flag_fields() -> list[str]:
+    """The settings that may be flags of a command: all but secrets."""
+    return [field for field in _HINTS if not _form(field).secret]
+
+
 def description(field: str) -> str:
     """What a setting is for."""
     return _meta(field).description or ""
@@ -320,12 +367,13 @@ def without_password(url: str) -> str:
 
 _HINTS: Final[dict[str, Any]] = get_type_hints(Settings, include_extras=True)
 _FIELDS: Final = {field.upper(): field for field in _HINTS}
-_DEFAULTS: Final = Settings()
+_DEFAULTS: Final[dict[str, Any]] = {field.name: field.default for field in msgspec.structs.fields(Settings)}
 _PAGE: Final = """# Settings
 
 Every setting is an environment variable, read once at the start. An unknown name that begins with `GATEWAY_` is
 refused, and so is a value of the wrong type or out of bounds. `gateway settings` shows what is in force and where it
-comes from; secrets stay hidden. Some commands take the most used ones as flags too, which win.
+comes from; secrets stay hidden. Every command that reads settings takes each of them but secrets as a flag too, which
+wins: `GATEWAY_DATA_DIR` is `--data-dir`.
 
 Kubernetes gives every container variables named after its Services. If one is called `gateway`, they would be taken for
 settings: give the Service another name, or set `enableServiceLinks: false`.
@@ -354,6 +402,32 @@ def _converted(field: str, text: str) -> Any:
     return msgspec.convert(text, hint, strict=False)
 
 
+def _problem(field: str, value: Any) -> str | None:
+    """What is wrong with a value, in a sentence, wherever it comes from."""
+    return None if _is_valid(field, value) else _refusal(field, value)
+
+
+def _is_valid(field: str, value: Any) -> bool:
+    try:
+        # `1 == True` and `("a",) == ["a"]` are settled by the types: msgspec takes no number for a truth value, and
+        # makes a tuple of a list.
+        if msgspec.convert(value, _HINTS[field]) != value:
+            return False
+    except msgspec.ValidationError:
+        return False
+    if isinstance(value, str):
+        return not value or _form(field).fits(value)
+    if isinstance(value, tuple):
+        return fits_all(_form(field), value)  # pyright: ignore[reportUnknownArgumentType]  # As `_shown`.
+    return isinstance(value, bool) or (math.isfinite(value) and value < _WHOLE_NUMBER_MAX)
+
+
+def _refusal(field: str, value: Any) -> str:
+    shown = ",".join(map(str, value)) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # Of anything.
+    given = "this" if _form(field).secret or _form(field).password else repr(shown)
+    return f"{variable(field)} cannot be {given}. It takes {_value_in_words(field)}."
+
+
 def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name.lower(), _HINTS, n=1)
     advice = f"Did you mean {variable(near[0])}?" if near else "`gateway settings` lists them all."
@@ -366,35 +440,33 @@ def _value_in_words(field: str) -> str:
     if get_origin(plain) is Literal:
         words = " or ".join(f"`{choice}`" for choice in get_args(plain))
     elif get_origin(plain) is tuple:
-        words = "texts, separated by commas"
+        words = _form(field).words
     elif plain is bool:
         words = "`true` or `false`"
     elif plain is float:
         words = f"a number above {meta.gt}"
     elif plain is int:
         words = f"a whole number from {meta.ge}" + ("" if meta.le is None else f" to {meta.le}")
-    elif meta.pattern is not None:
-        words = f"text that matches `{meta.pattern}`"
     else:
-        words = "text" if meta.min_length is None else "text, not empty"
+        words = _form(field).words
     return words
 
 
 def _default_in_words(field: str) -> str:
-    default = getattr(_DEFAULTS, field)
+    default = _DEFAULTS[field]
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     return f"`{default}`" if default or default == 0 else ""
 
 
 def _shown(field: str, value: Any) -> str:
-    if _meta(field).extra == _SECRET:
+    if _form(field).secret:
         return "(hidden)" if value else ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
         return ", ".join(value)  # pyright: ignore[reportUnknownArgumentType]  # Every tuple of a setting is of texts.
-    return without_password(str(value)) if _is_hidden(field) else str(value)
+    return without_password(str(value)) if _form(field).password else str(value)
 
 
 def _meta(field: str) -> Meta:
@@ -402,5 +474,6 @@ def _meta(field: str) -> Meta:
     return meta
 
 
-def _is_hidden(field: str) -> bool:
-    return _meta(field).extra is not None
+def _form(field: str) -> Form:
+    form: Form = (_meta(field).extra or {}).get(_FORM, TEXT)
+    return form

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.entrypoints.cli import main
-from gateway.settings import settings_markdown
+from gateway.settings import Settings, settings_markdown
 
 TYPED = "correct horse battery staple\n"
 START_SECONDS_MAX = 30.0
@@ -177,6 +177,26 @@ def test_settings_tell_where_they_come_from_and_no_secrets(gateway: Gateway) -> 
     assert ["GATEWAY_TOKEN_SECRET", "(hidden)", "environment"] in rows
     assert ["GATEWAY_WORKERS", "1", "default"] in rows
     assert "hunter2" not in done.stdout
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "migrate", "create-operator", "verify", "settings"])
+def test_every_setting_that_a_command_reads_is_a_flag_and_secrets_are_none(command: str) -> None:
+    flags = {option for parameter in main.commands[command].params for option in parameter.opts}
+
+    for field in Settings.__struct_fields__:
+        secret = field in {"token_secret", "token_private_key"}
+        assert (f"--{field.replace('_', '-')}" in flags) is not secret
+
+
+def test_the_data_folder_is_a_flag_of_every_command_that_opens_the_database(gateway: Gateway) -> None:
+    folder = str(gateway.folder / "elsewhere")
+    operator = ("--email", "op@example.com", "--password-stdin")
+
+    assert gateway.run("migrate", "--data-dir", folder).exit_code == 0
+    assert gateway.run("create-operator", *operator, "--data-dir", folder, stdin=TYPED).exit_code == 0
+    assert gateway.run("verify", "--data-dir", folder).stdout.startswith("The ledger is sound")
+    assert not gateway.database.exists()
+    assert (gateway.folder / "elsewhere" / "gateway.sqlite3").exists()
 
 
 def test_the_page_of_settings_is_printed(gateway: Gateway) -> None:

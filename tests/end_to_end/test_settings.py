@@ -29,6 +29,7 @@ from gateway.contracts.records import USD
 from gateway.domain.money import Money
 from gateway.domain.user import UserId
 from gateway.entrypoints.api import http_limits
+from gateway.setting_forms import PATH, PROXIES
 from gateway.settings import (
     Settings,
     SettingsRefused,
@@ -100,8 +101,11 @@ def test_variables_are_read_into_their_types() -> None:
         ("GATEWAY_RETRY_SECONDS_MAX", "0", "a number above 0"),
         ("GATEWAY_ENVIRONMENT", "staging", "`sandbox` or `production`"),
         ("GATEWAY_ALLOW_SQLITE_IN_PRODUCTION", "perhaps", "`true` or `false`"),
-        ("GATEWAY_ROOT_PATH", "gateway/", "text that matches `^(/[^/]+)*$`"),
-        ("GATEWAY_HOST", "", "text, not empty"),
+        ("GATEWAY_ROOT_PATH", "gateway/", "a path such as `/gateway`, without a slash at its end"),
+        ("GATEWAY_HOST", "", "an IP address or a host name, without a port"),
+        ("GATEWAY_TRUSTED_PROXIES", "10.0.0.0/33", PROXIES.words),
+        ("GATEWAY_DATA_DIR", "~/gw", PATH.words),
+        ("GATEWAY_DATA_DIR", "data\r", PATH.words),
     ],
 )
 def test_a_value_that_will_not_do_is_refused_with_what_would(name: str, text: str, takes: str) -> None:

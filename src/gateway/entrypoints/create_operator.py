@@ -15,7 +15,7 @@ from gateway.settings import Settings
 @click.option("--email", required=True, help="The address that the operator logs in with.")
 @click.option("--name", help="What the operator is called.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
-@settings_flags("database_url")
+@settings_flags("environment", "data_dir", "database_url")
 def create_operator(*, email: str, name: str | None, password_stdin: bool, **flags: str | None) -> None:
     """Make an operator, who funds and freezes accounts."""
     settings = settings_with(flags)

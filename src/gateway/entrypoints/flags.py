@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from gateway.settings import Settings, description, read_settings
+from gateway.settings import Settings, description, flag_fields, read_settings
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -15,12 +15,17 @@ Flags = Mapping[str, str | None]
 
 
 def settings_flags(*fields: str) -> Callable[[Decorated], Decorated]:
-    """Give a command a flag for each of these settings."""
+    """Give a command a flag for each setting that is no secret: everybody on the machine sees a command's flags.
+
+    Args:
+        fields: Those that `--help` shows. The others are taken too.
+    """
 
     def decorate(command: Decorated) -> Decorated:
-        for field in reversed(fields):
+        for field in reversed([*fields, *(each for each in flag_fields() if each not in fields)]):
             flag = f"--{field.replace('_', '-')}"
-            command = click.option(flag, field, metavar="VALUE", help=description(field).replace("`", ""))(command)
+            words = description(field).replace("`", "")
+            command = click.option(flag, field, metavar="VALUE", help=words, hidden=field not in fields)(command)
         return command
 
     return decorate

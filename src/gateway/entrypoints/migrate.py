@@ -10,7 +10,7 @@ from gateway.settings import without_password
 
 
 @click.command
-@settings_flags("database_url")
+@settings_flags("data_dir", "database_url")
 def migrate(**flags: str | None) -> None:
     """Bring the database to this version's schema.
 

@@ -16,7 +16,7 @@ from gateway.settings import Settings
 
 
 @click.command
-@settings_flags("database_url")
+@settings_flags("data_dir", "database_url")
 def verify(**flags: str | None) -> None:
     """Check that the ledger is what its history says.
 

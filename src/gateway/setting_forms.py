@@ -1,0 +1,98 @@
+"""The forms of settings that are texts: what a path, an address, a URL or a key looks like."""
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from typing import Final, NamedTuple
+
+
+class Form(NamedTuple):
+    """What a text must look like.
+
+    Attributes:
+        words: What it takes, in words: the end of the sentence "It takes …".
+        fits: Whether a text that is not empty has this form.
+        secret: Whether the value is never shown.
+        password: Whether the value is a URL, which is shown without its password.
+    """
+
+    words: str
+    fits: Callable[[str], bool]
+    secret: bool = False
+    password: bool = False
+
+
+_BYTE_ORDER_MARK: Final = "\ufeff"
+_QUOTES: Final = ("'", '"')
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+"""The beginning of a URL. One letter alone is a drive of Windows."""
+_KEYWORD: Final = re.compile(r"\s*\w+\s*=")
+"""The beginning of a connection string in libpq's keyword form, `host=… password=…`."""
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+_NUMBERS_ALONE: Final = re.compile(r"[0-9.]+")
+
+
+def _is_clean(text: str) -> bool:
+    """No control characters, no invisible ones, no blanks or quotes around it (`docker --env-file` keeps both)."""
+    quoted = text.startswith(_QUOTES) and text.endswith(text[0])
+    return text.isprintable() and text == text.strip() and not quoted
+
+
+def _is_path(text: str) -> bool:
+    return _is_clean(text) and not text.startswith(("~", "$")) and not _SCHEME.match(text)
+
+
+def _is_host(text: str) -> bool:
+    return _is_address(text) or bool(_HOST_NAME.fullmatch(text) and not _NUMBERS_ALONE.fullmatch(text))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_database(text: str) -> bool:
+    if "://" not in text:
+        return _is_path(text) and not _KEYWORD.match(text)
+    scheme, _, rest = text.partition("://")
+    return _is_clean(text) and not _KEYWORD.match(text) and not (scheme.startswith("sqlite") and rest.startswith("/~"))
+
+
+def _is_root_path(text: str) -> bool:
+    segments = text.split("/")[1:]
+    return _is_clean(text) and not re.search(r"[\s?#%\\]", text) and not {".", ".."} & set(segments)
+
+
+def _has_no_byte_order_mark(text: str) -> bool:
+    return not text.startswith(_BYTE_ORDER_MARK) and "\0" not in text
+
+
+TEXT: Final = Form("text without control characters, and without blanks or quotes around it", _is_clean)
+PATH: Final = Form("a path without control characters, and without `~`, which only a shell expands", _is_path)
+HOST: Final = Form("an IP address or a host name, without a port", _is_host)
+PROXIES: Final = Form("IP addresses or networks such as `10.0.0.0/8`, separated by commas; or `*`", _is_network)
+ROOT_PATH: Final = Form("a path such as `/gateway`, without a slash at its end", _is_root_path)
+DATABASE: Final = Form(
+    "`postgresql://user:password@host:5432/name` (not `host=… password=…`), `sqlite:///file` or a file name, "
+    "without control characters and `~`",
+    _is_database,
+    password=True,
+)
+SECRET: Final = Form("text without a byte-order mark", _has_no_byte_order_mark, secret=True)
+PUBLIC_KEYS: Final = Form("public keys as PEM, without a byte-order mark", _has_no_byte_order_mark)
+
+
+def fits_all(form: Form, texts: tuple[str, ...]) -> bool:
+    """Whether every text of a list has the form. `*` is everything, and so stands alone."""
+    return texts == ("*",) or all(form.fits(text) for text in texts)
