@@ -86,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern="^(/[^/]+)*$",
-            description="The path under which a reverse proxy serves the API: `/gateway`.",
+            description="The path under which a reverse proxy serves the API: `/gateway`. It may strip it or not.",
             extra={_FORM: ROOT_PATH},
         ),
     ] = ""

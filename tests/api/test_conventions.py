@@ -235,16 +235,3 @@ async def test_nothing_is_shared_with_the_scripts_of_other_sites(customer: Perso
 async def test_a_web_socket_is_turned_away(world: World) -> None:
     answer = await ask(world.app, "GET", "/payments", kind="websocket")
     assert answer.messages == [{"type": "websocket.close"}]
-
-
-@pytest.mark.parametrize("root_path", ["/gateway", "/a/b"])
-async def test_everything_works_below_a_root_path_and_nothing_beside_it(root_path: str) -> None:
-    async with open_world(root_path=root_path) as world:
-        customer, merchant = await world.customer(balance=100), await world.merchant()
-        await customer.pay(merchant, 10)
-        assert len(ok(await customer.api.get("/transactions/"))["data"]) == 2
-        for path in ("/health/live", f"{root_path}s/health/live", "/docs", "/", f"{root_path}-/docs"):
-            answer = await ask(world.app, "GET", path)
-            assert (answer.status, answer.json["code"]) == (404, "not_found")
-        for path in (root_path, f"{root_path}/"):
-            assert (await ask(world.app, "GET", path)).json["code"] == "not_found"

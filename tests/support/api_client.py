@@ -261,12 +261,16 @@ async def open_world(
     limits: HttpLimits | None = None,
     root_path: str = "",
     storage: Storage | None = None,
+    like: World | None = None,
     changed: Callable[[Gateway], Gateway] = lambda gateway: gateway,
 ) -> AsyncGenerator[World]:
-    """Start an application, on memory unless a storage is given. `changed` may put other parts into its gateway."""
+    """Start an application, on memory unless a storage is given. `changed` may put other parts into its gateway.
+
+    `like` is a world whose gateway it serves too.
+    """
     clock = StandingClock()
     async with AsyncExitStack() as stack:
-        gateway = await stack.enter_async_context(in_memory_gateway(clock=clock))
+        gateway = like.gateway if like else await stack.enter_async_context(in_memory_gateway(clock=clock))
         if storage is not None:
             gateway = await stack.enter_async_context(moved(gateway, storage, clock))
 

@@ -3,9 +3,10 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from litestar import Litestar, asgi
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Send
 
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.endpoint import Endpoint, HttpLimits
@@ -27,6 +28,7 @@ from gateway.adapters.http.resources import (
     transactions,
     users,
 )
+from gateway.adapters.http.root_paths import below_root_paths
 from gateway.application.gateway import Gateway
 
 GatewayOpener = Callable[[], AbstractAsyncContextManager[Gateway]]
@@ -61,11 +63,11 @@ def create_app(
         cursor_secret: At least 32 bytes, the same in all processes: signs the cursors of lists.
         sandbox: Whether owners may make deposits to their own accounts.
         limits: How much one request may take.
-        root_path: Under which path a reverse proxy shows the gateway.
+        root_path: Under which path a reverse proxy shows the gateway, whether it strips that path or not.
     """
     operations = all_operations(Cursors(cursor_secret), sandbox=sandbox)
     document = openapi_document(operations, version=version("gateway"), root_path=root_path)
-    endpoint = Endpoint([*operations, *pages_for_people(document, root_path=root_path)], limits, root_path=root_path)
+    endpoint = Endpoint([*operations, *pages_for_people(document, root_path=root_path)], limits)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:
@@ -79,18 +81,20 @@ def create_app(
         openapi_config=None,
         logging_config=None,
     )
-    app.asgi_handler = past_the_router(app.asgi_handler, endpoint)
+    app.asgi_handler = past_the_router(app.asgi_handler, endpoint, root_path)
     return app
 
 
-def past_the_router(routed: ASGIApp, endpoint: Endpoint) -> ASGIApp:
+def past_the_router(routed: ASGIApp, endpoint: Endpoint, root_path: str = "") -> ASGIApp:
     """The handler of an application that leads straight to the endpoint where the path alone says that it is asked.
 
     So it is for payments, and a fifteenth of what the application does for one was to look for its only route.
     """
     paths = endpoint.paths_without_id
 
-    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(scope: Any, receive: Receive, send: Send) -> None:
+        if root_path or scope.get("root_path"):
+            scope = below_root_paths(scope, root_path, endpoint.knows)
         await (endpoint if scope["path"] in paths else routed)(scope, receive, send)
 
     return handle

@@ -65,9 +65,8 @@ class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
 class Endpoint:
     """All operations as one ASGI application."""
 
-    def __init__(self, operations: Iterable[Operation], limits: HttpLimits, *, root_path: str = "") -> None:
+    def __init__(self, operations: Iterable[Operation], limits: HttpLimits) -> None:
         self._limits = limits
-        self._root_path = root_path
         self._running = 0
         self._deadlines = Deadlines()
         self._outage_logged_at = 0.0
@@ -82,6 +81,11 @@ class Endpoint:
     def paths_without_id(self) -> frozenset[str]:
         """The paths of operations that have no id in them."""
         return frozenset(path for path in self._operations if ANY_ID not in path)
+
+    def knows(self, path: str) -> bool:
+        """Whether there is an operation at a path, by whatever method."""
+        path = "/" + path.strip("/")
+        return path in self._operations or self._with_ids(path)[0] is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -144,18 +148,9 @@ class Endpoint:
         return operation
 
     def _find(self, asked: Asked) -> Operation:
-        if self._root_path:
-            below = asked.path.removeprefix(self._root_path)
-            if below == asked.path or below[:1] not in {"", "/"}:
-                raise HttpRefusal("not_found", "There is nothing at this path.")
-            asked.path = below or "/"
         methods = self._operations.get(asked.path)
         if methods is None:
-            # "/payments/pay_1/capture" is looked up as "/payments/{id}/capture".
-            first, _, rest = asked.path[1:].partition("/")
-            asked.path_id, slash, action = rest.partition("/")
-            if asked.path_id and not FORBIDDEN_TEXT.search(asked.path_id):
-                methods = self._operations.get(f"/{first}/{ANY_ID}{slash}{action}") or self._with_two_ids(asked, action)
+            methods, asked.path_id, asked.path_id_second = self._with_ids(asked.path)
         if methods is None:
             raise HttpRefusal("not_found", "There is nothing at this path.")
         operation = methods.get("GET" if asked.method == "HEAD" else asked.method)
@@ -166,12 +161,16 @@ class Endpoint:
             raise HttpRefusal("method_not_allowed", f"This path takes {', '.join(allowed)}.", allowed_methods=allowed)
         return operation
 
-    def _with_two_ids(self, asked: Asked, second: str) -> dict[str, Operation] | None:
-        """What there is at a path such as "/rates/USD/EUR"."""
-        if not second or "/" in second or FORBIDDEN_TEXT.search(second):
-            return None
-        asked.path_id_second = second
-        return self._operations.get(f"/{asked.path[1:].partition('/')[0]}/{ANY_ID}/{ANY_ID}")
+    def _with_ids(self, path: str) -> tuple[dict[str, Operation] | None, str, str]:
+        """What there is at a path such as "/payments/pay_1/capture" or "/rates/USD/EUR", and the ids in it."""
+        first, _, rest = path[1:].partition("/")
+        path_id, slash, action = rest.partition("/")
+        if not path_id or FORBIDDEN_TEXT.search(path_id):
+            return None, "", ""
+        methods = self._operations.get(f"/{first}/{ANY_ID}{slash}{action}")
+        if methods is None and action and "/" not in action and not FORBIDDEN_TEXT.search(action):
+            return self._operations.get(f"/{first}/{ANY_ID}/{ANY_ID}"), path_id, action
+        return methods, path_id, ""
 
 
 def _too_late(asked: Asked) -> HttpRefusal:
@@ -183,15 +182,16 @@ def _too_late(asked: Asked) -> HttpRefusal:
     )
 
 
-def _asked(scope: Scope) -> Asked:
+def _asked(scope: Any) -> Asked:
     headers: dict[bytes, bytes] = dict(scope["headers"])
     own_id = headers.get(b"request-id", b"")
     gateway: Gateway = scope["litestar_app"].state["gateway"]
     client = scope["client"]
     return Asked(
         gateway=gateway,
-        method=scope["method"],  # type: ignore[typeddict-item]  # only HTTP requests are mounted here.
+        method=scope["method"],
         path="/" + scope["path"].strip("/"),  # Litestar hands a mounted application its path without the first slash.
+        raw_path=scope.get("raw_path", b""),
         request_id=own_id.decode() if REQUEST_ID.fullmatch(own_id) else _request_id(),
         headers=headers,
         address=client[0] if client else "unknown",

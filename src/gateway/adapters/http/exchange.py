@@ -18,7 +18,8 @@ class Asked:
     Attributes:
         gateway: What is asked.
         method: In capital letters.
-        path: Without a trailing slash.
+        path: Without a trailing slash, and without any root path.
+        raw_path: As it came to the server, percent-encoded.
         request_id: The client's own, or ours.
         headers: By name in lower case.
         address: Where it comes from, as the server tells.
@@ -33,6 +34,7 @@ class Asked:
     gateway: Gateway
     method: str
     path: str
+    raw_path: bytes
     request_id: str
     headers: dict[bytes, bytes]
     address: str

@@ -1,5 +1,7 @@
 """The OpenAPI document and the page that shows it, served from this package: they work offline."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -7,6 +9,7 @@ import msgspec
 
 from gateway.adapters.http.exchange import JSON, Asked, Header, Reply
 from gateway.adapters.http.operations import ANYONE, Operation
+from gateway.adapters.http.root_paths import root_path_of
 
 STATIC: Final = Path(__file__).parent / "static"
 STATIC_FILES: Final = {
@@ -23,13 +26,13 @@ PAGE: Final = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Gateway API</title>
-<link rel="icon" href="{root}/docs/static/favicon-32x32.png">
-<link rel="stylesheet" href="{root}/docs/static/swagger-ui.css">
+<link rel="icon" href="{static}/favicon-32x32.png">
+<link rel="stylesheet" href="{static}/swagger-ui.css">
 </head>
-<body data-root="{root}">
+<body>
 <div id="docs"></div>
-<script src="{root}/docs/static/swagger-ui-bundle.js"></script>
-<script src="{root}/docs/static/docs.js"></script>
+<script src="{static}/swagger-ui-bundle.js"></script>
+<script src="{static}/docs.js"></script>
 </body>
 </html>
 """
@@ -49,20 +52,31 @@ HEADERS: Final[list[Header]] = [
 
 def pages_for_people(document: dict[str, Any], *, root_path: str) -> list[Operation]:
     """`/openapi.json`, `/docs` and the files it needs. They are not in the document themselves."""
-    content = msgspec.json.format(msgspec.json.encode(document), indent=2)
-    page = PAGE.format(root=root_path).encode()
+
+    @lru_cache(maxsize=8)
+    def document_below(path: str) -> bytes:
+        placed = {**document, "servers": [{"url": path}]} if path else document
+        return msgspec.json.format(msgspec.json.encode(placed), indent=2)
+
     return [
-        _page("/openapi.json", content, JSON),
-        _page("/docs", page, b"text/html; charset=utf-8"),
-        *(
-            _page(f"/docs/static/{name}", (STATIC / name).read_bytes(), content_type)
-            for name, content_type in STATIC_FILES.items()
-        ),
+        _page("/openapi.json", lambda asked: document_below(root_path or root_path_of(asked)), JSON),
+        _page("/docs", page_for, b"text/html; charset=utf-8"),
+        *(_file(name, content_type) for name, content_type in STATIC_FILES.items()),
     ]
 
 
-def _page(path: str, content: bytes, content_type: bytes) -> Operation:
-    async def handle(_: Asked) -> Reply:
-        return Reply(status=200, body=content, content_type=content_type, headers=list(HEADERS))
+def page_for(asked: Asked) -> bytes:
+    """The page, with paths that begin where it is: it works below any root path, also below one that a proxy strips."""
+    return PAGE.format(static="static" if asked.raw_path.endswith(b"/") else "docs/static").encode()
+
+
+def _file(name: str, content_type: bytes) -> Operation:
+    content = (STATIC / name).read_bytes()
+    return _page(f"/docs/static/{name}", lambda _: content, content_type)
+
+
+def _page(path: str, content: Callable[[Asked], bytes], content_type: bytes) -> Operation:
+    async def handle(asked: Asked) -> Reply:
+        return Reply(status=200, body=content(asked), content_type=content_type, headers=list(HEADERS))
 
     return Operation(method="GET", path=path, name=path, tag="", summary="", handler=handle, roles=ANYONE)

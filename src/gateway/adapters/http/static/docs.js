@@ -1,8 +1,12 @@
-// Starts Swagger UI on the document of this gateway. The validator badge would send the document elsewhere: off.
-window.addEventListener("load", () => {
-  const root = document.body.dataset.root;
+// Starts Swagger UI on the document of this gateway, whatever root path it is served below: this script knows where it
+// was loaded from. The validator badge would send the document elsewhere: off.
+const root = new URL("../..", document.currentScript.src).href.replace(/\/$/, "");
+
+window.addEventListener("load", async () => {
+  const answer = await fetch(`${root}/openapi.json`);
+  const spec = await answer.json();
   SwaggerUIBundle({
-    url: `${root}/openapi.json`,
+    spec: { ...spec, servers: [{ url: root }] },
     dom_id: "#docs",
     deepLinking: true,
     persistAuthorization: false,
