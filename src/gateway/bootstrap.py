@@ -181,6 +181,7 @@ def access_tokens(settings: Settings) -> AccessTokens:
             signing_key=_signing_key(settings),
             verifying_keys=_previous_keys(settings),
             lifetime_seconds=settings.token_lifetime_seconds,
+            leeway_seconds=settings.token_leeway_seconds,
         )
     except KeyRefused as refused:
         raise StartRefused(str(refused)) from refused
@@ -234,6 +235,7 @@ def access_limits(settings: Settings) -> AccessLimits:
     """How long sessions last, and how fast passwords may be tried."""
     return AccessLimits(
         session_seconds=settings.session_seconds,
+        leeway_seconds=settings.token_leeway_seconds,
         free_tries=settings.login_free_tries,
         free_tries_of_an_address=settings.login_free_tries_of_an_address,
         backoff_seconds_max=settings.login_backoff_seconds_max,

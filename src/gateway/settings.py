@@ -144,6 +144,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_lifetime_seconds: Annotated[int, Meta(ge=1, le=3600, description="How long an access token is good for.")] = (
         900
     )
+    token_leeway_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=300,
+            description="How far the clocks of servers may be apart: an access token is good for so long before it was "
+            "issued, by the clock of whoever verifies it. It ends when it says.",
+        ),
+    ] = 30
     session_seconds: Annotated[
         int, Meta(ge=60, description="How long a refresh token is good for, if it is not used.")
     ] = 2_592_000

@@ -177,8 +177,8 @@ BAD_CLAIMS: dict[str, Mapping[str, Any] | str | bytes] = {
     "exp of 400 digits": {**CLAIMS, "exp": int("9" * 400)},
     "both times of 400 digits": {**CLAIMS, "exp": 10**400 + 1, "iat": 10**400},
     "both times before the calendar": {**CLAIMS, "exp": -(10**15) + 1, "iat": -(10**15)},
-    "iat in the future": {**CLAIMS, "iat": IAT + 6, "exp": IAT + 906},
-    "nbf in the future": {**CLAIMS, "nbf": IAT + 6},
+    "iat in the future": {**CLAIMS, "iat": IAT + 31, "exp": IAT + 931},
+    "nbf in the future": {**CLAIMS, "nbf": IAT + 31},
     "a life longer than the maximum": {**CLAIMS, "exp": IAT + 3601},
     "a life of a thousand years": {**CLAIMS, "exp": IAT + 31_556_952_000},
     "a life of no time": {**CLAIMS, "exp": IAT},
@@ -231,6 +231,21 @@ def test_clocks_of_two_processes_may_differ_by_the_leeway() -> None:
         access_tokens.verify(early, now=NOW - 5 * SECOND - timedelta(microseconds=1))
     with pytest.raises(TokenInvalid):
         port(leeway_seconds=0).verify(early, now=NOW - timedelta(microseconds=1))
+
+
+def test_a_verifier_whose_clock_is_ten_seconds_behind_takes_fresh_tokens() -> None:
+    fresh = port().issue(subject="usr_1", role="customer", token_id="tok_1", now=NOW)
+    behind = port()
+    for _ in range(2):  # The second time, it is in the cache.
+        assert behind.verify(fresh, now=NOW - 10 * SECOND).subject == "usr_1"
+    # Within the leeway only, also if it is in the cache.
+    with pytest.raises(TokenInvalid):
+        behind.verify(fresh, now=NOW - 31 * SECOND)
+
+
+def test_the_leeway_does_not_count_for_the_longest_life() -> None:
+    with pytest.raises(TokenInvalid):
+        port(leeway_seconds=30).verify(forge(claims={**CLAIMS, "exp": IAT + 3601}), now=NOW)
 
 
 def test_the_leeway_lengthens_no_life() -> None:

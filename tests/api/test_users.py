@@ -56,6 +56,10 @@ async def test_name_and_currency_may_be_left_out(world: World) -> None:
         ({"email": "nobody"}, "/email", "email_invalid"),
         ({"email": "a b@example.com"}, "/email", "email_invalid"),
         ({"email": "a@b@example.com"}, "/email", "email_invalid"),
+        ({"email": "x@y.com,"}, "/email", "email_invalid"),
+        ({"email": "<x@y.com>"}, "/email", "email_invalid"),
+        ({"email": "a\u200bda@example.com"}, "/email", "email_invalid"),
+        ({"email": "\u202emoc.elpmaxe@ada"}, "/email", "email_invalid"),
         ({"email": "a" * 250 + "@example.com"}, "/email", "value_invalid"),
         ({"password": "short77"}, "/password", "value_invalid"),
         ({"password": "x" * 129}, "/password", "value_invalid"),
@@ -87,6 +91,17 @@ async def test_an_address_belongs_to_one_user_however_it_is_spelled(world: World
     for spelling in ("Ada@Example.com", "ada@example.com", " ADA@EXAMPLE.COM "):
         refused(await world.anyone.post("/users/register", registration(email=spelling)), 409, "email_taken")
     assert (await world.signed_in("aDA@eXAMPLE.com")).id
+
+
+async def test_forms_of_an_address_are_one_user(world: World) -> None:
+    local = fresh_email().partition("@")[0]
+    forms = [f"{local}\u00e9@b\u00fccher.example", f"{local}e\u0301@xn--bcher-kva.example"]
+    user = created(await world.anyone.post("/users/register", registration(email=forms[1])))
+    assert user["email"] == forms[0]
+    for form in forms:
+        refused(await world.anyone.post("/users/register", registration(email=form)), 409, "email_taken")
+        tokens = ok(await world.anyone.post("/users/login", {"email": form, "password": PASSWORD}))
+        assert tokens["user"]["id"] == user["id"]
 
 
 async def test_an_unknown_currency_is_refused(world: World) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -20,13 +20,13 @@ from gateway.application.errors import (
 )
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import StorageUnavailable
-from gateway.contracts.records import EUR, user_id
+from gateway.application.ports.unit_of_work import Changes, StorageUnavailable
+from gateway.contracts.records import EUR, a_user, commit, user_id
 from gateway.domain.account import AccountKind
 from gateway.domain.errors import EmailTaken, UnknownCurrency, UserNotFound
 from gateway.domain.user import Role
 from support.access import PlainHasher, an_access
-from support.builders import StandingClock
+from support.builders import StandingClock, register
 
 EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery staple"
@@ -81,6 +81,43 @@ async def test_who_registers_can_log_in(access: Access) -> None:
 async def test_an_address_registers_once_however_it_is_spelt(access: Access) -> None:
     with pytest.raises(EmailTaken):
         await access.register(email="ADA@example.com", password=PASSWORD, role=Role.CUSTOMER)
+
+
+FORMS_OF_ONE_ADDRESS = (
+    "jos\u00e9@b\u00fccher.example",
+    "jose\u0301@bu\u0308cher.example",
+    "JOS\u00c9@xn--bcher-kva.example",
+)
+
+
+@pytest.mark.parametrize("form", FORMS_OF_ONE_ADDRESS, ids=ascii)
+async def test_forms_of_one_address_are_one_user(access: Access, form: str) -> None:
+    registered = await access.register(email=form, password=PASSWORD, role=Role.CUSTOMER)
+    assert registered.user.email == FORMS_OF_ONE_ADDRESS[0]
+    for other in FORMS_OF_ONE_ADDRESS:
+        assert (await log_in(access, other)).user == registered.user
+        with pytest.raises(EmailTaken):
+            await access.register(email=other, password=PASSWORD, role=Role.CUSTOMER)
+
+
+async def test_a_command_is_not_made_with_another_spelling_of_an_address() -> None:
+    for email in ("Ada@example.com", FORMS_OF_ONE_ADDRESS[1], "ada@example.com,", "a\u200bda@example.com"):
+        with pytest.raises(InvalidInput) as refused:
+            replace(register(1), email=email)
+        assert [(error.field, error.code) for error in refused.value.errors] == [("email", "email_invalid")]
+
+
+@pytest.mark.parametrize("kept", ["a\u200bda@example.com", "jose\u0301@example.com", "x@y.com,"], ids=ascii)
+async def test_who_has_an_address_of_before_logs_in_with_exactly_that(
+    access: Access, storage: Storage, kept: str
+) -> None:
+    await commit(storage, Changes(users_new=[a_user(7, email=kept, password_hash=f"1:{PASSWORD}")]))
+    assert (await log_in(access, kept)).user.id == user_id(7)
+    with pytest.raises(InvalidCredentials):
+        await log_in(access, "jos\u00e9@example.com")
+    await access.register(email="jos\u00e9@example.com", password=OTHER_PASSWORD, role=Role.CUSTOMER)
+    assert (await log_in(access, "jos\u00e9@example.com", OTHER_PASSWORD)).user.id != user_id(7)
+    assert (await log_in(access, kept)).user.id == user_id(7)
 
 
 @pytest.mark.parametrize(
@@ -239,6 +276,72 @@ async def test_failures_are_counted_by_address_whoever_they_are_about(access: Ac
     with pytest.raises(RateLimited):
         await log_in(access)
     await log_in(access, address="192.0.2.200")
+
+
+async def test_all_addresses_of_an_ipv6_network_are_one(access: Access) -> None:
+    for number in range(50):
+        await log_in(access)
+        await fail_to_log_in(access, email=f"nobody{number}@example.com", address=f"2001:db8:1:2::{number:x}")
+    with pytest.raises(RateLimited):
+        await log_in(access, address="2001:db8:1:2:ffff:ffff:ffff:ffff")
+    await log_in(access, address="2001:db8:1:3::1")
+
+
+async def test_an_ipv4_address_that_is_mapped_into_ipv6_is_the_ipv4_address(access: Access) -> None:
+    for number in range(50):
+        await log_in(access)
+        await fail_to_log_in(access, email=f"nobody{number}@example.com", address="::ffff:192.0.2.1")
+    with pytest.raises(RateLimited):
+        await log_in(access, address="192.0.2.1")
+    await log_in(access, address="::ffff:192.0.2.2")
+
+
+async def test_failures_are_counted_by_account_however_its_address_is_spelled(access: Access) -> None:
+    spellings = (
+        "ada@b\u00fccher.example",
+        "ada@xn--bcher-kva.example",
+        "ada@bu\u0308cher.example",
+        "ADA@B\u00dcCHER.example",
+    )
+    await access.register(email=spellings[1], password=PASSWORD, role=Role.CUSTOMER)
+    for number in range(5):
+        await fail_to_log_in(access, email=spellings[number % len(spellings)])
+    for spelling in spellings:
+        with pytest.raises(RateLimited):
+            await log_in(access, spelling)
+
+
+async def test_a_session_that_ended_by_a_slow_clock_is_over_everywhere(storage: Storage, clock: StandingClock) -> None:
+    # A token of 10 s was issued by a clock that is 25 s ahead of the one that ended its session.
+    access = an_access(storage, clock, lifetime_seconds=10)
+    await access.register(email=EMAIL, password=PASSWORD, role=Role.CUSTOMER)
+    signed_in = await log_in(access)
+    caller = await access.authenticate(signed_in.access_token)
+    await storage.sessions.revoke(caller.session_id, now=clock() - timedelta(seconds=25))
+    clock.advance(3)
+    with pytest.raises(TokenRevoked):
+        await access.authenticate(signed_in.access_token)
+
+
+async def test_a_password_is_the_same_however_a_keyboard_composes_it(access: Access, passwords: PlainHasher) -> None:
+    composed, decomposed = "correct h\u00f4rse", "correct ho\u0302rse"
+    registered = await access.register(email="grace@example.com", password=decomposed, role=Role.CUSTOMER)
+    for password in (composed, decomposed):
+        assert (await log_in(access, "grace@example.com", password)).user == registered.user
+    caller = await access.authenticate((await log_in(access, "grace@example.com", composed)).access_token)
+    await access.change_password(caller, current=decomposed, new=PASSWORD)
+    assert passwords.verified[-1] == f"1:{composed}"
+
+
+async def test_a_password_that_was_hashed_as_it_was_typed_is_good_and_hashed_anew(
+    access: Access, storage: Storage
+) -> None:
+    typed = "correct ho\u0302rse"
+    await commit(storage, Changes(users_new=[a_user(7, password_hash=f"1:{typed}")]))
+    assert (await log_in(access, "user7@example.com", typed)).user.id == user_id(7)
+    found = await storage.users.by_id(user_id(7))
+    assert found is not None
+    assert found.password_hash == "1:correct h\u00f4rse"
 
 
 async def test_many_guesses_at_once_are_counted_one_after_the_other(access: Access) -> None:

@@ -227,6 +227,16 @@ def test_operators_are_made_here(gateway: Gateway) -> None:
     assert again.exit_code == 1
 
 
+def test_an_operator_has_one_address_in_all_its_forms(gateway: Gateway) -> None:
+    made = gateway.run("create-operator", "--email", "op@b\u00fccher.example", "--password-stdin", stdin=TYPED)
+    again = gateway.run("create-operator", "--email", "op@xn--bcher-kva.example", "--password-stdin", stdin=TYPED)
+    refused = gateway.run("create-operator", "--email", "<op@example.com>", "--password-stdin", stdin=TYPED)
+
+    assert made.exit_code == 0
+    assert (again.stderr, again.exit_code) == ("Error: Somebody has registered with this e-mail address already.\n", 1)
+    assert (refused.stderr, refused.exit_code) == ("Error: This is not an e-mail address.\n", 1)
+
+
 def test_an_operator_needs_a_password_that_is_none_of_the_common_ones(gateway: Gateway) -> None:
     done = gateway.run("create-operator", "--email", "op@example.com", "--password-stdin", stdin="password123\n")
 

@@ -45,6 +45,7 @@ def an_access(
     *,
     passwords: PlainHasher | None = None,
     limits: AccessLimits | None = None,
+    lifetime_seconds: int = 900,
 ) -> Access:
     """One process's access: another one over the same storage is another process."""
     return Access(
@@ -53,7 +54,12 @@ def an_access(
         sessions=storage.sessions,
         login_failures=storage.login_failures,
         passwords=passwords or PlainHasher(),
-        tokens=JoseAccessTokens(issuer="https://gateway.example", audience="gateway", signing_key=SIGNING_KEY),
+        tokens=JoseAccessTokens(
+            issuer="https://gateway.example",
+            audience="gateway",
+            signing_key=SIGNING_KEY,
+            lifetime_seconds=lifetime_seconds,
+        ),
         clock=clock,
         identifiers=time_ordered_id,
         limits=limits or AccessLimits(),

@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import hmac
-import re
 import secrets
+import unicodedata
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
@@ -16,10 +16,13 @@ from weakref import WeakValueDictionary
 
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
+from gateway.application.addresses import network_of
 from gateway.application.caller import Caller
 from gateway.application.commands.register import Register, Registered
+from gateway.application.emails import canonical_email
 from gateway.application.errors import (
     InvalidCredentials,
+    InvalidInput,
     Overloaded,
     RateLimited,
     TokenExpired,
@@ -43,9 +46,7 @@ from gateway.domain.value import value
 
 PASSWORD_LENGTH_MIN: Final = 8
 PASSWORD_LENGTH_MAX: Final = 128
-EMAIL_LENGTH_MAX: Final = 254  # RFC 5321, 4.5.3.1.3
 COMMON_PASSWORDS: Final = frozenset(FREQUENCY_LISTS["passwords"])
-EMAIL: Final = re.compile(r"[^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+")
 REFRESH_SECRET_BYTES: Final = 32
 ROLES: Final = {role.value: role for role in Role}
 
@@ -56,10 +57,12 @@ class AccessLimits:
 
     After `free_tries` failures in a row at an account the next try is heard after 1 s, then 2 … `backoff_seconds_max`.
     An hour without a failure forgets them. Never a lock: whoever knows the password gets in. The same goes for an
-    address, which may be that of a whole office, and so has more tries.
+    address, which may be that of a whole office, and so has more tries. `leeway_seconds` is how far the clocks of
+    servers may be apart.
     """
 
     session_seconds: int = 30 * 24 * 3600
+    leeway_seconds: int = 30
     refresh_grace_seconds: float = 10.0
     revocations_seconds_max: float = 2.0
     free_tries: int = 5
@@ -105,7 +108,7 @@ class Access:
             UnknownCurrency: `currency` is not one of ISO 4217.
             EmailTaken: Somebody has this address already.
         """
-        email = checked_email(email)
+        email = canonical_email(email)
         check_new_password(password)
         command = Register(
             user_id=UserId(self.identifiers("usr")),
@@ -118,15 +121,15 @@ class Access:
         return await self.door.execute(command)
 
     async def log_in(self, *, email: str, password: str, address: str) -> SignedIn:
-        """Begin a session. `address` is where the try comes from; it is only counted.
+        """Begin a session. `address` is where the try comes from; it is only counted, with its `network_of`.
 
         Raises:
             InvalidCredentials: They do not belong together. It takes the same time for an unknown address.
             RateLimited: Too many failures before this one.
         """
-        email = normal_email(email)
+        email = await self._kept_spelling(email)
         account_scope = f"account:{email}"
-        async with self._turn(account_scope, f"address:{address}") as failed:
+        async with self._turn(account_scope, f"address:{network_of(address)}") as failed:
             found = await self.users.by_email(email)
             check = await self._verify(None if found is None else found.password_hash, password)
             if found is None or not check.matches:
@@ -242,11 +245,25 @@ class Access:
             raise TokenInvalid("The access token is of a role that this gateway does not know.")
         return Caller(user_id=UserId(claims.subject), role=role, session_id=SessionId(session_id))
 
+    async def _kept_spelling(self, email: str) -> str:
+        """The spelling under which the user of an address is kept: the canonical one, if they have no other.
+
+        Users of earlier versions may have another (`gateway migrate` tells of them). They log in with exactly that.
+        """
+        typed = normal_email(email)
+        try:
+            canonical = canonical_email(email)
+        except InvalidInput:
+            return typed
+        if typed != canonical and await self.users.by_email(typed) is not None:
+            return typed
+        return canonical
+
     async def _read_revocations(self, now: datetime) -> None:
         # Set first: one reader at a time is enough, and while the storage is away the old list serves on (whoever asks
         # for money meets the same storage a moment later).
         self._revoked_read_at = now
-        oldest_token = now - timedelta(seconds=2 * self.tokens.lifetime_seconds)
+        oldest_token = now - timedelta(seconds=2 * self.tokens.lifetime_seconds + self.limits.leeway_seconds)
         try:
             self._revoked = await self.sessions.revoked_since(oldest_token)
         except StorageUnavailable:
@@ -314,7 +331,7 @@ class Access:
 
     async def _hash(self, password: str) -> str:
         try:
-            return await self.passwords.hash(password)
+            return await self.passwords.hash(_normal_form(password))
         except HashingOverloaded as overloaded:
             raise Overloaded("Too many logins are waiting.") from overloaded
 
@@ -322,22 +339,16 @@ class Access:
         if len(password) > PASSWORD_LENGTH_MAX:
             password_hash = None
             password = ""
+        normal = _normal_form(password)
         try:
-            return await self.passwords.verify(password_hash, password)
+            check = await self.passwords.verify(password_hash, normal)
+            if check.matches or normal == password:
+                return check
+            # Hashes of earlier versions are of passwords as they were typed.
+            check = await self.passwords.verify(password_hash, password)
+            return PasswordCheck(matches=check.matches, outdated=check.matches)
         except HashingOverloaded as overloaded:
             raise Overloaded("Too many logins are waiting.") from overloaded
-
-
-def checked_email(text: str) -> str:
-    """The normal spelling of an e-mail address.
-
-    Raises:
-        InvalidInput: It is none, or longer than `EMAIL_LENGTH_MAX`.
-    """
-    email = normal_email(text)
-    if len(email) > EMAIL_LENGTH_MAX or not EMAIL.fullmatch(email):
-        raise invalid("email", "email_invalid", "This is not an e-mail address.")
-    return email
 
 
 def check_new_password(password: str, *, field: str = "password") -> None:
@@ -346,6 +357,7 @@ def check_new_password(password: str, *, field: str = "password") -> None:
     Raises:
         InvalidInput: It is too short, too long, or common.
     """
+    password = _normal_form(password)
     if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
         raise invalid(field, "password_length", f"Use {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters.")
     if password.lower() in COMMON_PASSWORDS:
@@ -366,6 +378,11 @@ def opened_refresh_token(text: str) -> bytes:
     if prefix != "rt" or len(secret) != REFRESH_SECRET_BYTES or secret.hex() != digits:
         raise TokenInvalid("This is not a refresh token of ours.")
     return secret
+
+
+def _normal_form(password: str) -> str:
+    """A password as it is hashed: however a keyboard composes its characters, it is one (NIST SP 800-63B, 3.1.1.2)."""
+    return unicodedata.normalize("NFC", password)
 
 
 def _hash_of(secret: bytes) -> bytes:

@@ -22,7 +22,7 @@ class Role(StrEnum):
 
 @value
 class User:
-    """Somebody who can log in. `email` is kept as `normal_email` makes it."""
+    """Somebody who can log in. `email` is the canonical spelling of their address, unless they had another before."""
 
     id: UserId
     email: str
@@ -32,5 +32,5 @@ class User:
 
 
 def normal_email(text: str) -> str:
-    """The one spelling of an e-mail address under which it is kept and compared: trimmed, in lower case."""
+    """An e-mail address as it was typed, but trimmed and in lower case."""
     return text.strip().lower()

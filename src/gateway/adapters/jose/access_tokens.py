@@ -65,7 +65,8 @@ class JoseAccessTokens:
         verifying_keys: Verify too: keys which signed before, or will sign next.
         lifetime_seconds: How long what is issued is good for.
         lifetime_seconds_max: A token that was to live longer than this is refused.
-        leeway_seconds: How far ahead the clock of another issuing process may be.
+        leeway_seconds: How far ahead the clock of another issuing process may be: `iat` and `nbf` may lie so far in the
+            future. `exp` may not lie in the past, for a token lives no longer than it says.
         remembered_max: How many verified tokens are remembered; the oldest goes first.
 
     Raises:
@@ -83,7 +84,7 @@ class JoseAccessTokens:
         verifying_keys: Sequence[VerifyingKey] = (),
         lifetime_seconds: int = 900,
         lifetime_seconds_max: int = 3600,
-        leeway_seconds: int = 5,
+        leeway_seconds: int = 30,
         remembered_max: int = 10_000,
     ) -> None:
         # CVE-2024-23342 of `ecdsa` will not be fixed.

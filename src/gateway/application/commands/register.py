@@ -4,10 +4,12 @@ from typing import ClassVar
 
 from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.emails import canonical_email
 from gateway.application.opening import keys_to_open, open_missing
 from gateway.application.parties import account_event
 from gateway.application.ports.unit_of_work import NewUser
 from gateway.domain.account import KIND_OF_ROLE, Account, AccountKey
+from gateway.domain.errors import invalid
 from gateway.domain.event import EventType
 from gateway.domain.money import CurrencyCode
 from gateway.domain.user import Role, User, UserId
@@ -24,7 +26,11 @@ class Registered:
 
 @value
 class Register(Command[Registered]):
-    """Make a user and open an account in `currency`. `email` is as `normal_email` makes it. Refuses: email_taken."""
+    """Make a user and open an account in `currency`. `email` is as `canonical_email` spells it. Refuses: email_taken.
+
+    Raises:
+        InvalidInput: `email` is no address, or is spelled otherwise.
+    """
 
     result_type: ClassVar = Registered
 
@@ -34,6 +40,10 @@ class Register(Command[Registered]):
     role: Role
     name: str | None
     currency: CurrencyCode
+
+    def __post_init__(self) -> None:
+        if canonical_email(self.email) != self.email:
+            raise invalid("email", "email_invalid", "Give the canonical spelling of the e-mail address.")
 
     def needs(self) -> Needs:
         """That nobody has the address, and the gateway's own accounts in the currency."""

@@ -18,7 +18,7 @@ class Users(Protocol):
     """Each method is a short transaction of its own. All raise `StorageUnavailable` when the storage is away."""
 
     async def by_email(self, email: str) -> Credentials | None:
-        """The user with this address, as `normal_email` spells it, or `None`."""
+        """The user whose address is kept in exactly this spelling, or `None`."""
         ...
 
     async def by_id(self, user_id: UserId) -> Credentials | None:

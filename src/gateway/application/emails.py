@@ -1,0 +1,45 @@
+"""The one spelling of an e-mail address, whichever of its forms somebody types."""
+
+import unicodedata
+from typing import Final
+
+import idna
+from email_validator import EmailNotValidError, validate_email
+
+from gateway.domain.errors import InvalidInput, invalid
+from gateway.domain.user import normal_email
+
+EMAIL_LENGTH_MAX: Final = 254  # RFC 5321, 4.5.3.1.3
+
+_LETTERS_AND_DIGITS: Final[tuple[int, ...]] = tuple(idna.idnadata.codepoint_classes["PVALID"])  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - its type lacks the elements'.
+"""RFC 5892: letters, digits and marks of all scripts, in lower case; nothing invisible, and no variants of others."""
+
+
+def canonical_email(text: str) -> str:
+    """The canonical spelling of an e-mail address: two addresses are of one user if it is the same.
+
+    Spaces around it are dropped, all of it is in lower case, the part before the @ is in Unicode's normal form C
+    (RFC 6532, 3.1), and the domain is in Unicode, not in Punycode (RFC 5890). The result is its own canonical spelling.
+
+    Raises:
+        InvalidInput: It is no address, is longer than `EMAIL_LENGTH_MAX`, or holds characters outside ASCII before the
+            @ that a domain name could not hold: invisible ones, or variants of others.
+    """
+    try:
+        # Nobody is asked whether the domain exists. The names that are reserved for tests will do.
+        found = validate_email(
+            normal_email(unicodedata.normalize("NFC", text)), check_deliverability=False, test_environment=True
+        )
+    except (EmailNotValidError, UnicodeError, TypeError):
+        raise _not_an_address() from None
+    if len(found.normalized) > EMAIL_LENGTH_MAX or not all(map(_is_plain, found.local_part)):
+        raise _not_an_address()
+    return found.normalized
+
+
+def _is_plain(character: str) -> bool:
+    return character.isascii() or idna.intranges_contain(ord(character), _LETTERS_AND_DIGITS)
+
+
+def _not_an_address() -> InvalidInput:
+    return invalid("email", "email_invalid", "This is not an e-mail address.")
