@@ -20,8 +20,9 @@ from litestar.types import Receive, Scope, Send
 
 from gateway.adapters.http.bodies import ClientGone, read_body
 from gateway.adapters.http.deadlines import Deadlines
-from gateway.adapters.http.decoding import FORBIDDEN_TEXT, decode_query
+from gateway.adapters.http.decoding import decode_query
 from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.form_errors import FORBIDDEN_TEXT
 from gateway.adapters.http.headers import bearer_token, idempotency_key, refuse_repeated
 from gateway.adapters.http.operations import ANYONE, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal, problem_reply

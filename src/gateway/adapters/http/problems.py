@@ -109,6 +109,11 @@ def invalid_request(errors: Sequence[dict[str, str]]) -> HttpRefusal:
     return HttpRefusal("validation_error", "The request does not have the right form.", errors=list(errors))
 
 
+def escaped(name: str) -> str:
+    """A name as a step of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
 def pointed(refusal: InvalidInput) -> list[dict[str, str]]:
     """The errors of a command's fields, with the JSON pointers of these fields in a body."""
     return [
