@@ -30,7 +30,7 @@ from gateway.application.gateway import Gateway
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
 from gateway.domain.deposit import Deposit
-from gateway.domain.errors import Refusal
+from gateway.domain.errors import FieldError, InvalidInput, Refusal
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import CurrencyCode, Money, currency_code
 from gateway.domain.payment import (
@@ -71,8 +71,10 @@ __all__ = [
     "ExchangeRate",
     "ExpirePayment",
     "FeeSchedule",
+    "FieldError",
     "FreezeAccount",
     "Gateway",
+    "InvalidInput",
     "MakeDeposit",
     "MakePayout",
     "MakeQuote",

@@ -198,11 +198,20 @@ async def test_a_quote_needs_a_rate_in_its_direction(bureau: Bureau) -> None:
         await bureau.quote(Money(999_999_999_999, EUR))
 
 
-async def test_a_quote_of_nonsense_is_a_bug(bureau: Bureau) -> None:
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"valid_seconds": 0}, "valid_seconds"),
+        ({"valid_seconds": 1.5}, "valid_seconds"),
+        ({"amount": Money(1, JPY)}, "amount"),
+        ({"rate": a_rate(EUR, JPY)}, "rate"),
+    ],
+)
+def test_a_quote_that_nobody_can_make_is_refused(change: dict[str, Any], field: str) -> None:
     command = MakeQuote(customer_id=CUSTOMER, pair=PAIR, amount=usd(10), rate=RATE)
-    for nonsense in (replace(command, valid_seconds=0), replace(command, amount=Money(1, JPY))):
-        with pytest.raises(ValueError, match="quote"):
-            await bureau.door.execute(nonsense)
+    with pytest.raises(InvalidInput) as refused:
+        replace(command, **change)
+    assert [error.field for error in refused.value.errors] == [field]
 
 
 async def test_a_rate_is_set_with_its_time(bureau: Bureau) -> None:
@@ -212,9 +221,12 @@ async def test_a_rate_is_set_with_its_time(bureau: Bureau) -> None:
     assert list(await bureau.exchange.all_rates()) == [rate]
     with pytest.raises(SameCurrency):
         await bureau.exchange.set_rate(CurrencyPair(EUR, EUR), rate_of("1"), spread_basis_points=0)
-    for spread in (-1, 10_001):
-        with pytest.raises(ValueError, match="spread"):
+    wrong: list[Any] = [-1, 10_001, 1.5, True, "1"]
+    for spread in wrong:
+        with pytest.raises(InvalidInput) as refused:
             await bureau.exchange.set_rate(PAIR, rate_of("1"), spread_basis_points=spread)
+        assert [error.field for error in refused.value.errors] == ["spread_basis_points"]
+    assert list(await bureau.exchange.all_rates()) == [rate]
 
 
 async def test_how_long_a_quote_is_good_for_is_a_limit(bureau: Bureau) -> None:
@@ -304,7 +316,6 @@ async def test_somebody_elses_quote_is_none(bureau: Bureau) -> None:
         ({"amount": usd(1_049)}, QuoteAmountMismatch),
         ({"amount": usd(1_051)}, QuoteAmountMismatch),
         ({"merchant_id": user_id(404)}, MerchantNotFound),
-        ({"capture": CaptureMethod.MANUAL}, InvalidInput),
     ],
 )
 async def test_a_payment_that_does_not_fit_its_quote_is_refused(
@@ -313,6 +324,13 @@ async def test_a_payment_that_does_not_fit_its_quote_is_refused(
     quote = await bureau.quote()
     await refused(bureau, payment_with(quote.id, **terms), refusal)
     await bureau.pay(quote)
+
+
+async def test_a_payment_with_a_quote_cannot_be_held(bureau: Bureau) -> None:
+    quote = await bureau.quote()
+    with pytest.raises(InvalidInput) as refused:
+        payment_with(quote.id, capture=CaptureMethod.MANUAL)
+    assert [error.field for error in refused.value.errors] == ["capture"]
 
 
 async def test_a_payment_in_another_currency_than_the_quotes_is_refused(bureau: Bureau) -> None:

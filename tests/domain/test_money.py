@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iso4217 import Currency
 
-from gateway.domain.errors import UnknownCurrency
+from gateway.domain.errors import InvalidInput, UnknownCurrency
 from gateway.domain.iso4217 import EXPONENTS
 from gateway.domain.money import AMOUNT_MINOR_MAX, AMOUNT_MINOR_MIN, CurrencyCode, Money, currency_code, exponent
 from support.builders import usd
@@ -22,14 +22,16 @@ def test_any_amount_within_the_bounds_is_money(amount_minor: int, code: str) -> 
 
 @given(st.one_of(st.integers(max_value=AMOUNT_MINOR_MIN - 1), st.integers(min_value=AMOUNT_MINOR_MAX + 1)))
 def test_no_amount_outside_the_bounds_is_money(amount_minor: int) -> None:
-    with pytest.raises(ValueError, match="between 1 and 999999999999"):
+    with pytest.raises(InvalidInput) as refused:
         usd(amount_minor)
+    assert [(error.field, error.code) for error in refused.value.errors] == [("amount_minor", "value_invalid")]
 
 
 @pytest.mark.parametrize("amount", [1.0, 0.5, float("inf"), True, False, Decimal(1), "1", None, 1j])
 def test_what_is_no_integer_is_no_money(amount: Any) -> None:
-    with pytest.raises(TypeError, match="integer of minor units"):
+    with pytest.raises(InvalidInput) as refused:
         usd(amount)
+    assert [(error.field, error.code) for error in refused.value.errors] == [("amount_minor", "type_mismatch")]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,14 @@ def test_a_currency_that_iso_4217_does_not_list_with_minor_units_is_unknown(code
         currency_code(code)
     with pytest.raises(UnknownCurrency):
         Money(1, CurrencyCode(code))
+
+
+@pytest.mark.parametrize("code", [None, 840, b"USD", ["USD"], True])
+def test_what_is_no_text_is_no_currency(code: Any) -> None:
+    for make in (currency_code, lambda currency: Money(1, currency)):
+        with pytest.raises(InvalidInput) as refused:
+            make(code)
+        assert [(error.field, error.code) for error in refused.value.errors] == [("currency", "type_mismatch")]
 
 
 def test_the_currencies_are_those_of_iso_4217() -> None:

@@ -5,7 +5,7 @@ import pytest
 from gateway.adapters.memory import memory_storage
 from gateway.simulation.run import Report, simulate
 
-SEED = 2
+SEED = 4
 STEPS = 20_000
 
 

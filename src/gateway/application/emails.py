@@ -7,9 +7,8 @@ import idna
 from email_validator import EmailNotValidError, validate_email
 
 from gateway.domain.errors import InvalidInput, invalid
+from gateway.domain.limits import EMAIL_LENGTH_MAX
 from gateway.domain.user import normal_email
-
-EMAIL_LENGTH_MAX: Final = 254  # RFC 5321, 4.5.3.1.3
 
 _LETTERS_AND_DIGITS: Final[tuple[int, ...]] = tuple(idna.idnadata.codepoint_classes["PVALID"])  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - its type lacks the elements'.
 """RFC 5892: letters, digits and marks of all scripts, in lower case; nothing invisible, and no variants of others."""

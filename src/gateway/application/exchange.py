@@ -9,7 +9,7 @@ from gateway.application.ports.clock import Clock
 from gateway.application.ports.rates import Rates
 from gateway.domain.money import Money
 from gateway.domain.quote import QUOTE_SECONDS_DEFAULT, Quote
-from gateway.domain.rate import SPREAD_BASIS_POINTS_MAX, CurrencyPair, ExchangeRate, Rate, must_be_two
+from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate
 from gateway.domain.user import UserId
 from gateway.domain.value import value
 
@@ -34,16 +34,12 @@ class Exchange:
         """Set what a currency costs in another, for quotes from now on.
 
         Raises:
-            SameCurrency: The pair is none.
+            SameCurrency, UnknownCurrency: The pair is none.
             RatesReadOnly: They are set elsewhere.
-            ValueError: The spread is not 0 … `SPREAD_BASIS_POINTS_MAX`.
+            InvalidInput: The rate is none, or the spread is not 0 … `SPREAD_BASIS_POINTS_MAX`.
             StorageUnavailable: The storage could not be reached.
         """
-        if not 0 <= spread_basis_points <= SPREAD_BASIS_POINTS_MAX:
-            raise ValueError(f"A spread is 0 to {SPREAD_BASIS_POINTS_MAX} basis points.")
-        set_now = ExchangeRate(
-            pair=must_be_two(pair), rate=rate, spread_basis_points=spread_basis_points, updated_at=self.clock()
-        )
+        set_now = ExchangeRate(pair=pair, rate=rate, spread_basis_points=spread_basis_points, updated_at=self.clock())
         await self.rates.put(set_now)
         return set_now
 

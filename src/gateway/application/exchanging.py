@@ -8,21 +8,11 @@ transaction is about, the merchant's, stands where it does without an exchange: 
 from gateway.application.book import Book
 from gateway.application.paying import Steps, fees_account, payer_account
 from gateway.domain.account import Account, AccountKind, system_account
-from gateway.domain.errors import AccountNotFound, invalid
+from gateway.domain.errors import AccountNotFound
 from gateway.domain.money import CurrencyCode
-from gateway.domain.payment import CaptureMethod, Payment
+from gateway.domain.payment import Payment
 from gateway.domain.quote import Quote, returned
 from gateway.domain.transfer import post
-
-
-def must_be_at_once(capture: CaptureMethod, *, field: str) -> None:
-    """Check that a payment with a quote is not one with a hold: a hold lasts for days, and a rate for seconds.
-
-    Raises:
-        InvalidInput: It is; `field` is to blame.
-    """
-    if capture is CaptureMethod.MANUAL:
-        raise invalid(field, "value_invalid", "A payment with a quote is captured at once.")
 
 
 def pay_across(steps: Steps, quote: Quote, customer: Account, merchant: Account, book: Book) -> None:

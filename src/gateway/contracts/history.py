@@ -148,15 +148,15 @@ def commands() -> st.SearchStrategy[Command[Any]]:
     money = st.builds(Money, st.one_of(st.integers(1, 100), st.just(AMOUNT_MINOR_MAX)), currencies)
     dollars = st.builds(Money, st.integers(1, 60), st.just(USD))
     orders = st.builds(
-        PaymentOrder,
+        order_of,
+        # A payment at once has no time.
+        st.sampled_from([(CaptureMethod.AUTOMATIC, None), (CaptureMethod.MANUAL, None), (CaptureMethod.MANUAL, 60)]),
         customer_id=st.sampled_from([user_id(1), user_id(1), user_id(1), user_id(2), user_id(4)]),
         merchant_id=st.sampled_from([user_id(2), user_id(2), user_id(2), user_id(1), user_id(4)]),
         amount=st.one_of(dollars, dollars, money),
         reference=st.one_of(st.none(), st.sampled_from(["order-1", "order-2", "order-3"])),
         description=st.one_of(st.none(), st.just("☕ to go")),
         metadata=st.dictionaries(st.sampled_from(["a", "ключ"]), st.sampled_from(["", "🏦"]), max_size=2),
-        capture=st.sampled_from(CaptureMethod),
-        expires_in_seconds=st.one_of(st.none(), st.just(60)),
     )
     payments = st.builds(Pay, order=orders)
     deposits = st.builds(
@@ -252,7 +252,6 @@ def payments_across() -> list[st.SearchStrategy[Command[Any]]]:
         merchant_id=st.just(user_id(2)),
         amount=amounts,
         metadata=st.just({}),
-        capture=st.sampled_from([*[CaptureMethod.AUTOMATIC] * 5, CaptureMethod.MANUAL]),
         quote_id=st.sampled_from([1, 2, 2, 3, 3]).map(quote_id),
     )
     payments = st.builds(Pay, order=orders)
@@ -269,6 +268,12 @@ def payments_across() -> list[st.SearchStrategy[Command[Any]]]:
         amount_minor=st.one_of(st.none(), st.integers(1, 12)),
     )
     return [quotes, payments, payments, payments, confirmations, refunds]
+
+
+def order_of(capture_terms: tuple[CaptureMethod, int | None], **terms: Any) -> PaymentOrder:
+    """An order, captured so and with this time."""
+    capture, expires_in_seconds = capture_terms
+    return PaymentOrder(capture=capture, expires_in_seconds=expires_in_seconds, **terms)
 
 
 def exchange_rate(pair: CurrencyPair, text: str, spread_basis_points: int) -> ExchangeRate:

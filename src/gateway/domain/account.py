@@ -8,9 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
-from gateway.domain.errors import BalanceOverflow
+from gateway.domain.checks import check_id, check_type, wrong_type
+from gateway.domain.errors import BalanceOverflow, invalid
 from gateway.domain.fees import NO_FEES, FeeSchedule
-from gateway.domain.money import COUNTER_MAX, CurrencyCode
+from gateway.domain.money import COUNTER_MAX, CurrencyCode, currency_code
 from gateway.domain.user import SYSTEM, Role, UserId
 from gateway.domain.value import value
 
@@ -139,6 +140,29 @@ class Account:
     def charged(self, fees: FeeSchedule) -> "Account":
         """The account, with this schedule for payments to it. Unchanged if it has it already."""
         return self if self.fees == fees else self.changed(fees=fees)
+
+
+def check_users_account(key: object) -> None:
+    """Refuse what does not name an account that a user may have: the gateway's own are not theirs to open.
+
+    Raises:
+        InvalidInput: It is no key, its kind is the gateway's, or its owner the gateway or no id.
+        UnknownCurrency: Its currency is not one of ISO 4217.
+    """
+    if not isinstance(key, AccountKey):
+        raise wrong_type("key", "an AccountKey", key)
+    check_user_id("owner_id", key.owner_id)
+    currency_code(key.currency)
+    check_type("kind", key.kind, AccountKind)
+    if key.kind in SYSTEM_KINDS:
+        raise invalid("kind", "value_invalid", f"The accounts for {key.kind} are the gateway's own.")
+
+
+def check_user_id(field: str, user_id: object) -> None:
+    """Refuse what is not an id that a user may have."""
+    check_id(field, user_id)
+    if user_id == SYSTEM:
+        raise invalid(field, "value_invalid", f"The id {SYSTEM} is the gateway's own.")
 
 
 def open_account(key: AccountKey, *, account_id: AccountId, now: datetime) -> Account:

@@ -1,22 +1,45 @@
 """Fees: what the gateway keeps of what a merchant captures."""
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
+
+from gateway.domain.checks import check_integer
+from gateway.domain.money import AMOUNT_MINOR_MAX
 
 BASIS_POINTS_MAX: Final = 10_000
 """All of it: a basis point is a hundredth of a percent."""
 
 
-class FeeSchedule(NamedTuple):
-    """So much of each payment: `basis_points` (0 … 10 000) of its amount and `fixed_minor` (≥ 0) on top of them."""
-
+class _Schedule(NamedTuple):
     basis_points: int = 0
     fixed_minor: int = 0
+
+
+class FeeSchedule(_Schedule):
+    """So much of each payment: `basis_points` of its amount, and `fixed_minor` minor units on top of them.
+
+    Raises:
+        InvalidInput: The share is not 0 … `BASIS_POINTS_MAX`, or the rest not 0 … `AMOUNT_MINOR_MAX`.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, basis_points: int = 0, fixed_minor: int = 0) -> Self:
+        """Check it, and make it. `_make` makes one that was checked before."""
+        check_fees((basis_points, fixed_minor))
+        return super().__new__(cls, basis_points, fixed_minor)
 
     def fee_on(self, amount_minor: int) -> int:
         """The fee on an amount: rounded half to even, and never more than the amount. Both are minor units."""
         return min(
             amount_minor, divided_half_even(amount_minor * self.basis_points, BASIS_POINTS_MAX) + self.fixed_minor
         )
+
+
+def check_fees(schedule: tuple[object, object]) -> None:
+    """Refuse a schedule that is out of bounds."""
+    basis_points, fixed_minor = schedule
+    check_integer("basis_points", basis_points, 0, BASIS_POINTS_MAX)
+    check_integer("fixed_minor", fixed_minor, 0, AMOUNT_MINOR_MAX)
 
 
 NO_FEES: Final = FeeSchedule()

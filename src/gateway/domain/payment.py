@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple, NewType, assert_never
 
+from gateway.domain.checks import check_free_text, check_id, check_integer, check_text, check_type, checked_metadata
 from gateway.domain.errors import (
     CaptureAmountExceedsAuthorized,
     CaptureLimitReached,
@@ -15,9 +16,11 @@ from gateway.domain.errors import (
     PaymentStateInvalid,
     RefundAmountExceedsRemaining,
     RefundLimitReached,
+    invalid,
 )
 from gateway.domain.fees import FeeSchedule, fee_on_capture, fee_share_of_refund
-from gateway.domain.money import Money
+from gateway.domain.limits import DESCRIPTION_LENGTH_MAX, REFERENCE_LENGTH_MAX
+from gateway.domain.money import Money, check_amount
 from gateway.domain.user import UserId
 from gateway.domain.value import value
 
@@ -184,6 +187,9 @@ class PaymentTerms:
 
     `expires_in_seconds` is `EXPIRES_IN_SECONDS_MIN` … `EXPIRES_IN_SECONDS_MAX`, or `None` for the default. It is the
     time of a request and of a hold; a payment at once has none.
+
+    Raises:
+        InvalidInput: A field has a wrong type or is out of bounds, or a card number stands in a free text.
     """
 
     merchant_id: UserId
@@ -194,31 +200,72 @@ class PaymentTerms:
     capture: CaptureMethod = CaptureMethod.AUTOMATIC
     expires_in_seconds: int | None = None
 
-    def expires_at(self, now: datetime) -> datetime:
-        """When the time is over that begins now.
+    def __post_init__(self) -> None:
+        check_id("merchant_id", self.merchant_id)
+        # Compared before the call: every payment comes by here.
+        if type(self.amount) is not Money:
+            check_type("amount", self.amount, Money)
+        if type(self.capture) is not CaptureMethod:
+            check_type("capture", self.capture, CaptureMethod)
+        if self.reference is not None:
+            check_text("reference", self.reference, REFERENCE_LENGTH_MAX)
+        if self.description is not None:
+            check_free_text("description", self.description, DESCRIPTION_LENGTH_MAX)
+        if self.expires_in_seconds is not None:
+            check_integer("expires_in_seconds", self.expires_in_seconds, EXPIRES_IN_SECONDS_MIN, EXPIRES_IN_SECONDS_MAX)
+        object.__setattr__(self, "metadata", checked_metadata(self.metadata))
 
-        Raises:
-            ValueError: `expires_in_seconds` is out of bounds.
-        """
+    def expires_at(self, now: datetime) -> datetime:
+        """When the time is over that begins now."""
         seconds = EXPIRES_IN_SECONDS_DEFAULT if self.expires_in_seconds is None else self.expires_in_seconds
-        if not EXPIRES_IN_SECONDS_MIN <= seconds <= EXPIRES_IN_SECONDS_MAX:
-            raise ValueError(f"A time is {EXPIRES_IN_SECONDS_MIN} to {EXPIRES_IN_SECONDS_MAX} seconds, not {seconds}.")
         return now + timedelta(seconds=seconds)
 
 
 @value
 class PaymentOrder(PaymentTerms):
-    """What a customer asks for when they pay; with a `quote_id`, from their account in the quote's source currency."""
+    """What a customer asks for when they pay; with a `quote_id`, from their account in the quote's source currency.
+
+    Raises:
+        InvalidInput: As `PaymentTerms`; or a payment at once has a time, or one with a quote is to be held.
+    """
 
     customer_id: UserId
     quote_id: QuoteId | None = None
 
+    def __post_init__(self) -> None:
+        PaymentTerms.__post_init__(self)
+        check_id("customer_id", self.customer_id)
+        if self.expires_in_seconds is not None and self.capture is CaptureMethod.AUTOMATIC:
+            raise invalid("expires_in_seconds", "value_invalid", "A payment at once does not expire.")
+        if self.quote_id is not None:
+            check_id("quote_id", self.quote_id)
+            must_be_at_once(self.capture, field="capture")
+
 
 @value
 class PaymentRequest(PaymentTerms):
-    """What a merchant asks for; without a `customer_id`, of whoever confirms it."""
+    """What a merchant asks for; without a `customer_id`, of whoever confirms it.
+
+    Raises:
+        InvalidInput: As `PaymentTerms`.
+    """
 
     customer_id: UserId | None = None
+
+    def __post_init__(self) -> None:
+        PaymentTerms.__post_init__(self)
+        if self.customer_id is not None:
+            check_id("customer_id", self.customer_id)
+
+
+def must_be_at_once(capture: CaptureMethod, *, field: str) -> None:
+    """Check that a payment with a quote is not one with a hold: a hold lasts for days, and a rate for seconds.
+
+    Raises:
+        InvalidInput: It is; `field` is to blame.
+    """
+    if capture is CaptureMethod.MANUAL:
+        raise invalid(field, "value_invalid", "A payment with a quote is captured at once.")
 
 
 def paid_at_once(order: PaymentOrder, *, payment_id: PaymentId, now: datetime, fee_minor: int = 0) -> Payment:
@@ -306,10 +353,13 @@ def capture(payment: Payment, *, amount_minor: int | None, final: bool, fees: Fe
     """Take held money: `amount_minor` (≥ 1), or all that is left. After the `final` capture the rest goes back.
 
     Raises:
+        InvalidInput: `amount_minor` is not an amount.
         PaymentStateInvalid, PaymentExpired: There is no hold.
         CaptureAmountExceedsAuthorized: Less is left.
         CaptureLimitReached: `CAPTURES_MAX` were made.
     """
+    if amount_minor is not None:
+        check_amount("amount_minor", amount_minor)
     must_allow(payment, PaymentAction.CAPTURE, now)
     left = payment.amount_held_minor
     part = left if amount_minor is None else amount_minor
@@ -380,10 +430,13 @@ def refund(payment: Payment, *, amount_minor: int | None, refund_fee: bool, now:
     """Give captured money back: `amount_minor` (≥ 1), or all that is left; with its share of the fee, or without.
 
     Raises:
+        InvalidInput: `amount_minor` is not an amount.
         PaymentNotRefundable: Nothing was captured.
         RefundAmountExceedsRemaining: Less is left.
         RefundLimitReached: `REFUNDS_MAX` were made.
     """
+    if amount_minor is not None:
+        check_amount("amount_minor", amount_minor)
     if payment.amount_captured_minor == 0:
         raise PaymentNotRefundable("Nothing of this payment was captured.", **_standing(payment.at(now)))
     left = payment.amount_refundable_minor

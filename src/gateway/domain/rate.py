@@ -5,9 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, NewType
 
-from gateway.domain.errors import SameCurrency
+from gateway.domain.checks import check_instant, check_integer, check_type, wrong_type
+from gateway.domain.errors import SameCurrency, invalid
 from gateway.domain.fees import BASIS_POINTS_MAX
-from gateway.domain.money import CurrencyCode
+from gateway.domain.money import CurrencyCode, currency_code
 from gateway.domain.value import value
 
 Rate = NewType("Rate", Decimal)
@@ -23,6 +24,7 @@ SPREAD_BASIS_POINTS_MAX: Final = BASIS_POINTS_MAX
 """All of it. Nothing would be left to change then, so that every quote is refused."""
 
 _FORM: Final = re.compile(RATE_PATTERN)
+_BOUNDS: Final = f"A rate is a decimal between {RATE_MIN:f} and {RATE_MAX} with up to {RATE_PLACES_MAX} places."
 
 
 class CurrencyPair(NamedTuple):
@@ -34,25 +36,53 @@ class CurrencyPair(NamedTuple):
 
 @value
 class ExchangeRate:
-    """What one unit of `pair.source` costs in `pair.target`, and the part of the source that the gateway takes."""
+    """What one unit of `pair.source` costs in `pair.target`, and the part of the source that the gateway takes.
+
+    Raises:
+        InvalidInput: The rate is not one that `rate_of` makes, the spread not 0 … `SPREAD_BASIS_POINTS_MAX`, …
+        UnknownCurrency, SameCurrency: The pair is none.
+    """
 
     pair: CurrencyPair
     rate: Rate
     spread_basis_points: int
     updated_at: datetime
 
+    def __post_init__(self) -> None:
+        check_pair(self.pair)
+        must_be_two(self.pair)
+        check_rate(self.rate)
+        check_integer("spread_basis_points", self.spread_basis_points, 0, SPREAD_BASIS_POINTS_MAX)
+        check_instant("updated_at", self.updated_at)
+
+
+def check_pair(pair: object) -> None:
+    """Refuse what is not a pair of known currencies."""
+    if not isinstance(pair, CurrencyPair):
+        raise wrong_type("pair", "a CurrencyPair", pair)
+    currency_code(pair.source)
+    currency_code(pair.target)
+
+
+def check_rate(rate: Decimal) -> None:
+    """Refuse what is not `RATE_MIN` to `RATE_MAX` with at most `RATE_PLACES_MAX` decimals."""
+    check_type("rate", rate, Decimal)
+    if not rate.is_finite() or not RATE_MIN <= rate <= RATE_MAX or rate != round(rate, RATE_PLACES_MAX):
+        raise invalid("rate", "value_invalid", _BOUNDS)
+
 
 def rate_of(text: str) -> Rate:
     """Read a rate, for example `"1.0842"`.
 
     Raises:
-        ValueError: It has not the form of one, more than `RATE_PLACES_MAX` decimals, or is out of bounds.
+        InvalidInput: It has not the form of one, more than `RATE_PLACES_MAX` decimals, or is out of bounds.
     """
-    if _FORM.fullmatch(text) is None or not RATE_MIN <= Decimal(text) <= RATE_MAX:
-        raise ValueError(
-            f"A rate is a decimal between {RATE_MIN:f} and {RATE_MAX} with up to {RATE_PLACES_MAX} places."
-        )
-    return Rate(Decimal(text))
+    check_type("rate", text, str)
+    if _FORM.fullmatch(text) is None:
+        raise invalid("rate", "value_invalid", _BOUNDS)
+    rate = Decimal(text)
+    check_rate(rate)
+    return Rate(rate)
 
 
 def rate_text(rate: Rate) -> str:

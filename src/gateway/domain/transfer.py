@@ -4,8 +4,9 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId, AccountStatus
+from gateway.domain.checks import check_integer
 from gateway.domain.errors import AccountFrozen, CurrencyMismatch, InsufficientFunds, SameAccount
-from gateway.domain.money import CurrencyCode
+from gateway.domain.money import COUNTER_MAX, CurrencyCode
 from gateway.domain.value import value
 
 
@@ -156,6 +157,8 @@ def _must_be_held(debit: Account, credit: Account, amount_minor: int) -> None:
 
 
 def _moved(kind: TransferKind, debit: Account, credit: Account, amount_minor: int) -> Moved:
+    if type(amount_minor) is not int or amount_minor < 1:
+        check_integer("amount_minor", amount_minor, 1, COUNTER_MAX)
     effect = EFFECTS[kind]
     pending, posted = effect.pending * amount_minor, effect.posted * amount_minor
     debit_after = debit.changed(debits_pending=pending, debits_posted=posted)

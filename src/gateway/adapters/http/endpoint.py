@@ -22,14 +22,15 @@ from gateway.adapters.http.bodies import ClientGone, read_body
 from gateway.adapters.http.deadlines import Deadlines
 from gateway.adapters.http.decoding import decode_query
 from gateway.adapters.http.exchange import Asked, Reply
-from gateway.adapters.http.form_errors import FORBIDDEN_TEXT
 from gateway.adapters.http.headers import bearer_token, idempotency_key, refuse_repeated
 from gateway.adapters.http.operations import ANYONE, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal, problem_reply
 from gateway.application.errors import Overloaded, RoleForbidden
 from gateway.application.gateway import Gateway
 from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.domain.checks import FORBIDDEN_TEXT
 from gateway.domain.errors import Refusal
+from gateway.domain.limits import ID_LENGTH_MAX
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +150,8 @@ class Endpoint:
         return operation
 
     def _find(self, asked: Asked) -> Operation:
-        methods = self._operations.get(asked.path)
+        # No path has the placeholder of ids in it: it would be found, with no id.
+        methods = None if ANY_ID in asked.path else self._operations.get(asked.path)
         if methods is None:
             methods, asked.path_id, asked.path_id_second = self._with_ids(asked.path)
         if methods is None:
@@ -166,12 +168,17 @@ class Endpoint:
         """What there is at a path such as "/payments/pay_1/capture" or "/rates/USD/EUR", and the ids in it."""
         first, _, rest = path[1:].partition("/")
         path_id, slash, action = rest.partition("/")
-        if not path_id or FORBIDDEN_TEXT.search(path_id):
+        if not _may_be_id(path_id):
             return None, "", ""
         methods = self._operations.get(f"/{first}/{ANY_ID}{slash}{action}")
-        if methods is None and action and "/" not in action and not FORBIDDEN_TEXT.search(action):
+        if methods is None and "/" not in action and _may_be_id(action):
             return self._operations.get(f"/{first}/{ANY_ID}/{ANY_ID}"), path_id, action
         return methods, path_id, ""
+
+
+def _may_be_id(segment: str) -> bool:
+    """Whether a segment of a path may be an id: there is nothing at a path with another one."""
+    return 0 < len(segment) <= ID_LENGTH_MAX and not FORBIDDEN_TEXT.search(segment)
 
 
 def _too_late(asked: Asked) -> HttpRefusal:

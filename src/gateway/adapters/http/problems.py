@@ -98,6 +98,7 @@ class HttpRefusal(Refusal):
 
 JSON_NAMES: Final = {
     "amount_minor": "amount",
+    "fixed_minor": "fixed_amount",
     "current": "current_password",
     "new": "new_password",
 }
@@ -114,15 +115,16 @@ def escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
+def pointer_of(field: str) -> str:
+    """The JSON pointer of a command's field in a body. A field is `name`, or `name.key` in a mapping."""
+    name, dot, key = field.partition(".")
+    return (f"/{JSON_NAMES.get(name, name)}" if name else "") + (f"/{escaped(key)}" if dot else "")
+
+
 def pointed(refusal: InvalidInput) -> list[dict[str, str]]:
     """The errors of a command's fields, with the JSON pointers of these fields in a body."""
     return [
-        {
-            "pointer": f"/{JSON_NAMES.get(error.field, error.field)}" if error.field else "",
-            "code": error.code,
-            "detail": error.detail,
-        }
-        for error in refusal.errors
+        {"pointer": pointer_of(error.field), "code": error.code, "detail": error.detail} for error in refusal.errors
     ]
 
 

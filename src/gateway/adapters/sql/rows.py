@@ -139,7 +139,7 @@ def to_account(row: Found) -> Account:
         status=ACCOUNT_STATUSES[row[8]],
         version=row[9],
         created_at=row[10],
-        fees=FeeSchedule(row[11], row[12]),
+        fees=FeeSchedule._make(row[11:13]),
     )
 
 

@@ -6,6 +6,7 @@ from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.ending import ended
 from gateway.application.errors import RoleForbidden
+from gateway.domain.checks import check_id
 from gateway.domain.errors import PaymentNotFound
 from gateway.domain.payment import Payment, PaymentAction, PaymentId, PaymentStatus, cancel, must_allow
 from gateway.domain.user import UserId
@@ -23,6 +24,10 @@ class CancelPayment(Command[Payment]):
 
     payment_id: PaymentId
     by: UserId
+
+    def __post_init__(self) -> None:
+        check_id("payment_id", self.payment_id)
+        check_id("by", self.by)
 
     def needs(self) -> Needs:
         """The payment; its accounts come along."""

@@ -13,7 +13,9 @@ from gateway.application.paying import (
     payment_transaction,
     status_event,
 )
+from gateway.domain.checks import check_id, check_type
 from gateway.domain.errors import PaymentNotFound
+from gateway.domain.money import check_amount
 from gateway.domain.payment import PaymentAction, PaymentId, capture, must_allow
 from gateway.domain.transaction import TransactionType
 from gateway.domain.transfer import charge, post_held, release
@@ -35,6 +37,13 @@ class CapturePayment(Command[Paid]):
     merchant_id: UserId
     amount_minor: int | None = None
     final: bool = True
+
+    def __post_init__(self) -> None:
+        check_id("payment_id", self.payment_id)
+        check_id("merchant_id", self.merchant_id)
+        if self.amount_minor is not None:
+            check_amount("amount_minor", self.amount_minor)
+        check_type("final", self.final, bool)
 
     def needs(self) -> Needs:
         """The payment; its accounts come along."""

@@ -4,7 +4,7 @@ from typing import ClassVar, assert_never
 
 from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
-from gateway.application.exchanging import must_be_at_once, pay_across
+from gateway.application.exchanging import pay_across
 from gateway.application.paying import (
     Paid,
     Steps,
@@ -15,6 +15,8 @@ from gateway.application.paying import (
     status_event,
 )
 from gateway.application.ports.unit_of_work import Payer
+from gateway.domain.account import check_user_id
+from gateway.domain.checks import check_id
 from gateway.domain.errors import InsufficientFunds, PaymentNotFound
 from gateway.domain.payment import (
     CaptureMethod,
@@ -25,6 +27,7 @@ from gateway.domain.payment import (
     confirmation_failed,
     confirmed,
     must_allow,
+    must_be_at_once,
 )
 from gateway.domain.quote import Quote, must_be_good
 from gateway.domain.transaction import TransactionType
@@ -49,6 +52,12 @@ class ConfirmPayment(Command[Paid]):
     payment_id: PaymentId
     customer_id: UserId
     quote_id: QuoteId | None = None
+
+    def __post_init__(self) -> None:
+        check_id("payment_id", self.payment_id)
+        check_user_id("customer_id", self.customer_id)
+        if self.quote_id is not None:
+            check_id("quote_id", self.quote_id)
 
     def needs(self) -> Needs:
         """The payment, and the confirming customer's account in its currency; with a quote, the one that it brings."""

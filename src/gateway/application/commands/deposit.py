@@ -6,9 +6,11 @@ from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.parties import parties_of
 from gateway.domain.account import AccountId, AccountKind, system_account
+from gateway.domain.checks import check_id, check_text, check_type
 from gateway.domain.deposit import Deposit, DepositId
 from gateway.domain.errors import AccountNotFound, CurrencyMismatch
 from gateway.domain.event import Event, EventId, EventType
+from gateway.domain.limits import REFERENCE_LENGTH_MAX
 from gateway.domain.money import Money
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import post
@@ -30,6 +32,14 @@ class MakeDeposit(Command[Deposit]):
     amount: Money
     owner_id: UserId | None
     reference: str | None = None
+
+    def __post_init__(self) -> None:
+        check_id("account_id", self.account_id)
+        check_type("amount", self.amount, Money)
+        if self.owner_id is not None:
+            check_id("owner_id", self.owner_id)
+        if self.reference is not None:
+            check_text("reference", self.reference, REFERENCE_LENGTH_MAX)
 
     def needs(self) -> Needs:
         """The account, and the outside world's in the same currency."""

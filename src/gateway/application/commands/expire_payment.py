@@ -5,6 +5,7 @@ from typing import ClassVar
 from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.ending import ended
+from gateway.domain.checks import check_id
 from gateway.domain.payment import UNFINISHED, Payment, PaymentId, expire
 from gateway.domain.value import value
 
@@ -19,6 +20,9 @@ class ExpirePayment(Command[Payment]):
     result_type: ClassVar = Payment
 
     payment_id: PaymentId
+
+    def __post_init__(self) -> None:
+        check_id("payment_id", self.payment_id)
 
     def needs(self) -> Needs:
         """The payment; its accounts come along."""

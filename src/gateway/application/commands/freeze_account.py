@@ -6,6 +6,7 @@ from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.parties import account_event
 from gateway.domain.account import Account, AccountId
+from gateway.domain.checks import check_id
 from gateway.domain.errors import AccountNotFound
 from gateway.domain.event import EventType
 from gateway.domain.user import SYSTEM
@@ -19,6 +20,9 @@ class FreezeAccount(Command[Account]):
     result_type: ClassVar = Account
 
     account_id: AccountId
+
+    def __post_init__(self) -> None:
+        check_id("account_id", self.account_id)
 
     def needs(self) -> Needs:
         """The account."""
@@ -37,6 +41,9 @@ class UnfreezeAccount(Command[Account]):
     result_type: ClassVar = Account
 
     account_id: AccountId
+
+    def __post_init__(self) -> None:
+        check_id("account_id", self.account_id)
 
     def needs(self) -> Needs:
         """The account."""

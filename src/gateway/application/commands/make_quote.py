@@ -5,12 +5,14 @@ from typing import ClassVar
 
 from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.domain.account import check_user_id
+from gateway.domain.checks import check_integer, check_type
 from gateway.domain.conversion import converted
-from gateway.domain.errors import RateNotFound
+from gateway.domain.errors import RateNotFound, invalid
 from gateway.domain.money import Money
 from gateway.domain.payment import QuoteId
 from gateway.domain.quote import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN, Quote
-from gateway.domain.rate import CurrencyPair, ExchangeRate, must_be_two
+from gateway.domain.rate import CurrencyPair, ExchangeRate, check_pair, must_be_two
 from gateway.domain.user import UserId
 from gateway.domain.value import value
 
@@ -32,17 +34,26 @@ class MakeQuote(Command[Quote]):
     rate: ExchangeRate | None
     valid_seconds: int = QUOTE_SECONDS_DEFAULT
 
+    def __post_init__(self) -> None:
+        check_user_id("customer_id", self.customer_id)
+        check_pair(self.pair)
+        check_type("amount", self.amount, Money)
+        if self.amount.currency not in self.pair:
+            detail = f"The amount is in {self.amount.currency}, which is neither of the quote's currencies."
+            raise invalid("amount", "value_invalid", detail)
+        if self.rate is not None:
+            check_type("rate", self.rate, ExchangeRate)
+            if self.rate.pair != self.pair:
+                raise invalid("rate", "value_invalid", "The rate is that of other currencies.")
+        check_integer("valid_seconds", self.valid_seconds, QUOTE_SECONDS_MIN, QUOTE_SECONDS_MAX)
+
     def needs(self) -> Needs:
         """Nothing: whether the customer can pay is seen when they do."""
         return Needs()
 
     def decide(self, book: Book, moment: Moment) -> Decision[Quote]:  # noqa: ARG002 - it depends on no record.
         """Work it out and write it down."""
-        if not QUOTE_SECONDS_MIN <= self.valid_seconds <= QUOTE_SECONDS_MAX:
-            raise ValueError(f"A quote is good for {QUOTE_SECONDS_MIN} to {QUOTE_SECONDS_MAX} seconds.")
         pair = must_be_two(self.pair)
-        if self.amount.currency not in pair:
-            raise ValueError(f"The amount is in {self.amount.currency}, which is neither of the quote's currencies.")
         if self.rate is None:
             raise RateNotFound(f"There is no rate from {pair.source} to {pair.target}.")
         conversion = converted(self.amount, self.rate)

@@ -6,7 +6,7 @@ from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.opening import keys_to_open, open_missing
 from gateway.application.parties import account_event
-from gateway.domain.account import Account, AccountKey
+from gateway.domain.account import Account, AccountKey, check_users_account
 from gateway.domain.errors import AccountExists
 from gateway.domain.event import EventType
 from gateway.domain.value import value
@@ -14,11 +14,14 @@ from gateway.domain.value import value
 
 @value
 class OpenAccount(Command[Account]):
-    """Open the one account of an owner, currency and kind. Refuses: account_exists."""
+    """Open the one account of an owner, currency and kind, which is a user's. Refuses: account_exists."""
 
     result_type: ClassVar = Account
 
     key: AccountKey
+
+    def __post_init__(self) -> None:
+        check_users_account(self.key)
 
     def needs(self) -> Needs:
         """The account that must not be there, and the gateway's own in its currency."""

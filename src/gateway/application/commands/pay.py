@@ -4,7 +4,7 @@ from typing import ClassVar, assert_never
 
 from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
-from gateway.application.exchanging import must_be_at_once, pay_across
+from gateway.application.exchanging import pay_across
 from gateway.application.paying import (
     Paid,
     Steps,
@@ -17,6 +17,7 @@ from gateway.application.paying import (
     status_event,
 )
 from gateway.domain.account import Account
+from gateway.domain.checks import check_type
 from gateway.domain.errors import InsufficientFunds, SameAccount
 from gateway.domain.payment import (
     CaptureMethod,
@@ -43,12 +44,16 @@ class Pay(Command[Paid]):
     has not used it.
     Refuses: same_account, merchant_not_found, currency_mismatch, duplicate_reference, account_frozen,
     insufficient_funds (the payment is then kept as failed), balance_overflow; with a quote quote_not_found, quote_used,
-    quote_expired, quote_amount_mismatch, and validation_error if it is to be held.
+    quote_expired, quote_amount_mismatch.
     """
 
     result_type: ClassVar = Paid
 
     order: PaymentOrder
+
+    def __post_init__(self) -> None:
+        if type(self.order) is not PaymentOrder:
+            check_type("order", self.order, PaymentOrder)
 
     def needs(self) -> Needs:
         """Both accounts, and whether the reference is taken; with a quote, the customer's comes along with it."""
@@ -94,7 +99,6 @@ class Pay(Command[Paid]):
 
     def _quote(self, quote_id: QuoteId, book: Book, moment: Moment) -> Quote:
         order = self.order
-        must_be_at_once(order.capture, field="capture")
         quote = book.quote(quote_id)
         must_be_good(quote, customer_id=order.customer_id, amount=order.amount, now=moment.now)
         return quote

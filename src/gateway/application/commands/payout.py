@@ -6,8 +6,10 @@ from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.parties import parties_of
 from gateway.domain.account import AccountId, AccountKind, system_account
+from gateway.domain.checks import check_id, check_text, check_type
 from gateway.domain.errors import AccountNotFound, CurrencyMismatch
 from gateway.domain.event import Event, EventId, EventType
+from gateway.domain.limits import REFERENCE_LENGTH_MAX
 from gateway.domain.money import Money
 from gateway.domain.payout import Payout, PayoutId
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
@@ -29,6 +31,13 @@ class MakePayout(Command[Payout]):
     amount: Money
     owner_id: UserId
     reference: str | None = None
+
+    def __post_init__(self) -> None:
+        check_id("account_id", self.account_id)
+        check_type("amount", self.amount, Money)
+        check_id("owner_id", self.owner_id)
+        if self.reference is not None:
+            check_text("reference", self.reference, REFERENCE_LENGTH_MAX)
 
     def needs(self) -> Needs:
         """The account, and the outside world's in the same currency."""

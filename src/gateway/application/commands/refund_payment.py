@@ -13,9 +13,11 @@ from gateway.application.paying import (
     payment_event,
     payment_transaction,
 )
+from gateway.domain.checks import check_free_text, check_id, check_type
 from gateway.domain.errors import InsufficientFunds, MerchantInsufficientFunds, PaymentNotFound
 from gateway.domain.event import Event, EventId, EventType
-from gateway.domain.money import Money
+from gateway.domain.limits import REASON_LENGTH_MAX
+from gateway.domain.money import Money, check_amount
 from gateway.domain.payment import PaymentId, refund
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import TransactionType
@@ -40,6 +42,15 @@ class RefundPayment(Command[Refund]):
     amount_minor: int | None = None
     reason: str | None = None
     refund_fee: bool = False
+
+    def __post_init__(self) -> None:
+        check_id("payment_id", self.payment_id)
+        check_id("merchant_id", self.merchant_id)
+        if self.amount_minor is not None:
+            check_amount("amount_minor", self.amount_minor)
+        if self.reason is not None:
+            check_free_text("reason", self.reason, REASON_LENGTH_MAX, length_min=1)
+        check_type("refund_fee", self.refund_fee, bool)
 
     def needs(self) -> Needs:
         """The payment; its accounts come along."""

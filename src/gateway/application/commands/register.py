@@ -8,10 +8,12 @@ from gateway.application.emails import canonical_email
 from gateway.application.opening import keys_to_open, open_missing
 from gateway.application.parties import account_event
 from gateway.application.ports.unit_of_work import NewUser
-from gateway.domain.account import KIND_OF_ROLE, Account, AccountKey
+from gateway.domain.account import KIND_OF_ROLE, Account, AccountKey, check_user_id
+from gateway.domain.checks import check_free_text, check_text, check_type
 from gateway.domain.errors import invalid
 from gateway.domain.event import EventType
-from gateway.domain.money import CurrencyCode
+from gateway.domain.limits import EMAIL_LENGTH_MAX, NAME_LENGTH_MAX, PASSWORD_HASH_LENGTH_MAX
+from gateway.domain.money import CurrencyCode, currency_code
 from gateway.domain.user import Role, User, UserId
 from gateway.domain.value import value
 
@@ -42,6 +44,13 @@ class Register(Command[Registered]):
     currency: CurrencyCode
 
     def __post_init__(self) -> None:
+        check_user_id("user_id", self.user_id)
+        check_text("email", self.email, EMAIL_LENGTH_MAX)
+        check_text("password_hash", self.password_hash, PASSWORD_HASH_LENGTH_MAX)
+        check_type("role", self.role, Role)
+        if self.name is not None:
+            check_free_text("name", self.name, NAME_LENGTH_MAX, length_min=1)
+        currency_code(self.currency)
         if canonical_email(self.email) != self.email:
             raise invalid("email", "email_invalid", "Give the canonical spelling of the e-mail address.")
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.paying import payee_account, payee_key, payer_key, status_event
+from gateway.domain.checks import check_type
 from gateway.domain.errors import UserNotFound
 from gateway.domain.payment import MerchantReference, Payment, PaymentId, PaymentRequest, requested
 from gateway.domain.value import value
@@ -20,6 +21,9 @@ class RequestPayment(Command[Payment]):
     result_type: ClassVar = Payment
 
     request: PaymentRequest
+
+    def __post_init__(self) -> None:
+        check_type("request", self.request, PaymentRequest)
 
     def needs(self) -> Needs:
         """The merchant's account, whether the customer has any, and whether the reference is taken."""

@@ -5,8 +5,10 @@ from typing import ClassVar, assert_never
 
 from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.domain.checks import check_free_text, check_id
 from gateway.domain.errors import AlreadyReversed, TransactionNotReversible, UseRefund
 from gateway.domain.event import Event, EventId, EventType
+from gateway.domain.limits import REASON_LENGTH_MAX
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import post
 from gateway.domain.value import value
@@ -24,6 +26,10 @@ class ReverseTransaction(Command[Transaction]):
 
     transaction_id: TransactionId
     reason: str
+
+    def __post_init__(self) -> None:
+        check_id("transaction_id", self.transaction_id)
+        check_free_text("reason", self.reason, REASON_LENGTH_MAX, length_min=1)
 
     def needs(self) -> Needs:
         """The transaction; its accounts come along."""

@@ -7,9 +7,10 @@ from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.parties import account_event
 from gateway.application.paying import payee_account, payee_key
 from gateway.domain.account import Account, AccountKind, system_account
+from gateway.domain.checks import check_id, check_type
 from gateway.domain.event import EventType
-from gateway.domain.fees import FeeSchedule
-from gateway.domain.money import CurrencyCode
+from gateway.domain.fees import FeeSchedule, check_fees
+from gateway.domain.money import CurrencyCode, currency_code
 from gateway.domain.user import UserId
 from gateway.domain.value import value
 
@@ -26,6 +27,12 @@ class SetFees(Command[Account]):
     merchant_id: UserId
     currency: CurrencyCode
     fees: FeeSchedule
+
+    def __post_init__(self) -> None:
+        check_id("merchant_id", self.merchant_id)
+        currency_code(self.currency)
+        check_type("fees", self.fees, FeeSchedule)
+        check_fees(self.fees)
 
     def needs(self) -> Needs:
         """The merchant's account; and that for fees, for whoever pays to it in the same batch."""

@@ -140,11 +140,7 @@ class Reader(Protocol):
         ...
 
     async def check(self) -> None:
-        """Ask the storage for a sign of life. Returns quickly, or raises `StorageUnavailable`.
-
-        Raises:
-            StorageReadOnly: It answers, but this process cannot write to it.
-        """
+        """Ask the storage for a sign of life. Returns quickly, or raises `StorageUnavailable`."""
         ...
 
 

@@ -60,7 +60,6 @@ def paying(world: World, quote_id: QuoteId) -> Pay:
             merchant_id=world.merchant(currency),
             amount=Money(amount, currency),
             metadata={},
-            capture=CaptureMethod.MANUAL if world.chance(3) else CaptureMethod.AUTOMATIC,
             quote_id=quote_id,
         )
     )
@@ -112,7 +111,8 @@ def _quote(world: World, customer: UserId, pair: CurrencyPair, amount: Money) ->
         customer_id=customer,
         pair=pair,
         amount=amount,
-        rate=None if world.chance(2) else _rate(world, pair),
+        # Nobody can set a rate between a currency and itself.
+        rate=None if pair.source == pair.target or world.chance(2) else _rate(world, pair),
         valid_seconds=world.one_of(VALID_SECONDS),
     )
 

@@ -1,6 +1,6 @@
 """Customers pay and confirm, merchants ask, capture and cancel, and time runs out."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.application.commands import (
     CancelPayment,
@@ -20,10 +20,26 @@ from gateway.simulation.world import CURRENCIES, NO_PAYMENT, NOBODY, World
 EXPIRES_IN_SECONDS: Final = (None, None, 60, 3_600, 86_400)
 
 
+class CaptureTerms(NamedTuple):
+    """When an order is captured, and how long it is held."""
+
+    capture: CaptureMethod
+    expires_in_seconds: int | None
+
+
+CAPTURE_TERMS: Final = tuple(
+    # A payment at once has no time.
+    CaptureTerms(capture, seconds if capture is CaptureMethod.MANUAL else None)
+    for capture in CaptureMethod
+    for seconds in EXPIRES_IN_SECONDS
+)
+
+
 def pay(world: World) -> Pay:
     """A customer pays, at once or with a hold."""
     payer = world.one_of(world.payers)
     currency = world.one_of(CURRENCIES) if world.chance(2) else payer.currency
+    terms = world.one_of(CAPTURE_TERMS)
     return Pay(
         order=PaymentOrder(
             customer_id=payer.owner_id,
@@ -31,8 +47,8 @@ def pay(world: World) -> Pay:
             amount=Money(_price(world, payer), currency),
             reference=_reference(world),
             metadata={},
-            capture=world.one_of(tuple(CaptureMethod)),
-            expires_in_seconds=world.one_of(EXPIRES_IN_SECONDS),
+            capture=terms.capture,
+            expires_in_seconds=terms.expires_in_seconds,
         )
     )
 

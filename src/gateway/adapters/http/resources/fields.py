@@ -1,19 +1,27 @@
 """The forms of fields that several resources share, with their limits."""
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 
-from gateway.domain.errors import FieldError, InvalidInput
+from gateway.domain.limits import (
+    DESCRIPTION_LENGTH_MAX,
+    ID_LENGTH_MAX,
+    LIST_LIMIT_DEFAULT,
+    LIST_LIMIT_MAX,
+    METADATA_KEY_LENGTH_MAX,
+    METADATA_KEYS_MAX,
+    METADATA_VALUE_LENGTH_MAX,
+    NAME_LENGTH_MAX,
+    REASON_LENGTH_MAX,
+    REFERENCE_LENGTH_MAX,
+    YEAR_MAX,
+    YEAR_MIN,
+)
 from gateway.domain.money import AMOUNT_MINOR_MAX, AMOUNT_MINOR_MIN
 from gateway.domain.payment import EXPIRES_IN_SECONDS_MAX, EXPIRES_IN_SECONDS_MIN
 from gateway.domain.rate import RATE_PATTERN, RATE_PLACES_MAX, SPREAD_BASIS_POINTS_MAX
-
-LIMIT_DEFAULT: Final = 20
-LIMIT_MAX: Final = 100
-YEAR_MIN: Final = 1970
-YEAR_MAX: Final = 9998
 
 Amount = Annotated[
     int,
@@ -47,17 +55,20 @@ SpreadBasisPoints = Annotated[
         ge=0, le=SPREAD_BASIS_POINTS_MAX, description="The part that the gateway keeps: 50 is 0.5 %.", examples=[50]
     ),
 ]
-Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_LENGTH_MAX)]
 CurrencyText = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="A code of ISO 4217.", examples=["USD"])]
-IdText = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-Description = Annotated[str, msgspec.Meta(max_length=500)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+IdText = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH_MAX)]
+Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=REFERENCE_LENGTH_MAX)]
+Description = Annotated[str, msgspec.Meta(max_length=DESCRIPTION_LENGTH_MAX)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LENGTH_MAX)]
 Metadata = Annotated[
-    dict[Annotated[str, msgspec.Meta(min_length=1, max_length=40)], Annotated[str, msgspec.Meta(max_length=500)]],
-    msgspec.Meta(max_length=50),
+    dict[
+        Annotated[str, msgspec.Meta(min_length=1, max_length=METADATA_KEY_LENGTH_MAX)],
+        Annotated[str, msgspec.Meta(max_length=METADATA_VALUE_LENGTH_MAX)],
+    ],
+    msgspec.Meta(max_length=METADATA_KEYS_MAX),
 ]
-Limit = Annotated[int, msgspec.Meta(ge=1, le=LIMIT_MAX)]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=LIST_LIMIT_MAX)]
 CursorText = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -65,7 +76,7 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 class PageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which page of a list. Lists with filters add them as fields of their own."""
 
-    limit: Limit = LIMIT_DEFAULT
+    limit: Limit = LIST_LIMIT_DEFAULT
     cursor: CursorText | None = None
 
 
@@ -77,8 +88,6 @@ class CreatedQuery(PageQuery, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse the ends of the calendar, where another time zone would leave it."""
-        detail = f"A time is between the years {YEAR_MIN} and {YEAR_MAX}."
-        instants = {"created_after": self.created_after, "created_before": self.created_before}
-        outside = [name for name, at in instants.items() if at is not None and not YEAR_MIN <= at.year <= YEAR_MAX]
-        if outside:
-            raise InvalidInput(detail, [FieldError(name, "value_invalid", detail) for name in outside])
+        for instant in (self.created_after, self.created_before):
+            if instant is not None and not YEAR_MIN <= instant.year <= YEAR_MAX:
+                raise ValueError(f"A time is between the years {YEAR_MIN} and {YEAR_MAX}")

@@ -29,7 +29,6 @@ from gateway.adapters.http.resources.fields import (
 )
 from gateway.application.command import Command
 from gateway.application.commands import Paid, Pay, RequestPayment
-from gateway.application.exchanging import must_be_at_once
 from gateway.application.ports.reader import PaymentFilter
 from gateway.application.queries import Page
 from gateway.application.views import PaymentView, payment_view
@@ -90,10 +89,6 @@ def to_pay(body: PaymentBody, customer_id: UserId) -> Pay:
     """A customer pays."""
     if body.merchant_id is None:
         raise wrong_field("merchant_id", "field_missing", "This field is required.")
-    if body.expires_in_seconds is not None and body.capture is CaptureMethod.AUTOMATIC:
-        raise wrong_field("expires_in_seconds", "value_invalid", "A payment at once does not expire.")
-    if body.quote_id is not None:
-        must_be_at_once(body.capture, field="capture")
     return Pay(
         order=PaymentOrder(
             customer_id=customer_id,

@@ -5,7 +5,6 @@ from typing import Any, Final
 from gateway.adapters.http.exchange import Asked, Reply
 from gateway.adapters.http.operations import EVERY_ROLE, Body, ListView, Operation, json_reply
 from gateway.adapters.http.resources.fields import RateDecimal, SpreadBasisPoints
-from gateway.adapters.http.resources.payments import wrong_field
 from gateway.application.views import RateView, rate_view
 from gateway.domain.money import currency_code
 from gateway.domain.rate import CurrencyPair, rate_of
@@ -25,11 +24,9 @@ async def put_rate(asked: Asked) -> Reply:
     """Set a rate, for quotes from now on."""
     body: RateBody = asked.body
     pair = CurrencyPair(currency_code(asked.path_id), currency_code(asked.path_id_second))
-    try:
-        rate = rate_of(body.rate)
-    except ValueError as error:
-        raise wrong_field("rate", "value_invalid", str(error)) from error
-    found = await asked.gateway.exchange.set_rate(pair, rate, spread_basis_points=body.spread_basis_points)
+    found = await asked.gateway.exchange.set_rate(
+        pair, rate_of(body.rate), spread_basis_points=body.spread_basis_points
+    )
     return json_reply(200, rate_view(found))
 
 

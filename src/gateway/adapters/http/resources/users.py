@@ -8,8 +8,8 @@ from gateway.adapters.http.exchange import Asked, Reply
 from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Body, Operation, json_reply
 from gateway.adapters.http.resources.fields import CurrencyText, Name
 from gateway.application.access import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, SignedIn
-from gateway.application.emails import EMAIL_LENGTH_MAX
 from gateway.application.views import UserView, user_view
+from gateway.domain.limits import EMAIL_LENGTH_MAX
 from gateway.domain.money import currency_code
 from gateway.domain.user import Role
 

@@ -1,0 +1,27 @@
+"""How long texts may be, and how many there may be of something: alike at every door.
+
+Lengths are counted in characters. The bounds of amounts, times and rates stand with what they bound.
+"""
+
+from typing import Final
+
+ID_LENGTH_MAX: Final = 64
+IDEMPOTENCY_KEY_LENGTH_MAX: Final = 255
+REFERENCE_LENGTH_MAX: Final = 64
+DESCRIPTION_LENGTH_MAX: Final = 500
+REASON_LENGTH_MAX: Final = 500
+NAME_LENGTH_MAX: Final = 200
+EMAIL_LENGTH_MAX: Final = 254  # RFC 5321, 4.5.3.1.3
+PASSWORD_HASH_LENGTH_MAX: Final = 1024
+
+METADATA_KEYS_MAX: Final = 50
+METADATA_KEY_LENGTH_MAX: Final = 40
+METADATA_VALUE_LENGTH_MAX: Final = 500
+
+LIST_LIMIT_DEFAULT: Final = 20
+LIST_LIMIT_MAX: Final = 100
+"""How many records a page of a list has."""
+
+YEAR_MIN: Final = 1970
+YEAR_MAX: Final = 9998
+"""Of times. At the ends of Python's calendar, another time zone would leave it."""
