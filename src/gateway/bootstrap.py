@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError
 
 from gateway.adapters.argon2.password_hasher import Argon2PasswordHasher
@@ -26,7 +27,7 @@ from gateway.adapters.jose.keys import (
 )
 from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.rates_file import FileRates, RatesFileRefused
-from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage, pending
+from gateway.adapters.sql import Schema, SqlLimits, migrate, open_sql_storage, schema_of, sql_audit
 from gateway.adapters.sql.engine import database_url
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
@@ -41,11 +42,12 @@ from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.passwords import PasswordHasher
 from gateway.application.ports.rates import Rates
+from gateway.application.ports.reader import Audit
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
 from gateway.application.retry import RetryLimits, retrying
-from gateway.settings import Settings, read_settings
+from gateway.settings import Settings, read_settings, without_password
 
 MEMORY_URL: Final = "memory://"
 """Keeps everything in this process, and nothing after it."""
@@ -149,10 +151,57 @@ async def open_storage(settings: Settings) -> AsyncGenerator[Storage]:
             raise StartRefused("Production keeps its ledger: set GATEWAY_DATABASE_URL to a Postgres.")
         yield memory_storage()
         return
-    _check_url(settings)
-    await _prepare_schema(settings)
+    if settings.environment == "sandbox":
+        await migrate_database(settings)
+    elif settings.on_sqlite and not settings.allow_sqlite_in_production:
+        raise StartRefused(
+            "Production does not start on SQLite. Set GATEWAY_DATABASE_URL to a Postgres, or "
+            "GATEWAY_ALLOW_SQLITE_IN_PRODUCTION=true if one process on one machine is enough."
+        )
+    else:
+        await require_schema(settings)
     async with open_sql_storage(settings.url, sql_limits(settings)) as storage:
         yield storage
+
+
+@asynccontextmanager
+async def open_audit(settings: Settings) -> AsyncGenerator[Audit]:
+    """Open the whole ledger as of one moment, to read alone: nothing is made, migrated or changed.
+
+    Raises:
+        StartRefused: There is no ledger, or its schema is not this version's.
+        StorageUnavailable: It cannot be reached or read.
+    """
+    if settings.url == MEMORY_URL:
+        raise StartRefused("There is no ledger in memory:// but that of a running process.")
+    await require_schema(settings)
+    async with sql_audit(settings.url, sql_limits(settings)) as audit:
+        yield audit
+
+
+async def require_schema(settings: Settings) -> None:
+    """Look whether the database is there and has this version's tables. Nothing is made, migrated or changed.
+
+    Raises:
+        StartRefused: There is none, or its schema is another version's.
+        StorageUnavailable: It cannot be reached or read.
+    """
+    _checked_url(settings)
+    match await schema_of(settings.url):
+        case Schema.NONE:
+            raise StartRefused(
+                f"There is no ledger in {without_password(settings.url)}. If this is the right database, run: "
+                "gateway migrate"
+            )
+        case Schema.OLDER:
+            raise StartRefused("The database's schema is older than this version's. Run: gateway migrate")
+        case Schema.UNKNOWN:
+            raise StartRefused(
+                "The database's schema is newer than this version's, or another application's. Use the version of the "
+                "gateway that migrated it."
+            )
+        case Schema.CURRENT:
+            return
 
 
 async def migrate_database(settings: Settings) -> None:
@@ -164,7 +213,9 @@ async def migrate_database(settings: Settings) -> None:
     """
     if settings.url == MEMORY_URL:
         return
-    _check_url(settings)
+    database = _checked_url(settings).database
+    if settings.on_sqlite:
+        _make_folder(Path(str(database)).parent)
     await migrate(settings.url)
 
 
@@ -298,29 +349,14 @@ async def _hashing(settings: Settings) -> AsyncGenerator[PasswordHasher]:
         await passwords.close()
 
 
-def _check_url(settings: Settings) -> None:
+def _checked_url(settings: Settings) -> URL:
     try:
-        url = database_url(settings.url)
+        return database_url(settings.url)
     except (ValueError, ArgumentError) as error:
         raise StartRefused(
             "GATEWAY_DATABASE_URL is not one that the gateway can use. It looks like "
             "postgresql://user:password@host:5432/name, or like sqlite:///file."
         ) from error
-    if settings.on_sqlite:
-        _make_folder(Path(str(url.database)).parent)
-
-
-async def _prepare_schema(settings: Settings) -> None:
-    if settings.environment == "sandbox":
-        await migrate_database(settings)
-        return
-    if settings.on_sqlite and not settings.allow_sqlite_in_production:
-        raise StartRefused(
-            "Production does not start on SQLite. Set GATEWAY_DATABASE_URL to a Postgres, or "
-            "GATEWAY_ALLOW_SQLITE_IN_PRODUCTION=true if one process on one machine is enough."
-        )
-    if await pending(settings.url):
-        raise StartRefused("The database's schema is not this version's. Run: gateway migrate")
 
 
 def _signing_key(settings: Settings) -> SigningKey:

@@ -12,7 +12,7 @@ from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.engine import postgres_engine
 from gateway.adapters.sql.errors import port_error
 from gateway.adapters.sql.limits import SqlLimits
-from gateway.application.ports.unit_of_work import KeyTaken, StorageUnavailable, TryAgain
+from gateway.application.ports.unit_of_work import KeyTaken, StorageReadOnly, StorageUnavailable, TryAgain
 
 RUN_AGAIN = {
     "08000": "connection exception",
@@ -108,7 +108,8 @@ def test_a_connection_that_broke_leaves_the_outcome_open(broken: OSError) -> Non
         (sqlite3.SQLITE_FULL, StorageUnavailable),
         (sqlite3.SQLITE_IOERR_FSYNC, StorageUnavailable),
         (sqlite3.SQLITE_CANTOPEN, StorageUnavailable),
-        (sqlite3.SQLITE_READONLY, StorageUnavailable),
+        (sqlite3.SQLITE_READONLY, StorageReadOnly),
+        (sqlite3.SQLITE_READONLY_DIRECTORY, StorageReadOnly),
     ],
 )
 def test_what_sqlite_says(code: int, meant: type[Exception]) -> None:

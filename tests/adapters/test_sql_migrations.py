@@ -1,6 +1,7 @@
 """Migrated databases have exactly the tables that the code knows, on Postgres and on SQLite."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, text
 from gateway.adapters.sql import open_sql_storage
 from gateway.adapters.sql.engine import POSTGRES, audit_engine
 from gateway.adapters.sql.limits import SqlLimits
-from gateway.adapters.sql.migrations import migrate, pending
+from gateway.adapters.sql.migrations import Schema, migrate, schema_of
 from gateway.adapters.sql.tables import metadata
 from gateway.application.ports.unit_of_work import AnswerKey, StorageUnavailable, Wanted
 from gateway.contracts.records import load
@@ -69,19 +70,30 @@ async def test_migrating_again_changes_nothing(empty_url: str) -> None:
 
 async def test_several_may_migrate_at_once(empty_url: str) -> None:
     await asyncio.gather(*(migrate(empty_url) for _ in range(4)))
-    assert not await pending(empty_url)
+    assert await schema_of(empty_url) is Schema.CURRENT
 
 
 async def test_a_database_that_is_behind_is_noticed(empty_url: str) -> None:
-    assert await pending(empty_url)
+    assert await schema_of(empty_url) is Schema.NONE
     await migrate(empty_url)
-    assert not await pending(empty_url)
+    assert await schema_of(empty_url) is Schema.CURRENT
+
+
+async def test_a_database_of_an_older_version_is_noticed(empty_url: str) -> None:
+    await migrate(empty_url)
+    await execute(empty_url, "UPDATE alembic_version SET version_num = '0001'")
+    assert await schema_of(empty_url) is Schema.OLDER
+
+
+def test_looking_at_the_schema_makes_no_file(tmp_path: Path) -> None:
+    assert asyncio.run(schema_of(f"sqlite:///{tmp_path}/typo/ledger.db")) is Schema.NONE
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_database_of_a_newer_version_is_noticed(empty_url: str) -> None:
     await migrate(empty_url)
     await execute(empty_url, "UPDATE alembic_version SET version_num = '9999'")
-    assert await pending(empty_url)
+    assert await schema_of(empty_url) is Schema.UNKNOWN
 
 
 async def test_a_migration_that_breaks_leaves_nothing_behind(empty_url: str) -> None:

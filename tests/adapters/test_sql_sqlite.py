@@ -59,6 +59,15 @@ async def test_no_table_takes_text_for_a_number(engine: AsyncEngine) -> None:
             await transaction.change(text("UPDATE login_failures SET count = 9223372036854775807 + 1"))
 
 
+async def test_no_error_repeats_what_was_to_be_written(engine: AsyncEngine) -> None:
+    async with Transaction(engine) as transaction:
+        with pytest.raises(DBAPIError) as refused:
+            await transaction.change(
+                text("INSERT INTO login_failures VALUES (:key, 'x', 1)"), {"key": "ada@example.com"}
+            )
+    assert "ada@example.com" not in str(refused.value)
+
+
 async def test_a_number_beyond_64_bits_is_refused(storage: Storage) -> None:
     with pytest.raises(OverflowError):
         await commit(storage, Changes(accounts_new=[an_account(1, credits_posted=2**63)]))

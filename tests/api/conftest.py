@@ -57,3 +57,9 @@ async def quiet_everybody(quiet_world: World, quiet_customer: Person, quiet_oper
     """Somebody of each role, who changes nothing."""
     merchant = await quiet_world.merchant()
     return Everybody(world=quiet_world, customer=quiet_customer, merchant=merchant, operator=quiet_operator)
+
+
+@pytest.fixture
+async def everybody_new(world: World, customer: Person, merchant: Person, operator: Person) -> Everybody:
+    """Somebody of each role, in a world of the test's own."""
+    return Everybody(world=world, customer=customer, merchant=merchant, operator=operator)

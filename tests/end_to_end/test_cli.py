@@ -211,6 +211,8 @@ def test_migrating_twice_is_migrating_once(gateway: Gateway) -> None:
 
 
 def test_an_empty_ledger_is_sound(gateway: Gateway) -> None:
+    gateway.run("migrate")
+
     assert gateway.run("verify").stdout == (
         "The ledger is sound: 0 accounts, 0 status changes, 0 transactions, 0 payments, 0 used quotes, "
         "0 payment events read.\n"

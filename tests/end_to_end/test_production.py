@@ -4,10 +4,11 @@ import asyncio
 from pathlib import Path
 
 from gateway.adapters.jose.keys import generate_pem
+from gateway.settings import without_password
 from support.load import PASSWORD, log_in, sign_up
 from support.servers import Installation
 
-SCHEMA_MISSING = "Error: The database's schema is not this version's. Run: gateway migrate\n"
+SCHEMA_MISSING = "Error: There is no ledger in {}. If this is the right database, run: gateway migrate\n"
 
 
 def production(folder: Path, database_url: str) -> Installation:
@@ -37,7 +38,7 @@ async def test_production_refuses_to_start_on_a_schema_that_is_not_its_own(
 
     done = await gateway.run("serve")
 
-    assert (done.exit_code, done.complained) == (1, SCHEMA_MISSING)
+    assert (done.exit_code, done.complained) == (1, SCHEMA_MISSING.format(without_password(empty_postgres_url)))
 
 
 async def test_production_is_set_up_with_commands_by_several_machines_at_once(

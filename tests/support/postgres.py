@@ -138,6 +138,13 @@ class LocalPostgres(PostgresServer):
         self._process.wait()
         self._process = None
 
+    def restart(self, *, standby: bool) -> None:
+        """Start the server again as a standby, which follows nobody and only reads, or as a primary."""
+        self.stop()
+        signal_file = self._data / "standby.signal"
+        signal_file.touch() if standby else signal_file.unlink()
+        self.start()
+
     def close(self) -> None:
         """Stop the server for good, leaving nothing of it behind but its folder."""
         if self._process is None and self._pid_file.exists():

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from gateway.application.verify import verify
-from gateway.bootstrap import open_storage
+from gateway.bootstrap import open_audit
 from gateway.settings import read_settings
 
 START_SECONDS_MAX = 30.0
@@ -84,7 +84,7 @@ class Installation:
     async def verify(self) -> None:
         """What `gateway verify` does, but in this process, which is quicker: the ledger must be sound."""
         settings = read_settings(self.environment)
-        async with open_storage(settings) as storage, storage.audit() as audit:
+        async with open_audit(settings) as audit:
             findings = await verify(audit)
         assert findings.ok, findings
 

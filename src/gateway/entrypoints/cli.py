@@ -33,16 +33,17 @@ class _Commands(click.Group):
         except SettingsRefused as refused:
             raise _SettingsError(str(refused)) from refused
         except StorageUnavailable as unavailable:
-            raise click.ClickException(f"{unavailable} {first_cause(unavailable)}") from unavailable
+            raise click.ClickException(f"{unavailable}{first_cause(unavailable)}") from unavailable
         except (StartRefused, Refusal) as refused:
             raise click.ClickException(str(refused)) from refused
 
 
 def first_cause(error: BaseException) -> str:
     """What began it, in its own words: whoever runs a command, unlike a client, may know what the database said."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return f"({str(error).partition(chr(10))[0] or type(error).__name__})"
+    cause = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return "" if cause is error else f" ({str(cause).partition(chr(10))[0] or type(cause).__name__})"
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

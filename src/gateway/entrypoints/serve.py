@@ -89,5 +89,5 @@ def _try_to_listen(settings: Settings) -> None:
 
 
 async def _try_out(settings: Settings) -> None:
-    async with open_gateway(settings):
-        pass
+    async with open_gateway(settings) as gateway:
+        await gateway.storage.reader.check()

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.application import verify as ledger
-from gateway.bootstrap import open_storage
+from gateway.bootstrap import open_audit
 from gateway.entrypoints.flags import settings_flags, settings_with
 from gateway.entrypoints.output import output
 from gateway.settings import Settings
@@ -20,7 +20,8 @@ from gateway.settings import Settings
 def verify(**flags: str | None) -> None:
     """Check that the ledger is what its history says.
 
-    Works out every account again from its transfers, and compares. Exit code 1 if anything differs, with the rows.
+    Works out every account again from its transfers, and compares. Exit code 1 if anything differs, with the rows, or
+    if there is no ledger of this version. Nothing is made, migrated or changed.
     """
     findings = asyncio.run(_verify(settings_with(flags)))
     read = ", ".join(f"{count:,} {step}" for step, count in findings.read.items())
@@ -40,7 +41,7 @@ async def _verify(settings: Settings) -> ledger.Findings:
     console = Console(stderr=True)
     columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn())
     with progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        async with open_storage(settings) as storage, storage.audit() as audit:
+        async with open_audit(settings) as audit:
             return await ledger.verify(audit, _telling(bars))
 
 

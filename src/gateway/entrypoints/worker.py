@@ -9,7 +9,7 @@ import click
 
 from gateway.application.expiry import Expiry, ExpiryLimits
 from gateway.application.gateway import Gateway
-from gateway.bootstrap import open_gateway
+from gateway.bootstrap import open_gateway, require_schema
 from gateway.entrypoints.flags import settings_flags, settings_with
 from gateway.entrypoints.logs import configure_logging
 from gateway.settings import Settings
@@ -50,7 +50,9 @@ async def _work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    await require_schema(settings)
     async with open_gateway(settings) as gateway:
+        await gateway.storage.reader.check()
         click.echo("The worker ends payments whose time is over.")
         await expiry_of(gateway, settings).run(stop)
     click.echo("The worker has finished.")

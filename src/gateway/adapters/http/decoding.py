@@ -1,17 +1,17 @@
 """Bodies and queries, read strictly: what is not of the declared form is refused, with a JSON pointer."""
 
 import re
-from collections.abc import Iterator
-from typing import Any, cast
+from collections import Counter
+from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from gateway.adapters.http.problems import HttpRefusal, escaped, invalid_request
-from gateway.domain.checks import FORBIDDEN_TEXT
+from gateway.adapters.http.form_errors import ERRORS_MAX, error_at, form_of, text_errors
+from gateway.adapters.http.problems import HttpRefusal, escaped, invalid_request, pointed
+from gateway.domain.errors import InvalidInput
 
 _AT = re.compile(r" - at (?:`key` in )?`\$(?P<path>[^`]*)`$")
-_FIELD = re.compile(r"field `(?P<name>[^`]*)`")
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]")
 _WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 
@@ -20,19 +20,17 @@ def decode_body(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     """The JSON of `raw` as what the decoder makes (a msgspec.Struct); it must be a strict one.
 
     Raises:
-        HttpRefusal: It is no JSON, not in UTF-8, nested too deep, or not of the declared form.
+        HttpRefusal: It is no JSON, not in UTF-8, nested too deep, or not of the declared form: all errors are listed.
     """
     try:
-        body = decoder.decode(raw)
-    except msgspec.ValidationError as error:
-        raise _refused(str(error)) from error
+        body = _decoded(raw, decoder)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _invalid("", "json_malformed", "The body is not JSON in UTF-8.") from error
     except RecursionError as error:
         raise _invalid("", "json_too_deep", "The body is nested too deep.") from error
     # The check looks into every text, and so is made only where the raw bytes say that there may be something.
-    if b"\\u" in raw:
-        _refuse_unstorable(body)
+    if b"\\u" in raw and (errors := text_errors(body)):
+        raise invalid_request(errors[:ERRORS_MAX])
     return body
 
 
@@ -40,39 +38,51 @@ def decode_query(raw: bytes, kind: type[Any]) -> Any:
     """A query string as a `kind`, as strictly as a body. Every value is text: whole numbers are read from it first.
 
     Raises:
-        HttpRefusal: A parameter is unknown, given twice, or not of the declared form.
+        HttpRefusal: A parameter is unknown, given twice, or not of the declared form: all errors are listed.
     """
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), errors="strict")
     except ValueError as error:
         raise _invalid("", "query_malformed", "The query string is malformed.") from error
+    counted = Counter(name for name, _ in pairs)
     values: dict[str, str | int] = dict(pairs)
     if len(values) != len(pairs):
-        raise _invalid("", "parameter_repeated", "A parameter is given twice.")
-    for name, value in pairs:
-        if FORBIDDEN_TEXT.search(value):
-            raise _invalid(f"/{escaped(name)}", "text_invalid", "The text has a character that cannot be kept.")
+        repeated = [name for name, count in counted.items() if count > 1]
+        detail = "This parameter may be given once."
+        raise invalid_request([error_at(f"/{escaped(name)}", "parameter_repeated", detail) for name in repeated])
     limit = values.get("limit")
     if isinstance(limit, str) and _WHOLE_NUMBER.fullmatch(limit):
         values["limit"] = int(limit)
     try:
         # Strict: else "1e1" would be a number, "1700000000" a time, and "null" no filter at all.
-        return msgspec.convert(values, kind)
+        query = msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
-        raise _refused(str(error)) from error
+        raise _refused(values, kind, error) from error
+    if errors := text_errors(values):
+        raise invalid_request(errors)
+    return query
 
 
-def _refused(message: str) -> HttpRefusal:
-    where = _AT.search(message)
-    detail = message[: where.start()] if where else message
-    pointer = _pointer(where.group("path")) if where else ""
-    named = _FIELD.search(detail)
-    if named and detail.startswith("Object missing"):
-        return _invalid(f"{pointer}/{escaped(named.group('name'))}", "field_missing", "This field is required.")
-    if named and detail.startswith("Object contains unknown"):
-        return _invalid(f"{pointer}/{escaped(named.group('name'))}", "field_unknown", "There is no such field.")
-    code = "type_mismatch" if ", got " in detail else "value_invalid"
-    return _invalid(pointer, code, f"{detail}.")
+def _decoded(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError:
+        # Either fields are null, which nearly all of them may be but few say so; or something is wrong with it.
+        value = form_of(decoder.type).without_nulls(msgspec.json.decode(raw))
+    try:
+        return msgspec.convert(value, decoder.type)
+    except msgspec.ValidationError as error:
+        raise _refused(value, decoder.type, error) from error
+
+
+def _refused(value: Any, kind: type[Any], error: msgspec.ValidationError) -> HttpRefusal:
+    """The refusal of a value which is not of the declared form, with all that is wrong with it."""
+    if errors := form_of(kind).errors(value):
+        return invalid_request(errors)
+    if isinstance(error.__cause__, InvalidInput):  # What the type itself checks, and no schema says.
+        return invalid_request(pointed(error.__cause__))
+    where = _AT.search(str(error))
+    return _invalid(_pointer(where.group("path")) if where else "", "value_invalid", "This is not valid here.")
 
 
 def _pointer(path: str) -> str:
@@ -80,27 +90,5 @@ def _pointer(path: str) -> str:
     return "".join(f"/{escaped(step['name'] or step['index'])}" for step in _STEP.finditer(path))
 
 
-def _refuse_unstorable(body: Any) -> None:
-    for pointer, text in _texts(body, ""):
-        if FORBIDDEN_TEXT.search(text):
-            raise _invalid(pointer, "text_invalid", "The text has a character that cannot be kept.")
-
-
-def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
-    """Every text in a decoded body, with where it is."""
-    if isinstance(value, str):
-        yield pointer, value
-    elif isinstance(value, msgspec.Struct):
-        for name in value.__struct_fields__:
-            yield from _texts(getattr(value, name), f"{pointer}/{name}")
-    elif isinstance(value, dict):
-        for name, item in cast("dict[str, Any]", value).items():
-            yield pointer, name
-            yield from _texts(item, f"{pointer}/{escaped(name)}")
-    elif isinstance(value, list):
-        for index, item in enumerate(cast("list[object]", value)):
-            yield from _texts(item, f"{pointer}/{index}")
-
-
 def _invalid(pointer: str, code: str, detail: str) -> HttpRefusal:
-    return invalid_request([{"pointer": pointer, "code": code, "detail": detail}])
+    return invalid_request([error_at(pointer, code, detail)])

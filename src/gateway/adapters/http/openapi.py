@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.adapters.http.form_errors import structs_in
 from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Idempotency, Operation
 from gateway.adapters.http.problems import KINDS
 
@@ -49,6 +50,7 @@ def openapi_document(operations: Iterable[Operation], *, version: str, root_path
     types = _types_of(operations)
     references, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schemas = dict(zip(types, references, strict=True))
+    _let_fields_be_null([operation.body for operation in operations if operation.body is not None], components)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation, schemas, components)
@@ -68,6 +70,18 @@ def openapi_document(operations: Iterable[Operation], *, version: str, root_path
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
+
+
+def _let_fields_be_null(bodies: Iterable[type[Any]], components: dict[str, Any]) -> None:
+    """Say of every field of a body that need not be given that it may be null, which is the same."""
+    for kind in bodies:
+        for struct in structs_in(kind):
+            schema = components[struct.__name__]
+            for name in schema["properties"].keys() - set(schema["required"]):
+                described: dict[str, Any] = schema["properties"][name]
+                if {"type": "null"} not in described.get("anyOf", ()):
+                    default = {"default": described.pop("default")}
+                    schema["properties"][name] = {"anyOf": [described, {"type": "null"}], **default}
 
 
 def _types_of(operations: list[Operation]) -> list[Any]:

@@ -1,7 +1,8 @@
 """All SQL of the project: tables, repositories, unit of work, migrations; for Postgres and SQLite."""
 
+from gateway.adapters.sql.audit import sql_audit
 from gateway.adapters.sql.limits import SqlLimits
-from gateway.adapters.sql.migrations import migrate, pending
+from gateway.adapters.sql.migrations import Schema, migrate, schema_of
 from gateway.adapters.sql.storage import open_sql_storage
 
-__all__ = ["SqlLimits", "migrate", "open_sql_storage", "pending"]
+__all__ = ["Schema", "SqlLimits", "migrate", "open_sql_storage", "schema_of", "sql_audit"]

@@ -1,5 +1,6 @@
 """The whole ledger as of one moment, read a page at a time on a connection of its own."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, Executable, Table, bindparam, func
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.connection import Transaction
-from gateway.adapters.sql.engine import SQLITE, audit_engine, database_url
+from gateway.adapters.sql.engine import SQLITE, audit_engine, database_url, reading_engine
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.rows import to_account, to_payment, to_quote, to_transactions
 from gateway.adapters.sql.tables import accounts, events, payments, quotes, transfers
@@ -137,12 +138,12 @@ async def sql_audit(url: str, limits: SqlLimits) -> AsyncGenerator[Audit]:
     if database_url(url).get_backend_name() == SQLITE:
         async with (
             _copy(url, limits) as copied,
-            _opened(copied, limits) as engine,
+            _opened(audit_engine(copied, limits)) as engine,
             Transaction(engine, writes=False) as transaction,
         ):
             yield SqlAudit(transaction)
     else:
-        async with _opened(url, limits) as engine:
+        async with _opened(audit_engine(url, limits)) as engine:
             snapshot = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             async with Transaction(snapshot, writes=False) as transaction:
                 # The snapshot is of the moment of the first read.
@@ -153,17 +154,26 @@ async def sql_audit(url: str, limits: SqlLimits) -> AsyncGenerator[Audit]:
 @asynccontextmanager
 async def _copy(url: str, limits: SqlLimits) -> AsyncGenerator[str]:
     """The URL of a copy of an SQLite database: with a rollback journal, whoever reads for long holds up the writers."""
-    directory = Path(str(database_url(url).database)).parent
-    with TemporaryDirectory(prefix="audit-", dir=directory) as temporary:
+    reading = await asyncio.to_thread(reading_engine, url, limits)
+    if reading is None:
+        raise StorageUnavailable("There is no such database.")
+    with _room_beside(Path(str(database_url(url).database))) as temporary:
         copied = Path(temporary, "ledger.db")
-        async with _opened(url, limits) as engine, Transaction(engine, writes=False) as transaction:
+        async with _opened(reading) as engine, Transaction(engine, writes=False) as transaction:
             await transaction.change(COPY_INTO, {"path": str(copied)})
         yield f"sqlite:///{copied}"
 
 
+def _room_beside(file: Path) -> TemporaryDirectory[str]:
+    """A folder for the copy: on the disk of the file, or with temporary files if nothing can be made there."""
+    try:
+        return TemporaryDirectory(prefix="audit-", dir=file.parent)
+    except OSError:
+        return TemporaryDirectory(prefix="gateway-audit-")
+
+
 @asynccontextmanager
-async def _opened(url: str, limits: SqlLimits) -> AsyncGenerator[AsyncEngine]:
-    engine = audit_engine(url, limits)
+async def _opened(engine: AsyncEngine) -> AsyncGenerator[AsyncEngine]:
     try:
         yield engine
     finally:

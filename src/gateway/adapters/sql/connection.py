@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.adapters.sql.engine import SQLITE
 from gateway.adapters.sql.errors import DATABASE_ERRORS, port_error
 from gateway.adapters.sql.types import Found
-from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.ports.unit_of_work import StorageReadOnly, StorageUnavailable
 
 Result = TypeVar("Result")
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -71,11 +71,15 @@ class Transaction:
 
         Raises:
             StorageUnavailable: There is none to be had. Nothing was started.
+            StorageReadOnly: The SQLite file cannot be written.
             TryAgain: Another process is writing to the SQLite file.
         """
         try:
             await self._connection.start()
         except DATABASE_ERRORS as error:
+            meant = port_error(error)
+            if isinstance(meant, StorageReadOnly):
+                raise meant from error
             raise StorageUnavailable("The database cannot be reached.") from error
         if self._begin is not None:
             try:

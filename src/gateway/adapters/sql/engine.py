@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,8 +10,9 @@ from sqlalchemy import URL, ExceptionContext, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from gateway.adapters.sql.errors import READ_ONLY
+from gateway.adapters.sql.errors import READ_ONLY, SQLITE_PRIMARY_CODE
 from gateway.adapters.sql.limits import SqlLimits
+from gateway.adapters.sql.sqlite_file import read_only, try_to_write
 
 POSTGRES: Final = "postgresql"
 SQLITE: Final = "sqlite"
@@ -47,6 +49,20 @@ def audit_engine(url: str, limits: SqlLimits) -> AsyncEngine:
         idle_timeout_seconds=limits.audit_timeout_seconds,
     )
     return _postgres_engine(parsed, patient, postgres_settings(patient), poolclass=NullPool)
+
+
+def reading_engine(url: str, limits: SqlLimits) -> AsyncEngine | None:
+    """As `audit_engine`, to read alone: it makes no SQLite file and changes none; `None` if there is no such file.
+
+    Raises:
+        StorageUnavailable: There is a file, but it cannot be read, or is none of SQLite.
+    """
+    parsed = database_url(url)
+    if parsed.get_backend_name() != SQLITE:
+        return audit_engine(url, limits)
+    readable = read_only(parsed)
+    arguments = {"timeout": limits.audit_timeout_seconds, "isolation_level": None}
+    return None if readable is None else create_async_engine(readable, connect_args=arguments, poolclass=NullPool)
 
 
 def is_sqlite(url: str) -> bool:
@@ -109,7 +125,7 @@ def _postgres_engine(url: URL, limits: SqlLimits, settings: Mapping[str, str], *
         "command_timeout": limits.command_timeout_seconds,
         "server_settings": settings,
     }
-    engine = create_async_engine(url, connect_args=arguments, **pool)
+    engine = create_async_engine(url, connect_args=arguments, hide_parameters=True, **pool)
     event.listen(engine.sync_engine, "handle_error", _notice_lost_connections)
     return engine
 
@@ -125,21 +141,34 @@ def _notice_lost_connections(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
+def _notice_files_that_cannot_be_written(context: ExceptionContext) -> None:
+    """Open the file anew next time: that tells whether it can be written, and writes again as soon as it can."""
+    code = getattr(context.original_exception, "sqlite_errorcode", 0) & SQLITE_PRIMARY_CODE
+    broken = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}
+    if code in broken and context.connection is not None:
+        # Softly, for its transaction is rolled back first: a connection that is closed within one keeps its locks
+        # until its statements are garbage.
+        context.connection.connection.invalidate(soft=True)
+
+
 def _sqlite_engine(url: URL, busy_timeout_seconds: float, **pool: Any) -> AsyncEngine:
     if sqlite3.sqlite_version_info < SQLITE_VERSION_MIN:
         raise ValueError(f"This Python brings SQLite {sqlite3.sqlite_version}; 3.38 or newer is needed.")
     # Only its owner may look into a folder that holds password hashes.
     Path(str(url.database)).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Without an isolation level the driver leaves BEGIN to us: its own would let two writers lose an update.
-    engine = create_async_engine(url, connect_args={"timeout": busy_timeout_seconds, "isolation_level": None}, **pool)
+    engine = create_async_engine(
+        url, connect_args={"timeout": busy_timeout_seconds, "isolation_level": None}, hide_parameters=True, **pool
+    )
     journal_mode = "WAL" if sqlite3.sqlite_version_info >= WAL_VERSION_MIN else "TRUNCATE"
 
     def prepare(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA journal_mode = {journal_mode}")
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.close()
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(f"PRAGMA journal_mode = {journal_mode}")
+            cursor.execute("PRAGMA synchronous = FULL")
+            cursor.execute("PRAGMA foreign_keys = ON")
+            try_to_write(cursor)
 
     event.listen(engine.sync_engine, "connect", prepare)
+    event.listen(engine.sync_engine, "handle_error", _notice_files_that_cannot_be_written)
     return engine

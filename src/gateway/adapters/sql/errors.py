@@ -10,7 +10,14 @@ from asyncpg import InterfaceError, InternalClientError, PostgresError  # type: 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gateway.adapters.sql.tables import KEYS_TAKEN, answers
-from gateway.application.ports.unit_of_work import KeyBusy, KeyTaken, Overtaken, StorageUnavailable, TryAgain
+from gateway.application.ports.unit_of_work import (
+    KeyBusy,
+    KeyTaken,
+    Overtaken,
+    StorageReadOnly,
+    StorageUnavailable,
+    TryAgain,
+)
 
 CONNECTION_ERRORS: Final[tuple[type[Exception], ...]] = (InterfaceError, InternalClientError, OSError)
 """What asyncpg says of a connection on which nobody knows what comes next: a session that Postgres ended while this
@@ -38,7 +45,6 @@ SQLITE_AWAY: Final = frozenset(
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_NOMEM,
         sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
     }
 )
 SQLITE_UNIQUE: Final = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
@@ -95,6 +101,8 @@ def _sqlite_error(error: sqlite3.Error) -> Exception | None:
         return KeyTaken("Another transaction committed a unique key first.") if taken else None
     if code & SQLITE_PRIMARY_CODE in SQLITE_RUN_AGAIN:
         return TryAgain("Another transaction holds the database.")
+    if code & SQLITE_PRIMARY_CODE == sqlite3.SQLITE_READONLY:
+        return StorageReadOnly("This process cannot write: the database's file or its folder is read-only.")
     if code & SQLITE_PRIMARY_CODE in SQLITE_AWAY:
         return StorageUnavailable(f"The database file cannot be used: {error}.")
     return None

@@ -140,7 +140,11 @@ class Reader(Protocol):
         ...
 
     async def check(self) -> None:
-        """Ask the storage for a sign of life. Returns quickly, or raises `StorageUnavailable`."""
+        """Ask the storage for a sign of life. Returns quickly, or raises `StorageUnavailable`.
+
+        Raises:
+            StorageReadOnly: It answers, but this process cannot write to it.
+        """
         ...
 
 

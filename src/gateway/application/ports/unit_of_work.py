@@ -24,6 +24,10 @@ class StorageUnavailable(Exception):  # noqa: N818 - the name says what is wrong
     """The storage cannot be reached, or not soon enough. Nothing is known to have happened; the same key is safe."""
 
 
+class StorageReadOnly(StorageUnavailable):
+    """This process cannot write to the storage, and the message says why. Reading may go well."""
+
+
 class TryAgain(Exception):  # noqa: N818 - it says what to do.
     """The transaction did not commit, or nobody knows whether it did: run the whole of it again."""
 

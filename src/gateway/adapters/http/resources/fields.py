@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from gateway.domain.errors import FieldError, InvalidInput
 from gateway.domain.limits import (
     DESCRIPTION_LENGTH_MAX,
     ID_LENGTH_MAX,
@@ -88,6 +89,8 @@ class CreatedQuery(PageQuery, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse the ends of the calendar, where another time zone would leave it."""
-        for instant in (self.created_after, self.created_before):
-            if instant is not None and not YEAR_MIN <= instant.year <= YEAR_MAX:
-                raise ValueError(f"A time is between the years {YEAR_MIN} and {YEAR_MAX}")
+        detail = f"A time is between the years {YEAR_MIN} and {YEAR_MAX}."
+        instants = {"created_after": self.created_after, "created_before": self.created_before}
+        outside = [name for name, at in instants.items() if at is not None and not YEAR_MIN <= at.year <= YEAR_MAX]
+        if outside:
+            raise InvalidInput(detail, [FieldError(name, "value_invalid", detail) for name in outside])

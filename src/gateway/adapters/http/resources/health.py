@@ -7,7 +7,9 @@ import msgspec
 
 from gateway.adapters.http.exchange import Asked, Reply
 from gateway.adapters.http.operations import ANYONE, Operation, json_reply
+from gateway.adapters.http.problems import HttpRefusal
 from gateway.application.ports.reader import CurrencyTotals
+from gateway.application.ports.unit_of_work import StorageReadOnly
 from gateway.domain.user import Role
 
 TAG = "Operations"
@@ -48,9 +50,12 @@ async def live(_: Asked) -> Reply:
 
 
 async def ready(asked: Asked) -> Reply:
-    """Say whether the storage answers."""
-    async with asyncio.timeout(READY_SECONDS_MAX):
-        await asked.gateway.storage.reader.check()
+    """Say whether the storage answers, and this process can write to it."""
+    try:
+        async with asyncio.timeout(READY_SECONDS_MAX):
+            await asked.gateway.storage.reader.check()
+    except StorageReadOnly as read_only:
+        raise HttpRefusal("storage_unavailable", str(read_only)) from read_only
     return json_reply(200, HealthView())
 
 
@@ -102,7 +107,7 @@ OPERATIONS = (
         path="/health/ready",
         name="getReadiness",
         tag=TAG,
-        summary="Whether the storage answers, and requests can be served",
+        summary="Whether the storage answers, and this process can write to it",
         handler=ready,
         roles=ANYONE,
         result=HealthView,

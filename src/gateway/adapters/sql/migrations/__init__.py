@@ -1,5 +1,7 @@
 """Bringing a database to the tables that this version needs: one history, for Postgres and SQLite alike."""
 
+import asyncio
+from enum import Enum
 from typing import Final
 
 from alembic import command
@@ -9,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, bindparam, func, select
 
 from gateway.adapters.sql.connection import Transaction
-from gateway.adapters.sql.engine import POSTGRES, audit_engine
+from gateway.adapters.sql.engine import POSTGRES, audit_engine, reading_engine
 from gateway.adapters.sql.limits import SqlLimits
 
 _LOCK: Final = select(func.pg_advisory_xact_lock(bindparam("number", 0x67617465776179)))
@@ -38,17 +40,35 @@ async def migrate(url: str) -> None:
         await engine.dispose()
 
 
-async def pending(url: str) -> bool:
-    """Whether a database is not at the newest revision: `migrate` has work to do, or a newer version has done its own.
+class Schema(Enum):
+    """What the tables of a database are to this version.
+
+    Attributes:
+        NONE: There is no database, or none of the gateway's tables in it.
+        OLDER: `migrate` has work to do.
+        CURRENT: They are this version's.
+        UNKNOWN: They are of a newer version, or of another application.
+    """
+
+    NONE = "none"
+    OLDER = "older"
+    CURRENT = "current"
+    UNKNOWN = "unknown"
+
+
+async def schema_of(url: str) -> Schema:
+    """Look at a database's schema. Nothing is made or changed, not even an SQLite file.
 
     Raises:
         StorageUnavailable: It cannot be reached.
         ValueError: As for `migrate`.
     """
-    engine = audit_engine(url, SqlLimits())
+    engine = await asyncio.to_thread(reading_engine, url, SqlLimits())
+    if engine is None:
+        return Schema.NONE
     try:
         async with Transaction(engine, writes=False) as transaction:
-            return await transaction.run(_is_behind)
+            return await transaction.run(_schema)
     finally:
         await engine.dispose()
 
@@ -57,9 +77,15 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(_config(connection), "head")
 
 
-def _is_behind(connection: Connection) -> bool:
-    newest = ScriptDirectory.from_config(_config(connection)).get_heads()
-    return MigrationContext.configure(connection).get_current_heads() != tuple(newest)
+def _schema(connection: Connection) -> Schema:
+    scripts = ScriptDirectory.from_config(_config(connection))
+    current = MigrationContext.configure(connection).get_current_heads()
+    if not current:
+        return Schema.NONE
+    if current == tuple(scripts.get_heads()):
+        return Schema.CURRENT
+    known = {script.revision for script in scripts.walk_revisions()}
+    return Schema.OLDER if known.issuperset(current) else Schema.UNKNOWN
 
 
 def _config(connection: Connection) -> Config:

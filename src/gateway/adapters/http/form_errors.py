@@ -1,0 +1,207 @@
+"""What is wrong with a body or a query: all of it, each error with a JSON pointer and in our own words.
+
+msgspec decodes requests, and stops at the first error. Only then is the published schema asked, for all of them.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, cast
+
+import jsonschema_rs
+import msgspec
+from msgspec import inspect
+
+from gateway.adapters.http.problems import escaped
+from gateway.domain.checks import FORBIDDEN_TEXT
+
+FieldErrors = list[dict[str, str]]
+
+ERRORS_MAX: Final = 100
+"""How many errors are listed: a body of 64 KiB may have thousands."""
+DEPTH_MAX: Final = 16
+"""Deeper than any form. The schema need not see what is below."""
+INTEGER_MAX: Final = 2**63
+NEVER_VALID: Final = 0.5
+"""No field is a number with a fraction: this stands for what a schema takes for a whole number, and we do not (1.0)."""
+
+TYPES: Final = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "object": "an object",
+    "string": "a text",
+}
+DETAILS: Final[dict[str, Callable[[Any], str]]] = {
+    "const": lambda kind: f"This must be {kind.expected_value}.",
+    "enum": lambda kind: f"This must be one of {', '.join(map(str, kind.options))}.",
+    "format": lambda _: "This must be a time with its offset from UTC, such as 2026-01-02T03:04:05Z.",
+    "maxItems": lambda kind: f"This may have up to {_count(kind.limit, 'item')}.",
+    "maxLength": lambda kind: f"This may have up to {_count(kind.limit, 'character')}.",
+    "maxProperties": lambda kind: f"This may have up to {_count(kind.limit, 'field')}.",
+    "maximum": lambda kind: f"This may be up to {kind.limit}.",
+    "minItems": lambda kind: f"This must have at least {_count(kind.limit, 'item')}.",
+    "minLength": lambda kind: f"This must have at least {_count(kind.limit, 'character')}.",
+    "minimum": lambda kind: f"This must be at least {kind.limit}.",
+    "pattern": lambda kind: f"This must match {kind.pattern}.",
+    "type": lambda kind: f"This must be {' or '.join(TYPES[name] for name in kind.types)}.",
+}
+"""What is wrong, by the keyword of JSON Schema that found it."""
+
+Shape = dict[str, "Shape"] | list["Shape"] | None
+"""Where fields are: a mapping for an object, a list of one for a list, nothing for a value."""
+
+
+class Form:
+    """The form of a body or a query, which is declared as a `msgspec.Struct`."""
+
+    def __init__(self, kind: type[Any]) -> None:
+        self._shape = _shape_of(inspect.type_info(kind))
+        schema = _without_null_type(msgspec.json.schema(kind))
+        self._validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+
+    def without_nulls(self, value: Any) -> Any:
+        """`value`, as decoded from JSON, without those fields that are null: that is the same as not given."""
+        return _without_nulls(value, self._shape)
+
+    def errors(self, value: Any) -> FieldErrors:
+        """What is wrong with `value`, for each pointer once, up to `ERRORS_MAX`."""
+        found = {error["pointer"]: error for error in text_errors(value)}
+        for violation in self._validator.iter_errors(_presentable(value, 0)):
+            for error in _described(violation):
+                known = found.setdefault(error["pointer"], error)
+                # A value of a wrong type may be out of bounds too: that says nothing more.
+                if error["code"] == "type_mismatch" and known["code"] == "value_invalid":
+                    found[error["pointer"]] = error
+            if len(found) >= ERRORS_MAX:
+                break
+        return list(found.values())[:ERRORS_MAX]
+
+
+_forms: dict[type[Any], Form] = {}
+
+
+def form_of(kind: type[Any]) -> Form:
+    """The form of a type, made when it is first needed."""
+    if kind not in _forms:
+        _forms[kind] = Form(kind)
+    return _forms[kind]
+
+
+def structs_in(kind: Any) -> Iterator[type[msgspec.Struct]]:
+    """A body's type, and those of the objects in it."""
+    waiting = [inspect.type_info(kind)]
+    while waiting:
+        match waiting.pop():
+            case inspect.StructType(cls=struct, fields=fields):
+                yield struct
+                waiting += [field.type for field in fields]
+            case inspect.ListType(item_type=item) | inspect.Metadata(type=item):
+                waiting.append(item)
+            case inspect.UnionType(types=types):
+                waiting += types
+            case _:
+                pass
+
+
+def text_errors(value: Any) -> FieldErrors:
+    """The texts in a body that have characters which databases do not keep."""
+    detail = "The text has a character that cannot be kept."
+    return [
+        {"pointer": FORBIDDEN_TEXT.sub("\ufffd", pointer), "code": "text_invalid", "detail": detail}
+        for pointer, text in texts_in(value)
+        if FORBIDDEN_TEXT.search(text)
+    ]
+
+
+def texts_in(value: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a body, decoded or plain, with where it is. Keys are texts of their mapping."""
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from texts_in(getattr(value, name), f"{pointer}/{name}")
+    elif isinstance(value, dict):
+        for name, item in cast("dict[str, Any]", value).items():
+            yield pointer, name
+            yield from texts_in(item, f"{pointer}/{escaped(name)}")
+    elif isinstance(value, list):
+        for index, item in enumerate(cast("list[object]", value)):
+            yield from texts_in(item, f"{pointer}/{index}")
+
+
+def _described(violation: jsonschema_rs.ValidationError) -> Iterator[dict[str, str]]:
+    kind: Any = violation.kind
+    pointer = "".join(f"/{escaped(str(step))}" for step in violation.instance_path)
+    if kind.name == "required":
+        yield error_at(f"{pointer}/{escaped(kind.property)}", "field_missing", "This field is required.")
+    elif kind.name == "additionalProperties":
+        for name in kind.unexpected:
+            yield error_at(f"{pointer}/{escaped(name)}", "field_unknown", "There is no such field.")
+    elif kind.name == "propertyNames":
+        for error in _described(kind.error):
+            name = escaped(str(kind.error.instance))
+            yield error_at(f"{pointer}/{name}", error["code"], error["detail"].replace("This", "The key", 1))
+    else:
+        is_of_another_type = kind.name == "type" or (kind.name == "enum" and not isinstance(violation.instance, str))
+        detail = DETAILS.get(kind.name, lambda _: "This is not valid here.")(kind)
+        yield error_at(pointer, "type_mismatch" if is_of_another_type else "value_invalid", detail)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def error_at(pointer: str, code: str, detail: str) -> dict[str, str]:
+    """One error."""
+    return {"pointer": pointer, "code": code, "detail": detail}
+
+
+def _presentable(value: Any, depth: int) -> Any:
+    """A value as the schema can judge it: what it would take for valid, or cannot read, is replaced."""
+    if isinstance(value, float) or depth > DEPTH_MAX:
+        return NEVER_VALID
+    if isinstance(value, str):
+        return FORBIDDEN_TEXT.sub("\ufffd", value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return max(-INTEGER_MAX, min(value, INTEGER_MAX))
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+        return {FORBIDDEN_TEXT.sub("\ufffd", name): _presentable(item, depth + 1) for name, item in items}
+    if isinstance(value, list):
+        return [_presentable(item, depth + 1) for item in cast("list[object]", value)]
+    return value
+
+
+def _shape_of(info: inspect.Type) -> Shape:
+    if isinstance(info, inspect.Metadata):
+        return _shape_of(info.type)
+    if isinstance(info, inspect.StructType):
+        return {field.encode_name: _shape_of(field.type) for field in info.fields}
+    if isinstance(info, inspect.ListType):
+        return [_shape_of(info.item_type)]
+    if isinstance(info, inspect.UnionType):
+        return next((shape for shape in map(_shape_of, info.types) if shape is not None), None)
+    return None
+
+
+def _without_nulls(value: Any, shape: Shape) -> Any:
+    if isinstance(shape, dict) and isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+        return {
+            name: _without_nulls(item, shape.get(name)) for name, item in items if item is not None or name not in shape
+        }
+    if isinstance(shape, list) and isinstance(value, list):
+        return [_without_nulls(item, shape[0]) for item in cast("list[object]", value)]
+    return value
+
+
+def _without_null_type(schema: Any) -> Any:
+    """A schema in which no field is null: nulls are left out before."""
+    if isinstance(schema, list):
+        return [
+            _without_null_type(part) for part in cast("list[object]", schema) if part not in ({"type": "null"}, None)
+        ]
+    if not isinstance(schema, dict):
+        return schema
+    parts = {name: _without_null_type(part) for name, part in cast("dict[str, Any]", schema).items()}
+    choices = parts.get("anyOf", ())
+    return {**parts.pop("anyOf")[0], **parts} if len(choices) == 1 else parts
