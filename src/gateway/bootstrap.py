@@ -38,6 +38,7 @@ from gateway.application.executor import Executor, OneByOne
 from gateway.application.front_door import FrontDoor
 from gateway.application.gateway import Gateway
 from gateway.application.group_commit import GroupCommit, GroupLimits
+from gateway.application.plain_text import NotPlainText, plain_text
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.passwords import PasswordHasher
@@ -393,9 +394,9 @@ def _text(field: str, text: str, file: str) -> str:
         # Where a variable cannot hold several lines, people write \n for their ends.
         return text.replace("\\n", "\n")
     try:
-        return Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        return plain_text(Path(file).read_bytes())
+    except (OSError, NotPlainText) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise KeyRefused(f"{name}_FILE cannot be read: {reason}.") from error
 
 

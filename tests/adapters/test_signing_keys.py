@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from gateway.adapters.jose.keys import (
     KeyRefused,
     generate_pem,
+    is_open_to_others,
     keep_signing_key,
     signing_key_from_pem,
     signing_key_from_secret,
@@ -219,7 +220,27 @@ def test_whoever_is_second_to_write_takes_the_winners_key(tmp_path: Path, monkey
     assert keep_signing_key(tmp_path).verifying.key_id == winner.verifying.key_id
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o620, 0o777])
+@pytest.mark.parametrize("mode", [0o640, 0o660, 0o620])
+def test_a_key_that_is_open_to_a_group_of_this_process_is_used_and_that_is_logged(
+    tmp_path: Path, mode: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = keep_signing_key(tmp_path)
+    path = tmp_path / "signing-key.pem"
+    os.chown(path, -1, os.getegid())
+    path.chmod(mode)
+
+    assert keep_signing_key(tmp_path).verifying.key_id == made.verifying.key_id
+    assert [record.message for record in caplog.records] == ["signing_key_open_to_its_group"]
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o660, 0o620, 0o604, 0o644])
+def test_a_key_is_open_to_others_if_a_foreign_group_may_use_it(mode: int) -> None:
+    assert is_open_to_others(mode, 1000, {0, 999})
+    assert not is_open_to_others(0o600, 1000, {0, 999})
+    assert not is_open_to_others(mode & 0o770, 1000, {0, 1000})
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o644, 0o664, 0o602, 0o777])
 def test_a_key_that_is_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
     keep_signing_key(tmp_path)
     (tmp_path / "signing-key.pem").chmod(mode)

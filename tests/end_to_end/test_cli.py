@@ -55,7 +55,7 @@ class Gateway:
     def database(self) -> Path:
         return self.folder / "data" / "gateway.sqlite3"
 
-    def run(self, *arguments: str, stdin: str = "", **environ: str) -> Result:
+    def run(self, *arguments: str, stdin: str | bytes = "", **environ: str) -> Result:
         """The command in this process: starting a new one for every sentence would take ten times as long."""
         nothing_else = {name: None for name in os.environ if name.startswith("GATEWAY_")}
         return CliRunner().invoke(
@@ -237,6 +237,25 @@ def test_an_operator_has_one_address_in_all_its_forms(gateway: Gateway) -> None:
     assert made.exit_code == 0
     assert (again.stderr, again.exit_code) == ("Error: Somebody has registered with this e-mail address already.\n", 1)
     assert (refused.stderr, refused.exit_code) == ("Error: This is not an e-mail address.\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (f"\ufeff{TYPED}".encode(), "it begins with a byte-order mark"),
+        (TYPED.encode("utf-16"), "it is UTF-16"),
+        (TYPED.encode("utf-16-be"), "it has NUL characters"),
+        (f"né {TYPED}".encode("latin-1"), "it is not UTF-8"),
+    ],
+)
+def test_a_password_that_nobody_could_type_makes_no_operator(gateway: Gateway, content: bytes, reason: str) -> None:
+    done = gateway.run("create-operator", "--email", "op@example.com", "--password-stdin", stdin=content)
+
+    assert done.stderr.startswith(f"Error: The password cannot be read: {reason}")
+    assert len(done.stderr.splitlines()) == 1
+    assert "battery" not in done.stderr
+    assert done.exit_code == 1
+    assert not gateway.database.exists()
 
 
 def test_an_operator_needs_a_password_that_is_none_of_the_common_ones(gateway: Gateway) -> None:

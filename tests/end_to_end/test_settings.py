@@ -37,6 +37,7 @@ from gateway.settings import (
     read_settings,
     settings_markdown,
     show_settings,
+    variable,
     without_password,
 )
 
@@ -287,6 +288,27 @@ def test_keys_are_read_from_files_too(tmp_path: Path) -> None:
     assert by_file == access_tokens(Settings(token_private_key=pem)).jwks()
     # As people write several lines where a variable holds but one.
     assert by_file == access_tokens(Settings(token_private_key=pem.replace("\n", "\\n"))).jwks()
+
+
+@pytest.mark.parametrize("field", ["token_private_key", "token_secret", "token_previous_public_keys"])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (f"\ufeff{RANDOM}".encode(), "it begins with a byte-order mark"),
+        (RANDOM.encode("utf-16"), "it is UTF-16"),
+        (RANDOM.encode("utf-16-le"), "it has NUL characters"),
+        (b"\xe9" * 40, "it is not UTF-8"),
+    ],
+)
+def test_a_file_of_keys_is_plain_text(tmp_path: Path, field: str, content: bytes, reason: str) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    pem = {} if field == "token_private_key" else {"GATEWAY_TOKEN_PRIVATE_KEY": generate_pem()}
+    algorithm = "HS256" if field == "token_secret" else "ES256"
+    settings = read_settings({variable(f"{field}_file"): str(file), "GATEWAY_TOKEN_ALGORITHM": algorithm, **pem})
+
+    with pytest.raises(StartRefused, match=f"^{variable(field)}_FILE cannot be read: {reason}"):
+        access_tokens(settings)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import sys
 
 import click
 
-from gateway.bootstrap import open_gateway
+from gateway.application.plain_text import NotPlainText, plain_text
+from gateway.bootstrap import StartRefused, open_gateway
 from gateway.domain.user import Role, UserId
 from gateway.entrypoints.flags import settings_flags, settings_with
 from gateway.settings import Settings
@@ -20,11 +21,19 @@ def create_operator(*, email: str, name: str | None, password_stdin: bool, **fla
     """Make an operator, who funds and freezes accounts."""
     settings = settings_with(flags)
     if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
+        password = _first_line_of_stdin()
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     user_id = asyncio.run(_register(settings, email=email, password=password, name=name))
     click.echo(f"The operator {user_id} can log in now.")
+
+
+def _first_line_of_stdin() -> str:
+    line = sys.stdin.buffer.readline()
+    try:
+        return plain_text(line).rstrip("\r\n")
+    except NotPlainText as refused:
+        raise StartRefused(f"The password cannot be read: {refused}.") from refused
 
 
 async def _register(settings: Settings, *, email: str, password: str, name: str | None) -> UserId:

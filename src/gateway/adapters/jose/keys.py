@@ -3,11 +3,12 @@
 import hashlib
 import hmac
 import json
+import logging
 import os
 import re
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,8 @@ from jose.backends.cryptography_backend import (  # type: ignore[import-untyped]
 )
 from jose.exceptions import JWKError  # type: ignore[import-untyped]  # As above.
 from jose.utils import base64url_encode  # type: ignore[import-untyped]  # As above.
+
+logger = logging.getLogger(__name__)
 
 KEY_FILE_NAME: Final = "signing-key.pem"
 SECRET_BYTES_MIN: Final = 32
@@ -142,7 +145,8 @@ def keep_signing_key(folder: Path) -> SigningKey:
     Any number of processes may start at once: one of them makes the key, and all of them use it.
 
     Args:
-        folder: The data folder, made with mode 700 when missing; the key is its `signing-key.pem`, mode 600.
+        folder: The data folder, made with mode 700 when missing; the key is its `signing-key.pem`, mode 600. A group of
+            this process may be let in; that is logged.
 
     Raises:
         KeyRefused: Others can read the file, or it cannot be read, written or understood.
@@ -205,11 +209,31 @@ def _write_new_key(path: Path) -> None:
 
 
 def _read_private_file(path: Path) -> str:
-    with path.open(encoding="ascii", errors="replace") as file:
-        mode = os.fstat(file.fileno()).st_mode  # Of the file that is read, whatever its name means by now.
-        if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
-            raise KeyRefused(
-                f"{path} is open to others. Delete it if they may have read it (this signs everyone out); "
-                "otherwise: chmod 600"
-            )
-        return file.read()
+    with path.open("rb") as file:
+        found = os.fstat(file.fileno())  # Of the file that is read, whatever its name means by now.
+        if os.name == "posix":
+            _look_at_mode(path, found)
+        return file.read().decode("ascii", errors="replace")
+
+
+def _look_at_mode(path: Path, found: os.stat_result) -> None:
+    if is_open_to_others(found.st_mode, found.st_gid, {os.getegid(), *os.getgroups()}):
+        raise KeyRefused(
+            f"{path} is open to others. Delete it if they may have read it (this signs everyone out); otherwise: "
+            "chmod 600"
+        )
+    if found.st_mode & stat.S_IRWXG:
+        logger.warning("signing_key_open_to_its_group", extra={"path": str(path), "group": found.st_gid})
+
+
+def is_open_to_others(mode: int, group: int, own_groups: Collection[int]) -> bool:
+    """Whether others than the user and the groups of this process may use a file.
+
+    A container's volume is open to the group of the container (`fsGroup` of Kubernetes makes it so at each start).
+
+    Args:
+        mode: The mode of the file.
+        group: The id of its group.
+        own_groups: The ids of the groups of this process.
+    """
+    return bool(mode & stat.S_IRWXO or (mode & stat.S_IRWXG and group not in own_groups))

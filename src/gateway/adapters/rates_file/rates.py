@@ -10,6 +10,7 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 
 from gateway.application.errors import RatesReadOnly
+from gateway.application.plain_text import NotPlainText, plain_text
 from gateway.domain.errors import Refusal
 from gateway.domain.money import currency_code
 from gateway.domain.rate import SPREAD_BASIS_POINTS_MAX, CurrencyPair, ExchangeRate, must_be_two, rate_of
@@ -107,7 +108,9 @@ def _read(path: Path) -> Mapping[CurrencyPair, ExchangeRate]:
         raise RatesFileRefused(f"it has more than {FILE_BYTES_MAX} bytes.")
     modified = datetime.fromtimestamp(path.stat().st_mtime_ns // 10**9, UTC)
     try:
-        found = [_to_rate(line, modified) for line in _decoder.decode(content)]
+        found = [_to_rate(line, modified) for line in _decoder.decode(plain_text(content))]
+    except NotPlainText as error:
+        raise RatesFileRefused(f"{error}.") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, Refusal) as error:
         raise RatesFileRefused(str(error)) from error
     rates = {rate.pair: rate for rate in found}
