@@ -29,6 +29,7 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _KEYWORD: Final = re.compile(r"\s*\w+\s*=")
 """The beginning of a connection string in libpq's keyword form, `host=… password=…`."""
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+_ORIGIN: Final = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:(?P<port>[1-9][0-9]{0,4}))?")
 _NUMBERS_ALONE: Final = re.compile(r"[0-9.]+")
 
 
@@ -74,6 +75,16 @@ def _is_root_path(text: str) -> bool:
     return _is_clean(text) and not re.search(r"[\s?#%\\]", text) and not {".", ".."} & set(segments)
 
 
+def _is_origin(text: str) -> bool:
+    """As browsers send it: they leave out the port that is the scheme's own."""
+    found = _ORIGIN.fullmatch(text)
+    return (
+        found is not None
+        and _is_host(found["host"].strip("[]"))
+        and (found["scheme"], found["port"]) not in {("http", "80"), ("https", "443")}
+    )
+
+
 def _has_no_byte_order_mark(text: str) -> bool:
     return not text.startswith(_BYTE_ORDER_MARK) and "\0" not in text
 
@@ -82,6 +93,7 @@ TEXT: Final = Form("text without control characters, and without blanks or quote
 PATH: Final = Form("a path without control characters, and without `~`, which only a shell expands", _is_path)
 HOST: Final = Form("an IP address or a host name, without a port", _is_host)
 PROXIES: Final = Form("IP addresses or networks such as `10.0.0.0/8`, separated by commas; or `*`", _is_network)
+ORIGINS: Final = Form("origins such as `https://shop.example`, separated by commas; or `*`", _is_origin)
 ROOT_PATH: Final = Form("a path such as `/gateway`, without a slash at its end", _is_root_path)
 DATABASE: Final = Form(
     "`postgresql://user:password@host:5432/name` (not `host=… password=…`), `sqlite:///file` or a file name, "

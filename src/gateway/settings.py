@@ -15,6 +15,7 @@ from gateway.domain.quote import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE
 from gateway.setting_forms import (
     DATABASE,
     HOST,
+    ORIGINS,
     PATH,
     PROXIES,
     PUBLIC_KEYS,
@@ -96,6 +97,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="Addresses or networks of reverse proxies, separated by commas: their `X-Forwarded-For` is "
             "believed. When empty, nobody's is.",
             extra={_FORM: PROXIES},
+        ),
+    ] = ()
+    cors_allowed_origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Origins whose scripts may call the API from browsers, separated by commas: "
+            "`https://shop.example`. When empty, none.",
+            extra={_FORM: ORIGINS},
         ),
     ] = ()
     requests_max: Annotated[

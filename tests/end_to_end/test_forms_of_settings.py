@@ -145,3 +145,31 @@ async def test_an_embedder_cannot_open_a_gateway_on_a_wrong_database() -> None:
     with pytest.raises(SettingsRefused, match=r"^GATEWAY_DATABASE_URL cannot be this"):
         async with open_gateway("host=db password=hunter2"):
             pass
+
+
+@pytest.mark.parametrize(
+    "origins", ["*", "https://shop.example", "http://localhost:3000, https://shop.example:8443", "http://[::1]:3000"]
+)
+def test_origins_are_taken_as_browsers_send_them(origins: str) -> None:
+    assert read_settings({"GATEWAY_CORS_ALLOWED_ORIGINS": origins}).cors_allowed_origins == tuple(origins.split(", "))
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "shop.example",
+        "https://shop.example/",
+        "https://shop.example/path",
+        "https://Shop.example",
+        "https://shop.example:443",
+        "http://shop.example:80",
+        "https://*.shop.example",
+        "https://user@shop.example",
+        "ftp://shop.example",
+        "null",
+        "https://shop.example, *",
+    ],
+)
+def test_an_origin_that_no_browser_sends_is_refused(origins: str) -> None:
+    with pytest.raises(SettingsRefused, match=r"^GATEWAY_CORS_ALLOWED_ORIGINS cannot be"):
+        read_settings({"GATEWAY_CORS_ALLOWED_ORIGINS": origins})

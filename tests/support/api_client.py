@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,7 +16,7 @@ from litestar import Litestar
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from gateway.adapters.http import HttpLimits, create_app
+from gateway.adapters.http import HttpLimits, Layer, create_app
 from gateway.adapters.http.pages_for_people import STATIC_FILES
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.front_door import FrontDoor
@@ -262,6 +262,8 @@ async def open_world(
     root_path: str = "",
     storage: Storage | None = None,
     like: World | None = None,
+    cors_allowed_origins: Sequence[str] = (),
+    layers: Sequence[Layer] = (),
     changed: Callable[[Gateway], Gateway] = lambda gateway: gateway,
 ) -> AsyncGenerator[World]:
     """Start an application, on memory unless a storage is given. `changed` may put other parts into its gateway.
@@ -279,7 +281,13 @@ async def open_world(
             yield changed(gateway)
 
         app = create_app(
-            opener, cursor_secret=CURSOR_SECRET, sandbox=sandbox, limits=limits or HttpLimits(), root_path=root_path
+            opener,
+            cursor_secret=CURSOR_SECRET,
+            sandbox=sandbox,
+            limits=limits or HttpLimits(),
+            root_path=root_path,
+            cors_allowed_origins=cors_allowed_origins,
+            layers=layers,
         )
         transport = httpx.ASGITransport(cast("Any", app))  # Litestar names the messages more precisely than httpx.
         async with _started(app), httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:

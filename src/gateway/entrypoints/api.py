@@ -1,12 +1,12 @@
 """The ASGI application: `uvicorn --factory gateway.entrypoints.api:app`."""
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
-from gateway.adapters.http import HttpLimits, create_app
+from gateway.adapters.http import HttpLimits, Layer, create_app
 from gateway.application.gateway import Gateway
 from gateway.bootstrap import collect_garbage_seldom, cursor_secret, open_gateway
 from gateway.entrypoints.logs import configure_logging
@@ -28,14 +28,21 @@ def app() -> Litestar:
     return served
 
 
-def app_of(settings: Settings) -> Litestar:
-    """The application with these settings. It opens its gateway when the server starts it."""
+def app_of(settings: Settings, *, layers: Sequence[Layer] = ()) -> Litestar:
+    """The application with these settings. It opens its gateway when the server starts it.
+
+    Args:
+        settings: How it is set.
+        layers: What wraps it, the outermost first.
+    """
     return create_app(
         lambda: open_served(settings),
         cursor_secret=cursor_secret(settings),
         sandbox=settings.environment == "sandbox",
         limits=http_limits(settings),
         root_path=settings.root_path,
+        cors_allowed_origins=settings.cors_allowed_origins,
+        layers=layers,
     )
 
 

@@ -1,6 +1,6 @@
 """The REST API on Litestar: decode, command, encode."""
 
-from gateway.adapters.http.app import GatewayOpener, create_app
+from gateway.adapters.http.app import GatewayOpener, Layer, create_app
 from gateway.adapters.http.endpoint import HttpLimits
 
-__all__ = ["GatewayOpener", "HttpLimits", "create_app"]
+__all__ = ["GatewayOpener", "HttpLimits", "Layer", "create_app"]

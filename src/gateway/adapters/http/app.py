@@ -1,13 +1,14 @@
 """The ASGI application: Litestar, with the endpoint mounted under it."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from litestar import Litestar, asgi
 from litestar.types import ASGIApp, Receive, Send
 
+from gateway.adapters.http.cors import allowing_origins
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.endpoint import Endpoint, HttpLimits
 from gateway.adapters.http.openapi import openapi_document
@@ -30,6 +31,19 @@ from gateway.adapters.http.resources import (
 )
 from gateway.adapters.http.root_paths import below_root_paths
 from gateway.application.gateway import Gateway
+
+Layer = Callable[[ASGIApp], ASGIApp]
+"""Makes an ASGI application of another one, which it wraps."""
+LAYERS_OF_LITESTAR: Final = (
+    "cors_config",
+    "csrf_config",
+    "compression_config",
+    "middleware",
+    "guards",
+    "before_request",
+    "after_request",
+    "after_response",
+)
 
 GatewayOpener = Callable[[], AbstractAsyncContextManager[Gateway]]
 
@@ -54,7 +68,14 @@ def all_operations(cursors: Cursors, *, sandbox: bool) -> list[Operation]:
 
 
 def create_app(
-    open_gateway: GatewayOpener, *, cursor_secret: bytes, sandbox: bool, limits: HttpLimits, root_path: str = ""
+    open_gateway: GatewayOpener,
+    *,
+    cursor_secret: bytes,
+    sandbox: bool,
+    limits: HttpLimits,
+    root_path: str = "",
+    cors_allowed_origins: Sequence[str] = (),
+    layers: Sequence[Layer] = (),
 ) -> Litestar:
     """The application. It opens the gateway when it starts, and closes it when it has answered the last request.
 
@@ -64,6 +85,10 @@ def create_app(
         sandbox: Whether owners may make deposits to their own accounts.
         limits: How much one request may take.
         root_path: Under which path a reverse proxy shows the gateway, whether it strips that path or not.
+        cors_allowed_origins: Whose scripts may call the API: `https://shop.example`, or `*` for all.
+        layers: What wraps the finished application, the outermost first: every request and every response goes
+            through them. Litestar's own layers (`cors_config`, `compression_config`, `middleware` …) would not reach
+            all paths: an application that has them does not start.
     """
     operations = all_operations(Cursors(cursor_secret), sandbox=sandbox)
     document = openapi_document(operations, version=version("gateway"), root_path=root_path)
@@ -71,6 +96,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:
+        refuse_own_layers(app)
         async with open_gateway() as gateway:
             app.state["gateway"] = gateway
             yield
@@ -82,7 +108,25 @@ def create_app(
         logging_config=None,
     )
     app.asgi_handler = past_the_router(app.asgi_handler, endpoint, root_path)
+    if cors_allowed_origins:
+        app.asgi_handler = allowing_origins(app.asgi_handler, cors_allowed_origins)
+    for layer in reversed(layers):
+        app.asgi_handler = layer(app.asgi_handler)
     return app
+
+
+def refuse_own_layers(app: Litestar) -> None:
+    """Refuse to start with a layer of Litestar's own: payments go past it, and nobody would notice.
+
+    Raises:
+        RuntimeError: There is one.
+    """
+    found = [name for name in LAYERS_OF_LITESTAR if getattr(app, name, None)]
+    if found:
+        raise RuntimeError(
+            f"{', '.join(found)} would not reach all paths of the gateway. Hand what wraps it to "
+            "create_app(layers=…), and origins to create_app(cors_allowed_origins=…)."
+        )
 
 
 def past_the_router(routed: ASGIApp, endpoint: Endpoint, root_path: str = "") -> ASGIApp:
