@@ -106,5 +106,5 @@ def app() -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
-    served.asgi_handler = past_the_router(served.asgi_handler, endpoint)
+    served.asgi_handler = past_the_router(served, endpoint)
     return served

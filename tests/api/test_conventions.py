@@ -46,9 +46,16 @@ async def test_litestar_serves_what_is_registered_beside_the_operations(world: W
     assert (await ask(world.app, "GET", "/nowhere")).status == 404
 
 
-async def test_only_what_a_path_alone_does_not_tell_is_looked_for_by_litestar(
-    world: World, customer: Person, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_alone", [True, False])
+async def test_only_what_a_path_alone_does_not_tell_is_looked_for_by_litestar_and_only_beside_other_routes(
+    world: World, customer: Person, monkeypatch: pytest.MonkeyPatch, *, is_alone: bool
 ) -> None:
+    @get("/beside", sync_to_thread=False)
+    def beside() -> str:
+        return "here"
+
+    if not is_alone:
+        world.app.register(beside)
     router = type(world.app.asgi_router)
     routed, looked_for = router.__call__, list[str]()
 
@@ -59,7 +66,15 @@ async def test_only_what_a_path_alone_does_not_tell_is_looked_for_by_litestar(
     monkeypatch.setattr(router, "__call__", noted)
     for path in ("/payments", "/users/me", f"/accounts/{customer.account_id}", "/nowhere"):
         await customer.api.get(path)
-    assert looked_for == [f"/accounts/{customer.account_id}", "/nowhere"]
+    assert looked_for == ([] if is_alone else [f"/accounts/{customer.account_id}", "/nowhere"])
+
+
+@pytest.mark.parametrize("host", [b"two words", b"a/b", b"", b"gateway_1:8000", b"\xff"])
+async def test_whatever_the_host_is_called_every_path_answers_alike(quiet_world: World, host: bytes) -> None:
+    for path, status in (("/payments", 401), ("/payments/pay_1", 401), ("/nowhere", 404), ("/health/live", 200)):
+        answer = await ask(quiet_world.app, "GET", path, headers=[(b"host", host)])
+        assert answer.status == status
+        assert answer.headers[b"request-id"]
 
 
 async def test_a_trailing_slash_is_the_same_path(customer: Person) -> None:

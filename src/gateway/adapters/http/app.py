@@ -107,7 +107,7 @@ def create_app(
         openapi_config=None,
         logging_config=None,
     )
-    app.asgi_handler = past_the_router(app.asgi_handler, endpoint, root_path)
+    app.asgi_handler = past_the_router(app, endpoint, root_path)
     if cors_allowed_origins:
         app.asgi_handler = allowing_origins(app.asgi_handler, cors_allowed_origins)
     for layer in reversed(layers):
@@ -129,16 +129,18 @@ def refuse_own_layers(app: Litestar) -> None:
         )
 
 
-def past_the_router(routed: ASGIApp, endpoint: Endpoint, root_path: str = "") -> ASGIApp:
-    """The handler of an application that leads straight to the endpoint where the path alone says that it is asked.
+def past_the_router(app: Litestar, endpoint: Endpoint, root_path: str = "") -> ASGIApp:
+    """The handler of an application that leads straight to the endpoint, unless a route beside it may be asked for.
 
-    So it is for payments, and a fifteenth of what the application does for one was to look for its only route.
+    To look for its only route was a fifteenth of what the application did for a payment. And the router refuses some
+    requests by itself (a malformed Host), in its own form.
     """
-    paths = endpoint.paths_without_id
+    routed, paths = app.asgi_handler, endpoint.paths_without_id
 
     async def handle(scope: Any, receive: Receive, send: Send) -> None:
         if root_path or scope.get("root_path"):
             scope = below_root_paths(scope, root_path, endpoint.knows)
-        await (endpoint if scope["path"] in paths else routed)(scope, receive, send)
+        is_alone = len(app.routes) == 1
+        await (endpoint if is_alone or scope["path"] in paths else routed)(scope, receive, send)
 
     return handle
