@@ -179,7 +179,7 @@ def test_settings_tell_where_they_come_from_and_no_secrets(gateway: Gateway) -> 
     assert "hunter2" not in done.stdout
 
 
-@pytest.mark.parametrize("command", ["serve", "worker", "migrate", "create-operator", "verify", "settings"])
+@pytest.mark.parametrize("command", ["serve", "worker", "health", "migrate", "create-operator", "verify", "settings"])
 def test_every_setting_that_a_command_reads_is_a_flag_and_secrets_are_none(command: str) -> None:
     flags = {option for parameter in main.commands[command].params for option in parameter.opts}
 

@@ -9,6 +9,7 @@ from gateway.bootstrap import StartRefused
 from gateway.domain.errors import Refusal
 from gateway.entrypoints.create_operator import create_operator
 from gateway.entrypoints.demo import demo
+from gateway.entrypoints.health import health
 from gateway.entrypoints.migrate import migrate
 from gateway.entrypoints.serve import serve
 from gateway.entrypoints.show_settings import show
@@ -52,5 +53,5 @@ def main() -> None:
     """An async payment gateway on a double-entry ledger. Settings are environment variables: `gateway settings`."""
 
 
-for command in (serve, worker, migrate, create_operator, verify, simulate, demo, show):
+for command in (serve, worker, health, migrate, create_operator, verify, simulate, demo, show):
     main.add_command(command)

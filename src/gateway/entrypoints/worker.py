@@ -11,6 +11,7 @@ from gateway.application.expiry import Expiry, ExpiryLimits
 from gateway.application.gateway import Gateway
 from gateway.bootstrap import open_gateway, require_schema
 from gateway.entrypoints.flags import settings_flags, settings_with
+from gateway.entrypoints.heartbeat import beating, heartbeat_file
 from gateway.entrypoints.logs import configure_logging
 from gateway.settings import Settings
 
@@ -53,6 +54,7 @@ async def _work(settings: Settings) -> None:
     await require_schema(settings)
     async with open_gateway(settings) as gateway:
         await gateway.storage.reader.check()
-        click.echo("The worker ends payments whose time is over.")
-        await expiry_of(gateway, settings).run(stop)
+        async with beating(heartbeat_file(settings)):
+            click.echo("The worker ends payments whose time is over.")
+            await expiry_of(gateway, settings).run(stop)
     click.echo("The worker has finished.")
