@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.adapters.http.form_errors import ERRORS_MAX
+from gateway.adapters.http.field_errors import ERRORS_MAX
 from gateway.adapters.http.operations import Operation
 from support.api_client import Json, Person, fresh_key, ok, refused
 from support.every_operation import EVERY_OPERATION, Everybody, key_for, path_of
@@ -162,6 +162,44 @@ async def test_texts_that_cannot_be_kept_are_listed_among_other_errors(quiet_cus
         "/description": "text_invalid",
         "/amount": "value_invalid",
         "/\ufffd": "field_unknown",
+    }
+
+
+async def test_all_card_numbers_are_listed_also_where_the_form_is_right(quiet_customer: Person) -> None:
+    card = "4242 4242 4242 4242"
+    free = {"description": card, "metadata": {"a": card, "b": "order 1"}}
+    expected = {"/description": "card_number", "/metadata/a": "card_number"}
+    body: Json = {"merchant_id": "usr_x", "amount": 10, "currency": "USD", **free}
+    assert await errors_of(quiet_customer, "/payments", body) == expected
+    assert await errors_of(quiet_customer, "/payments", {**body, "amount": 0}) == {
+        **expected,
+        "/amount": "value_invalid",
+    }
+    items = [{**body, "idempotency_key": fresh_key()}, {**body, "idempotency_key": fresh_key(), "metadata": None}]
+    assert await errors_of(quiet_customer, "/payments/batch", {"mode": "atomic", "items": items}) == {
+        "/items/0/description": "card_number",
+        "/items/0/metadata/a": "card_number",
+        "/items/1/description": "card_number",
+    }
+
+
+async def test_what_a_role_must_give_and_may_not_give_is_listed_together(quiet_everybody: Everybody) -> None:
+    body: Json = {"amount": 10, "currency": "USD"}
+    assert await errors_of(quiet_everybody.customer, "/payments", {**body, "customer_id": "usr_x"}) == {
+        "/merchant_id": "field_missing",
+        "/customer_id": "field_unknown",
+    }
+    named = {"merchant_id": "usr_x", "quote_id": "quo_x"}
+    assert await errors_of(quiet_everybody.merchant, "/payments", {**body, **named}) == {
+        "/merchant_id": "field_unknown",
+        "/quote_id": "field_unknown",
+    }
+    good = {"idempotency_key": "a", "merchant_id": "usr_x", "customer_id": "usr_x"}
+    items = [{**body, "idempotency_key": "b"}, {**body, **good}, {**body, **good, "expires_in_seconds": 60}]
+    assert await errors_of(quiet_everybody.operator, "/payments/batch", {"mode": "atomic", "items": items}) == {
+        "/items/0/customer_id": "field_missing",
+        "/items/0/merchant_id": "field_missing",
+        "/items/2/expires_in_seconds": "value_invalid",
     }
 
 

@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from gateway.adapters.http.form_errors import ERRORS_MAX, error_at, form_of, text_errors
-from gateway.adapters.http.problems import HttpRefusal, escaped, invalid_request, pointed
+from gateway.adapters.http.field_errors import error_at, escaped, pointed, text_errors
+from gateway.adapters.http.form_errors import form_of
+from gateway.adapters.http.problems import HttpRefusal, invalid_request
 from gateway.domain.errors import InvalidInput
 
 _AT = re.compile(r" - at (?:`key` in )?`\$(?P<path>[^`]*)`$")
@@ -30,7 +31,7 @@ def decode_body(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
         raise _invalid("", "json_too_deep", "The body is nested too deep.") from error
     # The check looks into every text, and so is made only where the raw bytes say that there may be something.
     if b"\\u" in raw and (errors := text_errors(body)):
-        raise invalid_request(errors[:ERRORS_MAX])
+        raise invalid_request(errors)
     return body
 
 
@@ -80,7 +81,7 @@ def _refused(value: Any, kind: type[Any], error: msgspec.ValidationError) -> Htt
     if errors := form_of(kind).errors(value):
         return invalid_request(errors)
     if isinstance(error.__cause__, InvalidInput):  # What the type itself checks, and no schema says.
-        return invalid_request(pointed(error.__cause__))
+        return invalid_request(pointed(error.__cause__, value))
     where = _AT.search(str(error))
     return _invalid(_pointer(where.group("path")) if where else "", "value_invalid", "This is not valid here.")
 

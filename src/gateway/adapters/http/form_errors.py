@@ -10,13 +10,9 @@ import jsonschema_rs
 import msgspec
 from msgspec import inspect
 
-from gateway.adapters.http.problems import escaped
+from gateway.adapters.http.field_errors import ERRORS_MAX, FieldErrors, error_at, escaped, text_errors
 from gateway.domain.checks import FORBIDDEN_TEXT
 
-FieldErrors = list[dict[str, str]]
-
-ERRORS_MAX: Final = 100
-"""How many errors are listed: a body of 64 KiB may have thousands."""
 DEPTH_MAX: Final = 16
 """Deeper than any form. The schema need not see what is below."""
 INTEGER_MAX: Final = 2**63
@@ -102,32 +98,6 @@ def structs_in(kind: Any) -> Iterator[type[msgspec.Struct]]:
                 pass
 
 
-def text_errors(value: Any) -> FieldErrors:
-    """The texts in a body that have characters which databases do not keep."""
-    detail = "The text has a character that cannot be kept."
-    return [
-        {"pointer": FORBIDDEN_TEXT.sub("\ufffd", pointer), "code": "text_invalid", "detail": detail}
-        for pointer, text in texts_in(value)
-        if FORBIDDEN_TEXT.search(text)
-    ]
-
-
-def texts_in(value: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in a body, decoded or plain, with where it is. Keys are texts of their mapping."""
-    if isinstance(value, str):
-        yield pointer, value
-    elif isinstance(value, msgspec.Struct):
-        for name in value.__struct_fields__:
-            yield from texts_in(getattr(value, name), f"{pointer}/{name}")
-    elif isinstance(value, dict):
-        for name, item in cast("dict[str, Any]", value).items():
-            yield pointer, name
-            yield from texts_in(item, f"{pointer}/{escaped(name)}")
-    elif isinstance(value, list):
-        for index, item in enumerate(cast("list[object]", value)):
-            yield from texts_in(item, f"{pointer}/{index}")
-
-
 def _described(violation: jsonschema_rs.ValidationError) -> Iterator[dict[str, str]]:
     kind: Any = violation.kind
     pointer = "".join(f"/{escaped(str(step))}" for step in violation.instance_path)
@@ -148,11 +118,6 @@ def _described(violation: jsonschema_rs.ValidationError) -> Iterator[dict[str, s
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def error_at(pointer: str, code: str, detail: str) -> dict[str, str]:
-    """One error."""
-    return {"pointer": pointer, "code": code, "detail": detail}
 
 
 def _presentable(value: Any, depth: int) -> Any:

@@ -1,11 +1,11 @@
 """THE error table: every code of a refusal, with its status; and refusals as problem details (RFC 9457)."""
 
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from gateway.adapters.http.exchange import Asked, Header, Reply
+from gateway.adapters.http.field_errors import ERRORS_MAX, FieldErrors, pointed
 from gateway.domain.errors import InvalidInput, Refusal
 
 PROBLEM_JSON: Final = b"application/problem+json"
@@ -96,36 +96,9 @@ class HttpRefusal(Refusal):
         self.code = code  # type: ignore[misc]  # one class for many codes: they are not decided on in Python.
 
 
-JSON_NAMES: Final = {
-    "amount_minor": "amount",
-    "fixed_minor": "fixed_amount",
-    "current": "current_password",
-    "new": "new_password",
-}
-"""What a field of a command is called in bodies, where the names differ."""
-
-
-def invalid_request(errors: Sequence[dict[str, str]]) -> HttpRefusal:
-    """The refusal of a request that has not the declared form; each error has a `pointer`, a `code` and a `detail`."""
-    return HttpRefusal("validation_error", "The request does not have the right form.", errors=list(errors))
-
-
-def escaped(name: str) -> str:
-    """A name as a step of a JSON pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-def pointer_of(field: str) -> str:
-    """The JSON pointer of a command's field in a body. A field is `name`, or `name.key` in a mapping."""
-    name, dot, key = field.partition(".")
-    return (f"/{JSON_NAMES.get(name, name)}" if name else "") + (f"/{escaped(key)}" if dot else "")
-
-
-def pointed(refusal: InvalidInput) -> list[dict[str, str]]:
-    """The errors of a command's fields, with the JSON pointers of these fields in a body."""
-    return [
-        {"pointer": pointer_of(error.field), "code": error.code, "detail": error.detail} for error in refusal.errors
-    ]
+def invalid_request(errors: FieldErrors) -> HttpRefusal:
+    """The refusal of a request that has not the declared form; up to `ERRORS_MAX` errors are listed."""
+    return HttpRefusal("validation_error", "The request does not have the right form.", errors=errors[:ERRORS_MAX])
 
 
 def problem_body(refusal: Refusal, asked: Asked) -> bytes:
@@ -133,7 +106,7 @@ def problem_body(refusal: Refusal, asked: Asked) -> bytes:
     kind = KINDS[refusal.code]
     facts = refusal.facts
     if isinstance(refusal, InvalidInput) and refusal.errors:
-        facts = {**facts, "errors": pointed(refusal)}
+        facts = {**facts, "errors": pointed(refusal, asked.body)}
     return _encoder.encode(
         {
             "type": f"urn:gateway:problem:{refusal.code}",

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 import msgspec
 
 from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.field_errors import FieldErrors, pointed
 from gateway.adapters.http.operations import (
     Body,
     Idempotency,
@@ -14,8 +15,15 @@ from gateway.adapters.http.operations import (
     kept_reply,
     split_kept,
 )
-from gateway.adapters.http.problems import KINDS, HttpRefusal, invalid_request, pointed, problem_body
-from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT, TAG, PaymentBody, to_pay, to_payment_view
+from gateway.adapters.http.problems import KINDS, HttpRefusal, invalid_request, problem_body
+from gateway.adapters.http.resources.payments import (
+    EXAMPLE_PAYMENT,
+    TAG,
+    PaymentBody,
+    errors_for,
+    to_pay,
+    to_payment_view,
+)
 from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.commands import Paid, Pay
@@ -83,7 +91,7 @@ async def pay_all(asked: Asked) -> Reply:
     body: BatchBody = asked.body
     door = asked.gateway.door
     key = asked.idempotency_key
-    parts = [submission(asked, item, index) for index, item in enumerate(body.items)]
+    parts = submissions(asked, body.items)
     answer = await door.perform(
         Bundle(
             command=Together(commands=[part.command for part in parts]),
@@ -99,42 +107,49 @@ async def pay_all(asked: Asked) -> Reply:
     return kept_reply(answer.body, replayed=answer.replayed)
 
 
-def submission(asked: Asked, item: ItemBody, index: int) -> Submission:
+def submissions(asked: Asked, items: Sequence[ItemBody]) -> list[Submission]:
+    """All items as they would be handed in alone.
+
+    Raises:
+        HttpRefusal: Of all items, what is wrong with them.
+    """
+    parts: list[Submission] = []
+    errors: FieldErrors = []
+    for index, item in enumerate(items):
+        try:
+            parts.append(submission(asked, item))
+        except HttpRefusal as refusal:
+            errors += [{**error, "pointer": f"/items/{index}{error['pointer']}"} for error in refusal.facts["errors"]]
+    if errors:
+        raise invalid_request(errors)
+    return parts
+
+
+def submission(asked: Asked, item: ItemBody) -> Submission:
     """An item as it would be handed in alone: its key then gives the same answer to `POST /payments`."""
     alone = PaymentBody(**{name: getattr(item, name) for name in PaymentBody.__struct_fields__})
     return Submission(
-        command=to_command(asked, alone, index),
+        command=to_command(asked, alone),
         key=AnswerKey(asked.caller.user_id, item.idempotency_key),
         fingerprint=fingerprint(b"POST", b"/payments", _canonical.encode(alone)),
         encode=encoding(asked, 201, to_payment_view),
     )
 
 
-def to_command(asked: Asked, item: PaymentBody, index: int) -> Pay | RefusedItem:
-    """A customer pays for themselves, an operator for whom the item names."""
-    by_operator = asked.caller.role is Role.OPERATOR
-    if by_operator is (item.customer_id is None):
-        code, detail = ("field_missing", "Say who pays.") if by_operator else ("field_unknown", "You pay.")
-        raise wrong_item(index, "customer_id", code, detail)
-    customer_id = asked.caller.user_id if item.customer_id is None else UserId(item.customer_id)
+def to_command(asked: Asked, item: PaymentBody) -> Pay | RefusedItem:
+    """A customer pays for themselves, an operator for whom the item names.
+
+    Raises:
+        HttpRefusal: The errors of the item, whose pointers begin at it.
+    """
+    if errors := errors_for(asked.caller.role, item):
+        raise invalid_request(errors)
     try:
-        return to_pay(item, customer_id)
+        return to_pay(item, asked.caller.user_id if item.customer_id is None else UserId(item.customer_id))
     except UnknownCurrency as refusal:
         return RefusedItem(refusal=refusal)
     except InvalidInput as invalid:
-        raise of_item(index, pointed(invalid)) from invalid
-    except HttpRefusal as invalid:
-        raise of_item(index, invalid.facts["errors"]) from invalid
-
-
-def wrong_item(index: int, name: str, code: str, detail: str) -> HttpRefusal:
-    """The refusal of an item's field."""
-    return of_item(index, [{"pointer": f"/{name}", "code": code, "detail": detail}])
-
-
-def of_item(index: int, errors: Sequence[dict[str, str]]) -> HttpRefusal:
-    """The refusal of a batch for an item's errors, whose pointers begin at the item."""
-    return invalid_request([{**error, "pointer": f"/items/{index}{error['pointer']}"} for error in errors])
+        raise invalid_request(pointed(invalid, item)) from invalid
 
 
 def encoded(asked: Asked, answers: Sequence[Answer | Failed]) -> bytes:

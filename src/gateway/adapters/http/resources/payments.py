@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.field_errors import FieldErrors, error_at
 from gateway.adapters.http.operations import (
     EVERY_ROLE,
     Body,
@@ -65,6 +66,23 @@ class PaymentBody(Body, frozen=True, kw_only=True):
     quote_id: IdText | None = None
 
 
+FIELDS_OF_ROLES: Final = {
+    Role.CUSTOMER: (
+        ("merchant_id", True, error_at("/merchant_id", "field_missing", "This field is required.")),
+        ("customer_id", False, error_at("/customer_id", "field_unknown", "A customer pays for themselves.")),
+    ),
+    Role.MERCHANT: (
+        ("merchant_id", False, error_at("/merchant_id", "field_unknown", "A merchant asks for themselves.")),
+        ("quote_id", False, error_at("/quote_id", "field_unknown", "A quote is its customer's, who confirms with it.")),
+    ),
+    Role.OPERATOR: (
+        ("customer_id", True, error_at("/customer_id", "field_missing", "Say who pays.")),
+        ("merchant_id", True, error_at("/merchant_id", "field_missing", "This field is required.")),
+    ),
+}
+"""The fields that somebody of a role must give, or may not give, and what is wrong otherwise."""
+
+
 class PaymentsQuery(CreatedQuery, frozen=True, kw_only=True):
     """Which payments."""
 
@@ -78,21 +96,28 @@ class PaymentsQuery(CreatedQuery, frozen=True, kw_only=True):
 def to_pay_or_request(asked: Asked) -> Command[Any]:
     """A customer pays, a merchant asks to be paid."""
     body: PaymentBody = asked.body
+    if errors := errors_for(asked.caller.role, body):
+        raise invalid_request(errors)
     if asked.caller.role is Role.MERCHANT:
         return to_request(body, asked.caller.user_id)
-    if body.customer_id is not None:
-        raise wrong_field("customer_id", "field_unknown", "A customer pays for themselves.")
     return to_pay(body, asked.caller.user_id)
+
+
+def errors_for(role: Role, body: PaymentBody) -> FieldErrors:
+    """What somebody of this role must give and did not, or may not give and did: the form is the same for all."""
+    errors: FieldErrors = []
+    for name, is_given, error in FIELDS_OF_ROLES[role]:
+        if (getattr(body, name) is not None) is not is_given:
+            errors.append(error)
+    return errors
 
 
 def to_pay(body: PaymentBody, customer_id: UserId) -> Pay:
     """A customer pays."""
-    if body.merchant_id is None:
-        raise wrong_field("merchant_id", "field_missing", "This field is required.")
     return Pay(
         order=PaymentOrder(
             customer_id=customer_id,
-            merchant_id=UserId(body.merchant_id),
+            merchant_id=UserId(body.merchant_id or ""),
             amount=Money(body.amount, currency_code(body.currency)),
             reference=body.reference,
             description=body.description,
@@ -106,10 +131,6 @@ def to_pay(body: PaymentBody, customer_id: UserId) -> Pay:
 
 def to_request(body: PaymentBody, merchant_id: UserId) -> RequestPayment:
     """A merchant asks to be paid."""
-    if body.merchant_id is not None:
-        raise wrong_field("merchant_id", "field_unknown", "A merchant asks for themselves.")
-    if body.quote_id is not None:
-        raise wrong_field("quote_id", "field_unknown", "A quote is its customer's, who confirms with it.")
     return RequestPayment(
         request=PaymentRequest(
             merchant_id=merchant_id,
@@ -126,7 +147,7 @@ def to_request(body: PaymentBody, merchant_id: UserId) -> RequestPayment:
 
 def wrong_field(name: str, code: str, detail: str) -> HttpRefusal:
     """The refusal of a field that the form alone does not decide on."""
-    return invalid_request([{"pointer": f"/{name}", "code": code, "detail": detail}])
+    return invalid_request([error_at(f"/{name}", code, detail)])
 
 
 def to_payment_view(_: Asked, made: Paid | Payment) -> PaymentView:
