@@ -15,7 +15,7 @@ from gateway.application.commands import Paid
 from gateway.application.front_door import FrontDoor
 from gateway.application.gateway import Gateway
 from gateway.application.submission import Answer, Submission
-from gateway.bootstrap import collect_garbage_seldom, cursor_secret, open_gateway
+from gateway.bootstrap import collect_garbage_seldom, cursor_keys, open_gateway
 from gateway.settings import read_settings
 
 
@@ -49,4 +49,4 @@ def app() -> Litestar:
             yield replace(gateway, door=FrontDoor(AnswersAtOnce(paid), time_ordered_id))
 
     collect_garbage_seldom()  # As `gateway serve` does.
-    return create_app(opened, cursor_secret=cursor_secret(settings), sandbox=True, limits=HttpLimits())
+    return create_app(opened, cursor_keys=cursor_keys(settings), sandbox=True, limits=HttpLimits())

@@ -1,7 +1,6 @@
 """The composition root: the only module that knows every adapter."""
 
 import gc
-import hmac
 import os
 import re
 from collections.abc import AsyncGenerator
@@ -25,6 +24,7 @@ from gateway.adapters.jose.keys import (
     signing_key_from_secret,
     verifying_key_from_pem,
 )
+from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.rates_file import FileRates, RatesFileRefused
 from gateway.adapters.sql import Schema, SqlLimits, migrate, open_sql_storage, schema_of, sql_audit
@@ -239,18 +239,16 @@ def access_tokens(settings: Settings) -> AccessTokens:
         raise StartRefused(str(refused)) from refused
 
 
-def cursor_secret(settings: Settings) -> bytes:
-    """32 bytes which sign the cursors of lists: made from the signing key, and so the same in all processes.
+def cursor_keys(settings: Settings) -> JoseSignatures:
+    """The keys that sign and verify the cursors of lists: those of access tokens.
 
     Raises:
-        StartRefused: The key is missing or will not do.
+        StartRefused: A key is missing or will not do.
     """
     try:
-        private = _signing_key(settings).signer.to_dict()
+        return JoseSignatures(_signing_key(settings), _previous_keys(settings))
     except KeyRefused as refused:
         raise StartRefused(str(refused)) from refused
-    key = private["d" if "d" in private else "k"]  # What RFC 7518 calls a private key, and a shared one.
-    return hmac.digest(str(key).encode(), b"gateway: cursors of lists", "sha256")
 
 
 def sql_limits(settings: Settings) -> SqlLimits:

@@ -12,7 +12,7 @@ from gateway.adapters.http.openapi import codes_of
 from gateway.adapters.http.operations import Idempotency, Operation
 from gateway.adapters.http.problems import KINDS
 from support.api_client import (
-    CURSOR_SECRET,
+    CURSOR_KEYS,
     PASSWORD,
     Api,
     Json,
@@ -25,7 +25,7 @@ from support.api_client import (
 )
 from support.lives_of_payments import meet_what_lives_of_payments_cause
 
-OPERATIONS = all_operations(Cursors(CURSOR_SECRET), sandbox=True)
+OPERATIONS = all_operations(Cursors(CURSOR_KEYS), sandbox=True)
 ELSEWHERE = {
     "internal_error",
     "storage_unavailable",

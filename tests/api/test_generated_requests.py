@@ -17,9 +17,9 @@ from gateway.adapters.http.app import all_operations
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.openapi import openapi_document
 from gateway.adapters.http.operations import Idempotency, Operation
-from support.api_client import CURSOR_SECRET, Api, Json, open_world
+from support.api_client import CURSOR_KEYS, Api, Json, open_world
 
-OPERATIONS = all_operations(Cursors(CURSOR_SECRET), sandbox=True)
+OPERATIONS = all_operations(Cursors(CURSOR_KEYS), sandbox=True)
 CHECKS = [
     schemathesis.checks.not_a_server_error,
     checks.status_code_conformance,

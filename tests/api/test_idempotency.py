@@ -8,7 +8,7 @@ import pytest
 
 from gateway.adapters.http.app import all_operations
 from gateway.adapters.http.cursors import Cursors
-from support.api_client import CURSOR_SECRET, Api, Json, Person, World, body_of, created, fresh_key, ok, refused
+from support.api_client import CURSOR_KEYS, Api, Json, Person, World, body_of, created, fresh_key, ok, refused
 
 
 def a_payment(merchant: Person, amount: int = 10, **more: object) -> Json:
@@ -77,7 +77,7 @@ async def test_a_spelled_out_default_is_the_same_request(customer: Person, merch
 
 
 def test_what_a_request_leaves_out_is_not_remembered_so_that_later_versions_may_add_fields() -> None:
-    for operation in all_operations(Cursors(CURSOR_SECRET), sandbox=True):
+    for operation in all_operations(Cursors(CURSOR_KEYS), sandbox=True):
         if operation.body is not None:
             body = msgspec.convert(operation.example, operation.body)
             assert msgspec.json.decode(msgspec.json.encode(body)) == operation.example

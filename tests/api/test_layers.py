@@ -12,7 +12,7 @@ from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import ASGIApp
 
 from gateway.adapters.http import HttpLimits, create_app
-from support.api_client import CURSOR_SECRET, open_world
+from support.api_client import CURSOR_KEYS, open_world
 from support.asgi import ask
 
 PATHS = ["/payments", "/payments/pay_1", "/docs", "/openapi.json", "/health/live", "/nowhere"]
@@ -77,7 +77,7 @@ async def test_a_layer_of_litestars_own_is_refused_when_the_application_starts(n
     def opener() -> Any:
         raise AssertionError("The gateway is opened.")
 
-    app: Litestar = create_app(opener, cursor_secret=CURSOR_SECRET, sandbox=True, limits=HttpLimits())
+    app: Litestar = create_app(opener, cursor_keys=CURSOR_KEYS, sandbox=True, limits=HttpLimits())
     setattr(app, name, value)
     refusal = pytest.RaisesExc(RuntimeError, match=rf"^{name} would not reach all paths")
     with pytest.RaisesGroup(refusal):  # Litestar starts what belongs to it in a group of tasks.

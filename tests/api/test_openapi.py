@@ -11,9 +11,9 @@ from gateway.adapters.http.openapi import codes_of
 from gateway.adapters.http.operations import Idempotency, NoFields
 from gateway.adapters.http.pages_for_people import pages_for_people
 from gateway.adapters.http.problems import KINDS
-from support.api_client import CURSOR_SECRET, PAGES, Json, Person, World, fresh_key, ok, open_world
+from support.api_client import CURSOR_KEYS, PAGES, Json, Person, World, fresh_key, ok, open_world
 
-OPERATIONS = {operation.name: operation for operation in all_operations(Cursors(CURSOR_SECRET), sandbox=True)}
+OPERATIONS = {operation.name: operation for operation in all_operations(Cursors(CURSOR_KEYS), sandbox=True)}
 
 
 def described(document: Json) -> Iterator[tuple[str, str, Json]]:

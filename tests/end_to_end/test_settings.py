@@ -18,7 +18,7 @@ from gateway.bootstrap import (
     StartRefused,
     access_limits,
     access_tokens,
-    cursor_secret,
+    cursor_keys,
     exchange_limits,
     group_limits,
     open_gateway,
@@ -340,15 +340,27 @@ def test_keys_that_were_replaced_still_verify() -> None:
     assert tokens.jwks()["keys"] == [key for [key] in each_alone]
 
 
-def test_cursors_are_signed_with_the_same_secret_in_every_process(tmp_path: Path) -> None:
+def test_cursors_of_one_process_are_known_to_all_others(tmp_path: Path) -> None:
     sandbox = Settings(data_dir=str(tmp_path))
     shared = read_settings({"GATEWAY_TOKEN_ALGORITHM": "HS256", "GATEWAY_TOKEN_SECRET": RANDOM})
 
-    assert len(cursor_secret(sandbox)) == 32
-    assert cursor_secret(sandbox) == cursor_secret(sandbox)
-    assert cursor_secret(shared) == cursor_secret(shared)
-    assert cursor_secret(shared) != cursor_secret(sandbox)
-    assert RANDOM.encode() not in cursor_secret(shared)
+    for settings in (sandbox, shared):
+        assert cursor_keys(settings).verify(b"content", cursor_keys(settings).sign(b"content"))
+        assert not cursor_keys(settings).verify(b"another", cursor_keys(settings).sign(b"content"))
+    assert not cursor_keys(shared).verify(b"content", cursor_keys(sandbox).sign(b"content"))
+    assert not cursor_keys(sandbox).verify(b"content", cursor_keys(shared).sign(b"content"))
+
+
+def test_cursors_live_as_long_as_tokens_when_keys_are_replaced() -> None:
+    old, new = generate_pem(), generate_pem()
+    before = cursor_keys(Settings(token_private_key=old))
+    ahead = cursor_keys(Settings(token_private_key=old, token_previous_public_keys=public_pem(new)))
+    replaced = cursor_keys(Settings(token_private_key=new, token_previous_public_keys=public_pem(old)))
+    afterwards = cursor_keys(Settings(token_private_key=new))
+
+    for signing, verifying in ((before, replaced), (ahead, replaced), (replaced, ahead), (replaced, afterwards)):
+        assert verifying.verify(b"content", signing.sign(b"content"))
+    assert not afterwards.verify(b"content", before.sign(b"content"))
 
 
 async def refused_to_start(settings: Settings, because: str) -> None:

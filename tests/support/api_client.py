@@ -18,6 +18,8 @@ from referencing.jsonschema import DRAFT202012
 
 from gateway.adapters.http import HttpLimits, Layer, create_app
 from gateway.adapters.http.pages_for_people import STATIC_FILES
+from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
+from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.front_door import FrontDoor
 from gateway.application.gateway import Gateway
@@ -33,7 +35,7 @@ from support.builders import StandingClock, a_batch
 
 Json = dict[str, Any]
 PASSWORD = "correct horse battery"
-CURSOR_SECRET = b"a secret of thirty-two bytes ..."
+CURSOR_KEYS = JoseSignatures(signing_key_from_pem(generate_pem()))
 PAGES = {"/openapi.json", "/docs", *(f"/docs/static/{name}" for name in STATIC_FILES)}
 """What is served and is no part of the document."""
 
@@ -282,7 +284,7 @@ async def open_world(
 
         app = create_app(
             opener,
-            cursor_secret=CURSOR_SECRET,
+            cursor_keys=CURSOR_KEYS,
             sandbox=sandbox,
             limits=limits or HttpLimits(),
             root_path=root_path,

@@ -7,9 +7,9 @@ from typing import Final
 from gateway.adapters.http.app import all_operations
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.operations import Idempotency, Operation
-from support.api_client import CURSOR_SECRET, Api, Person, World, fresh_key
+from support.api_client import CURSOR_KEYS, Api, Person, World, fresh_key
 
-EVERY_OPERATION: Final = all_operations(Cursors(CURSOR_SECRET), sandbox=True)
+EVERY_OPERATION: Final = all_operations(Cursors(CURSOR_KEYS), sandbox=True)
 _CURRENCIES: Final = {"{from}": "EUR", "{to}": "USD"}
 
 

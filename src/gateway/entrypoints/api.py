@@ -8,7 +8,7 @@ from litestar import Litestar
 
 from gateway.adapters.http import HttpLimits, Layer, create_app
 from gateway.application.gateway import Gateway
-from gateway.bootstrap import collect_garbage_seldom, cursor_secret, open_gateway
+from gateway.bootstrap import collect_garbage_seldom, cursor_keys, open_gateway
 from gateway.entrypoints.logs import configure_logging
 from gateway.entrypoints.worker import working
 from gateway.settings import Settings, read_settings
@@ -37,7 +37,7 @@ def app_of(settings: Settings, *, layers: Sequence[Layer] = ()) -> Litestar:
     """
     return create_app(
         lambda: open_served(settings),
-        cursor_secret=cursor_secret(settings),
+        cursor_keys=cursor_keys(settings),
         sandbox=settings.environment == "sandbox",
         limits=http_limits(settings),
         root_path=settings.root_path,

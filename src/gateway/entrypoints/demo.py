@@ -11,6 +11,8 @@ import httpx
 from rich.table import Table
 
 from gateway.adapters.http import HttpLimits, create_app
+from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
+from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.application.gateway import Gateway
 from gateway.bootstrap import in_memory_gateway
 from gateway.domain.user import Role
@@ -86,7 +88,9 @@ async def _own_sandbox() -> AsyncGenerator[tuple[httpx.AsyncClient, Credentials]
 
         credentials = Credentials("grace@example.com", secrets.token_urlsafe(16))
         await gateway.access.register(email=credentials.email, password=credentials.password, role=Role.OPERATOR)
-        app = create_app(opened, cursor_secret=secrets.token_bytes(32), sandbox=True, limits=HttpLimits())
+        app = create_app(
+            opened, cursor_keys=JoseSignatures(signing_key_from_pem(generate_pem())), sandbox=True, limits=HttpLimits()
+        )
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # Litestar types ASGI more narrowly than httpx.
         async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as client:
             yield client, credentials

@@ -9,7 +9,7 @@ from litestar import Litestar, asgi
 from litestar.types import ASGIApp, Receive, Send
 
 from gateway.adapters.http.cors import allowing_origins
-from gateway.adapters.http.cursors import Cursors
+from gateway.adapters.http.cursors import CursorKeys, Cursors
 from gateway.adapters.http.endpoint import Endpoint, HttpLimits
 from gateway.adapters.http.openapi import openapi_document
 from gateway.adapters.http.operations import Operation
@@ -70,7 +70,7 @@ def all_operations(cursors: Cursors, *, sandbox: bool) -> list[Operation]:
 def create_app(
     open_gateway: GatewayOpener,
     *,
-    cursor_secret: bytes,
+    cursor_keys: CursorKeys,
     sandbox: bool,
     limits: HttpLimits,
     root_path: str = "",
@@ -81,7 +81,7 @@ def create_app(
 
     Args:
         open_gateway: Opens what is to be served.
-        cursor_secret: At least 32 bytes, the same in all processes: signs the cursors of lists.
+        cursor_keys: Sign and verify the cursors of lists.
         sandbox: Whether owners may make deposits to their own accounts.
         limits: How much one request may take.
         root_path: Under which path a reverse proxy shows the gateway, whether it strips that path or not.
@@ -90,7 +90,7 @@ def create_app(
             through them. Litestar's own layers (`cors_config`, `compression_config`, `middleware` …) would not reach
             all paths: an application that has them does not start.
     """
-    operations = all_operations(Cursors(cursor_secret), sandbox=sandbox)
+    operations = all_operations(Cursors(cursor_keys), sandbox=sandbox)
     document = openapi_document(operations, version=version("gateway"), root_path=root_path)
     endpoint = Endpoint([*operations, *pages_for_people(document, root_path=root_path)], limits)
 

@@ -1,14 +1,23 @@
 """Cursors: where a list goes on, signed, with the filters it was asked with."""
 
 import base64
-import hmac
-from typing import Any, Final
+from typing import Any, Protocol
 
 import msgspec
 
 from gateway.adapters.http.problems import HttpRefusal
 
-SIGNATURE_BYTES: Final = 16
+
+class CursorKeys(Protocol):
+    """Signs cursors, so that they are known again in all processes, also after a change of keys."""
+
+    def sign(self, content: bytes) -> bytes:
+        """Return a signature of at most 255 bytes."""
+        ...
+
+    def verify(self, content: bytes, signature: bytes) -> bool:
+        """Whether the signature is of this content, and ours."""
+        ...
 
 
 class _Cursor(msgspec.Struct, array_like=True):
@@ -19,10 +28,10 @@ class _Cursor(msgspec.Struct, array_like=True):
 
 
 class Cursors:
-    """Makes and reads cursors. `secret` (≥ 32 bytes) is the same in all processes."""
+    """Makes and reads cursors: the length of a signature (a byte), the signature, what it signs; all as base64url."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+    def __init__(self, keys: CursorKeys) -> None:
+        self._keys = keys
         self._encoder = msgspec.json.Encoder(order="sorted")
         self._decoder = msgspec.json.Decoder(_Cursor)
 
@@ -46,14 +55,24 @@ class Cursors:
 
     def _verified(self, cursor: str) -> _Cursor:
         try:
-            content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))[SIGNATURE_BYTES:]
+            decoded = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         except ValueError as error:
-            raise HttpRefusal("cursor_invalid", "This is not a cursor of ours.") from error
-        # The texts are compared, not the bytes behind them: base64 has several spellings of the same bytes.
-        if not hmac.compare_digest(cursor.encode(), self._signed(content).encode()):
-            raise HttpRefusal("cursor_invalid", "This is not a cursor of ours.")
+            raise _not_ours() from error
+        start = 1 + decoded[0] if decoded else 0
+        signature, content = decoded[1:start], decoded[start:]
+        # base64 has several spellings of the same bytes: only ours is taken.
+        if _encoded(decoded) != cursor or not self._keys.verify(content, signature):
+            raise _not_ours()
         return self._decoder.decode(content)
 
     def _signed(self, content: bytes) -> str:
-        signature = hmac.digest(self._secret, b"cursor" + content, "sha256")[:SIGNATURE_BYTES]
-        return base64.urlsafe_b64encode(signature + content).rstrip(b"=").decode()
+        signature = self._keys.sign(content)
+        return _encoded(bytes([len(signature)]) + signature + content)
+
+
+def _encoded(decoded: bytes) -> str:
+    return base64.urlsafe_b64encode(decoded).rstrip(b"=").decode()
+
+
+def _not_ours() -> HttpRefusal:
+    return HttpRefusal("cursor_invalid", "This is not a cursor of ours.")
