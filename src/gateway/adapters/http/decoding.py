@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -14,6 +14,7 @@ from gateway.domain.errors import InvalidInput
 
 _AT = re.compile(r" - at (?:`key` in )?`\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]")
+NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
@@ -24,11 +25,11 @@ def decode_body(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
         HttpRefusal: It is no JSON, not in UTF-8, nested too deep, or not of the declared form: all errors are listed.
     """
     try:
-        body = _decoded(raw, decoder)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _invalid("", "json_malformed", "The body is not JSON in UTF-8.") from error
-    except RecursionError as error:
-        raise _invalid("", "json_too_deep", "The body is nested too deep.") from error
+        body = decoder.decode(raw)
+    except msgspec.ValidationError:
+        body = _decoded_without_nulls(raw, decoder.type)
+    except NO_JSON as error:
+        raise _not_json(error) from error
     # The check looks into every text, and so is made only where the raw bytes say that there may be something.
     if b"\\u" in raw and (errors := text_errors(body)):
         raise invalid_request(errors)
@@ -64,16 +65,22 @@ def decode_query(raw: bytes, kind: type[Any]) -> Any:
     return query
 
 
-def _decoded(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
+def _decoded_without_nulls(raw: bytes, kind: type[Any]) -> Any:
+    """The body without the fields that are null, which nearly all of them may be; or the refusal of what is wrong."""
     try:
-        return decoder.decode(raw)
-    except msgspec.ValidationError:
-        # Either fields are null, which nearly all of them may be but few say so; or something is wrong with it.
-        value = form_of(decoder.type).without_nulls(msgspec.json.decode(raw))
+        value = form_of(kind).without_nulls(msgspec.json.decode(raw))
+    except NO_JSON as error:  # Behind the first thing that is wrong.
+        raise _not_json(error) from error
     try:
-        return msgspec.convert(value, decoder.type)
+        return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise _refused(value, decoder.type, error) from error
+        raise _refused(value, kind, error) from error
+
+
+def _not_json(error: Exception) -> HttpRefusal:
+    if isinstance(error, RecursionError):
+        return _invalid("", "json_too_deep", "The body is nested too deep.")
+    return _invalid("", "json_malformed", "The body is not JSON in UTF-8.")
 
 
 def _refused(value: Any, kind: type[Any], error: msgspec.ValidationError) -> HttpRefusal:

@@ -13,6 +13,8 @@ FieldErrors = list[dict[str, str]]
 
 ERRORS_MAX: Final = 100
 """How many errors are listed: a body of 64 KiB may have thousands."""
+DEPTH_MAX: Final = 16
+"""Deeper than any form. What is below belongs to no field, and is not looked at."""
 FREE_TEXT: Final = frozenset({"description", "metadata", "name", "reason"})
 """The fields in which people write what they like: the rules keep no card number in them."""
 JSON_NAMES: Final = {
@@ -61,20 +63,20 @@ def text_errors(value: Any) -> FieldErrors:
     ]
 
 
-def texts_in(value: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
+def texts_in(value: Any, pointer: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
     """Every text in a body, decoded or plain, with where it is. Keys are texts of their mapping."""
     if isinstance(value, str):
         yield pointer, value
     elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
-            yield from texts_in(getattr(value, name), f"{pointer}/{name}")
-    elif isinstance(value, dict):
+            yield from texts_in(getattr(value, name), f"{pointer}/{name}", depth + 1)
+    elif isinstance(value, dict) and depth < DEPTH_MAX:
         for name, item in cast("dict[str, Any]", value).items():
             yield pointer, name
-            yield from texts_in(item, f"{pointer}/{escaped(name)}")
-    elif isinstance(value, list):
+            yield from texts_in(item, f"{pointer}/{escaped(name)}", depth + 1)
+    elif isinstance(value, list) and depth < DEPTH_MAX:
         for index, item in enumerate(cast("list[object]", value)):
-            yield from texts_in(item, f"{pointer}/{index}")
+            yield from texts_in(item, f"{pointer}/{index}", depth + 1)
 
 
 def _wrong_with(text: str, pointer: str) -> tuple[str, str] | None:

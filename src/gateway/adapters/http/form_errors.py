@@ -10,11 +10,9 @@ import jsonschema_rs
 import msgspec
 from msgspec import inspect
 
-from gateway.adapters.http.field_errors import ERRORS_MAX, FieldErrors, error_at, escaped, text_errors
+from gateway.adapters.http.field_errors import DEPTH_MAX, ERRORS_MAX, FieldErrors, error_at, escaped, text_errors
 from gateway.domain.checks import FORBIDDEN_TEXT
 
-DEPTH_MAX: Final = 16
-"""Deeper than any form. The schema need not see what is below."""
 INTEGER_MAX: Final = 2**63
 NEVER_VALID: Final = 0.5
 """No field is a number with a fraction: this stands for what a schema takes for a whole number, and we do not (1.0)."""

@@ -96,11 +96,10 @@ class PaymentsQuery(CreatedQuery, frozen=True, kw_only=True):
 def to_pay_or_request(asked: Asked) -> Command[Any]:
     """A customer pays, a merchant asks to be paid."""
     body: PaymentBody = asked.body
-    if errors := errors_for(asked.caller.role, body):
+    caller = asked.caller
+    if errors := errors_for(caller.role, body):
         raise invalid_request(errors)
-    if asked.caller.role is Role.MERCHANT:
-        return to_request(body, asked.caller.user_id)
-    return to_pay(body, asked.caller.user_id)
+    return to_request(body, caller.user_id) if caller.role is Role.MERCHANT else to_pay(body, caller.user_id)
 
 
 def errors_for(role: Role, body: PaymentBody) -> FieldErrors:
