@@ -40,7 +40,8 @@ def _is_clean(text: str) -> bool:
 
 
 def _is_path(text: str) -> bool:
-    return _is_clean(text) and not text.startswith(("~", "$")) and not _SCHEME.match(text)
+    # What follows a question mark would be the parameters of an SQLite URL.
+    return _is_clean(text) and "?" not in text and not text.startswith(("~", "$")) and not _SCHEME.match(text)
 
 
 def _is_host(text: str) -> bool:
@@ -90,7 +91,7 @@ def _has_no_byte_order_mark(text: str) -> bool:
 
 
 TEXT: Final = Form("text without control characters, and without blanks or quotes around it", _is_clean)
-PATH: Final = Form("a path without control characters, and without `~`, which only a shell expands", _is_path)
+PATH: Final = Form("a path without control characters and `?`, and without `~`, which only a shell expands", _is_path)
 HOST: Final = Form("an IP address or a host name, without a port", _is_host)
 PROXIES: Final = Form("IP addresses or networks such as `10.0.0.0/8`, separated by commas; or `*`", _is_network)
 ORIGINS: Final = Form("origins such as `https://shop.example`, separated by commas; or `*`", _is_origin)

@@ -40,7 +40,7 @@ def test_no_secret_begins_with_a_byte_order_mark(field: str) -> None:
 
 
 @pytest.mark.parametrize("field", [*PATHS, "database_url"])
-@pytest.mark.parametrize("path", ["~", "~/gw", "~ada/gw", "$HOME/gw", "file:///gw", "sqlite:gw.db"])
+@pytest.mark.parametrize("path", ["~", "~/gw", "~ada/gw", "$HOME/gw", "file:///gw", "sqlite:gw.db", "/gw?/data"])
 def test_a_path_that_only_a_shell_would_understand_is_refused(field: str, path: str) -> None:
     if field == "database_url":
         path = path.replace("file://", "sqlite:///~/gw.db\n")
