@@ -291,6 +291,31 @@ async def test_a_request_whose_twin_is_still_running_is_told_to_come_back() -> N
         assert "idempotency-replayed" not in answer.headers
 
 
+async def test_after_an_internal_error_the_same_key_may_be_sent_again_as_the_answer_says() -> None:
+    is_broken = True
+
+    async def run(submissions: Sequence[Submission], run_batch: RunBatch) -> list[Answer | Failed]:
+        if is_broken:
+            raise RuntimeError("ERROR: column payments.amount does not exist")
+        return await run_batch(submissions)
+
+    def changed(gateway: Gateway) -> Gateway:
+        batch = Batch(
+            unit_of_work=gateway.storage.unit_of_work, clock=gateway.access.clock, identifiers=time_ordered_id
+        )
+        executor = OneByOne(lambda submissions: run(submissions, batch.run))
+        return replace(gateway, door=FrontDoor(executor, time_ordered_id))
+
+    async with open_world(changed=changed) as world:
+        customer = await world.customer()
+        key = fresh_key()
+        problem = refused(await customer.api.post("/accounts", {"currency": "EUR"}, key=key), 500, "internal_error")
+        assert problem["retryable"] is True
+        assert "with the same key, may be sent again" in problem["detail"]
+        is_broken = False
+        created(await customer.api.post("/accounts", {"currency": "EUR"}, key=key))
+
+
 async def test_every_way_to_be_refused_for_a_token_says_how_to_authenticate(world: World, customer: Person) -> None:
     missing = await world.anyone.get("/users/me")
     refused(missing, 401, "token_missing")

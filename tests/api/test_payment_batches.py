@@ -140,6 +140,7 @@ async def test_operators_pay_for_the_customers_they_name(
         ({"merchant_id": None}, "/items/1/merchant_id"),
         ({"amount": 0}, "/items/1/amount"),
         ({"idempotency_key": "two words"}, "/items/1/idempotency_key"),
+        ({"idempotency_key": "order-1\n"}, "/items/1/idempotency_key"),
         ({"surprise": 1}, "/items/1/surprise"),
     ],
 )

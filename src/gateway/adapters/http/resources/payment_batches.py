@@ -29,6 +29,7 @@ from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.commands import Paid, Pay
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.application.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
+from gateway.domain.checks import check_idempotency_key
 from gateway.domain.errors import InvalidInput, UnknownCurrency
 from gateway.domain.user import Role, UserId
 from gateway.domain.value import value
@@ -116,10 +117,13 @@ def submissions(asked: Asked, items: Sequence[ItemBody]) -> list[Submission]:
     parts: list[Submission] = []
     errors: FieldErrors = []
     for index, item in enumerate(items):
+        found = errors_for(asked.caller.role, item)
         try:
-            parts.append(submission(asked, item))
-        except HttpRefusal as refusal:
-            errors += [{**error, "pointer": f"/items/{index}{error['pointer']}"} for error in refusal.facts["errors"]]
+            if not found:
+                parts.append(submission(asked, item))
+        except InvalidInput as invalid:
+            found = pointed(invalid, item)
+        errors += [{**error, "pointer": f"/items/{index}{error['pointer']}"} for error in found]
     if errors:
         raise invalid_request(errors)
     return parts
@@ -127,6 +131,7 @@ def submissions(asked: Asked, items: Sequence[ItemBody]) -> list[Submission]:
 
 def submission(asked: Asked, item: ItemBody) -> Submission:
     """An item as it would be handed in alone: its key then gives the same answer to `POST /payments`."""
+    check_idempotency_key(item.idempotency_key)  # A pattern takes one with a line feed behind it.
     alone = PaymentBody(**{name: getattr(item, name) for name in PaymentBody.__struct_fields__})
     return Submission(
         command=to_command(asked, alone),
@@ -137,19 +142,11 @@ def submission(asked: Asked, item: ItemBody) -> Submission:
 
 
 def to_command(asked: Asked, item: PaymentBody) -> Pay | RefusedItem:
-    """A customer pays for themselves, an operator for whom the item names.
-
-    Raises:
-        HttpRefusal: The errors of the item, whose pointers begin at it.
-    """
-    if errors := errors_for(asked.caller.role, item):
-        raise invalid_request(errors)
+    """A customer pays for themselves, an operator for whom the item names."""
     try:
         return to_pay(item, asked.caller.user_id if item.customer_id is None else UserId(item.customer_id))
     except UnknownCurrency as refusal:
         return RefusedItem(refusal=refusal)
-    except InvalidInput as invalid:
-        raise invalid_request(pointed(invalid, item)) from invalid
 
 
 def encoded(asked: Asked, answers: Sequence[Answer | Failed]) -> bytes:
