@@ -51,6 +51,7 @@ CONTRACT = {
     408: ("request_timeout",),
     409: (
         "email_taken",
+        "user_exists",
         "account_exists",
         "duplicate_reference",
         "payment_state_invalid",

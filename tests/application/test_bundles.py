@@ -80,7 +80,7 @@ async def test_a_part_that_was_asked_for_before_is_not_done_again(executor: Exec
     first, second = parts(pay(usd(10)), pay(usd(20)))
     await executor.perform(first)
     for atomic in (True, False):
-        await executor.perform(a_bundle(first, second, atomic=atomic, key=f"atomic {atomic}"))
+        await executor.perform(a_bundle(first, second, atomic=atomic, key=f"atomic-{atomic}"))
     assert await balances(storage) == (70, 30)
 
 

@@ -181,7 +181,7 @@ async def test_storage_that_is_down_answers_everybody_who_waits_with_one_call() 
     assert [type(answer) for answer in answers] == [StorageUnavailable] * 20
     assert calls == 1
     with pytest.raises(StorageUnavailable):
-        await executor.perform(submit(pay(usd(1)), "the next one asks again"))
+        await executor.perform(submit(pay(usd(1)), "the-next-one-asks-again"))
     assert calls == 2
     await executor.close()
 
@@ -224,7 +224,7 @@ async def test_the_next_batch_begins_ahead_once_it_has_half_the_size_of_the_one_
     executor = GroupCommit(gate.run, GroupLimits(), pace=ahead)
     asked = ask(executor, 10, "first")
     await settle()
-    asked += ask(executor, 4, "too few")
+    asked += ask(executor, 4, "too-few")
     await settle()
     assert gate.sizes == [10]
     asked += ask(executor, 1, "enough")
@@ -240,9 +240,9 @@ async def test_a_bundle_counts_for_all_its_parts(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
     executor = GroupCommit(gate.run, GroupLimits(), pace=ahead)
-    asked = [ask_bundle(executor, 10, "under way")]
+    asked = [ask_bundle(executor, 10, "under-way")]
     await settle()
-    asked += ask(executor, 2, "too few")
+    asked += ask(executor, 2, "too-few")
     await settle()
     assert gate.sizes == [1]
     asked.append(ask_bundle(executor, 3, "enough"))
@@ -257,9 +257,9 @@ async def test_a_full_batch_begins_however_much_is_under_way(storage: Storage) -
     await opened(storage)
     gate = Gate(a_batch(storage).run)
     executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), pace=ahead)
-    asked = [ask_bundle(executor, 40, "under way")]
+    asked = [ask_bundle(executor, 40, "under-way")]
     await settle()
-    asked += ask(executor, 3, "too few")
+    asked += ask(executor, 3, "too-few")
     await settle()
     assert gate.sizes == [1]
     asked += ask(executor, 1, "full")
@@ -278,7 +278,7 @@ async def test_all_that_is_under_way_counts(storage: Storage) -> None:
     await settle()
     asked += ask(executor, 6, "second")
     await settle()
-    asked += ask(executor, 7, "too few")
+    asked += ask(executor, 7, "too-few")
     await settle()
     assert gate.sizes == [10, 6]
     asked += ask(executor, 1, "enough")
@@ -308,7 +308,7 @@ async def test_where_nothing_may_be_decided_ahead_the_next_batch_waits_for_the_e
     await settle()
     assert gate.sizes == [4, 40]
     pace = Pace.AHEAD
-    asked += ask(executor, 1, "who comes when it may")
+    asked += ask(executor, 1, "who-comes-when-it-may")
     await settle()
     assert gate.sizes == [4, 40, 21]
     gate.open()
@@ -447,13 +447,13 @@ async def test_where_processes_take_turns_a_batch_begins_when_nobody_else_comes(
     executor = GroupCommit(gate.run, GroupLimits(), pace=by_turns)
     asked: list[asyncio.Task[Answer]] = []
     for n in range(10):
-        asked += ask(executor, 2, f"wave {n}")
+        asked += ask(executor, 2, f"wave-{n}")
         for _ in range(QUIET_TURNS - 1):
             await asyncio.sleep(0)
     assert gate.sizes == []
     await settle()
     assert gate.sizes == [20]
-    asked += ask(executor, 30, "while it is under way")
+    asked += ask(executor, 30, "while-it-is-under-way")
     await settle()
     assert gate.sizes == [20]
     gate.open()
@@ -467,7 +467,7 @@ async def test_where_processes_take_turns_a_full_batch_waits_for_nobody(storage:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
     executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), pace=by_turns)
-    asked = ask(executor, 5, "more than fit")
+    asked = ask(executor, 5, "more-than-fit")
     for _ in range(3):
         await asyncio.sleep(0)
     assert gate.sizes == [4]
@@ -481,7 +481,7 @@ async def test_who_waits_when_the_door_closes_has_no_company_to_wait_for(storage
     await opened(storage)
     gate = Gate(a_batch(storage).run)
     executor = GroupCommit(gate.run, GroupLimits(), pace=by_turns)
-    asked = ask(executor, 2, "under way")
+    asked = ask(executor, 2, "under-way")
     await settle()
     asked += ask(executor, 3, "waiting")
     await asyncio.sleep(0)

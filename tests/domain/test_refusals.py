@@ -50,6 +50,7 @@ CODES = {
     "transaction_not_reversible",
     "unknown_currency",
     "use_refund",
+    "user_exists",
     "user_not_found",
     "validation_error",
 }

@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from gateway.application.addresses import network_of
-from gateway.application.caller import Caller
+from gateway.application.caller import Caller, check_caller
 from gateway.application.commands.register import Register, Registered
 from gateway.application.emails import canonical_email
 from gateway.application.errors import (
@@ -39,13 +39,20 @@ from gateway.application.ports.sessions import Presented, SessionId, Sessions, S
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.ports.users import Users
+from gateway.domain.checks import check_id, check_text, wrong_type
 from gateway.domain.errors import UserNotFound, invalid
+from gateway.domain.limits import (
+    ADDRESS_LENGTH_MAX,
+    EMAIL_LENGTH_MAX,
+    PASSWORD_LENGTH_MAX,
+    PASSWORD_LENGTH_MIN,
+    REFRESH_TOKEN_LENGTH_MAX,
+    TYPED_PASSWORD_LENGTH_MAX,
+)
 from gateway.domain.money import currency_code
-from gateway.domain.user import Role, User, UserId, normal_email
+from gateway.domain.user import Role, User, UserId, check_profile, normal_email
 from gateway.domain.value import value
 
-PASSWORD_LENGTH_MIN: Final = 8
-PASSWORD_LENGTH_MAX: Final = 128
 COMMON_PASSWORDS: Final = frozenset(FREQUENCY_LISTS["passwords"])
 REFRESH_SECRET_BYTES: Final = 32
 ROLES: Final = {role.value: role for role in Role}
@@ -104,19 +111,22 @@ class Access:
         """Make a user, with one account in `currency` (operators get none).
 
         Raises:
-            InvalidInput: The address or the password will not do.
+            InvalidInput: The address or the password will not do; or the role or the name is none.
             UnknownCurrency: `currency` is not one of ISO 4217.
             EmailTaken: Somebody has this address already.
         """
+        check_text("email", email, EMAIL_LENGTH_MAX, length_min=0)
         email = canonical_email(email)
         check_new_password(password)
+        check_profile(role, name)
+        code = currency_code(currency)
         command = Register(
             user_id=UserId(self.identifiers("usr")),
             email=email,
             password_hash=await self._hash(password),
             role=role,
             name=name,
-            currency=currency_code(currency),
+            currency=code,
         )
         return await self.door.execute(command)
 
@@ -124,9 +134,13 @@ class Access:
         """Begin a session. `address` is where the try comes from; it is only counted, with its `network_of`.
 
         Raises:
+            InvalidInput: One of them has a wrong type, is too long, or holds what cannot be kept.
             InvalidCredentials: They do not belong together. It takes the same time for an unknown address.
             RateLimited: Too many failures before this one.
         """
+        check_text("email", email, EMAIL_LENGTH_MAX, length_min=0)
+        check_typed_password("password", password)
+        check_text("address", address, ADDRESS_LENGTH_MAX)
         email = await self._kept_spelling(email)
         account_scope = f"account:{email}"
         async with self._turn(account_scope, f"address:{network_of(address)}") as failed:
@@ -178,9 +192,15 @@ class Access:
         return self._signed_in(await self.user(presented.user_id), presented.session_id, next_secret, now)
 
     async def log_out(self, caller: Caller, refresh_token: str) -> None:
-        """End the session of a refresh token, and that of the caller."""
+        """End the session of a refresh token, and that of the caller.
+
+        Raises:
+            TokenInvalid: It is not a refresh token.
+        """
+        check_caller(caller)
+        secret = opened_refresh_token(refresh_token)
         now = self.clock()
-        await self.sessions.revoke_token(_hash_of(opened_refresh_token(refresh_token)), caller.user_id, now=now)
+        await self.sessions.revoke_token(_hash_of(secret), caller.user_id, now=now)
         await self.sessions.revoke(caller.session_id, now=now)
         self._revoked_read_at = None
 
@@ -192,6 +212,8 @@ class Access:
             InvalidInput: `new` will not do.
             RateLimited: Too many failures before this one.
         """
+        check_caller(caller)
+        check_typed_password("current", current)
         check_new_password(new, field="new")
         found = await self.users.by_id(caller.user_id)
         if found is None:
@@ -213,6 +235,7 @@ class Access:
         Raises:
             UserNotFound: There is none.
         """
+        check_id("user_id", user_id)
         found = await self.users.by_id(user_id)
         if found is None:
             raise UserNotFound("There is no such user.")
@@ -226,6 +249,8 @@ class Access:
             TokenExpired: Its time is over.
             TokenRevoked: Its session has ended, which every process notices within `revocations_seconds_max`.
         """
+        if type(access_token) is not str:
+            raise wrong_type("access_token", "text", access_token)
         now = self.clock()
         try:
             claims = self.tokens.verify(access_token, now=now)
@@ -357,6 +382,7 @@ def check_new_password(password: str, *, field: str = "password") -> None:
     Raises:
         InvalidInput: It is too short, too long, or common.
     """
+    check_typed_password(field, password)
     password = _normal_form(password)
     if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
         raise invalid(field, "password_length", f"Use {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters.")
@@ -364,12 +390,19 @@ def check_new_password(password: str, *, field: str = "password") -> None:
         raise invalid(field, "password_common", "Everybody tries this password first. Choose another.")
 
 
+def check_typed_password(field: str, password: object) -> None:
+    """Refuse what is not a text that somebody may have typed as a password, right or wrong."""
+    check_text(field, password, TYPED_PASSWORD_LENGTH_MAX, length_min=0)
+
+
 def opened_refresh_token(text: str) -> bytes:
     """The secret in a refresh token.
 
     Raises:
+        InvalidInput: It is no text, or longer than `REFRESH_TOKEN_LENGTH_MAX`.
         TokenInvalid: It does not look like one of ours.
     """
+    check_text("refresh_token", text, REFRESH_TOKEN_LENGTH_MAX)
     prefix, _, digits = text.partition("_")
     try:
         secret = bytes.fromhex(digits)

@@ -62,6 +62,7 @@ def wanted_by(submissions: Sequence[Submission], needs: Sequence[Needs | Failed]
         payments={payment_id for need in known for payment_id in need.payments},
         references={reference for need in known for reference in need.references},
         emails={email for need in known for email in need.emails},
+        user_ids={user_id for need in known for user_id in need.user_ids},
         payers={payer for need in known for payer in need.payers},
         transactions={transaction_id for need in known for transaction_id in need.transactions},
         quotes={quote_id for need in known for quote_id in need.quotes},

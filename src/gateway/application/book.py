@@ -22,12 +22,14 @@ from gateway.domain.errors import (
     PaymentNotFound,
     QuoteNotFound,
     TransactionNotFound,
+    UserExists,
 )
 from gateway.domain.event import Event
 from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
+from gateway.domain.user import UserId
 
 
 class Book:
@@ -43,6 +45,7 @@ class Book:
         self._holders = set(records.holders)
         self._references_taken = set(records.references_taken)
         self._emails_taken = set(records.emails_taken)
+        self._user_ids_taken = set(records.user_ids_taken)
         self._users_new: list[NewUser] = []
         self._accounts_new: dict[AccountId, Account] = {}
         self._accounts_changed: dict[AccountId, Account] = {}
@@ -121,20 +124,23 @@ class Book:
         if reference in self._references_taken:
             raise DuplicateReference("Another payment of this merchant has this reference.")
 
-    def must_be_unregistered(self, email: str) -> None:
-        """Check that nobody has this e-mail address.
+    def must_be_unregistered(self, email: str, user_id: UserId) -> None:
+        """Check that nobody has this e-mail address, nor this id.
 
         Raises:
-            EmailTaken: Somebody has.
+            EmailTaken, UserExists: Somebody has.
         """
         if email in self._emails_taken:
             raise EmailTaken("Somebody has registered with this e-mail address already.")
+        if user_id in self._user_ids_taken:
+            raise UserExists("There is a user of this id already.")
 
     def write(self, decision: Decision[Any]) -> None:
         """Take down what a command decided."""
         for user in decision.users:
             self._users_new.append(user)
             self._emails_taken.add(user.user.email)
+            self._user_ids_taken.add(user.user.id)
         for account in decision.accounts:
             if account.id not in self._accounts:
                 self._account_ids[account.key] = account.id

@@ -14,6 +14,7 @@ from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteI
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
+from gateway.domain.user import UserId
 from gateway.domain.value import value
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Needs:
     payments: Collection[PaymentId] = ()
     references: Collection[MerchantReference] = ()
     emails: Collection[str] = ()
+    user_ids: Collection[UserId] = ()
     payers: Collection[Payer] = ()
     transactions: Collection[TransactionId] = ()
     quotes: Collection[QuoteId] = ()

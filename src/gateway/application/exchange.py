@@ -7,9 +7,10 @@ from gateway.application.commands.make_quote import MakeQuote
 from gateway.application.front_door import FrontDoor
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.rates import Rates
+from gateway.domain.checks import check_integer
 from gateway.domain.money import Money
-from gateway.domain.quote import QUOTE_SECONDS_DEFAULT, Quote
-from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate
+from gateway.domain.quote import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN, Quote
+from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate, check_pair
 from gateway.domain.user import UserId
 from gateway.domain.value import value
 
@@ -19,6 +20,9 @@ class ExchangeLimits:
     """How long a quote is good for, `QUOTE_SECONDS_MIN` to `QUOTE_SECONDS_MAX`."""
 
     quote_seconds: int = QUOTE_SECONDS_DEFAULT
+
+    def __post_init__(self) -> None:
+        check_integer("quote_seconds", self.quote_seconds, QUOTE_SECONDS_MIN, QUOTE_SECONDS_MAX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,7 @@ class Exchange:
 
     async def asking(self, customer_id: UserId, pair: CurrencyPair, amount: Money) -> MakeQuote:
         """The command that asks for a quote at the rate of now."""
+        check_pair(pair)
         # Also without a rate: that is the command's to refuse, for it may be a repetition of one that was answered.
         return MakeQuote(
             customer_id=customer_id,

@@ -10,6 +10,7 @@ from gateway.application.executor import Executor
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.application.submission import Answer, Submission, fingerprint
+from gateway.domain.checks import check_id, check_idempotency_key, wrong_type
 from gateway.domain.errors import Refusal
 from gateway.domain.user import SYSTEM, UserId
 
@@ -32,17 +33,22 @@ class FrontDoor:
 
         Args:
             command: What is asked.
-            idempotency_key: 1 to 255 characters. The same key and command again give the same result, for days. Without
-                one, every call is a new request.
+            idempotency_key: 1 to 255 visible ASCII characters. The same key and command again give the same result, for
+                days. Without one, every call is a new request.
             owner_id: Whose key it is: two owners may choose the same.
 
         Raises:
+            InvalidInput: What is given is no command, the key is malformed, or the owner is no id.
             Refusal: The rules say no; also `IdempotencyKeyReused`, `IdempotencyInProgress`, `Overloaded`.
             StorageUnavailable: The storage could not be reached. The same key may be sent again.
         """
+        if not isinstance(command, Command):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may have no types.
+            raise wrong_type("command", "a command", command)
+        check_id("owner_id", owner_id)
         if idempotency_key is None:
             key, request = self.fresh_key(), b""  # Nobody else can know the key, so nothing else can be asked with it.
         else:
+            check_idempotency_key(idempotency_key)
             key = AnswerKey(owner_id, idempotency_key)
             request = fingerprint(type(command).__qualname__.encode(), _encoder.encode(command))
         answer = await self._executor.perform(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from gateway.application.caller import Caller
+from gateway.application.caller import Caller, check_caller
 from gateway.application.parties import parties_of
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.reader import (
@@ -16,6 +16,7 @@ from gateway.application.ports.reader import (
     TransactionFilter,
 )
 from gateway.domain.account import Account, AccountId, AccountKind
+from gateway.domain.checks import check_id, check_integer, check_type
 from gateway.domain.errors import (
     AccountNotFound,
     MerchantNotFound,
@@ -24,6 +25,7 @@ from gateway.domain.errors import (
     RefundNotFound,
     TransactionNotFound,
 )
+from gateway.domain.limits import LIST_LIMIT_MAX
 from gateway.domain.payment import Payment, PaymentId, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund, RefundId
@@ -53,6 +55,9 @@ def _utc_now() -> datetime:
 class Queries:
     """Reads for callers. Nothing is locked and nothing is written.
 
+    All refuse with `InvalidInput` what is no id, no caller, no filter of theirs, or a `limit` that is not
+    1 … `LIST_LIMIT_MAX`.
+
     Payments are shown as they stand now: one whose time is over is expired, whether or not that was written down yet.
     """
 
@@ -65,6 +70,8 @@ class Queries:
         Raises:
             AccountNotFound: There is none that the caller may see.
         """
+        check_caller(caller)
+        check_id("account_id", account_id)
         account = await self.reader.account(account_id)
         if account is None or not may_see(caller, account.owner_id):
             raise AccountNotFound("There is no such account.")
@@ -74,6 +81,7 @@ class Queries:
         self, caller: Caller, where: AccountFilter, *, before: AccountId | None, limit: int
     ) -> Page[Account]:
         """The caller's accounts, or for an operator anybody's."""
+        check_list(caller, where, AccountFilter, before, limit)
         if caller.role is not Role.OPERATOR:
             if where.owner_id not in (None, caller.user_id):
                 return Page(items=(), has_more=False)
@@ -82,6 +90,7 @@ class Queries:
 
     async def accounts_of(self, owner_id: UserId) -> Sequence[Account]:
         """All accounts of one owner."""
+        check_id("owner_id", owner_id)
         return await self.reader.accounts(AccountFilter(owner_id=owner_id), before=None, limit=ACCOUNTS_PER_OWNER_MAX)
 
     async def payment(self, caller: Caller, payment_id: PaymentId) -> Payment:
@@ -90,6 +99,8 @@ class Queries:
         Raises:
             PaymentNotFound: There is none that the caller may see.
         """
+        check_caller(caller)
+        check_id("payment_id", payment_id)
         payment = await self.reader.payment(payment_id)
         if payment is None or not may_see_payment(caller, payment):
             raise PaymentNotFound("There is no such payment.")
@@ -99,6 +110,7 @@ class Queries:
         self, caller: Caller, where: PaymentFilter, *, before: PaymentId | None, limit: int
     ) -> Page[Payment]:
         """The payments that the caller is a party to, or for an operator all."""
+        check_list(caller, where, PaymentFilter, before, limit)
         match caller.role:
             case Role.CUSTOMER:
                 if where.customer_id not in (None, caller.user_id):
@@ -121,6 +133,8 @@ class Queries:
         Raises:
             QuoteNotFound: There is none that the caller may see.
         """
+        check_caller(caller)
+        check_id("quote_id", quote_id)
         quote = await self.reader.quote(quote_id)
         if quote is None or not may_see(caller, quote.customer_id):
             raise QuoteNotFound("There is no such quote.")
@@ -132,6 +146,8 @@ class Queries:
         Raises:
             RefundNotFound: There is none that the caller may see.
         """
+        check_caller(caller)
+        check_id("refund_id", refund_id)
         refund = await self.reader.refund(refund_id)
         payment = None if refund is None else await self.reader.payment(refund.payment_id)
         if refund is None or payment is None or not may_see_payment(caller, payment):
@@ -146,6 +162,7 @@ class Queries:
         Raises:
             PaymentNotFound: There is none that the caller may see.
         """
+        check_page(before, limit)
         await self.payment(caller, payment_id)
         return _page(await self.reader.refunds(payment_id, before=before, limit=limit + 1), limit)
 
@@ -155,6 +172,8 @@ class Queries:
         Raises:
             MerchantNotFound: There is no merchant whose fees the caller may see.
         """
+        check_caller(caller)
+        check_id("merchant_id", merchant_id)
         accounts = await self.accounts_of(merchant_id) if may_see(caller, merchant_id) else ()
         found = [account for account in accounts if account.kind is AccountKind.MERCHANT]
         if not found:
@@ -167,6 +186,8 @@ class Queries:
         Raises:
             TransactionNotFound: There is none that the caller may see.
         """
+        check_caller(caller)
+        check_id("transaction_id", transaction_id)
         transaction = await self.reader.transaction(transaction_id)
         if transaction is None or not may_see(caller, transaction.customer_id, transaction.merchant_id):
             raise TransactionNotFound("There is no such transaction.")
@@ -176,6 +197,7 @@ class Queries:
         self, caller: Caller, where: TransactionFilter, *, before: TransactionId | None, limit: int
     ) -> Page[Transaction]:
         """The transactions that the caller is a party to, or for an operator all."""
+        check_list(caller, where, TransactionFilter, before, limit)
         if where.account_id is not None:
             # An account's transactions are among its owner's, which are found by an index.
             account = await self.reader.account(where.account_id)
@@ -194,6 +216,20 @@ class Queries:
     async def totals(self) -> Sequence[CurrencyTotals]:
         """The ledger added up by currency."""
         return await self.reader.totals()
+
+
+def check_list(caller: Caller, where: object, kind: type, before: str | None, limit: int) -> None:
+    """Refuse what is not asked by a caller, with a filter of this kind, for a page of a list."""
+    check_caller(caller)
+    check_type("where", where, kind)
+    check_page(before, limit)
+
+
+def check_page(before: str | None, limit: int) -> None:
+    """Refuse what is not a page: where the last one ended, and 1 to `LIST_LIMIT_MAX` records."""
+    if before is not None:
+        check_id("before", before)
+    check_integer("limit", limit, 1, LIST_LIMIT_MAX)
 
 
 def may_see_payment(caller: Caller, payment: Payment) -> bool:

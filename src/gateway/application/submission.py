@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.domain.checks import check_id, check_idempotency_key
 from gateway.domain.errors import Refusal
 from gateway.domain.value import value
 
@@ -25,12 +26,19 @@ class Submission:
         key: Under which the answer is kept: the asker's own, or a fresh one.
         fingerprint: Of the request; the same key with another fingerprint is refused.
         encode: Puts an outcome into the asker's words. The bytes are kept, and given again for the same key.
+
+    Raises:
+        InvalidInput: The owner of the key is no id, or the key is not 1 to 255 visible ASCII characters.
     """
 
     command: Command[Any]
     key: AnswerKey
     fingerprint: bytes
     encode: Callable[[Any], bytes]
+
+    def __post_init__(self) -> None:
+        check_id("owner_id", self.key.owner_id)
+        check_idempotency_key(self.key.key)
 
     @property
     def size(self) -> int:

@@ -225,6 +225,7 @@ async def load(storage: Storage, wanted: Wanted) -> Records:
         holders=tuple(found.holders),
         references_taken=tuple(found.references_taken),
         emails_taken=tuple(found.emails_taken),
+        user_ids_taken=tuple(found.user_ids_taken),
         transactions=tuple(found.transactions),
         quotes=tuple(found.quotes),
     )

@@ -111,6 +111,7 @@ class UnitOfWorkContract:
             payments=[payment.id],
             references=[reference],
             emails=[new.user.email],
+            user_ids=[new.user.id],
         )
         found = await load(storage, wanted)
         assert found.answers == (answer,)
@@ -118,6 +119,7 @@ class UnitOfWorkContract:
         assert found.payments == (payment,)
         assert found.references_taken == (reference,)
         assert found.emails_taken == (new.user.email,)
+        assert found.user_ids_taken == (new.user.id,)
 
     async def test_changed_records_replace_those_of_the_same_id(self, storage: Storage) -> None:
         """The old ones are gone, the others are as they were."""
@@ -190,6 +192,7 @@ class UnitOfWorkContract:
                 payments=[payment_id(1)],
                 references=[MerchantReference(user_id(2), "order-1")],
                 emails=["nobody@example.com"],
+                user_ids=[user_id(404)],
             ),
         )
         assert found == Records(accounts=(an_account(1),))
@@ -353,7 +356,7 @@ class UnitOfWorkContract:
         found = await load(storage, Wanted(account_ids=ids))
         assert {account.credits_posted for account in found.accounts} == {rounds * len(wishes)}
 
-    @pytest.mark.parametrize("taken", ["answer", "email", "account", "reference"])
+    @pytest.mark.parametrize("taken", ["answer", "email", "user", "account", "reference"])
     async def test_nothing_of_a_commit_is_written_when_a_unique_key_is_taken(
         self, storage: Storage, taken: str
     ) -> None:
@@ -374,7 +377,12 @@ class UnitOfWorkContract:
         before = await everything(storage)
 
         second = Changes(
-            users_new=[a_user(2, email="user1@example.com" if taken == "email" else "user2@example.com")],
+            users_new=[
+                a_user(
+                    1 if taken == "user" else 2,
+                    email="user1@example.com" if taken == "email" else "user2@example.com",
+                )
+            ],
             accounts_new=[an_account(2, owner_id=user_id(1 if taken == "account" else 2))],
             accounts_changed=[frozen],
             payments_new=[a_payment(2, reference="order-1" if taken == "reference" else "order-2")],

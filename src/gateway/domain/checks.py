@@ -51,13 +51,12 @@ def check_id(field: str, identifier: object) -> None:
 
 def check_idempotency_key(key: object) -> None:
     """Refuse what is not an idempotency key: 1 to `IDEMPOTENCY_KEY_LENGTH_MAX` visible ASCII characters."""
-    field = "idempotency_key"
     if type(key) is not str:
-        raise wrong_type(field, "text", key)
-    is_visible_ascii = key.isascii() and key.isprintable() and " " not in key
-    if not (0 < len(key) <= IDEMPOTENCY_KEY_LENGTH_MAX and is_visible_ascii):
+        raise wrong_type("idempotency_key", "text", key)
+    # Of ASCII, the space alone is printable and not visible.
+    if not (0 < len(key) <= IDEMPOTENCY_KEY_LENGTH_MAX and key.isascii() and key.isprintable() and " " not in key):
         detail = f"An idempotency key has 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} visible ASCII characters."
-        raise invalid(field, "value_invalid", detail)
+        raise invalid("idempotency_key", "value_invalid", detail)
 
 
 def check_integer(field: str, number: object, minimum: int, maximum: int) -> None:

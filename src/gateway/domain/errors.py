@@ -271,6 +271,12 @@ class EmailTaken(Refusal):
     code = "email_taken"
 
 
+class UserExists(Refusal):
+    """There is a user of this id already."""
+
+    code = "user_exists"
+
+
 class IdempotencyKeyReused(Refusal):
     """The key belongs to another request."""
 

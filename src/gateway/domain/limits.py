@@ -12,6 +12,13 @@ DESCRIPTION_LENGTH_MAX: Final = 500
 REASON_LENGTH_MAX: Final = 500
 NAME_LENGTH_MAX: Final = 200
 EMAIL_LENGTH_MAX: Final = 254  # RFC 5321, 4.5.3.1.3
+PASSWORD_LENGTH_MIN: Final = 8
+PASSWORD_LENGTH_MAX: Final = 128
+TYPED_PASSWORD_LENGTH_MAX: Final = 1024
+"""Of what is typed where a password is asked for: one that is longer than any is wrong, not malformed."""
+REFRESH_TOKEN_LENGTH_MAX: Final = 256
+ADDRESS_LENGTH_MAX: Final = 255
+"""Of where somebody logs in from: an address of IPv4 or IPv6, or a name."""
 PASSWORD_HASH_LENGTH_MAX: Final = 1024
 
 METADATA_KEYS_MAX: Final = 50

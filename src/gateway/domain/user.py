@@ -4,6 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NewType
 
+from gateway.domain.checks import check_free_text, check_type
+from gateway.domain.limits import NAME_LENGTH_MAX
 from gateway.domain.value import value
 
 UserId = NewType("UserId", str)
@@ -29,6 +31,13 @@ class User:
     role: Role
     name: str | None
     created_at: datetime
+
+
+def check_profile(role: object, name: object) -> None:
+    """Refuse what is not a role, or not a name that a user may have."""
+    check_type("role", role, Role)
+    if name is not None:
+        check_free_text("name", name, NAME_LENGTH_MAX, length_min=1)
 
 
 def normal_email(text: str) -> str:

@@ -174,6 +174,7 @@ class Effect:
         transaction: The type of the transaction that the moves make.
         reverses: The transaction which that one reverses.
         email: The address that is now taken.
+        user_id: The id of a user that is now taken.
         events: The types of all events, in their order.
     """
 
@@ -188,6 +189,7 @@ class Effect:
     transaction: str = ""
     reverses: TransactionId | None = None
     email: str = ""
+    user_id: UserId | None = None
     events: tuple[str, ...] = ()
 
     @property
@@ -224,6 +226,7 @@ class Model:
         default_factory=dict[TransactionId, ModelTransaction]
     )
     emails: MutableMapping[str, bool] = field(default_factory=dict[str, bool])
+    user_ids: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
     answers: MutableMapping[AnswerKey, Remembered] = field(default_factory=dict[AnswerKey, Remembered])
 
     def fork(self) -> "Model":
@@ -288,6 +291,8 @@ class Model:
             self.transactions[effect.reverses] = replace(self.transactions[effect.reverses], reversed=True)
         if effect.email:
             self.emails[effect.email] = True
+        if effect.user_id is not None:
+            self.user_ids[effect.user_id] = True
 
     def _move(self, move: Move) -> None:
         amount = move.amount

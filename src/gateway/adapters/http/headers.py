@@ -6,8 +6,9 @@ from typing import Final
 
 from gateway.adapters.http.problems import HttpRefusal
 from gateway.application.errors import TokenInvalid, TokenMissing
+from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
 
-IDEMPOTENCY_KEY: Final = re.compile(rb"[\x21-\x7e]{1,255}")
+IDEMPOTENCY_KEY: Final = re.compile(rb"[\x21-\x7e]{1,%d}" % IDEMPOTENCY_KEY_LENGTH_MAX)
 
 ONCE: Final = frozenset(
     {
@@ -84,7 +85,7 @@ def idempotency_key(headers: dict[bytes, bytes], *, required: bool) -> str | Non
     if key is None:
         return None
     if not IDEMPOTENCY_KEY.fullmatch(key):
-        detail = "An Idempotency-Key has 1 to 255 visible ASCII characters."
+        detail = f"An Idempotency-Key has 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} visible ASCII characters."
         errors = [header_error(b"idempotency-key", "value_invalid", detail)]
         raise HttpRefusal("validation_error", detail, errors=errors)
     return key.decode("ascii")

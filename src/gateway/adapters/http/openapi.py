@@ -9,6 +9,7 @@ import msgspec
 from gateway.adapters.http.form_errors import structs_in
 from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Idempotency, Operation
 from gateway.adapters.http.problems import KINDS
+from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
 
 OPENAPI_VERSION: Final = "3.1.0"
 
@@ -144,7 +145,12 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
             "in": "header",
             "required": operation.idempotency is Idempotency.REQUIRED,
             "description": "The same key and request again give the same answer, and `Idempotency-Replayed: true`.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": IDEMPOTENCY_KEY_LENGTH_MAX,
+                "pattern": "^[!-~]+$",
+            },
             "example": "order-1001-try-1",
         }
     ]

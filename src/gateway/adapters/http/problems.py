@@ -45,6 +45,7 @@ KINDS: Final[dict[str, Kind]] = {
     "method_not_allowed": Kind(405, "Method not allowed"),
     "request_timeout": Kind(408, "The request took too long to arrive", retryable=True),
     "email_taken": Kind(409, "The e-mail address is taken"),
+    "user_exists": Kind(409, "The user exists"),
     "account_exists": Kind(409, "The account exists"),
     "duplicate_reference": Kind(409, "The reference is taken"),
     "payment_state_invalid": Kind(409, "The payment does not allow this now"),

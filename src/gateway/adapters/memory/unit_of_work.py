@@ -49,6 +49,7 @@ class MemoryUnitOfWork:
             payments=payments,
             holders=holders,
             references_taken=[reference for reference in wanted.references if reference in database.references],
+            user_ids_taken=[user_id for user_id in wanted.user_ids if user_id in database.users],
             emails_taken=[email for email in wanted.emails if email in database.user_ids],
             transactions=transactions,
             quotes=quotes,
@@ -130,6 +131,7 @@ class MemoryUnitOfWork:
         taken = (
             any(answer.key in database.answers for answer in changes.answers_new)
             or any(new.user.email in database.user_ids for new in changes.users_new)
+            or any(new.user.id in database.users for new in changes.users_new)
             or any(account.key in database.account_ids for account in changes.accounts_new)
             or any(transaction.reverses in database.reversals for transaction in changes.transactions_new)
             or any(

@@ -23,6 +23,7 @@ from gateway.adapters.sql.postgres_statements import (
     FIND_HOLDERS,
     FIND_REFERENCES,
     FIND_TRANSACTIONS,
+    FIND_USER_IDS,
     HOLDER,
     LOCK_ACCOUNTS,
     LOCK_PAYMENTS,
@@ -51,6 +52,7 @@ from gateway.application.ports.unit_of_work import (
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.payment import MerchantReference, PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
+from gateway.domain.user import UserId
 
 
 class PostgresUnitOfWork(SqlUnitOfWork):
@@ -197,7 +199,7 @@ class PostgresUnitOfWork(SqlUnitOfWork):
 
     def _must_lock(self, wanted: Wanted) -> bool:
         return self._contention.is_expected or bool(
-            wanted.payments or wanted.quotes or wanted.transactions or wanted.emails or wanted.payers
+            wanted.payments or wanted.quotes or wanted.transactions or wanted.emails or wanted.user_ids or wanted.payers
         )
 
     async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:
@@ -234,6 +236,9 @@ class PostgresUnitOfWork(SqlUnitOfWork):
 
     async def _find_emails(self, emails: Collection[str]) -> Rows:
         return await self._transaction.rows(FIND_EMAILS, {"wanted_email": list(emails)})
+
+    async def _find_user_ids(self, user_ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(FIND_USER_IDS, {"wanted_id": list(user_ids)})
 
     async def _find_holders(self, holders: Collection[Holder]) -> Rows:
         return await self._transaction.rows(FIND_HOLDERS, arrays("wanted", HOLDER, holders))

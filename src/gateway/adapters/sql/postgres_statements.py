@@ -77,6 +77,7 @@ ACCOUNT_KEY: Final = (accounts.c.owner_id, accounts.c.currency, accounts.c.kind)
 ANSWER_KEY: Final = (answers.c.owner_id, answers.c.key)
 REFERENCE: Final = (payments.c.merchant_id, payments.c.reference)
 EMAIL: Final = (users.c.email,)
+USER_ID: Final = (users.c.id,)
 HOLDER: Final = (accounts.c.owner_id, accounts.c.kind)
 IDS: Final = bindparam("ids", type_=ARRAY(accounts.c.id.type))
 
@@ -116,6 +117,7 @@ FIND_TRANSACTIONS: Final = (
 FIND_ANSWERS: Final = _named(ANSWER_KEY, (*answers.c, DATA_OF_EVENT))
 FIND_REFERENCES: Final = _named(REFERENCE, REFERENCE)
 FIND_EMAILS: Final = _named(EMAIL, EMAIL)
+FIND_USER_IDS: Final = _named(USER_ID, USER_ID)
 FIND_HOLDERS: Final = _named(HOLDER, HOLDER)
 
 

@@ -17,6 +17,7 @@ from gateway.application.ports.unit_of_work import AnswerKey, Holder, Wanted
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import MerchantReference, PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
+from gateway.domain.user import UserId
 
 Columns = Collection[Column[Any]]
 
@@ -41,6 +42,7 @@ FIND_REFERENCES: Final = select(payments.c.merchant_id, payments.c.reference).wh
     payments.c.reference.is_not(None), _among("references", payments.c.merchant_id, payments.c.reference)
 )
 FIND_EMAILS: Final = select(users.c.email).where(users.c.email.in_(bindparam("emails", expanding=True)))
+FIND_USER_IDS: Final = select(users.c.id).where(users.c.id.in_(bindparam("user_ids", expanding=True)))
 FIND_HOLDERS: Final = (
     select(accounts.c.owner_id, accounts.c.kind)
     .where(_among("holders", accounts.c.owner_id, accounts.c.kind))
@@ -112,6 +114,9 @@ class SqliteUnitOfWork(SqlUnitOfWork):
 
     async def _find_emails(self, emails: Collection[str]) -> Rows:
         return await self._transaction.rows(FIND_EMAILS, {"emails": list(emails)})
+
+    async def _find_user_ids(self, user_ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(FIND_USER_IDS, {"user_ids": list(user_ids)})
 
     async def _find_holders(self, holders: Collection[Holder]) -> Rows:
         return await self._transaction.rows(FIND_HOLDERS, {"holders": list(holders)})

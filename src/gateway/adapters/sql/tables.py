@@ -283,6 +283,7 @@ login_failures: Final = _table(
 )
 
 KEYS_TAKEN: Final = {
+    "users_pkey": "users.id",
     "users_email_key": "users.email",
     "accounts_owner_id_currency_kind_key": "accounts.owner_id, accounts.currency, accounts.kind",
     "payments_merchant_id_reference_key": "payments.merchant_id, payments.reference",

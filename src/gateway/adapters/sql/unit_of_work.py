@@ -36,6 +36,7 @@ from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteI
 from gateway.domain.quote import Quote
 from gateway.domain.transaction import Transaction as LedgerTransaction
 from gateway.domain.transaction import TransactionId
+from gateway.domain.user import UserId
 
 Rows: TypeAlias = Sequence[Found]
 Writes: TypeAlias = Mapping[str, Sequence[Values]]
@@ -105,6 +106,7 @@ class SqlUnitOfWork(ABC):
         self._versions |= {account.id: account.version for account in accounts}
         references = await self._find_references(wanted.references) if wanted.references else ()
         emails = await self._find_emails(wanted.emails) if wanted.emails else ()
+        user_ids = await self._find_user_ids(wanted.user_ids) if wanted.user_ids else ()
         holders = await self._find_holders(missing) if missing else ()
         return Records(
             answers=[to_answer(row) for row in answers],
@@ -113,6 +115,7 @@ class SqlUnitOfWork(ABC):
             holders=[Holder(row[0], AccountKind(row[1])) for row in holders],
             references_taken=[MerchantReference(*row) for row in references],
             emails_taken=[row[0] for row in emails],
+            user_ids_taken=[row[0] for row in user_ids],
             transactions=transactions,
             quotes=quotes,
         )
@@ -165,6 +168,10 @@ class SqlUnitOfWork(ABC):
     @abstractmethod
     async def _find_emails(self, emails: Collection[str]) -> Rows:
         """Those of `emails` that users have."""
+
+    @abstractmethod
+    async def _find_user_ids(self, user_ids: Collection[UserId]) -> Rows:
+        """Those of `user_ids` that users have."""
 
     @abstractmethod
     async def _find_holders(self, holders: Collection[Holder]) -> Rows:

@@ -9,12 +9,12 @@ from gateway.application.opening import keys_to_open, open_missing
 from gateway.application.parties import account_event
 from gateway.application.ports.unit_of_work import NewUser
 from gateway.domain.account import KIND_OF_ROLE, Account, AccountKey, check_user_id
-from gateway.domain.checks import check_free_text, check_text, check_type
+from gateway.domain.checks import check_text
 from gateway.domain.errors import invalid
 from gateway.domain.event import EventType
-from gateway.domain.limits import EMAIL_LENGTH_MAX, NAME_LENGTH_MAX, PASSWORD_HASH_LENGTH_MAX
+from gateway.domain.limits import EMAIL_LENGTH_MAX, PASSWORD_HASH_LENGTH_MAX
 from gateway.domain.money import CurrencyCode, currency_code
-from gateway.domain.user import Role, User, UserId
+from gateway.domain.user import Role, User, UserId, check_profile
 from gateway.domain.value import value
 
 
@@ -28,7 +28,9 @@ class Registered:
 
 @value
 class Register(Command[Registered]):
-    """Make a user and open an account in `currency`. `email` is as `canonical_email` spells it. Refuses: email_taken.
+    """Make a user and open an account in `currency`. `email` is as `canonical_email` spells it.
+
+    Refuses: email_taken, user_exists.
 
     Raises:
         InvalidInput: `email` is no address, or is spelled otherwise.
@@ -47,20 +49,18 @@ class Register(Command[Registered]):
         check_user_id("user_id", self.user_id)
         check_text("email", self.email, EMAIL_LENGTH_MAX)
         check_text("password_hash", self.password_hash, PASSWORD_HASH_LENGTH_MAX)
-        check_type("role", self.role, Role)
-        if self.name is not None:
-            check_free_text("name", self.name, NAME_LENGTH_MAX, length_min=1)
+        check_profile(self.role, self.name)
         currency_code(self.currency)
         if canonical_email(self.email) != self.email:
             raise invalid("email", "email_invalid", "Give the canonical spelling of the e-mail address.")
 
     def needs(self) -> Needs:
-        """That nobody has the address, and the gateway's own accounts in the currency."""
-        return Needs(emails=(self.email,), account_keys=self._keys())
+        """That nobody has the address or the id, and the gateway's own accounts in the currency."""
+        return Needs(emails=(self.email,), user_ids=(self.user_id,), account_keys=self._keys())
 
     def decide(self, book: Book, moment: Moment) -> Decision[Registered]:
         """Make both."""
-        book.must_be_unregistered(self.email)
+        book.must_be_unregistered(self.email, self.user_id)
         user = User(id=self.user_id, email=self.email, role=self.role, name=self.name, created_at=moment.now)
         accounts = open_missing(self._keys(), book, moment)
         return Decision(

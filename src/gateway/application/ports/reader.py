@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from gateway.domain.account import Account, AccountId
-from gateway.domain.money import CurrencyCode
+from gateway.domain.checks import check_id, check_instant, check_text, check_type
+from gateway.domain.limits import REFERENCE_LENGTH_MAX
+from gateway.domain.money import CurrencyCode, currency_code
 from gateway.domain.payment import Payment, PaymentId, PaymentStatus, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund, RefundId
@@ -16,10 +18,15 @@ from gateway.domain.value import value
 
 @value
 class AccountFilter:
-    """Which accounts; a field that is `None` does not limit."""
+    """Which accounts; a field that is `None` does not limit. Making one that is not valid raises `InvalidInput`."""
 
     owner_id: UserId | None = None
     currency: CurrencyCode | None = None
+
+    def __post_init__(self) -> None:
+        _check_ids(owner_id=self.owner_id)
+        if self.currency is not None:
+            currency_code(self.currency)
 
 
 @value
@@ -38,6 +45,16 @@ class PaymentFilter:
     created_before: datetime | None = None
     as_of: datetime | None = None
 
+    def __post_init__(self) -> None:
+        _check_ids(customer_id=self.customer_id, merchant_id=self.merchant_id)
+        if self.status is not None:
+            check_type("status", self.status, PaymentStatus)
+        if self.currency is not None:
+            currency_code(self.currency)
+        if self.reference is not None:
+            check_text("reference", self.reference, REFERENCE_LENGTH_MAX)
+        _check_instants(created_after=self.created_after, created_before=self.created_before, as_of=self.as_of)
+
 
 @value
 class TransactionFilter:
@@ -50,6 +67,29 @@ class TransactionFilter:
     payment_id: PaymentId | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _check_ids(
+            customer_id=self.customer_id,
+            merchant_id=self.merchant_id,
+            account_id=self.account_id,
+            payment_id=self.payment_id,
+        )
+        if self.type is not None:
+            check_type("type", self.type, TransactionType)
+        _check_instants(created_after=self.created_after, created_before=self.created_before)
+
+
+def _check_ids(**ids: str | None) -> None:
+    for field, identifier in ids.items():
+        if identifier is not None:
+            check_id(field, identifier)
+
+
+def _check_instants(**instants: datetime | None) -> None:
+    for field, instant in instants.items():
+        if instant is not None:
+            check_instant(field, instant)
 
 
 @value

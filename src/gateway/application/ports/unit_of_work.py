@@ -97,6 +97,7 @@ class Wanted:
     payments: Collection[PaymentId] = ()
     references: Collection[MerchantReference] = ()
     emails: Collection[str] = ()
+    user_ids: Collection[UserId] = ()
     payers: Collection[Payer] = ()
     transactions: Collection[TransactionId] = ()
     quotes: Collection[QuoteId] = ()
@@ -116,7 +117,8 @@ class Records:
     """What was found of it. What does not exist is left out.
 
     `holders` answers only for account keys that were not found: who of their owners has an account of that kind in
-    another currency. `references_taken` and `emails_taken` are those of the wanted ones that exist.
+    another currency. `references_taken`, `emails_taken` and `user_ids_taken` are those of the
+    wanted ones that exist.
     """
 
     answers: Collection[KeptAnswer] = ()
@@ -125,6 +127,7 @@ class Records:
     holders: Collection[Holder] = ()
     references_taken: Collection[MerchantReference] = ()
     emails_taken: Collection[str] = ()
+    user_ids_taken: Collection[UserId] = ()
     transactions: Collection[Transaction] = ()
     """With `reversed_by` filled in."""
     quotes: Collection[Quote] = ()

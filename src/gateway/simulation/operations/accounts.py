@@ -16,19 +16,19 @@ FIXED_MINOR: Final = (0, 0, 1, 30)
 
 
 def register(world: World) -> Register:
-    """Somebody registers, or tries to for the second time."""
+    """Somebody registers, or tries to for the second time, also with another address."""
     number = world.random.randrange(CUSTOMERS_MAX + MERCHANTS_MAX + OPERATORS_MAX)
     role = Role.CUSTOMER
     if number >= CUSTOMERS_MAX:
         role = Role.MERCHANT if number < CUSTOMERS_MAX + MERCHANTS_MAX else Role.OPERATOR
-    return registration(number, role, world.one_of(CURRENCIES))
+    return registration(number, role, world.one_of(CURRENCIES), mailbox="other" if world.chance(20) else "user")
 
 
-def registration(number: int, role: Role, currency: CurrencyCode) -> Register:
+def registration(number: int, role: Role, currency: CurrencyCode, *, mailbox: str = "user") -> Register:
     """User `number` registers."""
     return Register(
         user_id=UserId(f"usr_{number:04d}"),
-        email=f"user{number}@example.com",
+        email=f"{mailbox}{number}@example.com",
         password_hash="$argon2id$",  # noqa: S106 - no hash of anything.
         role=role,
         name=None,

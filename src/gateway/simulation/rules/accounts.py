@@ -10,14 +10,22 @@ from gateway.simulation.model import Effect, Model, ModelAccount, Refused, Rules
 
 
 def register(model: Model, command: Register, now: datetime) -> Effect:
-    """An address registers once; customers and merchants get an account."""
+    """An address registers once, and so does an id; customers and merchants get an account."""
     if command.email in model.emails:
         raise Refused("email_taken")
+    if command.user_id in model.user_ids:
+        raise Refused("user_exists")
     if command.role == "operator":
-        return Effect(email=command.email, told=("registered", 0))
+        return Effect(email=command.email, user_id=command.user_id, told=("registered", 0))
     key_of = customer_key if command.role == "customer" else merchant_key
     opened = _missing(model, key_of(command.user_id, command.currency))
-    return Effect(email=command.email, told=("registered", 1), opened=opened, events=("account.opened",) * len(opened))
+    return Effect(
+        email=command.email,
+        user_id=command.user_id,
+        told=("registered", 1),
+        opened=opened,
+        events=("account.opened",) * len(opened),
+    )
 
 
 def open_account(model: Model, command: OpenAccount, now: datetime) -> Effect:

@@ -31,6 +31,7 @@ from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.application.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
 from gateway.domain.checks import check_idempotency_key
 from gateway.domain.errors import InvalidInput, UnknownCurrency
+from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
 from gateway.domain.user import Role, UserId
 from gateway.domain.value import value
 
@@ -39,7 +40,7 @@ BODY_BYTES_MAX: Final = 1024 * 1024
 REFUSED: Final = 400
 """Where the statuses of refusals begin."""
 
-ItemKey = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern="^[!-~]+$")]
+ItemKey = Annotated[str, msgspec.Meta(min_length=1, max_length=IDEMPOTENCY_KEY_LENGTH_MAX, pattern="^[!-~]+$")]
 
 
 class ItemBody(PaymentBody, frozen=True, kw_only=True):

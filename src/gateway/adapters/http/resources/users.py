@@ -7,9 +7,15 @@ import msgspec
 from gateway.adapters.http.exchange import Asked, Reply
 from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Body, Operation, json_reply
 from gateway.adapters.http.resources.fields import CurrencyText, Name
-from gateway.application.access import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, SignedIn
+from gateway.application.access import SignedIn
 from gateway.application.views import UserView, user_view
-from gateway.domain.limits import EMAIL_LENGTH_MAX
+from gateway.domain.limits import (
+    EMAIL_LENGTH_MAX,
+    PASSWORD_LENGTH_MAX,
+    PASSWORD_LENGTH_MIN,
+    REFRESH_TOKEN_LENGTH_MAX,
+    TYPED_PASSWORD_LENGTH_MAX,
+)
 from gateway.domain.money import currency_code
 from gateway.domain.user import Role
 
@@ -17,8 +23,8 @@ TAG = "Users and tokens"
 
 Email = Annotated[str, msgspec.Meta(min_length=3, max_length=EMAIL_LENGTH_MAX, examples=["ada@example.com"])]
 NewPassword = Annotated[str, msgspec.Meta(min_length=PASSWORD_LENGTH_MIN, max_length=PASSWORD_LENGTH_MAX)]
-AnyPassword = Annotated[str, msgspec.Meta(max_length=1024)]
-RefreshToken = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+AnyPassword = Annotated[str, msgspec.Meta(max_length=TYPED_PASSWORD_LENGTH_MAX)]
+RefreshToken = Annotated[str, msgspec.Meta(min_length=1, max_length=REFRESH_TOKEN_LENGTH_MAX)]
 
 
 class RegisterBody(Body, frozen=True, kw_only=True):

@@ -1,0 +1,245 @@
+"""Hostile input: values that no field takes, or few, and every field of every command to put them into."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final, cast
+
+from gateway.application.batch import Batch
+from gateway.application.command import Command
+from gateway.application.commands import (
+    CancelPayment,
+    CapturePayment,
+    ConfirmPayment,
+    ExpirePayment,
+    FreezeAccount,
+    MakeDeposit,
+    MakePayout,
+    MakeQuote,
+    OpenAccount,
+    Pay,
+    RefundPayment,
+    Register,
+    RequestPayment,
+    ReverseTransaction,
+    SetFees,
+    UnfreezeAccount,
+)
+from gateway.application.executor import OneByOne
+from gateway.application.front_door import FrontDoor
+from gateway.application.ports.storage import Storage
+from gateway.application.verify import verify
+from gateway.contracts.records import EUR, USD, SequentialIdentifiers, a_rate, user_id
+from gateway.domain.account import AccountKey, AccountKind
+from gateway.domain.errors import Refusal
+from gateway.domain.fees import FeeSchedule
+from gateway.domain.payment import CaptureMethod, PaymentOrder, PaymentRequest
+from gateway.domain.rate import CurrencyPair
+from gateway.domain.user import Role
+from support.builders import (
+    CUSTOMER,
+    CUSTOMER_ACCOUNT,
+    MERCHANT,
+    MERCHANT_ACCOUNT,
+    StandingClock,
+    deposit,
+    opened,
+    pay,
+    usd,
+)
+
+VALUES: Final[tuple[Any, ...]] = (
+    None,
+    True,
+    False,
+    0,
+    1,
+    7,
+    -5,
+    999_999_999_999,
+    1_000_000_000_000,
+    2**63 - 1,
+    2**63,
+    -(2**63) - 1,
+    2**80,
+    1.5,
+    1.0,
+    float("nan"),
+    float("inf"),
+    Decimal(1),
+    Decimal("NaN"),
+    Decimal(-1),
+    Decimal("1E-30"),
+    Decimal("1E+30"),
+    "",
+    "x",
+    " ",
+    "x" * 64,
+    "x" * 65,
+    "x" * 501,
+    "x" * 10_000,
+    "\0",
+    "a\0b",
+    "\ud800",
+    "\udfffx",
+    "é\n\t🧾",
+    "4111 1111 1111 1111",
+    "system",
+    "XXX",
+    "usd",
+    "USD",
+    "JPY",
+    "customer",
+    "manual",
+    "funding",
+    "1.0842",
+    "2030-01-02T00:00:00Z",
+    b"x",
+    (),
+    [],
+    [1],
+    {},
+    {"k": 1},
+    {1: "v"},
+    {"": "v"},
+    {"k": "v"},
+    {"k" * 41: "v"},
+    {"k": "v" * 501},
+    {"k\0": "v"},
+    {"k": "\ud800"},
+    {str(number): "v" for number in range(51)},
+    object(),
+    str,
+    datetime(2030, 1, 1),  # noqa: DTZ001 - it is hostile.
+    datetime(2030, 1, 1, tzinfo=UTC),
+    datetime.min.replace(tzinfo=UTC),
+    datetime.max.replace(tzinfo=UTC),
+    Role.OPERATOR,
+    Role.CUSTOMER,
+    CaptureMethod.MANUAL,
+    CaptureMethod.AUTOMATIC,
+    AccountKind.CUSTOMER,
+    AccountKind.FUNDING,
+    AccountKind.FEES,
+    AccountKind.EXCHANGE,
+)
+
+Path = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Shop:
+    """A ledger with something of each kind, and the same identifiers on every storage."""
+
+    storage: Storage
+    door: FrontDoor
+    commands: dict[type[Command[Any]], Command[Any]]
+    """One valid command of each kind, with all of its fields given."""
+
+    async def outcome(self, command: Command[Any]) -> str:
+        """What is answered: a code, or nothing if it was done."""
+        try:
+            await self.door.execute(command)
+        except Refusal as refusal:
+            return refusal.code
+        return ""
+
+    async def findings(self) -> list[str]:
+        """What is wrong with the ledger."""
+        async with self.storage.audit() as audit:
+            found = await verify(audit)
+        return [f"{finding.rule} {finding.subject}: {finding.detail}" for finding in found.named]
+
+    async def written(self) -> object:
+        """What every command changes: the ledger added up, and how many records there are."""
+        async with self.storage.audit() as audit:
+            return list(await self.storage.reader.totals()), await audit.size()
+
+
+async def a_shop(storage: Storage) -> Shop:
+    """A customer with money, a merchant, and payments in each state."""
+    await opened(storage, balance=100_000)
+    identifiers = SequentialIdentifiers()
+    identifiers.go_back(dict.fromkeys(("usr", "acc", "txn", "evt", "dep", "key"), 100))
+    batch = Batch(unit_of_work=storage.unit_of_work, clock=StandingClock(), identifiers=identifiers)
+    door = FrontDoor(OneByOne(batch.run), identifiers)
+    given = await door.execute(deposit(usd(50)))
+    captured = (await door.execute(pay(usd(500)))).payment
+    order = PaymentOrder(
+        customer_id=CUSTOMER,
+        merchant_id=MERCHANT,
+        amount=usd(40),
+        reference="order-1",
+        description="two coffees",
+        metadata={"table": "7"},
+        capture=CaptureMethod.MANUAL,
+        expires_in_seconds=3600,
+    )
+    held = (await door.execute(Pay(order=order))).payment
+    request = PaymentRequest(
+        merchant_id=MERCHANT,
+        customer_id=CUSTOMER,
+        amount=usd(5),
+        reference="order-2",
+        description="",
+        metadata={},
+        expires_in_seconds=60,
+    )
+    requested = await door.execute(RequestPayment(request=request))
+    promise = MakeQuote(
+        customer_id=CUSTOMER, pair=CurrencyPair(EUR, USD), amount=usd(100), rate=a_rate(EUR, USD), valid_seconds=60
+    )
+    quote = await door.execute(promise)
+    commands: list[Command[Any]] = [
+        CancelPayment(payment_id=held.id, by=MERCHANT),
+        CapturePayment(payment_id=held.id, merchant_id=MERCHANT, amount_minor=1, final=False),
+        ConfirmPayment(payment_id=requested.id, customer_id=CUSTOMER, quote_id=quote.id),
+        ExpirePayment(payment_id=held.id),
+        FreezeAccount(account_id=MERCHANT_ACCOUNT),
+        UnfreezeAccount(account_id=MERCHANT_ACCOUNT),
+        MakeDeposit(account_id=CUSTOMER_ACCOUNT, amount=usd(9), owner_id=CUSTOMER, reference="in"),
+        MakePayout(account_id=CUSTOMER_ACCOUNT, amount=usd(3), owner_id=CUSTOMER, reference="out"),
+        promise,
+        OpenAccount(key=AccountKey(CUSTOMER, EUR, AccountKind.CUSTOMER)),
+        Pay(order=replace(order, reference="order-3")),
+        RefundPayment(payment_id=captured.id, merchant_id=MERCHANT, amount_minor=2, reason="cold", refund_fee=True),
+        Register(
+            user_id=user_id(7),
+            email="user7@example.com",
+            password_hash="$argon2id$",
+            role=Role.CUSTOMER,
+            name="Ada",
+            currency=USD,
+        ),
+        RequestPayment(request=replace(request, reference="order-4")),
+        ReverseTransaction(transaction_id=given.transaction_id, reason="twice"),
+        SetFees(merchant_id=MERCHANT, currency=USD, fees=FeeSchedule(100, 1)),
+    ]
+    return Shop(storage=storage, door=door, commands={type(command): command for command in commands})
+
+
+def paths(record: Any, above: Path = ()) -> Iterator[Path]:
+    """Every field of a command, and every field of what is in its fields."""
+    for name in _names(record):
+        yield (*above, name)
+        yield from paths(getattr(record, name), (*above, name))
+
+
+def with_value(record: Any, path: Path, given: object) -> Any:
+    """The command, made anew with another value in one place.
+
+    Raises:
+        Refusal: It cannot be made.
+    """
+    if not path:
+        return given
+    name, *below = path
+    changed = with_value(getattr(record, name), tuple(below), given)
+    return type(record)(**{each: getattr(record, each) for each in _names(record)} | {name: changed})
+
+
+def _names(record: Any) -> list[str]:
+    if is_dataclass(record):
+        return [each.name for each in fields(record)]
+    return list(cast("tuple[str, ...]", getattr(record, "_fields", ())))
