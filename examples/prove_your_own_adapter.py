@@ -10,7 +10,7 @@ asks the gateway's own adapters.
 
 import os
 import pickle
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from itertools import count
@@ -44,7 +44,8 @@ class JournalUnitOfWork(MemoryUnitOfWork):
 def append(journal: Path, changes: Changes) -> None:
     """Write changes at the end of the journal, down to the disk."""
     # Lists, since the collections of a batch are views of its dictionaries, which cannot be pickled.
-    entry = {field.name: list(getattr(changes, field.name)) for field in fields(Changes)}
+    values = ((field.name, getattr(changes, field.name)) for field in fields(Changes))
+    entry = {name: list(value) if isinstance(value, Iterable) else value for name, value in values}
     with journal.open("ab") as file:
         pickle.dump(entry, file)
         file.flush()

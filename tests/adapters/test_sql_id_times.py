@@ -3,29 +3,41 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gateway.adapters.sql.id_times import CLOCKS_APART, ids_from, ids_until
+from gateway.adapters.sql.id_times import ids_from, ids_until
 from gateway.adapters.system.identifiers import time_ordered_id
 
-SECOND = timedelta(seconds=1)
+MICROSECOND = timedelta(microseconds=1)
+MILLISECOND = timedelta(milliseconds=1)
+NOTHING = timedelta()
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - Hypothesis adds the zone.
 
 
-def test_an_id_made_now_lies_between_the_bounds_of_now() -> None:
-    now = datetime.now(UTC)
-    made = time_ordered_id("pay")
-    assert ids_from("pay", now) <= made < ids_until("pay", now)
+@given(MOMENTS)
+def test_an_id_lies_between_the_bounds_of_its_moment(moment: datetime) -> None:
+    made = time_ordered_id.of(moment)("pay")
+    assert ids_from("pay", moment) <= made < ids_until("pay", moment + MICROSECOND, ahead=NOTHING)
 
 
-def test_ids_of_other_times_lie_outside() -> None:
-    made, now = time_ordered_id("pay"), datetime.now(UTC)
-    assert made < ids_from("pay", now + CLOCKS_APART + SECOND)
-    assert made >= ids_until("pay", now - CLOCKS_APART - SECOND)
+@given(MOMENTS)
+def test_ids_of_other_milliseconds_lie_outside(moment: datetime) -> None:
+    made = time_ordered_id.of(moment)("pay")
+    assert made < ids_from("pay", moment + MILLISECOND)
+    assert made >= ids_until("pay", moment - MILLISECOND, ahead=NOTHING)
+
+
+@given(MOMENTS, st.timedeltas(MICROSECOND, timedelta(days=400)))
+def test_ids_that_are_ahead_lie_below_the_bound_for_them(moment: datetime, ahead: timedelta) -> None:
+    made = time_ordered_id.of(moment + ahead)("txn")
+    assert made < ids_until("txn", moment + MICROSECOND, ahead=ahead)
 
 
 @pytest.mark.parametrize("moment", [datetime.min.replace(tzinfo=UTC), datetime(1969, 6, 1, tzinfo=UTC)])
 def test_moments_before_the_first_id_are_before_all_of_them(moment: datetime) -> None:
-    assert ids_from("pay", moment) == ids_until("pay", moment) == "pay_" + "0" * 26
+    assert ids_from("pay", moment) == ids_until("pay", moment, ahead=NOTHING) == "pay_" + "0" * 26
 
 
 def test_the_last_moment_is_after_every_id() -> None:
-    assert ids_until("pay", datetime.max.replace(tzinfo=UTC)) > time_ordered_id("pay")
+    assert ids_until("pay", datetime.max.replace(tzinfo=UTC), ahead=NOTHING) > time_ordered_id("pay")

@@ -2,23 +2,20 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from gateway.adapters.sql import open_sql_storage
-from gateway.adapters.sql.engine import POSTGRES, audit_engine
-from gateway.adapters.sql.limits import SqlLimits
+from gateway.adapters.sql.engine import POSTGRES
 from gateway.adapters.sql.migrations import Schema, migrate, schema_of
 from gateway.adapters.sql.tables import metadata
 from gateway.application.ports.unit_of_work import AnswerKey, StorageUnavailable, Wanted
 from gateway.contracts.records import load
 from gateway.domain.user import UserId
+from support.migrations import on_connection, to_revision
 
 POSTGRES_SCHEMA = text(
     """
@@ -127,18 +124,6 @@ async def test_answers_of_the_version_before_are_kept_and_may_still_be_written(e
     assert {answer.key: answer.body for answer in found} == dict.fromkeys(keys, b"201{}")
 
 
-def to_revision(revision: str) -> Any:
-    """Migrates to a revision which is not the newest."""
-
-    def work(connection: Connection) -> None:
-        config = Config()
-        config.set_main_option("script_location", "gateway.adapters.sql:migrations")
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-
-    return work
-
-
 async def test_a_server_that_is_not_there_is_unavailable() -> None:
     with pytest.raises(StorageUnavailable):
         await migrate("postgresql://gateway@127.0.0.1:1/gateway")
@@ -146,15 +131,6 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 def context_of(connection: Connection) -> MigrationContext:
     return MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-
-
-async def on_connection(url: str, work: Any) -> Any:
-    engine = audit_engine(url, SqlLimits())
-    try:
-        async with engine.begin() as connection:
-            return await connection.run_sync(work)
-    finally:
-        await engine.dispose()
 
 
 async def execute(url: str, statement: str) -> None:

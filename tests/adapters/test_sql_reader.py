@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.database import Database
 from gateway.adapters.sql.engine import postgres_engine
-from gateway.adapters.sql.id_times import CLOCKS_APART, ids_from
+from gateway.adapters.sql.id_times import ids_from
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.reader import SqlReader
 from gateway.adapters.sql.tables import metadata
@@ -75,6 +75,19 @@ QUESTIONS: dict[str, Ask] = {
     "transactions of a merchant": lambda reader: reader.transactions(
         TransactionFilter(merchant_id=MERCHANT), before=None, limit=21
     ),
+    "transactions of a merchant long ago": lambda reader: reader.transactions(
+        TransactionFilter(merchant_id=MERCHANT, created_before=LONG_AGO), before=None, limit=21
+    ),
+    "transactions of an account in a minute long ago": lambda reader: reader.transactions(
+        TransactionFilter(
+            merchant_id=MERCHANT,
+            account_id=AccountId("acc_2"),
+            created_after=LONG_AGO,
+            created_before=LONG_AGO + timedelta(minutes=1),
+        ),
+        before=None,
+        limit=21,
+    ),
     "transactions of a payment": lambda reader: reader.transactions(
         TransactionFilter(payment_id=PaymentId(ids_from("pay", LONG_AGO))), before=None, limit=21
     ),
@@ -90,7 +103,7 @@ async def engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
     opened = postgres_engine(postgres_url, SqlLimits())
     # A record each second, with an id of its second.
     times = [START + timedelta(seconds=n) for n in range(ROWS)]
-    ids = [ids_from("", each + CLOCKS_APART) for each in times]
+    ids = [ids_from("", each) for each in times]
     async with opened.begin() as connection:
         for table in metadata.tables:
             await connection.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = off)"))

@@ -1,6 +1,7 @@
 """Every row of the payment table, and no way beside them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -121,6 +122,15 @@ TABLE: dict[tuple[PaymentStatus, str], PaymentStatus] = {
     (S.PARTIALLY_CAPTURED, "refund"): S.PARTIALLY_CAPTURED,
     (S.CAPTURED, "refund"): S.CAPTURED,
 }
+
+
+@pytest.mark.parametrize(("status", "act"), TABLE)
+def test_a_version_is_of_no_earlier_time_than_the_one_before_whatever_the_clock_says(
+    status: PaymentStatus, act: str
+) -> None:
+    before = replace(in_status(status), updated_at=DEADLINE + timedelta(seconds=1))
+    after = ACTS[act](before, DEADLINE if status is S.EXPIRED else LATER)
+    assert after.updated_at == before.updated_at
 
 
 @pytest.mark.parametrize("status", PaymentStatus)

@@ -11,7 +11,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type
 
 from gateway.adapters.memory import MemoryUnitOfWork
 from gateway.application import batch, ending
-from gateway.application.batch import Batch, needs_of, wanted_by
+from gateway.application.batch import Batch, moment_after, needs_of, wanted_by
 from gateway.application.book import Book
 from gateway.application.command import Decision, Moment
 from gateway.application.commands import CancelPayment
@@ -299,10 +299,11 @@ def the_commit_alone_is_retried(patch: pytest.MonkeyPatch) -> None:
     async def run(self: Batch, submissions: Sequence[Submission]) -> list[Answer | Failed]:
         needs = [needs_of(submission.command) for submission in submissions]
         async with self.unit_of_work() as work:
-            book = Book(await work.load(wanted_by(submissions, needs)))
-            moment = Moment(now=self.clock(), new_id=self.identifiers)
+            records = await work.load(wanted_by(submissions, needs))
+            book = Book(records)
+            moment = moment_after(records.latest_at, self.clock(), self.identifiers)
             answers = [batch.answer(submission, book, moment) for submission in submissions]
-            changes = book.changes()
+            changes = book.changes(moment.transactions_at)
             if changes is not None:
                 await AsyncRetrying(retry=retry_if_exception_type(TryAgain))(work.commit, changes)
         return answers

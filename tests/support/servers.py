@@ -45,11 +45,13 @@ class Installation:
         folder: Where its processes run; the signing key, the embedded database and the logs lie in it.
         database_url: The embedded SQLite unless it is given.
         environ: Further settings for every process.
+        module: What its processes run: the gateway, or one that is changed for a test.
     """
 
     folder: Path
     database_url: str = ""
     environ: tuple[tuple[str, str], ...] = ()
+    module: str = "gateway"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -64,7 +66,11 @@ class Installation:
     async def run(self, *arguments: str, stdin: str = "", **environ: str) -> Done:
         """Run a command to its end."""
         process = await asyncio.create_subprocess_exec(
-            *_gateway("-W", "error"),
+            sys.executable,
+            "-W",
+            "error",
+            "-m",
+            self.module,
             *arguments,
             cwd=self.folder,
             env=self.environment | environ,
@@ -142,7 +148,9 @@ class Server:
         """Start it, and wait until it says that it is ready."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *_gateway(),
+                sys.executable,
+                "-m",
+                self._installation.module,
                 "serve",
                 "--port",
                 str(self.port),
@@ -224,7 +232,3 @@ async def until(is_so: Callable[[], Awaitable[bool]], seconds_max: float) -> Non
     async with asyncio.timeout(seconds_max):
         while not await is_so():  # noqa: ASYNC110 - of another process, nothing in this one can tell.
             await asyncio.sleep(POLL_SECONDS)
-
-
-def _gateway(*flags: str) -> tuple[str, ...]:
-    return (sys.executable, *flags, "-m", "gateway")

@@ -5,6 +5,7 @@ its own command; the rest of the batch goes through.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 
 from gateway.application.book import Book
 from gateway.application.command import Command, Decision, Moment, Needs
@@ -38,15 +39,24 @@ class Batch:
             records = await work.load(wanted_by(submissions, needs))
             book = Book(records)
             # The time is read after the locks are held: what waited for another batch is not dated before it.
-            moment = Moment(now=self.clock(), new_id=self.identifiers)
+            moment = moment_after(records.latest_at, self.clock(), self.identifiers)
             answers = [
                 need if isinstance(need, Failed) else answer(submission, book, moment)
                 for submission, need in zip(submissions, needs, strict=True)
             ]
-            changes = book.changes()
+            changes = book.changes(moment.transactions_at)
             if changes is not None or records.are_remembered:
                 await work.commit(changes or Changes())
         return answers
+
+
+def moment_after(latest_at: datetime | None, now: datetime, identifiers: Identifiers) -> Moment:
+    """The present moment. Ids of transactions are of a later one than `latest_at`, even if the clock says otherwise."""
+    new_id = identifiers.of(now)
+    if latest_at is None or latest_at < now:
+        return Moment(now=now, new_id=new_id, transactions_at=now, new_transaction_id=new_id)
+    then = latest_at + timedelta.resolution
+    return Moment(now=now, new_id=new_id, transactions_at=then, new_transaction_id=identifiers.of(then))
 
 
 def wanted_by(submissions: Sequence[Submission], needs: Sequence[Needs | Failed]) -> Wanted:

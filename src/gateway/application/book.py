@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from copy import copy
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from gateway.application.command import Decision
@@ -190,8 +191,8 @@ class Book:
         self._answers[answer.key] = answer
         self._answers_new.append(answer)
 
-    def changes(self) -> Changes | None:
-        """Everything that was taken down, or `None` if nothing was."""
+    def changes(self, latest_at: datetime) -> Changes | None:
+        """Everything that was taken down, with the moment that ids of transactions are of; `None` if nothing was."""
         # Every change comes with an answer: a batch that keeps no answer has decided nothing that lasts.
         if not self._answers_new:
             return None
@@ -207,4 +208,5 @@ class Book:
             refunds_new=self._refunds_new,
             events_new=self._events_new,
             answers_new=self._answers_new,
+            latest_at=latest_at,
         )

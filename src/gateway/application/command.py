@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from gateway.application.ports.identifiers import Identifiers
+from gateway.application.ports.identifiers import NewId
 from gateway.application.ports.unit_of_work import NewUser, Payer
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.errors import Refusal
@@ -26,10 +26,20 @@ Result_co = TypeVar("Result_co", covariant=True)
 
 @value
 class Moment:
-    """When a command decides, and where the ids of what it makes come from."""
+    """When a command decides, and where the ids of what it makes come from.
+
+    Attributes:
+        now: The time, by the clock of this process.
+        new_id: Makes ids of `now`.
+        transactions_at: `now`, or just after the newest transaction of the accounts, if a clock that is ahead made it.
+        new_transaction_id: Makes ids of `transactions_at`, so that transactions sort in the order of their accounts'
+            versions.
+    """
 
     now: datetime
-    new_id: Identifiers
+    new_id: NewId
+    transactions_at: datetime
+    new_transaction_id: NewId
 
 
 @value

@@ -111,7 +111,7 @@ def payment_transaction(
 ) -> Transaction:
     """The transaction that moves a payment's money; its description is the payment's unless it has its own."""
     return Transaction(
-        id=TransactionId(moment.new_id("txn")),
+        id=TransactionId(moment.new_transaction_id("txn")),
         type=kind,
         transfers=transfers,
         payment_id=payment.id,

@@ -1,6 +1,7 @@
 """What every reader promises."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Protocol, TypeVar
@@ -19,6 +20,7 @@ from gateway.contracts.records import (
     account_id,
     an_account,
     commit,
+    identifier,
     payment_id,
     transaction_id,
     user_id,
@@ -40,6 +42,7 @@ class _Identified(Protocol):
 
 
 Record = TypeVar("Record", bound=_Identified)
+Dated = TypeVar("Dated", Payment, Transaction)
 
 
 class ReaderContract:
@@ -64,8 +67,8 @@ class ReaderContract:
         """Among others."""
         await fill(storage)
         assert await storage.reader.account(account_id(7)) == ACCOUNTS[6]
-        assert await storage.reader.payment(payment_id(7)) == PAYMENTS[6]
-        assert await storage.reader.transaction(transaction_id(7)) == TRANSACTIONS[6]
+        assert await storage.reader.payment(PAYMENTS[6].id) == PAYMENTS[6]
+        assert await storage.reader.transaction(TRANSACTIONS[6].id) == TRANSACTIONS[6]
 
     async def test_accounts_come_newest_first_page_by_page(self, storage: Storage) -> None:
         """Under every filter, the pages are the whole: no gap and no repeat."""
@@ -101,13 +104,13 @@ class ReaderContract:
             nonlocal added
             page = await storage.reader.payments(where, before=before, limit=2)
             added += 1
-            await commit(storage, Changes(payments_new=[a_payment(added, merchant_id=user_id(12))]))
+            await commit(storage, Changes(payments_new=[dated(a_payment(added, merchant_id=user_id(12)))]))
             return page
 
         found = await pages(read_and_add, 2)
         assert found == newest_first(PAYMENTS, lambda payment: payment.merchant_id == user_id(12))
         newest = await storage.reader.payments(where, before=None, limit=1)
-        assert [payment.id for payment in newest] == [payment_id(added)]
+        assert [payment.id for payment in newest] == [dated(a_payment(added)).id]
 
     async def test_a_page_before_an_id_that_does_not_exist_goes_on_from_its_place(self, storage: Storage) -> None:
         """A cursor is a place in the order, not a record."""
@@ -180,35 +183,46 @@ CURRENCIES = (USD, EUR, JPY)
 ACCOUNTS = [
     an_account(n, owner_id=user_id(n % 4 + 1), currency=CURRENCIES[n % 3], kind=KINDS[n // 12]) for n in range(1, 22)
 ]
+
+
+def dated(record: Dated) -> Dated:
+    """The record as it would be if a second passed between each two: its id and `created_at` are of one moment."""
+    prefix, number = record.id[:3], int(record.id[-16:])
+    moment = NOW + number // 2 * SECOND
+    return replace(record, id=identifier(prefix, number, moment), created_at=moment)  # type: ignore[arg-type]  # Any of the ids.
+
+
 PAYMENTS = [
-    a_payment(
-        n,
-        customer_id=user_id(n % 3),
-        merchant_id=user_id(10 + n % 4),
-        status=PaymentStatus.FAILED if n % 5 == 0 else PaymentStatus.CAPTURED,
-        amount=Money(n, CURRENCIES[n % 2]),
-        reference=f"order-{n // 4}" if n % 2 else None,
-        created_at=NOW + n // 2 * SECOND,
+    dated(
+        a_payment(
+            n,
+            customer_id=user_id(n % 3),
+            merchant_id=user_id(10 + n % 4),
+            status=PaymentStatus.FAILED if n % 5 == 0 else PaymentStatus.CAPTURED,
+            amount=Money(n, CURRENCIES[n % 2]),
+            reference=f"order-{n // 4}" if n % 2 else None,
+        )
     )
     for n in range(1, 25)
 ]
 TRANSACTIONS = [
-    a_transaction(
-        n,
-        *(
-            a_transfer(
-                account_id((n + index) % 4 + 1),
-                account_id((n + index + 1) % 5 + 10),
-                debit_after=BalanceAfter(0, 0, 10 * n + index),
-                credit_after=BalanceAfter(0, 0, 10 * n + index),
-            )
-            for index in range(1 + n % 3)
-        ),
-        type=TransactionType.DEPOSIT if n % 4 == 0 else TransactionType.PAYMENT,
-        customer_id=user_id(n % 3) if n % 3 else None,
-        merchant_id=user_id(10 + n % 4) if n % 4 else None,
-        payment_id=payment_id(n // 3),
-        created_at=NOW + n // 2 * SECOND,
+    dated(
+        a_transaction(
+            n,
+            *(
+                a_transfer(
+                    account_id((n + index) % 4 + 1),
+                    account_id((n + index + 1) % 5 + 10),
+                    debit_after=BalanceAfter(0, 0, 10 * n + index),
+                    credit_after=BalanceAfter(0, 0, 10 * n + index),
+                )
+                for index in range(1 + n % 3)
+            ),
+            type=TransactionType.DEPOSIT if n % 4 == 0 else TransactionType.PAYMENT,
+            customer_id=user_id(n % 3) if n % 3 else None,
+            merchant_id=user_id(10 + n % 4) if n % 4 else None,
+            payment_id=payment_id(n // 3),
+        )
     )
     for n in range(1, 25)
 ]
@@ -246,7 +260,7 @@ PAYMENT_QUESTIONS: list[tuple[PaymentFilter, Callable[[Payment], bool]]] = [
             created_after=NOW,
             created_before=NOW + 60 * SECOND,
         ),
-        lambda payment: payment.id == payment_id(7),
+        lambda payment: payment == PAYMENTS[6],
     ),
     (PaymentFilter(customer_id=user_id(99)), lambda _: False),
 ]
@@ -282,7 +296,7 @@ TRANSACTION_QUESTIONS: list[tuple[TransactionFilter, Callable[[Transaction], boo
             created_after=NOW,
             created_before=NOW + 60 * SECOND,
         ),
-        lambda transaction: transaction.id == transaction_id(7),
+        lambda transaction: transaction == TRANSACTIONS[6],
     ),
     (TransactionFilter(account_id=account_id(99)), lambda _: False),
 ]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from gateway.application.ports.identifiers import NewId
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, KeptAnswer, NewUser, Records, Wanted
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
@@ -24,9 +25,10 @@ EUR: Final = currency_code("EUR")
 JPY: Final = currency_code("JPY")
 
 
-def identifier(prefix: str, number: int) -> str:
-    """An identifier in the form of a real one, which sorts by its number. Its time is `NOW`, as `created_at` is."""
-    return f"{prefix}_{_TIME}{number:016d}"
+def identifier(prefix: str, number: int, moment: datetime | None = None) -> str:
+    """An identifier in the form of a real one: of `moment` (`NOW`, as `created_at` is), then sorted by its number."""
+    time = _TIME if moment is None else _time_of(moment)
+    return f"{prefix}_{time}{number:016d}"
 
 
 def _time_of(moment: datetime) -> str:
@@ -49,6 +51,10 @@ class SequentialIdentifiers:
         """The next identifier of this prefix."""
         self._made[prefix] += 1
         return identifier(prefix, self._made[prefix])
+
+    def of(self, _: datetime) -> NewId:
+        """The same of any moment."""
+        return self
 
     def made(self) -> Mapping[str, int]:
         """How many of each prefix there are."""
@@ -228,6 +234,7 @@ async def load(storage: Storage, wanted: Wanted) -> Records:
         user_ids_taken=tuple(found.user_ids_taken),
         transactions=tuple(found.transactions),
         quotes=tuple(found.quotes),
+        latest_at=found.latest_at,
     )
 
 

@@ -325,6 +325,21 @@ class UnitOfWorkContract:
             amount_captured_minor=40, amount_refunded_minor=20, version=21
         )
 
+    async def test_ids_of_new_transactions_are_of_a_later_moment_than_those_before(self, storage: Storage) -> None:
+        """A clock that is behind takes nothing back, and nobody has to say anything."""
+        await commit(storage, Changes(accounts_new=[an_account(1)]))
+        wanted = Wanted(account_ids=[account_id(1)])
+        later = datetime(2030, 1, 1, 0, 0, 0, 1, tzinfo=UTC)
+        expected = later
+        for version, latest_at in enumerate([later, later - timedelta(days=1), None, later + timedelta(days=1)], 2):
+            await commit(
+                storage, Changes(accounts_changed=[an_account(1, version=version)], latest_at=latest_at), wanted
+            )
+            expected = max(expected, latest_at or expected)
+            found = (await load(storage, wanted)).latest_at
+            assert found is not None
+            assert found >= expected
+
     async def test_locking_in_opposite_orders_never_deadlocks(self, storage: Storage) -> None:
         """Neither by id nor by key nor through payments, however the wishes are ordered."""
         accounts = [an_account(n, kind=AccountKind.CUSTOMER if n % 2 else AccountKind.MERCHANT) for n in range(1, 9)]

@@ -492,7 +492,9 @@ def _standing(payment: Payment) -> dict[str, object]:
 
 
 def _next(payment: Payment, now: datetime, **changes: object) -> Payment:
-    return replace(payment, version=payment.version + 1, updated_at=now, **changes)  # type: ignore[arg-type]  # mypy cannot tell which.
+    # By another server's clock, the version before may be of a later time.
+    updated_at = max(now, payment.updated_at)
+    return replace(payment, version=payment.version + 1, updated_at=updated_at, **changes)  # type: ignore[arg-type]  # mypy cannot tell which.
 
 
 def _first(

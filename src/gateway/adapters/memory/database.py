@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from gateway.application.ports.unit_of_work import AnswerKey, Holder, KeptAnswer
 from gateway.application.ports.users import Credentials
@@ -36,4 +37,5 @@ class MemoryDatabase:
     """Of each transaction that was reversed, the one that did it."""
     events: list[Event] = field(default_factory=list[Event])
     answers: dict[AnswerKey, KeptAnswer] = field(default_factory=dict[AnswerKey, KeptAnswer])
+    latest_at: datetime | None = None
     transaction: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -53,6 +53,7 @@ class MemoryUnitOfWork:
             emails_taken=[email for email in wanted.emails if email in database.user_ids],
             transactions=transactions,
             quotes=quotes,
+            latest_at=database.latest_at,
         )
 
     async def commit(self, changes: Changes) -> None:
@@ -82,6 +83,8 @@ class MemoryUnitOfWork:
         database.events.extend(changes.events_new)
         for answer in changes.answers_new:
             database.answers[answer.key] = answer
+        if changes.latest_at is not None:
+            database.latest_at = max(changes.latest_at, database.latest_at or changes.latest_at)
 
     def _accounts_of(self, payment: Payment) -> list[AccountId]:
         currency = payment.amount.currency

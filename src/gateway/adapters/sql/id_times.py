@@ -3,9 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-CLOCKS_APART: Final = timedelta(minutes=1)
-"""How far the time in an id may be from `created_at`: they are read apart, on machines whose clocks may differ."""
-
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _RANDOM_BITS: Final = 80
@@ -15,12 +12,12 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 def ids_from(prefix: str, moment: datetime) -> str:
     """The smallest id that a record made at `moment` or later can have."""
-    return _first_id(prefix, moment - _EPOCH - CLOCKS_APART)
+    return _first_id(prefix, moment - _EPOCH)
 
 
-def ids_until(prefix: str, moment: datetime) -> str:
-    """Above every id that a record made before `moment` can have."""
-    return _first_id(prefix, moment - _EPOCH + CLOCKS_APART)
+def ids_until(prefix: str, moment: datetime, *, ahead: timedelta) -> str:
+    """Above every id that a record made before `moment` can have, if ids are `ahead` of their records at most."""
+    return _first_id(prefix, moment - _EPOCH + ahead + _MILLISECOND - timedelta.resolution)
 
 
 def _first_id(prefix: str, since_epoch: timedelta) -> str:

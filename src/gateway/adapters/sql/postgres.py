@@ -14,6 +14,7 @@ from sqlalchemy import Executable
 from gateway.adapters.sql.connection import to_the_end
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.direct import DirectTransaction
+from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.pipeline import Landed, Pipeline, landed
 from gateway.adapters.sql.postgres_statements import (
     ACCOUNT_KEY,
@@ -38,7 +39,7 @@ from gateway.adapters.sql.postgres_statements import (
 )
 from gateway.adapters.sql.remembered import Remembered
 from gateway.adapters.sql.shapes import Alike, Shapes
-from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes, writes_of
+from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
 from gateway.application.ports.unit_of_work import (
     AnswerKey,
     Changes,
@@ -75,8 +76,9 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         shapes: Shapes,
         remembered: Remembered,
         pipeline: Pipeline,
+        order: Order,
     ) -> None:
-        super().__init__(transaction)
+        super().__init__(transaction, order)
         self._transaction = transaction
         self._contention = contention
         self._shapes = shapes
@@ -122,7 +124,7 @@ class PostgresUnitOfWork(SqlUnitOfWork):
             self._remembered.forget(changed)
 
     async def _commit_at_once(self, changes: Changes, changed: Collection[AccountId]) -> None:
-        writes = dict(writes_of(changes, self._versions))
+        writes = dict(self._writes(changes))
         relied_on = [(each.id, each.version) for each in self._from_memory.values() if each.id not in changed]
         if relied_on:
             writes[RELIED_ON] = relied_on
@@ -137,6 +139,7 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         try:
             await self._see_through(statement, parameters)
             committed = True
+            self._order.committed(writes.get("ids_ahead", ()))
         finally:
             if under_way is not None:
                 under_way.set_result(committed)

@@ -37,7 +37,17 @@ from gateway.adapters.sql.kept_answers import DATA_OF_EVENT
 from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES, VERSION_BEFORE
 from gateway.adapters.sql.shapes import Alike
-from gateway.adapters.sql.tables import accounts, answers, events, payments, quotes, refunds, transfers, users
+from gateway.adapters.sql.tables import (
+    accounts,
+    answers,
+    events,
+    ids_ahead,
+    payments,
+    quotes,
+    refunds,
+    transfers,
+    users,
+)
 from gateway.adapters.sql.types import INTEGER
 
 Columns = Sequence[Column[Any]]
@@ -161,6 +171,7 @@ def _finding(columns: Columns) -> Part:
 
 PARTS: Final[Mapping[str, Part]] = {
     RELIED_ON: _finding((accounts.c.id, accounts.c.version)),
+    "ids_ahead": _inserting(ids_ahead),
     "users_new": _inserting(users),
     "accounts_new": _inserting(accounts),
     "accounts_changed": _updating(accounts, ACCOUNT_CHANGES),

@@ -1,7 +1,7 @@
 """Look-ups and lists. A list goes down an index from where its last page ended: page 1,000 costs what page 1 does."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, text
@@ -11,7 +11,7 @@ from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.id_times import ids_from, ids_until
 from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import to_account, to_payment, to_quote, to_refund, to_transactions
-from gateway.adapters.sql.tables import accounts, payments, quotes, refunds, transfers
+from gateway.adapters.sql.tables import accounts, ids_ahead, payments, quotes, refunds, transfers
 from gateway.application.ports.reader import AccountFilter, CurrencyTotals, PaymentFilter, TransactionFilter
 from gateway.application.ports.unit_of_work import StorageReadOnly
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId
@@ -47,6 +47,8 @@ PAYMENTS_DUE: Final = (
     .order_by(payments.c.expires_at, payments.c.id)
     .limit(bindparam("limit"))
 )
+
+SECONDS_AHEAD: Final = select(func.max(ids_ahead.c.seconds))
 
 TRANSACTION: Final = (
     select(transfers, REVERSED_BY).where(transfers.c.transaction_id == bindparam("id")).order_by(transfers.c.position)
@@ -107,6 +109,7 @@ class SqlReader:
 
     async def payments(self, where: PaymentFilter, *, before: PaymentId | None, limit: int) -> Sequence[Payment]:
         """As `Reader.payments`."""
+        ahead = await self._ahead(where.created_before)
         statement = (
             select(payments)
             .where(
@@ -117,7 +120,8 @@ class SqlReader:
                     (payments.c.reference, where.reference),
                 ),
                 *_standing(where.status, where.as_of),
-                *_created(payments.c.id, "pay", payments.c.created_at, where.created_after, where.created_before),
+                *_created_after(payments.c.id, "pay", payments.c.created_at, where.created_after),
+                *_created_before(payments.c.id, "pay", payments.c.created_at, where.created_before, ahead),
                 *_older(payments.c.id, before),
             )
             .order_by(payments.c.id.desc())
@@ -159,8 +163,10 @@ class SqlReader:
         self, where: TransactionFilter, *, before: TransactionId | None, limit: int
     ) -> Sequence[Transaction]:
         """As `Reader.transactions`. The page is found by first transfers, and then filled up with the others."""
+        ahead = await self._ahead(where.created_before)
+        id_column, created_at = transfers.c.transaction_id, transfers.c.created_at
         page = (
-            select(transfers.c.transaction_id)
+            select(id_column)
             .where(
                 transfers.c.position == 0,
                 *_equal(
@@ -170,25 +176,27 @@ class SqlReader:
                     (transfers.c.type, where.type),
                 ),
                 *(() if where.account_id is None else (_touches(where.account_id),)),
-                *_created(
-                    transfers.c.transaction_id,
-                    "txn",
-                    transfers.c.created_at,
-                    where.created_after,
-                    where.created_before,
-                ),
-                *_older(transfers.c.transaction_id, before),
+                *_created_after(id_column, "txn", created_at, where.created_after),
+                *_created_before(id_column, "txn", created_at, where.created_before, ahead),
+                *_older(id_column, before),
             )
-            .order_by(transfers.c.transaction_id.desc())
+            .order_by(id_column.desc())
             .limit(limit)
             .subquery("page")
         )
         statement = (
             select(transfers, REVERSED_BY)
-            .join(page, page.c.transaction_id == transfers.c.transaction_id)
-            .order_by(transfers.c.transaction_id.desc(), transfers.c.position)
+            .join(page, page.c.transaction_id == id_column)
+            .order_by(id_column.desc(), transfers.c.position)
         )
         return to_transactions(await self._database.read(statement))
+
+    async def _ahead(self, created_before: datetime | None) -> timedelta:
+        """How far ids may be ahead of `created_at`. Only who asks until when something was created has to know."""
+        if created_before is None:
+            return timedelta()
+        [[seconds]] = await self._database.read(SECONDS_AHEAD)
+        return timedelta(seconds=seconds or 0)
 
     async def totals(self) -> Sequence[CurrencyTotals]:
         """As `Reader.totals`."""
@@ -224,20 +232,22 @@ def _older(id_column: ColumnElement[str], before: str | None) -> list[ColumnElem
     return [] if before is None else [id_column < before]
 
 
-def _created(
+def _created_after(
+    id_column: ColumnElement[str], prefix: str, created_at: ColumnElement[datetime], after: datetime | None
+) -> list[ColumnElement[bool]]:
+    """That records are so new. No id is of a moment before its record, so an index on ids is read only there."""
+    return [] if after is None else [created_at >= after, id_column >= ids_from(prefix, after)]
+
+
+def _created_before(
     id_column: ColumnElement[str],
     prefix: str,
     created_at: ColumnElement[datetime],
-    after: datetime | None,
     before: datetime | None,
+    ahead: timedelta,
 ) -> list[ColumnElement[bool]]:
-    """That records are of a time. Their ids tell it roughly, so that an index on ids is read only there."""
-    conditions: list[ColumnElement[bool]] = []
-    if after is not None:
-        conditions += [created_at >= after, id_column >= ids_from(prefix, after)]
-    if before is not None:
-        conditions += [created_at < before, id_column < ids_until(prefix, before)]
-    return conditions
+    """That records are so old. Their ids are of moments that are later by `ahead` at most."""
+    return [] if before is None else [created_at < before, id_column < ids_until(prefix, before, ahead=ahead)]
 
 
 _others: Final = transfers.alias("others")

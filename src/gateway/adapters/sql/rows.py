@@ -1,6 +1,7 @@
 """Records as rows of the tables, and back."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -35,6 +36,7 @@ ACCOUNT_CHANGES: Final = (
     accounts.c.version,
     accounts.c.fee_basis_points,
     accounts.c.fee_fixed,
+    accounts.c.latest_at,
 )
 """The columns of `account_changes`: which one, and what changes. No index is on what changes."""
 
@@ -93,8 +95,8 @@ def to_credentials(row: Found) -> Credentials:
     )
 
 
-def account_values(account: Account) -> Values:
-    """The row of an account."""
+def account_values(account: Account, latest_at: datetime | None) -> Values:
+    """The row of an account, with the moment that the id of its newest transaction is of."""
     return (
         account.id,
         account.owner_id,
@@ -108,10 +110,11 @@ def account_values(account: Account) -> Values:
         account.version,
         account.created_at,
         *account.fees,
+        latest_at,
     )
 
 
-def account_changes(account: Account) -> Values:
+def account_changes(account: Account, latest_at: datetime | None) -> Values:
     """What changes of an account: the values of `ACCOUNT_CHANGES`."""
     return (
         account.id,
@@ -122,7 +125,14 @@ def account_changes(account: Account) -> Values:
         account.status.value,
         account.version,
         *account.fees,
+        latest_at,
     )
+
+
+def to_latest_at(row: Found) -> datetime | None:
+    """The moment that the id of the newest transaction of an account is of, from the account's row."""
+    latest_at: datetime | None = row[13]
+    return latest_at
 
 
 def to_account(row: Found) -> Account:

@@ -9,9 +9,20 @@ from sqlalchemy.sql.dml import UpdateBase
 
 from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.kept_answers import DATA_OF_EVENT
+from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES, VERSION_BEFORE
-from gateway.adapters.sql.tables import accounts, answers, events, payments, quotes, refunds, transfers, users
+from gateway.adapters.sql.tables import (
+    accounts,
+    answers,
+    events,
+    ids_ahead,
+    payments,
+    quotes,
+    refunds,
+    transfers,
+    users,
+)
 from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
 from gateway.application.ports.unit_of_work import AnswerKey, Holder, Wanted
 from gateway.domain.account import AccountId, AccountKey
@@ -68,6 +79,7 @@ def _updated(table: Table, changes: Columns) -> tuple[Columns, UpdateBase]:
 
 
 PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
+    "ids_ahead": _inserted(ids_ahead),
     "users_new": _inserted(users),
     "accounts_new": _inserted(accounts),
     "accounts_changed": _updated(accounts, ACCOUNT_CHANGES),
@@ -85,8 +97,8 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
 class SqliteUnitOfWork(SqlUnitOfWork):
     """See the port. There are no round trips to save: a statement for each kind of thing."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        super().__init__(transaction)
+    def __init__(self, transaction: Transaction, order: Order) -> None:
+        super().__init__(transaction, order)
         self._transaction = transaction
 
     async def _prepare(self, wanted: Wanted) -> None:

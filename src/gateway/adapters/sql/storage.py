@@ -14,6 +14,7 @@ from gateway.adapters.sql.direct import DirectTransaction, write_pool
 from gateway.adapters.sql.engine import is_sqlite, postgres_engine, sqlite_engine
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.login_failures import SqlLoginFailures
+from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.pipeline import Pipeline
 from gateway.adapters.sql.postgres import PostgresUnitOfWork
 from gateway.adapters.sql.rates import SqlRates
@@ -60,8 +61,9 @@ Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[], Pace], AsyncEngine]
 @asynccontextmanager
 async def _on_sqlite(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     engine = sqlite_engine(url, limits)
+    order = Order()
     try:
-        yield lambda: SqliteUnitOfWork(Transaction(engine)), one_at_a_time, engine
+        yield lambda: SqliteUnitOfWork(Transaction(engine), order), one_at_a_time, engine
     finally:
         await engine.dispose()
 
@@ -73,12 +75,13 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     shapes = Shapes()
     remembered = Remembered(limits.remembered_max)
     pipeline = Pipeline()
+    order = Order()
     try:
         async with write_pool(url, limits) as pool:
 
             def unit_of_work() -> PostgresUnitOfWork:
                 transaction = DirectTransaction(pool, acquire_seconds_max=limits.pool_timeout_seconds)
-                return PostgresUnitOfWork(transaction, contention, shapes, remembered, pipeline)
+                return PostgresUnitOfWork(transaction, contention, shapes, remembered, pipeline, order)
 
             def pace() -> Pace:
                 if contention.is_expected:

@@ -55,6 +55,9 @@ accounts: Final = _table(
     *_integers("version"),
     Column("created_at", MOMENT, nullable=False),
     *_integers("fee_basis_points", "fee_fixed"),
+    # The moment that the id of the newest transaction is of. Those of the next one sort after it, whatever the clock of
+    # the next server says: the history of an account is in the order of its versions.
+    Column("latest_at", MOMENT),
     # Batches find accounts by it, owners list theirs by it, and it lets nobody open one twice.
     UniqueConstraint("owner_id", "currency", "kind", name="accounts_owner_id_currency_kind_key"),
     CheckConstraint(
@@ -176,6 +179,10 @@ _first_transfers("transfers_merchant_id_transaction_id_idx", "merchant_id", "tra
 _first_transfers("transfers_payment_id_transaction_id_idx", "payment_id", "transaction_id")
 # A transaction is reversed once.
 _first_transfers("transfers_reverses_key", "reverses", unique=True)
+
+# How far ids are ahead of `created_at`, at most: what was created until a moment is looked for among ids so much later.
+# Nearly always it is empty. Ids are ahead where the clocks of servers differ, and were after a clock had been set back.
+ids_ahead: Final = _table("ids_ahead", _key("id"), *_integers("seconds"))
 
 refunds: Final = _table(
     "refunds",

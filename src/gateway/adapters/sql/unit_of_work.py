@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from operator import attrgetter
 from types import TracebackType
 from typing import Protocol, Self, TypeAlias
@@ -9,6 +10,7 @@ from typing import Protocol, Self, TypeAlias
 from sqlalchemy import Executable
 
 from gateway.adapters.sql.connection import Parameters
+from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.rows import (
     Values,
     account_changes,
@@ -22,6 +24,7 @@ from gateway.adapters.sql.rows import (
     refund_values,
     to_account,
     to_answer,
+    to_latest_at,
     to_payment,
     to_quote,
     to_transactions,
@@ -68,8 +71,9 @@ class Statements(Protocol):
 class SqlUnitOfWork(ABC):
     """See the port. The order of things is here; how each is asked for is the database's own."""
 
-    def __init__(self, statements: Statements) -> None:
+    def __init__(self, statements: Statements, order: Order) -> None:
         self._statements = statements
+        self._order = order
         self._versions: dict[str, int] = {}
         """Of everything that was loaded and may be replaced, by its id."""
 
@@ -118,11 +122,12 @@ class SqlUnitOfWork(ABC):
             user_ids_taken=[row[0] for row in user_ids],
             transactions=transactions,
             quotes=quotes,
+            latest_at=self._order.latest_at,
         )
 
     async def commit(self, changes: Changes) -> None:
         """As `UnitOfWork.commit`. Cancelled before the COMMIT itself, it rolls back; after that, it sees it through."""
-        writes = writes_of(changes, self._versions)
+        writes = self._writes(changes)
         for name, count in (await self._write(writes)).items():
             if count == len(writes[name]):
                 continue
@@ -132,10 +137,20 @@ class SqlUnitOfWork(ABC):
                 f"{count} of {len(writes[name])} rows of {name} were written: they are not what was loaded."
             )
         await self._statements.commit()
+        self._order.committed(writes.get("ids_ahead", ()))
+
+    def _writes(self, changes: Changes) -> Writes:
+        """The rows of everything that there is any of."""
+        self._order.notice([changes.latest_at])
+        writes = writes_of(changes, self._versions, self._order.latest_at)
+        ahead = self._order.ahead(changes)
+        return {"ids_ahead": ahead, **writes} if ahead else writes
 
     async def _accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
         """Accounts by key or by id, each once."""
-        return [to_account(row) for row in await self._lock_accounts(keys, ids)]
+        rows = await self._lock_accounts(keys, ids)
+        self._order.notice(map(to_latest_at, rows))
+        return [to_account(row) for row in rows]
 
     @abstractmethod
     async def _prepare(self, wanted: Wanted) -> None:
@@ -237,7 +252,7 @@ def _accounts_for_fees(accounts: Iterable[Account], payments: Iterable[Payment])
     return {system_account(AccountKind.FEES, currency) for currency in currencies}
 
 
-def writes_of(changes: Changes, versions: Mapping[str, int]) -> Writes:
+def writes_of(changes: Changes, versions: Mapping[str, int], latest_at: datetime | None) -> Writes:
     """The rows of everything that there is any of. What replaces something has the version behind it that it replaces.
 
     What others may write too is sorted by its key: writing waits for them, as locking does, and so it has one order.
@@ -249,8 +264,10 @@ def writes_of(changes: Changes, versions: Mapping[str, int]) -> Writes:
     data_of = {event.id: event_data(event) for event in changes.events_new}
     writes: dict[str, list[Values]] = {
         "users_new": [user_values(user) for user in users],
-        "accounts_new": [account_values(account) for account in accounts],
-        "accounts_changed": [(*account_changes(account), _version_before(account, versions)) for account in changed],
+        "accounts_new": [account_values(account, latest_at) for account in accounts],
+        "accounts_changed": [
+            (*account_changes(account, latest_at), _version_before(account, versions)) for account in changed
+        ],
         "payments_new": [payment_values(payment) for payment in changes.payments_new],
         "payments_changed": [
             (*payment_changes(payment), _version_before(payment, versions)) for payment in changes.payments_changed

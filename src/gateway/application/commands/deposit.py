@@ -58,7 +58,7 @@ class MakeDeposit(Command[Deposit]):
         moved = post(funding, account, self.amount.amount_minor)
         parties = parties_of(account)
         transaction = Transaction(
-            id=TransactionId(moment.new_id("txn")),
+            id=TransactionId(moment.new_transaction_id("txn")),
             type=TransactionType.DEPOSIT,
             transfers=(moved.transfer,),
             payment_id=None,

@@ -56,7 +56,7 @@ class MakePayout(Command[Payout]):
         moved = post(account, funding, self.amount.amount_minor)
         parties = parties_of(account)
         transaction = Transaction(
-            id=TransactionId(moment.new_id("txn")),
+            id=TransactionId(moment.new_transaction_id("txn")),
             type=TransactionType.PAYOUT,
             transfers=(moved.transfer,),
             payment_id=None,

@@ -44,7 +44,7 @@ class ReverseTransaction(Command[Transaction]):
             book.account(transfer.credit_account_id), book.account(transfer.debit_account_id), transfer.amount_minor
         )
         reversal = Transaction(
-            id=TransactionId(moment.new_id("txn")),
+            id=TransactionId(moment.new_transaction_id("txn")),
             type=TransactionType.REVERSAL,
             transfers=(moved.transfer,),
             payment_id=None,

@@ -131,6 +131,9 @@ class Records:
     transactions: Collection[Transaction] = ()
     """With `reversed_by` filled in."""
     quotes: Collection[Quote] = ()
+    latest_at: datetime | None = None
+    """The ids of new transactions are of later moments, whatever the clock says: this is not before any `latest_at`
+    with which one of the accounts was changed. So ids sort an account's transactions in the order of its versions."""
     are_remembered: bool = False
     """Whether any of the accounts is as this process remembers it, which may be how a unit of work leaves it that is
     still committing. Then `commit` must be called, also without any changes: it raises `Overtaken` unless each of them
@@ -153,6 +156,8 @@ class Changes:
     refunds_new: Collection[Refund] = ()
     events_new: Collection[Event] = ()
     answers_new: Collection[KeptAnswer] = ()
+    latest_at: datetime | None = None
+    """The moment that the ids of new transactions are of, where it is kept with their accounts."""
 
 
 class UnitOfWork(Protocol):
