@@ -1,5 +1,6 @@
 """Time-ordered identifiers: UUIDv7 written as TypeID."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Final
@@ -23,7 +24,9 @@ _VARIANT: Final = 0b10
 _CHARACTERS_OF_A_MOMENT: Final = 14
 _CHANCE_BITS: Final = 34
 _CHANCE: Final = 2**_CHANCE_BITS - 1
-_FIRST_COUNTS: Final = 2**25 - 1
+_COUNT_MAX: Final = 2**26 - 1
+_COUNTS_OF_A_MOMENT: Final = 2**24
+_FIRST_COUNT_MAX: Final = 2**24 - 1
 
 
 class TimeOrderedIds:
@@ -32,13 +35,12 @@ class TimeOrderedIds:
     A UUIDv7 is laid out as RFC 9562 says in 5.7 and 6.2: 48 bits of milliseconds, 12 of the fraction below them (method
     3), then a counter of 26 bits (method 1) and 34 bits of chance. So identifiers of different moments sort by these to
     the microsecond, whichever process made them, and those that a process makes of one moment sort as they were made.
-    Each moment's counter begins at a number drawn at random, below half of what it can hold.
+    The counter is one for all moments, for they may come in any order. It begins at a number drawn at random.
     """
 
     def __init__(self, clock: Clock = system_clock) -> None:
         self._clock = clock
-        self._moment: datetime | None = None
-        self._counts = count()
+        self._next_count = _counter()
 
     def __call__(self, prefix: str) -> str:
         """Return a new identifier of the present moment; see the port `Identifiers`."""
@@ -46,9 +48,9 @@ class TimeOrderedIds:
 
     def of(self, moment: datetime, /) -> NewId:
         """Return what makes new identifiers of a moment; see the port `Identifiers`."""
-        if moment != self._moment:
-            self._moment, self._counts = moment, count(uuid4().int & _FIRST_COUNTS)
-        next_count = self._counts.__next__
+        if self._next_count() > _COUNT_MAX - _COUNTS_OF_A_MOMENT:
+            self._next_count = _counter()
+        next_count = self._next_count
         # All that identifiers of one moment share: 14 characters, of which the last two bits are the counter's, and 0.
         shared = base32(_first_number(moment))[:_CHARACTERS_OF_A_MOMENT]
 
@@ -65,8 +67,8 @@ class TimeOrderedIds:
         return new_id
 
 
-time_ordered_id: Final = TimeOrderedIds()
-"""Identifiers by the clock of the machine, the same for all of the process."""
+def _counter() -> Callable[[], int]:
+    return count(uuid4().int & _FIRST_COUNT_MAX).__next__
 
 
 def _first_number(moment: datetime) -> int:
@@ -93,3 +95,7 @@ def base32(number: int) -> str:
         f"{_PAIRS[c >> 20]}{_PAIRS[c >> 10 & _TEN_BITS]}{_PAIRS[c & _TEN_BITS]}"
         f"{_PAIRS[d >> 20]}{_PAIRS[d >> 10 & _TEN_BITS]}{_PAIRS[d & _TEN_BITS]}"
     )
+
+
+time_ordered_id: Final = TimeOrderedIds()
+"""Identifiers by the clock of the machine, the same for all of the process."""
