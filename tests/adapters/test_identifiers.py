@@ -1,24 +1,34 @@
 """Identifiers are ordered by time and written as TypeID."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
 from uuid import RFC_4122, UUID
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import TimeOrderedIds, base32, time_ordered_id
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
+from gateway.contracts.identifiers import IdentifiersContract
 
 new_id: Identifiers = time_ordered_id
 clock: Clock = system_clock
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class TestIdentifiers(IdentifiersContract):
+    @pytest.fixture
+    def identifiers(self) -> Identifiers:
+        return time_ordered_id
+
+    @pytest.fixture
+    def others(self) -> Identifiers:
+        return TimeOrderedIds()
 
 
 def read_base32(text: str) -> int:
@@ -70,36 +80,6 @@ def test_an_identifier_of_now_holds_the_millisecond_it_was_made_in() -> None:
     assert int(before * 1000) <= milliseconds <= clock().timestamp() * 1000
 
 
-@given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001 - Hypothesis adds the zone.
-def test_an_identifier_of_a_moment_holds_exactly_its_millisecond(moment: datetime) -> None:
-    uuid = UUID(int=read_base32(new_id.of(moment)("pay").removeprefix("pay_")))
-    assert (uuid.version, uuid.variant) == (7, RFC_4122)
-    assert EPOCH + (uuid.int >> 80) * MILLISECOND <= moment < EPOCH + ((uuid.int >> 80) + 1) * MILLISECOND
-
-
-@given(
-    st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001 - as above.
-    st.integers(1, 10**9),
-)
-def test_identifiers_sort_by_their_moments_to_the_microsecond_whichever_process_made_them(
-    moment: datetime, microseconds: int
-) -> None:
-    earlier = moment - timedelta(microseconds=microseconds)
-    assume(earlier >= EPOCH)
-    assert TimeOrderedIds().of(earlier)("pay") < TimeOrderedIds().of(moment)("pay")
-
-
-def test_identifiers_of_one_moment_sort_in_the_order_of_their_making_whatever_is_made_between() -> None:
-    moment = clock()
-    made: list[str] = []
-    for number in range(100):
-        ids = new_id.of(moment)
-        made += [ids("pay") for _ in range(500)]
-        new_id.of(moment + number * MILLISECOND)("pay")
-        new_id("key")
-    assert all(earlier < later for earlier, later in pairwise(made))
-
-
 def test_a_counter_that_comes_to_its_end_begins_anew() -> None:
     ids = TimeOrderedIds()
     moment = clock()
@@ -109,25 +89,6 @@ def test_a_counter_that_comes_to_its_end_begins_anew() -> None:
     made += [ids.of(moment + number * timedelta.resolution)("pay") for number in range(10, 20)]
     assert all(earlier < later for earlier, later in pairwise(made))
     assert vars_of["_next_count"]() < 2**25
-
-
-def test_a_clock_that_is_set_back_gives_identifiers_of_its_time() -> None:
-    now, earlier = clock(), clock() - timedelta(minutes=10)
-    assert new_id.of(now)("pay") > new_id.of(earlier)("pay")
-
-
-def test_processes_that_make_identifiers_of_one_moment_never_make_the_same() -> None:
-    moment = clock()
-    made = {ids("pay") for ids in (TimeOrderedIds().of(moment) for _ in range(4)) for _ in range(50_000)}
-    assert len(made) == 200_000
-
-
-def test_threads_making_identifiers_together_never_make_the_same_or_go_back() -> None:
-    ids = new_id.of(clock())
-    with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(lambda _: [ids("pay") for _ in range(10_000)], range(4)))
-    assert len({identifier for identifiers in made for identifier in identifiers}) == 40_000
-    assert all(earlier < later for identifiers in made for earlier, later in pairwise(identifiers))
 
 
 def test_the_system_clock_tells_the_time_in_utc() -> None:

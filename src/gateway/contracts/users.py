@@ -2,10 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import Changes
+from gateway.application.ports.unit_of_work import Changes, KeyTaken, Wanted
 from gateway.application.ports.users import Credentials
-from gateway.contracts.records import a_user, commit, user_id
+from gateway.contracts.records import a_user, commit, load, user_id
 
 
 class UsersContract:
@@ -25,6 +27,24 @@ class UsersContract:
         for email in ("user2@example.com", "user1@example.co", "user_@example.com", "%", ""):
             assert await storage.users.by_email(email) is None
         assert await storage.users.by_id(user_id(2)) is None
+
+    async def test_an_address_is_found_in_exactly_the_spelling_that_is_kept(self, storage: Storage) -> None:
+        """Byte for byte: what is one address is decided before, and whoever has another spelling is another user."""
+        spellings = (
+            "jos\u00e9@example.com",
+            "jose\u0301@example.com",
+            "Jos\u00e9@example.com",
+            "j\u200bos\u00e9@example.com",
+        )
+        await commit(storage, Changes(users_new=[a_user(n, email=email) for n, email in enumerate(spellings)]))
+        for number, email in enumerate(spellings):
+            found = await storage.users.by_email(email)
+            assert found is not None
+            assert found.user == a_user(number, email=email).user
+            assert (await load(storage, Wanted(emails=[email]))).emails_taken == (email,)
+        assert await storage.users.by_email("jose@example.com") is None
+        with pytest.raises(KeyTaken):
+            await commit(storage, Changes(users_new=[a_user(9, email=spellings[1])]))
 
     async def test_a_password_hash_is_replaced_if_it_is_the_old_one(self, storage: Storage) -> None:
         """Of this user only."""
