@@ -12,7 +12,7 @@ from sqlalchemy.pool import Pool
 from bench.connection import connected
 from bench.population import People, batch_on, paid, payment, payments, submission
 from gateway.adapters.sql import direct, open_sql_storage
-from gateway.adapters.sql.direct import LeanConnection
+from gateway.adapters.sql.postgres_connections import LeanConnection
 from gateway.application.ports.reader import PaymentFilter, TransactionFilter
 
 TOLD: Final = {

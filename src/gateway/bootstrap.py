@@ -3,14 +3,11 @@
 import gc
 import os
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
-
-from sqlalchemy import URL
-from sqlalchemy.exc import ArgumentError
 
 from gateway.adapters.argon2.password_hasher import Argon2PasswordHasher
 from gateway.adapters.jose.access_tokens import JoseAccessTokens
@@ -27,8 +24,8 @@ from gateway.adapters.jose.keys import (
 from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.rates_file import FileRates, RatesFileRefused
-from gateway.adapters.sql import Schema, SqlLimits, migrate, open_sql_storage, schema_of, sql_audit
-from gateway.adapters.sql.engine import database_url
+from gateway.adapters.sql import Schema, SchemaRefused, SqlLimits, migrate, open_sql_storage, schema_of, sql_audit
+from gateway.adapters.sql.engine import check_url, sqlite_url
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.access import Access, AccessLimits
@@ -48,10 +45,18 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
 from gateway.application.retry import RetryLimits, retrying
-from gateway.settings import Settings, read_settings, without_password
+from gateway.settings import Settings, SettingsRefused, read_settings, without_password
 
 MEMORY_URL: Final = "memory://"
 """Keeps everything in this process, and nothing after it."""
+
+_SCHEMAS_REFUSED: Final = {
+    Schema.NONE: "There is no ledger in {url}. If this is the right database, run: gateway migrate",
+    Schema.OLDER: "The database's schema is older than this version's. Run: gateway migrate",
+    Schema.NEWER: "The database's schema is of a newer version of the gateway. Use that version.",
+    Schema.FOREIGN: "The database has tables of another application where the gateway's would be. Give the gateway a "
+    "database of its own, or a schema: postgresql://…?options=-c%20search_path%3Dgateway.",
+}
 
 _PUBLIC_KEY: Final = re.compile(r"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----\s*", re.DOTALL)
 
@@ -187,37 +192,33 @@ async def require_schema(settings: Settings) -> None:
         StartRefused: There is none, or its schema is another version's.
         StorageUnavailable: It cannot be reached or read.
     """
-    _checked_url(settings)
-    match await schema_of(settings.url):
-        case Schema.NONE:
-            raise StartRefused(
-                f"There is no ledger in {without_password(settings.url)}. If this is the right database, run: "
-                "gateway migrate"
-            )
-        case Schema.OLDER:
-            raise StartRefused("The database's schema is older than this version's. Run: gateway migrate")
-        case Schema.UNKNOWN:
-            raise StartRefused(
-                "The database's schema is newer than this version's, or another application's. Use the version of the "
-                "gateway that migrated it."
-            )
-        case Schema.CURRENT:
-            return
+    _check_url(settings)
+    schema = await schema_of(settings.url, sql_limits(settings))
+    if schema is not Schema.CURRENT:
+        raise StartRefused(_SCHEMAS_REFUSED[schema].format(url=without_password(settings.url)))
 
 
-async def migrate_database(settings: Settings) -> None:
+async def migrate_database(settings: Settings, *, tell: Callable[[str], None] | None = None) -> None:
     """Bring the database's schema to this version's.
 
+    Args:
+        settings: Which database it is.
+        tell: Called with a sentence whenever the migration has to wait for others.
+
     Raises:
-        StartRefused: Its URL is none of a database that the gateway can use.
-        StorageUnavailable: It cannot be reached.
+        SettingsRefused: Its URL is none of a database that the gateway can use.
+        StartRefused: Its schema is of a newer version, or of another application.
+        StorageUnavailable: It cannot be reached, or others do not give up their locks.
     """
     if settings.url == MEMORY_URL:
         return
-    database = _checked_url(settings).database
+    _check_url(settings)
     if settings.on_sqlite:
-        _make_folder(Path(str(database)).parent)
-    await migrate(settings.url)
+        _make_folder(Path(str(sqlite_url(settings.url).database)).parent)
+    try:
+        await migrate(settings.url, sql_limits(settings), tell=tell)
+    except SchemaRefused as refused:
+        raise StartRefused(_SCHEMAS_REFUSED[refused.schema]) from refused
 
 
 def access_tokens(settings: Settings) -> AccessTokens:
@@ -348,14 +349,11 @@ async def _hashing(settings: Settings) -> AsyncGenerator[PasswordHasher]:
         await passwords.close()
 
 
-def _checked_url(settings: Settings) -> URL:
+def _check_url(settings: Settings) -> None:
     try:
-        return database_url(settings.url)
-    except (ValueError, ArgumentError) as error:
-        raise StartRefused(
-            "GATEWAY_DATABASE_URL is not one that the gateway can use. It looks like "
-            "postgresql://user:password@host:5432/name, or like sqlite:///file."
-        ) from error
+        check_url(settings.url)
+    except ValueError as error:
+        raise SettingsRefused(f"GATEWAY_DATABASE_URL cannot be used. {error}") from error
 
 
 def _signing_key(settings: Settings) -> SigningKey:

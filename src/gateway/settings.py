@@ -71,7 +71,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: Annotated[
         str,
         Meta(
-            description="`postgresql://user:password@host:5432/name`, `sqlite:///file` or just a file name. When "
+            description="`postgresql://user:password@host:5432/name` or `postgres://…` with parameters of libpq and "
+            "several hosts ([which](operations.md#connection-strings)), `sqlite:///file` or just a file name. When "
             f"empty, the SQLite file `{DATABASE_FILE_NAME}` in the data folder.",
             extra={_FORM: DATABASE},
         ),
@@ -234,7 +235,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, description="How long to wait for a free connection.")
     ] = 2.0
     database_connect_timeout_seconds: Annotated[
-        float, Meta(gt=0, description="How long making a connection may take.")
+        float, Meta(gt=0, description="How long making a connection may take, unless the URL has a `connect_timeout`.")
     ] = 3.0
     database_command_timeout_seconds: Annotated[
         float, Meta(gt=0, description="How long to wait for the database's answer to one statement.")
@@ -290,6 +291,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def on_sqlite(self) -> bool:
         """Whether the database is SQLite, which one process may write."""
         return self.url.startswith("sqlite")
+
+    @property
+    def on_postgres(self) -> bool:
+        """Whether the database is Postgres, which any number of processes may write."""
+        return self.url.startswith(("postgresql", "postgres:"))
 
 
 class Source(StrEnum):

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage
 from gateway.adapters.sql.connection import Transaction
-from gateway.adapters.sql.engine import WAL_VERSION_MIN, database_url, sqlite_engine
+from gateway.adapters.sql.engine import WAL_VERSION_MIN, check_url, sqlite_engine
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, StorageUnavailable, TryAgain, Wanted
 from gateway.contracts.records import account_id, an_account, an_answer, commit, load
@@ -138,18 +138,14 @@ async def test_an_audit_leaves_no_copy_behind(file: Path, storage: Storage) -> N
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
 def test_a_database_that_nobody_would_find_again_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="names a file"):
-        database_url(url)
+        check_url(url)
 
 
 @pytest.mark.parametrize("url", ["mysql://a:secret@b/c", "oracle://a:secret@b/c"])
 def test_other_databases_are_refused_without_telling_their_password(url: str) -> None:
     with pytest.raises(ValueError, match="begins with postgresql:// or sqlite:///") as caught:
-        database_url(url)
+        check_url(url)
     assert "secret" not in str(caught.value)
-
-
-def test_libpqs_name_for_encryption_is_understood() -> None:
-    assert database_url("postgresql://a@b/c?sslmode=verify-full").query == {"ssl": "verify-full"}
 
 
 async def pragma(engine: AsyncEngine, name: str) -> object:

@@ -54,6 +54,22 @@ async def access(storage: Storage, clock: StandingClock, passwords: PlainHasher)
     return access
 
 
+class SilentSessions(MemorySessions):
+    """Sessions whose list of revocations does not come until it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.are_silent = False
+        self.reads = 0
+        self.go_on = asyncio.Event()
+
+    async def revoked_since(self, since: datetime) -> AbstractSet[SessionId]:
+        if self.are_silent:
+            self.reads += 1
+            await self.go_on.wait()
+        return await super().revoked_since(since)
+
+
 async def log_in(access: Access, email: str = EMAIL, password: str = PASSWORD, address: str = HERE) -> SignedIn:
     return await access.log_in(email=email, password=password, address=address)
 
@@ -360,6 +376,29 @@ async def test_after_the_clock_was_set_back_revocations_are_read_anew(
     caller = await access.authenticate(signed_in.access_token)
     clock.advance(-3)
     await storage.sessions.revoke(caller.session_id, now=clock())
+    with pytest.raises(TokenRevoked):
+        await access.authenticate(signed_in.access_token)
+
+
+async def test_no_request_waits_for_a_list_of_revocations_that_does_not_come(
+    storage: Storage, clock: StandingClock
+) -> None:
+    sessions = SilentSessions()
+    limits = AccessLimits(revocations_wait_seconds_max=0.05)
+    access = replace(an_access(storage, clock), sessions=sessions, limits=limits)
+    await access.register(email=EMAIL, password=PASSWORD, role=Role.CUSTOMER, name="Ada")
+    signed_in = await log_in(access)
+    caller = await access.authenticate(signed_in.access_token)
+    sessions.are_silent = True
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            clock.advance(3)
+            assert caller == await access.authenticate(signed_in.access_token)
+    assert sessions.reads == 1  # It is read to its end, and by one reader.
+    await sessions.revoke(caller.session_id, now=clock())
+    sessions.go_on.set()
+    await asyncio.sleep(0)
+    clock.advance(3)
     with pytest.raises(TokenRevoked):
         await access.authenticate(signed_in.access_token)
 

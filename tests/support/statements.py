@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from gateway.adapters.sql.direct import LeanConnection
+from gateway.adapters.sql.postgres_connections import LeanConnection
 
 Send = Callable[[], Awaitable[Any]]
 

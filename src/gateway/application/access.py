@@ -65,13 +65,14 @@ class AccessLimits:
     After `free_tries` failures in a row at an account the next try is heard after 1 s, then 2 … `backoff_seconds_max`.
     An hour without a failure forgets them. Never a lock: whoever knows the password gets in. The same goes for an
     address, which may be that of a whole office, and so has more tries. `leeway_seconds` is how far the clocks of
-    servers may be apart.
+    servers may be apart. A request waits for the list of revoked sessions for `revocations_wait_seconds_max`.
     """
 
     session_seconds: int = 30 * 24 * 3600
     leeway_seconds: int = 30
     refresh_grace_seconds: float = 10.0
     revocations_seconds_max: float = 2.0
+    revocations_wait_seconds_max: float = 0.5
     free_tries: int = 5
     free_tries_of_an_address: int = 50
     backoff_seconds_max: int = 60
@@ -104,6 +105,8 @@ class Access:
     _turns: MutableMapping[str, asyncio.Lock] = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
     _revoked: AbstractSet[SessionId] = frozenset()
     _revoked_read_at: datetime | None = None
+    _reading: asyncio.Task[None] | None = None
+    """The read of what was revoked. An event loop does not keep its tasks by itself."""
 
     async def register(
         self, *, email: str, password: str, role: Role, name: str | None = None, currency: str = "USD"
@@ -202,7 +205,7 @@ class Access:
         now = self.clock()
         await self.sessions.revoke_token(_hash_of(secret), caller.user_id, now=now)
         await self.sessions.revoke(caller.session_id, now=now)
-        self._revoked_read_at = None
+        self._forget_revocations()
 
     async def change_password(self, caller: Caller, *, current: str, new: str) -> None:
         """Change the caller's password, and end all their sessions.
@@ -227,7 +230,7 @@ class Access:
                 await failed()
                 raise InvalidCredentials("The current password is wrong.")
         await self.sessions.revoke_user(caller.user_id, now=self.clock())
-        self._revoked_read_at = None
+        self._forget_revocations()
 
     async def user(self, user_id: UserId) -> User:
         """The user of this id.
@@ -261,7 +264,7 @@ class Access:
         read_at = self._revoked_read_at
         # Negative is after the clock was set back.
         if read_at is None or not 0 <= (now - read_at).total_seconds() <= self.limits.revocations_seconds_max:
-            await self._read_revocations(now)
+            await self._renew_revocations(now)
         session_id, _, _ = claims.token_id.partition(".")
         if session_id in self._revoked:
             raise TokenRevoked("This session has ended.")
@@ -284,10 +287,22 @@ class Access:
             return typed
         return canonical
 
-    async def _read_revocations(self, now: datetime) -> None:
-        # Set first: one reader at a time is enough, and while the storage is away the old list serves on (whoever asks
-        # for money meets the same storage a moment later).
+    def _forget_revocations(self) -> None:
+        """Have them read before the next token is accepted."""
+        self._revoked_read_at = self._reading = None
+
+    async def _renew_revocations(self, now: datetime) -> None:
+        """Read what was revoked. While the storage is away or slow, the old list serves on: no payment waits for it."""
+        # Set first: one reader at a time is enough.
         self._revoked_read_at = now
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_revocations(now), name="revocations")
+        reading = self._reading
+        await asyncio.wait([reading], timeout=self.limits.revocations_wait_seconds_max)
+        if reading.done():
+            reading.result()
+
+    async def _read_revocations(self, now: datetime) -> None:
         oldest_token = now - timedelta(seconds=2 * self.tokens.lifetime_seconds + self.limits.leeway_seconds)
         try:
             self._revoked = await self.sessions.revoked_since(oldest_token)
@@ -337,7 +352,7 @@ class Access:
             return _sealed(presented.sealed, by=secret)
         if presented.session_id is not None:
             await self.sessions.revoke(presented.session_id, now=now)
-            self._revoked_read_at = None
+            self._forget_revocations()
         raise TokenRevoked("This refresh token was used before: its session has ended.")
 
     def _stored(self, secret: bytes, now: datetime) -> StoredToken:

@@ -17,5 +17,5 @@ def migrate(**flags: str | None) -> None:
     Safe to run again, and from several machines at once.
     """
     settings = settings_with(flags)
-    asyncio.run(migrate_database(settings))
+    asyncio.run(migrate_database(settings, tell=lambda waiting: click.echo(waiting, err=True)))
     click.echo(f"The schema is up to date: {without_password(settings.url)}")

@@ -24,7 +24,7 @@ def serve(**flags: str | None) -> None:
     Ends at SIGTERM or Ctrl-C, when it has answered what was asked before.
     """
     settings = settings_with(flags)
-    if settings.workers > 1 and not settings.url.startswith("postgresql"):
+    if settings.workers > 1 and not settings.on_postgres:
         raise StartRefused("Several workers need Postgres: its row locks arbitrate between them. Set --workers 1.")
     configure_logging(settings)
     # Tried once before the server takes over: what is wrong is told here, once and in a sentence, and the schema is

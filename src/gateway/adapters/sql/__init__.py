@@ -2,7 +2,7 @@
 
 from gateway.adapters.sql.audit import sql_audit
 from gateway.adapters.sql.limits import SqlLimits
-from gateway.adapters.sql.migrations import Schema, migrate, schema_of
+from gateway.adapters.sql.migrations import Schema, SchemaRefused, migrate, schema_of
 from gateway.adapters.sql.storage import open_sql_storage
 
-__all__ = ["Schema", "SqlLimits", "migrate", "open_sql_storage", "schema_of", "sql_audit"]
+__all__ = ["Schema", "SchemaRefused", "SqlLimits", "migrate", "open_sql_storage", "schema_of", "sql_audit"]

@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, Executable, Table, bindparam, func
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.connection import Transaction
-from gateway.adapters.sql.engine import SQLITE, audit_engine, database_url, reading_engine
+from gateway.adapters.sql.engine import audit_engine, is_sqlite, reading_engine, sqlite_url
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.rows import to_account, to_payment, to_quote, to_transactions
 from gateway.adapters.sql.tables import accounts, events, payments, quotes, transfers
@@ -135,7 +135,7 @@ class SqlAudit:
 @asynccontextmanager
 async def sql_audit(url: str, limits: SqlLimits) -> AsyncGenerator[Audit]:
     """The audit of what is committed now. Nobody waits for it."""
-    if database_url(url).get_backend_name() == SQLITE:
+    if is_sqlite(url):
         async with (
             _copy(url, limits) as copied,
             _opened(audit_engine(copied, limits)) as engine,
@@ -157,7 +157,7 @@ async def _copy(url: str, limits: SqlLimits) -> AsyncGenerator[str]:
     reading = await asyncio.to_thread(reading_engine, url, limits)
     if reading is None:
         raise StorageUnavailable("There is no such database.")
-    with _room_beside(Path(str(database_url(url).database))) as temporary:
+    with _room_beside(Path(str(sqlite_url(url).database))) as temporary:
         copied = Path(temporary, "ledger.db")
         async with _opened(reading) as engine, Transaction(engine, writes=False) as transaction:
             await transaction.change(COPY_INTO, {"path": str(copied)})

@@ -1,7 +1,7 @@
 """A transaction on Postgres straight through asyncpg, for what payments wait for."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from types import TracebackType
@@ -13,9 +13,10 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from gateway.adapters.sql.connection import Parameters, to_the_end
-from gateway.adapters.sql.engine import database_url, postgres_settings
+from gateway.adapters.sql.engine import postgres_settings
 from gateway.adapters.sql.errors import CONNECTION_ERRORS, DATABASE_ERRORS, READ_ONLY, port_error, sqlstate
 from gateway.adapters.sql.limits import SqlLimits
+from gateway.adapters.sql.postgres_connections import Connector, LeanConnection
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.unit_of_work import StorageUnavailable
 
@@ -35,23 +36,12 @@ QUERIES_PER_CONNECTION_MAX: Final = 2**31 - 1
 """asyncpg renews a connection after 50,000 unless told otherwise, and a payment would wait for the new one."""
 
 
-class LeanConnection(asyncpg.Connection):  # type: ignore[misc]  # as above.
-    """A connection that goes back to its pool as it is: units of work leave nothing on it that had to be reset."""
-
-    def get_reset_query(self) -> str:
-        """Nothing."""
-        return ""
-
-
 @asynccontextmanager
 async def write_pool(url: str, limits: SqlLimits) -> AsyncGenerator[Any]:
     """Asyncpg's own pool, for units of work. It connects when first used."""
-    _, arguments = cast("Any", _dialect).create_connect_args(database_url(url))
+    connector = Connector(url, limits, postgres_settings(limits) | PLANNING_OF_WRITES)
     pool = await cast("Any", asyncpg).create_pool(
-        **arguments,
-        timeout=limits.connect_timeout_seconds,
-        command_timeout=limits.command_timeout_seconds,
-        server_settings=postgres_settings(limits) | PLANNING_OF_WRITES,
+        connect=connector.connect,
         connection_class=LeanConnection,
         min_size=0,
         max_size=limits.write_pool_size,
@@ -75,37 +65,49 @@ class DirectTransaction:
     costs; asyncpg alone takes 50 (docs/performance.md).
     """
 
-    def __init__(self, pool: Any, *, acquire_seconds_max: float) -> None:
-        """A transaction on a connection of an asyncpg pool, for which it waits so long at most."""
+    def __init__(self, pool: Any, *, acquire_seconds_max: float, connect_seconds_max: float = 0.0) -> None:
+        """A transaction on a connection of an asyncpg pool.
+
+        Args:
+            pool: One of `write_pool`.
+            acquire_seconds_max: How long to wait for a connection that others use.
+            connect_seconds_max: How much longer, if one has to be made.
+        """
         self._pool = pool
         self._acquire_seconds_max = acquire_seconds_max
+        self._connect_seconds_max = connect_seconds_max
         self._connection: Any = None
+        self._driver: Any = None
+        """The connection itself, which its pool may take away from behind the one above at any time."""
         self._open = False
         self._lost = False
         self._standby = False
 
     async def begin(self) -> None:
         """Let everything from now on be one transaction."""
-        await self._do(self._connection.execute("BEGIN"))
+        await self._do(self._connection.execute, "BEGIN")
         self._open = True
 
     async def rows(self, statement: Executable, parameters: Parameters | None = None) -> list[Found]:
         """Run a statement and fetch all its rows. Its parameters are given by name."""
         text, names = _compiled(statement)
         given = parameters if isinstance(parameters, dict) else {}
-        found: list[Found] = await self._do(self._connection.fetch(text, *[given[name] for name in names]))
+        found: list[Found] = await self._do(self._connection.fetch, text, *[given[name] for name in names])
         return found
 
     async def commit(self) -> None:
         """Make it last. A task that is cancelled meanwhile sees it to its end first: half a commit is no state."""
-        await to_the_end(self._do(self._connection.execute("COMMIT")))
+        await to_the_end(self._do(self._connection.execute, "COMMIT"))
         self._open = False
 
-    async def _do(self, work: Any) -> Any:
+    async def _do(self, call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        """Call the driver. It may fail before there is anything to await: the pool has lost the connection already."""
         try:
-            return await work
+            return await call(*arguments)
         except DATABASE_ERRORS as error:
-            self._lost = self._lost or isinstance(error, CONNECTION_ERRORS)
+            if isinstance(error, CONNECTION_ERRORS):
+                self._lost = True
+                self._driver.suspicion.arise()
             self._standby = self._standby or sqlstate(error) == READ_ONLY
             meant = port_error(error)
             if meant is None:
@@ -119,18 +121,46 @@ class DirectTransaction:
             StorageUnavailable: There is none to be had. Nothing was started.
         """
         try:
-            # One that is idle is had at once. A time limit costs timers, and is only asked for where one might wait.
-            seconds_max = None if self._pool.get_idle_size() else self._acquire_seconds_max
-            self._connection = await self._pool.acquire(timeout=seconds_max)
+            await self._acquire()
+            if self._driver.may_be_dead:
+                await self._check()
         except DATABASE_ERRORS as error:
             raise StorageUnavailable("The database cannot be reached.") from error
         return self
+
+    async def _acquire(self) -> None:
+        # One that is idle is had at once. A time limit costs timers, and is only asked for where one might wait.
+        seconds_max = None
+        if not self._pool.get_idle_size():
+            must_connect = self._pool.get_size() < self._pool.get_max_size()
+            seconds_max = self._acquire_seconds_max + (self._connect_seconds_max if must_connect else 0.0)
+        self._connection = await self._pool.acquire(timeout=seconds_max)
+        self._driver = self._connection.itself
+
+    async def _check(self) -> None:
+        """Replace the connection if it has died. The others were idle as well, and are replaced when they are taken."""
+        try:
+            is_alive = await self._driver.is_alive()
+        except BaseException:
+            self._driver.terminate()
+            await self._pool.release(self._connection)
+            raise
+        if not is_alive:
+            await self._pool.release(self._connection)
+            await self._pool.expire_connections()
+            await self._acquire()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Roll back what was not committed, and give the connection back."""
-        await self._pool.release(self._connection) if self._is_clean else await to_the_end(self._give_back())
+        if not self._is_clean:
+            await to_the_end(self._give_back())
+            return
+        # If the connection has died just now, what was committed on it is committed all the same.
+        with suppress(*DATABASE_ERRORS):
+            self._driver.touch()
+            await self._pool.release(self._connection)
 
     @property
     def _is_clean(self) -> bool:
@@ -147,9 +177,10 @@ class DirectTransaction:
             await self._pool.expire_connections()
         if self._lost:
             # Without its connection, the database rolls back by itself.
-            with suppress(asyncpg.InterfaceError):  # The pool has noticed already, and taken it back.
-                self._connection.terminate()
-        await self._pool.release(self._connection)
+            self._driver.terminate()
+        self._driver.touch()
+        with suppress(*DATABASE_ERRORS):
+            await self._pool.release(self._connection)
 
 
 @cache

@@ -1,21 +1,23 @@
 """Connections to Postgres and SQLite, set so that neither loses money nor waits for ever."""
 
 import sqlite3
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import URL, ExceptionContext, event, make_url
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from gateway.adapters.sql.errors import READ_ONLY, SQLITE_PRIMARY_CODE
 from gateway.adapters.sql.limits import SqlLimits
+from gateway.adapters.sql.postgres_connections import CheckedConnection, Connector
 from gateway.adapters.sql.sqlite_file import read_only, try_to_write
 
 POSTGRES: Final = "postgresql"
 SQLITE: Final = "sqlite"
+SCHEMES: Final = frozenset({POSTGRES, "postgres", SQLITE})
 
 SQLITE_VERSION_MIN: Final = (3, 38, 0)
 """STRICT tables need 3.37; JSON functions that are always there need 3.38."""
@@ -27,20 +29,19 @@ WAL_VERSION_MIN: Final = (3, 51, 3)
 
 def sqlite_engine(url: str, limits: SqlLimits) -> AsyncEngine:
     """The engine of everything on SQLite. It has one connection in all: writers take turns anyway."""
-    return _sqlite_engine(database_url(url), limits.lock_timeout_seconds, pool_size=1, **_pool(limits))
+    return _sqlite_engine(sqlite_url(url), limits.lock_timeout_seconds, pool_size=1, **_pool(limits))
 
 
 def postgres_engine(url: str, limits: SqlLimits) -> AsyncEngine:
     """The engine of everything on Postgres but units of work."""
-    settings = postgres_settings(limits)
-    return _postgres_engine(database_url(url), limits, settings, pool_size=limits.pool_size, **_pool(limits))
+    connector = Connector(url, limits, postgres_settings(limits))
+    return _postgres_engine(connector, pool_size=limits.pool_size, **_pool(limits))
 
 
 def audit_engine(url: str, limits: SqlLimits) -> AsyncEngine:
     """An engine of which every connection is new, and may take its time, for an audit or a migration."""
-    parsed = database_url(url)
-    if parsed.get_backend_name() == SQLITE:
-        return _sqlite_engine(parsed, limits.audit_timeout_seconds, poolclass=NullPool)
+    if is_sqlite(url):
+        return _sqlite_engine(sqlite_url(url), limits.audit_timeout_seconds, poolclass=NullPool)
     patient = SqlLimits(
         connect_timeout_seconds=limits.connect_timeout_seconds,
         command_timeout_seconds=limits.audit_timeout_seconds,
@@ -48,7 +49,7 @@ def audit_engine(url: str, limits: SqlLimits) -> AsyncEngine:
         lock_timeout_seconds=limits.audit_timeout_seconds,
         idle_timeout_seconds=limits.audit_timeout_seconds,
     )
-    return _postgres_engine(parsed, patient, postgres_settings(patient), poolclass=NullPool)
+    return _postgres_engine(Connector(url, patient, postgres_settings(patient)), poolclass=NullPool)
 
 
 def reading_engine(url: str, limits: SqlLimits) -> AsyncEngine | None:
@@ -57,12 +58,23 @@ def reading_engine(url: str, limits: SqlLimits) -> AsyncEngine | None:
     Raises:
         StorageUnavailable: There is a file, but it cannot be read, or is none of SQLite.
     """
-    parsed = database_url(url)
-    if parsed.get_backend_name() != SQLITE:
+    if not is_sqlite(url):
         return audit_engine(url, limits)
-    readable = read_only(parsed)
+    readable = read_only(sqlite_url(url))
     arguments = {"timeout": limits.audit_timeout_seconds, "isolation_level": None}
     return None if readable is None else create_async_engine(readable, connect_args=arguments, poolclass=NullPool)
+
+
+def check_url(url: str) -> None:
+    """Look whether a URL is one that can be used. Nothing is connected.
+
+    Raises:
+        ValueError: It is not. The message says what to do, and never repeats the URL, which may hold a password.
+    """
+    if is_sqlite(url):
+        sqlite_url(url)
+    else:
+        Connector(url, SqlLimits(), {})
 
 
 def is_sqlite(url: str) -> bool:
@@ -71,29 +83,25 @@ def is_sqlite(url: str) -> bool:
     Raises:
         ValueError: It is neither that nor one of Postgres.
     """
-    return database_url(url).get_backend_name() == SQLITE
+    scheme = url.partition("://")[0].partition("+")[0]
+    if scheme not in SCHEMES:
+        raise ValueError("A database URL begins with postgresql:// or sqlite:///.")
+    return scheme == SQLITE
 
 
-def database_url(url: str) -> URL:
-    """`sqlite:///path` or `postgresql://user:password@host:port/database?sslmode=…`, with the driver that we use.
+def sqlite_url(url: str) -> URL:
+    """`sqlite:///path`, with the driver that we use.
 
     Raises:
-        ValueError: It is neither. The message never repeats the URL, which may hold a password.
+        ValueError: It names no file.
     """
-    parsed = make_url(url)
-    match parsed.get_backend_name():
-        case "postgresql":
-            query = dict(parsed.query)
-            # libpq's name for it, which is what people know; asyncpg takes the same words as `ssl`.
-            if "sslmode" in query:
-                query["ssl"] = query.pop("sslmode")
-            return parsed.set(drivername="postgresql+asyncpg", query=query)
-        case "sqlite":
-            if parsed.database in (None, "", ":memory:"):
-                raise ValueError("An SQLite URL names a file, for example sqlite:///gateway.db.")
-            return parsed.set(drivername="sqlite+aiosqlite")
-        case other:
-            raise ValueError(f"A database URL begins with postgresql:// or sqlite:///, not with {other}.")
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = URL.create(SQLITE)
+    if parsed.database in (None, "", ":memory:"):
+        raise ValueError("An SQLite URL names a file, for example sqlite:///gateway.db.")
+    return parsed.set(drivername="sqlite+aiosqlite")
 
 
 def _pool(limits: SqlLimits) -> dict[str, Any]:
@@ -119,15 +127,29 @@ def _milliseconds(seconds: float) -> str:
     return str(int(seconds * 1000))
 
 
-def _postgres_engine(url: URL, limits: SqlLimits, settings: Mapping[str, str], **pool: Any) -> AsyncEngine:
-    arguments = {
-        "timeout": limits.connect_timeout_seconds,
-        "command_timeout": limits.command_timeout_seconds,
-        "server_settings": settings,
-    }
-    engine = create_async_engine(url, connect_args=arguments, hide_parameters=True, **pool)
+def _postgres_engine(connector: Connector, **pool: Any) -> AsyncEngine:
+    size = connector.statement_cache_size
+    caches = {} if size is None else {"prepared_statement_cache_size": size}
+
+    def connect() -> Any:
+        return cast("Any", engine.sync_engine.dialect).dbapi.connect(async_creator_fn=connector.connect, **caches)
+
+    engine = create_async_engine("postgresql+asyncpg://", creator=connect, hide_parameters=True, **pool)
     event.listen(engine.sync_engine, "handle_error", _notice_lost_connections)
+    event.listen(engine.sync_engine, "checkout", _check_if_idle)
+    event.listen(engine.sync_engine, "checkin", _note_use)
     return engine
+
+
+def _check_if_idle(connection: Any, record: Any, _proxy: object) -> None:
+    """Replace a connection that has died while it was idle, and all others that were idle as well."""
+    if record.driver_connection.may_be_dead and not connection.run_async(CheckedConnection.is_alive):
+        raise InvalidatePoolError
+
+
+def _note_use(_connection: Any, record: Any) -> None:
+    if record.driver_connection is not None:
+        record.driver_connection.touch()
 
 
 def _notice_lost_connections(context: ExceptionContext) -> None:
@@ -136,6 +158,8 @@ def _notice_lost_connections(context: ExceptionContext) -> None:
         # No answer in time, or a broken socket. Nobody knows what the connection would answer next.
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False
+        if context.connection is not None:
+            cast("Any", context.connection.connection.driver_connection).suspicion.arise()
     elif getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
         # After a failover the server is a standby: for every other connection in the pool as well.
         context.is_disconnect = True

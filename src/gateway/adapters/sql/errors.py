@@ -6,7 +6,12 @@ SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html; SQLit
 import sqlite3
 from typing import Final
 
-from asyncpg import InterfaceError, InternalClientError, PostgresError  # type: ignore[import-untyped]  # asyncpg ships no types.
+from asyncpg import (  # type: ignore[import-untyped]  # asyncpg ships no types.
+    InterfaceError,
+    InternalClientError,
+    InvalidCachedStatementError,
+    PostgresError,
+)
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gateway.adapters.sql.tables import KEYS_TAKEN, answers
@@ -37,6 +42,12 @@ DIVISION_BY_ZERO: Final = "22012"
 RUN_AGAIN: Final = ("08", "40001", "40P01", "57", READ_ONLY, "25P03", "25P04", LOCK_NOT_AVAILABLE)
 # Running it again at once would not help: out of connections, disk or memory; an I/O error below the database.
 AWAY: Final = ("53", "58")
+
+# The database is not set up for the gateway, and somebody has to do so.
+NOT_SET_UP: Final = {
+    "42501": "The role of the gateway lacks a right in the database. Grant it, or run `gateway migrate` as the owner.",
+    "3F000": "The schema that the gateway is to use does not exist. Make it: CREATE SCHEMA.",
+}
 
 SQLITE_RUN_AGAIN: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT})
 SQLITE_AWAY: Final = frozenset(
@@ -87,8 +98,15 @@ def _postgres_error(original: BaseException) -> Exception | None:
         return KeyBusy("Another transaction holds one of the idempotency keys.")
     if state == DIVISION_BY_ZERO:
         return Overtaken("Another transaction has changed what was loaded.")
-    if state.startswith(RUN_AGAIN):
+    # A column's type has changed since the statement was prepared. It is prepared anew.
+    if isinstance(original, InvalidCachedStatementError) or state.startswith(RUN_AGAIN):
         return TryAgain(f"The transaction did not commit ({state}).")
+    return _unavailable(state)
+
+
+def _unavailable(state: str) -> StorageUnavailable | None:
+    if state in NOT_SET_UP:
+        return StorageUnavailable(NOT_SET_UP[state])
     if state.startswith(AWAY):
         return StorageUnavailable(f"The database is out of resources ({state}).")
     return None

@@ -17,6 +17,7 @@ from gateway.adapters.sql.login_failures import SqlLoginFailures
 from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.pipeline import Pipeline
 from gateway.adapters.sql.postgres import PostgresUnitOfWork
+from gateway.adapters.sql.postgres_connections import connect_seconds_max
 from gateway.adapters.sql.rates import SqlRates
 from gateway.adapters.sql.reader import SqlReader
 from gateway.adapters.sql.remembered import Remembered
@@ -76,11 +77,16 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     remembered = Remembered(limits.remembered_max)
     pipeline = Pipeline()
     order = Order()
+    seconds_max = connect_seconds_max(url, limits)
     try:
         async with write_pool(url, limits) as pool:
 
             def unit_of_work() -> PostgresUnitOfWork:
-                transaction = DirectTransaction(pool, acquire_seconds_max=limits.pool_timeout_seconds)
+                transaction = DirectTransaction(
+                    pool,
+                    acquire_seconds_max=limits.pool_timeout_seconds,
+                    connect_seconds_max=seconds_max,
+                )
                 return PostgresUnitOfWork(transaction, contention, shapes, remembered, pipeline, order)
 
             def pace() -> Pace:

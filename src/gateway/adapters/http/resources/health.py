@@ -51,12 +51,21 @@ async def live(_: Asked) -> Reply:
 
 async def ready(asked: Asked) -> Reply:
     """Say whether the storage answers, and this process can write to it."""
+    # If it takes longer it goes on: the connection that it makes is there for the next one.
+    checking = asyncio.create_task(asked.gateway.storage.reader.check(), name="readiness")
+    checking.add_done_callback(_note_the_end)
     try:
         async with asyncio.timeout(READY_SECONDS_MAX):
-            await asked.gateway.storage.reader.check()
+            await asyncio.shield(checking)
     except StorageReadOnly as read_only:
         raise HttpRefusal("storage_unavailable", str(read_only)) from read_only
     return json_reply(200, HealthView())
+
+
+def _note_the_end(checking: asyncio.Task[None]) -> None:
+    """Look at how a check ended: the event loop would log what nobody has looked at."""
+    if not checking.cancelled():
+        checking.exception()
 
 
 async def invariants(asked: Asked) -> Reply:

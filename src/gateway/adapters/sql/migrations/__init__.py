@@ -1,6 +1,7 @@
 """Bringing a database to the tables that this version needs: one history, for Postgres and SQLite alike."""
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
@@ -8,36 +9,25 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, inspect, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.engine import POSTGRES, audit_engine, reading_engine
 from gateway.adapters.sql.limits import SqlLimits
+from gateway.adapters.sql.migrations.lock_holders import MIGRATION_LOCK, lock_holders
+from gateway.adapters.sql.tables import metadata
+from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
 
-_LOCK: Final = select(func.pg_advisory_xact_lock(bindparam("number", 0x67617465776179)))
-"""Whoever holds it migrates. The number spells "gateway", so that no other program on the server picks the same."""
+LOCK_SECONDS_MAX: Final = 1.0
+"""How long a migration waits for a lock. Everybody who asks for the same table meanwhile waits behind it."""
+ATTEMPTS_MAX: Final = 15
+PAUSE_SECONDS: Final = 2.0
+"""How often a migration is tried that does not get its locks, and how long the others have the tables in between."""
 
-
-async def migrate(url: str) -> None:
-    """Bring a database to the newest revision. Several may try at once; one migrates, and the others find it done.
-
-    Args:
-        url: `postgresql://…` or `sqlite:///path`; an SQLite file is made if there is none.
-
-    Raises:
-        StorageUnavailable: It cannot be reached.
-        ValueError: The URL is neither.
-    """
-    engine = audit_engine(url, SqlLimits())
-    try:
-        # All revisions in one transaction, which both databases can: either the tables are there, or nothing is.
-        async with Transaction(engine) as transaction:
-            if engine.dialect.name == POSTGRES:
-                await transaction.rows(_LOCK)
-            await transaction.run(_upgrade)
-            await transaction.commit()
-    finally:
-        await engine.dispose()
+_LOCK: Final = select(func.pg_advisory_xact_lock(bindparam("number", MIGRATION_LOCK)))
+"""The session that holds it migrates."""
+_LOCK_TIMEOUT: Final = text(f"SET LOCAL lock_timeout = {int(LOCK_SECONDS_MAX * 1000)}")
 
 
 class Schema(Enum):
@@ -47,23 +37,89 @@ class Schema(Enum):
         NONE: There is no database, or none of the gateway's tables in it.
         OLDER: `migrate` has work to do.
         CURRENT: They are this version's.
-        UNKNOWN: They are of a newer version, or of another application.
+        NEWER: They are of a newer version of the gateway.
+        FOREIGN: They are of another application.
     """
 
     NONE = "none"
     OLDER = "older"
     CURRENT = "current"
-    UNKNOWN = "unknown"
+    NEWER = "newer"
+    FOREIGN = "foreign"
 
 
-async def schema_of(url: str) -> Schema:
+class SchemaRefused(Exception):  # noqa: N818 - names what happened, as every refusal of the gateway does.
+    """The database has tables that `migrate` must leave alone."""
+
+    def __init__(self, schema: Schema) -> None:
+        """What they are to this version: `NEWER` or `FOREIGN`."""
+        super().__init__(schema.value)
+        self.schema = schema
+
+
+async def migrate(
+    url: str,
+    limits: SqlLimits | None = None,
+    *,
+    tell: Callable[[str], None] | None = None,
+    pause_seconds: float = PAUSE_SECONDS,
+) -> None:
+    """Bring a database to the newest revision. Several may try at once; one migrates, and the others find it done.
+
+    Locks are waited for briefly and often, so that nobody else waits long behind the migration.
+
+    Args:
+        url: `postgresql://…` or `sqlite:///path`; an SQLite file is made if there is none.
+        limits: How long connecting and each statement may take; the defaults unless given.
+        tell: Called with a sentence whenever the migration has to wait, which says for whom.
+        pause_seconds: How long to wait before the next attempt.
+
+    Raises:
+        SchemaRefused: Its tables are of a newer version, or of another application.
+        StorageUnavailable: It cannot be reached, or others do not give up their locks.
+        ValueError: The URL is neither.
+    """
+    engine = audit_engine(url, limits or SqlLimits())
+    try:
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            try:
+                await _migrate(engine)
+            except TryAgain as busy:
+                holders = await lock_holders(engine)
+                if attempt == ATTEMPTS_MAX:
+                    raise StorageUnavailable(f"The migration has changed nothing: it waited for {holders}.") from busy
+            else:
+                return
+            if tell is not None:
+                tell(f"The migration waits for {holders}.")
+            await asyncio.sleep(pause_seconds)
+    finally:
+        await engine.dispose()
+
+
+async def _migrate(engine: AsyncEngine) -> None:
+    # All revisions in one transaction, which both databases can: either the tables are there, or nothing is.
+    async with Transaction(engine) as transaction:
+        if engine.dialect.name == POSTGRES:
+            # Nobody but another migration waits for this lock, and that one may take its time.
+            await transaction.rows(_LOCK)
+            await transaction.change(_LOCK_TIMEOUT)
+        schema = await transaction.run(_schema)
+        if schema in {Schema.NEWER, Schema.FOREIGN}:
+            raise SchemaRefused(schema)
+        if schema is not Schema.CURRENT:
+            await transaction.run(_upgrade)
+            await transaction.commit()
+
+
+async def schema_of(url: str, limits: SqlLimits | None = None) -> Schema:
     """Look at a database's schema. Nothing is made or changed, not even an SQLite file.
 
     Raises:
         StorageUnavailable: It cannot be reached.
         ValueError: As for `migrate`.
     """
-    engine = await asyncio.to_thread(reading_engine, url, SqlLimits())
+    engine = await asyncio.to_thread(reading_engine, url, limits or SqlLimits())
     if engine is None:
         return Schema.NONE
     try:
@@ -81,11 +137,18 @@ def _schema(connection: Connection) -> Schema:
     scripts = ScriptDirectory.from_config(_config(connection))
     current = MigrationContext.configure(connection).get_current_heads()
     if not current:
-        return Schema.NONE
-    if current == tuple(scripts.get_heads()):
+        tables = inspect(connection).get_table_names()
+        return Schema.FOREIGN if metadata.tables.keys() & set(tables) else Schema.NONE
+    heads = scripts.get_heads()
+    if current == tuple(heads):
         return Schema.CURRENT
     known = {script.revision for script in scripts.walk_revisions()}
-    return Schema.OLDER if known.issuperset(current) else Schema.UNKNOWN
+    if known.issuperset(current):
+        return Schema.OLDER
+    # The gateway's revisions are numbers that grow; those of other applications are usually hexadecimal.
+    newest = max(heads)
+    ours = all(len(each) == len(newest) and each.isdecimal() for each in current)
+    return Schema.NEWER if ours and max(current) > newest else Schema.FOREIGN
 
 
 def _config(connection: Connection) -> Config:
