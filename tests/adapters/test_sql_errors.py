@@ -12,7 +12,13 @@ from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.engine import postgres_engine
 from gateway.adapters.sql.errors import port_error
 from gateway.adapters.sql.limits import SqlLimits
-from gateway.application.ports.unit_of_work import KeyTaken, StorageReadOnly, StorageUnavailable, TryAgain
+from gateway.application.ports.unit_of_work import (
+    KeyTaken,
+    StorageReadOnly,
+    StorageRefused,
+    StorageUnavailable,
+    TryAgain,
+)
 
 RUN_AGAIN = {
     "08000": "connection exception",
@@ -69,16 +75,16 @@ async def test_what_running_again_would_meet_again_is_unavailable(engine: AsyncE
 
 
 @pytest.mark.parametrize("state", BUGS)
-async def test_a_bug_stays_as_loud_as_it_is(engine: AsyncEngine, state: str) -> None:
-    with pytest.raises(DBAPIError) as caught:
+async def test_a_bug_is_refused_and_tells_its_cause(engine: AsyncEngine, state: str) -> None:
+    with pytest.raises(StorageRefused) as caught:
         await raise_in(engine, state)
-    assert caught.value.orig is not None
-    assert getattr(caught.value.orig, "sqlstate", None) == state
+    assert isinstance(caught.value.__cause__, DBAPIError)
+    assert getattr(caught.value.__cause__.orig, "sqlstate", None) == state
 
 
 async def test_after_any_error_the_connection_is_good_again(engine: AsyncEngine) -> None:
     for state in (*RUN_AGAIN, *AWAY, *BUGS):
-        with pytest.raises((TryAgain, StorageUnavailable, DBAPIError)):
+        with pytest.raises((TryAgain, StorageUnavailable, StorageRefused)):
             await raise_in(engine, state)
         async with Transaction(engine) as transaction:
             assert (await transaction.rows(text("SELECT 1")))[0][0] == 1
@@ -119,8 +125,8 @@ def test_what_sqlite_says(code: int, meant: type[Exception]) -> None:
 @pytest.mark.parametrize(
     "code", [sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT_CHECK, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_MISMATCH]
 )
-def test_a_bug_on_sqlite_stays_as_loud_as_it_is(code: int) -> None:
-    assert port_error(sqlite_error(code, "said")) is None
+def test_a_bug_on_sqlite_is_refused_and_not_tried_again(code: int) -> None:
+    assert type(port_error(sqlite_error(code, "said"))) is StorageRefused
 
 
 @pytest.mark.parametrize(
@@ -130,9 +136,9 @@ def test_a_bug_on_sqlite_stays_as_loud_as_it_is(code: int) -> None:
         ("accounts.owner_id, accounts.currency, accounts.kind", KeyTaken),
         ("payments.merchant_id, payments.reference", KeyTaken),
         ("answers.owner_id, answers.key", KeyTaken),
-        ("payments.id", type(None)),
+        ("payments.id", StorageRefused),
         ("transfers.reverses", KeyTaken),
-        ("refunds.id", type(None)),
+        ("refunds.id", StorageRefused),
     ],
 )
 def test_only_keys_that_two_batches_may_want_are_taken(key: str, meant: type[object]) -> None:

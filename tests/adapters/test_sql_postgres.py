@@ -32,6 +32,7 @@ from gateway.application.ports.unit_of_work import (
     KeyBusy,
     KeyTaken,
     Overtaken,
+    StorageRefused,
     StorageUnavailable,
     TryAgain,
     Wanted,
@@ -344,8 +345,10 @@ async def test_when_every_connection_is_busy_the_storage_is_unavailable_at_once(
 async def test_money_that_an_account_does_not_have_is_stopped_by_the_database(storage: Storage) -> None:
     await commit(storage, Changes(accounts_new=[an_account(1)]))
     overdrawn = an_account(1).changed(debits_posted=1)
-    with pytest.raises(CheckViolationError, match="accounts_available_check"):
+    with pytest.raises(StorageRefused) as refused:
         await commit(storage, Changes(accounts_changed=[overdrawn]), Wanted(account_ids=[overdrawn.id]))
+    assert isinstance(refused.value.__cause__, CheckViolationError)
+    assert "accounts_available_check" in str(refused.value.__cause__)
     assert await storage.reader.account(account_id(1)) == an_account(1)
 
 

@@ -13,6 +13,7 @@ The order in which several new keys are claimed shows here only now and then: th
 """
 
 from gateway.contracts.audit import AuditContract
+from gateway.contracts.hostile_input import HostileInputContract
 from gateway.contracts.login_failures import LoginFailuresContract
 from gateway.contracts.reader import ReaderContract
 from gateway.contracts.sessions import SessionsContract
@@ -21,6 +22,10 @@ from gateway.contracts.users import UsersContract
 
 
 class TestUnitOfWork(UnitOfWorkContract):
+    pass
+
+
+class TestHostileInput(HostileInputContract):
     pass
 
 

@@ -14,6 +14,7 @@ pytest.register_assert_rewrite(
         for module in (
             "audit",
             "history",
+            "hostile_input",
             "identifiers",
             "life_of_a_payment",
             "login_failures",

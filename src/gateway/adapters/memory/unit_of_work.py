@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from gateway.adapters.memory.database import MemoryDatabase
-from gateway.application.ports.unit_of_work import Changes, Holder, KeyTaken, Records, Wanted
+from gateway.application.ports.unit_of_work import Changes, Holder, KeyTaken, Records, StorageRefused, Wanted
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
 from gateway.domain.payment import MerchantReference, Payment, QuoteId
@@ -146,6 +146,13 @@ class MemoryUnitOfWork:
         )
         if taken:
             raise KeyTaken
+        new_ids = (
+            (database.accounts, changes.accounts_new),
+            (database.payments, changes.payments_new),
+            (database.quotes, changes.quotes_new),
+        )
+        if any(not there.keys().isdisjoint([record.id for record in new]) for there, new in new_ids):
+            raise StorageRefused("A new record has the id of another one.")
 
     async def __aenter__(self) -> Self:
         """Wait for the running transaction to end."""

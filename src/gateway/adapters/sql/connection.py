@@ -10,7 +10,7 @@ from sqlalchemy import Connection, CursorResult, Executable
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.engine import SQLITE
-from gateway.adapters.sql.errors import DATABASE_ERRORS, port_error
+from gateway.adapters.sql.errors import DATABASE_ERRORS, known_error, port_error
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.unit_of_work import StorageReadOnly, StorageUnavailable
 
@@ -21,7 +21,7 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 class Transaction:
     """A transaction, used as `async with`; leaving without `commit` forgets what it wrote.
 
-    Errors leave as `TryAgain`, `StorageUnavailable` and their like; a bug stays what it is.
+    Errors leave as `TryAgain`, `StorageUnavailable` and their like; a bug leaves as `StorageRefused`.
     """
 
     def __init__(self, engine: AsyncEngine, *, writes: bool = True) -> None:
@@ -43,8 +43,15 @@ class Transaction:
         return (await self._execute(statement, parameters)).rowcount
 
     async def run(self, work: Callable[[Connection], Result]) -> Result:
-        """Run a function that wants SQLAlchemy's connection itself."""
-        return await self._translated(self._connection.run_sync(work))
+        """Run a function that wants SQLAlchemy's connection itself. A bug in it leaves as it is."""
+        try:
+            return await self._connection.run_sync(work)
+        except DATABASE_ERRORS as error:
+            self._notice(error)
+            meant = known_error(error)
+            if meant is None:
+                raise
+            raise meant from error
 
     async def commit(self) -> None:
         """Make it last. A task that is cancelled meanwhile sees it to its end first: half a commit is no state."""
@@ -58,10 +65,7 @@ class Transaction:
             return await work
         except DATABASE_ERRORS as error:
             self._notice(error)
-            meant = port_error(error)
-            if meant is None:
-                raise
-            raise meant from error
+            raise port_error(error) from error
 
     def _notice(self, error: Exception) -> None:
         """Look at an error before it is translated. SQLAlchemy has done so already."""

@@ -109,10 +109,7 @@ class DirectTransaction:
                 self._lost = True
                 self._driver.suspicion.arise()
             self._standby = self._standby or sqlstate(error) == READ_ONLY
-            meant = port_error(error)
-            if meant is None:
-                raise
-            raise meant from error
+            raise port_error(error) from error
 
     async def __aenter__(self) -> Self:
         """Take a connection.

@@ -20,6 +20,7 @@ from gateway.application.ports.unit_of_work import (
     KeyTaken,
     Overtaken,
     StorageReadOnly,
+    StorageRefused,
     StorageUnavailable,
     TryAgain,
 )
@@ -28,7 +29,15 @@ CONNECTION_ERRORS: Final[tuple[type[Exception], ...]] = (InterfaceError, Interna
 """What asyncpg says of a connection on which nobody knows what comes next: a session that Postgres ended while this
 process stood still can leave it in the middle of something."""
 
-DATABASE_ERRORS: Final[tuple[type[Exception], ...]] = (SQLAlchemyError, PostgresError, *CONNECTION_ERRORS)
+VALUE_ERRORS: Final[tuple[type[Exception], ...]] = (OverflowError, UnicodeEncodeError)
+"""What Python's own driver of SQLite says, past SQLAlchemy, of an integer beyond 64 bits and of a lone surrogate."""
+
+DATABASE_ERRORS: Final[tuple[type[Exception], ...]] = (
+    SQLAlchemyError,
+    PostgresError,
+    *CONNECTION_ERRORS,
+    *VALUE_ERRORS,
+)
 """All that a statement may raise. asyncpg raises plain `OSError`s (`TimeoutError` is one) past SQLAlchemy."""
 
 READ_ONLY: Final = "25006"
@@ -63,12 +72,17 @@ SQLITE_PRIMARY_CODE: Final = 0xFF
 """The low byte of an extended result code says what kind it is."""
 
 
-def port_error(error: Exception) -> Exception | None:
-    """The port's word for an error that a statement or a COMMIT raised; `None` is a bug, which stays as loud as it is.
+def port_error(error: Exception) -> Exception:
+    """The port's word for an error that a statement or a COMMIT raised. What has no word of its own is a bug.
 
     Args:
         error: One of `DATABASE_ERRORS`.
     """
+    return known_error(error) or StorageRefused("The database refused what it was given.")
+
+
+def known_error(error: Exception) -> Exception | None:
+    """As `port_error`, but nothing for a bug."""
     if isinstance(error, CONNECTION_ERRORS):
         return TryAgain("The connection to the database broke.")
     if isinstance(error, PostgresError):

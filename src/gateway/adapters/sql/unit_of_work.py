@@ -32,7 +32,16 @@ from gateway.adapters.sql.rows import (
     user_values,
 )
 from gateway.adapters.sql.types import Found
-from gateway.application.ports.unit_of_work import AnswerKey, Changes, Holder, KeyTaken, Payer, Records, Wanted
+from gateway.application.ports.unit_of_work import (
+    AnswerKey,
+    Changes,
+    Holder,
+    KeyTaken,
+    Payer,
+    Records,
+    StorageRefused,
+    Wanted,
+)
 from gateway.application.views import event_data
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
 from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteId
@@ -256,7 +265,17 @@ def writes_of(changes: Changes, versions: Mapping[str, int], latest_at: datetime
     """The rows of everything that there is any of. What replaces something has the version behind it that it replaces.
 
     What others may write too is sorted by its key: writing waits for them, as locking does, and so it has one order.
+
+    Raises:
+        StorageRefused: A text has a lone surrogate, of which no JSON is made.
     """
+    try:
+        return _writes_of(changes, versions, latest_at)
+    except UnicodeEncodeError as error:
+        raise StorageRefused("A text has a character that cannot be kept.") from error
+
+
+def _writes_of(changes: Changes, versions: Mapping[str, int], latest_at: datetime | None) -> Writes:
     users = sorted(changes.users_new, key=lambda new: new.user.email)
     accounts = sorted(changes.accounts_new, key=attrgetter("key"))
     changed = sorted(changes.accounts_changed, key=attrgetter("id"))

@@ -28,6 +28,14 @@ class StorageReadOnly(StorageUnavailable):
     """This process cannot write to the storage, and the message says why. Reading may go well."""
 
 
+class StorageRefused(Exception):  # noqa: N818 - the name says what happened.
+    """The storage does not take what it was given: a value that it cannot keep, or a record that breaks its rules.
+
+    Nothing was written, and running it again changes nothing: the caller has a bug. The rules of the domain refuse such
+    values before they come here.
+    """
+
+
 class TryAgain(Exception):  # noqa: N818 - it says what to do.
     """The transaction did not commit, or nobody knows whether it did: run the whole of it again."""
 

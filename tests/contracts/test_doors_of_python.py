@@ -1,0 +1,145 @@
+"""Queries, exchange and access refuse what is not valid, with the same codes on every storage, in every parameter."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from gateway.application.access import Access
+from gateway.application.caller import Caller
+from gateway.application.exchange import Exchange
+from gateway.application.outcome_codec import refusals
+from gateway.application.ports.reader import AccountFilter, PaymentFilter, TransactionFilter
+from gateway.application.ports.sessions import SessionId
+from gateway.application.ports.storage import Storage
+from gateway.application.queries import Queries
+from gateway.contracts.records import EUR, USD, quote_id
+from gateway.domain.errors import InvalidInput, Refusal
+from gateway.domain.rate import CurrencyPair, rate_of
+from gateway.domain.refund import RefundId
+from gateway.domain.transaction import TransactionId
+from gateway.domain.user import Role
+from support.access import an_access
+from support.builders import CUSTOMER, CUSTOMER_ACCOUNT, MERCHANT, StandingClock, opened, usd
+from support.hostile import VALUES
+
+CALLER = Caller(user_id=CUSTOMER, role=Role.CUSTOMER, session_id=SessionId("ses_1"))
+FILTERS = {"accounts": AccountFilter(), "payments": PaymentFilter(), "transactions": TransactionFilter()}
+VALID: Mapping[str, object] = {
+    "caller": CALLER,
+    "account_id": CUSTOMER_ACCOUNT,
+    "owner_id": CUSTOMER,
+    "payment_id": "pay_1",
+    "quote_id": quote_id(1),
+    "refund_id": RefundId("ref_1"),
+    "transaction_id": TransactionId("txn_1"),
+    "merchant_id": MERCHANT,
+    "customer_id": CUSTOMER,
+    "before": None,
+    "limit": 20,
+    "pair": CurrencyPair(EUR, USD),
+    "rate": rate_of("1.1"),
+    "spread_basis_points": 50,
+    "amount": usd(10),
+    "email": "ada@example.com",
+    "password": "correct horse battery",
+    "role": Role.CUSTOMER,
+    "name": "Ada",
+    "currency": "USD",
+    "address": "127.0.0.1",
+    "refresh_token": "rt_" + "0" * 64,
+    "current": "correct horse battery",
+    "new": "incorrect horse battery",
+    "user_id": CUSTOMER,
+    "access_token": "a.b.c",
+}
+"""An argument for each parameter of each method; `where` is a filter of the method's own."""
+
+
+def doors(storage: Storage) -> list[Any]:
+    access = an_access(storage, StandingClock())
+    return [
+        Queries(storage.reader, StandingClock()),
+        Exchange(door=access.door, rates=storage.rates, clock=StandingClock()),
+        access,
+    ]
+
+
+def methods(door: object) -> dict[str, Callable[..., Any]]:
+    """What can be asked at a door."""
+    return {
+        name: method
+        for name, method in inspect.getmembers(door, inspect.iscoroutinefunction)
+        if not name.startswith("_")
+    }
+
+
+async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code(storage: Storage) -> None:
+    await opened(storage)
+    refused = answered = 0
+    for door in doors(storage):
+        for name, method in methods(door).items():
+            valid = {each: VALID.get(each, FILTERS.get(name)) for each in inspect.signature(method).parameters}
+            for parameter in valid:
+                for hostile in VALUES:
+                    try:
+                        await method(**valid | {parameter: hostile})
+                    except Refusal as refusal:
+                        code = refusal.code
+                    else:
+                        code = ""
+                    assert code == "" or code in refusals(), (name, parameter, hostile)
+                    refused += code == "validation_error"
+                    answered += code == ""
+    assert refused > answered > 0
+
+
+@pytest.mark.parametrize("door", [Queries, Exchange, Access])
+def test_no_parameter_is_forgotten(door: type[Any]) -> None:
+    parameters = {name for method in methods(door).values() for name in inspect.signature(method).parameters}
+    assert parameters - {"self"} <= VALID.keys() | {"where"}
+    assert methods(door)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 101, True, 1.0, "20", None])
+async def test_a_page_of_a_list_has_1_to_100_records(storage: Storage, limit: Any) -> None:
+    queries = Queries(storage.reader, StandingClock())
+    for listed in (
+        queries.accounts(CALLER, AccountFilter(), before=None, limit=limit),
+        queries.payments(CALLER, PaymentFilter(), before=None, limit=limit),
+        queries.transactions(CALLER, TransactionFilter(), before=None, limit=limit),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            await listed
+        assert [error.field for error in refused.value.errors] == ["limit"]
+
+
+@pytest.mark.parametrize("role", ["operator", "admin", None, 1])
+async def test_a_caller_of_no_role_sees_nothing(storage: Storage, role: Any) -> None:
+    await opened(storage)
+    queries = Queries(storage.reader, StandingClock())
+    nobody = Caller(user_id=CUSTOMER, role=role, session_id=SessionId("ses_1"))
+    with pytest.raises(InvalidInput) as refused:
+        await queries.payments(nobody, PaymentFilter(), before=None, limit=10)
+    assert [error.field for error in refused.value.errors] == ["role"]
+
+
+@pytest.mark.parametrize("kind", [AccountFilter, PaymentFilter, TransactionFilter])
+def test_a_filter_with_a_wrong_type_or_out_of_bounds_cannot_be_made(kind: type[Any]) -> None:
+    wrong: list[Any] = [7, True, "x" * 65, "\0", "\ud800", b"x", [], {}]
+    for name in inspect.signature(kind).parameters:
+        for value in wrong:
+            with pytest.raises(Refusal) as refused:
+                kind(**{name: value})
+            assert refused.value.code in {"validation_error", "unknown_currency"}, (name, value)
+
+
+async def test_a_card_number_is_no_name(storage: Storage) -> None:
+    access = an_access(storage, StandingClock())
+    with pytest.raises(InvalidInput) as refused:
+        await access.register(
+            email="ada@example.com", password="correct horse battery", role=Role.CUSTOMER, name="5555 5555 5555 4444"
+        )
+    assert [(error.field, error.code) for error in refused.value.errors] == [("name", "card_number")]
+    assert await storage.users.by_email("ada@example.com") is None
