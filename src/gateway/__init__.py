@@ -27,7 +27,7 @@ from gateway.application.commands import (
 )
 from gateway.application.exchange import Exchange
 from gateway.application.gateway import Gateway
-from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.ports.unit_of_work import StorageRefused, StorageUnavailable
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
 from gateway.domain.deposit import Deposit
 from gateway.domain.errors import FieldError, InvalidInput, Refusal
@@ -104,6 +104,7 @@ __all__ = [
     "SettingsRefused",
     "SignedIn",
     "StartRefused",
+    "StorageRefused",
     "StorageUnavailable",
     "Transaction",
     "TransactionId",

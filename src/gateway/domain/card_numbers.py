@@ -1,4 +1,4 @@
-"""Card numbers in free text: whoever keeps one is bound by PCI DSS, so none is kept.
+"""Card numbers in free text. Keeping one would bind the gateway to PCI DSS, so none is kept.
 
 A card number has a prefix and a length that a card network issues, and a check digit (ISO/IEC 7812-1). Other long
 numbers mostly have not: times, order numbers, IMEIs, IBANs.
