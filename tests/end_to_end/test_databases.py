@@ -1,6 +1,7 @@
 """Databases that the commands cannot use, or can use after a while: one sentence, an exit code, and no traceback."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,7 @@ from sqlalchemy import make_url
 from gateway.adapters.sql import migrate
 from gateway.bootstrap import open_gateway
 from gateway.settings import Settings, SettingsRefused
+from support.load import open_shop
 from support.migrations import execute
 from support.proxies import proxied
 from support.servers import Done, Installation
@@ -107,3 +109,23 @@ async def test_a_server_becomes_ready_however_long_its_database_takes_to_let_it_
         }
         async with Installation(tmp_path, slow.url, tuple(settings.items())).serving() as server:
             assert "internal_error" not in server.log()
+
+
+async def test_after_a_firewall_forgot_all_connections_a_payment_over_http_is_answered_within_5_s(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    async with (
+        proxied(postgres_url) as firewall,
+        Installation(tmp_path, firewall.url, (("GATEWAY_WORKER_IN_SERVE", "false"),)).serving() as server,
+        server.client() as http,
+    ):
+        shop = await open_shop(http, balance=100)
+        await asyncio.gather(*(shop.customer.available(http) for _ in range(32)))
+        await asyncio.sleep(3)  # Longer than connections stay unchecked, and than the list of revocations is good.
+        firewall.forget()
+        began = time.monotonic()
+        paid = await shop.pay(http, "key-00000001")
+        assert time.monotonic() - began < 5
+        assert paid.status_code == httpx.codes.CREATED
+        assert (await shop.pay(http, "key-00000001")).json() == paid.json()
+        assert await shop.customer.available(http) == 99

@@ -105,9 +105,7 @@ class DirectTransaction:
         try:
             return await call(*arguments)
         except DATABASE_ERRORS as error:
-            if isinstance(error, CONNECTION_ERRORS):
-                self._lost = True
-                self._driver.suspicion.arise()
+            self._lost = self._lost or isinstance(error, CONNECTION_ERRORS)
             self._standby = self._standby or sqlstate(error) == READ_ONLY
             raise port_error(error) from error
 

@@ -158,8 +158,6 @@ def _notice_lost_connections(context: ExceptionContext) -> None:
         # No answer in time, or a broken socket. Nobody knows what the connection would answer next.
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False
-        if context.connection is not None:
-            cast("Any", context.connection.connection.driver_connection).suspicion.arise()
     elif getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
         # After a failover the server is a standby: for every other connection in the pool as well.
         context.is_disconnect = True

@@ -56,26 +56,9 @@ _NEXT_HOST: Final = (OSError, asyncpg.CannotConnectNowError, asyncpg.TargetServe
 """Why another host may do: there is no server, it is starting or stopping, or it has another part to play."""
 
 
-class Suspicion:
-    """That the connections of one connector may be dead, since one of them was."""
-
-    def __init__(self) -> None:
-        self._since = 0.0
-
-    def arise(self) -> None:
-        """Have every connection checked before its next use."""
-        self._since = time.monotonic()
-
-    def falls_on(self, used_at: float) -> bool:
-        """Whether it has arisen since then."""
-        return used_at <= self._since
-
-
 class CheckedConnection(asyncpg.Connection):  # type: ignore[misc]  # as above.
     """A connection that knows when it was used last, and can tell whether it is alive."""
 
-    suspicion = Suspicion()
-    """Shared by the connections of one connector."""
     used_at = 0.0
     """When it was used last, by `time.monotonic`."""
 
@@ -86,9 +69,8 @@ class CheckedConnection(asyncpg.Connection):  # type: ignore[misc]  # as above.
 
     @property
     def may_be_dead(self) -> bool:
-        """Whether it has to be checked: it was idle for long, or another one has died since."""
-        idle_seconds = time.monotonic() - self.used_at
-        return idle_seconds > CHECK_AFTER_IDLE_SECONDS or self.suspicion.falls_on(self.used_at)
+        """Whether it was idle for so long that it has to be checked."""
+        return time.monotonic() - self.used_at > CHECK_AFTER_IDLE_SECONDS
 
     def touch(self) -> None:
         """It was used just now."""
@@ -145,7 +127,6 @@ class Connector:
         self._hosts: list[Host | None] = list(string.hosts) or [None]
         self._keepalives = {**KEEPALIVES, **string.keepalives}
         self._attributes = string.target_session_attrs
-        self._suspicion = Suspicion()
         self._seconds_of_a_host = connect_seconds_max(url, limits) / len(self._hosts)
         self.statement_cache_size = string.statement_cache_size
         self._arguments = _arguments(string, limits, settings)
@@ -188,7 +169,6 @@ class Connector:
         except BaseException:
             connection.terminate()
             raise
-        connection.suspicion = self._suspicion
         connection.touch()
         _keep_alive(connection, self._keepalives)
         return connection
