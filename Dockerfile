@@ -13,7 +13,8 @@ COPY --from=build /opt/gateway /opt/gateway
 ENV PATH=/opt/gateway/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    GATEWAY_HOST=0.0.0.0
+    GATEWAY_HOST=0.0.0.0 \
+    GATEWAY_LOG_FORMAT=json
 USER gateway
 # The embedded database and the keys it makes for itself are kept in .gateway here.
 WORKDIR /var/lib/gateway

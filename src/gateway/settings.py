@@ -258,7 +258,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "info"
     log_format: Annotated[
         Literal["auto", "json", "console"],
-        Meta(description="`auto` is `console` on a terminal and `json` elsewhere."),
+        Meta(description="`auto` is `console` on a terminal in the sandbox, and `json` elsewhere."),
+    ] = "auto"
+    access_log: Annotated[
+        Literal["auto", "on", "off"],
+        Meta(
+            description="Whether `gateway serve` logs a line for each request. `auto` is `on`, unless `log_level` "
+            "leaves out lines of the level `info`."
+        ),
     ] = "auto"
 
     def __post_init__(self) -> None:
@@ -286,6 +293,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.worker_in_serve == "auto":
             return self.environment == "sandbox"
         return self.worker_in_serve == "true"
+
+    @property
+    def logs_requests(self) -> bool:
+        """Whether what serves logs a line for each request."""
+        if self.access_log == "auto":
+            return self.log_level in {"debug", "info"}
+        return self.access_log == "on"
 
     @property
     def on_sqlite(self) -> bool:

@@ -241,6 +241,21 @@ async def test_every_operation_answers_trouble_with_a_problem_that_tells_nothing
         assert not failures
 
 
+async def test_an_outage_is_one_line_with_its_cause_and_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    async def away() -> None:
+        cause = OSError(111, "Connect call failed ('10.0.0.7', 5432) password=hunter2")
+        raise StorageUnavailable("The database cannot be reached.") from cause
+
+    async with open_world(changed=lambda gateway: in_trouble(gateway, away)) as world:
+        await ask_everything(world, tokens_of(world))
+
+    [line] = [record for record in caplog.records if record.name.startswith("gateway")]
+    assert (line.levelname, line.getMessage(), line.exc_info) == ("WARNING", "storage_unavailable", None)
+    told = vars(line)
+    assert told["cause"] == "[Errno 111] Connect call failed ('10.0.0.7', 5432) password=***"
+    assert told["route"] in world.anyone.contract.document["paths"]
+
+
 async def test_readiness_is_lost_within_two_seconds_of_the_storage(monkeypatch: pytest.MonkeyPatch) -> None:
     assert health.READY_SECONDS_MAX <= 2.0
     monkeypatch.setattr(health, "READY_SECONDS_MAX", 0.01)

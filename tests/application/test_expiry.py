@@ -1,6 +1,7 @@
 """The worker ends what is due, once, however many work at it."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -65,6 +66,18 @@ async def test_all_that_is_due_is_ended_batch_by_batch(scene: Scene) -> None:
     scene.clock.advance(60)
     assert [await scene.expiry(batch_size=4).run_once() for _ in range(4)] == [4, 4, 2, 0]
     assert await balances(scene.storage) == (100, 0)
+
+
+async def test_each_round_that_ended_something_is_one_line(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    await scene.expiry().run_once()
+    scene.clock.advance(60)
+    for _ in range(4):
+        await scene.expiry(batch_size=6).run_once()
+
+    told = [vars(record) for record in caplog.records if record.getMessage() == "payments_expired"]
+    assert [line["count"] for line in told] == [6, 4]
+    assert len({payment_id for line in told for payment_id in line["payment_ids"]}) == 10
 
 
 async def test_several_workers_never_end_a_payment_twice(scene: Scene) -> None:

@@ -16,7 +16,7 @@ from litestar import Litestar
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from gateway.adapters.http import HttpLimits, Layer, create_app
+from gateway.adapters.http import AccessLog, HttpLimits, Layer, create_app
 from gateway.adapters.http.pages_for_people import STATIC_FILES
 from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
 from gateway.adapters.jose.signatures import JoseSignatures
@@ -257,7 +257,7 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(
+async def open_world(  # noqa: PLR0913 - every option of an application, by name.
     *,
     sandbox: bool = True,
     limits: HttpLimits | None = None,
@@ -266,6 +266,7 @@ async def open_world(
     like: World | None = None,
     cors_allowed_origins: Sequence[str] = (),
     layers: Sequence[Layer] = (),
+    access_log: AccessLog | None = None,
     changed: Callable[[Gateway], Gateway] = lambda gateway: gateway,
 ) -> AsyncGenerator[World]:
     """Start an application, on memory unless a storage is given. `changed` may put other parts into its gateway.
@@ -290,6 +291,7 @@ async def open_world(
             root_path=root_path,
             cors_allowed_origins=cors_allowed_origins,
             layers=layers,
+            access_log=access_log,
         )
         transport = httpx.ASGITransport(cast("Any", app))  # Litestar names the messages more precisely than httpx.
         async with _started(app), httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:

@@ -6,7 +6,9 @@ Several may work at once: a payment is ended by the first who locks it, under a 
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from typing import Final
 
+from gateway.application.causes import cause_of
 from gateway.application.commands.expire_payment import ExpirePayment
 from gateway.application.front_door import FrontDoor
 from gateway.application.ports.clock import Clock
@@ -17,6 +19,9 @@ from gateway.domain.payment import PaymentId
 from gateway.domain.value import value
 
 logger = logging.getLogger(__name__)
+
+IDS_LOGGED_MAX: Final = 100
+"""How many payments one line names. All of them are counted."""
 
 
 @value
@@ -42,7 +47,7 @@ class Expiry:
             try:
                 ended = await self.run_once()
             except StorageUnavailable as unavailable:
-                logger.warning("expiry_waits", extra={"reason": str(unavailable)})
+                logger.warning("expiry_waits", extra={"cause": cause_of(unavailable)})
                 ended = 0
             if ended < self.limits.batch_size:
                 await _wait(stop, self.limits.interval_seconds)
@@ -56,12 +61,15 @@ class Expiry:
         due = await self.reader.payments_due(self.clock(), limit=self.limits.batch_size)
         # All at the door at once, so that they share a transaction; and all are waited for, whatever befalls one.
         outcomes = await asyncio.gather(*(self._end(payment_id) for payment_id in due), return_exceptions=True)
+        ended = [payment_id for payment_id, outcome in zip(due, outcomes, strict=True) if outcome is True]
+        if ended:
+            logger.info("payments_expired", extra={"count": len(ended), "payment_ids": ended[:IDS_LOGGED_MAX]})
         for outcome in outcomes:
             if isinstance(outcome, StorageUnavailable):
                 raise outcome
             if isinstance(outcome, BaseException):
                 logger.error("expiry_failed", exc_info=outcome)
-        return sum(outcome is True for outcome in outcomes)
+        return len(ended)
 
     async def _end(self, payment_id: PaymentId) -> bool:
         try:

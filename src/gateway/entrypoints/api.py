@@ -1,15 +1,17 @@
 """The ASGI application: `uvicorn --factory gateway.entrypoints.api:app`."""
 
 import os
+import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
-from gateway.adapters.http import HttpLimits, Layer, create_app
+from gateway.adapters.http import AccessLog, HttpLimits, Layer, create_app
 from gateway.application.gateway import Gateway
 from gateway.bootstrap import collect_garbage_seldom, cursor_keys, open_gateway
-from gateway.entrypoints.logs import configure_logging
+from gateway.entrypoints.access_lines import access_lines
+from gateway.entrypoints.logs import configure_logging, logs_json
 from gateway.entrypoints.worker import working
 from gateway.settings import Settings, read_settings
 
@@ -23,17 +25,19 @@ def app() -> Litestar:
     """
     settings = read_settings(os.environ)
     configure_logging(settings)
-    served = app_of(settings)
+    lines = access_lines(sys.stderr, as_json=logs_json(settings)) if settings.logs_requests else None
+    served = app_of(settings, access_log=lines)
     collect_garbage_seldom()
     return served
 
 
-def app_of(settings: Settings, *, layers: Sequence[Layer] = ()) -> Litestar:
+def app_of(settings: Settings, *, layers: Sequence[Layer] = (), access_log: AccessLog | None = None) -> Litestar:
     """The application with these settings. It opens its gateway when the server starts it.
 
     Args:
         settings: How it is set.
         layers: What wraps it, the outermost first.
+        access_log: Called with an entry for each request that was answered. When `None`, requests are not logged.
     """
     return create_app(
         lambda: open_served(settings),
@@ -43,6 +47,7 @@ def app_of(settings: Settings, *, layers: Sequence[Layer] = ()) -> Litestar:
         root_path=settings.root_path,
         cors_allowed_origins=settings.cors_allowed_origins,
         layers=layers,
+        access_log=access_log,
     )
 
 

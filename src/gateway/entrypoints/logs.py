@@ -25,10 +25,9 @@ def configure_logging(settings: Settings) -> None:
         drop_color_message,
         hide_private,
     ]
-    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     last: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-        if as_json
+        if logs_json(settings)
         else [structlog.dev.ConsoleRenderer()]
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -49,6 +48,13 @@ def configure_logging(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def logs_json(settings: Settings) -> bool:
+    """Whether lines are for programs. Production's are, also on a terminal."""
+    if settings.log_format == "auto":
+        return settings.environment == "production" or not sys.stderr.isatty()
+    return settings.log_format == "json"
 
 
 def drop_color_message(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -17,7 +17,9 @@ from gateway.settings import Settings, variable, without_password
 
 
 @click.command
-@settings_flags("host", "port", "workers", "environment", "data_dir", "database_url", "root_path", "log_level")
+@settings_flags(
+    "host", "port", "workers", "environment", "data_dir", "database_url", "root_path", "log_level", "access_log"
+)
 def serve(**flags: str | None) -> None:
     """Serve the HTTP API.
 

@@ -1,6 +1,7 @@
 """The REST API on Litestar: decode, command, encode."""
 
+from gateway.adapters.http.access_log import AccessLog, Entry
 from gateway.adapters.http.app import GatewayOpener, Layer, create_app
 from gateway.adapters.http.endpoint import HttpLimits
 
-__all__ = ["GatewayOpener", "HttpLimits", "Layer", "create_app"]
+__all__ = ["AccessLog", "Entry", "GatewayOpener", "HttpLimits", "Layer", "create_app"]

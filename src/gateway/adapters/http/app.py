@@ -8,6 +8,7 @@ from typing import Any, Final
 from litestar import Litestar, asgi
 from litestar.types import ASGIApp, Receive, Send
 
+from gateway.adapters.http.access_log import AccessLog
 from gateway.adapters.http.cors import allowing_origins
 from gateway.adapters.http.cursors import CursorKeys, Cursors
 from gateway.adapters.http.endpoint import Endpoint, HttpLimits
@@ -76,6 +77,7 @@ def create_app(
     root_path: str = "",
     cors_allowed_origins: Sequence[str] = (),
     layers: Sequence[Layer] = (),
+    access_log: AccessLog | None = None,
 ) -> Litestar:
     """The application. It opens the gateway when it starts, and closes it when it has answered the last request.
 
@@ -89,10 +91,11 @@ def create_app(
         layers: What wraps the finished application, the outermost first: every request and every response goes
             through them. Litestar's own layers (`cors_config`, `compression_config`, `middleware` …) would not reach
             all paths: an application that has them does not start.
+        access_log: Called with an entry for each request that was answered. When `None`, requests are not logged.
     """
     operations = all_operations(Cursors(cursor_keys), sandbox=sandbox)
     document = openapi_document(operations, version=version("gateway"), root_path=root_path)
-    endpoint = Endpoint([*operations, *pages_for_people(document, root_path=root_path)], limits)
+    endpoint = Endpoint([*operations, *pages_for_people(document, root_path=root_path)], limits, access_log)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:

@@ -8,7 +8,7 @@ import logging
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
+from gateway.adapters.http.access_log import AccessLog, RequestLog
 from gateway.adapters.http.bodies import ClientGone, read_body
 from gateway.adapters.http.deadlines import Deadlines
 from gateway.adapters.http.decoding import decode_query
@@ -24,6 +25,7 @@ from gateway.adapters.http.headers import bearer_token, idempotency_key, refuse_
 from gateway.adapters.http.operations import ANYONE, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal, problem_reply
 from gateway.adapters.http.request_ids import REQUEST_ID, fresh_request_id
+from gateway.application.causes import cause_of
 from gateway.application.errors import Overloaded, RoleForbidden
 from gateway.application.gateway import Gateway
 from gateway.application.ports.unit_of_work import StorageUnavailable
@@ -65,8 +67,9 @@ class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
 class Endpoint:
     """All operations as one ASGI application."""
 
-    def __init__(self, operations: Iterable[Operation], limits: HttpLimits) -> None:
+    def __init__(self, operations: Sequence[Operation], limits: HttpLimits, log: AccessLog | None = None) -> None:
         self._limits = limits
+        self._log = None if log is None else RequestLog(operations, log)
         self._running = 0
         self._deadlines = Deadlines()
         self._outage_logged_at = 0.0
@@ -93,6 +96,7 @@ class Endpoint:
             await send({"type": "websocket.close"})  # type: ignore[typeddict-item]  # a server gives the code and reason.
             return
         asked = _asked(scope)
+        began = 0.0 if self._log is None else time.perf_counter()
         self._running += 1
         try:
             with self._deadlines.within(self._limits.body_seconds_max) as deadline:
@@ -108,19 +112,28 @@ class Endpoint:
         except ClientGone:
             return
         except Exception:
-            logger.exception("request_failed", extra={"request_id": asked.request_id, "path": asked.path})
+            route = self._route(asked.path)
+            logger.exception("request_failed", extra={"request_id": asked.request_id, "route": route})
             detail = "Something went wrong here. The same request, with the same key, may be sent again."
             reply = problem_reply(HttpRefusal("internal_error", detail), asked)
         finally:
             self._running -= 1
         await _send(reply, asked, send)
+        if self._log is not None:
+            self._log.add(asked, reply, route=self._route(asked.path), seconds=time.perf_counter() - began)
+
+    def _route(self, path: str) -> str:
+        """The template of a path, for logs: the path itself may have anything in it."""
+        methods = (None if ANY_ID in path else self._operations.get(path)) or self._with_ids(path)[0]
+        return next(iter(methods.values())).path if methods else ""
 
     def _log_outage(self, refusal: HttpRefusal, asked: Asked, error: Exception) -> None:
-        """Tell the operator, once a second at most: everybody who asks meets the same outage."""
+        """Tell the operator, in one line and once a second at most: everybody who asks meets the same outage."""
         now = time.monotonic()
         if not asked.arriving and now - self._outage_logged_at >= 1:
             self._outage_logged_at = now
-            logger.warning(refusal.code, extra={"request_id": asked.request_id, "path": asked.path}, exc_info=error)
+            told = {"request_id": asked.request_id, "route": self._route(asked.path), "cause": cause_of(error)}
+            logger.warning(refusal.code, extra=told)
 
     async def _checked(self, asked: Asked, scope: Scope, receive: Receive) -> Operation:
         """The operation that is asked for, once it is clear that the caller may ask it, and has asked well."""

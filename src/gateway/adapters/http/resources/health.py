@@ -1,7 +1,7 @@
 """Health, and the invariants of the ledger."""
 
 import asyncio
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -44,6 +44,10 @@ class InvariantsView(msgspec.Struct, frozen=True, kw_only=True):
     currencies: list[CurrencyInvariantsView]
 
 
+_checks: Final[set[asyncio.Task[None]]] = set()
+"""Those that go on: the event loop alone does not keep a task from the garbage collector."""
+
+
 async def live(_: Asked) -> Reply:
     """Say that the process runs."""
     return json_reply(200, HealthView())
@@ -53,6 +57,7 @@ async def ready(asked: Asked) -> Reply:
     """Say whether the storage answers, and this process can write to it."""
     # If it takes longer it goes on: the connection that it makes is there for the next one.
     checking = asyncio.create_task(asked.gateway.storage.reader.check(), name="readiness")
+    _checks.add(checking)
     checking.add_done_callback(_note_the_end)
     try:
         async with asyncio.timeout(READY_SECONDS_MAX):
@@ -64,6 +69,7 @@ async def ready(asked: Asked) -> Reply:
 
 def _note_the_end(checking: asyncio.Task[None]) -> None:
     """Look at how a check ended: the event loop would log what nobody has looked at."""
+    _checks.discard(checking)
     if not checking.cancelled():
         checking.exception()
 

@@ -1,0 +1,90 @@
+"""The access log: one entry for each request, with nothing in it that a client wrote but the id of the request."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+import msgspec
+
+from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.operations import Operation
+from gateway.adapters.http.problems import PROBLEM_JSON
+
+METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+OTHER: Final = "*"
+"""In place of what only the client knows: another method, a path without an operation, an unknown field, a key."""
+ERRORS_LOGGED_MAX: Final = 10
+
+_INDEX: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+class EntryError(msgspec.Struct, frozen=True):
+    """A field that was refused, and why: `/metadata/*`, `field_too_long`."""
+
+    pointer: str
+    code: str
+
+
+class Entry(NamedTuple):
+    """One request.
+
+    Attributes:
+        route: The template of its path, such as `/payments/{payment_id}`; `*` for a path without an operation.
+        seconds: From its headers to the end of the response.
+        user_id: Of the token's user; empty without one.
+        code: Of the refusal; empty if there is none.
+        errors: The first fields of a validation error.
+    """
+
+    method: str
+    route: str
+    status: int
+    seconds: float
+    request_id: str
+    user_id: str
+    code: str
+    errors: list[EntryError]
+
+
+AccessLog = Callable[[Entry], None]
+"""Writes one entry. It must not raise, and not wait."""
+
+
+class _Problem(msgspec.Struct):
+    code: str
+    errors: list[EntryError] = []
+
+
+class RequestLog:
+    """Makes the entries of requests to some operations, and hands them on."""
+
+    def __init__(self, operations: Iterable[Operation], log: AccessLog) -> None:
+        self._log = log
+        forms = [form for each in operations for form in (each.body, each.query) if form is not None]
+        _, components = msgspec.json.schema_components(forms)
+        self._names = {name for schema in components.values() for name in schema.get("properties", ())}
+        self._problem = msgspec.json.Decoder(_Problem)
+
+    def add(self, asked: Asked, reply: Reply, *, route: str, seconds: float) -> None:
+        """Log one request, by what its client was told."""
+        code, errors = "", list[EntryError]()
+        if reply.content_type == PROBLEM_JSON:
+            problem = self._problem.decode(reply.body)
+            code = problem.code
+            errors = [EntryError(self._known(each.pointer), each.code) for each in problem.errors[:ERRORS_LOGGED_MAX]]
+        entry = Entry(
+            method=asked.method if asked.method in METHODS else OTHER,
+            route=route or OTHER,
+            status=reply.status,
+            seconds=seconds,
+            request_id=asked.request_id,
+            user_id=asked.signed_in.user_id if asked.signed_in else "",
+            code=code,
+            errors=errors,
+        )
+        self._log(entry)
+
+    def _known(self, pointer: str) -> str:
+        """A pointer without names that only the client knows: people put secrets into the wrong places."""
+        steps: list[str] = pointer.split("/")
+        return "/".join(step if not step or step in self._names or _INDEX.fullmatch(step) else OTHER for step in steps)
