@@ -5,6 +5,7 @@ WORKDIR /source
 RUN python -m venv /opt/gateway
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY src src
+COPY docs/api.md docs/api.md
 RUN /opt/gateway/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt .
 
 FROM python:3.11-slim-bookworm

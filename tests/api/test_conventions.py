@@ -110,7 +110,8 @@ async def test_a_method_that_a_path_does_not_take_is_refused_with_those_it_does(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nowhere", "/payments/a/b", "/payments/a/refund", "/v2/payments", "/docs/static/nope.css", "/docs/x"]
+    "path",
+    ["/doc", "/nowhere", "/payments/a/b", "/payments/a/refund", "/v2/payments", "/docs/static/nope.css", "/docs/x"],
 )
 async def test_a_path_with_nothing_at_it_is_not_found(quiet_world: World, quiet_customer: Person, path: str) -> None:
     for api in (quiet_world.anyone, quiet_customer.api):

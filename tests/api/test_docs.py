@@ -6,9 +6,10 @@ from urllib.parse import urljoin
 
 import pytest
 
-from gateway.adapters.http import pages_for_people
-from gateway.adapters.http.pages_for_people import STATIC, STATIC_FILES
-from support.api_client import World, ok, open_world
+from gateway.adapters.http import docs_pages
+from gateway.adapters.http.docs_pages import STATIC, STATIC_FILES
+from support.api_client import PAGES, World, ok, open_world
+from support.asgi import ask
 from support.references import References
 
 
@@ -20,9 +21,9 @@ async def test_the_page_loads_its_own_files_and_nothing_else(root_path: str, pag
         assert page.status_code == 200
         assert page.headers["content-type"] == "text/html; charset=utf-8"
         references = References(page.text)
-        assert len(references.found) == len(STATIC_FILES)
+        assert len(references.loaded) == len(STATIC_FILES)
         assert not references.inline
-        for reference in references.found:
+        for reference in references.loaded:
             path = urljoin(f"{root_path}{page_path}", reference)
             assert path.startswith(f"{root_path}/docs/static/")
             loaded = await world.anyone.get(path.removeprefix(root_path))
@@ -55,17 +56,71 @@ async def test_the_starting_script_asks_for_the_document_of_this_gateway_only(wo
     assert ok(await world.anyone.get("/openapi.json"))["openapi"]
 
 
+async def test_the_guide_is_served_beside_the_reference(world: World) -> None:
+    guide = await world.anyone.get("/docs/guide")
+    assert "<h1>The API, for those who call it</h1>" in guide.text
+    assert "<table>" in guide.text
+    assert "<pre><code" in guide.text
+    assert not References(guide.text).inline
+    assert {"./../docs", "./../openapi.json"} <= set(References(guide.text).links)
+
+
+async def test_the_root_leads_to_the_docs(world: World) -> None:
+    answer = await world.anyone.get("/")
+    assert (answer.status_code, urljoin("/", answer.headers["location"])) == (307, "/docs")
+
+
+@pytest.mark.parametrize("path", ["//", ""])
+async def test_a_root_that_no_server_should_hand_over_leads_nowhere_else(world: World, path: str) -> None:
+    answer = await ask(world.app, "GET", path)
+    location = urljoin(f"http://gateway.test{path}", answer.headers[b"location"].decode())
+    assert (answer.status, location.replace("test//", "test/")) == (307, "http://gateway.test/docs")
+
+
+@pytest.mark.parametrize("path", sorted(PAGES - {"/"}))
+async def test_what_a_client_has_is_not_sent_again(world: World, path: str) -> None:
+    first = await world.anyone.get(path)
+    tag = first.headers["etag"]
+    assert first.headers["cache-control"] == "no-cache"
+    for has_it in (tag, f'"other", W/{tag}', "*"):
+        again = await world.anyone.send("GET", path, headers={"if-none-match": has_it})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    other = await world.anyone.send("GET", path, headers={"if-none-match": '"other"'})
+    assert (other.status_code, other.content) == (200, first.content)
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/docs/guide", "/docs/static/swagger-ui-bundle.js"])
+async def test_pages_are_compressed_for_those_who_take_it(world: World, path: str) -> None:
+    plain = await world.anyone.send("GET", path, headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.headers["vary"] == "accept-encoding"
+    for accepted in ("gzip", "br;q=1.0, GZIP;q=0.5", "*"):
+        packed = await world.anyone.send("GET", path, headers={"accept-encoding": accepted})
+        assert packed.headers["content-encoding"] == "gzip"
+        assert packed.content == plain.content  # httpx has unpacked it.
+        assert int(packed.headers["content-length"]) < len(plain.content)
+        assert packed.headers["etag"] != plain.headers["etag"]
+    for accepted in ("gzip;q=0", "gzip;q=0.000, *", "br", ""):
+        refused = await world.anyone.send("GET", path, headers={"accept-encoding": accepted})
+        assert "content-encoding" not in refused.headers, accepted
+
+
+async def test_a_host_that_can_be_none_does_not_get_into_the_document(world: World) -> None:
+    answer = await world.anyone.send("GET", "/openapi.json", headers={"host": 'evil"/@'})
+    assert ok(answer)["servers"] == [{"url": "/"}]
+
+
 async def test_a_page_with_a_slash_behind_it_and_head_work_too(world: World) -> None:
-    for path in ("/docs", "/docs/", "/openapi.json", "/docs/static/swagger-ui.css"):
+    for path in ("/docs", "/docs/", "/docs/guide", "/openapi.json", "/docs/static/swagger-ui.css"):
         shown = await world.anyone.get(path)
-        if path != "/docs":  # What it loads is named from where it is.
+        if path not in {"/docs", "/docs/guide"}:  # What these load is named from where they are.
             assert (await world.anyone.get(f"{path.rstrip('/')}/")).content == shown.content
-        head = await world.anyone.send("HEAD", path)
+        head = await world.anyone.send("HEAD", path, headers={"accept-encoding": "identity"})
         assert (head.content, head.headers["content-length"]) == (b"", str(len(shown.content)))
 
 
 def test_all_that_is_served_has_its_license_beside_it() -> None:
-    assert Path(pages_for_people.__file__).parent / "static" == STATIC
+    assert Path(docs_pages.__file__).parent / "static" == STATIC
     assert {path.name for path in STATIC.iterdir()} == {
         *STATIC_FILES,
         "LICENSE",

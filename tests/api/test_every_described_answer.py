@@ -8,7 +8,7 @@ import pytest
 
 from gateway.adapters.http.app import all_operations
 from gateway.adapters.http.cursors import Cursors
-from gateway.adapters.http.openapi import codes_of
+from gateway.adapters.http.openapi_responses import codes_of
 from gateway.adapters.http.operations import Idempotency, Operation
 from gateway.adapters.http.problems import KINDS
 from support.api_client import (

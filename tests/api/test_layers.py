@@ -4,7 +4,7 @@ import gzip
 from typing import Any
 
 import pytest
-from litestar import Litestar
+from litestar import Litestar, asgi
 from litestar.config.compression import CompressionConfig
 from litestar.config.cors import CORSConfig
 from litestar.config.csrf import CSRFConfig
@@ -57,6 +57,21 @@ async def test_litestars_compression_reaches_every_path_as_a_layer() -> None:
                 world.app, "GET", path, headers=[(b"accept-encoding", b"gzip"), (b"request-id", b"request-1")]
             )
             assert answer.headers[b"content-encoding"] == b"gzip"
+            assert gzip.decompress(answer.body) == plain.body
+
+
+async def test_litestars_compression_of_an_application_around_the_gateway_compresses_nothing_twice() -> None:
+    config = CompressionConfig(backend="gzip", minimum_size=1)
+    async with open_world() as world:
+        mounted: Any = world.app
+        outer = Litestar(
+            [asgi("/", is_mount=True, copy_scope=True)(mounted)], compression_config=config, openapi_config=None
+        )
+        for path in PATHS:
+            plain = await ask(outer, "GET", path, headers=[(b"request-id", b"request-1")])
+            answer = await ask(
+                outer, "GET", path, headers=[(b"accept-encoding", b"gzip"), (b"request-id", b"request-1")]
+            )
             assert gzip.decompress(answer.body) == plain.body
 
 

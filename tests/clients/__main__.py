@@ -5,6 +5,7 @@ Each step prints a line. The first one that fails ends the run with what its pro
 
 import asyncio
 import json
+import logging
 import sys
 import tempfile
 import time
@@ -20,6 +21,11 @@ from support.servers import Installation, Server
 PACKAGES = Path(".venv/clients")
 PROGRAMS = HERE / "programs"
 SERVER_ERRORS = 500
+SPECTRAL_RULES = """
+extends: [[spectral:oas, all]]
+rules:
+  contact-properties: off  # Each gateway is run by others: there is no address to write to for all of them.
+"""
 STEPS = ("lint", "python", "typescript", "postman")
 
 
@@ -36,10 +42,10 @@ class Work:
     def lint(self) -> str:
         """Spectral and Redocly have no finding, of whatever severity."""
         rules = self.folder / ".spectral.yaml"
-        rules.write_text("extends: [[spectral:oas, all]]\n")
+        rules.write_text(SPECTRAL_RULES)
         self.packages.run("spectral", ["lint", "--fail-severity", "hint", self.document], cwd=self.folder)
         findings = json.loads(
-            self.packages.run("redocly", ["lint", "--format", "json", self.document], cwd=self.folder).splitlines()[0]
+            self.packages.run("redocly", ["lint", "--format", "json", self.document], cwd=self.folder)
         )
         if findings["problems"]:
             raise Failed(json.dumps(findings["problems"], indent=2))
@@ -111,6 +117,7 @@ async def take(step: Callable[[], str | None]) -> None:
         sys.stdout.flush()
 
 
+logging.getLogger("httpx").setLevel(logging.WARNING)
 try:
     asyncio.run(main(sys.argv[1:]))
 except Failed as failure:

@@ -21,7 +21,7 @@ class Failed(Exception):  # noqa: N818 - the name says what happened.
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """Run a program to its end; what it printed.
+    """Run a program to its end; what it printed as its result.
 
     Raises:
         Failed: Its exit code is not 0.
@@ -32,14 +32,13 @@ def run(*command: str | Path, cwd: Path) -> str:
         cwd=cwd,
         env={**os.environ, "PATH": path, "CI": "true"},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         text=True,
         check=False,
         timeout=RUN_SECONDS_MAX,
     )
     if done.returncode != 0:
-        raise Failed(f"{Path(command[0]).name} failed with {done.returncode}:\n{done.stdout}")
+        raise Failed(f"{Path(command[0]).name} failed with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
 
 

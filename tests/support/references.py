@@ -8,13 +8,15 @@ class References(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.loaded: list[str] = []
+        self.links: list[str] = []
         self.inline: list[str] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
-        self.found += [value or "" for name, value in attrs if name in {"src", "href", "action", "srcset"}]
+        found = self.links if tag == "a" else self.loaded
+        found += [value or "" for name, value in attrs if name in {"src", "href", "action", "srcset"}]
         self.inline += [name for name in attributes if name.startswith("on") or name == "style"]
         if tag == "style" or (tag == "script" and "src" not in attributes):
             self.inline.append(tag)

@@ -5,7 +5,7 @@ Amounts are integers of minor units, times are RFC 3339 in UTC.
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import Annotated, Literal, assert_never
 
 import msgspec
 
@@ -20,6 +20,9 @@ from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import BalanceAfter
 from gateway.domain.user import Role, User
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time of responses: RFC 3339, in UTC."""
 
 
 class BalanceView(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +45,7 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     balance: BalanceView
     status: AccountStatus
     version: int
-    created_at: datetime
+    created_at: Instant
 
 
 class UserView(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +56,7 @@ class UserView(msgspec.Struct, frozen=True, kw_only=True):
     email: str
     role: Role
     name: str | None
-    created_at: datetime
+    created_at: Instant
     accounts: list[AccountView]
 
 
@@ -67,7 +70,7 @@ class DepositView(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
     currency: str
     reference: str | None
-    created_at: datetime
+    created_at: Instant
 
 
 class PaymentView(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,11 +92,11 @@ class PaymentView(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None
     description: str | None
     metadata: Mapping[str, str]
-    expires_at: datetime | None
+    expires_at: Instant | None
     failure_code: str | None
     version: int
-    created_at: datetime
-    updated_at: datetime
+    created_at: Instant
+    updated_at: Instant
     allowed_actions: list[PaymentAction]
     quote_id: str | None
 
@@ -110,7 +113,7 @@ class RefundView(msgspec.Struct, frozen=True, kw_only=True):
     fee_refunded: int
     status: Literal["succeeded"] = "succeeded"
     reason: str | None
-    created_at: datetime
+    created_at: Instant
 
 
 class PayoutView(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +126,7 @@ class PayoutView(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
     currency: str
     reference: str | None
-    created_at: datetime
+    created_at: Instant
 
 
 class FeeScheduleView(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +147,7 @@ class RateView(msgspec.Struct, frozen=True, kw_only=True):
     to_currency: str
     rate: str
     spread_basis_points: int
-    updated_at: datetime
+    updated_at: Instant
 
 
 class QuoteView(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,9 +163,9 @@ class QuoteView(msgspec.Struct, frozen=True, kw_only=True):
     target_amount: int
     spread: int
     spread_basis_points: int
-    expires_at: datetime
+    expires_at: Instant
     payment_id: str | None
-    created_at: datetime
+    created_at: Instant
 
 
 class BalanceAfterView(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,7 +201,7 @@ class TransactionView(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None
     reverses: str | None
     reversed_by: str | None
-    created_at: datetime
+    created_at: Instant
     entries: list[EntryView]
 
 

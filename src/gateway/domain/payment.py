@@ -35,7 +35,7 @@ REFUNDS_MAX: Final = 100
 
 
 class PaymentStatus(StrEnum):
-    """Where a payment stands. Refunds are no states: `amount_refunded_minor` and the refunds themselves tell."""
+    """Where a payment stands. Refunds are no states: the amount refunded and the refunds tell of them."""
 
     REQUIRES_CONFIRMATION = "requires_confirmation"
     AUTHORIZED = "authorized"

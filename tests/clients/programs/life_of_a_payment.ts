@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import createClient, { type Client } from "openapi-fetch";
 import type { components, paths } from "./schema.d.ts";
 
-type Payment = components["schemas"]["PaymentView"];
+type Payment = components["schemas"]["Payment"];
 type Gateway = Client<paths>;
 
 const [url = "", newerUrl = ""] = process.argv.slice(2);

@@ -11,10 +11,10 @@ from litestar.types import ASGIApp, Receive, Send
 from gateway.adapters.http.access_log import AccessLog
 from gateway.adapters.http.cors import allowing_origins
 from gateway.adapters.http.cursors import CursorKeys, Cursors
+from gateway.adapters.http.docs_pages import docs_pages
 from gateway.adapters.http.endpoint import Endpoint, HttpLimits
 from gateway.adapters.http.openapi import openapi_document
 from gateway.adapters.http.operations import Operation
-from gateway.adapters.http.pages_for_people import pages_for_people
 from gateway.adapters.http.resources import (
     accounts,
     fees,
@@ -94,8 +94,8 @@ def create_app(
         access_log: Called with an entry for each request that was answered. When `None`, requests are not logged.
     """
     operations = all_operations(Cursors(cursor_keys), sandbox=sandbox)
-    document = openapi_document(operations, version=version("gateway"), root_path=root_path)
-    endpoint = Endpoint([*operations, *pages_for_people(document, root_path=root_path)], limits, access_log)
+    document = openapi_document(operations, version=version("gateway"), server_url=root_path or "/")
+    endpoint = Endpoint([*operations, *docs_pages(document, root_path=root_path)], limits, access_log)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
+from litestar.utils.scope.state import ScopeState
 
 from gateway.adapters.http.access_log import AccessLog, RequestLog
 from gateway.adapters.http.bodies import ClientGone, read_body
@@ -35,10 +36,7 @@ from gateway.domain.limits import ID_LENGTH_MAX
 
 logger = logging.getLogger(__name__)
 
-COMMON_HEADERS: Final = (
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-)
+NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 ANY_ID: Final = "{id}"
 HEADERS_BYTES_MAX: Final = 16 * 1024
 
@@ -118,7 +116,7 @@ class Endpoint:
             reply = problem_reply(HttpRefusal("internal_error", detail), asked)
         finally:
             self._running -= 1
-        await _send(reply, asked, send)
+        await _send(reply, asked, scope, send)
         if self._log is not None:
             self._log.add(asked, reply, route=self._route(asked.path), seconds=time.perf_counter() - began)
 
@@ -211,6 +209,7 @@ def _asked(scope: Any) -> Asked:
         method=scope["method"],
         path="/" + scope["path"].strip("/"),  # Litestar hands a mounted application its path without the first slash.
         raw_path=scope.get("raw_path", b""),
+        scheme=scope.get("scheme", "http"),
         request_id=own_id.decode() if REQUEST_ID.fullmatch(own_id) else fresh_request_id(),
         headers=headers,
         address=client[0] if client else "unknown",
@@ -226,10 +225,19 @@ def _what_is_allowed(methods: list[str]) -> Operation:
     return Operation(method="OPTIONS", path="", name="", tag="", summary="", handler=handle, roles=ANYONE, status=204)
 
 
-async def _send(reply: Reply, asked: Asked, send: Send) -> None:
-    headers = [(b"request-id", asked.request_id.encode()), *COMMON_HEADERS, *reply.headers]
+async def _send(reply: Reply, asked: Asked, scope: Any, send: Send) -> None:
+    headers = [
+        (b"request-id", asked.request_id.encode()),
+        (b"cache-control", reply.cache_control),
+        NO_SNIFFING,
+        *reply.headers,
+    ]
     if reply.body:
         headers += [(b"content-type", reply.content_type), (b"content-length", str(len(reply.body)).encode())]
+    if reply.content_encoding is not None:
+        headers.append((b"content-encoding", reply.content_encoding))
+        # Litestar's compression, if it wraps this application, would compress what is compressed once more.
+        ScopeState.from_scope(scope).is_cached = True
     body = b"" if asked.method == "HEAD" else reply.body
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -22,6 +22,7 @@ class Asked:
         raw_path: As it came to the server, percent-encoded.
         request_id: The client's own, or ours.
         headers: By name in lower case.
+        scheme: `http` or `https`, as the client's connection or a trusted proxy says.
         address: Where it comes from, as the server tells.
         path_id: The id in the path; of two, the first.
         path_id_second: The other one.
@@ -37,6 +38,7 @@ class Asked:
     raw_path: bytes
     request_id: str
     headers: dict[bytes, bytes]
+    scheme: str
     address: str
     path_id: str = ""
     path_id_second: str = ""
@@ -61,4 +63,6 @@ class Reply:
     status: int
     body: bytes = b""
     content_type: bytes = JSON
+    content_encoding: bytes | None = None
+    cache_control: bytes = b"no-store"
     headers: list[Header] = field(default_factory=list[Header])

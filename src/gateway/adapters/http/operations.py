@@ -67,7 +67,7 @@ class Operation:
         codes: The refusals that belong to this operation, beside those that every operation of its kind may meet.
         body_bytes_max: `None` for the general limit.
         body_optional: Whether the body may be left out, because all of its fields may.
-        example: Of the request body.
+        example: Of the request body; the first one, if there are several `examples`, by name.
         example_result: Of the answer.
     """
 
@@ -87,13 +87,16 @@ class Operation:
     codes: tuple[str, ...] = ()
     body_bytes_max: int | None = None
     example: dict[str, Any] = field(default_factory=dict[str, Any])
+    examples: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     example_result: dict[str, Any] = field(default_factory=dict[str, Any])
     body_optional: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        """Look once whether the body may be left out: this is asked for each request."""
+        """Look once whether the body may be left out, which each request needs to know; name the first example."""
         optional = self.body is not None and not any(entry.required for entry in msgspec.structs.fields(self.body))
         object.__setattr__(self, "body_optional", optional)
+        if self.examples:
+            object.__setattr__(self, "example", next(iter(self.examples.values())))
 
 
 def json_reply(status: int, view: object) -> Reply:

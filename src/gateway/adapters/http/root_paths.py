@@ -18,7 +18,7 @@ def below_root_paths(scope: dict[str, Any], root_path: str, knows: Callable[[str
     path = scope["path"]
     mounted = below(path, scope.get("root_path", ""))
     candidates = (below(mounted, root_path), mounted, path)
-    path = next(filter(knows, candidates), candidates[0])
+    path = next((each for each in candidates if each != "/" and knows(each)), candidates[0])
     raw_path = scope.get("raw_path") or scope["path"].encode()
     return {**scope, "path": path, "raw_path": raw_path, "root_path": ""}
 

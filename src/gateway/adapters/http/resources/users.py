@@ -19,7 +19,7 @@ from gateway.domain.limits import (
 from gateway.domain.money import currency_code
 from gateway.domain.user import Role
 
-TAG = "Users and tokens"
+TAG = "Access"
 
 Email = Annotated[str, msgspec.Meta(min_length=3, max_length=EMAIL_LENGTH_MAX, examples=["ada@example.com"])]
 NewPassword = Annotated[str, msgspec.Meta(min_length=PASSWORD_LENGTH_MIN, max_length=PASSWORD_LENGTH_MAX)]
@@ -137,6 +137,8 @@ async def _tokens(asked: Asked, signed_in: SignedIn) -> Reply:
     )
 
 
+EXAMPLE_EMAIL: Final = "ada@example.com"
+EXAMPLE_PASSWORD: Final = "correct horse battery"  # noqa: S105 - nobody's.
 EXAMPLE_USER: Final[dict[str, Any]] = {
     "id": "usr_01kc3x0m5fe7v8qj2r4n6p9sta",
     "object": "user",
@@ -168,7 +170,10 @@ OPERATIONS = (
         body=RegisterBody,
         result=UserView,
         codes=("email_taken", "unknown_currency"),
-        example={"email": "ada@example.com", "password": "correct horse battery", "role": "customer", "name": "Ada"},
+        examples={
+            "customer": {"email": EXAMPLE_EMAIL, "password": EXAMPLE_PASSWORD, "role": "customer", "name": "Ada"},
+            "merchant": {"email": "shop@example.com", "password": EXAMPLE_PASSWORD, "role": "merchant", "name": "Shop"},
+        },
         example_result=EXAMPLE_USER,
     ),
     Operation(
@@ -182,7 +187,10 @@ OPERATIONS = (
         body=LogInBody,
         result=TokensView,
         codes=("invalid_credentials", "rate_limited"),
-        example={"email": "ada@example.com", "password": "correct horse battery"},
+        examples={
+            "customer": {"email": EXAMPLE_EMAIL, "password": EXAMPLE_PASSWORD},
+            "merchant": {"email": "shop@example.com", "password": EXAMPLE_PASSWORD},
+        },
         example_result=EXAMPLE_TOKENS,
     ),
     Operation(
@@ -234,7 +242,7 @@ OPERATIONS = (
         status=204,
         body=PasswordBody,
         codes=("invalid_credentials", "rate_limited", "user_not_found"),
-        example={"current_password": "correct horse battery", "new_password": "a longer and better one"},
+        example={"current_password": EXAMPLE_PASSWORD, "new_password": "a longer and better one"},
     ),
     Operation(
         method="GET",

@@ -5,12 +5,15 @@ const root = new URL("../..", document.currentScript.src).href.replace(/\/$/, ""
 window.addEventListener("load", async () => {
   const answer = await fetch(`${root}/openapi.json`);
   const spec = await answer.json();
-  SwaggerUIBundle({
+  const examples = new Examples((token) => ui.preauthorizeApiKey("bearer", token));
+  const ui = SwaggerUIBundle({
     spec: { ...spec, servers: [{ url: root }] },
     dom_id: "#docs",
     deepLinking: true,
     persistAuthorization: false,
     validatorUrl: null,
     withCredentials: false,
+    requestInterceptor: (request) => examples.request(request),
+    responseInterceptor: (response) => examples.response(response),
   });
 });

@@ -1,0 +1,114 @@
+"""The OpenAPI document, the page that shows it, and the guide: served from this package, they work offline."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from gateway.adapters.http.exchange import JSON, Asked, Header, Reply
+from gateway.adapters.http.guide import guide_page
+from gateway.adapters.http.operations import ANYONE, Operation
+from gateway.adapters.http.root_paths import root_path_of
+from gateway.adapters.http.static_content import StaticContent
+
+HTML: Final = b"text/html; charset=utf-8"
+STATIC: Final = Path(__file__).parent / "static"
+STATIC_FILES: Final = {
+    "docs.js": b"text/javascript; charset=utf-8",
+    "examples.js": b"text/javascript; charset=utf-8",
+    "favicon-32x32.png": b"image/png",
+    "guide.css": b"text/css; charset=utf-8",
+    "swagger-ui-bundle.js": b"text/javascript; charset=utf-8",
+    "swagger-ui.css": b"text/css; charset=utf-8",
+}
+HOST: Final = re.compile(rb"[A-Za-z0-9.:\[\]_-]{1,255}")
+
+PAGE: Final = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Gateway API</title>
+<link rel="icon" href="{docs}/static/favicon-32x32.png">
+<link rel="stylesheet" href="{docs}/static/swagger-ui.css">
+<link rel="stylesheet" href="{docs}/static/guide.css">
+</head>
+<body>
+<nav><a href="{docs}/guide">Guide</a> · <a href="{docs}/../openapi.json">openapi.json</a></nav>
+<div id="docs"></div>
+<script src="{docs}/static/swagger-ui-bundle.js"></script>
+<script src="{docs}/static/examples.js"></script>
+<script src="{docs}/static/docs.js"></script>
+</body>
+</html>
+"""
+
+HEADERS: Final[list[Header]] = [
+    # Swagger UI puts style attributes on its elements and draws its icons from data URLs; all else is our own files.
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+            b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+    ),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+Contents = Callable[[Asked], StaticContent]
+
+
+def docs_pages(document: dict[str, Any], *, root_path: str) -> list[Operation]:
+    """`/`, `/openapi.json`, `/docs` and what belongs to it. They are not in the document themselves."""
+
+    @lru_cache(maxsize=8)
+    def document_at(server_url: str) -> StaticContent:
+        return StaticContent(msgspec.json.encode({**document, "servers": [{"url": server_url}]}), JSON)
+
+    @lru_cache
+    def page_below(docs: str) -> StaticContent:
+        return StaticContent(PAGE.format(docs=docs).encode(), HTML)
+
+    @lru_cache
+    def guide_below(docs: str) -> StaticContent:
+        return StaticContent(guide_page(docs).encode(), HTML)
+
+    async def to_docs(asked: Asked) -> Reply:
+        location = b"./docs" if asked.raw_path.endswith(b"/") else asked.raw_path + b"/docs"
+        return Reply(status=307, headers=[*HEADERS, (b"location", location)])
+
+    return [
+        _operation("/", to_docs),
+        _page("/openapi.json", lambda asked: document_at(server_url(asked, root_path))),
+        # Their links begin where they are: they work below any root path, also below one that a proxy strips.
+        _page("/docs", lambda asked: page_below("." if asked.raw_path.endswith(b"/") else "docs")),
+        _page("/docs/guide", lambda asked: guide_below(".." if asked.raw_path.endswith(b"/") else ".")),
+        *(_file(name, content_type) for name, content_type in STATIC_FILES.items()),
+    ]
+
+
+def server_url(asked: Asked, root_path: str) -> str:
+    """Where the API is, as the client that asks sees it. Without a `Host` that can be one, the path alone."""
+    path = root_path or root_path_of(asked)
+    host = asked.headers.get(b"host", b"")
+    return f"{asked.scheme}://{host.decode()}{path}" if HOST.fullmatch(host) else path or "/"
+
+
+def _file(name: str, content_type: bytes) -> Operation:
+    content = StaticContent((STATIC / name).read_bytes(), content_type)
+    return _page(f"/docs/static/{name}", lambda _: content)
+
+
+def _page(path: str, content: Contents) -> Operation:
+    async def handle(asked: Asked) -> Reply:
+        return content(asked).reply(asked, HEADERS)
+
+    return _operation(path, handle)
+
+
+def _operation(path: str, handler: Callable[[Asked], Any]) -> Operation:
+    return Operation(method="GET", path=path, name=path, tag="", summary="", handler=handler, roles=ANYONE)

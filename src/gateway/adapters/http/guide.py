@@ -1,0 +1,39 @@
+"""The API guide, docs/api.md, as a page beside the reference."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from markdown_it import MarkdownIt
+
+INSTALLED: Final = Path(__file__).parent / "static" / "guide.md"
+IN_THE_REPOSITORY: Final = Path(__file__).parents[4] / "docs" / "api.md"
+
+PAGE: Final = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Gateway API guide</title>
+<link rel="icon" href="{docs}/static/favicon-32x32.png">
+<link rel="stylesheet" href="{docs}/static/guide.css">
+</head>
+<body>
+<nav><a href="{docs}/../docs">Reference</a> · <a href="{docs}/../openapi.json">openapi.json</a></nav>
+<main>
+{guide}</main>
+</body>
+</html>
+"""
+
+_REPOSITORY_LINK = re.compile(r'<a href="(?!#|https?:)[^"]*">(.*?)</a>')
+"""A link to another file of the repository, which is not served."""
+
+
+def guide_page(docs: str) -> str:
+    """The guide as HTML. `docs` is where the docs are, from where the page is: `.` or `..`."""
+    source = INSTALLED if INSTALLED.exists() else IN_THE_REPOSITORY
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    rendered = markdown.render(source.read_text(encoding="utf-8"))
+    return PAGE.format(docs=docs, guide=_REPOSITORY_LINK.sub(r"\1", rendered))

@@ -1,0 +1,182 @@
+"""The responses of the OpenAPI document: refusals are described once for each status, not once for each operation."""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Idempotency, Operation
+from gateway.adapters.http.problems import KINDS
+
+Described = dict[str, Any]
+
+NAMES: Final = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    402: "PaymentRequired",
+    403: "Forbidden",
+    404: "NotFound",
+    408: "RequestTimeout",
+    409: "Conflict",
+    413: "ContentTooLarge",
+    415: "UnsupportedMediaType",
+    422: "UnprocessableContent",
+    429: "TooManyRequests",
+    431: "HeadersTooLarge",
+    500: "InternalServerError",
+    503: "ServiceUnavailable",
+}
+"""What the shared responses are called, by status. 405 has none: no operation that is described answers it."""
+
+CODES: Final = "A stable name for the refusal; more may be added. " + " ".join(
+    f"`{code}`: {kind.title}." for code, kind in KINDS.items()
+)
+
+HEADERS: Final[dict[str, Described]] = {
+    "Request-Id": {"description": "The client's own, or ours.", "schema": {"type": "string"}},
+    "Idempotency-Replayed": {
+        "description": "`true` if the key was answered before: this is that answer, to the byte.",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "After how many seconds the same request, with the same key, may be sent again.",
+        "schema": {"type": "integer", "format": "int64"},
+    },
+    "WWW-Authenticate": {"description": "How to sign in: `Bearer`.", "schema": {"type": "string"}},
+    "Accept-Encoding": {
+        "description": "With 415 for a compressed body: the encodings that are taken.",
+        "schema": {"type": "string"},
+    },
+}
+HEADERS_OF_STATUS: Final = {
+    401: ("WWW-Authenticate",),
+    402: ("Idempotency-Replayed",),
+    404: ("Idempotency-Replayed",),
+    409: ("Idempotency-Replayed", "Retry-After"),
+    415: ("Accept-Encoding",),
+    422: ("Idempotency-Replayed",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
+
+
+class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with one field. `pointer` is a JSON pointer (RFC 6901); for a header it is empty."""
+
+    pointer: str
+    code: str
+    detail: str
+    header: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class FailedItem(msgspec.Struct, frozen=True, kw_only=True):
+    """The item that a batch was aborted for: where it stands in the batch, and what `POST /payments` would answer."""
+
+    index: int
+    idempotency_key: str
+    status: int
+    code: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """A refusal (RFC 9457). `retryable`: the same request, with the same key, may succeed later.
+
+    Members from `errors` on are facts of some codes. More may be added.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: Annotated[str, msgspec.Meta(description=CODES, extra_json_schema={"x-extensible-enum": list(KINDS)})]
+    request_id: str
+    retryable: bool
+    errors: list[FieldProblem] | msgspec.UnsetType = msgspec.UNSET
+    remaining: int | msgspec.UnsetType = msgspec.UNSET
+    current_status: str | msgspec.UnsetType = msgspec.UNSET
+    allowed_actions: list[str] | msgspec.UnsetType = msgspec.UNSET
+    payment_id: str | msgspec.UnsetType = msgspec.UNSET
+    target_amount: int | msgspec.UnsetType = msgspec.UNSET
+    reversed_by: str | msgspec.UnsetType = msgspec.UNSET
+    failed_item: FailedItem | msgspec.UnsetType = msgspec.UNSET
+    retry_after_seconds: int | msgspec.UnsetType = msgspec.UNSET
+    body_bytes_max: int | msgspec.UnsetType = msgspec.UNSET
+    allowed_methods: list[str] | msgspec.UnsetType = msgspec.UNSET
+    accepted_encodings: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+def responses_of(operation: Operation, result: Described | None) -> dict[str, Described]:
+    """The responses of an operation, by status; `result` is the schema of what it answers when all goes well."""
+    replayed = () if operation.idempotency is Idempotency.NONE else ("Idempotency-Replayed",)
+    success: Described = {"description": operation.summary, "headers": _headers("Request-Id", *replayed)}
+    if result is not None:
+        success["content"] = {"application/json": {"schema": result, "example": operation.example_result}}
+    responses = {str(status): success for status in (operation.status, *operation.other_statuses)}
+    for status, codes in codes_by_status(operation).items():
+        listed = ", ".join(f"`{code}`" for code in codes)
+        responses[str(status)] = {"$ref": f"#/components/responses/{NAMES[status]}", "description": listed}
+    return responses
+
+
+def shared_responses(problem: Described) -> dict[str, Described]:
+    """The responses that operations refer to, each with a problem; `problem` is the reference to its schema."""
+    return {
+        name: {
+            "description": f"A problem of status {status}.",
+            "headers": _headers("Request-Id", *HEADERS_OF_STATUS.get(status, ())),
+            "content": {
+                "application/problem+json": {
+                    "schema": problem,
+                    "example": _example_problem(next(code for code, kind in KINDS.items() if kind.status == status)),
+                }
+            },
+        }
+        for status, name in NAMES.items()
+    }
+
+
+def codes_by_status(operation: Operation) -> dict[int, list[str]]:
+    """Every code that an operation may refuse with, by its status."""
+    by_status: dict[int, list[str]] = {}
+    for code in codes_of(operation):
+        by_status.setdefault(KINDS[code].status, []).append(code)
+    return by_status
+
+
+def codes_of(operation: Operation) -> list[str]:
+    """Every code that an operation may refuse with: its own, and those that its declaration implies."""
+    codes = set(operation.codes)
+    if operation.roles:
+        codes |= {"token_missing", "token_invalid", "token_expired", "token_revoked"}
+    if operation.roles not in (ANYONE, EVERY_ROLE):
+        codes.add("role_forbidden")
+    if "{" in operation.path:
+        codes.add("not_found")  # The id has a character, such as a slash, that no id has.
+    if operation.body is not None:
+        codes |= {"body_too_large", "unsupported_media_type", "request_timeout"}
+    if operation.idempotency is not Idempotency.NONE:
+        codes |= {"idempotency_key_reused", "idempotency_in_progress"}
+    if operation.idempotency is Idempotency.REQUIRED:
+        codes.add("idempotency_key_missing")
+    # Every path refuses unknown query parameters, and headers that are repeated.
+    codes |= {"validation_error", "headers_too_large", "internal_error", "storage_unavailable", "overloaded"}
+    return sorted(codes, key=lambda code: (KINDS[code].status, code))
+
+
+def _headers(*names: str) -> dict[str, Described]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _example_problem(code: str) -> Described:
+    kind = KINDS[code]
+    return {
+        "type": f"urn:gateway:problem:{code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": f"{kind.title}.",
+        "instance": "/payments",
+        "code": code,
+        "request_id": "req_0a1b2c3d4e5f60718293a4b5",
+        "retryable": kind.retryable,
+    }

@@ -1,0 +1,183 @@
+"""The schemas of the OpenAPI document: msgspec's, in the form that client generators of other languages need.
+
+What linters do not see and generated clients break on: integers without a width become 32 bits in Java, Go, C#, Kotlin
+and Rust; a closed enum makes a client raise on the first value that is added; a field with a default is required in
+TypeScript.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import msgspec
+
+Schema = dict[str, Any]
+
+REFERENCE: Final = "#/components/schemas/"
+CONSTANT_FIELDS: Final = frozenset({"object", "token_type"})
+"""Fields of responses whose only value will never change."""
+
+
+class Schemas:
+    """The schemas of all types, by their name in the document.
+
+    Attributes:
+        components: The named schemas of request bodies and of responses.
+    """
+
+    def __init__(self, *, requests: Iterable[Any], queries: Iterable[Any], responses: Iterable[Any]) -> None:
+        self._references: dict[Any, Schema] = {}
+        asked = self._named({*requests, *queries})
+        answered = self._named(set(responses))
+        closed = {name: _of_request(schema, asked) for name, schema in asked.items()}
+        self._queries = {kind: closed[kind.__name__]["properties"] for kind in set(queries)}
+        inlined = {kind.__name__ for kind in self._queries} | {name for name in asked if _is_enum(asked[name])}
+        self.components: dict[str, Schema] = {
+            **{name: schema for name, schema in closed.items() if name not in inlined},
+            **{_renamed(name): _of_response(schema) for name, schema in answered.items()},
+        }
+
+    def reference(self, kind: Any) -> Schema:
+        """The reference to a type's schema."""
+        return self._references[kind]
+
+    def query(self, kind: Any) -> dict[str, Schema]:
+        """The schemas of the parameters that a query has, by their names. A parameter is left out rather than null."""
+        return {name: _without_null(schema) for name, schema in self._queries[kind].items()}
+
+    def _named(self, kinds: set[Any]) -> dict[str, Schema]:
+        ordered = sorted(kinds, key=str)
+        references, components = msgspec.json.schema_components(ordered, ref_template=REFERENCE + "{name}")
+        for kind, reference in zip(ordered, references, strict=True):
+            self._references[kind] = _changed(reference, _with_new_names)
+        return components
+
+
+def _of_request(schema: Schema, components: dict[str, Schema]) -> Schema:
+    """What is sent is described as strictly as it is read; a default is told in words."""
+
+    def change(part: Schema) -> Schema:
+        name = part.get("$ref", "").removeprefix(REFERENCE)
+        if name in components and _is_enum(components[name]):
+            part = {**components[name], **{key: value for key, value in part.items() if key != "$ref"}}
+        part = _compact(_with_default_in_words(_with_new_names(part)))
+        if "enum" in part:
+            # A choice is written where it is made: generators name its type after the title.
+            part = {"type": "string", **part, **({"title": name} if name else {})}
+        return _with_nulls(part) if "properties" in part else part
+
+    return _changed(schema, change)
+
+
+def _with_nulls(schema: Schema) -> Schema:
+    """A field that need not be given may be null, which is the same."""
+    fields = schema["properties"].items()
+    return {
+        **schema,
+        "properties": {name: field if name in schema["required"] else _or_null(field) for name, field in fields},
+    }
+
+
+def _or_null(field: Schema) -> Schema:
+    if "type" not in field or "null" in field["type"]:
+        return field
+    if "enum" in field:
+        return {"anyOf": [field, {"type": "null"}]}
+    return {**field, "type": [field["type"], "null"]}
+
+
+def _of_response(schema: Schema) -> Schema:
+    """What is answered has all its fields, and values that are added later are no surprise."""
+
+    def change(part: Schema) -> Schema:
+        if "properties" in part:
+            part = _with_all_fields(part)
+        elif "enum" in part:
+            part = _opened(part)
+        return _compact(_with_new_names(part))
+
+    return _changed(schema, change)
+
+
+def _with_all_fields(schema: Schema) -> Schema:
+    """Fields with a default are always sent; only those that may be unset are not."""
+    properties: dict[str, Schema] = {}
+    for name, field in schema["properties"].items():
+        properties[name] = {key: value for key, value in field.items() if key != "default"}
+        if name in CONSTANT_FIELDS and "x-extensible-enum" in field:
+            properties[name] = {"type": "string", "const": field["x-extensible-enum"][0]}
+    required = [name for name in properties if name in schema["required"] or "default" in schema["properties"][name]]
+    return {**schema, "properties": properties, "required": required}
+
+
+def _opened(schema: Schema) -> Schema:
+    """An enum to which values may be added."""
+    known = schema["enum"]
+    words = f"One of {', '.join(f'`{value}`' for value in known)}; more may be added."
+    rest = {key: value for key, value in schema.items() if key not in {"enum", "description"}}
+    description = f"{schema['description']} {words}" if "description" in schema else words
+    return {"type": "string", "x-extensible-enum": known, "examples": known[:1], **rest, "description": description}
+
+
+def _with_default_in_words(schema: Schema) -> Schema:
+    """Generators take a field with a default for one that must be sent, or may not be null."""
+    if "default" not in schema:
+        return schema
+    default = schema["default"]
+    rest = {key: value for key, value in schema.items() if key != "default"}
+    if default is None or default == {}:
+        return rest
+    words = f"`{msgspec.json.encode(default).decode().strip(chr(34))}` unless given."
+    return {**rest, "description": f"{rest['description']} {words}" if "description" in rest else words}
+
+
+def _without_null(schema: Schema) -> Schema:
+    kept = {key: value for key, value in schema.get("anyOf", [schema])[0].items() if key != "title"}
+    if "null" in kept["type"]:
+        [kept["type"], _] = kept["type"]
+    return kept
+
+
+def _compact(schema: Schema) -> Schema:
+    """Without titles, with a width of integers, `null` as one more type, and descriptions in one piece."""
+    part = {key: value for key, value in schema.items() if key != "title"}
+    if part.get("type") == "integer":
+        part["format"] = "int64"
+    if "description" in part:
+        part["description"] = inspect.cleandoc(part["description"])
+    choices = [choice for choice in part.get("anyOf", []) if choice != {"type": "null"}]
+    if len(choices) == 1 and len(part["anyOf"]) > 1 and not choices[0].keys() & {"$ref", "enum"}:
+        [choice] = choices
+        del part["anyOf"]
+        part = {**choice, **part, "type": [choice["type"], "null"]}
+    return part
+
+
+def _with_new_names(schema: Schema) -> Schema:
+    if "$ref" not in schema:
+        return schema
+    return {**schema, "$ref": REFERENCE + _renamed(schema["$ref"].removeprefix(REFERENCE))}
+
+
+def _renamed(name: str) -> str:
+    """What clients call a type: `Payment` for `PaymentView`, `PaymentList` for `ListView_PaymentView_`."""
+    if name.startswith("ListView_"):
+        return f"{_renamed(name.removeprefix('ListView_').rstrip('_'))}List"
+    return name.removesuffix("View")
+
+
+def _is_enum(schema: Schema) -> bool:
+    return "enum" in schema
+
+
+def _changed(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
+    """A schema in which each part was changed, the inner ones first."""
+    part = dict(schema)
+    if "properties" in part:
+        part["properties"] = {name: _changed(field, change) for name, field in part["properties"].items()}
+    for keyword in ("items", "additionalProperties", "propertyNames"):
+        if isinstance(part.get(keyword), dict):
+            part[keyword] = _changed(part[keyword], change)
+    if "anyOf" in part:
+        part["anyOf"] = [_changed(choice, change) for choice in part["anyOf"]]
+    return change(part)
