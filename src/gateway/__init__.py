@@ -3,54 +3,53 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gateway.application.access import SignedIn
-from gateway.application.caller import Caller
-from gateway.application.commands import (
-    CancelPayment,
-    CapturePayment,
-    ConfirmPayment,
-    ExpirePayment,
-    FreezeAccount,
-    MakeDeposit,
-    MakePayout,
-    MakeQuote,
-    OpenAccount,
-    Paid,
-    Pay,
-    RefundPayment,
-    Register,
-    Registered,
-    RequestPayment,
-    ReverseTransaction,
-    SetFees,
-    UnfreezeAccount,
-)
-from gateway.application.exchange import Exchange
-from gateway.application.gateway import Gateway
-from gateway.application.ports.unit_of_work import StorageRefused, StorageUnavailable
-from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
-from gateway.domain.deposit import Deposit
-from gateway.domain.errors import FieldError, InvalidInput, Refusal
-from gateway.domain.fees import FeeSchedule
-from gateway.domain.money import CurrencyCode, Money, currency_code
-from gateway.domain.payment import (
-    CaptureMethod,
-    Payment,
-    PaymentId,
-    PaymentOrder,
-    PaymentRequest,
-    PaymentStatus,
-    QuoteId,
-)
-from gateway.domain.payout import Payout
-from gateway.domain.quote import Quote
-from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate, rate_of
-from gateway.domain.refund import Refund
-from gateway.domain.transaction import Transaction, TransactionId
-from gateway.domain.user import Role, User, UserId
-
 if TYPE_CHECKING:
+    from gateway.application.access import SignedIn
+    from gateway.application.caller import Caller
+    from gateway.application.commands import (
+        CancelPayment,
+        CapturePayment,
+        ConfirmPayment,
+        ExpirePayment,
+        FreezeAccount,
+        MakeDeposit,
+        MakePayout,
+        MakeQuote,
+        OpenAccount,
+        Paid,
+        Pay,
+        RefundPayment,
+        Register,
+        Registered,
+        RequestPayment,
+        ReverseTransaction,
+        SetFees,
+        UnfreezeAccount,
+    )
+    from gateway.application.exchange import Exchange
+    from gateway.application.gateway import Gateway
+    from gateway.application.ports.unit_of_work import StorageRefused, StorageUnavailable
     from gateway.bootstrap import StartRefused, collect_garbage_seldom, in_memory_gateway, open_gateway
+    from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
+    from gateway.domain.deposit import Deposit
+    from gateway.domain.errors import FieldError, InvalidInput, Refusal
+    from gateway.domain.fees import FeeSchedule
+    from gateway.domain.money import CurrencyCode, Money, currency_code
+    from gateway.domain.payment import (
+        CaptureMethod,
+        Payment,
+        PaymentId,
+        PaymentOrder,
+        PaymentRequest,
+        PaymentStatus,
+        QuoteId,
+    )
+    from gateway.domain.payout import Payout
+    from gateway.domain.quote import Quote
+    from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate, rate_of
+    from gateway.domain.refund import Refund
+    from gateway.domain.transaction import Transaction, TransactionId
+    from gateway.domain.user import Role, User, UserId
     from gateway.settings import Settings, SettingsRefused, read_settings
 
 __all__ = [
@@ -119,19 +118,66 @@ __all__ = [
     "read_settings",
 ]
 
-# Brought in when first asked for, so that whoever wants only the domain does not load every adapter with it.
-_LATER = {
-    "Settings": "gateway.settings",
-    "SettingsRefused": "gateway.settings",
-    "StartRefused": "gateway.bootstrap",
-    "collect_garbage_seldom": "gateway.bootstrap",
-    "in_memory_gateway": "gateway.bootstrap",
-    "open_gateway": "gateway.bootstrap",
-    "read_settings": "gateway.settings",
+# A name is brought in when it is first asked for: whoever wants only the domain loads no adapter, and the command line
+# answers `--help` at once.
+_NAMES = {
+    "gateway.application.access": ("SignedIn",),
+    "gateway.application.caller": ("Caller",),
+    "gateway.application.commands": (
+        "CancelPayment",
+        "CapturePayment",
+        "ConfirmPayment",
+        "ExpirePayment",
+        "FreezeAccount",
+        "MakeDeposit",
+        "MakePayout",
+        "MakeQuote",
+        "OpenAccount",
+        "Paid",
+        "Pay",
+        "RefundPayment",
+        "Register",
+        "Registered",
+        "RequestPayment",
+        "ReverseTransaction",
+        "SetFees",
+        "UnfreezeAccount",
+    ),
+    "gateway.application.exchange": ("Exchange",),
+    "gateway.application.gateway": ("Gateway",),
+    "gateway.application.ports.unit_of_work": ("StorageRefused", "StorageUnavailable"),
+    "gateway.bootstrap": ("StartRefused", "collect_garbage_seldom", "in_memory_gateway", "open_gateway"),
+    "gateway.domain.account": ("Account", "AccountId", "AccountKey", "AccountKind", "AccountStatus"),
+    "gateway.domain.deposit": ("Deposit",),
+    "gateway.domain.errors": ("FieldError", "InvalidInput", "Refusal"),
+    "gateway.domain.fees": ("FeeSchedule",),
+    "gateway.domain.money": ("CurrencyCode", "Money", "currency_code"),
+    "gateway.domain.payment": (
+        "CaptureMethod",
+        "Payment",
+        "PaymentId",
+        "PaymentOrder",
+        "PaymentRequest",
+        "PaymentStatus",
+        "QuoteId",
+    ),
+    "gateway.domain.payout": ("Payout",),
+    "gateway.domain.quote": ("Quote",),
+    "gateway.domain.rate": ("CurrencyPair", "ExchangeRate", "Rate", "rate_of"),
+    "gateway.domain.refund": ("Refund",),
+    "gateway.domain.transaction": ("Transaction", "TransactionId"),
+    "gateway.domain.user": ("Role", "User", "UserId"),
+    "gateway.settings": ("Settings", "SettingsRefused", "read_settings"),
 }
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

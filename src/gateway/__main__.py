@@ -1,5 +1,5 @@
 """`python -m gateway` is the command `gateway`."""
 
-from gateway.entrypoints.cli import main
+from gateway.entrypoints.launch import launch
 
-main(prog_name="gateway")
+launch()

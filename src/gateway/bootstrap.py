@@ -3,8 +3,8 @@
 import gc
 import os
 import re
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,17 @@ from gateway.adapters.jose.keys import (
 from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.rates_file import FileRates, RatesFileRefused
-from gateway.adapters.sql import Schema, SchemaRefused, SqlLimits, migrate, open_sql_storage, schema_of, sql_audit
+from gateway.adapters.sql import (
+    Plan,
+    Schema,
+    SchemaRefused,
+    SqlLimits,
+    migrate,
+    open_sql_storage,
+    planned,
+    schema_of,
+    sql_audit,
+)
 from gateway.adapters.sql.engine import check_url, sqlite_url
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
@@ -198,12 +208,15 @@ async def require_schema(settings: Settings) -> None:
         raise StartRefused(_SCHEMAS_REFUSED[schema].format(url=without_password(settings.url)))
 
 
-async def migrate_database(settings: Settings, *, tell: Callable[[str], None] | None = None) -> None:
+async def migrate_database(settings: Settings, *, tell: Callable[[str], None] | None = None) -> Plan:
     """Bring the database's schema to this version's.
 
     Args:
         settings: Which database it is.
         tell: Called with a sentence whenever the migration has to wait for others.
+
+    Returns:
+        What was done.
 
     Raises:
         SettingsRefused: Its URL is none of a database that the gateway can use.
@@ -211,12 +224,33 @@ async def migrate_database(settings: Settings, *, tell: Callable[[str], None] | 
         StorageUnavailable: It cannot be reached, or others do not give up their locks.
     """
     if settings.url == MEMORY_URL:
-        return
+        return Plan("", "", ())
     _check_url(settings)
     if settings.on_sqlite:
         _make_folder(Path(str(sqlite_url(settings.url).database)).parent)
+    with _schema_refused():
+        return await migrate(settings.url, sql_limits(settings), tell=tell)
+
+
+async def planned_migration(settings: Settings) -> Plan:
+    """Look at what `migrate_database` would do. Nothing is made or changed.
+
+    Raises:
+        SettingsRefused: As for `migrate_database`.
+        StartRefused: As for `migrate_database`.
+        StorageUnavailable: It cannot be reached.
+    """
+    if settings.url == MEMORY_URL:
+        return Plan("", "", ())
+    _check_url(settings)
+    with _schema_refused():
+        return await planned(settings.url, sql_limits(settings))
+
+
+@contextmanager
+def _schema_refused() -> Generator[None]:
     try:
-        await migrate(settings.url, sql_limits(settings), tell=tell)
+        yield
     except SchemaRefused as refused:
         raise StartRefused(_SCHEMAS_REFUSED[refused.schema]) from refused
 

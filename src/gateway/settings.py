@@ -377,7 +377,7 @@ def show_settings(
 def settings_markdown() -> str:
     """The page `docs/settings.md`."""
     rows = [
-        f"| `{variable(field)}` | {_value_in_words(field)} | {_default_in_words(field)} | {description(field)} |"
+        f"| `{variable(field)}` | {_value_in_words(field)} | {default_in_words(field)} | {description(field)} |"
         for field in _HINTS
     ]
     return "\n".join([_PAGE, "| variable | value | default | |", "|---|---|---|---|", *rows, ""])
@@ -396,6 +396,22 @@ def flag_fields() -> list[str]:
 def description(field: str) -> str:
     """What a setting is for."""
     return _meta(field).description or ""
+
+
+def choices(field: str) -> tuple[str, ...]:
+    """The values that a setting takes; empty if they are too many to name."""
+    plain = get_args(_HINTS[field])[0]
+    if plain is bool:
+        return ("true", "false")
+    return get_args(plain) if get_origin(plain) is Literal else ()
+
+
+def default_in_words(field: str) -> str:
+    """The value of a setting that nobody has set; empty if that is nothing."""
+    default = _DEFAULTS[field]
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{default}`" if default or default == 0 else ""
 
 
 def without_password(url: str) -> str:
@@ -488,13 +504,6 @@ def _value_in_words(field: str) -> str:
     else:
         words = _form(field).words
     return words
-
-
-def _default_in_words(field: str) -> str:
-    default = _DEFAULTS[field]
-    if isinstance(default, bool):
-        return f"`{str(default).lower()}`"
-    return f"`{default}`" if default or default == 0 else ""
 
 
 def _shown(field: str, value: Any) -> str:

@@ -16,9 +16,11 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
+from gateway.adapters.sql.migrations import newest_revision
 from gateway.entrypoints.cli import main
 from gateway.settings import Settings, settings_markdown
 
+NEWEST = newest_revision()
 TYPED = "correct horse battery staple\n"
 START_SECONDS_MAX = 30.0
 WHAT_CUSTOMERS_AND_MERCHANTS_DO = (
@@ -206,7 +208,8 @@ def test_the_page_of_settings_is_printed(gateway: Gateway) -> None:
 def test_migrating_twice_is_migrating_once(gateway: Gateway) -> None:
     first, second = gateway.run("migrate"), gateway.run("migrate")
 
-    assert first.stdout == second.stdout == f"The schema is up to date: sqlite:///{gateway.database}\n"
+    assert first.stdout == f"Migrated, nothing → {NEWEST}: sqlite:///{gateway.database}\n"
+    assert second.stdout == f"The schema is up to date ({NEWEST}): sqlite:///{gateway.database}\n"
     assert first.exit_code == second.exit_code == 0
 
 

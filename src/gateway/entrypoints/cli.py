@@ -4,18 +4,8 @@ from typing import Any
 
 import click
 
-from gateway.application.ports.unit_of_work import StorageUnavailable
-from gateway.bootstrap import StartRefused
-from gateway.domain.errors import Refusal
-from gateway.entrypoints.create_operator import create_operator
-from gateway.entrypoints.demo import demo
-from gateway.entrypoints.health import health
-from gateway.entrypoints.migrate import migrate
-from gateway.entrypoints.serve import serve
-from gateway.entrypoints.show_settings import show
-from gateway.entrypoints.simulate import simulate
-from gateway.entrypoints.verify import verify
-from gateway.entrypoints.worker import worker
+from gateway.entrypoints.commands import ALL_COMMANDS
+from gateway.entrypoints.launch import INTERRUPTED
 from gateway.settings import SettingsRefused
 
 
@@ -31,27 +21,37 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+        except click.Abort as aborted:
+            # At a prompt, click tells of Ctrl-C and of the end of the input alike.
+            if isinstance(aborted.__context__, KeyboardInterrupt):
+                ctx.exit(INTERRUPTED)
+            raise
+        except (click.ClickException, click.exceptions.Exit):
+            raise
         except SettingsRefused as refused:
             raise _SettingsError(str(refused)) from refused
-        except StorageUnavailable as unavailable:
-            raise click.ClickException(f"{unavailable}{first_cause(unavailable)}") from unavailable
-        except (StartRefused, Refusal) as refused:
-            raise click.ClickException(str(refused)) from refused
+        except Exception as error:
+            # Loaded when it is needed: it knows the errors of the adapters.
+            from gateway.entrypoints.failures import in_a_sentence
+
+            sentence = in_a_sentence(error)
+            if sentence is None:
+                raise
+            raise sentence from error
 
 
-def first_cause(error: BaseException) -> str:
-    """What began it, in its own words: whoever runs a command, unlike a client, may know what the database said."""
-    cause = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    return "" if cause is error else f" ({str(cause).partition(chr(10))[0] or type(cause).__name__})"
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Every setting but secrets is also a flag of the commands that read settings: GATEWAY_PORT is --port. "
+    "Exit codes: 0 done; 1 it failed, or what it checked is not as it must be; 2 wrong usage or settings; 130 Ctrl-C.",
+)
 @click.version_option(package_name="gateway", message="gateway %(version)s")
 def main() -> None:
     """An async payment gateway on a double-entry ledger. Settings are environment variables: `gateway settings`."""
 
 
-for command in (serve, worker, health, migrate, create_operator, verify, simulate, demo, show):
+for command in ALL_COMMANDS:
     main.add_command(command)

@@ -8,17 +8,12 @@ import click
 from gateway.application.plain_text import NotPlainText, plain_text
 from gateway.bootstrap import StartRefused, open_gateway
 from gateway.domain.user import Role, UserId
-from gateway.entrypoints.flags import settings_flags, settings_with
+from gateway.entrypoints.flags import Flags, settings_with
 from gateway.settings import Settings
 
 
-@click.command
-@click.option("--email", required=True, help="The address that the operator logs in with.")
-@click.option("--name", help="What the operator is called.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
-@settings_flags("environment", "data_dir", "database_url")
-def create_operator(*, email: str, name: str | None, password_stdin: bool, **flags: str | None) -> None:
-    """Make an operator, who funds and freezes accounts."""
+def create_operator(flags: Flags, *, email: str, name: str | None, password_stdin: bool) -> None:
+    """Make an operator, with a password from standard input or a prompt."""
     settings = settings_with(flags)
     if password_stdin:
         password = _first_line_of_stdin()

@@ -27,14 +27,8 @@ LEFT_OUT: Final = (
 )
 
 
-@click.command
-@click.option("--url", help="A running sandbox, for example http://127.0.0.1:8000. Without it: one in this process.")
-def demo(*, url: str | None) -> None:
-    """Show the whole life of payments over HTTP.
-
-    Hold, capture, cancel, request, confirm, refund, pay out, a batch, and what is refused. In this process also what
-    takes an operator: fees, a reversal, a frozen account.
-    """
+def demo(url: str | None) -> None:
+    """Show the life of payments in a running sandbox, or in one of its own."""
     asyncio.run(_demo(url))
 
 

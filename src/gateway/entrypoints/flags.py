@@ -1,14 +1,18 @@
 """Flags that are settings: declared once, in the table of settings."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
-from gateway.settings import Settings, description, flag_fields, read_settings
+from gateway.settings import Settings, choices, default_in_words, description, flag_fields, read_settings
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_LINK: Final = re.compile(r" \(\[[^]]*\]\([^)]*\)\)")
+"""A link of the page of settings, in brackets."""
 
 Flags = Mapping[str, str | None]
 """What was given on the command line, by the name of the setting; `None` for nothing."""
@@ -24,8 +28,10 @@ def settings_flags(*fields: str) -> Callable[[Decorated], Decorated]:
     def decorate(command: Decorated) -> Decorated:
         for field in reversed([*fields, *(each for each in flag_fields() if each not in fields)]):
             flag = f"--{field.replace('_', '-')}"
-            words = description(field).replace("`", "")
-            command = click.option(flag, field, metavar="VALUE", help=words, hidden=field not in fields)(command)
+            default = default_in_words(field).strip("`") or "empty"
+            words = f"{_LINK.sub('', description(field)).replace('`', '')}  [default: {default}]"
+            metavar = "|".join(choices(field)) or "VALUE"
+            command = click.option(flag, field, metavar=metavar, help=words, hidden=field not in fields)(command)
         return command
 
     return decorate

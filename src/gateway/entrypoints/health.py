@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import click
 
-from gateway.entrypoints.flags import settings_flags, settings_with
+from gateway.entrypoints.flags import Flags, settings_with
 from gateway.entrypoints.heartbeat import SILENT_SECONDS_MAX, heartbeat_file, silent_seconds
 from gateway.settings import Settings
 
@@ -21,16 +21,8 @@ class NoAnswer(click.ClickException):
     """Nothing listens where a server should, or it does not answer in time."""
 
 
-@click.command
-@click.option("--server", "asked", flag_value="server", help="Ask the server, and do not look for a worker.")
-@click.option("--worker", "asked", flag_value="worker", help="Look for the worker's sign of life alone.")
-@settings_flags("host", "port", "root_path", "data_dir")
-def health(*, asked: Literal["server", "worker"] | None, **flags: str | None) -> None:
-    """Ask whether the server or the worker of this host lives. Exit code 1 if not.
-
-    Asks the server where the settings say that it listens. If nothing answers there, and a worker of this host has
-    left its sign of life in the data folder, that one counts.
-    """
+def health(asked: Literal["server", "worker"] | None, flags: Flags) -> None:
+    """Ask the server or look for the worker; `asked` leaves the other one out."""
     settings = settings_with(flags)
     if asked == "worker":
         click.echo(_worker(settings))

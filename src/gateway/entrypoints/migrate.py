@@ -4,18 +4,36 @@ import asyncio
 
 import click
 
-from gateway.bootstrap import migrate_database
-from gateway.entrypoints.flags import settings_flags, settings_with
+from gateway.adapters.sql import Plan
+from gateway.bootstrap import migrate_database, planned_migration
+from gateway.entrypoints.flags import Flags, settings_with
 from gateway.settings import without_password
 
 
-@click.command
-@settings_flags("data_dir", "database_url")
-def migrate(**flags: str | None) -> None:
-    """Bring the database to this version's schema.
-
-    Safe to run again, and from several machines at once.
-    """
+def migrate(flags: Flags) -> None:
+    """Migrate, and say from where to where."""
     settings = settings_with(flags)
-    asyncio.run(migrate_database(settings, tell=lambda waiting: click.echo(waiting, err=True)))
-    click.echo(f"The schema is up to date: {without_password(settings.url)}")
+    url = without_password(settings.url)
+    plan = asyncio.run(migrate_database(settings, tell=lambda waiting: click.echo(waiting, err=True)))
+    click.echo(f"Migrated, {_from_to(plan)}: {url}" if plan.steps else f"{_nothing_to_do(plan)}: {url}")
+
+
+def dry_run(flags: Flags) -> None:
+    """Say what `migrate` would do."""
+    settings = settings_with(flags)
+    url = without_password(settings.url)
+    plan = asyncio.run(planned_migration(settings))
+    if not plan.steps:
+        click.echo(f"{_nothing_to_do(plan)}: {url}")
+        return
+    click.echo(f"Would be migrated, {_from_to(plan)}: {url}")
+    for step in plan.steps:
+        click.echo(f"  {step.revision}  {step.title}")
+
+
+def _from_to(plan: Plan) -> str:
+    return f"{plan.before or 'nothing'} → {plan.after}"
+
+
+def _nothing_to_do(plan: Plan) -> str:
+    return f"The schema is up to date ({plan.after})"

@@ -11,20 +11,13 @@ import click
 import uvicorn
 
 from gateway.bootstrap import StartRefused, open_gateway
-from gateway.entrypoints.flags import given, settings_flags, settings_with
+from gateway.entrypoints.flags import Flags, given, settings_with
 from gateway.entrypoints.logs import configure_logging
 from gateway.settings import Settings, variable, without_password
 
 
-@click.command
-@settings_flags(
-    "host", "port", "workers", "environment", "data_dir", "database_url", "root_path", "log_level", "access_log"
-)
-def serve(**flags: str | None) -> None:
-    """Serve the HTTP API.
-
-    Ends at SIGTERM or Ctrl-C, when it has answered what was asked before.
-    """
+def serve(flags: Flags) -> None:
+    """Serve the HTTP API until SIGTERM or Ctrl-C."""
     settings = settings_with(flags)
     if settings.workers > 1 and not settings.on_postgres:
         raise StartRefused("Several workers need Postgres: its row locks arbitrate between them. Set --workers 1.")

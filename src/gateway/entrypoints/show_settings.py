@@ -5,16 +5,13 @@ import os
 import click
 from rich.table import Table
 
-from gateway.entrypoints.flags import given, settings_flags, settings_with
+from gateway.entrypoints.flags import Flags, given, settings_with
 from gateway.entrypoints.output import output
 from gateway.settings import Source, settings_markdown, show_settings
 
 
-@click.command("settings")
-@click.option("--markdown", is_flag=True, help="Print the page that explains all settings instead.")
-@settings_flags("environment", "data_dir", "database_url", "host", "port", "workers", "log_level")
-def show(*, markdown: bool, **flags: str | None) -> None:
-    """Show every setting and where its value comes from. Secrets stay hidden."""
+def show(flags: Flags, *, markdown: bool) -> None:
+    """Show what is in force, or the page that explains it."""
     if markdown:
         click.echo(settings_markdown(), nl=False)
         return

@@ -21,15 +21,8 @@ _TOLD_EVERY: Final = 250
 """Steps between two movements of the progress bar: each costs as much as a step does."""
 
 
-@click.command
-@click.option("--seed", type=click.IntRange(min=0), help="Decides everything. Without it: a random one.")
-@click.option("--operations", type=click.IntRange(min=1), default=100_000, show_default=True, help="How many.")
-@click.option("--faults", is_flag=True, help="Let the storage lose commits, be slow and go away.")
 def simulate(*, seed: int | None, operations: int, faults: bool) -> None:
-    """Let random users do everything that money can do, and check the ledger after every step.
-
-    In memory and in virtual time. Exit code 1 if anything is not as it must be; the same seed then shows it again.
-    """
+    """Simulate, and say how it went."""
     chosen = secrets.randbelow(SEED_MAX) if seed is None else seed
     collect_garbage_seldom()
     report = asyncio.run(_simulate(chosen, operations, faults=faults))

@@ -1,7 +1,9 @@
 """`gateway verify`: is the ledger what its history says?"""
 
 import asyncio
+import json
 from collections.abc import Callable
+from typing import Any
 
 import click
 from rich import progress
@@ -10,31 +12,41 @@ from rich.table import Table
 
 from gateway.application import verify as ledger
 from gateway.bootstrap import open_audit
-from gateway.entrypoints.flags import settings_flags, settings_with
+from gateway.entrypoints.flags import Flags, settings_with
 from gateway.entrypoints.output import output
 from gateway.settings import Settings
 
 
-@click.command
-@settings_flags("data_dir", "database_url")
-def verify(**flags: str | None) -> None:
-    """Check that the ledger is what its history says.
-
-    Works out every account again from its transfers, and compares. Exit code 1 if anything differs, with the rows, or
-    if there is no ledger of this version. Nothing is made, migrated or changed.
-    """
+def verify(flags: Flags, *, as_json: bool) -> None:
+    """Verify the ledger, and say what was found."""
     findings = asyncio.run(_verify(settings_with(flags)))
     read = ", ".join(f"{count:,} {step}" for step, count in findings.read.items())
-    if findings.ok:
+    if as_json:
+        click.echo(json.dumps(document(findings)))
+    elif findings.ok:
         click.echo(f"The ledger is sound: {read} read.")
-        return
-    table = Table("rule", "row", "", box=None, pad_edge=False)
-    for finding in findings.named:
-        table.add_row(*finding)
-    output().print(table)
-    unnamed = findings.count - len(findings.named)
-    more = f" ({unnamed:,} of them not named here)" if unnamed else ""
-    raise click.ClickException(f"The ledger is not sound: {findings.count:,} findings{more}; {read} read.")
+    else:
+        table = Table("rule", "row", "", box=None, pad_edge=False)
+        for finding in findings.named:
+            table.add_row(*finding)
+        output().print(table)
+    if not findings.ok:
+        unnamed = findings.count - len(findings.named)
+        more = f" ({unnamed:,} of them not named here)" if unnamed else ""
+        raise click.ClickException(f"The ledger is not sound: {findings.count:,} findings{more}; {read} read.")
+
+
+def document(findings: ledger.Findings) -> dict[str, Any]:
+    """What was found, for programs: keys are only ever added.
+
+    `findings` names the first `NAMED_MAX` of `findings_count`; `read` counts the rows that were read.
+    """
+    return {
+        "sound": findings.ok,
+        "findings_count": findings.count,
+        "findings": [finding._asdict() for finding in findings.named],
+        "read": {step.replace(" ", "_"): count for step, count in findings.read.items()},
+    }
 
 
 async def _verify(settings: Settings) -> ledger.Findings:

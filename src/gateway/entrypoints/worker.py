@@ -10,19 +10,14 @@ import click
 from gateway.application.expiry import Expiry, ExpiryLimits
 from gateway.application.gateway import Gateway
 from gateway.bootstrap import open_gateway, require_schema
-from gateway.entrypoints.flags import settings_flags, settings_with
+from gateway.entrypoints.flags import Flags, settings_with
 from gateway.entrypoints.heartbeat import beating, heartbeat_file
 from gateway.entrypoints.logs import configure_logging
 from gateway.settings import Settings
 
 
-@click.command
-@settings_flags("environment", "data_dir", "database_url", "log_level")
-def worker(**flags: str | None) -> None:
-    """End payments whose time is over.
-
-    Several may run at once. Ends at SIGTERM or Ctrl-C, when it has finished what it began.
-    """
+def worker(flags: Flags) -> None:
+    """End payments whose time is over, until SIGTERM or Ctrl-C."""
     settings = settings_with(flags)
     configure_logging(settings)
     asyncio.run(_work(settings))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from alembic import command
 from alembic.config import Config
@@ -48,6 +48,27 @@ class Schema(Enum):
     FOREIGN = "foreign"
 
 
+class Step(NamedTuple):
+    """One revision: its number, and what it is for."""
+
+    revision: str
+    title: str
+
+
+class Plan(NamedTuple):
+    """What a migration does, or did.
+
+    Attributes:
+        before: The revision of the database; empty if there is none.
+        after: This version's.
+        steps: The revisions between them, the oldest first.
+    """
+
+    before: str
+    after: str
+    steps: tuple[Step, ...]
+
+
 class SchemaRefused(Exception):  # noqa: N818 - names what happened, as every refusal of the gateway does.
     """The database has tables that `migrate` must leave alone."""
 
@@ -63,7 +84,7 @@ async def migrate(
     *,
     tell: Callable[[str], None] | None = None,
     pause_seconds: float = PAUSE_SECONDS,
-) -> None:
+) -> Plan:
     """Bring a database to the newest revision. Several may try at once; one migrates, and the others find it done.
 
     Locks are waited for briefly and often, so that nobody else waits long behind the migration.
@@ -74,6 +95,9 @@ async def migrate(
         tell: Called with a sentence whenever the migration has to wait, which says for whom.
         pause_seconds: How long to wait before the next attempt.
 
+    Returns:
+        What was done.
+
     Raises:
         SchemaRefused: Its tables are of a newer version, or of another application.
         StorageUnavailable: It cannot be reached, or others do not give up their locks.
@@ -81,35 +105,52 @@ async def migrate(
     """
     engine = audit_engine(url, limits or SqlLimits())
     try:
-        for attempt in range(1, ATTEMPTS_MAX + 1):
+        attempt = 1
+        while True:
             try:
-                await _migrate(engine)
+                return await _migrate(engine)
             except TryAgain as busy:
                 holders = await lock_holders(engine)
                 if attempt == ATTEMPTS_MAX:
                     raise StorageUnavailable(f"The migration has changed nothing: it waited for {holders}.") from busy
-            else:
-                return
             if tell is not None:
                 tell(f"The migration waits for {holders}.")
             await asyncio.sleep(pause_seconds)
+            attempt += 1
     finally:
         await engine.dispose()
 
 
-async def _migrate(engine: AsyncEngine) -> None:
+async def planned(url: str, limits: SqlLimits | None = None) -> Plan:
+    """Look at what `migrate` would do. Nothing is made or changed, not even an SQLite file.
+
+    Raises:
+        SchemaRefused: As for `migrate`.
+        StorageUnavailable: It cannot be reached.
+        ValueError: As for `migrate`.
+    """
+    engine = await asyncio.to_thread(reading_engine, url, limits or SqlLimits())
+    if engine is None:
+        return _plan("", _scripts())
+    try:
+        async with Transaction(engine, writes=False) as transaction:
+            return await transaction.run(_checked_plan)
+    finally:
+        await engine.dispose()
+
+
+async def _migrate(engine: AsyncEngine) -> Plan:
     # All revisions in one transaction, which both databases can: either the tables are there, or nothing is.
     async with Transaction(engine) as transaction:
         if engine.dialect.name == POSTGRES:
             # Nobody but another migration waits for this lock, and that one may take its time.
             await transaction.rows(_LOCK)
             await transaction.change(_LOCK_TIMEOUT)
-        schema = await transaction.run(_schema)
-        if schema in {Schema.NEWER, Schema.FOREIGN}:
-            raise SchemaRefused(schema)
-        if schema is not Schema.CURRENT:
+        plan = await transaction.run(_checked_plan)
+        if plan.steps:
             await transaction.run(_upgrade)
             await transaction.commit()
+        return plan
 
 
 async def schema_of(url: str, limits: SqlLimits | None = None) -> Schema:
@@ -129,12 +170,36 @@ async def schema_of(url: str, limits: SqlLimits | None = None) -> Schema:
         await engine.dispose()
 
 
+def newest_revision() -> str:
+    """The revision of this version's schema: `"0006"`."""
+    return ",".join(_scripts().get_heads())
+
+
 def _upgrade(connection: Connection) -> None:
     command.upgrade(_config(connection), "head")
 
 
+def _checked_plan(connection: Connection) -> Plan:
+    schema = _schema(connection)
+    if schema in {Schema.NEWER, Schema.FOREIGN}:
+        raise SchemaRefused(schema)
+    heads = MigrationContext.configure(connection).get_current_heads()
+    return _plan(",".join(heads), _scripts())
+
+
+def _plan(before: str, scripts: ScriptDirectory) -> Plan:
+    after = newest_revision()
+    steps = scripts.iterate_revisions("heads", before or "base") if before != after else ()
+    titles = [Step(script.revision, script.doc) for script in steps]
+    return Plan(before, after, tuple(reversed(titles)))
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
 def _schema(connection: Connection) -> Schema:
-    scripts = ScriptDirectory.from_config(_config(connection))
+    scripts = _scripts()
     current = MigrationContext.configure(connection).get_current_heads()
     if not current:
         tables = inspect(connection).get_table_names()
@@ -151,7 +216,7 @@ def _schema(connection: Connection) -> Schema:
     return Schema.NEWER if ours and max(current) > newest else Schema.FOREIGN
 
 
-def _config(connection: Connection) -> Config:
+def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", "gateway.adapters.sql:migrations")
     config.attributes["connection"] = connection

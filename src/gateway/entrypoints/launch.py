@@ -1,0 +1,20 @@
+"""How the command starts and ends. Ctrl-C ends it without a traceback, also while Python still loads it."""
+
+import signal
+import sys
+
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended, as shells have it."""
+
+
+def launch() -> None:
+    """Run the command that the arguments of this process name."""
+    try:
+        from gateway.entrypoints.cli import main
+
+        main(prog_name="gateway")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    finally:
+        # While the interpreter ends, Python would report a KeyboardInterrupt that nobody can catch.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
