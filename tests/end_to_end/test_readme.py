@@ -1,31 +1,58 @@
 """The README's first minutes, as pasted into a shell."""
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-from support.pasting import blocks, paste, values
+import pytest
+
+from support.pasting import blocks, paste
 from support.servers import Installation
 
+COLUMNS_MAX = 80
 
-async def test_the_curl_lines_of_the_readme_work_as_pasted_and_the_last_one_replays(tmp_path: Path) -> None:
+
+def curl_lines() -> str:
     [lines] = [block for block in blocks("README.md", "sh") if "curl" in block]
-    deposit_and_payment = "".join(lines.splitlines(keepends=True)[-2:])
+    return lines
+
+
+def answers_shown() -> str:
+    [answers] = [block for block in blocks("README.md", "") if block.startswith("{")]
+    return answers
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash"])
+async def test_the_curl_lines_of_the_readme_work_as_pasted_and_the_last_ones_replay(tmp_path: Path, shell: str) -> None:
+    last_four = "".join(curl_lines().splitlines(keepends=True)[-4:])
+    assert last_four.startswith("post /deposits ")
     gateway = Installation(tmp_path)
     async with gateway.serving() as server:
-        said = await paste(lines + deposit_and_payment, gateway, server)
+        said = await paste(curl_lines() + last_four, gateway, server, shell=shell)
 
-    answers = [values(line) for line in said.splitlines()]
-    [deposit], [payment, listed], [deposit_again], [payment_again, listed_again] = answers
+    deposit, payment, listed, *again = [json.loads(line) for line in said.splitlines()]
     assert deposit["object"] == "deposit"
     assert payment["object"] == "payment"
     assert payment["amount"] == 1050
     assert payment["description"] == "Two coffees"
     [transaction] = listed["data"]
     assert transaction["payment_id"] == payment["id"]
-    assert deposit_again == deposit
-    assert (payment_again, listed_again) == (payment, listed)
+    assert again == [deposit, payment, listed]
+    assert_as_shown(said.splitlines()[:3])
     await gateway.verify()
+
+
+def assert_as_shown(lines: list[str]) -> None:
+    """What the README shows stands in the answers, part after part; `…` is whatever is left out."""
+    for shown, line in zip(answers_shown().splitlines(), lines, strict=True):
+        assert re.fullmatch(".*".join(map(re.escape, shown.split("…"))), line), (shown, line)
+
+
+def test_the_curl_lines_fit_a_terminal() -> None:
+    lines = [*curl_lines().splitlines(), *answers_shown().splitlines()]
+    assert max(map(len, lines)) <= COLUMNS_MAX
 
 
 def test_the_example_of_embedding_runs_as_pasted(tmp_path: Path) -> None:

@@ -19,13 +19,13 @@ def blocks(document: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-async def paste(lines: str, gateway: Installation, server: Server) -> str:
+async def paste(lines: str, gateway: Installation, server: Server, *, shell: str = "bash") -> str:
     """What a shell in which `gateway` is installed says to these lines; only where it listens is another."""
     pasted = lines.replace("G=http://127.0.0.1:8000", f"G={server.url}")
     assert server.url in pasted
     path = f"{Path(sys.executable).parent}:{gateway.environment['PATH']}"
-    shell = await asyncio.create_subprocess_exec(
-        "bash",
+    process = await asyncio.create_subprocess_exec(
+        shell,
         cwd=gateway.folder,
         env=gateway.environment | {"PATH": path},
         stdin=asyncio.subprocess.PIPE,
@@ -33,9 +33,9 @@ async def paste(lines: str, gateway: Installation, server: Server) -> str:
         stderr=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(PASTING_SECONDS_MAX):
-        said, complained = await shell.communicate(pasted.encode())
+        said, complained = await process.communicate(pasted.encode())
     assert complained == b""
-    assert shell.returncode == 0
+    assert process.returncode == 0
     return said.decode()
 
 
