@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from litestar import Litestar
 
@@ -11,6 +12,7 @@ from gateway.adapters.http import AccessLog, HttpLimits, Layer, create_app
 from gateway.application.gateway import Gateway
 from gateway.bootstrap import collect_garbage_seldom, cursor_keys, open_gateway
 from gateway.entrypoints.access_lines import access_lines
+from gateway.entrypoints.failures import in_a_sentence
 from gateway.entrypoints.logs import configure_logging, logs_json
 from gateway.entrypoints.worker import working
 from gateway.settings import Settings, read_settings
@@ -27,6 +29,8 @@ def app() -> Litestar:
     configure_logging(settings)
     lines = access_lines(sys.stderr, as_json=logs_json(settings)) if settings.logs_requests else None
     served = app_of(settings, access_log=lines)
+    router: Any = FailingInASentence(served.asgi_router)
+    served.asgi_router = router
     collect_garbage_seldom()
     return served
 
@@ -60,6 +64,36 @@ async def open_served(settings: Settings) -> AsyncGenerator[Gateway]:
             return
         async with working(gateway, settings):
             yield gateway
+
+
+class FailingInASentence:
+    """Litestar's router, but for a start that fails as is expected: the server logs a sentence.
+
+    Litestar hands it a traceback, nine kilobytes for a database that is away.
+    """
+
+    def __init__(self, router: Any) -> None:
+        self._router = router
+
+    async def lifespan(self, receive: Any, send: Any) -> None:
+        """Start and end the application."""
+
+        async def shortened(message: Any) -> None:
+            if message["type"] == "lifespan.startup.failed" and (sentence := in_a_sentence(_only(sys.exc_info()[1]))):
+                message = {**message, "message": sentence.format_message()}
+            await send(message)
+
+        await self._router.lifespan(receive, shortened)
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else of the router."""
+        return getattr(self._router, name)
+
+
+def _only(error: BaseException | None) -> BaseException | None:
+    """The error itself, out of the groups of its tasks."""
+    group: Sequence[BaseException] = getattr(error, "exceptions", ())
+    return _only(group[0]) if len(group) == 1 else error
 
 
 def http_limits(settings: Settings) -> HttpLimits:

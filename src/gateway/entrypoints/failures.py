@@ -8,7 +8,7 @@ from gateway.bootstrap import StartRefused
 from gateway.domain.errors import Refusal
 
 
-def in_a_sentence(error: Exception) -> click.ClickException | None:
+def in_a_sentence(error: BaseException | None) -> click.ClickException | None:
     """What a command says of an error; `None` for a bug."""
     if isinstance(error, StorageUnavailable):
         cause = f" ({cause_of(error)})" if error.__cause__ else ""
