@@ -16,6 +16,7 @@ import httpx
 
 from clients.newer_gateway import newer_gateway
 from clients.node import HERE, WHEEL, Failed, Packages, run
+from gateway.adapters.http.docs_pages import STATIC
 from support.servers import Installation, Server
 
 PACKAGES = Path(".venv/clients")
@@ -26,7 +27,8 @@ extends: [[spectral:oas, all]]
 rules:
   contact-properties: off  # Each gateway is run by others: there is no address to write to for all of them.
 """
-STEPS = ("lint", "python", "typescript", "postman")
+STEPS = ("lint", "python", "typescript", "postman", "examples")
+OPERATOR = ("op@example.com", "a passphrase of operators")
 
 
 class Work:
@@ -89,12 +91,21 @@ class Work:
             raise Failed(f"The statuses of the collection's requests: {answers}")
         return f"Postman: {len(answers)} requests answered."
 
+    def examples(self) -> str:
+        """Every example of the document works as the page at /docs sends it, in an order that makes sense."""
+        program = PROGRAMS / "try_it_out.mjs"
+        script = STATIC / "examples.js"
+        return run(WHEEL / "bin" / "node", program, self.url, script, *OPERATOR, cwd=self.folder).strip()
+
 
 async def main(names: Sequence[str]) -> None:
     """Serve, fetch the document, and take the steps one after the other: those of `STEPS` unless named."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        async with Installation(folder).serving() as server, newer_gateway(server.url) as newer_url:
+        installation = Installation(folder)
+        email, password = OPERATOR
+        await installation.run("create-operator", "--email", email, "--password-stdin", stdin=f"{password}\n")
+        async with installation.serving() as server, newer_gateway(server.url) as newer_url:
             work = Work(folder, server, newer_url)
             async with server.client() as http:
                 work.document.write_bytes((await fetched(http)).content)

@@ -57,12 +57,12 @@ PARAMETERS: Final = {
 
 PATH_EXAMPLES: Final = {
     "account_id": "acc_01kc3x0m5fe7v8qj2r4n6p9stb",
-    "from": "USD",
+    "from": "EUR",
     "merchant_id": "usr_01kc3x0m5fe7v8qj2r4n6p9stf",
     "payment_id": "pay_01kc3x0m5fe7v8qj2r4n6p9ste",
     "quote_id": "quo_01kc3x0m5fe7v8qj2r4n6p9stj",
     "refund_id": "ref_01kc3x0m5fe7v8qj2r4n6p9stg",
-    "to": "EUR",
+    "to": "USD",
     "transaction_id": "txn_01kc3x0m5fe7v8qj2r4n6p9std",
 }
 
@@ -146,7 +146,7 @@ def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
             "in": "path",
             "required": True,
             "description": PARAMETERS[name],
-            "schema": {"type": "string"},
+            "schema": {"type": "string", **({"pattern": "^[A-Z]{3}$"} if name in {"from", "to"} else {})},
             "example": PATH_EXAMPLES[name],
         }
         for name in re.findall(r"\{(\w+)\}", operation.path)

@@ -218,7 +218,10 @@ def operations(cursors: Cursors, *, sandbox: bool) -> tuple[Operation, ...]:
             result=DepositView,
             idempotency=Idempotency.REQUIRED,
             codes=("account_not_found", "currency_mismatch", "unknown_currency", "balance_overflow"),
-            example={"account_id": EXAMPLE_ACCOUNT["id"], "amount": 100000, "currency": "USD"},
+            examples={
+                "dollars": {"account_id": EXAMPLE_ACCOUNT["id"], "amount": 100000, "currency": "USD"},
+                "euros": {"account_id": EXAMPLE_ACCOUNT["id"], "amount": 100000, "currency": "EUR"},
+            },
             example_result=EXAMPLE_DEPOSIT,
         ),
     )

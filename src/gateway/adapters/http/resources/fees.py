@@ -66,7 +66,7 @@ OPERATIONS = (
         body=FeesBody,
         result=FeeScheduleView,
         codes=("merchant_not_found", "currency_mismatch", "unknown_currency"),
-        example={"currency": "EUR", "basis_points": 290, "fixed_amount": 30},
+        example={"basis_points": 290, "fixed_amount": 30},
         example_result=EXAMPLE_FEES,
     ),
     Operation(

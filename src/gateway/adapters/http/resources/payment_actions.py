@@ -70,7 +70,7 @@ CONFIRM = Operation(
         "balance_overflow",
         *QUOTE_CODES,
     ),
-    example={"quote_id": "quo_01kc3x0m5fe7v8qj2r4n6p9stj"},
+    examples={"own_currency": {}, "quote": {"quote_id": "quo_01kc3x0m5fe7v8qj2r4n6p9stj"}},
     example_result={**EXAMPLE_PAYMENT, "version": 2, "quote_id": "quo_01kc3x0m5fe7v8qj2r4n6p9stj"},
 )
 CAPTURE = Operation(

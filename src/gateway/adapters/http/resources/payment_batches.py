@@ -209,7 +209,7 @@ OPERATIONS = (
             "mode": "independent",
             "items": [
                 {
-                    "idempotency_key": "order-1001",
+                    "idempotency_key": "order-1004",
                     "merchant_id": EXAMPLE_PAYMENT["merchant_id"],
                     "amount": 1050,
                     "currency": "USD",

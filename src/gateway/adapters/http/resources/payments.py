@@ -206,6 +206,19 @@ EXAMPLE_PAYMENT: Final[dict[str, Any]] = {
     "quote_id": None,
 }
 
+PAYMENT_EXAMPLE: Final[dict[str, Any]] = {
+    "merchant_id": EXAMPLE_PAYMENT["merchant_id"],
+    "amount": 1050,
+    "currency": "USD",
+    "reference": "order-1001",
+    "description": "Two coffees",
+}
+EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "payment": PAYMENT_EXAMPLE,
+    "hold": {**PAYMENT_EXAMPLE, "capture": "manual", "reference": "order-1002"},
+    "request": {"amount": 1050, "currency": "USD", "reference": "order-1003", "description": "Two coffees"},
+}
+"""What customers send, and, to request a payment, merchants."""
 
 QUOTE_CODES: Final = ("quote_not_found", "quote_expired", "quote_used", "quote_amount_mismatch")
 """The refusals of a payment's quote."""
@@ -238,13 +251,7 @@ def operations(cursors: Cursors) -> tuple[Operation, ...]:
                 "balance_overflow",
                 *QUOTE_CODES,
             ),
-            example={
-                "merchant_id": EXAMPLE_PAYMENT["merchant_id"],
-                "amount": 1050,
-                "currency": "USD",
-                "reference": "order-1001",
-                "description": "Two coffees",
-            },
+            examples=EXAMPLES,
             example_result=EXAMPLE_PAYMENT,
         ),
         Operation(

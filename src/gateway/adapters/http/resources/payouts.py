@@ -58,7 +58,7 @@ OPERATIONS = (
             "currency_mismatch",
             "unknown_currency",
         ),
-        example={"account_id": "acc_01kc3x0m5fe7v8qj2r4n6p9stb", "amount": 100000, "currency": "USD"},
+        example={"account_id": "acc_01kc3x0m5fe7v8qj2r4n6p9stb", "amount": 5000, "currency": "USD"},
         example_result={
             "id": "pyo_01kc3x0m5fe7v8qj2r4n6p9stc",
             "object": "payout",

@@ -112,7 +112,7 @@ def operations(cursors: Cursors) -> tuple[Operation, ...]:
                 "account_frozen",
                 "balance_overflow",
             ),
-            example={"amount": 1050, "reason": "The coffee was cold"},
+            example={"amount": 500, "reason": "The coffee was cold"},
             example_result=EXAMPLE_REFUND,
         ),
         Operation(

@@ -1,43 +1,50 @@
-// The examples of the document, made to work one after the other: whoever registers, logs in and deposits on the page
-// then pays with the examples as they stand. Ids in them stand for objects that the page has seen answered, a key is
-// used once, and a login signs in.
+// The examples of the document, made to work one after the other: after registering, logging in and depositing on the
+// page, the other examples work as they stand. Ids in them stand for objects that the page has seen answered. Example
+// keys and references get an ending of their own at each click; other keys are sent as they are. A login signs in.
 
 const EXAMPLE_ID = /\b(usr|acc|pay|ref|txn|quo)_01kc3x0m5fe7v8qj2r4n6p9st[a-z]\b/g;
+const EXAMPLE_KEY = /^[A-Za-z]+-1$/;
+const EXAMPLE_REFERENCE = /\border-100\d\b/g;
+const EXAMPLE_REFRESH_TOKEN = "rt_6f1c…";
 const MERCHANT_ID = "usr_01kc3x0m5fe7v8qj2r4n6p9stf";
 
+// Unlike randomUUID, this works on pages without TLS too.
+function randomText() {
+  return Array.from(crypto.getRandomValues(new Uint32Array(2)), (number) => number.toString(36)).join("");
+}
+
 class Examples {
-  // signIn takes an access token; random makes a text that was never made before.
-  constructor(signIn, random = () => crypto.randomUUID()) {
+  // signIn takes an access token.
+  constructor(signIn) {
     this.signIn = signIn;
-    this.random = random;
     this.seen = {};
-    this.keysUsed = new Set();
   }
 
-  // A request as it is sent: with ids that exist, and with a key of its own.
+  // A request as it is sent.
   request(request) {
     const known = (text) => text.replace(EXAMPLE_ID, (id, prefix) => this.seen[id === MERCHANT_ID ? "merchant" : prefix] ?? id);
+    const ending = randomText();
     request.url = known(request.url);
     if (typeof request.body === "string") {
-      request.body = known(request.body);
+      request.body = known(request.body)
+        .replace(EXAMPLE_REFERENCE, (reference) => `${reference}-${ending}`)
+        .replace(EXAMPLE_REFRESH_TOKEN, (token) => this.seen.refreshToken ?? token);
     }
     const key = request.headers?.["Idempotency-Key"];
-    if (key !== undefined) {
-      if (this.keysUsed.has(key)) {
-        request.headers["Idempotency-Key"] = `${key}-${this.random()}`;
-      }
-      this.keysUsed.add(key);
+    if (key !== undefined && EXAMPLE_KEY.test(key)) {
+      request.headers["Idempotency-Key"] = `${key}-${ending}`;
     }
     return request;
   }
 
-  // Remembers what an answer tells of.
+  // Remembers the objects of an answer.
   response(response) {
     const body = response.body ?? response.obj;
     if (response.status < 300 && body && typeof body === "object") {
       this.see(body);
       if (body.access_token) {
         this.see(body.user ?? {});
+        this.seen.refreshToken = body.refresh_token;
         this.signIn(body.access_token);
       }
     }
@@ -54,6 +61,9 @@ class Examples {
       }
       for (const account of part.role === "merchant" ? [] : (part.accounts ?? [])) {
         this.seen.acc = account.id;
+      }
+      if (part.transaction_id) {
+        this.seen.txn = part.transaction_id;
       }
     }
   }

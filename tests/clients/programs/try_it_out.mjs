@@ -1,0 +1,68 @@
+// Every example of the served document, sent as the page at /docs sends it: all of them work, one after the other.
+//
+// Usage: node try_it_out.mjs GATEWAY_URL EXAMPLES_JS OPERATOR_EMAIL OPERATOR_PASSWORD
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+
+const [url, script, operatorEmail, operatorPassword] = process.argv.slice(2);
+const { Examples } = createRequire(import.meta.url)(script);
+
+const document = await (await fetch(`${url}/openapi.json`)).json();
+const operations = new Map(
+  Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => [operation.operationId, { path, method, ...operation }]),
+  ),
+);
+let token;
+const examples = new Examples((accessToken) => { token = accessToken; });
+const tried = new Set();
+
+// What Swagger UI sends when "Execute" is pressed: the examples of the path, of headers, and of the body.
+async function tryOut(step) {
+  const [name, exampleName] = step.split(":");
+  const { path, method, parameters = [], requestBody } = operations.get(name);
+  const content = requestBody?.content["application/json"];
+  const body = exampleName ? content.examples[exampleName].value : (content?.example ?? Object.values(content?.examples ?? {})[0]?.value);
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  let filled = path;
+  for (const parameter of parameters) {
+    if (parameter.in === "header") headers[parameter.name] = parameter.example;
+    if (parameter.in === "path") filled = filled.replace(`{${parameter.name}}`, parameter.example);
+  }
+  if (body) headers["Content-Type"] = "application/json";
+  const request = examples.request({ url: url + filled, headers, body: body && JSON.stringify(body) });
+  const answer = await fetch(request.url, { method: method.toUpperCase(), headers: request.headers, body: request.body });
+  const text = await answer.text();
+  assert(answer.status < 300, `${step}: ${answer.status} ${text}`);
+  examples.response({ status: answer.status, body: text && JSON.parse(text) });
+  tried.add(name);
+}
+
+async function operatorLogsIn() {
+  const body = JSON.stringify({ email: operatorEmail, password: operatorPassword });
+  const headers = { "Content-Type": "application/json" };
+  token = (await (await fetch(`${url}/users/login`, { method: "POST", headers, body })).json()).access_token;
+}
+
+const customerLogsIn = "logIn:customer";
+const merchantLogsIn = "logIn:merchant";
+const steps = [
+  "getLiveness", "getReadiness", "getKeySet",
+  "register:merchant", "register:customer", customerLogsIn, "getMe", "listAccounts", "getAccount", "makeDeposit",
+  "createPayment:payment", "createPayment:payment", "getPayment", "listPayments", "createPayments", "createTransaction",
+  "listTransactions", "getTransaction", "makePayout",
+  "createPayment:hold", merchantLogsIn, "capturePayment", "createRefund", "listRefunds", "getRefund", "getFees",
+  "createPayment:request", customerLogsIn, "confirmPayment:own_currency",
+  "createPayment:hold", merchantLogsIn, "cancelPayment",
+  operatorLogsIn, "setRate", "setFees", "freezeAccount", "unfreezeAccount", "getInvariants",
+  customerLogsIn, "makeDeposit", operatorLogsIn, "reverseTransaction",
+  customerLogsIn, "openAccount", "makeDeposit:euros", merchantLogsIn, "createPayment:request",
+  customerLogsIn, "createQuote", "getQuote", "listRates", "confirmPayment:quote",
+  "refresh", "logOut", customerLogsIn, "changePassword",
+];
+for (const step of steps) {
+  await (typeof step === "function" ? step() : tryOut(step));
+}
+assert.deepEqual([...operations.keys()].filter((name) => !tried.has(name)), []);
+console.log(`Examples: all ${operations.size} operations of the document were tried out.`);
