@@ -21,7 +21,7 @@ PAGE: Final = """\
 </head>
 <body>
 <nav><a href="{docs}/../docs">Reference</a> · <a href="{docs}/../openapi.json">openapi.json</a></nav>
-<main>
+<main class="guide">
 {guide}</main>
 </body>
 </html>
