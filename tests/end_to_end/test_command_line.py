@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -239,6 +239,31 @@ def test_ctrl_c_is_quiet_at_any_moment(tmp_path: Path, command: str, seconds: fl
     assert [line for line in complained.splitlines() if not line.startswith("{")] == []
     # Zero when it had done its work, and as a signal when Python was about to leave with that.
     assert process.returncode in {0, INTERRUPTED, -signal.SIGINT}
+
+
+@pytest.mark.parametrize("seconds", [0.5, 0.6, 0.7, 0.8, 1.0, 1.5])
+def test_ctrl_c_is_quiet_while_workers_start(tmp_path: Path, postgres_url: str, seconds: float) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway", "serve", "--workers", "2", "--port", str(free_port())],
+        cwd=tmp_path,
+        env=environment(tmp_path, GATEWAY_DATABASE_URL=postgres_url),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGINT)  # A terminal sends it to all processes of the command.
+        _, complained = process.communicate(timeout=END_SECONDS_MAX)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    assert [line for line in complained.splitlines() if not line.startswith("{")] == []
+    assert process.returncode in {0, INTERRUPTED}
 
 
 def test_ctrl_c_at_a_prompt_ends_with_the_same_code(

@@ -1,6 +1,7 @@
 """The ASGI application: `uvicorn --factory gateway.entrypoints.api:app`."""
 
 import os
+import signal
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -25,6 +26,8 @@ def app() -> Litestar:
         SettingsRefused: The environment is not as it must be.
         StartRefused: The keys are missing or will not do.
     """
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # As `gateway serve` starts its workers.
     settings = read_settings(os.environ)
     configure_logging(settings)
     lines = access_lines(sys.stderr, as_json=logs_json(settings)) if settings.logs_requests else None

@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+from multiprocessing import resource_tracker
 from types import FrameType
 
 import click
@@ -32,6 +34,8 @@ def serve(flags: Flags) -> None:
         click.echo(welcome(settings))
     # When all is answered, uvicorn raises the signal that ended it once more: to have been asked to end is no failure.
     signal.signal(signal.SIGTERM, _end_well)
+    if settings.workers > 1:
+        _start_workers_without_ctrl_c()
     uvicorn.run(
         "gateway.entrypoints.api:app",
         factory=True,
@@ -50,6 +54,18 @@ def serve(flags: Flags) -> None:
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
+
+
+def _start_workers_without_ctrl_c() -> None:
+    """Have workers begin with Ctrl-C blocked, which a terminal sends to them too; `entrypoints.api.app` unblocks it.
+
+    Until then it would end them in the middle of their imports, with a traceback. This process ends them anyway.
+    """
+    if sys.platform != "win32":
+        # A thread that does not block it hears it for this process, in which Python calls the handler on the main one.
+        threading.Thread(target=threading.Event().wait, name="ctrl-c", daemon=True).start()
+        resource_tracker.ensure_running()  # It would unblock it, if `multiprocessing` started it later.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def _end_well(_number: int, _frame: FrameType | None) -> None:
