@@ -207,15 +207,18 @@ async def test_the_worker_writes_down_what_was_true_before(world: World, custome
 
 @pytest.mark.parametrize("status", ["captured", "canceled", "expired", "failed"])
 async def test_a_final_state_is_final(world: World, customer: Person, merchant: Person, status: str) -> None:
-    amount = 100_001 if status == "failed" else 1000
-    payment = await request(merchant, amount, customer_id=customer.id, expires_in_seconds=60)
+    if status == "failed":
+        body = {"merchant_id": merchant.id, "amount": 100_001, "currency": "USD"}
+        payment = {"id": (await refuse(customer, "/payments", 402, "insufficient_funds", body))["payment_id"]}
+    else:
+        payment = await request(merchant, customer_id=customer.id, expires_in_seconds=60)
     path = f"/payments/{payment['id']}"
     if status == "expired":
         world.clock.advance(60)
     elif status == "canceled":
         await ask(customer, f"{path}/cancel")
-    else:
-        await customer.api.post(f"{path}/confirm", key=fresh_key())
+    elif status == "captured":
+        await ask(customer, f"{path}/confirm")
     final = await shown(customer, payment)
     assert final["status"] == status
     code = "payment_expired" if status == "expired" else "payment_state_invalid"
@@ -257,12 +260,40 @@ async def test_a_request_that_names_nobody_is_for_whoever_has_its_id(
     refused(await stranger.api.get(f"/payments/{payment['id']}"), 404, "payment_not_found")
 
 
-async def test_a_request_beyond_the_balance_has_failed(customer: Person, merchant: Person) -> None:
+async def test_a_request_survives_a_confirmation_that_lacks_funds_and_is_then_confirmed(
+    world: World, customer: Person, merchant: Person
+) -> None:
     payment = await request(merchant, 100_001, customer_id=customer.id)
-    refusal = await refuse(customer, f"/payments/{payment['id']}/confirm", 402, "insufficient_funds")
-    assert refusal["payment_id"] == payment["id"]
-    failed = await shown(merchant, payment)
-    assert (failed["status"], failed["failure_code"]) == ("failed", "insufficient_funds")
+    path = f"/payments/{payment['id']}/confirm"
+    world.clock.advance(1)
+    first = await customer.api.post(path, key="first")
+    assert refused(first, 402, "insufficient_funds")["payment_id"] == payment["id"]
+    tried = await shown(merchant, payment)
+    assert tried["updated_at"] > payment["updated_at"]
+    changes = {"failure_code": "insufficient_funds", "version": 2, "updated_at": tried["updated_at"]}
+    assert tried == {**payment, **changes}
+    await customer.deposit(1)
+    again = await customer.api.post(path, key="first")
+    assert (again.status_code, again.content) == (402, first.content)
+    confirmed = ok(await customer.api.post(path, key="second"))
+    assert (confirmed["status"], confirmed["failure_code"], confirmed["version"]) == ("captured", None, 3)
+    await check_the_books(world)
+
+
+async def test_a_stranger_without_money_neither_binds_a_request_nor_is_shown_to_its_merchant(
+    world: World, customer: Person, merchant: Person
+) -> None:
+    payment = await request(merchant)
+    stranger = await world.customer()
+    await refuse(stranger, f"/payments/{payment['id']}/confirm", 402, "insufficient_funds")
+    tried = await shown(merchant, payment)
+    assert (tried["customer_id"], tried["failure_code"], tried["version"]) == (None, "insufficient_funds", 2)
+    assert tried["allowed_actions"] == ["confirm", "cancel"]
+    assert ok(await stranger.api.get("/payments"))["data"] == []
+    confirmed = await ask(customer, f"/payments/{payment['id']}/confirm")
+    assert (confirmed["customer_id"], confirmed["failure_code"], confirmed["version"]) == (customer.id, None, 3)
+    refused(await stranger.api.get(f"/payments/{payment['id']}"), 404, "payment_not_found")
+    await check_the_books(world)
 
 
 async def test_either_party_cancels_a_request(customer: Person, merchant: Person) -> None:

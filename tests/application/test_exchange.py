@@ -396,14 +396,14 @@ async def test_a_confirmation_that_does_not_fit_its_quote_is_refused(bureau: Bur
 
 
 async def test_a_confirmation_that_failed_has_not_used_its_quote(bureau: Bureau) -> None:
-    asked, again = await bureau.request(amount=usd(11_000)), await bureau.request(amount=usd(11_000))
+    asked = await bureau.request(amount=usd(11_000))
     quote = await bureau.quote(usd(11_000))
     with pytest.raises(InsufficientFunds):
         await bureau.confirm(asked, quote)
-    failed = bureau.database.payments[asked.id]
-    assert (failed.status, failed.quote_id) == (PaymentStatus.FAILED, None)
+    tried = bureau.database.payments[asked.id]
+    assert (tried.status, tried.quote_id) == (PaymentStatus.REQUIRES_CONFIRMATION, None)
     await bureau.door.execute(deposit(Money(1_000, EUR), bureau.account(EUROS).id))
-    await bureau.confirm(again, quote)
+    await bureau.confirm(asked, quote)
 
 
 async def test_a_refund_goes_back_at_the_rate_of_the_payment(bureau: Bureau) -> None:

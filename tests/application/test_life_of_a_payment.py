@@ -1,7 +1,8 @@
 """What becomes of a payment, through the front door: every row of the table, and the books are right after each."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -75,6 +76,7 @@ from support.builders import (
 )
 
 FEES_ACCOUNT = account_id(3)
+SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -278,16 +280,54 @@ async def test_a_request_that_names_nobody_is_whose_confirms_it(shop: Shop) -> N
     assert (await shop.payment(payment)).customer_id == CUSTOMER
 
 
-async def test_a_request_that_the_customer_cannot_pay_has_failed(shop: Shop) -> None:
-    payment = await shop.request(101)
+@pytest.mark.parametrize("method", CaptureMethod)
+async def test_a_request_survives_a_confirmation_that_lacks_funds_and_is_then_confirmed(
+    shop: Shop, method: CaptureMethod
+) -> None:
+    payment = await shop.request(101, capture=method)
+    asked = await shop.payment(payment)
+    shop.clock.advance(1)
+    for key in ("first", "first", "second"):
+        with pytest.raises(InsufficientFunds) as refused:
+            await shop.door.execute(confirm(payment), idempotency_key=key)
+        assert refused.value.facts["payment_id"] == payment
+    tried = await shop.payment(payment)
+    expected = replace(asked, failure_code="insufficient_funds", version=3, updated_at=asked.created_at + SECOND)
+    assert tried == expected
+    await shop.door.execute(deposit(usd(1)))
     with pytest.raises(InsufficientFunds):
-        await shop.door.execute(confirm(payment))
-    failed = await shop.payment(payment)
-    assert (failed.status, failed.failure_code, failed.version) == (
-        PaymentStatus.FAILED,
-        "insufficient_funds",
-        2,
-    )
+        await shop.door.execute(confirm(payment), idempotency_key="first")
+    paid: Paid = await shop.door.execute(confirm(payment), idempotency_key="third")
+    status = PaymentStatus.CAPTURED if method is CaptureMethod.AUTOMATIC else PaymentStatus.AUTHORIZED
+    assert (paid.payment.status, paid.payment.failure_code, paid.payment.version) == (status, None, 4)
+
+
+async def test_a_stranger_without_funds_neither_binds_an_open_request_nor_is_named_by_it(shop: Shop) -> None:
+    payment = await shop.request(customer_id=None)
+    await shop.door.execute(register(7))
+    shop.watch.commits.clear()
+    with pytest.raises(InsufficientFunds):
+        await shop.door.execute(confirm(payment, customer=7))
+    [event] = [event for changes in shop.watch.commits for event in changes.events_new]
+    tried = await shop.payment(payment)
+    assert (tried.customer_id, tried.status) == (None, PaymentStatus.REQUIRES_CONFIRMATION)
+    assert (event.type, event.object, event.sequence) == (EventType.PAYMENT_CONFIRMATION_FAILED, tried, 2)
+    assert (event.customer_id, event.merchant_id) == (None, MERCHANT)
+    confirmed: Paid = await shop.door.execute(confirm(payment))
+    assert (confirmed.payment.customer_id, confirmed.payment.version) == (CUSTOMER, 3)
+
+
+async def test_a_request_that_was_tried_in_vain_is_canceled_or_expires(shop: Shop) -> None:
+    canceled, expired = await shop.request(101), await shop.request(101)
+    for payment in (canceled, expired):
+        with pytest.raises(InsufficientFunds):
+            await shop.door.execute(confirm(payment))
+    assert await shop.ask(cancel(canceled)) is EventType.PAYMENT_CANCELED
+    shop.clock.advance(60)
+    assert await shop.ask(ExpirePayment(payment_id=expired)) is EventType.PAYMENT_EXPIRED
+    for payment in (canceled, expired):
+        ended = await shop.payment(payment)
+        assert (ended.failure_code, ended.version) == ("insufficient_funds", 3)
 
 
 @pytest.mark.parametrize("by", [1, 2])

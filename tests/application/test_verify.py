@@ -325,6 +325,19 @@ async def test_a_failed_payment_that_counts_something_as_captured_is_found(ledge
     await assert_found(ledger, ("payment_status", ledger.failed), ("payment_transactions", ledger.failed))
 
 
+@pytest.mark.parametrize("status", [PaymentStatus.REQUIRES_CONFIRMATION, PaymentStatus.CANCELED, PaymentStatus.EXPIRED])
+async def test_a_failure_code_without_a_failed_confirmation_is_found(ledger: Ledger, status: PaymentStatus) -> None:
+    ledger.change_payment(ledger.failed, status=status)
+
+    await assert_found(ledger, ("payment_status", ledger.failed))
+
+
+async def test_a_failure_code_of_a_captured_payment_is_found(ledger: Ledger) -> None:
+    ledger.change_payment(ledger.paid, failure_code="insufficient_funds")
+
+    await assert_found(ledger, ("payment_status", ledger.paid))
+
+
 async def test_a_payment_over_another_amount_than_its_transaction_is_found(ledger: Ledger) -> None:
     ledger.change_payment(ledger.paid, amount=usd(299), amount_captured_minor=299)
 

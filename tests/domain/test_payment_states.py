@@ -44,6 +44,7 @@ from gateway.domain.payment import (
     refund,
     requested,
 )
+from gateway.domain.user import UserId
 from support.builders import usd
 
 CUSTOMER, MERCHANT = user_id(1), user_id(2)
@@ -97,9 +98,7 @@ def in_status(status: PaymentStatus) -> Payment:
 Act = Callable[[Payment, datetime], Any]
 ACTS: dict[str, Act] = {
     "confirm": lambda payment, now: confirmed(payment, customer_id=CUSTOMER, fee_minor=0, now=now),
-    "fail to confirm": lambda payment, now: confirmation_failed(
-        payment, customer_id=CUSTOMER, failure_code="insufficient_funds", now=now
-    ),
+    "fail to confirm": lambda payment, now: confirmation_failed(payment, failure_code="insufficient_funds", now=now),
     "capture": lambda payment, now: capture(payment, amount_minor=None, final=True, fees=NO_FEES, now=now).payment,
     "capture a part": lambda payment, now: (
         capture(payment, amount_minor=10, final=False, fees=NO_FEES, now=now).payment
@@ -111,7 +110,7 @@ ACTS: dict[str, Act] = {
 S = PaymentStatus
 TABLE: dict[tuple[PaymentStatus, str], PaymentStatus] = {
     (S.REQUIRES_CONFIRMATION, "confirm"): S.AUTHORIZED,
-    (S.REQUIRES_CONFIRMATION, "fail to confirm"): S.FAILED,
+    (S.REQUIRES_CONFIRMATION, "fail to confirm"): S.REQUIRES_CONFIRMATION,
     (S.REQUIRES_CONFIRMATION, "cancel"): S.CANCELED,
     (S.AUTHORIZED, "capture"): S.CAPTURED,
     (S.AUTHORIZED, "capture a part"): S.PARTIALLY_CAPTURED,
@@ -216,6 +215,28 @@ def test_a_confirmed_request_is_paid_at_once_or_held() -> None:
     ):
         payment = confirmed(a_request(method), customer_id=CUSTOMER, fee_minor=0, now=LATER)
         assert (payment.status, payment.customer_id, payment.amount_captured_minor) == (status, CUSTOMER, captured)
+
+
+@pytest.mark.parametrize("method", CaptureMethod)
+@pytest.mark.parametrize("customer_id", [None, CUSTOMER])
+def test_a_failed_confirmation_changes_nothing_but_the_failure_code_and_the_next_one_clears_it(
+    method: CaptureMethod, customer_id: UserId | None
+) -> None:
+    asked = replace(a_request(method), customer_id=customer_id)
+    tried = confirmation_failed(asked, failure_code="insufficient_funds", now=LATER)
+    assert tried == replace(asked, failure_code="insufficient_funds", version=2, updated_at=LATER)
+    again = confirmation_failed(tried, failure_code="insufficient_funds", now=LATER)
+    assert again == replace(tried, version=3)
+    paid = confirmed(again, customer_id=CUSTOMER, fee_minor=0, now=LATER)
+    assert paid == replace(confirmed(asked, customer_id=CUSTOMER, fee_minor=0, now=LATER), version=4)
+    assert paid.failure_code is None
+
+
+@pytest.mark.parametrize("status", [S.CANCELED, S.EXPIRED])
+def test_a_request_that_ends_unpaid_keeps_why_its_last_confirmation_failed(status: PaymentStatus) -> None:
+    tried = confirmation_failed(a_request(), failure_code="insufficient_funds", now=LATER)
+    ended = cancel(tried, now=LATER) if status is S.CANCELED else expire(tried, now=DEADLINE)
+    assert (ended.payment.status, ended.payment.failure_code) == (status, "insufficient_funds")
 
 
 def test_a_final_capture_gives_the_rest_back() -> None:

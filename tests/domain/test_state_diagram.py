@@ -36,7 +36,7 @@ ACTIONS: dict[str, Callable[[Payment], Payment]] = {
     "confirm": lambda payment: confirm(payment, CaptureMethod.AUTOMATIC),
     "confirm, capture=manual": lambda payment: confirm(payment, CaptureMethod.MANUAL),
     "confirm, without funds": lambda payment: confirmation_failed(
-        payment, customer_id=CUSTOMER, failure_code="insufficient_funds", now=LATER
+        payment, failure_code="insufficient_funds", now=LATER
     ),
     "capture": lambda payment: capture(payment, amount_minor=None, final=True, fees=NO_FEES, now=LATER).payment,
     "capture, final=false": lambda payment: (

@@ -187,6 +187,24 @@ async def test_a_request_to_nobody_is_confirmed_by_one(arena: Arena) -> None:
     await arena.rounds(play)
 
 
+async def test_a_request_to_nobody_outlives_those_who_cannot_pay_it(arena: Arena) -> None:
+    stranger = await arena.customer_without_money()
+
+    async def play(shop: Shop) -> None:
+        payment = await arena.do(shop.merchant, "/payments", amount=10, currency="USD")
+        path = f"/payments/{payment['id']}"
+        tries = [Ask(stranger.headers, f"{path}/confirm", {})] * 5
+        answers = await arena.race(*tries[:2], Ask(shop.customer.headers, f"{path}/confirm", {}), *tries[2:])
+        [won] = [answer.json() for answer in answers if answer.status_code == httpx.codes.OK]
+        codes = Counter(code_of(answer) for answer in answers if not answer.is_success)
+        failures = codes["insufficient_funds"]
+        assert codes == Counter(insufficient_funds=failures, payment_not_found=5 - failures)
+        assert (won["customer_id"], won["failure_code"], won["version"]) == (shop.customer.id, None, failures + 2)
+        assert await arena.seen(shop.merchant.headers, path) == won
+
+    await arena.rounds(play)
+
+
 async def test_a_quote_is_used_once(arena: Arena) -> None:
     euros = {}
     for shop in arena.shops:

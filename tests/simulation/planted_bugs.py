@@ -14,18 +14,21 @@ from gateway.application import batch, ending
 from gateway.application.batch import Batch, moment_after, needs_of, wanted_by
 from gateway.application.book import Book
 from gateway.application.command import Decision, Moment
-from gateway.application.commands import CancelPayment
+from gateway.application.commands import CancelPayment, ConfirmPayment
 from gateway.application.group_commit import GroupCommit, Ticket
+from gateway.application.paying import Paid
 from gateway.application.ports.unit_of_work import Changes, TryAgain
 from gateway.application.submission import Answer, Failed, Submission, is_kept
 from gateway.domain import payment as payments
 from gateway.domain import quote as quotes
 from gateway.domain.account import MAY_BE_NEGATIVE, Account
 from gateway.domain.errors import InsufficientFunds, Refusal
+from gateway.domain.event import Event
 from gateway.domain.fees import FeeSchedule, divided_half_even
 from gateway.domain.payment import Payment, PaymentAction, PaymentStatus, after_its_time
 from gateway.domain.quote import Quote, Returned
 from gateway.domain.refund import Refund
+from gateway.domain.user import UserId
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -96,6 +99,55 @@ def customers_cancel_what_they_confirmed(patch: pytest.MonkeyPatch) -> None:
         return decide(replace(self, by=book.payment(self.payment_id).merchant_id), book, moment)
 
     patch.setattr(CancelPayment, "decide", decide_for_anybody)
+
+
+def a_failed_confirmation_binds_the_request(patch: pytest.MonkeyPatch) -> None:
+    """Whoever could not pay is its customer from then on."""
+
+    def bind(payment: Payment, event: Event, customer: UserId) -> tuple[Payment, Event]:
+        bound = replace(payment, customer_id=customer)
+        return bound, replace(event, object=bound, customer_id=customer)
+
+    _refused_confirmation_as(patch, bind)
+
+
+def the_event_of_a_failed_confirmation_names_a_stranger(patch: pytest.MonkeyPatch) -> None:
+    """The request stays open, and yet the merchant is told who could not pay."""
+    _refused_confirmation_as(patch, lambda payment, event, customer: (payment, replace(event, customer_id=customer)))
+
+
+def _refused_confirmation_as(
+    patch: pytest.MonkeyPatch, instead: Callable[[Payment, Event, UserId], tuple[Payment, Event]]
+) -> None:
+    decide = ConfirmPayment.decide
+
+    def decide_as(self: ConfirmPayment, book: Book, moment: Moment) -> Decision[Paid]:
+        decision = decide(self, book, moment)
+        if not isinstance(decision.outcome, InsufficientFunds):
+            return decision
+        [kept], [told] = decision.payments, decision.events
+        payment, event = instead(kept, told, self.customer_id)
+        return replace(decision, payments=(payment,), events=(event,))
+
+    patch.setattr(ConfirmPayment, "decide", decide_as)
+
+
+def a_failed_confirmation_is_final(patch: pytest.MonkeyPatch) -> None:
+    """The first try without funds ends the request."""
+
+    def confirmation_failed(payment: Payment, **why: Any) -> Payment:
+        return replace(payments.confirmation_failed(payment, **why), status=PaymentStatus.FAILED)
+
+    patch.setattr("gateway.application.commands.confirm_payment.confirmation_failed", confirmation_failed)
+
+
+def a_confirmed_request_keeps_its_failure_code(patch: pytest.MonkeyPatch) -> None:
+    """The confirmation that succeeds forgets the one that failed before it."""
+
+    def confirmed(payment: Payment, **by: Any) -> Payment:
+        return replace(payments.confirmed(payment, **by), failure_code=payment.failure_code)
+
+    patch.setattr("gateway.application.commands.confirm_payment.confirmed", confirmed)
 
 
 def holds_outlive_their_payment(patch: pytest.MonkeyPatch) -> None:
@@ -372,6 +424,10 @@ PLANTED: Mapping[Plant, str] = {
     expired_holds_are_captured: "outcome",
     canceled_payments_are_captured: "payment_shown",
     customers_cancel_what_they_confirmed: "outcome",
+    a_failed_confirmation_binds_the_request: "payment",
+    the_event_of_a_failed_confirmation_names_a_stranger: "event_parties",
+    a_failed_confirmation_is_final: "payment",
+    a_confirmed_request_keeps_its_failure_code: "outcome",
     holds_outlive_their_payment: "held_for_payments",
     the_rest_of_a_capture_stays_held: "held_for_payments",
     fees_are_rounded_half_up: "outcome",

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
-from support.load import PASSWORD, Person, Shop, log_in, open_shop
+from support.load import PASSWORD, Person, Shop, log_in, open_shop, sign_up
 from support.servers import Installation, Server
 
 Json = dict[str, Any]
@@ -88,6 +88,10 @@ class Arena:
                 await play(next(shops))
 
         await asyncio.gather(*(one_after_the_other() for _ in range(ROUNDS_AT_ONCE)))
+
+    async def customer_without_money(self) -> Person:
+        """A customer beside the shops."""
+        return await sign_up(self._clients[0][0], "customer")
 
     async def pay(self, shop: Shop, amount: int, **more: object) -> str:
         """The path of a new payment of the shop's."""

@@ -245,7 +245,7 @@ class Order:
 class Ledger:
     """Who has what, and what was agreed. Each method decides one request, or raises `No`.
 
-    A refusal changes nothing, but that a payment without funds has failed.
+    A refusal changes nothing, but that a payment without funds has failed, and a request without funds keeps why.
     """
 
     now: datetime
@@ -351,11 +351,11 @@ class Ledger:
             self._must_cover(quote, customer, payment.amount)
         except No as no:
             if no.code == "insufficient_funds":
-                payment.customer, payment.status, payment.failure_code = customer, "failed", no.code
+                payment.failure_code = no.code
                 payment.version += 1
                 no.payment = payment
             raise
-        payment.customer = customer
+        payment.customer, payment.failure_code = customer, None
         payment.status = "authorized" if payment.capture == "manual" else "captured"
         payment.version += 1
         self._take_or_hold(payment, quote)

@@ -62,7 +62,7 @@ class Decision(Generic[Result_co]):
     """What a command decided: its outcome, and the records that must now be written.
 
     A record may stand in it twice (an account that pays and is charged a fee): the last one counts. A refusal may come
-    with records: a payment refused for lack of funds is kept as failed.
+    with records: a payment refused for lack of funds is kept as failed, a request keeps why.
     """
 
     outcome: Result_co | Refusal

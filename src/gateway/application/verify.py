@@ -562,7 +562,7 @@ def _sequences_implied_by(payment: Payment) -> range:
 def _status_fits(payment: Payment) -> bool:
     """Whether the status and the amounts say the same."""
     captured = payment.amount_captured_minor
-    if (payment.status is PaymentStatus.FAILED) is (payment.failure_code is None):
+    if not _failure_fits(payment):
         return False
     match payment.status:
         case PaymentStatus.CAPTURED:
@@ -578,6 +578,21 @@ def _status_fits(payment: Payment) -> bool:
             | PaymentStatus.FAILED
         ):
             return captured == 0
+        case _:
+            assert_never(payment.status)
+
+
+def _failure_fits(payment: Payment) -> bool:
+    """Whether the failure code fits: a request keeps that of its last failed confirmation until it is confirmed."""
+    match payment.status:
+        case PaymentStatus.FAILED:
+            return payment.failure_code is not None
+        case PaymentStatus.REQUIRES_CONFIRMATION | PaymentStatus.CANCELED | PaymentStatus.EXPIRED:
+            # The first version is the request, and the last one is of its end: a failed confirmation is one beside.
+            versions_beside = 1 if payment.status is PaymentStatus.REQUIRES_CONFIRMATION else 2
+            return payment.failure_code is None or payment.version > versions_beside
+        case PaymentStatus.AUTHORIZED | PaymentStatus.PARTIALLY_CAPTURED | PaymentStatus.CAPTURED:
+            return payment.failure_code is None
         case _:
             assert_never(payment.status)
 

@@ -1,16 +1,25 @@
 """What every storage promises about refunds, fees, reversals and payments whose time is over."""
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 import pytest
 
+from gateway.application.batch import Batch
+from gateway.application.commands import ConfirmPayment, Paid
+from gateway.application.executor import OneByOne
+from gateway.application.front_door import FrontDoor
 from gateway.application.ports.reader import PaymentFilter
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyTaken, Payer, Records, Wanted
+from gateway.application.retry import RetryLimits, retrying
 from gateway.contracts.records import (
     EUR,
     NOW,
     USD,
+    SequentialIdentifiers,
     a_payment,
     a_transaction,
     a_transfer,
@@ -24,14 +33,17 @@ from gateway.contracts.records import (
     user_id,
 )
 from gateway.domain.account import Account, AccountId, AccountKind
+from gateway.domain.errors import InsufficientFunds, PaymentNotFound
 from gateway.domain.fees import NO_FEES, FeeSchedule
 from gateway.domain.money import AMOUNT_MINOR_MAX, Money
-from gateway.domain.payment import PaymentId, PaymentStatus
+from gateway.domain.payment import Payment, PaymentId, PaymentStatus
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transfer import TransferKind
-from gateway.domain.user import SYSTEM
+from gateway.domain.user import SYSTEM, UserId
 
 SECOND = timedelta(seconds=1)
+TIMEOUT_SECONDS: Final = 30
+"""Longer than any storage may take, shorter than for ever: a deadlock fails, and does not hang."""
 
 
 def refund_id(number: int) -> RefundId:
@@ -55,6 +67,29 @@ def a_refund(number: int = 1, of: PaymentId | None = None, *, reason: str | None
 def for_fees(number: int = 9, **fields: object) -> Account:
     """The gateway's own account for fees in USD, unless `fields` say otherwise."""
     return an_account(number, **{"owner_id": SYSTEM, "kind": AccountKind.FEES, **fields})
+
+
+PARTIES: Final = (an_account(1), an_account(2, kind=AccountKind.MERCHANT), an_account(3))
+"""A customer and a stranger who have nothing, and a merchant between them."""
+
+
+def a_request_of(*, customer_id: UserId | None) -> Payment:
+    """Payment 1, which waits for its customer, or for anybody."""
+    return a_payment(
+        1, status=PaymentStatus.REQUIRES_CONFIRMATION, customer_id=customer_id, expires_at=NOW + 60 * SECOND
+    )
+
+
+def confirm(customer: int) -> ConfirmPayment:
+    """A customer's confirmation of payment 1."""
+    return ConfirmPayment(payment_id=payment_id(1), customer_id=user_id(customer))
+
+
+def door_of(storage: Storage) -> FrontDoor:
+    """The front door, a second later."""
+    identifiers = SequentialIdentifiers()
+    batch = Batch(unit_of_work=storage.unit_of_work, clock=lambda: NOW + SECOND, identifiers=identifiers)
+    return FrontDoor(OneByOne(retrying(batch.run, RetryLimits())), identifiers)
 
 
 class LifeOfAPaymentContract:
@@ -111,6 +146,61 @@ class LifeOfAPaymentContract:
         await commit(storage, Changes(payments_changed=[changed]), Wanted(payments=[asked.id]))
         assert await storage.reader.payment(asked.id) == changed
         assert await storage.reader.payment(refunded.id) == refunded
+
+    async def test_a_request_survives_a_confirmation_that_lacks_funds_and_is_then_confirmed(
+        self, storage: Storage
+    ) -> None:
+        """It keeps why it failed until then; the refusal stays under its key."""
+        asked = a_request_of(customer_id=user_id(1))
+        await commit(storage, Changes(accounts_new=PARTIES, payments_new=[asked]))
+        door = door_of(storage)
+        poor, rich = confirm(1), Changes(accounts_changed=[an_account(1, credits_posted=40, version=2)])
+        for _ in range(2):
+            with pytest.raises(InsufficientFunds) as refused:
+                await door.execute(poor, idempotency_key="first")
+            assert refused.value.facts == {"payment_id": asked.id}
+            tried = replace(asked, failure_code="insufficient_funds", version=2, updated_at=NOW + SECOND)
+            assert await storage.reader.payment(asked.id) == tried
+        await commit(storage, rich, Wanted(account_ids=[account_id(1)]))
+        with pytest.raises(InsufficientFunds):
+            await door.execute(poor, idempotency_key="first")
+        paid = await door.execute(poor, idempotency_key="second")
+        assert (paid.payment.status, paid.payment.failure_code) == (PaymentStatus.CAPTURED, None)
+        assert (paid.payment.version, await storage.reader.payment(asked.id)) == (3, paid.payment)
+
+    async def test_a_stranger_without_money_does_not_bind_an_open_request(self, storage: Storage) -> None:
+        """Nor does the payment come into the stranger's list; its merchant sees why it was not paid."""
+        asked, stranger = a_request_of(customer_id=None), user_id(3)
+        await commit(storage, Changes(accounts_new=PARTIES, payments_new=[asked]))
+        with pytest.raises(InsufficientFunds):
+            await door_of(storage).execute(confirm(3))
+        assert not await storage.reader.payments(PaymentFilter(customer_id=stranger), before=None, limit=2)
+        [tried] = await storage.reader.payments(PaymentFilter(merchant_id=user_id(2)), before=None, limit=2)
+        assert tried == replace(asked, failure_code="insufficient_funds", version=2, updated_at=NOW + SECOND)
+
+    async def test_of_many_confirmations_of_an_open_request_at_once_each_failure_is_a_version_and_one_pays(
+        self, storage: Storage
+    ) -> None:
+        """Those who come after the one who pays find no such payment."""
+        asked = a_request_of(customer_id=None)
+        payer, poor = an_account(4, credits_posted=40), [an_account(n) for n in range(5, 9)]
+        await commit(storage, Changes(accounts_new=[*PARTIES, payer, *poor], payments_new=[asked]))
+        door = door_of(storage)
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            outcomes = await asyncio.gather(
+                *(door.execute(confirm(n)) for n in (5, 6, 4, 7, 8)), return_exceptions=True
+            )
+        [paid] = [outcome.payment for outcome in outcomes if isinstance(outcome, Paid)]
+        failures = sum(isinstance(outcome, InsufficientFunds) for outcome in outcomes)
+        assert failures + sum(isinstance(outcome, PaymentNotFound) for outcome in outcomes) == len(poor)
+        assert (paid.customer_id, paid.failure_code, paid.version) == (user_id(4), None, failures + 2)
+        assert await storage.reader.payment(asked.id) == paid
+        sequences: list[int] = []
+        async with storage.audit() as audit:
+            async for page in audit.payment_events():
+                sequences.extend(page.get(asked.id, ()))
+        # The request was written without its event.
+        assert sorted(sequences) == list(range(2, failures + 3))
 
     async def test_an_account_keeps_its_fees(self, storage: Storage) -> None:
         """When it was opened, and when they were set."""

@@ -17,13 +17,14 @@ EventId = NewType("EventId", str)
 
 
 class EventType(StrEnum):
-    """Every change of state has one. A quote is none: it promises, and what becomes of it the payment tells."""
+    """Every change of an object has one. A quote is none: it promises, and what becomes of it the payment tells."""
 
     PAYMENT_CREATED = "payment.created"
     PAYMENT_AUTHORIZED = "payment.authorized"
     PAYMENT_CAPTURED = "payment.captured"
     PAYMENT_PARTIALLY_CAPTURED = "payment.partially_captured"
     PAYMENT_FAILED = "payment.failed"
+    PAYMENT_CONFIRMATION_FAILED = "payment.confirmation_failed"
     PAYMENT_CANCELED = "payment.canceled"
     PAYMENT_EXPIRED = "payment.expired"
     PAYMENT_REFUNDED = "payment.refunded"

@@ -76,6 +76,8 @@ class Payment:
     `amount.amount_minor ≥ amount_captured_minor ≥ amount_refunded_minor ≥ 0`, and `version` rises by 1 at each change.
     A request that names nobody has no `customer_id` until somebody confirms it.
 
+    `failure_code` tells why it has failed; of a request that nobody has paid, why the last confirmation failed.
+
     `fee_amount_minor` is what the gateway keeps, `fee_refunded_minor` what it gave back; together, what it charged.
     `amount_refunded_with_fee_minor` is the part of the refunds that took the fee's share with them.
 
@@ -322,22 +324,25 @@ def confirmed(
                 customer_id=customer_id,
                 amount_captured_minor=payment.amount.amount_minor,
                 fee_amount_minor=fee_minor,
+                failure_code=None,
                 quote_id=quote_id,
             )
         case CaptureMethod.MANUAL:
-            return _next(payment, now, status=PaymentStatus.AUTHORIZED, customer_id=customer_id)
+            return _next(payment, now, status=PaymentStatus.AUTHORIZED, customer_id=customer_id, failure_code=None)
         case _:
             assert_never(payment.capture)
 
 
-def confirmation_failed(payment: Payment, *, customer_id: UserId, failure_code: str, now: datetime) -> Payment:
-    """The requested payment, when the customer cannot pay it.
+def confirmation_failed(payment: Payment, *, failure_code: str, now: datetime) -> Payment:
+    """The requested payment after a confirmation that lacked funds: it can still be confirmed.
+
+    It gets no customer by that: a request that names nobody stays open to every customer.
 
     Raises:
-        PaymentStateInvalid, PaymentExpired: It does not wait for them.
+        PaymentStateInvalid, PaymentExpired: It does not wait for a confirmation.
     """
     must_allow(payment, PaymentAction.CONFIRM, now)
-    return _next(payment, now, status=PaymentStatus.FAILED, customer_id=customer_id, failure_code=failure_code)
+    return _next(payment, now, failure_code=failure_code)
 
 
 class Capture(NamedTuple):

@@ -76,6 +76,7 @@ def model_payment(payment: Payment) -> ModelPayment:
         refunds=payment.refunds,
         version=payment.version,
         quote=payment.quote_id,
+        failure=payment.failure_code,
     )
 
 

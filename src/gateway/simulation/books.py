@@ -13,6 +13,7 @@ from gateway.domain.event import Event
 from gateway.domain.payment import Payment, PaymentId, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.transaction import Transaction, TransactionId
+from gateway.domain.user import UserId
 from gateway.simulation.model import customer_key, merchant_key, own_key
 from gateway.simulation.violation import Violation
 
@@ -53,6 +54,8 @@ class Books:
         for event in changes.events_new:
             if isinstance(event.object, Account):
                 steps.setdefault(event.object.id, []).append(event.sequence)
+            if isinstance(event.object, Payment) and _parties_told(event) != _parties_told(event.object):
+                yield Violation("event_parties", f"{event.id} names other parties than {event.object.id} has.")
         yield from self._payments(changes)
         for account in _accounts(changes):
             yield from self._account(account, steps.pop(account.id))
@@ -217,6 +220,10 @@ def _parties(payment: Payment) -> Iterator[AccountKey]:
     yield AccountKey(payment.merchant_id, currency, AccountKind.MERCHANT)
     if payment.customer_id is not None:
         yield AccountKey(payment.customer_id, currency, AccountKind.CUSTOMER)
+
+
+def _parties_told(record: Event | Payment) -> tuple[UserId | None, UserId | None]:
+    return record.customer_id, record.merchant_id
 
 
 def _counters(account: Account) -> Counters:

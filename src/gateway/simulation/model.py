@@ -91,6 +91,7 @@ class ModelPayment:
     refunds: int = 0
     version: int = 1
     quote: QuoteId | None = None
+    failure: str | None = None
 
     @property
     def held(self) -> int:
@@ -163,7 +164,7 @@ class Effect:
     """What a command must come to.
 
     Attributes:
-        refusal: The code, or nothing. A refusal may come with effects: a payment that failed is kept.
+        refusal: The code, or nothing. It may come with effects: a payment that failed is kept, a request keeps why.
         facts: What the refusal must tell.
         told: What the answer must tell, as `answers.told` reads it. Without it, that is the payment, or else the quote.
         opened: New accounts, with nothing in them.

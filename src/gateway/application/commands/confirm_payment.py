@@ -11,6 +11,7 @@ from gateway.application.paying import (
     fees_account,
     payee_account,
     payer_account,
+    payment_event,
     payment_transaction,
     status_event,
 )
@@ -18,6 +19,7 @@ from gateway.application.ports.unit_of_work import Payer
 from gateway.domain.account import check_user_id
 from gateway.domain.checks import check_id
 from gateway.domain.errors import InsufficientFunds, PaymentNotFound
+from gateway.domain.event import EventType
 from gateway.domain.payment import (
     CaptureMethod,
     Payment,
@@ -40,11 +42,12 @@ from gateway.domain.value import value
 class ConfirmPayment(Command[Paid]):
     """Move or hold the money of a requested payment. One that names nobody is whose confirms it.
 
-    With a quote, the customer pays its source, and the merchant gets its target: what they asked for. A payment that
-    has failed has not used it.
+    With a quote, the customer pays its source, and the merchant gets its target: what they asked for. A confirmation
+    that lacks funds does not use the quote.
     Refuses: payment_not_found, payment_state_invalid, payment_expired, currency_mismatch, account_frozen,
-    insufficient_funds (the payment has then failed), balance_overflow; with a quote quote_not_found, quote_used,
-    quote_expired, quote_amount_mismatch, and validation_error if it is to be held.
+    insufficient_funds (the payment can still be confirmed, and keeps the code as its `failure_code`),
+    balance_overflow; with a quote quote_not_found, quote_used, quote_expired, quote_amount_mismatch, and
+    validation_error if it is to be held.
     """
 
     result_type: ClassVar = Paid
@@ -94,8 +97,9 @@ class ConfirmPayment(Command[Paid]):
                     assert_never(asked.capture)
         except InsufficientFunds as refusal:
             refusal.facts["payment_id"] = asked.id
-            failed = confirmation_failed(asked, customer_id=self.customer_id, failure_code=refusal.code, now=moment.now)
-            return Decision(outcome=refusal, payments=(failed,), events=(status_event(failed, moment),))
+            unpaid = confirmation_failed(asked, failure_code=refusal.code, now=moment.now)
+            event = payment_event(EventType.PAYMENT_CONFIRMATION_FAILED, unpaid, moment)
+            return Decision(outcome=refusal, payments=(unpaid,), events=(event,))
         payment = confirmed(asked, customer_id=self.customer_id, fee_minor=fee, quote_id=self.quote_id, now=moment.now)
         transaction = payment_transaction(kind, payment, tuple(steps.transfers), moment)
         return Decision(

@@ -46,6 +46,10 @@ def pay(model: Model, command: Pay, now: datetime) -> Effect:
     promised = _promised(model, command.order.quote_id, payment, order.customer_id, now)
     model.payer(order.customer_id, promised.source_currency if promised else order.amount.currency)
     _must_be_free(model, order)
+    if not _covered(model, payment, promised):
+        # Whoever could not pay has not used the quote, and may try again with it.
+        failed = replace(payment, status="failed", failure="insufficient_funds")
+        return Effect(refusal="insufficient_funds", payment=failed, events=("payment.failed",))
     return _paid(model, replace(payment, expires_at=_end(order, now) if payment.manual else None), promised)
 
 
@@ -68,7 +72,12 @@ def confirm(model: Model, command: ConfirmPayment, now: datetime) -> Effect:
     must_stand(payment, now, "requires_confirmation")
     promised = _promised(model, command.quote_id, payment, command.customer_id, now)
     model.payer(command.customer_id, promised.source_currency if promised else payment.currency)
-    return _paid(model, replace(payment, customer=command.customer_id, version=payment.version + 1), promised)
+    payer = replace(payment, customer=command.customer_id, failure=None, version=payment.version + 1)
+    if not _covered(model, payer, promised):
+        # Nobody is bound by a try, and the request stays: another try may succeed.
+        tried = replace(payment, failure="insufficient_funds", version=payment.version + 1)
+        return Effect(refusal="insufficient_funds", payment=tried, events=("payment.confirmation_failed",))
+    return _paid(model, payer, promised)
 
 
 def capture(model: Model, command: CapturePayment, now: datetime) -> Effect:
@@ -152,17 +161,16 @@ def _promised(
     return good_quote(model, quote_id, customer, payment.amount, payment.currency, now, manual=payment.manual)
 
 
+def _covered(model: Model, payment: ModelPayment, promised: ModelQuote | None) -> bool:
+    """Whether the customer has the price."""
+    if promised is None:
+        return model.must_pay(_parties(payment)[0]).available >= payment.amount
+    customer = customer_key(promised.customer, promised.source_currency)
+    return model.must_pay(customer).available >= promised.source
+
+
 def _paid(model: Model, payment: ModelPayment, promised: ModelQuote | None) -> Effect:
     customer, merchant = _parties(payment)
-    price = payment.amount
-    if promised is not None:
-        customer, price = customer_key(promised.customer, promised.source_currency), promised.source
-    if model.must_pay(customer).available < price:
-        # An order that failed has no time; a request that did keeps its own.
-        end = payment.expires_at if payment.id else None
-        failed = replace(payment, status="failed", expires_at=end)
-        # Whoever could not pay has not used the quote, and may try again with it.
-        return Effect(refusal="insufficient_funds", payment=failed, events=("payment.failed",))
     if payment.manual:
         return Effect(
             moves=(Move("hold", customer, merchant, payment.amount),),
