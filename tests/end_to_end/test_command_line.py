@@ -46,8 +46,15 @@ def run(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedPr
 
 
 BEGUN = "begun\n"
-PROGRAM = f"from gateway.entrypoints.launch import launch; print({BEGUN!r}, end='', flush=True); launch()"
-"""The command, which tells when it begins: before, Python itself takes its time, and nobody can be quiet."""
+PROGRAM = f"""
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from gateway.entrypoints.launch import launch
+print({BEGUN!r}, end='', flush=True)
+launch()
+"""
+"""The command, which tells when it begins: before, Python itself takes its time, and nobody can be quiet. A shell that
+runs the tests in its background ignores Ctrl-C for all that they start; the command is shown as a terminal starts it."""
 
 
 def begin(folder: Path, *arguments: str, **environ: str) -> subprocess.Popen[str]:
