@@ -53,8 +53,8 @@ from gateway.entrypoints.launch import launch
 print({BEGUN!r}, end='', flush=True)
 launch()
 """
-"""The command, which tells when it begins: before, Python itself takes its time, and nobody can be quiet. A shell that
-runs the tests in its background ignores Ctrl-C for all that they start; the command is shown as a terminal starts it."""
+"""The command, which tells when it begins: before, Python itself takes its time, and nobody can be quiet. A shell
+that runs the tests in its background ignores Ctrl-C for all that they start; the command begins as at a terminal."""
 
 
 def begin(folder: Path, *arguments: str, **environ: str) -> subprocess.Popen[str]:
