@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         SetFees,
         UnfreezeAccount,
     )
+    from gateway.application.event_loop import WrongEventLoop
     from gateway.application.exchange import Exchange
     from gateway.application.gateway import Gateway
     from gateway.application.ports.unit_of_work import StorageRefused, StorageUnavailable
@@ -110,6 +111,7 @@ __all__ = [
     "UnfreezeAccount",
     "User",
     "UserId",
+    "WrongEventLoop",
     "collect_garbage_seldom",
     "currency_code",
     "in_memory_gateway",
@@ -143,6 +145,7 @@ _NAMES = {
         "SetFees",
         "UnfreezeAccount",
     ),
+    "gateway.application.event_loop": ("WrongEventLoop",),
     "gateway.application.exchange": ("Exchange",),
     "gateway.application.gateway": ("Gateway",),
     "gateway.application.ports.unit_of_work": ("StorageRefused", "StorageUnavailable"),

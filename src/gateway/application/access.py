@@ -29,6 +29,7 @@ from gateway.application.errors import (
     TokenInvalid,
     TokenRevoked,
 )
+from gateway.application.event_loop import OneEventLoop
 from gateway.application.front_door import FrontDoor
 from gateway.application.ports import tokens as token_ports
 from gateway.application.ports.clock import Clock
@@ -102,6 +103,7 @@ class Access:
     clock: Clock
     identifiers: Identifiers
     limits: AccessLimits = field(default_factory=AccessLimits)
+    loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
     _turns: MutableMapping[str, asyncio.Lock] = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
     _revoked: AbstractSet[SessionId] = frozenset()
     _revoked_read_at: datetime | None = None
@@ -118,6 +120,7 @@ class Access:
             UnknownCurrency: `currency` is not one of ISO 4217.
             EmailTaken: Somebody has this address already.
         """
+        self.loop.check()
         check_text("email", email, EMAIL_LENGTH_MAX, length_min=0)
         email = canonical_email(email)
         check_new_password(password)
@@ -141,6 +144,7 @@ class Access:
             InvalidCredentials: They do not belong together. It takes the same time for an unknown address.
             RateLimited: Too many failures before this one.
         """
+        self.loop.check()
         check_text("email", email, EMAIL_LENGTH_MAX, length_min=0)
         check_typed_password("password", password)
         check_text("address", address, ADDRESS_LENGTH_MAX)
@@ -174,6 +178,7 @@ class Access:
             TokenExpired: Its time is over.
             TokenRevoked: Its session has ended, by this very use perhaps.
         """
+        self.loop.check()
         secret = opened_refresh_token(refresh_token)
         now = self.clock()
         next_secret = secrets.token_bytes(REFRESH_SECRET_BYTES)
@@ -200,6 +205,7 @@ class Access:
         Raises:
             TokenInvalid: It is not a refresh token.
         """
+        self.loop.check()
         check_caller(caller)
         secret = opened_refresh_token(refresh_token)
         now = self.clock()
@@ -215,6 +221,7 @@ class Access:
             InvalidInput: `new` will not do.
             RateLimited: Too many failures before this one.
         """
+        self.loop.check()
         check_caller(caller)
         check_typed_password("current", current)
         check_new_password(new, field="new")
@@ -238,6 +245,7 @@ class Access:
         Raises:
             UserNotFound: There is none.
         """
+        self.loop.check()
         check_id("user_id", user_id)
         found = await self.users.by_id(user_id)
         if found is None:
@@ -252,6 +260,7 @@ class Access:
             TokenExpired: Its time is over.
             TokenRevoked: Its session has ended, which every process notices within `revocations_seconds_max`.
         """
+        self.loop.check()
         if type(access_token) is not str:
             raise wrong_type("access_token", "text", access_token)
         now = self.clock()

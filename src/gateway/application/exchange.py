@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.application.commands.make_quote import MakeQuote
+from gateway.application.event_loop import OneEventLoop
 from gateway.application.front_door import FrontDoor
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.rates import Rates
@@ -33,6 +34,7 @@ class Exchange:
     rates: Rates
     clock: Clock
     limits: ExchangeLimits = field(default_factory=ExchangeLimits)
+    loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
 
     async def set_rate(self, pair: CurrencyPair, rate: Rate, *, spread_basis_points: int) -> ExchangeRate:
         """Set what a currency costs in another, for quotes from now on.
@@ -43,12 +45,14 @@ class Exchange:
             InvalidInput: The rate is none, or the spread is not 0 … `SPREAD_BASIS_POINTS_MAX`.
             StorageUnavailable: The storage could not be reached.
         """
+        self.loop.check()
         set_now = ExchangeRate(pair=pair, rate=rate, spread_basis_points=spread_basis_points, updated_at=self.clock())
         await self.rates.put(set_now)
         return set_now
 
     async def all_rates(self) -> Sequence[ExchangeRate]:
         """What currencies cost now, in the order of their pairs."""
+        self.loop.check()
         return await self.rates.rates()
 
     async def quote(self, customer_id: UserId, pair: CurrencyPair, amount: Money) -> Quote:
@@ -58,10 +62,12 @@ class Exchange:
             Refusal: As `MakeQuote` refuses.
             StorageUnavailable: The storage could not be reached.
         """
+        self.loop.check()
         return await self.door.execute(await self.asking(customer_id, pair, amount))
 
     async def asking(self, customer_id: UserId, pair: CurrencyPair, amount: Money) -> MakeQuote:
         """The command that asks for a quote at the rate of now."""
+        self.loop.check()
         check_pair(pair)
         # Also without a rate: that is the command's to refuse, for it may be a repetition of one that was answered.
         return MakeQuote(

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gateway.application.batch import RunBatch
 from gateway.application.errors import Overloaded
+from gateway.application.event_loop import OneEventLoop
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
 from gateway.application.submission import Answer, Failed, Submission
 from gateway.domain.errors import IdempotencyInProgress
@@ -18,6 +19,7 @@ class Executor(Protocol):
         """Answer one submission, durably.
 
         Raises:
+            WrongEventLoop: It is called from another event loop than its own; nothing was done.
             Overloaded: Too many are waiting; nothing was done.
             StorageUnavailable: The storage could not be reached; the same key may be sent again.
             Exception: A bug. Nothing was written.
@@ -33,12 +35,14 @@ class OneByOne:
     """Every submission is a transaction of its own."""
 
     def __init__(self, run_batch: RunBatch) -> None:
+        self._loop = OneEventLoop()
         self._run_batch = isolating(run_batch)
         self._running = set[asyncio.Future[list[Answer | Failed]]]()
         self._closing = False
 
     async def perform(self, submission: Submission) -> Answer:
         """As `Executor.perform`."""
+        self._loop.check()
         if self._closing:
             raise Overloaded("The gateway is closing.")
         running = asyncio.ensure_future(self._run_batch([submission]))

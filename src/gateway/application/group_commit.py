@@ -14,6 +14,7 @@ from typing import Final
 
 from gateway.application.batch import RunBatch
 from gateway.application.errors import Overloaded
+from gateway.application.event_loop import OneEventLoop
 from gateway.application.executor import isolating
 from gateway.application.ports.storage import Pace, one_at_a_time
 from gateway.application.ports.unit_of_work import StorageUnavailable
@@ -75,6 +76,7 @@ class GroupCommit:
             limits: How much may be grouped, and how much may wait.
             pace: As `Storage.pace`.
         """
+        self._loop = OneEventLoop()
         self._run_batch = isolating(run_batch)
         self._limits = limits
         self._pace = pace
@@ -88,11 +90,12 @@ class GroupCommit:
 
     async def perform(self, submission: Submission) -> Answer:
         """As `Executor.perform`. An asker who goes away leaves the submission behind; it is decided all the same."""
+        loop = self._loop.check()
         if self._closing:
             raise Overloaded("The gateway is closing.")
         if len(self._waiting) >= self._limits.waiting_max:
             raise Overloaded("Too many requests are waiting.")
-        ticket = Ticket(submission, asyncio.get_running_loop().create_future())
+        ticket = Ticket(submission, loop.create_future())
         self._waiting.append(ticket)
         self._waiting_size += submission.size
         if self._idle and self._is_time_for_a_batch():

@@ -1,11 +1,12 @@
 """What a caller may look up: their own things; an operator everybody's. Somebody else's is the same as none at all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from gateway.application.caller import Caller, check_caller
+from gateway.application.event_loop import OneEventLoop
 from gateway.application.parties import parties_of
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.reader import (
@@ -63,6 +64,7 @@ class Queries:
 
     reader: Reader
     clock: Clock = _utc_now
+    loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
 
     async def account(self, caller: Caller, account_id: AccountId) -> Account:
         """One account.
@@ -70,6 +72,7 @@ class Queries:
         Raises:
             AccountNotFound: There is none that the caller may see.
         """
+        self.loop.check()
         check_caller(caller)
         check_id("account_id", account_id)
         account = await self.reader.account(account_id)
@@ -81,6 +84,7 @@ class Queries:
         self, caller: Caller, where: AccountFilter, *, before: AccountId | None, limit: int
     ) -> Page[Account]:
         """The caller's accounts, or for an operator anybody's."""
+        self.loop.check()
         check_list(caller, where, AccountFilter, before, limit)
         if caller.role is not Role.OPERATOR:
             if where.owner_id not in (None, caller.user_id):
@@ -90,6 +94,7 @@ class Queries:
 
     async def accounts_of(self, owner_id: UserId) -> Sequence[Account]:
         """All accounts of one owner."""
+        self.loop.check()
         check_id("owner_id", owner_id)
         return await self.reader.accounts(AccountFilter(owner_id=owner_id), before=None, limit=ACCOUNTS_PER_OWNER_MAX)
 
@@ -99,6 +104,7 @@ class Queries:
         Raises:
             PaymentNotFound: There is none that the caller may see.
         """
+        self.loop.check()
         check_caller(caller)
         check_id("payment_id", payment_id)
         payment = await self.reader.payment(payment_id)
@@ -110,6 +116,7 @@ class Queries:
         self, caller: Caller, where: PaymentFilter, *, before: PaymentId | None, limit: int
     ) -> Page[Payment]:
         """The payments that the caller is a party to, or for an operator all."""
+        self.loop.check()
         check_list(caller, where, PaymentFilter, before, limit)
         match caller.role:
             case Role.CUSTOMER:
@@ -133,6 +140,7 @@ class Queries:
         Raises:
             QuoteNotFound: There is none that the caller may see.
         """
+        self.loop.check()
         check_caller(caller)
         check_id("quote_id", quote_id)
         quote = await self.reader.quote(quote_id)
@@ -146,6 +154,7 @@ class Queries:
         Raises:
             RefundNotFound: There is none that the caller may see.
         """
+        self.loop.check()
         check_caller(caller)
         check_id("refund_id", refund_id)
         refund = await self.reader.refund(refund_id)
@@ -162,6 +171,7 @@ class Queries:
         Raises:
             PaymentNotFound: There is none that the caller may see.
         """
+        self.loop.check()
         check_page(before, limit)
         await self.payment(caller, payment_id)
         return _page(await self.reader.refunds(payment_id, before=before, limit=limit + 1), limit)
@@ -172,6 +182,7 @@ class Queries:
         Raises:
             MerchantNotFound: There is no merchant whose fees the caller may see.
         """
+        self.loop.check()
         check_caller(caller)
         check_id("merchant_id", merchant_id)
         accounts = await self.accounts_of(merchant_id) if may_see(caller, merchant_id) else ()
@@ -186,6 +197,7 @@ class Queries:
         Raises:
             TransactionNotFound: There is none that the caller may see.
         """
+        self.loop.check()
         check_caller(caller)
         check_id("transaction_id", transaction_id)
         transaction = await self.reader.transaction(transaction_id)
@@ -197,6 +209,7 @@ class Queries:
         self, caller: Caller, where: TransactionFilter, *, before: TransactionId | None, limit: int
     ) -> Page[Transaction]:
         """The transactions that the caller is a party to, or for an operator all."""
+        self.loop.check()
         check_list(caller, where, TransactionFilter, before, limit)
         if where.account_id is not None:
             # An account's transactions are among its owner's, which are found by an index.
@@ -215,6 +228,7 @@ class Queries:
 
     async def totals(self) -> Sequence[CurrencyTotals]:
         """The ledger added up by currency."""
+        self.loop.check()
         return await self.reader.totals()
 
 

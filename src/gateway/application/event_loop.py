@@ -1,0 +1,46 @@
+"""A gateway belongs to one event loop: any other is told so at once, before anything has moved."""
+
+import asyncio
+from typing import Final
+
+_WHAT_TO_DO: Final = (
+    "This gateway belongs to the event loop that opened it. From a thread, hand the call over to that loop: "
+    "asyncio.run_coroutine_threadsafe(gateway.execute(…), loop).result(). In another event loop, open another gateway."
+)
+
+
+class WrongEventLoop(RuntimeError):  # noqa: N818 - the name says what is wrong.
+    """A gateway was called from another event loop than its own. Nothing has happened; the message says what to do.
+
+    The connections and the queue of a gateway wake callers in its own loop alone: a caller in another one would wait
+    for ever, although its payment is made.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_WHAT_TO_DO)
+
+
+class OneEventLoop:
+    """The event loop that is running when this is made, or else when it is first checked."""
+
+    __slots__ = ("_loop",)
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+
+    def check(self) -> asyncio.AbstractEventLoop:
+        """The running loop, which must be this one.
+
+        Raises:
+            WrongEventLoop: It is another one.
+        """
+        running = asyncio.get_running_loop()
+        if running is not self._loop:
+            if self._loop is not None:
+                raise WrongEventLoop
+            self._loop = running
+        return running
