@@ -1,7 +1,7 @@
 """Migration 0006: nobody loses their address, and what was made by clocks that were wrong is found."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,6 +22,11 @@ NOW = datetime(2026, 11, 26, 12, 30, 15, 123_456, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 JOSE = "jos\u00e9@example.com"
 BEFORE_0006 = "0004"
+
+
+def before_0007(values: Sequence[object]) -> dict[str, object]:
+    """The values of a payment by the columns that there were."""
+    return dict(zip([column.name for column in payments.columns][:-1], values, strict=False))
 
 
 @pytest.fixture
@@ -101,7 +106,7 @@ async def test_what_has_an_id_of_a_later_time_is_found_by_the_time_that_it_shows
     transaction = a_transaction(1, id=TransactionId(new_id("txn")), created_at=NOW)
 
     def work(connection: Connection) -> None:
-        connection.execute(insert(payments).values(payment_values(payment)))
+        connection.execute(insert(payments).values(before_0007(payment_values(payment))))
         connection.execute(insert(transfers).values(transfer_values(transaction)))
 
     await on_connection(old_url, work)

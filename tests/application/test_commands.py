@@ -226,11 +226,12 @@ async def test_two_merchants_may_use_the_same_reference(door: FrontDoor) -> None
     await door.execute(pay(usd(1), reference="order-1", merchant=7))
 
 
-async def test_a_failed_payment_keeps_its_reference(door: FrontDoor) -> None:
+async def test_a_payment_that_failed_for_lack_of_funds_gives_its_reference_back(door: FrontDoor) -> None:
     with pytest.raises(InsufficientFunds):
         await door.execute(pay(usd(101), reference="order-1"))
-    with pytest.raises(DuplicateReference):
-        await door.execute(pay(usd(1), reference="order-1"))
+    await door.execute(deposit(usd(1)))
+    paid = await door.execute(pay(usd(101), reference="order-1"))
+    assert paid.payment.reference == "order-1"
 
 
 async def test_a_frozen_account_receives_but_does_not_pay(door: FrontDoor, storage: Storage, watch: Watch) -> None:

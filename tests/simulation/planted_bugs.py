@@ -25,7 +25,7 @@ from gateway.domain.account import MAY_BE_NEGATIVE, Account
 from gateway.domain.errors import InsufficientFunds, Refusal
 from gateway.domain.event import Event
 from gateway.domain.fees import FeeSchedule, divided_half_even
-from gateway.domain.payment import Payment, PaymentAction, PaymentStatus, after_its_time
+from gateway.domain.payment import Payment, PaymentAction, PaymentOrder, PaymentStatus, after_its_time
 from gateway.domain.quote import Quote, Returned
 from gateway.domain.refund import Refund
 from gateway.domain.user import UserId
@@ -324,6 +324,21 @@ def references_are_used_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Book, "must_be_free", lambda self, reference: None)  # noqa: ARG005 - it does nothing.
 
 
+def a_payment_that_failed_keeps_its_reference(patch: pytest.MonkeyPatch) -> None:
+    """A name that nobody has paid under is used up."""
+    patch.setattr(payments, "ENDED_WITHOUT_MONEY", frozenset({PaymentStatus.CANCELED, PaymentStatus.EXPIRED}))
+
+
+def a_payment_that_was_canceled_keeps_its_reference(patch: pytest.MonkeyPatch) -> None:
+    """A name that nobody will pay under is used up."""
+    patch.setattr(payments, "ENDED_WITHOUT_MONEY", frozenset({PaymentStatus.FAILED, PaymentStatus.EXPIRED}))
+
+
+def a_customer_uses_up_the_names_of_others(patch: pytest.MonkeyPatch) -> None:
+    """Who gave a name is forgotten."""
+    patch.setattr(PaymentOrder, "reference_given_by", property(lambda order: order.merchant_id))
+
+
 def a_key_answers_any_request(patch: pytest.MonkeyPatch) -> None:
     """The fingerprint is not compared."""
     answer = batch.answer
@@ -448,6 +463,9 @@ PLANTED: Mapping[Plant, str] = {
     the_last_refund_across_gets_its_own_share: "exchange",
     transactions_are_reversed_twice: "outcome",
     references_are_used_twice: "unexpected_failure",
+    a_payment_that_failed_keeps_its_reference: "outcome",
+    a_payment_that_was_canceled_keeps_its_reference: "outcome",
+    a_customer_uses_up_the_names_of_others: "outcome",
     a_key_answers_any_request: "same_answer",
     refusals_are_forgotten: "acknowledged",
     passing_refusals_are_kept: "answers_kept",

@@ -163,6 +163,7 @@ class Payment:
     amount: int
     capture: str
     reference: str | None
+    named_by: str
     status: str
     expires_at: datetime | None
     failure_code: str | None = None
@@ -256,7 +257,6 @@ class Ledger:
     )
     quotes: list[Quote] = field(default_factory=list[Quote])
     payments: list[Payment] = field(default_factory=list[Payment])
-    references: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def deposit(self, account: str, amount: int) -> None:
         self._post("funding", account, amount)
@@ -307,9 +307,11 @@ class Ledger:
     def pay(self, customer: str, order: Order, quote: Quote | None = None) -> Payment:
         if order.merchant == customer:
             raise No("same_account")
-        self._must_be_payable(order)
+        self._must_be_payable(order, customer)
         self._must_be_good(quote, customer, order.amount, order.capture)
-        payment = self._payment(order, customer, "authorized" if order.capture == "manual" else "captured")
+        payment = self._payment(
+            order, customer, "authorized" if order.capture == "manual" else "captured", named_by=customer
+        )
         if order.capture == "automatic":
             payment.expires_at = None
         try:
@@ -323,12 +325,12 @@ class Ledger:
         return self._keep(payment)
 
     def pay_all_or_none(self, customer: str, orders: list[Order]) -> list[Payment]:
-        accounts, references, kept = copy.deepcopy(self.accounts), set(self.references), len(self.payments)
+        accounts, kept = copy.deepcopy(self.accounts), len(self.payments)
         for index, order in enumerate(orders):
             try:
                 self.pay(customer, order)
             except No as no:
-                self.accounts, self.references = accounts, references
+                self.accounts = accounts
                 del self.payments[kept:]
                 failed = {"index": index, "status": no.status, "code": no.code}
                 raise No("batch_aborted", failed_item=failed) from no
@@ -339,8 +341,8 @@ class Ledger:
             raise No("currency_mismatch")
         if customer == NOBODY:
             raise No("user_not_found")
-        self._must_be_payable(order)
-        return self._keep(self._payment(order, customer, "requires_confirmation"))
+        self._must_be_payable(order, order.merchant)
+        return self._keep(self._payment(order, customer, "requires_confirmation", named_by=order.merchant))
 
     def confirm(self, payment: Payment, customer: str, quote: Quote | None = None) -> Payment:
         if payment.customer not in {None, customer}:
@@ -432,12 +434,17 @@ class Ledger:
             self._end(payment, payment.status_at(self.now))
         return len(due)
 
-    def _must_be_payable(self, order: Order) -> None:
+    def _must_be_payable(self, order: Order, named_by: str) -> None:
         if order.merchant not in MERCHANTS:
             raise No("merchant_not_found")
         if order.currency != "USD":
             raise No("currency_mismatch")
-        if order.reference is not None and (order.merchant, order.reference) in self.references:
+        name = (order.merchant, order.reference, named_by)
+        if order.reference is not None and any(
+            (payment.merchant, payment.reference, payment.named_by) == name
+            for payment in self.payments
+            if payment.status not in {"failed", "canceled", "expired"}
+        ):
             raise No("duplicate_reference")
 
     def _must_be_good(self, quote: Quote | None, customer: str, amount: int, capture: str) -> None:
@@ -471,21 +478,20 @@ class Ledger:
         if self.accounts[name].available < amount:
             raise No("insufficient_funds")
 
-    def _payment(self, order: Order, customer: str | None, status: str) -> Payment:
+    def _payment(self, order: Order, customer: str | None, status: str, *, named_by: str) -> Payment:
         return Payment(
             customer=customer,
             merchant=order.merchant,
             amount=order.amount,
             capture=order.capture,
             reference=order.reference,
+            named_by=named_by,
             status=status,
             expires_at=self.now + timedelta(seconds=order.expires_in_seconds or HOLD_SECONDS),
         )
 
     def _keep(self, payment: Payment) -> Payment:
         self.payments.append(payment)
-        if payment.reference is not None:
-            self.references.add((payment.merchant, payment.reference))
         return payment
 
     def _customer_of(self, payment: Payment) -> str:

@@ -7,7 +7,7 @@ its own command; the rest of the batch goes through.
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
-from gateway.application.book import Book
+from gateway.application.book import Book, MustBeAlone
 from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
@@ -33,6 +33,7 @@ class Batch:
         Raises:
             TryAgain: The transaction did not commit, or nobody knows.
             StorageUnavailable: The storage cannot be reached.
+            MustBeAlone: The submissions cannot be written together; each can be alone.
         """
         needs = [needs_of(submission.command) for submission in submissions]
         async with self.unit_of_work() as work:
@@ -99,6 +100,8 @@ def answer(submission: Submission, book: Book, moment: Moment) -> Answer | Faile
     try:
         decision = decide(submission.command, book, moment)
         body = submission.encode(decision.outcome)
+    except MustBeAlone:
+        raise
     except Exception as bug:  # noqa: BLE001 - as above; nothing of this command has been written.
         return Failed(bug)
     if is_kept(decision.outcome):

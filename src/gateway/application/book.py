@@ -26,11 +26,19 @@ from gateway.domain.errors import (
     UserExists,
 )
 from gateway.domain.event import Event
-from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteId
+from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import UserId
+
+
+class MustBeAlone(Exception):  # noqa: N818 - it says what must be.
+    """A command takes a reference that another command of its batch gives back.
+
+    One statement writes a batch, and a unique index may see the new payment before the one that has ended: each command
+    of the batch is then run alone. Clients that wait for an answer before they use the name again never meet this.
+    """
 
 
 class Book:
@@ -45,6 +53,7 @@ class Book:
         self._quotes = {quote.id: quote for quote in records.quotes}
         self._holders = set(records.holders)
         self._references_taken = set(records.references_taken)
+        self._references_given_back = set[PaymentReference]()
         self._emails_taken = set(records.emails_taken)
         self._user_ids_taken = set(records.user_ids_taken)
         self._users_new: list[NewUser] = []
@@ -116,14 +125,17 @@ class Book:
         except KeyError:
             raise QuoteNotFound("There is no such quote.") from None
 
-    def must_be_free(self, reference: MerchantReference) -> None:
+    def must_be_free(self, reference: PaymentReference) -> None:
         """Check that no payment has this reference.
 
         Raises:
             DuplicateReference: One has.
+            MustBeAlone: One had it until a command of this very batch ended it.
         """
+        if reference in self._references_given_back:
+            raise MustBeAlone
         if reference in self._references_taken:
-            raise DuplicateReference("Another payment of this merchant has this reference.")
+            raise DuplicateReference("Another payment of yours at this merchant has this reference.")
 
     def must_be_unregistered(self, email: str, user_id: UserId) -> None:
         """Check that nobody has this e-mail address, nor this id.
@@ -153,12 +165,13 @@ class Book:
                 self._accounts_changed[account.id] = account
             self._accounts[account.id] = account
         for payment in decision.payments:
-            if payment.id in self._payments and payment.id not in self._payments_new:
+            before = self._payments.get(payment.id)
+            if before is not None and payment.id not in self._payments_new:
                 self._payments_changed[payment.id] = payment
             else:
                 self._payments_new[payment.id] = payment
-                if payment.reference is not None:
-                    self._references_taken.add(MerchantReference(payment.merchant_id, payment.reference))
+            if payment.reference is not None:
+                self._write_reference(before, payment)
             self._payments[payment.id] = payment
         for transaction in decision.transactions:
             self._transactions_new.append(transaction)
@@ -169,6 +182,13 @@ class Book:
         self._write_quotes(decision.quotes)
         self._refunds_new.extend(decision.refunds)
         self._events_new.extend(decision.events)
+
+    def _write_reference(self, before: Payment | None, payment: Payment) -> None:
+        held = payment.reference_held
+        if held is not None:
+            self._references_taken.add(held)
+        elif before is not None and before.reference_held is not None:
+            self._references_given_back.add(before.reference_held)
 
     def _write_quotes(self, quotes: Collection[Quote]) -> None:
         for quote in quotes:

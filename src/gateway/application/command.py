@@ -10,7 +10,7 @@ from gateway.application.ports.unit_of_work import NewUser, Payer
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.errors import Refusal
 from gateway.domain.event import Event
-from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteId
+from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
@@ -49,7 +49,7 @@ class Needs:
     account_keys: Collection[AccountKey] = ()
     account_ids: Collection[AccountId] = ()
     payments: Collection[PaymentId] = ()
-    references: Collection[MerchantReference] = ()
+    references: Collection[PaymentReference] = ()
     emails: Collection[str] = ()
     user_ids: Collection[UserId] = ()
     payers: Collection[Payer] = ()

@@ -33,7 +33,7 @@ from gateway.contracts.records import (
 from gateway.domain.account import AccountId, AccountKey, AccountKind
 from gateway.domain.event import EventType
 from gateway.domain.money import CurrencyCode
-from gateway.domain.payment import MerchantReference, PaymentId, QuoteId
+from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.rate import CurrencyPair
 from gateway.domain.refund import RefundId
 from gateway.domain.transaction import TransactionId
@@ -133,7 +133,7 @@ def _wanted(given: Hostile) -> Iterator[Wanted]:
     yield Wanted(account_keys=[AccountKey(user, CurrencyCode(text), AccountKind.CUSTOMER)])
     yield Wanted(account_ids=[AccountId(text)])
     yield Wanted(payments=[PaymentId(text)])
-    yield Wanted(references=[MerchantReference(user, text)])
+    yield Wanted(references=[PaymentReference(user, text, user)])
     yield Wanted(emails=[text])
     yield Wanted(user_ids=[user])
     yield Wanted(payments=[PaymentId(text)], payers=[Payer(PaymentId(text), user)])

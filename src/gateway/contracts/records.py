@@ -115,7 +115,7 @@ def an_account(number: int = 1, **fields: Any) -> Account:
 
 
 def a_payment(number: int = 1, **fields: Any) -> Payment:
-    """A captured payment of 40 cents from user 1 to user 2, unless `fields` say otherwise."""
+    """A captured payment of 40 cents from user 1 to user 2, which user 1 named, unless `fields` say otherwise."""
     payment = Payment(
         id=payment_id(number),
         status=PaymentStatus.CAPTURED,
@@ -134,6 +134,7 @@ def a_payment(number: int = 1, **fields: Any) -> Payment:
         version=1,
         created_at=NOW,
         updated_at=NOW,
+        reference_held_by=user_id(1) if fields.get("reference") is not None else None,
     )
     return replace(payment, **fields)
 

@@ -46,10 +46,10 @@ from gateway.contracts.records import (
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
 from gateway.domain.event import EventType
 from gateway.domain.money import AMOUNT_MINOR_MAX, COUNTER_MAX, Money
-from gateway.domain.payment import CaptureMethod, MerchantReference, Payment, PaymentStatus
+from gateway.domain.payment import CaptureMethod, Payment, PaymentReference, PaymentStatus
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import BalanceAfter
-from gateway.domain.user import Role
+from gateway.domain.user import Role, UserId
 
 Parameters = ParamSpec("Parameters")
 
@@ -104,7 +104,7 @@ class UnitOfWorkContract:
             storage,
             Changes(users_new=[new], accounts_new=[account], payments_new=[payment], answers_new=[answer]),
         )
-        reference = MerchantReference(payment.merchant_id, "order-1")
+        reference = PaymentReference(payment.merchant_id, "order-1", user_id(1))
         wanted = Wanted(
             answers=[answer.key],
             account_ids=[account.id],
@@ -190,7 +190,7 @@ class UnitOfWorkContract:
                 account_ids=[account_id(2), account_id(1)],
                 account_keys=[an_account(3).key],
                 payments=[payment_id(1)],
-                references=[MerchantReference(user_id(2), "order-1")],
+                references=[PaymentReference(user_id(2), "order-1", user_id(1))],
                 emails=["nobody@example.com"],
                 user_ids=[user_id(404)],
             ),
@@ -481,7 +481,8 @@ class UnitOfWorkContract:
     async def test_text_comes_back_as_it_went_in(self, storage: Storage, text: str) -> None:
         """Every character of it, wherever text stands. Only what is looked up by it is short."""
         short = text[:255]
-        payment = a_payment(reference=short, description=text, metadata={short: text, "": "", "k": text})
+        holder, metadata = UserId(short), {short: text, "": "", "k": text}
+        payment = a_payment(reference=short, reference_held_by=holder, description=text, metadata=metadata)
         transaction = a_transaction(description=text)
         answer = an_answer(short, body=text.encode())
         new = a_user(name=text, password_hash=text)
@@ -489,7 +490,7 @@ class UnitOfWorkContract:
             storage,
             Changes(users_new=[new], payments_new=[payment], transactions_new=[transaction], answers_new=[answer]),
         )
-        reference = MerchantReference(payment.merchant_id, short)
+        reference = PaymentReference(payment.merchant_id, short, holder)
         found = await load(storage, Wanted(payments=[payment.id], answers=[answer.key], references=[reference]))
         assert found == Records(payments=(payment,), answers=(answer,), references_taken=(reference,))
         assert await storage.reader.transaction(transaction.id) == transaction

@@ -260,7 +260,7 @@ class TransactionNotReversible(Refusal):
 
 
 class DuplicateReference(Refusal):
-    """The merchant's reference names another payment already."""
+    """The reference names another payment already, of the same customer or of the merchant's own requests."""
 
     code = "duplicate_reference"
 

@@ -62,11 +62,12 @@ class CaptureMethod(StrEnum):
     MANUAL = "manual"
 
 
-class MerchantReference(NamedTuple):
-    """A merchant's own name for a payment; unique per merchant."""
+class PaymentReference(NamedTuple):
+    """A name for a payment at a merchant, unique for the user who gave it: the merchant themselves, or a customer."""
 
     merchant_id: UserId
     reference: str
+    given_by: UserId
 
 
 @value
@@ -82,6 +83,9 @@ class Payment:
     `amount_refunded_with_fee_minor` is the part of the refunds that took the fee's share with them.
 
     `quote_id` is the quote at which its customer paid in another currency. Its amounts are what the merchant got.
+
+    `reference_held_by` is the user who gave the reference: the customer who paid, or the merchant who asked for it. It
+    is `None` without a reference, and once the payment has ended without any money taken: the name is free again.
     """
 
     id: PaymentId
@@ -106,6 +110,14 @@ class Payment:
     captures: int = 0
     refunds: int = 0
     quote_id: QuoteId | None = None
+    reference_held_by: UserId | None = None
+
+    @property
+    def reference_held(self) -> PaymentReference | None:
+        """The name that no other payment may have meanwhile."""
+        if self.reference is None or self.reference_held_by is None:
+            return None
+        return PaymentReference(self.merchant_id, self.reference, self.reference_held_by)
 
     @property
     def amount_held_minor(self) -> int:
@@ -179,6 +191,9 @@ def after_its_time(status: PaymentStatus) -> PaymentStatus:
             assert_never(status)
 
 
+ENDED_WITHOUT_MONEY: Final = frozenset({PaymentStatus.FAILED, PaymentStatus.CANCELED, PaymentStatus.EXPIRED})
+"""The statuses in which a payment gives its reference back."""
+
 UNFINISHED: Final = frozenset(status for status in PaymentStatus if after_its_time(status) is not status)
 """The statuses that `expires_at` ends."""
 
@@ -217,6 +232,18 @@ class PaymentTerms:
             check_integer("expires_in_seconds", self.expires_in_seconds, EXPIRES_IN_SECONDS_MIN, EXPIRES_IN_SECONDS_MAX)
         object.__setattr__(self, "metadata", checked_metadata(self.metadata))
 
+    @property
+    def reference_given_by(self) -> UserId:
+        """Whose name for the payment `reference` is."""
+        raise NotImplementedError
+
+    @property
+    def reference_key(self) -> PaymentReference | None:
+        """The name that must be free, if there is one."""
+        if self.reference is None:
+            return None
+        return PaymentReference(self.merchant_id, self.reference, self.reference_given_by)
+
     def expires_at(self, now: datetime) -> datetime:
         """When the time is over that begins now."""
         seconds = EXPIRES_IN_SECONDS_DEFAULT if self.expires_in_seconds is None else self.expires_in_seconds
@@ -233,6 +260,11 @@ class PaymentOrder(PaymentTerms):
 
     customer_id: UserId
     quote_id: QuoteId | None = None
+
+    @property
+    def reference_given_by(self) -> UserId:
+        """The customer: another customer of the merchant may use the same name."""
+        return self.customer_id
 
     def __post_init__(self) -> None:
         PaymentTerms.__post_init__(self)
@@ -253,6 +285,11 @@ class PaymentRequest(PaymentTerms):
     """
 
     customer_id: UserId | None = None
+
+    @property
+    def reference_given_by(self) -> UserId:
+        """The merchant, also after a customer has confirmed it."""
+        return self.merchant_id
 
     def __post_init__(self) -> None:
         PaymentTerms.__post_init__(self)
@@ -499,6 +536,8 @@ def _standing(payment: Payment) -> dict[str, object]:
 def _next(payment: Payment, now: datetime, **changes: object) -> Payment:
     # By another server's clock, the version before may be of a later time.
     updated_at = max(now, payment.updated_at)
+    if changes.get("status") in ENDED_WITHOUT_MONEY:
+        changes["reference_held_by"] = None
     return replace(payment, version=payment.version + 1, updated_at=updated_at, **changes)  # type: ignore[arg-type]  # mypy cannot tell which.
 
 
@@ -513,6 +552,7 @@ def _first(
     quote_id: QuoteId | None = None,
     now: datetime,
 ) -> Payment:
+    holds_reference = terms.reference is not None and status not in ENDED_WITHOUT_MONEY
     return Payment(
         id=payment_id,
         status=status,
@@ -532,4 +572,5 @@ def _first(
         created_at=now,
         updated_at=now,
         quote_id=quote_id,
+        reference_held_by=terms.reference_given_by if holds_reference else None,
     )

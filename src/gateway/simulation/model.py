@@ -81,6 +81,8 @@ class ModelPayment:
     merchant: UserId
     reference: str | None
     expires_at: datetime | None = None
+    named_by: UserId = field(default=UserId(""), compare=False)
+    """Who gave the reference: no answer tells, but later payments are refused for it or not."""
     id: PaymentId = PaymentId("")
     captured: int = 0
     refunded: int = 0
@@ -222,7 +224,9 @@ class Model:
     keys: MutableMapping[AccountId, AccountKey] = field(default_factory=dict[AccountId, AccountKey])
     payments: MutableMapping[PaymentId, ModelPayment] = field(default_factory=dict[PaymentId, ModelPayment])
     quotes: MutableMapping[QuoteId, ModelQuote] = field(default_factory=dict[QuoteId, ModelQuote])
-    references: MutableMapping[tuple[UserId, str], bool] = field(default_factory=dict[tuple[UserId, str], bool])
+    references: MutableMapping[tuple[UserId, UserId, str], bool] = field(
+        default_factory=dict[tuple[UserId, UserId, str], bool]
+    )
     transactions: MutableMapping[TransactionId, ModelTransaction] = field(
         default_factory=dict[TransactionId, ModelTransaction]
     )
@@ -285,7 +289,8 @@ class Model:
             payment = effect.payment
             self.payments[payment.id] = payment
             if payment.reference is not None:
-                self.references[payment.merchant, payment.reference] = True
+                is_held = payment.status not in {"failed", "canceled", "expired"}
+                self.references[payment.merchant, payment.named_by, payment.reference] = is_held
         if effect.quote is not None:
             self.quotes[effect.quote.id] = effect.quote
         if effect.reverses is not None:

@@ -8,7 +8,7 @@ from gateway.application.ports.unit_of_work import AnswerKey, Holder, KeptAnswer
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.event import Event
-from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteId
+from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.rate import CurrencyPair, ExchangeRate
 from gateway.domain.refund import Refund, RefundId
@@ -30,7 +30,7 @@ class MemoryDatabase:
     quotes_of_payments: set[QuoteId] = field(default_factory=set[QuoteId])
     """Those that payments name."""
     rates: dict[CurrencyPair, ExchangeRate] = field(default_factory=dict[CurrencyPair, ExchangeRate])
-    references: set[MerchantReference] = field(default_factory=set[MerchantReference])
+    references: set[PaymentReference] = field(default_factory=set[PaymentReference])
     transactions: dict[TransactionId, Transaction] = field(default_factory=dict[TransactionId, Transaction])
     refunds: dict[RefundId, Refund] = field(default_factory=dict[RefundId, Refund])
     reversals: dict[TransactionId, TransactionId] = field(default_factory=dict[TransactionId, TransactionId])

@@ -9,7 +9,7 @@ from gateway.adapters.memory.database import MemoryDatabase
 from gateway.application.ports.unit_of_work import Changes, Holder, KeyTaken, Records, StorageRefused, Wanted
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
-from gateway.domain.payment import MerchantReference, Payment, QuoteId
+from gateway.domain.payment import Payment, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.transaction import Transaction, TransactionId
 
@@ -70,11 +70,7 @@ class MemoryUnitOfWork:
         for account in changes.accounts_changed:
             database.accounts[account.id] = account
         for payment in (*changes.payments_new, *changes.payments_changed):
-            database.payments[payment.id] = payment
-            if payment.reference is not None:
-                database.references.add(MerchantReference(payment.merchant_id, payment.reference))
-            if payment.quote_id is not None:
-                database.quotes_of_payments.add(payment.quote_id)
+            self._write_payment(payment)
         database.quotes |= {quote.id: quote for quote in (*changes.quotes_new, *changes.quotes_changed)}
         for transaction in changes.transactions_new:
             database.transactions[transaction.id] = transaction
@@ -85,6 +81,17 @@ class MemoryUnitOfWork:
             database.answers[answer.key] = answer
         if changes.latest_at is not None:
             database.latest_at = max(changes.latest_at, database.latest_at or changes.latest_at)
+
+    def _write_payment(self, payment: Payment) -> None:
+        database = self._database
+        before = database.payments.get(payment.id)
+        if before is not None and before.reference_held is not None:
+            database.references.discard(before.reference_held)
+        if payment.reference_held is not None:
+            database.references.add(payment.reference_held)
+        if payment.quote_id is not None:
+            database.quotes_of_payments.add(payment.quote_id)
+        database.payments[payment.id] = payment
 
     def _accounts_of(self, payment: Payment) -> list[AccountId]:
         currency = payment.amount.currency
@@ -137,11 +144,7 @@ class MemoryUnitOfWork:
             or any(new.user.id in database.users for new in changes.users_new)
             or any(account.key in database.account_ids for account in changes.accounts_new)
             or any(transaction.reverses in database.reversals for transaction in changes.transactions_new)
-            or any(
-                MerchantReference(payment.merchant_id, payment.reference) in database.references
-                for payment in changes.payments_new
-                if payment.reference is not None
-            )
+            or any(payment.reference_held in database.references for payment in changes.payments_new)
             or not database.quotes_of_payments.isdisjoint([payment.quote_id for payment in changes.payments_new])
         )
         if taken:

@@ -51,7 +51,7 @@ from gateway.application.ports.unit_of_work import (
     Wanted,
 )
 from gateway.domain.account import Account, AccountId, AccountKey
-from gateway.domain.payment import MerchantReference, PaymentId, QuoteId
+from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
 
@@ -234,7 +234,7 @@ class PostgresUnitOfWork(SqlUnitOfWork):
             return ()
         return await self._transaction.rows(FIND_ANSWERS, arrays("wanted", ANSWER_KEY, keys))
 
-    async def _find_references(self, references: Collection[MerchantReference]) -> Rows:
+    async def _find_references(self, references: Collection[PaymentReference]) -> Rows:
         return await self._transaction.rows(FIND_REFERENCES, arrays("wanted", REFERENCE, references))
 
     async def _find_emails(self, emails: Collection[str]) -> Rows:

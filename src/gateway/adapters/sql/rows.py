@@ -56,6 +56,7 @@ PAYMENT_CHANGES: Final = (
     payments.c.captures,
     payments.c.refunds,
     payments.c.quote_id,
+    payments.c.reference_held_by,
 )
 """The columns of `payment_changes`, likewise."""
 
@@ -179,6 +180,7 @@ def payment_values(payment: Payment) -> Values:
         payment.captures,
         payment.refunds,
         payment.quote_id,
+        payment.reference_held_by,
     )
 
 
@@ -200,6 +202,7 @@ def payment_changes(payment: Payment) -> Values:
         payment.captures,
         payment.refunds,
         payment.quote_id,
+        payment.reference_held_by,
     )
 
 
@@ -228,6 +231,7 @@ def to_payment(row: Found) -> Payment:
         captures=row[20],
         refunds=row[21],
         quote_id=row[22],
+        reference_held_by=row[23],
     )
 
 

@@ -26,7 +26,7 @@ from gateway.adapters.sql.tables import (
 from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
 from gateway.application.ports.unit_of_work import AnswerKey, Holder, Wanted
 from gateway.domain.account import AccountId, AccountKey
-from gateway.domain.payment import MerchantReference, PaymentId, QuoteId
+from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
 
@@ -49,9 +49,8 @@ FIND_TRANSACTIONS: Final = (
     .order_by(transfers.c.transaction_id, transfers.c.position)
 )
 FIND_ANSWERS: Final = select(answers, DATA_OF_EVENT).where(_among("keys", answers.c.owner_id, answers.c.key))
-FIND_REFERENCES: Final = select(payments.c.merchant_id, payments.c.reference).where(
-    payments.c.reference.is_not(None), _among("references", payments.c.merchant_id, payments.c.reference)
-)
+_REFERENCE: Final = (payments.c.merchant_id, payments.c.reference, payments.c.reference_held_by)
+FIND_REFERENCES: Final = select(*_REFERENCE).where(payments.c.reference.is_not(None), _among("references", *_REFERENCE))
 FIND_EMAILS: Final = select(users.c.email).where(users.c.email.in_(bindparam("emails", expanding=True)))
 FIND_USER_IDS: Final = select(users.c.id).where(users.c.id.in_(bindparam("user_ids", expanding=True)))
 FIND_HOLDERS: Final = (
@@ -121,7 +120,7 @@ class SqliteUnitOfWork(SqlUnitOfWork):
     async def _find_answers(self, keys: Collection[AnswerKey]) -> Rows:
         return await self._transaction.rows(FIND_ANSWERS, {"keys": list(keys)})
 
-    async def _find_references(self, references: Collection[MerchantReference]) -> Rows:
+    async def _find_references(self, references: Collection[PaymentReference]) -> Rows:
         return await self._transaction.rows(FIND_REFERENCES, {"references": list(references)})
 
     async def _find_emails(self, emails: Collection[str]) -> Rows:

@@ -99,6 +99,7 @@ payments: Final = _table(
     *_integers("fee_refunded", "amount_refunded_with_fee", "captures", "refunds"),
     # The terms of a payment across currencies stand in its quote: one at once in one currency is no wider for them.
     _text("quote_id", nullable=True),
+    _text("reference_held_by", nullable=True),
     CheckConstraint(
         "amount >= 1 AND amount >= amount_captured AND amount_captured >= amount_refunded AND amount_refunded >= 0",
         name="payments_amounts_check",
@@ -122,11 +123,13 @@ Index(
     postgresql_where=_unfinished,
     sqlite_where=_unfinished,
 )
-# A merchant's reference names one payment. Payments without one are not in it, and cost nothing.
+# A reference names one payment of those that the same user named. A payment that gave it back has no holder: nulls
+# differ from each other in a unique index, and lists still find it. Payments without a reference are not in it.
 Index(
-    "payments_merchant_id_reference_key",
+    "payments_reference_key",
     payments.c.merchant_id,
     payments.c.reference,
+    payments.c.reference_held_by,
     unique=True,
     postgresql_where=payments.c.reference.is_not(None),
     sqlite_where=payments.c.reference.is_not(None),
@@ -293,7 +296,7 @@ KEYS_TAKEN: Final = {
     "users_pkey": "users.id",
     "users_email_key": "users.email",
     "accounts_owner_id_currency_kind_key": "accounts.owner_id, accounts.currency, accounts.kind",
-    "payments_merchant_id_reference_key": "payments.merchant_id, payments.reference",
+    "payments_reference_key": "payments.merchant_id, payments.reference, payments.reference_held_by",
     "payments_quote_id_key": "payments.quote_id",
     "transfers_reverses_key": "transfers.reverses",
     "answers_pkey": "answers.owner_id, answers.key",

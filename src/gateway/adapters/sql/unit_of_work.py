@@ -44,7 +44,7 @@ from gateway.application.ports.unit_of_work import (
 )
 from gateway.application.views import event_data
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
-from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteId
+from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.transaction import Transaction as LedgerTransaction
 from gateway.domain.transaction import TransactionId
@@ -126,7 +126,7 @@ class SqlUnitOfWork(ABC):
             accounts=accounts,
             payments=payments,
             holders=[Holder(row[0], AccountKind(row[1])) for row in holders],
-            references_taken=[MerchantReference(*row) for row in references],
+            references_taken=[PaymentReference(*row) for row in references],
             emails_taken=[row[0] for row in emails],
             user_ids_taken=[row[0] for row in user_ids],
             transactions=transactions,
@@ -186,7 +186,7 @@ class SqlUnitOfWork(ABC):
         """Answers by key."""
 
     @abstractmethod
-    async def _find_references(self, references: Collection[MerchantReference]) -> Rows:
+    async def _find_references(self, references: Collection[PaymentReference]) -> Rows:
         """Those of `references` that payments have."""
 
     @abstractmethod

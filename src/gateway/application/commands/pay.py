@@ -21,7 +21,6 @@ from gateway.domain.checks import check_type
 from gateway.domain.errors import InsufficientFunds, SameAccount
 from gateway.domain.payment import (
     CaptureMethod,
-    MerchantReference,
     Payment,
     PaymentId,
     PaymentOrder,
@@ -59,7 +58,7 @@ class Pay(Command[Paid]):
         """Both accounts, and whether the reference is taken; with a quote, the customer's comes along with it."""
         order = self.order
         currency = order.amount.currency
-        references = () if order.reference is None else (MerchantReference(order.merchant_id, order.reference),)
+        references = () if (reference := order.reference_key) is None else (reference,)
         if order.quote_id is not None:
             payee = payee_key(order.merchant_id, currency)
             return Needs(account_keys=(payee,), references=references, quotes=(order.quote_id,))
@@ -77,8 +76,8 @@ class Pay(Command[Paid]):
         merchant = payee_account(book, order.merchant_id, currency)
         quote = None if order.quote_id is None else self._quote(order.quote_id, book, moment)
         customer = payer_account(book, order.customer_id, currency if quote is None else quote.source.currency)
-        if order.reference is not None:
-            book.must_be_free(MerchantReference(order.merchant_id, order.reference))
+        if (reference := order.reference_key) is not None:
+            book.must_be_free(reference)
         payment_id = PaymentId(moment.new_id("pay"))
         steps = Steps()
         try:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, Self
 
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
 from gateway.domain.event import Event
-from gateway.domain.payment import MerchantReference, Payment, PaymentId, QuoteId
+from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
@@ -103,7 +103,7 @@ class Wanted:
     account_keys: Collection[AccountKey] = ()
     account_ids: Collection[AccountId] = ()
     payments: Collection[PaymentId] = ()
-    references: Collection[MerchantReference] = ()
+    references: Collection[PaymentReference] = ()
     emails: Collection[str] = ()
     user_ids: Collection[UserId] = ()
     payers: Collection[Payer] = ()
@@ -133,7 +133,7 @@ class Records:
     accounts: Collection[Account] = ()
     payments: Collection[Payment] = ()
     holders: Collection[Holder] = ()
-    references_taken: Collection[MerchantReference] = ()
+    references_taken: Collection[PaymentReference] = ()
     emails_taken: Collection[str] = ()
     user_ids_taken: Collection[UserId] = ()
     transactions: Collection[Transaction] = ()

@@ -42,10 +42,10 @@ def pay(model: Model, command: Pay, now: datetime) -> Effect:
     if order.customer_id == order.merchant_id:
         raise Refused("same_account")
     model.payee(order.merchant_id, order.amount.currency)
-    payment = _first(order, order.customer_id, "")
+    payment = _first(order, order.customer_id, "", named_by=order.customer_id)
     promised = _promised(model, command.order.quote_id, payment, order.customer_id, now)
     model.payer(order.customer_id, promised.source_currency if promised else order.amount.currency)
-    _must_be_free(model, order)
+    _must_be_free(model, payment)
     if not _covered(model, payment, promised):
         # Whoever could not pay has not used the quote, and may try again with it.
         failed = replace(payment, status="failed", failure="insufficient_funds")
@@ -59,9 +59,9 @@ def request(model: Model, command: RequestPayment, now: datetime) -> Effect:
     model.payee(asked.merchant_id, asked.amount.currency)
     if asked.customer_id is not None and (asked.customer_id, AccountKind.CUSTOMER) not in model.holders:
         raise Refused("user_not_found")
-    _must_be_free(model, asked)
-    payment = replace(_first(asked, asked.customer_id, "requires_confirmation"), expires_at=_end(asked, now))
-    return Effect(payment=payment, events=("payment.created",))
+    payment = _first(asked, asked.customer_id, "requires_confirmation", named_by=asked.merchant_id)
+    _must_be_free(model, payment)
+    return Effect(payment=replace(payment, expires_at=_end(asked, now)), events=("payment.created",))
 
 
 def confirm(model: Model, command: ConfirmPayment, now: datetime) -> Effect:
@@ -213,7 +213,7 @@ def _parties(payment: ModelPayment) -> tuple[AccountKey, AccountKey]:
     )
 
 
-def _first(terms: PaymentTerms, customer: UserId | None, status: str) -> ModelPayment:
+def _first(terms: PaymentTerms, customer: UserId | None, status: str, *, named_by: UserId) -> ModelPayment:
     return ModelPayment(
         status=status,
         amount=terms.amount.amount_minor,
@@ -222,11 +222,14 @@ def _first(terms: PaymentTerms, customer: UserId | None, status: str) -> ModelPa
         customer=customer,
         merchant=terms.merchant_id,
         reference=terms.reference,
+        named_by=named_by,
     )
 
 
-def _must_be_free(model: Model, terms: PaymentTerms) -> None:
-    if terms.reference is not None and (terms.merchant_id, terms.reference) in model.references:
+def _must_be_free(model: Model, payment: ModelPayment) -> None:
+    if payment.reference is None:
+        return
+    if model.references.get((payment.merchant, payment.named_by, payment.reference)):
         raise Refused("duplicate_reference")
 
 
