@@ -134,7 +134,7 @@ def test_a_bug_on_sqlite_is_refused_and_not_tried_again(code: int) -> None:
     [
         ("users.email", KeyTaken),
         ("accounts.owner_id, accounts.currency, accounts.kind", KeyTaken),
-        ("payments.merchant_id, payments.reference", KeyTaken),
+        ("payments.merchant_id, payments.reference, payments.reference_held_by", KeyTaken),
         ("answers.owner_id, answers.key", KeyTaken),
         ("payments.id", StorageRefused),
         ("transfers.reverses", KeyTaken),

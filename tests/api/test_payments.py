@@ -77,12 +77,16 @@ async def test_a_customer_may_spend_all_they_have(customer: Person, merchant: Pe
     assert await merchant.available() == 100_000
 
 
-async def test_a_reference_names_one_payment_of_a_merchant(world: World, customer: Person, merchant: Person) -> None:
+async def test_a_reference_names_one_payment_of_a_customer_to_a_merchant(
+    world: World, customer: Person, merchant: Person
+) -> None:
     await customer.pay(merchant, 10, reference="order-1")
     body = {"merchant_id": merchant.id, "amount": 10, "currency": "USD", "reference": "order-1"}
     refused(await customer.api.post("/payments", body, key=fresh_key()), 409, "duplicate_reference")
     other_customer = await world.customer(balance=10)
-    refused(await other_customer.api.post("/payments", body, key=fresh_key()), 409, "duplicate_reference")
+    created(await other_customer.api.post("/payments", body, key=fresh_key()))
+    stranger = await world.customer()
+    refused(await stranger.api.post("/payments", body, key=fresh_key()), 402, "insufficient_funds")
     await customer.pay(await world.merchant(), 10, reference="order-1")
     assert await customer.available() == 100_000 - 20
 

@@ -34,6 +34,7 @@ def test_a_payment_at_once_has_captured_its_amount() -> None:
         version=1,
         created_at=NOW,
         updated_at=NOW,
+        reference_held_by=user_id(1),
     )
 
 

@@ -136,8 +136,8 @@ def _price(world: World, payer: AccountKey) -> int:
 
 
 def _reference(world: World) -> str | None:
-    # Out of about as many as there are payments: most are free, and some are taken.
-    return f"order-{world.random.randrange(len(world.payments) + 1)}" if world.chance(25) else None
+    # Out of fewer than there are payments, for each customer has names of their own: many are free, and some are taken.
+    return f"order-{world.random.randrange(len(world.payments) // 4 + 1)}" if world.chance(25) else None
 
 
 OPERATIONS: Final = (
