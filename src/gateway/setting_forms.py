@@ -28,6 +28,8 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 """The beginning of a URL. One letter alone is a drive of Windows."""
 _KEYWORD: Final = re.compile(r"\s*\w+\s*=")
 """The beginning of a connection string in libpq's keyword form, `host=… password=…`."""
+_URL_WITHOUT_SCHEME: Final = re.compile(r"@|(?<=.)//|^postgres(ql)?/|^localhost/")
+"""What tells a URL with a slip in it, `postgres//localhost/name` say, from the name of an SQLite file."""
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _ORIGIN: Final = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:(?P<port>[1-9][0-9]{0,4}))?")
 _NUMBERS_ALONE: Final = re.compile(r"[0-9.]+")
@@ -66,7 +68,7 @@ def _is_network(text: str) -> bool:
 
 def _is_database(text: str) -> bool:
     if "://" not in text:
-        return _is_path(text) and not _KEYWORD.match(text)
+        return _is_path(text) and not _KEYWORD.match(text) and not _URL_WITHOUT_SCHEME.search(text)
     scheme, _, rest = text.partition("://")
     return _is_clean(text) and not _KEYWORD.match(text) and not (scheme.startswith("sqlite") and rest.startswith("/~"))
 

@@ -52,6 +52,9 @@ def test_a_path_that_only_a_shell_would_understand_is_refused(field: str, path: 
     "url",
     [
         "host=db password=hunter2 dbname=gateway",
+        "postgres//db/gateway",
+        "localhost/gateway",
+        "gateway@db/gateway",
         "password = hunter2",
         "postgresql:gateway:hunter2@db",
         "gateway:hunter2@db/gateway",
