@@ -61,6 +61,7 @@ async def test_the_guide_is_served_beside_the_reference(world: World) -> None:
     assert "<h1>The API, for those who call it</h1>" in guide.text
     assert "<table>" in guide.text
     assert "<pre><code" in guide.text
+    assert "G=http://gateway.test J=" in guide.text
     assert not References(guide.text).inline
     assert {"./../docs", "./../openapi.json"} <= set(References(guide.text).links)
 

@@ -73,9 +73,12 @@ def docs_pages(document: dict[str, Any], *, root_path: str) -> list[Operation]:
     def page_below(docs: str) -> StaticContent:
         return StaticContent(PAGE.format(docs=docs).encode(), HTML)
 
-    @lru_cache
-    def guide_below(docs: str) -> StaticContent:
-        return StaticContent(guide_page(docs).encode(), HTML)
+    @lru_cache(maxsize=8)
+    def guide_at(server_url: str, docs: str) -> StaticContent:
+        return StaticContent(guide_page(docs, server_url).encode(), HTML)
+
+    def guide(asked: Asked) -> StaticContent:
+        return guide_at(server_url(asked, root_path), ".." if asked.raw_path.endswith(b"/") else ".")
 
     async def to_docs(asked: Asked) -> Reply:
         location = b"./docs" if asked.raw_path.endswith(b"/") else asked.raw_path + b"/docs"
@@ -86,7 +89,7 @@ def docs_pages(document: dict[str, Any], *, root_path: str) -> list[Operation]:
         _page("/openapi.json", lambda asked: document_at(server_url(asked, root_path))),
         # Their links begin where they are: they work below any root path, also below one that a proxy strips.
         _page("/docs", lambda asked: page_below("." if asked.raw_path.endswith(b"/") else "docs")),
-        _page("/docs/guide", lambda asked: guide_below(".." if asked.raw_path.endswith(b"/") else ".")),
+        _page("/docs/guide", guide),
         *(_file(name, content_type) for name, content_type in STATIC_FILES.items()),
     ]
 

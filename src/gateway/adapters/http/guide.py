@@ -31,9 +31,21 @@ _REPOSITORY_LINK = re.compile(r'<a href="(?!#|https?:)[^"]*">(.*?)</a>')
 """A link to another file of the repository, which is not served."""
 
 
-def guide_page(docs: str) -> str:
-    """The guide as HTML. `docs` is where the docs are, from where the page is: `.` or `..`."""
+EXAMPLE_URL: Final = "http://127.0.0.1:8000"
+"""Where the gateway is in the guide's examples."""
+
+
+def guide_page(docs: str, server_url: str) -> str:
+    """The guide as HTML, with examples that work as pasted.
+
+    Args:
+        docs: Where the docs are, from where the page is: `.` or `..`.
+        server_url: Where the gateway is for the reader; if only a path is known, the examples stay as they are.
+    """
     source = INSTALLED if INSTALLED.exists() else IN_THE_REPOSITORY
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    rendered = markdown.render(source.read_text(encoding="utf-8"))
+    text = source.read_text(encoding="utf-8")
+    if "://" in server_url:
+        text = text.replace(EXAMPLE_URL, server_url)
+    rendered = markdown.render(text)
     return PAGE.format(docs=docs, guide=_REPOSITORY_LINK.sub(r"\1", rendered))
