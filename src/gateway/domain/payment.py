@@ -232,18 +232,6 @@ class PaymentTerms:
             check_integer("expires_in_seconds", self.expires_in_seconds, EXPIRES_IN_SECONDS_MIN, EXPIRES_IN_SECONDS_MAX)
         object.__setattr__(self, "metadata", checked_metadata(self.metadata))
 
-    @property
-    def reference_given_by(self) -> UserId:
-        """Whose name for the payment `reference` is."""
-        raise NotImplementedError
-
-    @property
-    def reference_key(self) -> PaymentReference | None:
-        """The name that must be free, if there is one."""
-        if self.reference is None:
-            return None
-        return PaymentReference(self.merchant_id, self.reference, self.reference_given_by)
-
     def expires_at(self, now: datetime) -> datetime:
         """When the time is over that begins now."""
         seconds = EXPIRES_IN_SECONDS_DEFAULT if self.expires_in_seconds is None else self.expires_in_seconds
@@ -305,6 +293,13 @@ def must_be_at_once(capture: CaptureMethod, *, field: str) -> None:
     """
     if capture is CaptureMethod.MANUAL:
         raise invalid(field, "value_invalid", "A payment with a quote is captured at once.")
+
+
+def reference_of(terms: PaymentOrder | PaymentRequest) -> PaymentReference | None:
+    """The name that must be free for a payment on these terms, if they have one."""
+    if terms.reference is None:
+        return None
+    return PaymentReference(terms.merchant_id, terms.reference, terms.reference_given_by)
 
 
 def paid_at_once(order: PaymentOrder, *, payment_id: PaymentId, now: datetime, fee_minor: int = 0) -> Payment:

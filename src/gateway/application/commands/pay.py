@@ -28,6 +28,7 @@ from gateway.domain.payment import (
     authorized,
     failed,
     paid_at_once,
+    reference_of,
 )
 from gateway.domain.quote import Quote, must_be_good
 from gateway.domain.transaction import TransactionType
@@ -58,7 +59,7 @@ class Pay(Command[Paid]):
         """Both accounts, and whether the reference is taken; with a quote, the customer's comes along with it."""
         order = self.order
         currency = order.amount.currency
-        references = () if (reference := order.reference_key) is None else (reference,)
+        references = () if (reference := reference_of(order)) is None else (reference,)
         if order.quote_id is not None:
             payee = payee_key(order.merchant_id, currency)
             return Needs(account_keys=(payee,), references=references, quotes=(order.quote_id,))
@@ -76,7 +77,7 @@ class Pay(Command[Paid]):
         merchant = payee_account(book, order.merchant_id, currency)
         quote = None if order.quote_id is None else self._quote(order.quote_id, book, moment)
         customer = payer_account(book, order.customer_id, currency if quote is None else quote.source.currency)
-        if (reference := order.reference_key) is not None:
+        if (reference := reference_of(order)) is not None:
             book.must_be_free(reference)
         payment_id = PaymentId(moment.new_id("pay"))
         steps = Steps()

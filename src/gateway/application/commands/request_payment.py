@@ -7,7 +7,7 @@ from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.paying import payee_account, payee_key, payer_key, status_event
 from gateway.domain.checks import check_type
 from gateway.domain.errors import UserNotFound
-from gateway.domain.payment import Payment, PaymentId, PaymentRequest, requested
+from gateway.domain.payment import Payment, PaymentId, PaymentRequest, reference_of, requested
 from gateway.domain.value import value
 
 
@@ -34,7 +34,7 @@ class RequestPayment(Command[Payment]):
             keys.append(payer_key(request.customer_id, currency))
         return Needs(
             account_keys=keys,
-            references=() if (reference := request.reference_key) is None else (reference,),
+            references=() if (reference := reference_of(request)) is None else (reference,),
         )
 
     def decide(self, book: Book, moment: Moment) -> Decision[Payment]:
@@ -46,7 +46,7 @@ class RequestPayment(Command[Payment]):
             key = payer_key(request.customer_id, request.amount.currency)
             if book.find_account(key) is None and not book.holds_another_currency(key):
                 raise UserNotFound("There is no such customer.")
-        if (reference := request.reference_key) is not None:
+        if (reference := reference_of(request)) is not None:
             book.must_be_free(reference)
         payment = requested(request, payment_id=PaymentId(moment.new_id("pay")), now=moment.now)
         return Decision(outcome=payment, payments=(payment,), events=(status_event(payment, moment),))
