@@ -91,6 +91,17 @@ async def test_a_reference_names_one_payment_of_a_customer_to_a_merchant(
     assert await customer.available() == 100_000 - 20
 
 
+async def test_an_order_that_lacked_funds_is_paid_under_its_reference_once_there_are_some(
+    world: World, merchant: Person
+) -> None:
+    customer = await world.customer(balance=9)
+    body = {"merchant_id": merchant.id, "amount": 10, "currency": "USD", "reference": "order-1"}
+    refused(await customer.api.post("/payments", body, key=fresh_key()), 402, "insufficient_funds")
+    await customer.deposit(1)
+    assert created(await customer.api.post("/payments", body, key=fresh_key()))["reference"] == "order-1"
+    refused(await customer.api.post("/payments", body, key=fresh_key()), 409, "duplicate_reference")
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [

@@ -11,11 +11,14 @@ from gateway.application.command import Command
 from gateway.application.commands import CancelPayment, ConfirmPayment, ExpirePayment, Paid, Pay, RequestPayment
 from gateway.application.executor import isolating
 from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import Wanted
 from gateway.application.retry import RetryLimits, retrying
 from gateway.application.submission import Answer, Submission
 from gateway.application.verify import verify
+from gateway.contracts.records import user_id
+from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.errors import DuplicateReference, InsufficientFunds, Refusal
-from gateway.domain.money import Money
+from gateway.domain.money import Money, currency_code
 from gateway.domain.payment import CaptureMethod, Payment, PaymentOrder, PaymentRequest
 from support.builders import (
     CUSTOMER,
@@ -101,15 +104,21 @@ async def test_nobody_uses_up_the_names_of_others(shop: Shop) -> None:
     assert await shop.refused(pay(usd(1), reference="order-1", customer=STRANGER)) is InsufficientFunds
     request = await shop.requested(usd(5), "order-1")
     await shop.paid(pay(usd(2), reference="order-1"))
-    await shop.ask(ConfirmPayment(payment_id=request.id, customer_id=CUSTOMER))
+    [confirmed] = await shop.ask(ConfirmPayment(payment_id=request.id, customer_id=CUSTOMER))
+    assert isinstance(confirmed, Paid), confirmed
+    assert confirmed.payment.reference_held_by == MERCHANT
     again = PaymentRequest(merchant_id=MERCHANT, amount=usd(5), reference="order-1", metadata={})
     assert await shop.refused(RequestPayment(request=again)) is DuplicateReference
 
 
 async def test_two_customers_of_a_merchant_may_choose_the_same_name(shop: Shop) -> None:
-    await shop.paid(pay(usd(60), reference="order-1"))
-    [outcome] = await shop.ask(pay(usd(1), reference="order-1", customer=STRANGER))
-    assert isinstance(outcome, InsufficientFunds)  # And no duplicate.
+    stranger = AccountKey(user_id(STRANGER), currency_code("USD"), AccountKind.CUSTOMER)
+    async with shop.storage.unit_of_work() as work:
+        [account] = (await work.load(Wanted(account_keys=[stranger]))).accounts
+    await shop.ask(deposit(usd(5), to=account.id))
+    first = await shop.paid(pay(usd(60), reference="order-1"))
+    second = await shop.paid(pay(usd(1), reference="order-1", customer=STRANGER))
+    assert (first.reference_held_by, second.reference_held_by) == (CUSTOMER, user_id(STRANGER))
 
 
 async def test_a_payment_that_is_canceled_or_expires_gives_its_name_back(shop: Shop) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import cycle, product
+from itertools import count, cycle, product
 
 import httpx
 import pytest
@@ -201,6 +201,19 @@ async def test_a_request_to_nobody_outlives_those_who_cannot_pay_it(arena: Arena
         assert codes == Counter(insufficient_funds=failures, payment_not_found=5 - failures)
         assert (won["customer_id"], won["failure_code"], won["version"]) == (shop.customer.id, None, failures + 2)
         assert await arena.seen(shop.merchant.headers, path) == won
+
+    await arena.rounds(play)
+
+
+async def test_a_reference_names_one_of_the_payments_that_race_for_it(arena: Arena) -> None:
+    numbers = count()
+
+    async def play(shop: Shop) -> None:
+        order = shop.body(10) | {"reference": f"order-{next(numbers)}"}
+        answers = await arena.race(*[Ask(shop.customer.headers, "/payments", order)] * 4)
+        [paid] = [answer.json() for answer in answers if answer.is_success]
+        assert (paid["status"], paid["reference"]) == ("captured", order["reference"])
+        assert [code_of(answer) for answer in answers if not answer.is_success] == ["duplicate_reference"] * 3
 
     await arena.rounds(play)
 
