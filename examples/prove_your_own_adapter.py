@@ -22,6 +22,7 @@ from gateway.adapters.memory import MemoryDatabase, MemoryUnitOfWork, memory_sto
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes
 from gateway.contracts.audit import AuditContract
+from gateway.contracts.events import EventFeedContract
 from gateway.contracts.history import HistoryContract, OpenStorage
 from gateway.contracts.reader import ReaderContract
 from gateway.contracts.records import a_payment, an_account, an_answer, commit
@@ -75,6 +76,7 @@ async def open_journal(path: Path) -> AsyncGenerator[Storage]:
         login_failures=storage.login_failures,
         rates=storage.rates,
         reader=storage.reader,
+        events=storage.events,
         audit=storage.audit,
     )
 
@@ -102,6 +104,10 @@ class TestUnitOfWork(UnitOfWorkContract):
 
 class TestReader(ReaderContract):
     """So does the reader, over what the unit of work committed."""
+
+
+class TestEventFeed(EventFeedContract):
+    """So does the event feed."""
 
 
 class TestAudit(AuditContract):

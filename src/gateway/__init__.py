@@ -27,13 +27,16 @@ if TYPE_CHECKING:
         UnfreezeAccount,
     )
     from gateway.application.event_loop import WrongEventLoop
+    from gateway.application.events import Events
     from gateway.application.exchange import Exchange
     from gateway.application.gateway import Gateway
+    from gateway.application.ports.events import FeedEvent
     from gateway.application.ports.unit_of_work import StorageRefused, StorageUnavailable
     from gateway.bootstrap import StartRefused, collect_garbage_seldom, in_memory_gateway, open_gateway
     from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
     from gateway.domain.deposit import Deposit
     from gateway.domain.errors import FieldError, InvalidInput, Refusal
+    from gateway.domain.event import EventType
     from gateway.domain.fees import FeeSchedule
     from gateway.domain.money import CurrencyCode, Money, currency_code
     from gateway.domain.payment import (
@@ -67,10 +70,13 @@ __all__ = [
     "CurrencyCode",
     "CurrencyPair",
     "Deposit",
+    "EventType",
+    "Events",
     "Exchange",
     "ExchangeRate",
     "ExpirePayment",
     "FeeSchedule",
+    "FeedEvent",
     "FieldError",
     "FreezeAccount",
     "Gateway",
@@ -146,13 +152,16 @@ _NAMES = {
         "UnfreezeAccount",
     ),
     "gateway.application.event_loop": ("WrongEventLoop",),
+    "gateway.application.events": ("Events",),
     "gateway.application.exchange": ("Exchange",),
     "gateway.application.gateway": ("Gateway",),
+    "gateway.application.ports.events": ("FeedEvent",),
     "gateway.application.ports.unit_of_work": ("StorageRefused", "StorageUnavailable"),
     "gateway.bootstrap": ("StartRefused", "collect_garbage_seldom", "in_memory_gateway", "open_gateway"),
     "gateway.domain.account": ("Account", "AccountId", "AccountKey", "AccountKind", "AccountStatus"),
     "gateway.domain.deposit": ("Deposit",),
     "gateway.domain.errors": ("FieldError", "InvalidInput", "Refusal"),
+    "gateway.domain.event": ("EventType",),
     "gateway.domain.fees": ("FeeSchedule",),
     "gateway.domain.money": ("CurrencyCode", "Money", "currency_code"),
     "gateway.domain.payment": (

@@ -40,6 +40,7 @@ from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.access import Access, AccessLimits
 from gateway.application.batch import Batch
+from gateway.application.events import Events
 from gateway.application.exchange import Exchange, ExchangeLimits
 from gateway.application.executor import Executor, OneByOne
 from gateway.application.front_door import FrontDoor
@@ -359,6 +360,7 @@ def _gateway(
         access=access,
         queries=Queries(storage.reader, clock),
         exchange=Exchange(door=door, rates=storage.rates, clock=clock),
+        events=Events(storage.events),
         tokens=tokens,
         storage=storage,
     )

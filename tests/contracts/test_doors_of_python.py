@@ -8,6 +8,7 @@ import pytest
 
 from gateway.application.access import Access
 from gateway.application.caller import Caller
+from gateway.application.events import Events
 from gateway.application.exchange import Exchange
 from gateway.application.outcome_codec import refusals
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, TransactionFilter
@@ -38,6 +39,7 @@ VALID: Mapping[str, object] = {
     "customer_id": CUSTOMER,
     "before": None,
     "limit": 20,
+    "after": 0,
     "pair": CurrencyPair(EUR, USD),
     "rate": rate_of("1.1"),
     "spread_basis_points": 50,
@@ -62,6 +64,7 @@ def doors(storage: Storage) -> list[Any]:
     return [
         Queries(storage.reader, StandingClock()),
         Exchange(door=access.door, rates=storage.rates, clock=StandingClock()),
+        Events(storage.events),
         access,
     ]
 
@@ -94,7 +97,7 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
     assert refused > answered > 0
 
 
-@pytest.mark.parametrize("door", [Queries, Exchange, Access])
+@pytest.mark.parametrize("door", [Queries, Exchange, Events, Access])
 def test_no_parameter_is_forgotten(door: type[Any]) -> None:
     parameters = {name for method in methods(door).values() for name in inspect.signature(method).parameters}
     assert parameters - {"self"} <= VALID.keys() | {"where"}

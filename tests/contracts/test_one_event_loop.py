@@ -12,6 +12,7 @@ import pytest
 
 from gateway import Gateway, MakeDeposit, OpenAccount, Role, WrongEventLoop, in_memory_gateway, open_gateway
 from gateway.application.access import Access
+from gateway.application.events import Events
 from gateway.application.exchange import Exchange
 from gateway.application.queries import Queries
 from gateway.domain.account import AccountKey, AccountKind
@@ -77,7 +78,7 @@ async def test_a_thread_hands_its_calls_over_as_the_error_says(gateway: Gateway)
     assert await available(gateway) == 90
 
 
-@pytest.mark.parametrize("kind", [Access, Queries, Exchange])
+@pytest.mark.parametrize("kind", [Access, Events, Queries, Exchange])
 async def test_whatever_else_is_asked_from_another_loop_is_refused_too(gateway: Gateway, kind: type[Any]) -> None:
     door = getattr(gateway, kind.__name__.lower())
     methods = [name for name, member in vars(kind).items() if inspect.iscoroutinefunction(member) and name[0] != "_"]

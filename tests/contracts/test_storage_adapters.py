@@ -13,6 +13,7 @@ The order in which several new keys are claimed shows here only now and then: th
 """
 
 from gateway.contracts.audit import AuditContract
+from gateway.contracts.events import EventFeedContract
 from gateway.contracts.hostile_input import HostileInputContract
 from gateway.contracts.login_failures import LoginFailuresContract
 from gateway.contracts.reader import ReaderContract
@@ -42,6 +43,10 @@ class TestLoginFailures(LoginFailuresContract):
 
 
 class TestReader(ReaderContract):
+    pass
+
+
+class TestEventFeed(EventFeedContract):
     pass
 
 

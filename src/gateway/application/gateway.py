@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from gateway.application.access import Access
 from gateway.application.command import Command
+from gateway.application.events import Events
 from gateway.application.exchange import Exchange
 from gateway.application.front_door import FrontDoor
 from gateway.application.ports.storage import Storage
@@ -23,6 +24,7 @@ class Gateway:
     access: Access
     queries: Queries
     exchange: Exchange
+    events: Events
     tokens: AccessTokens
     storage: Storage
 

@@ -29,6 +29,10 @@ LIST_LIMIT_DEFAULT: Final = 20
 LIST_LIMIT_MAX: Final = 100
 """How many records a page of a list has."""
 
+EVENTS_PER_READ_MAX: Final = 1_000
+POSITION_MAX: Final = 2**63 - 1
+"""Of the event feed."""
+
 YEAR_MIN: Final = 1970
 YEAR_MAX: Final = 9998
 """Of times. At the ends of Python's calendar, another time zone would leave it."""

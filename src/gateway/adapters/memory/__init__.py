@@ -1,6 +1,7 @@
 """Storage in plain dictionaries, with the transaction rules of a real database."""
 
 from gateway.adapters.memory.database import MemoryDatabase
+from gateway.adapters.memory.events import MemoryEventFeed
 from gateway.adapters.memory.login_failures import MemoryLoginFailures
 from gateway.adapters.memory.rates import MemoryRates
 from gateway.adapters.memory.reader import MemoryReader, memory_audit
@@ -22,5 +23,6 @@ def memory_storage(database: MemoryDatabase | None = None) -> Storage:
         login_failures=MemoryLoginFailures(),
         rates=MemoryRates(kept),
         reader=MemoryReader(kept),
+        events=MemoryEventFeed(kept),
         audit=lambda: memory_audit(kept),
     )

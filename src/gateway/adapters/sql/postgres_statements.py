@@ -30,16 +30,28 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy import (
+    table as table_named,
+)
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.adapters.sql.kept_answers import DATA_OF_EVENT
 from gateway.adapters.sql.reversals import REVERSED_BY
-from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES, VERSION_BEFORE
+from gateway.adapters.sql.rows import (
+    ACCOUNT_CHANGES,
+    EVENT_BATCH_COLUMNS,
+    EVENT_COLUMNS,
+    PAYMENT_CHANGES,
+    QUOTE_CHANGES,
+    VERSION_BEFORE,
+)
 from gateway.adapters.sql.shapes import Alike
 from gateway.adapters.sql.tables import (
     accounts,
     answers,
+    event_batch_ids,
+    event_batches_unnumbered,
     events,
     ids_ahead,
     payments,
@@ -136,10 +148,17 @@ RELIED_ON: Final = "accounts_relied_on"
 
 
 class Part(NamedTuple):
-    """One of the sets that a batch writes: its columns, and the statement that writes rows of them."""
+    """One of the sets that a batch writes.
+
+    Attributes:
+        columns: Those of its rows.
+        written: Makes the statement that writes rows.
+        returned: What the statement gives of each row that it has written.
+    """
 
     columns: Columns
     written: Callable[[Select[Any]], Insert | Update | Select[Any]]
+    returned: ColumnElement[int] = ONE
 
 
 def _inserting(table: Table) -> Part:
@@ -169,6 +188,22 @@ def _finding(columns: Columns) -> Part:
     return Part(columns, found)
 
 
+_BATCHES: Final = "event_batches_new"
+_BATCH_ID: Final = event_batches_unnumbered.c.batch_id
+_batch_id_of_events: Final = (
+    select(column(_BATCH_ID.name, INTEGER)).select_from(table_named(_BATCHES)).scalar_subquery()
+)
+
+
+def _inserted_batches(rows: Select[Any]) -> Insert:
+    names = [*(each.name for each in EVENT_BATCH_COLUMNS), _BATCH_ID.name]
+    return insert(event_batches_unnumbered).from_select(names, rows.add_columns(event_batch_ids.next_value()))
+
+
+def _inserted_events(rows: Select[Any]) -> Insert:
+    return insert(events).from_select([*EVENT_COLUMNS, events.c.batch_id], rows.add_columns(_batch_id_of_events))
+
+
 PARTS: Final[Mapping[str, Part]] = {
     RELIED_ON: _finding((accounts.c.id, accounts.c.version)),
     "ids_ahead": _inserting(ids_ahead),
@@ -181,7 +216,9 @@ PARTS: Final[Mapping[str, Part]] = {
     "quotes_new": _inserting(quotes),
     "quotes_changed": _updating(quotes, QUOTE_CHANGES),
     "refunds_new": _inserting(refunds),
-    "events_new": _inserting(events),
+    # The database numbers a batch, and its events are given that number.
+    _BATCHES: Part(EVENT_BATCH_COLUMNS, _inserted_batches, _BATCH_ID),
+    "events_new": Part(EVENT_COLUMNS, _inserted_events),
     "answers_new": _inserting(answers),
 }
 
@@ -220,13 +257,13 @@ def write_statement(parts: tuple[tuple[str, Alike], ...], *, checked: bool) -> E
     counts: list[Label[int]] = []
     are_all: list[ColumnElement[bool]] = []
     for name, alike in parts:
-        columns, written = PARTS[name]
+        columns, written, returned = PARTS[name]
         change = written(_rows(name, columns, alike))
         if name == "answers_new" and isinstance(change, PostgresInsert) and not checked:
             # It waits for another transaction that has written the key, and then leaves the row out: that tells it.
             # Checked, the same insert fails, and everything beside it.
             change = change.on_conflict_do_nothing()
-        rows = change.cte(name) if isinstance(change, Select) else change.returning(ONE).cte(name)
+        rows = change.cte(name) if isinstance(change, Select) else change.returning(returned).cte(name)
         count = select(func.count()).select_from(rows).scalar_subquery()
         counts.append(count.label(name))
         first = bindparam(f"{name}_{columns[0].name}", type_=ARRAY(columns[0].type))

@@ -1,18 +1,19 @@
 """Records as rows of the tables, and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 import msgspec
 from sqlalchemy import Column
 
-from gateway.adapters.sql.tables import accounts, payments, quotes, transfers
+from gateway.adapters.sql.tables import accounts, event_batches, events, payments, quotes, transfers
 from gateway.adapters.sql.types import INTEGER, Found
+from gateway.application.ports.events import FeedEvent
 from gateway.application.ports.unit_of_work import AnswerKey, KeptAnswer, NewUser
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountKind, AccountStatus
-from gateway.domain.event import Event, EventId
+from gateway.domain.event import Event, EventId, EventType
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod, Payment, PaymentStatus
@@ -63,6 +64,16 @@ PAYMENT_CHANGES: Final = (
 QUOTE_CHANGES: Final = (quotes.c.id, quotes.c.payment_id, quotes.c.version)
 """The columns of `quote_changes`, likewise."""
 
+EVENT_COLUMNS: Final = [each for each in events.c if each is not events.c.batch_id]
+"""The columns of `event_values`."""
+
+EVENT_BATCH_COLUMNS: Final = (
+    event_batches.c.first_event_id,
+    event_batches.c.last_event_id,
+    event_batches.c.size,
+)
+"""The columns of `event_batch_values`."""
+
 VERSION_BEFORE: Final = Column("version_before", INTEGER)
 """Behind the columns of changes: the version that was loaded. Nothing else is replaced."""
 
@@ -75,6 +86,7 @@ PAYMENT_STATUSES: Final = {status.value: status for status in PaymentStatus}
 CAPTURE_METHODS: Final = {method.value: method for method in CaptureMethod}
 TRANSACTION_TYPES: Final = {kind.value: kind for kind in TransactionType}
 TRANSFER_KINDS: Final = {kind.value: kind for kind in TransferKind}
+EVENT_TYPES: Final = {kind.value: kind for kind in EventType}
 ROLES: Final = {role.value: role for role in Role}
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -370,8 +382,8 @@ def _transfer(row: Found) -> Transfer:
     )
 
 
-def event_values(event: Event, data: bytes) -> Values:
-    """The row of an event with its data."""
+def event_values(event: Event, data: bytes, batch_index: int) -> Values:
+    """The row of an event with its data, but for the id of its batch: the database makes it."""
     return (
         event.id,
         event.type.value,
@@ -381,6 +393,28 @@ def event_values(event: Event, data: bytes) -> Values:
         event.merchant_id,
         event.created_at,
         data.decode(),
+        batch_index,
+    )
+
+
+def event_batch_values(events: Collection[Event]) -> Values:
+    """The batch of events of one transaction: between which ids they are, and how many."""
+    ids = [event.id for event in events]
+    return (min(ids), max(ids), len(ids))
+
+
+def to_feed_event(row: Found) -> FeedEvent:
+    """The event of a row that begins with a position, followed by the columns of `event_values` up to the data."""
+    return FeedEvent(
+        position=row[0],
+        id=row[1],
+        type=EVENT_TYPES[row[2]],
+        object_id=row[3],
+        sequence=row[4],
+        customer_id=row[5],
+        merchant_id=row[6],
+        created_at=row[7],
+        data=row[8].encode(),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Column, Table, bindparam, insert, select, tuple_, update
+from sqlalchemy import BindParameter, Column, Table, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -11,10 +11,18 @@ from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.kept_answers import DATA_OF_EVENT
 from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.reversals import REVERSED_BY
-from gateway.adapters.sql.rows import ACCOUNT_CHANGES, PAYMENT_CHANGES, QUOTE_CHANGES, VERSION_BEFORE
+from gateway.adapters.sql.rows import (
+    ACCOUNT_CHANGES,
+    EVENT_BATCH_COLUMNS,
+    EVENT_COLUMNS,
+    PAYMENT_CHANGES,
+    QUOTE_CHANGES,
+    VERSION_BEFORE,
+)
 from gateway.adapters.sql.tables import (
     accounts,
     answers,
+    event_batches,
     events,
     ids_ahead,
     payments,
@@ -77,6 +85,23 @@ def _updated(table: Table, changes: Columns) -> tuple[Columns, UpdateBase]:
     return [*changes, VERSION_BEFORE], update(table).values(values).where(*same)
 
 
+def _inserted_batches() -> tuple[Columns, UpdateBase]:
+    """The whole file is locked, so a batch is given the next positions at once; its id is the first of them."""
+    newest = select(event_batches.c.first_position + event_batches.c.size).order_by(
+        event_batches.c.first_position.desc()
+    )
+    next_position = func.coalesce(newest.limit(1).scalar_subquery(), 1)
+    values: dict[Column[Any], Any] = {each: bindparam(_parameter_of(each)) for each in EVENT_BATCH_COLUMNS}
+    positions = {event_batches.c.first_position: next_position, event_batches.c.batch_id: next_position}
+    return EVENT_BATCH_COLUMNS, insert(event_batches).values(values | positions)
+
+
+def _inserted_events() -> tuple[Columns, UpdateBase]:
+    batch_id = select(func.max(event_batches.c.first_position)).scalar_subquery()
+    values: dict[Column[Any], Any] = {each: bindparam(_parameter_of(each)) for each in EVENT_COLUMNS}
+    return EVENT_COLUMNS, insert(events).values(values | {events.c.batch_id: batch_id})
+
+
 PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
     "ids_ahead": _inserted(ids_ahead),
     "users_new": _inserted(users),
@@ -88,7 +113,8 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
     "quotes_new": _inserted(quotes),
     "quotes_changed": _updated(quotes, QUOTE_CHANGES),
     "refunds_new": _inserted(refunds),
-    "events_new": _inserted(events),
+    "event_batches_new": _inserted_batches(),
+    "events_new": _inserted_events(),
     "answers_new": _inserted(answers),
 }
 

@@ -12,6 +12,7 @@ from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.database import Database
 from gateway.adapters.sql.direct import DirectTransaction, write_pool
 from gateway.adapters.sql.engine import is_sqlite, postgres_engine, sqlite_engine
+from gateway.adapters.sql.events import SqlEventFeed
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.login_failures import SqlLoginFailures
 from gateway.adapters.sql.order import Order
@@ -51,6 +52,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             login_failures=SqlLoginFailures(database),
             rates=SqlRates(database),
             reader=SqlReader(database),
+            events=SqlEventFeed(database),
             audit=lambda: sql_audit(url, limits),
             pace=pace,
         )

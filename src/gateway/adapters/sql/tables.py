@@ -8,7 +8,7 @@ would cost a look-up and a row lock per row.
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Sequence, Table, UniqueConstraint
 from sqlalchemy.schema import SchemaItem
 
 from gateway.adapters.sql.types import BYTES, INTEGER, MOMENT, TEXT
@@ -246,6 +246,34 @@ events: Final = _table(
     _text("merchant_id", nullable=True),
     Column("created_at", MOMENT, nullable=False),
     _text("data"),
+    # Which row of `event_batches` the event belongs to, and its place there, from 0.
+    *_integers("batch_id", "batch_index"),
+)
+
+# The events of one transaction, and where they stand in the feed. Events have no index of their batch: those of a batch
+# are found between two ids, which belong to nearly no other batch.
+event_batches: Final = _table(
+    "event_batches",
+    Column("first_position", INTEGER, primary_key=True),
+    *_integers("batch_id"),
+    _text("first_event_id"),
+    _text("last_event_id"),
+    *_integers("size"),
+    UniqueConstraint("batch_id", name="event_batches_batch_id_key"),
+    CheckConstraint("first_position >= 1 AND size >= 1", name="event_batches_positions_check"),
+)
+
+# Batches that were committed and have no position yet (docs/decisions/0023). Rows do not stay, and are read without an
+# index. Empty on SQLite, where transactions come one after the other and number their own batches.
+event_batch_ids: Final = Sequence("event_batch_ids", metadata=metadata)
+event_batches_unnumbered: Final = _table(
+    "event_batches_unnumbered",
+    *_integers("batch_id"),
+    _text("first_event_id"),
+    _text("last_event_id"),
+    *_integers("size"),
+    # Vacuumed after so many rows, however many there were once: reading the table takes as long as its dead rows.
+    postgresql_with={"autovacuum_vacuum_scale_factor": 0, "autovacuum_vacuum_threshold": 1000},
 )
 
 answers: Final = _table(

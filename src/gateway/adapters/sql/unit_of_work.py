@@ -16,6 +16,7 @@ from gateway.adapters.sql.rows import (
     account_changes,
     account_values,
     answer_values,
+    event_batch_values,
     event_values,
     payment_changes,
     payment_values,
@@ -297,7 +298,8 @@ def _writes_of(changes: Changes, versions: Mapping[str, int], latest_at: datetim
             (*quote_changes(quote), _version_before(quote, versions)) for quote in changes.quotes_changed
         ],
         "refunds_new": [refund_values(refund) for refund in changes.refunds_new],
-        "events_new": [event_values(event, data_of[event.id]) for event in changes.events_new],
+        "event_batches_new": [event_batch_values(changes.events_new)] if changes.events_new else [],
+        "events_new": [event_values(event, data_of[event.id], index) for index, event in enumerate(changes.events_new)],
         "answers_new": [answer_values(answer, data_of) for answer in answers],
     }
     return {name: rows for name, rows in writes.items() if rows}

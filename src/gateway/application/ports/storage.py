@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
 
+from gateway.application.ports.events import EventFeed
 from gateway.application.ports.login_failures import LoginFailures
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import Audit, Reader
@@ -48,5 +49,6 @@ class Storage:
     login_failures: LoginFailures
     rates: Rates
     reader: Reader
+    events: EventFeed
     audit: Callable[[], AbstractAsyncContextManager[Audit]]
     pace: Callable[[], Pace] = one_at_a_time

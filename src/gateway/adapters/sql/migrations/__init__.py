@@ -171,7 +171,7 @@ async def schema_of(url: str, limits: SqlLimits | None = None) -> Schema:
 
 
 def newest_revision() -> str:
-    """The revision of this version's schema: `"0006"`."""
+    """The revision of this version's schema: `"0008"`."""
     return ",".join(_scripts().get_heads())
 
 

@@ -1,0 +1,52 @@
+"""Events: what has changed, for readers in this process."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+
+from gateway.application.event_loop import OneEventLoop
+from gateway.application.ports.events import EventFeed, FeedEvent
+from gateway.domain.checks import check_integer
+from gateway.domain.limits import EVENTS_PER_READ_MAX, POSITION_MAX
+
+POLL_SECONDS = 0.2
+"""How long `follow` waits before it looks again, unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """The event feed. Positions are in commit order: going on from the last position misses no event.
+
+    Both methods refuse arguments out of bounds with `InvalidInput`, and raise `StorageUnavailable` when the storage is
+    away.
+    """
+
+    feed: EventFeed
+    loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
+
+    async def read(self, *, after: int = 0, limit: int = 100) -> Sequence[FeedEvent]:
+        """The first events after a position.
+
+        Args:
+            after: The position of the last event that is known; 0 begins with the oldest event.
+            limit: How many events at most: 1 … 1,000.
+        """
+        self.loop.check()
+        check_integer("after", after, 0, POSITION_MAX)
+        check_integer("limit", limit, 1, EVENTS_PER_READ_MAX)
+        return await self.feed.read(after=after, limit=limit)
+
+    async def follow(self, *, after: int = 0, poll_seconds: float = POLL_SECONDS) -> AsyncGenerator[FeedEvent]:
+        """All events after a position, and then each new one, without end.
+
+        Args:
+            after: The position of the last event that is known; 0 begins with the oldest event.
+            poll_seconds: How long to wait at the end of the feed before it is read again.
+        """
+        while True:
+            events = await self.read(after=after, limit=EVENTS_PER_READ_MAX)
+            for event in events:
+                after = event.position
+                yield event
+            if len(events) < EVENTS_PER_READ_MAX:
+                await asyncio.sleep(poll_seconds)
