@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Final
 
@@ -66,7 +67,9 @@ _SCHEMAS_REFUSED: Final = {
     Schema.OLDER: "The database's schema is older than this version's. Run: gateway migrate",
     Schema.NEWER: "The database's schema is of a newer version of the gateway. Use that version.",
     Schema.FOREIGN: "The database has tables of another application where the gateway's would be. Give the gateway a "
-    "database of its own, or a schema: postgresql://…?options=-c%20search_path%3Dgateway.",
+    "database of its own (on Postgres also a schema: postgresql://…?options=-c%20search_path%3Dgateway).",
+    Schema.NOT_UTF_8: "The database keeps texts in another encoding than UTF-8. Make one for the gateway: "
+    "CREATE DATABASE gateway ENCODING 'UTF8' TEMPLATE template0.",
 }
 
 _PUBLIC_KEY: Final = re.compile(r"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----\s*", re.DOTALL)
@@ -77,11 +80,11 @@ class StartRefused(Exception):  # noqa: N818 - names what happened, as every ref
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings | str | None = None) -> AsyncGenerator[Gateway]:
+async def open_gateway(settings: Settings | str | PathLike[str] | None = None) -> AsyncGenerator[Gateway]:
     """Open a gateway on a database, and close it gracefully: what was taken in is answered, then connections end.
 
     Args:
-        settings: All settings; or just the database, as `postgresql://…`, `sqlite:///file`, the name of an SQLite file
+        settings: All settings; or just the database, as `postgresql://…`, `sqlite:///file`, the path of an SQLite file
             or `memory://`, with the sandbox's defaults for the rest; or nothing, to read the environment.
 
     Raises:
@@ -148,11 +151,11 @@ def collect_garbage_seldom() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def as_settings(settings: Settings | str | None) -> Settings:
+def as_settings(settings: Settings | str | PathLike[str] | None) -> Settings:
     """All settings: those given, those of the environment, or the sandbox's defaults with this database."""
     if settings is None:
         return read_settings(os.environ)
-    return Settings(database_url=settings) if isinstance(settings, str) else settings
+    return settings if isinstance(settings, Settings) else Settings(database_url=fspath(settings))
 
 
 @asynccontextmanager
@@ -189,8 +192,6 @@ async def open_audit(settings: Settings) -> AsyncGenerator[Audit]:
         StartRefused: There is no ledger, or its schema is not this version's.
         StorageUnavailable: It cannot be reached or read.
     """
-    if settings.url == MEMORY_URL:
-        raise StartRefused("There is no ledger in memory:// but that of a running process.")
     await require_schema(settings)
     async with sql_audit(settings.url, sql_limits(settings)) as audit:
         yield audit
@@ -203,6 +204,8 @@ async def require_schema(settings: Settings) -> None:
         StartRefused: There is none, or its schema is another version's.
         StorageUnavailable: It cannot be reached or read.
     """
+    if settings.url == MEMORY_URL:
+        raise StartRefused("There is no ledger in memory:// but that of a running process.")
     _check_url(settings)
     schema = await schema_of(settings.url, sql_limits(settings))
     if schema is not Schema.CURRENT:
@@ -396,8 +399,10 @@ def _signing_key(settings: Settings) -> SigningKey:
     if settings.token_algorithm == "HS256":  # noqa: S105 - the name of an algorithm.
         return signing_key_from_secret(_text("token_secret", settings.token_secret, settings.token_secret_file).strip())
     pem = _text("token_private_key", settings.token_private_key, settings.token_private_key_file)
-    if pem:
+    if pem.strip():
         return signing_key_from_pem(pem)
+    if settings.token_private_key_file:
+        raise KeyRefused("GATEWAY_TOKEN_PRIVATE_KEY_FILE is empty.")
     if settings.environment == "production":
         raise KeyRefused(
             "Production needs a signing key of its own. Make one with "

@@ -18,6 +18,8 @@ HANDED_OUT = {
     "DigitalOcean": "postgresql://doadmin:secret@db-do-user-1-0.b.db.ondigitalocean.com:25060/defaultdb?sslmode=require",
     "Azure": "postgresql://ada%40server:secret@server.postgres.database.azure.com:5432/gateway?ssl=true",
     "Cloud SQL": "postgresql://ada:secret@/gateway?host=/cloudsql/project:region:instance",
+    "Vercel": "postgres://ada:secret@aws-0.pooler.supabase.com:6543/postgres?sslmode=require&supa=base-pooler.x",
+    "node-postgres": "postgresql://ada:secret@db/gateway?uselibpqcompat=true&sslmode=require",
     "SQLAlchemy": "postgresql+asyncpg://ada:secret@db/gateway?prepared_statement_cache_size=0",
     "libpq": "postgresql://ada:secret@db/gateway?application_name=gw&fallback_application_name=x&keepalives_idle=5"
     "&keepalives=1&tcp_user_timeout=3000&client_encoding=UTF8&gssencmode=prefer&sslsni=1&load_balance_hosts=disable"
@@ -123,6 +125,8 @@ REFUSED = {
     "postgresql://h:0/c": "port",
     "postgresql://h:65536/c": "port",
     "postgresql://h..x/c": "A host is a name",
+    "postgresql://h ost/c": "A host is a name",
+    "postgresql://ada:secret@h%20ost/c": "A host is a name",
     "postgresql://h1,,h2/c": "A host is a name",
     "postgresql://::1/c": "A host is a name",
     "postgresql:///c?host=h1,h2&port=1,2,3": "as many ports as hosts",

@@ -14,6 +14,7 @@ from gateway.adapters.sql.migrations import LOCK_SECONDS_MAX
 from gateway.adapters.sql.migrations.lock_holders import MIGRATION_LOCK
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from support.migrations import execute, on_connection, to_revision
+from support.postgres import PostgresServer, temporary_database
 
 REPORT = text("SELECT count(*) FROM answers")
 ROLE = "gateway_without_rights"
@@ -110,6 +111,19 @@ async def test_a_database_of_another_version_or_application_is_left_alone(
     with pytest.raises(SchemaRefused) as refused:
         await migrate(empty_url)
     assert refused.value.schema is schema
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_a_database_that_has_not_all_characters_is_refused(
+    postgres_server: PostgresServer, encoding: str
+) -> None:
+    latin = f"template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+    async with temporary_database(postgres_server, template=latin) as database:
+        url = postgres_server.url(database)
+        assert await schema_of(url) is Schema.NOT_UTF_8
+        with pytest.raises(SchemaRefused) as refused:
+            await migrate(url)
+    assert refused.value.schema is Schema.NOT_UTF_8
 
 
 async def test_tables_of_another_application_are_left_alone(empty_url: str) -> None:

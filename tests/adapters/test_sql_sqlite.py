@@ -144,6 +144,23 @@ def test_a_database_that_nobody_would_find_again_is_refused(url: str) -> None:
         check_url(url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://shop/x.db",
+        "sqlite://ada:secret@/x.db",
+        "sqlite+pysqlite:///x.db",
+        "sqlite:///x.db?mode=ro",
+        "sqlite:///x.db?timeout=1",
+    ],
+)
+def test_what_a_url_says_beside_the_file_is_refused(url: str) -> None:
+    """Two slashes make a host of a folder; drivers and their parameters are the gateway's own choice."""
+    with pytest.raises(ValueError, match=r"names a file: sqlite:///gateway\.db") as caught:
+        check_url(url)
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("url", ["mysql://a:secret@b/c", "oracle://a:secret@b/c"])
 def test_other_databases_are_refused_without_telling_their_password(url: str) -> None:
     with pytest.raises(ValueError, match="begins with postgresql:// or sqlite:///") as caught:

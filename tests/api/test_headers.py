@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.adapters.http.operations import Idempotency, Operation
-from support.api_client import Person, World, created, refused
+from support.api_client import Person, World, created, open_world, refused
 from support.asgi import RawAnswer, ask
 from support.every_operation import EVERY_OPERATION, Everybody, key_for, path_of
 
@@ -85,11 +85,23 @@ async def test_a_malformed_idempotency_key_is_refused_by_name_on_every_operation
     quiet_everybody: Everybody, operation: Operation
 ) -> None:
     api = quiet_everybody.who_may(operation)
-    for key in ("two words", " ", "k\tk", "k" * 256, "ключ".encode(), b"k\x7f"):
+    for key in ("two words", "k\tk", "k" * 256, "ключ".encode(), b"k\x7f"):
         headers = {"idempotency-key": key}
         answer = await api.send(operation.method, path_of(operation), operation.example or None, headers=headers)
         [error] = refused(answer, 400, "validation_error")["errors"]
         assert (error["pointer"], error["header"], error["code"]) == ("", "Idempotency-Key", "value_invalid")
+
+
+async def test_blanks_around_an_idempotency_key_are_no_part_of_it() -> None:
+    """They are optional in HTTP (RFC 9110, 5.5), and servers differ in which of them they take off."""
+    async with open_world() as world:
+        customer, merchant = await world.customer(balance=100), await world.merchant()
+        body = {"merchant_id": merchant.id, "amount": 10, "currency": "USD"}
+        answers = [
+            await customer.api.send("POST", "/payments", body, headers={"idempotency-key": key})
+            for key in ("order-1", " order-1", "order-1 \t")
+        ]
+        assert {created(answer)["id"] for answer in answers} == {answers[0].json()["id"]}
 
 
 @every_operation
@@ -97,12 +109,14 @@ async def test_an_empty_idempotency_key_is_refused_also_where_none_is_required(
     quiet_everybody: Everybody, operation: Operation
 ) -> None:
     api = quiet_everybody.who_may(operation)
-    answer = await api.send(operation.method, path_of(operation), operation.example or None, key="")
-    if operation.idempotency is Idempotency.REQUIRED:
-        refused(answer, 400, "idempotency_key_missing")
-    else:
-        [error] = refused(answer, 400, "validation_error")["errors"]
-        assert (error["header"], error["code"]) == ("Idempotency-Key", "value_invalid")
+    for key in ("", " ", " \t "):
+        headers = {"idempotency-key": key}
+        answer = await api.send(operation.method, path_of(operation), operation.example or None, headers=headers)
+        if operation.idempotency is Idempotency.REQUIRED:
+            refused(answer, 400, "idempotency_key_missing")
+        else:
+            [error] = refused(answer, 400, "validation_error")["errors"]
+            assert (error["header"], error["code"]) == ("Idempotency-Key", "value_invalid")
 
 
 @pytest.mark.parametrize(

@@ -60,13 +60,24 @@ def mounted_with_the_rest(app: App, root: str) -> App:
     return handle
 
 
+def mounted_with_the_rest_of_both(app: App, root: str) -> App:
+    """The same by a server that takes the root path off the raw path too."""
+
+    async def handle(scope: Any, receive: Any, send: Any) -> None:
+        path, raw_path = scope["path"].removeprefix(root) or "/", scope["raw_path"].removeprefix(root.encode()) or b"/"
+        await app({**scope, "path": path, "raw_path": raw_path, "root_path": root}, receive, send)
+
+    return handle
+
+
 def mounted_in_litestar(app: App, root: str) -> App:
     """A mount in another Litestar, which tells no root path at all."""
     return Litestar([asgi(root, is_mount=True, copy_scope=True)(app)], openapi_config=None, logging_config=None)
 
 
-WAYS = [strips, keeps, server_is_told, mounted_with_the_whole_path, mounted_with_the_rest, mounted_in_litestar]
-KNOWS_ITS_ROOT = {server_is_told, mounted_with_the_whole_path, mounted_with_the_rest, mounted_in_litestar}
+MOUNTS = [mounted_with_the_whole_path, mounted_with_the_rest, mounted_with_the_rest_of_both, mounted_in_litestar]
+WAYS = [strips, keeps, server_is_told, *MOUNTS]
+KNOWS_ITS_ROOT = {server_is_told, *MOUNTS}
 """Where the path in front is known although no setting says it."""
 
 

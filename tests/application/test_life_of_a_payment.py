@@ -17,6 +17,7 @@ from gateway.application.commands import (
     ExpirePayment,
     FreezeAccount,
     MakePayout,
+    OpenAccount,
     Paid,
     Pay,
     RefundPayment,
@@ -29,6 +30,7 @@ from gateway.application.front_door import FrontDoor
 from gateway.application.ports.storage import Storage
 from gateway.application.verify import verify
 from gateway.contracts.records import EUR, USD, account_id, payment_id, transaction_id, user_id
+from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.errors import (
     AccountFrozen,
     AccountNotFound,
@@ -46,6 +48,7 @@ from gateway.domain.errors import (
     PaymentStateInvalid,
     RefundAmountExceedsRemaining,
     Refusal,
+    SameAccount,
     TransactionNotFound,
     TransactionNotReversible,
     UseRefund,
@@ -177,6 +180,18 @@ def set_fees(basis_points: int, fixed_minor: int) -> SetFees:
 
 def moves(transaction: Transaction) -> list[tuple[TransferKind, int]]:
     return [(transfer.kind, transfer.amount_minor) for transfer in transaction.transfers]
+
+
+async def test_nobody_asks_themselves_for_a_payment_or_confirms_it(shop: Shop) -> None:
+    """A user may have accounts of both kinds, where an embedding program opens them."""
+    await shop.door.execute(OpenAccount(key=AccountKey(MERCHANT, USD, AccountKind.CUSTOMER)))
+    with pytest.raises(SameAccount):
+        await shop.door.execute(a_request(customer_id=MERCHANT))
+    asked = await shop.door.execute(a_request(customer_id=None))
+    with pytest.raises(SameAccount):
+        await shop.door.execute(confirm(asked.id, customer=2))
+    paid: Paid = await shop.door.execute(confirm(asked.id))
+    assert paid.payment.customer_id == CUSTOMER
 
 
 async def test_a_hold_is_captured_whole(shop: Shop) -> None:

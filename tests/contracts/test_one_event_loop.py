@@ -32,7 +32,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     match request.param:
         case "sqlite":
-            return open_gateway("ledger.db")
+            return open_gateway(tmp_path / "ledger.db")
         case "postgres":
             return open_gateway(request.getfixturevalue("postgres_url"))
         case _:

@@ -1,6 +1,6 @@
 """Conversion is exact: for any rate, spread and amount, in currencies of 0, 2, 3 and 4 decimals, nothing is lost."""
 
-from decimal import Decimal
+from decimal import Decimal, Inexact, Rounded, localcontext
 from fractions import Fraction
 from itertools import permutations
 
@@ -19,6 +19,7 @@ from gateway.domain.rate import (
     SPREAD_BASIS_POINTS_MAX,
     CurrencyPair,
     ExchangeRate,
+    Rate,
     must_be_two,
     rate_of,
     rate_text,
@@ -193,6 +194,20 @@ def test_a_rate_has_one_spelling(text: str, shown: str) -> None:
 @given(decimals)
 def test_every_rate_comes_back_from_its_text(text: str) -> None:
     assert rate_of(rate_text(rate_of(text))) == Decimal(text)
+
+
+@pytest.mark.parametrize("precision", [1, 6, 12])
+def test_a_rate_does_not_depend_on_the_decimal_context(precision: int) -> None:
+    """An embedding program may have set another one for its own numbers."""
+    with localcontext() as context:
+        context.prec = precision
+        context.traps[Inexact] = context.traps[Rounded] = True
+        for text in ("1.0842", "0.123456789012", "999999999.999999999999", "1000000000"):
+            assert rate_text(a_rate(EUR, USD, rate=rate_of(text)).rate) == text
+        assert converted(Money(100, EUR), a_rate(EUR, USD, rate=rate_of("1.0842"), spread_basis_points=0))
+        with pytest.raises(ValueError, match="A rate is a decimal"):
+            a_rate(EUR, USD, rate=Rate(Decimal("1.0000000000001")))
+    assert a_rate(EUR, USD, rate=Rate(Decimal("1.10000000000000000"))).rate == Decimal("1.1")
 
 
 @pytest.mark.parametrize(

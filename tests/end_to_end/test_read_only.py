@@ -105,6 +105,25 @@ def test_verify_finds_no_ledger_in_memory() -> None:
     assert done.stderr.startswith("Error: There is no ledger in memory://")
 
 
+@pytest.mark.parametrize("arguments", [("worker",), ("create-operator", "--email", "op@example.com")])
+def test_nothing_else_is_done_for_a_ledger_in_memory_that_ends_with_its_process(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments, "--database-url", "memory://")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "memory://" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("verify",), ("worker",)])
+def test_a_folder_that_one_may_not_enter_is_a_sentence(ledger: Path, arguments: tuple[str, ...]) -> None:
+    ledger.parent.chmod(0o700)
+    done = run(*arguments, "--database-url", str(ledger), before=as_somebody())
+    ledger.parent.chmod(0o755)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Error: The file {ledger} cannot be looked at: Permission denied.\n"
+
+
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
 @pytest.mark.parametrize("who", ["anybody", "somebody who is not root"])
 def test_a_copy_in_a_read_only_folder_is_verified(ledger: Path, who: str, journal_mode: str) -> None:

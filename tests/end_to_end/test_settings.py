@@ -318,6 +318,7 @@ def test_a_file_of_keys_is_plain_text(tmp_path: Path, field: str, content: bytes
     [
         ({"PRIVATE_KEY": "x", "PRIVATE_KEY_FILE": "y"}, "not both"),
         ({"PRIVATE_KEY_FILE": "/does/not/exist"}, "GATEWAY_TOKEN_PRIVATE_KEY_FILE cannot be read: No such file"),
+        ({"PRIVATE_KEY_FILE": "/dev/null"}, "GATEWAY_TOKEN_PRIVATE_KEY_FILE is empty"),
         ({"PRIVATE_KEY": "x"}, "no unencrypted private key"),
         ({"ALGORITHM": "HS256"}, "is empty"),
         ({"PRIVATE_KEY": generate_pem(), "PREVIOUS_PUBLIC_KEYS": "x"}, "public keys as PEM"),

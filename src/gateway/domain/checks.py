@@ -5,8 +5,7 @@ are on the way of every payment, so each of them is a few comparisons where all 
 """
 
 import re
-from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, cast
 
 from gateway.domain.card_numbers import DIGITS_MIN, has_card_number
@@ -14,15 +13,15 @@ from gateway.domain.errors import InvalidInput, invalid
 from gateway.domain.limits import (
     ID_LENGTH_MAX,
     IDEMPOTENCY_KEY_LENGTH_MAX,
-    METADATA_KEY_LENGTH_MAX,
-    METADATA_KEYS_MAX,
-    METADATA_VALUE_LENGTH_MAX,
     YEAR_MAX,
     YEAR_MIN,
 )
 
 FORBIDDEN_TEXT: Final = re.compile("[\x00\ud800-\udfff]")
 """NUL and lone surrogates: no database keeps them."""
+
+_FIRST_INSTANT: Final = datetime(YEAR_MIN, 1, 1, tzinfo=UTC)
+_AFTER_THE_LAST: Final = datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC)
 
 
 def check_text(field: str, text: object, length_max: int, *, length_min: int = 1) -> None:
@@ -74,29 +73,12 @@ def check_type(field: str, given: object, kind: type) -> None:
 
 
 def check_instant(field: str, instant: object) -> None:
-    """Refuse what is not a time with a time zone, in the years `YEAR_MIN` to `YEAR_MAX`."""
+    """Refuse what is not a time with a time zone, in the years `YEAR_MIN` to `YEAR_MAX` of UTC."""
     if not isinstance(instant, datetime):
         raise wrong_type(field, "a datetime", instant)
-    if instant.utcoffset() is None or not YEAR_MIN <= instant.year <= YEAR_MAX:
-        detail = f"A time has a time zone, and is between the years {YEAR_MIN} and {YEAR_MAX}."
+    if instant.utcoffset() is None or not _FIRST_INSTANT <= instant < _AFTER_THE_LAST:
+        detail = f"A time has a time zone, and is between the years {YEAR_MIN} and {YEAR_MAX} in UTC."
         raise invalid(field, "value_invalid", detail)
-
-
-def checked_metadata(metadata: object) -> dict[str, str]:
-    """A copy of metadata, so that nobody changes it after it was checked.
-
-    Raises:
-        InvalidInput: It is no mapping of `METADATA_KEYS_MAX` texts to texts at most, or has a card number in it.
-    """
-    if type(metadata) is not dict and not isinstance(metadata, Mapping):
-        raise wrong_type("metadata", "a mapping of text to text", metadata)
-    copy = dict(cast("Mapping[str, str]", metadata))
-    if len(copy) > METADATA_KEYS_MAX:
-        raise invalid("metadata", "value_invalid", f"Metadata has at most {METADATA_KEYS_MAX} keys.")
-    for key, text in copy.items():
-        check_free_text("metadata", key, METADATA_KEY_LENGTH_MAX, length_min=1)
-        check_free_text(f"metadata.{key}", text, METADATA_VALUE_LENGTH_MAX)
-    return copy
 
 
 def wrong_type(field: str, expected: str, given: object) -> InvalidInput:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple, NewType, assert_never
 
-from gateway.domain.checks import check_free_text, check_id, check_integer, check_text, check_type, checked_metadata
+from gateway.domain.checks import check_free_text, check_id, check_integer, check_text, check_type
 from gateway.domain.errors import (
     CaptureAmountExceedsAuthorized,
     CaptureLimitReached,
@@ -16,10 +16,12 @@ from gateway.domain.errors import (
     PaymentStateInvalid,
     RefundAmountExceedsRemaining,
     RefundLimitReached,
+    SameAccount,
     invalid,
 )
 from gateway.domain.fees import FeeSchedule, fee_on_capture, fee_share_of_refund
 from gateway.domain.limits import DESCRIPTION_LENGTH_MAX, REFERENCE_LENGTH_MAX
+from gateway.domain.metadata import checked_metadata
 from gateway.domain.money import Money, check_amount
 from gateway.domain.user import UserId
 from gateway.domain.value import value
@@ -293,6 +295,11 @@ def must_be_at_once(capture: CaptureMethod, *, field: str) -> None:
     """
     if capture is CaptureMethod.MANUAL:
         raise invalid(field, "value_invalid", "A payment with a quote is captured at once.")
+
+
+def payment_to_oneself() -> SameAccount:
+    """The refusal of a payment whose customer is its merchant."""
+    return SameAccount("Nobody can pay themselves.")
 
 
 def reference_of(terms: PaymentOrder | PaymentRequest) -> PaymentReference | None:

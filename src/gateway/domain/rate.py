@@ -67,8 +67,15 @@ def check_pair(pair: object) -> None:
 def check_rate(rate: Decimal) -> None:
     """Refuse what is not `RATE_MIN` to `RATE_MAX` with at most `RATE_PLACES_MAX` decimals."""
     check_type("rate", rate, Decimal)
-    if not rate.is_finite() or not RATE_MIN <= rate <= RATE_MAX or rate != round(rate, RATE_PLACES_MAX):
+    if not rate.is_finite() or not RATE_MIN <= rate <= RATE_MAX or _places(rate) > RATE_PLACES_MAX:
         raise invalid("rate", "value_invalid", _BOUNDS)
+
+
+def _places(rate: Decimal) -> int:
+    """How many decimals a finite number has. Not rounded: that would depend on the decimal context of the thread."""
+    digits, exponent = rate.as_tuple()[1:]
+    zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+    return max(0, -int(exponent) - zeros)
 
 
 def rate_of(text: str) -> Rate:

@@ -6,7 +6,7 @@ import sys
 import click
 
 from gateway.application.plain_text import NotPlainText, plain_text
-from gateway.bootstrap import StartRefused, open_gateway
+from gateway.bootstrap import MEMORY_URL, StartRefused, open_gateway
 from gateway.domain.user import Role, UserId
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.settings import Settings
@@ -15,6 +15,8 @@ from gateway.settings import Settings
 def create_operator(flags: Flags, *, email: str, name: str | None, password_stdin: bool) -> None:
     """Make an operator, with a password from standard input or a prompt."""
     settings = settings_with(flags)
+    if settings.url == MEMORY_URL:
+        raise StartRefused("Nobody could log in: memory:// keeps nothing when this command ends.")
     if password_stdin:
         password = _first_line_of_stdin()
     else:

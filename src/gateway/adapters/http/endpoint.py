@@ -32,7 +32,7 @@ from gateway.application.gateway import Gateway
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.domain.checks import FORBIDDEN_TEXT
 from gateway.domain.errors import Refusal
-from gateway.domain.limits import ID_LENGTH_MAX
+from gateway.domain.limits import ADDRESS_LENGTH_MAX, ID_LENGTH_MAX
 
 logger = logging.getLogger(__name__)
 
@@ -212,7 +212,7 @@ def _asked(scope: Any) -> Asked:
         scheme=scope.get("scheme", "http"),
         request_id=own_id.decode() if REQUEST_ID.fullmatch(own_id) else fresh_request_id(),
         headers=headers,
-        address=client[0] if client else "unknown",
+        address=client[0][:ADDRESS_LENGTH_MAX] if client else "unknown",
     )
 
 

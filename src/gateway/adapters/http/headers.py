@@ -78,6 +78,8 @@ def idempotency_key(headers: dict[bytes, bytes], *, required: bool) -> str | Non
         HttpRefusal: `idempotency_key_missing`: it is required, and missing or empty. Or `validation_error`.
     """
     key = headers.get(b"idempotency-key")
+    if key is not None:
+        key = key.strip(b" \t")  # No part of the value (RFC 9110, section 5.5), and not every server takes it off.
     if not key and required:
         raise HttpRefusal(
             "idempotency_key_missing", "Send an Idempotency-Key: it makes this request safe to send again."

@@ -11,16 +11,19 @@ from gateway.adapters.http.exchange import Asked
 
 
 def below_root_paths(scope: dict[str, Any], root_path: str, knows: Callable[[str], bool]) -> dict[str, Any]:
-    """The scope with its path below `root_path` and ASGI's own root path. `raw_path` keeps what the server was asked.
+    """The scope with its path below `root_path` and ASGI's own root path. `raw_path` is what the client asked for.
 
     Where the root path is called like a path of the gateway's own ("/payments"), `knows` tells the two apart.
     """
     path = scope["path"]
-    mounted = below(path, scope.get("root_path", ""))
+    above = scope.get("root_path", "").rstrip("/")
+    mounted = below(path, above)
     candidates = (below(mounted, root_path), mounted, path)
-    path = next((each for each in candidates if each != "/" and knows(each)), candidates[0])
+    known = next((each for each in candidates if each != "/" and knows(each)), candidates[0])
     raw_path = scope.get("raw_path") or scope["path"].encode()
-    return {**scope, "path": path, "raw_path": raw_path, "root_path": ""}
+    if raw_path == known.encode():
+        raw_path = above.encode() + raw_path  # The server has taken the root path off the path, and only names it.
+    return {**scope, "path": known, "raw_path": raw_path, "root_path": ""}
 
 
 def below(path: str, root_path: str) -> str:

@@ -48,8 +48,11 @@ _ONLY: Final[Mapping[str, tuple[str, ...]]] = {
     "sslcertmode": ("allow",),
     "sslcompression": ("0",),
     "sslsni": ("1",),
+    "uselibpqcompat": ("true",),
 }
-"""Parameters of libpq for which only these values mean what the gateway does anyway."""
+"""Parameters for which only these values mean what the gateway does anyway."""
+_NOTES: Final = ("supa",)
+"""Notes of hosting services to themselves."""
 _ADVICE: Final[Mapping[str, str]] = {
     "hostaddr": "Write the address as the host.",
     "service": "Write out what the service file says.",
@@ -171,6 +174,8 @@ def _host(text: str) -> Host:
 
 
 def _is_host_name(text: str) -> bool:
+    if any(character.isspace() or not character.isprintable() for character in text):
+        return False
     try:
         return bool(text.encode("idna"))
     except UnicodeError:  # An empty label, or one of more than 63 characters.
@@ -232,6 +237,7 @@ def _authenticating_the_server(string: ConnectionString, channel_binding: str | 
 def _refuse_what_is_left(parameters: Parameters) -> None:
     for name, permitted in _ONLY.items():
         parameters.one_of(permitted, name)
+    parameters.all_of(_NOTES)
     for name in parameters:
         advice = _ADVICE.get(
             name, "Parameters are those of libpq; settings of the server are options=-c%20name%3Dvalue."

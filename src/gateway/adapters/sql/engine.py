@@ -89,18 +89,25 @@ def is_sqlite(url: str) -> bool:
     return scheme == SQLITE
 
 
+SQLITE_DRIVERS: Final = frozenset({SQLITE, "sqlite+aiosqlite"})
+
+
 def sqlite_url(url: str) -> URL:
     """`sqlite:///path`, with the driver that we use.
 
     Raises:
-        ValueError: It names no file.
+        ValueError: It names no file on this machine, or a driver or parameters.
     """
+    form = "An SQLite URL names a file: sqlite:///gateway.db, or sqlite:////var/lib/gateway/gateway.db."
     try:
         parsed = make_url(url)
     except ArgumentError:
-        parsed = URL.create(SQLITE)
-    if parsed.database in (None, "", ":memory:"):
-        raise ValueError("An SQLite URL names a file, for example sqlite:///gateway.db.")
+        raise ValueError(form) from None
+    elsewhere = (parsed.host, parsed.username, parsed.password) != (None, None, None)
+    if parsed.database in (None, "", ":memory:") or elsewhere:
+        raise ValueError(form)
+    if parsed.drivername not in SQLITE_DRIVERS or parsed.query:
+        raise ValueError(f"The gateway chooses the driver and its parameters itself. {form}")
     return parsed.set(drivername="sqlite+aiosqlite")
 
 

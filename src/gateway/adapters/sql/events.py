@@ -10,7 +10,7 @@ from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.database import Database
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.rows import to_feed_event
-from gateway.adapters.sql.types import INTEGER, MOMENT
+from gateway.adapters.sql.types import INTEGER, MOMENT, TEXT
 from gateway.application.ports.events import FeedEvent
 from gateway.application.ports.unit_of_work import StorageReadOnly
 
@@ -43,9 +43,12 @@ READ: Final = {
     )
     .bindparams(bindparam("after", type_=INTEGER), bindparam("limit", type_=INTEGER))
     .columns(
-        *(column(name) for name in ("position", "id", "type", "object_id", "sequence", "customer_id", "merchant_id")),
+        column("position", INTEGER),
+        *(column(name, TEXT) for name in ("id", "type", "object_id")),
+        column("sequence", INTEGER),
+        *(column(name, TEXT) for name in ("customer_id", "merchant_id")),
         column("created_at", MOMENT),
-        column("data"),
+        column("data", TEXT),
     )
     for dialect, events_of_batch in _EVENTS_OF_BATCH.items()
 }

@@ -15,6 +15,7 @@ from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountKind, AccountStatus
 from gateway.domain.event import Event, EventId, EventType
 from gateway.domain.fees import FeeSchedule
+from gateway.domain.metadata import NO_METADATA, Metadata
 from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod, Payment, PaymentStatus
 from gateway.domain.quote import Quote
@@ -232,7 +233,7 @@ def to_payment(row: Found) -> Payment:
         fee_amount_minor=row[9],
         reference=row[10],
         description=row[11],
-        metadata=_decode_metadata(row[12]),
+        metadata=_metadata(row[12]),
         expires_at=row[13],
         failure_code=row[14],
         version=row[15],
@@ -435,6 +436,10 @@ def to_answer(row: Found) -> KeptAnswer:
     if event_id is not None:
         body += data.encode()
     return KeptAnswer(key=AnswerKey(owner_id, key), fingerprint=fingerprint, body=body, created_at=created_at)
+
+
+def _metadata(text: str) -> Metadata:
+    return NO_METADATA if text == "{}" else Metadata(_decode_metadata(text))
 
 
 def _metadata_text(metadata: Mapping[str, str]) -> str:

@@ -26,8 +26,12 @@ def read_only(url: URL) -> URL | None:
         StorageUnavailable: The file cannot be read, or is none of SQLite.
     """
     path = Path(str(url.database)).resolve()
-    if not path.exists():
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise StorageUnavailable(f"The file {path} cannot be looked at: {error.strerror}.") from error
     return url.set(database=path.as_uri(), query={**_how_to_read(path), "uri": "true"})
 
 

@@ -30,6 +30,7 @@ from gateway.domain.payment import (
     confirmed,
     must_allow,
     must_be_at_once,
+    payment_to_oneself,
 )
 from gateway.domain.quote import Quote, must_be_good
 from gateway.domain.transaction import TransactionType
@@ -44,7 +45,7 @@ class ConfirmPayment(Command[Paid]):
 
     With a quote, the customer pays its source, and the merchant gets its target: what they asked for. A confirmation
     that lacks funds does not use the quote.
-    Refuses: payment_not_found, payment_state_invalid, payment_expired, currency_mismatch, account_frozen,
+    Refuses: payment_not_found, payment_state_invalid, payment_expired, same_account, currency_mismatch, account_frozen,
     insufficient_funds (the payment can still be confirmed, and keeps the code as its `failure_code`),
     balance_overflow; with a quote quote_not_found, quote_used, quote_expired, quote_amount_mismatch, and
     validation_error if it is to be held.
@@ -74,6 +75,8 @@ class ConfirmPayment(Command[Paid]):
         if asked.customer_id not in (None, self.customer_id):
             raise PaymentNotFound("There is no such payment.")
         must_allow(asked, PaymentAction.CONFIRM, moment.now)
+        if self.customer_id == asked.merchant_id:
+            raise payment_to_oneself()
         currency, amount_minor = asked.amount.currency, asked.amount.amount_minor
         merchant = payee_account(book, asked.merchant_id, currency)
         quote = None if self.quote_id is None else self._quote(self.quote_id, asked, book, moment)

@@ -18,7 +18,7 @@ from gateway.application.paying import (
 )
 from gateway.domain.account import Account
 from gateway.domain.checks import check_type
-from gateway.domain.errors import InsufficientFunds, SameAccount
+from gateway.domain.errors import InsufficientFunds
 from gateway.domain.payment import (
     CaptureMethod,
     Payment,
@@ -28,6 +28,7 @@ from gateway.domain.payment import (
     authorized,
     failed,
     paid_at_once,
+    payment_to_oneself,
     reference_of,
 )
 from gateway.domain.quote import Quote, must_be_good
@@ -73,7 +74,7 @@ class Pay(Command[Paid]):
         order = self.order
         currency = order.amount.currency
         if order.customer_id == order.merchant_id:
-            raise SameAccount("Nobody can pay themselves.")
+            raise payment_to_oneself()
         merchant = payee_account(book, order.merchant_id, currency)
         quote = None if order.quote_id is None else self._quote(order.quote_id, book, moment)
         customer = payer_account(book, order.customer_id, currency if quote is None else quote.source.currency)

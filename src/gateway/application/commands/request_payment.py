@@ -7,7 +7,7 @@ from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.paying import payee_account, payee_key, payer_key, status_event
 from gateway.domain.checks import check_type
 from gateway.domain.errors import UserNotFound
-from gateway.domain.payment import Payment, PaymentId, PaymentRequest, reference_of, requested
+from gateway.domain.payment import Payment, PaymentId, PaymentRequest, payment_to_oneself, reference_of, requested
 from gateway.domain.value import value
 
 
@@ -15,7 +15,7 @@ from gateway.domain.value import value
 class RequestPayment(Command[Payment]):
     """Make a payment that its customer has yet to confirm; no money moves.
 
-    Refuses: merchant_not_found, user_not_found (the customer), currency_mismatch, duplicate_reference.
+    Refuses: same_account, merchant_not_found, user_not_found (the customer), currency_mismatch, duplicate_reference.
     """
 
     result_type: ClassVar = Payment
@@ -40,6 +40,8 @@ class RequestPayment(Command[Payment]):
     def decide(self, book: Book, moment: Moment) -> Decision[Payment]:
         """Write it down."""
         request = self.request
+        if request.customer_id == request.merchant_id:
+            raise payment_to_oneself()
         payee_account(book, request.merchant_id, request.amount.currency)
         if request.customer_id is not None:
             # They may open an account in this currency until they confirm.

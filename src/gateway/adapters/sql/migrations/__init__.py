@@ -27,6 +27,7 @@ PAUSE_SECONDS: Final = 2.0
 
 _LOCK: Final = select(func.pg_advisory_xact_lock(bindparam("number", MIGRATION_LOCK)))
 """The session that holds it migrates."""
+_ENCODING: Final = text("SHOW server_encoding")
 _LOCK_TIMEOUT: Final = text(f"SET LOCAL lock_timeout = {int(LOCK_SECONDS_MAX * 1000)}")
 
 
@@ -39,6 +40,7 @@ class Schema(Enum):
         CURRENT: They are this version's.
         NEWER: They are of a newer version of the gateway.
         FOREIGN: They are of another application.
+        NOT_UTF_8: The database keeps texts in another encoding, which has not all characters.
     """
 
     NONE = "none"
@@ -46,6 +48,7 @@ class Schema(Enum):
     CURRENT = "current"
     NEWER = "newer"
     FOREIGN = "foreign"
+    NOT_UTF_8 = "not UTF-8"
 
 
 class Step(NamedTuple):
@@ -73,7 +76,7 @@ class SchemaRefused(Exception):  # noqa: N818 - names what happened, as every re
     """The database has tables that `migrate` must leave alone."""
 
     def __init__(self, schema: Schema) -> None:
-        """What they are to this version: `NEWER` or `FOREIGN`."""
+        """What they are to this version: `NEWER`, `FOREIGN` or `NOT_UTF_8`."""
         super().__init__(schema.value)
         self.schema = schema
 
@@ -99,7 +102,7 @@ async def migrate(
         What was done.
 
     Raises:
-        SchemaRefused: Its tables are of a newer version, or of another application.
+        SchemaRefused: Its tables are of a newer version, or of another application; or it is not in UTF-8.
         StorageUnavailable: It cannot be reached, or others do not give up their locks.
         ValueError: The URL is neither.
     """
@@ -181,7 +184,7 @@ def _upgrade(connection: Connection) -> None:
 
 def _checked_plan(connection: Connection) -> Plan:
     schema = _schema(connection)
-    if schema in {Schema.NEWER, Schema.FOREIGN}:
+    if schema in {Schema.NEWER, Schema.FOREIGN, Schema.NOT_UTF_8}:
         raise SchemaRefused(schema)
     heads = MigrationContext.configure(connection).get_current_heads()
     return _plan(",".join(heads), _scripts())
@@ -199,6 +202,8 @@ def _scripts() -> ScriptDirectory:
 
 
 def _schema(connection: Connection) -> Schema:
+    if connection.dialect.name == POSTGRES and connection.scalar(_ENCODING) != "UTF8":
+        return Schema.NOT_UTF_8
     scripts = _scripts()
     current = MigrationContext.configure(connection).get_current_heads()
     if not current:
