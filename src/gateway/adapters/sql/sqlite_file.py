@@ -31,7 +31,7 @@ def read_only(url: URL) -> URL | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StorageUnavailable(f"The file {path} cannot be looked at: {error.strerror}.") from error
+        raise StorageUnavailable(f"The file {path} cannot be looked at.") from error
     return url.set(database=path.as_uri(), query={**_how_to_read(path), "uri": "true"})
 
 
