@@ -42,9 +42,13 @@ BEGIN
     INSERT INTO transfers SELECT bench.id('txn', opened_ms + number, 'deposit' || number), 0, 'deposit', NULL, customer,
         NULL, NULL, NULL, opened, 'post', deposit, 'USD', funding, -deposit * (number + 1), 0, 2 + number, payer,
         deposit, 0, 2 FROM bench.people;
-    INSERT INTO events SELECT bench.id('evt', opened_ms, 'opened' || id), 'account.opened', id, 1,
-        CASE kind WHEN 'customer' THEN owner_id END, CASE kind WHEN 'merchant' THEN owner_id END, opened,
-        format('{"id":"%s","object":"account","currency":"USD"}', id) FROM accounts;
+    WITH batches AS (
+        INSERT INTO events SELECT bench.id('evt', opened_ms, 'opened' || id), 'account.opened', id, 1,
+            CASE kind WHEN 'customer' THEN owner_id END, CASE kind WHEN 'merchant' THEN owner_id END, opened,
+            format('{"id":"%s","object":"account","currency":"USD"}', id), nextval('event_batch_ids'), 0 FROM accounts
+        RETURNING batch_id, id
+    )
+    INSERT INTO event_batches SELECT batch_id, batch_id, id, id, 1 FROM batches;
 END $$;
 
 -- Payments `first` to `last` of `total`, spread over the last year. Events and answers only of those from `kept_from` on.
@@ -76,7 +80,11 @@ BEGIN
             '"allowed_actions":["refund"],"quote_id":null}',
             suffix, amount, amount, amount, customer, merchant, at, at
         ) AS body FROM made WHERE n >= kept_from;
-    INSERT INTO events SELECT 'evt' || suffix, 'payment.captured', 'pay' || suffix, 1, customer, merchant, at, body
-        FROM kept;
+    WITH batches AS (
+        INSERT INTO events SELECT 'evt' || suffix, 'payment.captured', 'pay' || suffix, 1, customer, merchant, at, body,
+            nextval('event_batch_ids'), 0 FROM kept
+        RETURNING batch_id, id
+    )
+    INSERT INTO event_batches SELECT batch_id, batch_id, id, id, 1 FROM batches;
     INSERT INTO answers SELECT customer, 'history-' || n, sha256(suffix::bytea), '201', at, 'evt' || suffix FROM kept;
 END $$;

@@ -10,6 +10,7 @@ DECLARE
     kept answers;
     payer accounts;
     payee accounts;
+    batch bigint;
     paid_at timestamptz := clock_timestamp();
     paid_at_text text := to_char(paid_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     body text;
@@ -42,8 +43,10 @@ BEGIN
         new_payment, 'captured', amount_minor, in_currency, 'automatic', customer, merchant, amount_minor, 0, 0, NULL,
         NULL, '{}', NULL, NULL, 1, paid_at, paid_at, 0, 0, 0, 0
     );
+    INSERT INTO event_batches_unnumbered VALUES (nextval('event_batch_ids'), new_event, new_event, 1)
+        RETURNING batch_id INTO batch;
     INSERT INTO events VALUES (
-        new_event, 'payment.captured', new_payment, 1, customer, merchant, paid_at, body
+        new_event, 'payment.captured', new_payment, 1, customer, merchant, paid_at, body, batch, 0
     );
     UPDATE accounts SET credits_posted = credits_posted + amount_minor, version = version + 1
         WHERE owner_id = merchant AND currency = in_currency AND kind = 'merchant' AND status <> 'closed'

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import create_engine, make_url, select
+from sqlalchemy import create_engine, insert, make_url, select
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from gateway.adapters.sql import tables
@@ -201,15 +201,24 @@ def _pay(database: Session, body: PayIn, customer_id: str, now: datetime) -> Pay
             credit_version=payee.version,
         )
     )
+    event_id = time_ordered_id("evt")
+    batch_id = database.scalar(select(tables.event_batch_ids.next_value()))
+    database.execute(
+        insert(tables.event_batches_unnumbered).values(
+            batch_id=batch_id, first_event_id=event_id, last_event_id=event_id, size=1
+        )
+    )
     database.add(
         Event(
             **parties,
-            id=time_ordered_id("evt"),
+            id=event_id,
             type="payment.captured",
             object_id=view.id,
             sequence=1,
             created_at=now,
             data=view.model_dump_json(),
+            batch_id=batch_id,
+            batch_index=0,
         )
     )
     return view

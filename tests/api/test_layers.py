@@ -80,6 +80,7 @@ async def test_litestars_compression_of_an_application_around_the_gateway_compre
     [
         ("cors_config", CORSConfig(allow_origins=["https://shop.example"])),
         ("compression_config", CompressionConfig(backend="gzip")),
+        ("allowed_hosts", ["gateway.example"]),
         ("csrf_config", CSRFConfig(secret="x" * 32)),
         ("middleware", [lambda app: app]),
         ("guards", [lambda _connection, _handler: None]),

@@ -41,6 +41,7 @@ LAYERS_OF_LITESTAR: Final = (
     "compression_config",
     "middleware",
     "guards",
+    "allowed_hosts",
     "before_request",
     "after_request",
     "after_response",

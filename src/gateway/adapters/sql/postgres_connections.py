@@ -21,7 +21,7 @@ from gateway.adapters.sql.connection_string import (
 from gateway.adapters.sql.errors import CONNECTION_ERRORS
 from gateway.adapters.sql.limits import SqlLimits
 
-CHECK_AFTER_IDLE_SECONDS: Final = 2.0
+CHECK_AFTER_IDLE_SECONDS: Final = 0.25
 """A connection that was idle for longer is checked before it is used: a firewall may have forgotten it meanwhile."""
 CHECK_SECONDS_MAX: Final = 1.0
 """How long the answer to this check may take."""
