@@ -200,11 +200,10 @@ async def test_a_server_whose_file_becomes_read_only_is_not_ready_and_says_why(l
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             assert await _ready(client, 200) == {"status": "ok"}
             _set_read_only(ledger, read_only=True)
-            register = {"email": "ada@example.com", "password": "correct horse battery", "role": "customer"}
-            assert (await client.post("/users/register", json=register)).status_code == 503
-
             problem = await _ready(client, 503)
             assert (problem["code"], problem["detail"]) == ("storage_unavailable", CANNOT_WRITE)
+            register = {"email": "ada@example.com", "password": "correct horse battery", "role": "customer"}
+            assert (await client.post("/users/register", json=register)).status_code == 503
             assert (await client.get("/health/live")).status_code == 200
 
             _set_read_only(ledger, read_only=False)

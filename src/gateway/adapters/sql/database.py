@@ -1,9 +1,10 @@
 """Short transactions: for everything that is not a unit of work."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Final, TypeVar
 
-from sqlalchemy import Executable
+from sqlalchemy import Executable, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.connection import Parameters, Transaction
@@ -54,6 +55,18 @@ class Database:
             return await transaction.change(statement, parameters)
 
         return await self.write(work)
+
+    async def try_to_write(self) -> None:
+        """Begin to change an SQLite file, and take it back: one that has become read-only is noticed.
+
+        Raises:
+            StorageReadOnly: It cannot be written.
+        """
+        # Another process that is writing keeps this one waiting, and proves as much.
+        with suppress(TryAgain):
+            async with Transaction(self._engine) as transaction:
+                [[version]] = await transaction.rows(text("PRAGMA user_version"))
+                await transaction.change(text(f"PRAGMA user_version = {version}"))
 
     async def _read(self, statement: Executable, parameters: Parameters | None) -> Sequence[Found]:
         async with Transaction(self._reading, writes=False) as transaction:

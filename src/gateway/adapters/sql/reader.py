@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, text
 
 from gateway.adapters.sql.database import Database
-from gateway.adapters.sql.engine import POSTGRES, SQLITE
+from gateway.adapters.sql.engine import SQLITE
 from gateway.adapters.sql.id_times import ids_from, ids_until
 from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import to_account, to_payment, to_quote, to_refund, to_transactions
@@ -20,18 +20,14 @@ from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId
 
-SIGN_OF_LIFE: Final = {
-    # A connection to SQLite has proved that it can write when it was made.
-    SQLITE: text("SELECT NULL"),
-    POSTGRES: text("""
-        SELECT CASE
-            WHEN pg_is_in_recovery() THEN 'the server is a standby'
-            WHEN current_setting('transaction_read_only') = 'on' THEN 'the database is read-only'
-            WHEN NOT has_table_privilege(to_regclass('transfers'), 'INSERT') THEN 'the role may not insert'
-        END
-    """),
-}
-"""Says why this process cannot write, or NULL."""
+WHY_NOT_WRITABLE: Final = text("""
+    SELECT CASE
+        WHEN pg_is_in_recovery() THEN 'the server is a standby'
+        WHEN current_setting('transaction_read_only') = 'on' THEN 'the database is read-only'
+        WHEN NOT has_table_privilege(to_regclass('transfers'), 'INSERT') THEN 'the role may not insert'
+    END
+""")
+"""Why this process cannot write to Postgres, or NULL."""
 
 ACCOUNT: Final = select(accounts).where(accounts.c.id == bindparam("id"))
 PAYMENT: Final = select(payments).where(payments.c.id == bindparam("id"))
@@ -204,7 +200,10 @@ class SqlReader:
 
     async def check(self) -> None:
         """As `Reader.check`."""
-        [[reason]] = await self._database.read(SIGN_OF_LIFE[self._database.dialect_name])
+        if self._database.dialect_name == SQLITE:
+            await self._database.try_to_write()
+            return
+        [[reason]] = await self._database.read(WHY_NOT_WRITABLE)
         if reason is not None:
             raise StorageReadOnly(f"This process cannot write: {reason}.")
 
