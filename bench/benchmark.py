@@ -98,7 +98,7 @@ async def _in_process(
     console.print("In process: memory, SQLite, batches on Postgres ...")
     collect_garbage_seldom()  # As `gateway serve` does, and as embedding services are advised to.
     found.memory_per_second = await in_process.on_memory(people, count)
-    found.memory_door_per_second = await in_process.on_memory_through_the_door(people, count)
+    found.memory_executor_per_second = await in_process.on_memory_through_the_door(people, count)
     few = count // in_process.SQLITE_SHARE
     found.sqlite_single_per_second = await in_process.on_sqlite(folder, few // 4, grouped=False)
     found.sqlite_grouped_per_second = await in_process.on_sqlite(folder, few, grouped=True)

@@ -17,9 +17,9 @@ from bench.usage import fsyncs_statement
 from gateway.adapters.memory import memory_storage
 from gateway.adapters.sql import migrate, open_sql_storage
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.executor import Executor, OneByOne
-from gateway.application.front_door import FrontDoor
-from gateway.application.group_commit import GroupCommit, GroupLimits
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.executor import Executor, OneByOne
+from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.ports.storage import Storage
 
 BATCH: Final = 256
@@ -56,7 +56,7 @@ class Footprint:
 
 
 def grouping(storage: Storage) -> GroupCommit:
-    """A front door that groups, as the gateway opens it."""
+    """An executor that groups, as the gateway opens it."""
     return GroupCommit(batch_on(storage).run, GroupLimits(), pace=storage.pace)
 
 
@@ -68,7 +68,7 @@ async def on_memory(people: People, count: int) -> float:
 
 
 async def on_memory_through_the_door(people: People, count: int) -> float:
-    """The same, each payment through the front door on its own, by 64 tasks at once, in time of the clock."""
+    """The same, each payment through the executor on its own, by 64 tasks at once, in time of the clock."""
     storage = memory_storage()
     await populate(storage, people)
     async with closing(grouping(storage)) as executor:
@@ -157,12 +157,12 @@ async def _in_batches(storage: Storage, people: People, count: int, size: int) -
 
 async def _through_the_door(executor: Executor, people: People, count: int, *, tasks: int) -> float:
     """Payments a second, by tasks that each wait for their answer."""
-    door = FrontDoor(executor, time_ordered_id)
+    executor = CommandExecutor(executor, time_ordered_id)
     orders = list(payments(people, count))
 
     async def ask(task: int) -> None:
         for order in orders[task::tasks]:
-            await door.execute(order)
+            await executor.execute(order)
 
     start = time.perf_counter()
     await asyncio.gather(*(ask(task) for task in range(tasks)))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bench.connection import connected
 from gateway.adapters.sql import open_sql_storage
-from gateway.application.verify import verify
+from gateway.application.verification.verify import verify
 
 
 class VoidRun(Exception):  # noqa: N818 - it says what is the matter.

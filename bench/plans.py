@@ -11,7 +11,7 @@ from sqlalchemy.pool import Pool
 
 from bench.connection import connected
 from bench.population import People, batch_on, paid, payment, payments, submission
-from gateway.adapters.sql import direct, open_sql_storage
+from gateway.adapters.sql import asyncpg_transaction, open_sql_storage
 from gateway.adapters.sql.postgres_connections import LeanConnection
 from gateway.application.ports.reader import PaymentFilter, TransactionFilter
 
@@ -53,7 +53,7 @@ async def hot_plans(url: str, people: People) -> list[str]:
 
     event.listen(Pool, "connect", listen_to_readers)
     try:
-        with warnings.catch_warnings(), patch.object(direct, "LeanConnection", Listening):
+        with warnings.catch_warnings(), patch.object(asyncpg_transaction, "LeanConnection", Listening):
             # The pool minds listeners on what it gets back. One batch is all that writes here.
             warnings.simplefilter("ignore", asyncpg.InterfaceWarning)
             await _do_everything(url, people)

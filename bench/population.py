@@ -11,13 +11,13 @@ from gateway.adapters.jose.access_tokens import JoseAccessTokens
 from gateway.adapters.jose.keys import signing_key_from_pem
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application import outcome_codec
-from gateway.application.batch import Batch
-from gateway.application.command import Command
 from gateway.application.commands import MakeDeposit, Pay, Register, Registered
+from gateway.application.engine import outcome_codec
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.command import Command
+from gateway.application.engine.submission import Answer, Submission
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey
-from gateway.application.submission import Answer, Submission
 from gateway.domain.money import Money, currency_code
 from gateway.domain.payment import PaymentOrder
 from gateway.domain.user import SYSTEM, Role, UserId

@@ -148,7 +148,7 @@ def _row(name: str, run: Run) -> Sequence[str]:
 def _in_process(found: Results) -> str:
     rows = [
         ("use-case on memory adapters, batches of 256, time of one core", f"{found.memory_per_second:,.0f}"),
-        ("the same through the front door, 64 tasks, time of the clock", f"{found.memory_door_per_second:,.0f}"),
+        ("the same through the executor, 64 tasks, time of the clock", f"{found.memory_executor_per_second:,.0f}"),
         ("SQLite, 64 tasks, grouped", f"{found.sqlite_grouped_per_second:,.0f}"),
         ("SQLite, one by one", f"{found.sqlite_single_per_second:,.0f}"),
     ]

@@ -52,7 +52,7 @@ class Results:
     pgbench: dict[str, float] = field(default_factory=dict)
     open_loop: list[OpenRun] = field(default_factory=list)
     memory_per_second: float = 0.0
-    memory_door_per_second: float = 0.0
+    memory_executor_per_second: float = 0.0
     sqlite_grouped_per_second: float = 0.0
     sqlite_single_per_second: float = 0.0
     batch_law: BatchLaw | None = None

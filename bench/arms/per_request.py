@@ -12,11 +12,11 @@ from litestar import Litestar, asgi
 
 from gateway.adapters.http.app import past_the_router
 from gateway.adapters.http.endpoint import Endpoint, HttpLimits
-from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.operations import Idempotency, Operation
 from gateway.adapters.http.resources.payments import PaymentBody
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.submission import fingerprint
+from gateway.application.engine.submission import fingerprint
 from gateway.bootstrap import collect_garbage_seldom, open_gateway
 from gateway.domain.user import Role
 from gateway.settings import read_settings
@@ -93,7 +93,7 @@ def app() -> Litestar:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:
-        # The gateway is opened for its tokens and sessions; its front door is never used.
+        # The gateway is opened for its tokens and sessions; its executor is never used.
         async with open_gateway(settings) as gateway, arm.opened(settings.url):
             app.state["gateway"] = gateway
             yield

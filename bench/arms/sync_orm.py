@@ -15,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from gateway.adapters.sql import tables
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.submission import fingerprint
+from gateway.application.engine.submission import fingerprint
 from gateway.bootstrap import access_tokens
 from gateway.settings import read_settings
 

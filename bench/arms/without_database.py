@@ -1,4 +1,4 @@
-"""The gateway on memory adapters; and, with BENCH_NOTHING set, with a front door behind which nothing happens."""
+"""The gateway on memory adapters; and, with BENCH_NOTHING set, with an executor behind which nothing happens."""
 
 import os
 from collections.abc import AsyncGenerator
@@ -12,15 +12,15 @@ from bench.population import People, payment, populate
 from gateway.adapters.http import HttpLimits, create_app
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.commands import Paid
-from gateway.application.front_door import FrontDoor
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.submission import Answer, Submission
 from gateway.application.gateway import Gateway
-from gateway.application.submission import Answer, Submission
 from gateway.bootstrap import collect_garbage_seldom, cursor_keys, open_gateway
 from gateway.settings import read_settings
 
 
 class AnswersAtOnce:
-    """A front door that gives everybody the same answer: what is left is the cost of HTTP."""
+    """An executor that gives everybody the same answer: what is left is the cost of HTTP."""
 
     def __init__(self, paid: Paid) -> None:
         self._paid = paid
@@ -46,7 +46,7 @@ def app() -> Litestar:
                 yield gateway
                 return
             paid = await gateway.execute(payment(people.customers[0], people.merchants[0]))
-            yield replace(gateway, door=FrontDoor(AnswersAtOnce(paid), time_ordered_id))
+            yield replace(gateway, executor=CommandExecutor(AnswersAtOnce(paid), time_ordered_id))
 
     collect_garbage_seldom()  # As `gateway serve` does.
     return create_app(opened, cursor_keys=cursor_keys(settings), sandbox=True, limits=HttpLimits())

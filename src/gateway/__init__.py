@@ -4,8 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gateway.application.access import SignedIn
-    from gateway.application.caller import Caller
+    from gateway.application.access.access import SignedIn
+    from gateway.application.access.caller import Caller
     from gateway.application.commands import (
         CancelPayment,
         CapturePayment,
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
         SetFees,
         UnfreezeAccount,
     )
-    from gateway.application.event_loop import WrongEventLoop
-    from gateway.application.events import Events
-    from gateway.application.exchange import Exchange
+    from gateway.application.engine.event_loop import WrongEventLoop
+    from gateway.application.events.feed import Events
     from gateway.application.gateway import Gateway
     from gateway.application.ports.events import FeedEvent
     from gateway.application.ports.unit_of_work import StorageRefused, StorageUnavailable
+    from gateway.application.quotes import Exchange
     from gateway.bootstrap import StartRefused, collect_garbage_seldom, in_memory_gateway, open_gateway
     from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
     from gateway.domain.deposit import Deposit
@@ -129,8 +129,8 @@ __all__ = [
 # A name is brought in when it is first asked for: whoever wants only the domain loads no adapter, and the command line
 # answers `--help` at once.
 _NAMES = {
-    "gateway.application.access": ("SignedIn",),
-    "gateway.application.caller": ("Caller",),
+    "gateway.application.access.access": ("SignedIn",),
+    "gateway.application.access.caller": ("Caller",),
     "gateway.application.commands": (
         "CancelPayment",
         "CapturePayment",
@@ -151,9 +151,9 @@ _NAMES = {
         "SetFees",
         "UnfreezeAccount",
     ),
-    "gateway.application.event_loop": ("WrongEventLoop",),
-    "gateway.application.events": ("Events",),
-    "gateway.application.exchange": ("Exchange",),
+    "gateway.application.engine.event_loop": ("WrongEventLoop",),
+    "gateway.application.events.feed": ("Events",),
+    "gateway.application.quotes": ("Exchange",),
     "gateway.application.gateway": ("Gateway",),
     "gateway.application.ports.events": ("FeedEvent",),
     "gateway.application.ports.unit_of_work": ("StorageRefused", "StorageUnavailable"),

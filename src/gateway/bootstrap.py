@@ -39,14 +39,14 @@ from gateway.adapters.sql import (
 from gateway.adapters.sql.engine import check_url, sqlite_url
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.access import Access, AccessLimits
-from gateway.application.batch import Batch
-from gateway.application.events import Events
-from gateway.application.exchange import Exchange, ExchangeLimits
-from gateway.application.executor import Executor, OneByOne
-from gateway.application.front_door import FrontDoor
+from gateway.application.access.access import Access, AccessLimits
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.executor import Executor, OneByOne
+from gateway.application.engine.group_commit import GroupCommit, GroupLimits
+from gateway.application.engine.retry import RetryLimits, retrying
+from gateway.application.events.feed import Events
 from gateway.application.gateway import Gateway
-from gateway.application.group_commit import GroupCommit, GroupLimits
 from gateway.application.plain_text import NotPlainText, plain_text
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
@@ -56,7 +56,7 @@ from gateway.application.ports.reader import Audit
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
-from gateway.application.retry import RetryLimits, retrying
+from gateway.application.quotes import Exchange, ExchangeLimits
 from gateway.settings import Settings, SettingsRefused, read_settings, without_password
 
 MEMORY_URL: Final = "memory://"
@@ -338,7 +338,7 @@ def exchange_limits(settings: Settings) -> ExchangeLimits:
 
 def _gateway(
     storage: Storage,
-    executor: Executor,
+    submissions: Executor,
     passwords: PasswordHasher,
     tokens: AccessTokens,
     clock: Clock,
@@ -346,9 +346,9 @@ def _gateway(
     *,
     limits: AccessLimits,
 ) -> Gateway:
-    door = FrontDoor(executor, identifiers)
+    executor = CommandExecutor(submissions, identifiers)
     access = Access(
-        door=door,
+        executor=executor,
         users=storage.users,
         sessions=storage.sessions,
         login_failures=storage.login_failures,
@@ -359,10 +359,10 @@ def _gateway(
         limits=limits,
     )
     return Gateway(
-        door=door,
+        executor=executor,
         access=access,
         queries=Queries(storage.reader, clock),
-        exchange=Exchange(door=door, rates=storage.rates, clock=clock),
+        exchange=Exchange(executor=executor, rates=storage.rates, clock=clock),
         events=Events(storage.events),
         tokens=tokens,
         storage=storage,

@@ -8,15 +8,15 @@ import pytest
 from sqlalchemy import text
 
 from gateway.adapters.sql import SqlLimits, open_sql_storage, postgres_connections
-from gateway.adapters.sql.connection import Transaction
-from gateway.adapters.sql.direct import DirectTransaction, write_pool
+from gateway.adapters.sql.asyncpg_transaction import DirectTransaction, write_pool
 from gateway.adapters.sql.engine import audit_engine, postgres_engine
 from gateway.adapters.sql.postgres_connections import CHECK_AFTER_IDLE_SECONDS
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.application.engine.retry import RetryLimits, retrying
+from gateway.application.engine.submission import Answer
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import TryAgain
-from gateway.application.retry import RetryLimits, retrying
-from gateway.application.submission import Answer
-from gateway.application.verify import verify
+from gateway.application.verification.verify import verify
 from support.builders import CUSTOMER_ACCOUNT, a_batch, opened, pay, submit, usd
 from support.proxies import Proxy, proxied
 

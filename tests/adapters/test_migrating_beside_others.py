@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import func, make_url, select, text
 
 from gateway.adapters.sql import Schema, SchemaRefused, SqlLimits, migrate, schema_of
-from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.engine import audit_engine
 from gateway.adapters.sql.migrations import LOCK_SECONDS_MAX
 from gateway.adapters.sql.migrations.lock_holders import MIGRATION_LOCK
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from support.migrations import execute, on_connection, to_revision
 from support.postgres import PostgresServer, temporary_database

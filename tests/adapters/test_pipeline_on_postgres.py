@@ -13,10 +13,9 @@ import pytest
 from sqlalchemy import text
 
 from gateway.adapters.sql import SqlLimits, contention, open_sql_storage
-from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.engine import audit_engine
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.batch import Batch
 from gateway.application.commands import (
     CapturePayment,
     FreezeAccount,
@@ -25,14 +24,15 @@ from gateway.application.commands import (
     SetFees,
     UnfreezeAccount,
 )
-from gateway.application.group_commit import GroupCommit, GroupLimits
-from gateway.application.outcome_codec import decode
-from gateway.application.paying import Paid
+from gateway.application.commands.shared.payments import Paid
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.group_commit import GroupCommit, GroupLimits
+from gateway.application.engine.outcome_codec import decode
+from gateway.application.engine.retry import RetryLimits, retrying
+from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.ports.storage import Pace, Storage
 from gateway.application.ports.unit_of_work import AnswerKey, KeyTaken, Overtaken, TryAgain, Wanted
-from gateway.application.retry import RetryLimits, retrying
-from gateway.application.submission import Answer, Failed, Submission
-from gateway.application.verify import verify
+from gateway.application.verification.verify import verify
 from gateway.contracts.records import EUR, NOW, USD, user_id
 from gateway.domain.account import AccountId, AccountKey, AccountKind, system_account
 from gateway.domain.errors import AccountFrozen, CurrencyMismatch, InsufficientFunds
@@ -74,8 +74,8 @@ class Process:
         """Run a batch, again if it has to be."""
         return answered(await retrying(self._run_batch, RetryLimits())(submissions))
 
-    def door(self) -> GroupCommit:
-        """A front door with two batches under way, through which nobody is told that the storage is away."""
+    def executor(self) -> GroupCommit:
+        """An executor with two batches under way, through which nobody is told that the storage is away."""
         run_batch = retrying(self._run_batch, RetryLimits(attempts_max=50, duration_seconds_max=60))
         return GroupCommit(run_batch, GroupLimits(batch_size_max=16), pace=self.storage.pace)
 
@@ -730,14 +730,18 @@ async def test_two_processes_with_two_batches_under_way_each_keep_the_ledger_rig
             bodies[submission.key].add((await executor.perform(submission)).body)
 
     async with open_sql_storage(postgres_url, PATIENT) as storage:
-        doors = [each.door() for each in (here, Process(storage))]
-        asks = [[*submissions[start::2], *chance.sample(submissions, 100)] for start in range(len(doors))]
+        executors = [each.executor() for each in (here, Process(storage))]
+        asks = [[*submissions[start::2], *chance.sample(submissions, 100)] for start in range(len(executors))]
         with between(break_some):
             await asyncio.gather(
-                *(keep_asking(door, mine) for door, ask in zip(doors, asks, strict=True) for mine in [iter(ask)] * 48)
+                *(
+                    keep_asking(executor, mine)
+                    for executor, ask in zip(executors, asks, strict=True)
+                    for mine in [iter(ask)] * 48
+                )
             )
-            for door in doors:
-                await door.close()
+            for executor in executors:
+                await executor.close()
 
     assert all(len(told) == 1 for told in bodies.values()), "a key has one answer"
     told = [decode(body, Paid) for bodies_of_one in bodies.values() for body in bodies_of_one]

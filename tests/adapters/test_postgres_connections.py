@@ -20,11 +20,11 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import text
 
 from gateway.adapters.sql import Schema, SqlLimits, migrate, open_sql_storage, schema_of
-from gateway.adapters.sql.connection import Transaction
+from gateway.adapters.sql.asyncpg_transaction import DirectTransaction, write_pool
 from gateway.adapters.sql.connection_parameters import ConnectionStringRefused
-from gateway.adapters.sql.direct import DirectTransaction, write_pool
 from gateway.adapters.sql.engine import audit_engine, check_url, postgres_engine
 from gateway.adapters.sql.postgres_connections import KEEPALIVES
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from support.builders import a_batch, opened, pay, submit, usd
 from support.migrations import execute

@@ -10,7 +10,6 @@ import pytest
 
 from gateway.adapters.sql import open_sql_storage
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.command import Command
 from gateway.application.commands import (
     ConfirmPayment,
     MakeQuote,
@@ -20,11 +19,12 @@ from gateway.application.commands import (
     RequestPayment,
     SetFees,
 )
-from gateway.application.executor import OneByOne
-from gateway.application.front_door import FrontDoor
+from gateway.application.engine.command import Command
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.executor import OneByOne
+from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.ports.storage import Storage
-from gateway.application.retry import RetryLimits, retrying
-from gateway.application.verify import verify
+from gateway.application.verification.verify import verify
 from gateway.contracts.records import EUR, USD, a_rate
 from gateway.domain.account import AccountId, AccountKey, AccountKind, system_account
 from gateway.domain.errors import QuoteUsed, Refusal
@@ -41,18 +41,18 @@ EUROS = AccountKey(CUSTOMER, EUR, AccountKind.CUSTOMER)
 
 @dataclass(frozen=True)
 class Arena:
-    """Two doors into one database."""
+    """Two executors into one database."""
 
-    doors: tuple[FrontDoor, FrontDoor]
+    executors: tuple[CommandExecutor, CommandExecutor]
     storage: Storage
     euros: AccountId
 
     async def ask(self, command: Command[Any]) -> Any:
-        return await self.doors[0].execute(command)
+        return await self.executors[0].execute(command)
 
     async def race(self, *commands: Command[Any]) -> list[Any]:
-        """Ask all at once, at either door in turn; what came of each."""
-        asked = (self.doors[n % 2].execute(command) for n, command in enumerate(commands))
+        """Ask all at once, at either executor in turn; what came of each."""
+        asked = (self.executors[n % 2].execute(command) for n, command in enumerate(commands))
         outcomes = await asyncio.gather(*asked, return_exceptions=True)
         assert all(isinstance(each, Refusal) or not isinstance(each, BaseException) for each in outcomes), outcomes
         return outcomes
@@ -77,7 +77,7 @@ async def arena(postgres_url: str) -> AsyncIterator[Arena]:
         await opened(storages[0])
         limits = RetryLimits(attempts_max=20, duration_seconds_max=30)
         runs = [retrying(a_batch(storage, StandingClock()).run, limits) for storage in storages]
-        first, second = (FrontDoor(OneByOne(run), time_ordered_id) for run in runs)
+        first, second = (CommandExecutor(OneByOne(run), time_ordered_id) for run in runs)
         euros = await first.execute(OpenAccount(key=EUROS))
         await first.execute(deposit(Money(1_000_000, EUR), euros.id))
         yield Arena((first, second), storages[0], euros.id)
@@ -120,7 +120,7 @@ async def test_the_same_key_at_two_doors_uses_a_quote_once(arena: Arena) -> None
     for n in range(ROUNDS):
         command = payment_with(await arena.quote())
         first, second = await asyncio.gather(
-            *(door.execute(command, idempotency_key=f"key-{n}") for door in arena.doors)
+            *(executor.execute(command, idempotency_key=f"key-{n}") for executor in arena.executors)
         )
         assert first == second
 

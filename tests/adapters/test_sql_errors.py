@@ -8,10 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.engine import postgres_engine
 from gateway.adapters.sql.errors import port_error
 from gateway.adapters.sql.limits import SqlLimits
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
 from gateway.application.ports.unit_of_work import (
     KeyTaken,
     StorageReadOnly,

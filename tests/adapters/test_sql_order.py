@@ -7,12 +7,12 @@ import pytest
 from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage
 from gateway.adapters.sql.order import Order
 from gateway.adapters.system.identifiers import TimeOrderedIds
-from gateway.application.batch import Batch
-from gateway.application.executor import OneByOne
-from gateway.application.front_door import FrontDoor
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.executor import OneByOne
+from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.ports.reader import TransactionFilter
 from gateway.application.ports.unit_of_work import Changes
-from gateway.application.retry import RetryLimits, retrying
 from gateway.contracts.records import NOW, a_transaction
 from support.builders import CUSTOMER_ACCOUNT, StandingClock, opened, pay, usd
 
@@ -27,8 +27,8 @@ async def test_a_history_made_by_two_processes_is_in_the_order_of_its_versions(
     ahead, right = StandingClock(NOW + timedelta(minutes=10)), StandingClock(NOW)
     async with open_sql_storage(empty_url, limits) as one, open_sql_storage(empty_url, limits) as other:
         await opened(one)
-        doors = [
-            FrontDoor(
+        executors = [
+            CommandExecutor(
                 OneByOne(
                     retrying(
                         Batch(unit_of_work=storage.unit_of_work, clock=clock, identifiers=TimeOrderedIds(clock)).run,
@@ -41,7 +41,7 @@ async def test_a_history_made_by_two_processes_is_in_the_order_of_its_versions(
         ]
         for number in range(12):
             # Two in a row each: the second one is decided on accounts that the process remembers.
-            await doors[number // 2 % 2].execute(pay(usd(1)))
+            await executors[number // 2 % 2].execute(pay(usd(1)))
             ahead.advance(1)
             right.advance(1)
         history = await other.reader.transactions(

@@ -12,18 +12,20 @@ from asyncpg import CheckViolationError  # type: ignore[import-untyped]  # async
 from sqlalchemy import text
 
 from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage
-from gateway.adapters.sql.connection import Transaction
-from gateway.adapters.sql.direct import DirectTransaction, write_pool
+from gateway.adapters.sql.asyncpg_transaction import DirectTransaction, write_pool
 from gateway.adapters.sql.engine import audit_engine, postgres_engine
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application import outcome_codec
-from gateway.application.batch import Batch
-from gateway.application.command import Command
 from gateway.application.commands.deposit import MakeDeposit
 from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
 from gateway.application.commands.pay import Pay
 from gateway.application.commands.register import Register
-from gateway.application.paying import Paid
+from gateway.application.commands.shared.payments import Paid
+from gateway.application.engine import outcome_codec
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.command import Command
+from gateway.application.engine.retry import RetryLimits, retrying
+from gateway.application.engine.submission import Answer, Submission
 from gateway.application.ports.reader import AccountFilter
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import (
@@ -37,9 +39,7 @@ from gateway.application.ports.unit_of_work import (
     TryAgain,
     Wanted,
 )
-from gateway.application.retry import RetryLimits, retrying
-from gateway.application.submission import Answer, Submission
-from gateway.application.verify import verify
+from gateway.application.verification.verify import verify
 from gateway.contracts.records import a_user, account_id, an_account, an_answer, commit, load, user_id
 from gateway.domain.account import Account
 from gateway.domain.errors import AccountFrozen, IdempotencyKeyReused, InsufficientFunds

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.adapters.sql.database import Database
 from gateway.adapters.sql.engine import postgres_engine
 from gateway.adapters.sql.id_times import ids_from
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.reader import SqlReader
+from gateway.adapters.sql.short_transactions import Database
 from gateway.adapters.sql.tables import metadata
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, TransactionFilter
 from gateway.domain.account import AccountId

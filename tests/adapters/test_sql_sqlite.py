@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage
-from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.engine import WAL_VERSION_MIN, check_url, sqlite_engine
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, StorageRefused, StorageUnavailable, TryAgain, Wanted
 from gateway.contracts.records import account_id, an_account, an_answer, commit, load

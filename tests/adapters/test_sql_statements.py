@@ -9,10 +9,10 @@ from sqlalchemy import ClauseElement, Executable, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.adapters.sql import postgres_statements as postgres
-from gateway.adapters.sql.direct import PLANNING_OF_WRITES
+from gateway.adapters.sql.asyncpg_transaction import PLANNING_OF_WRITES
+from gateway.adapters.sql.constant_columns import Alike, Shapes
 from gateway.adapters.sql.engine import postgres_engine
 from gateway.adapters.sql.limits import SqlLimits
-from gateway.adapters.sql.shapes import Alike, Shapes
 from gateway.adapters.sql.tables import metadata
 
 ROWS = 20_000

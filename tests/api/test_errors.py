@@ -19,15 +19,15 @@ from gateway.adapters.http import HttpLimits
 from gateway.adapters.http.problems import KINDS, HttpRefusal
 from gateway.adapters.http.resources import health
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.batch import Batch, RunBatch
+from gateway.application.engine.batch import Batch, RunBatch
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.executor import OneByOne
+from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
-from gateway.application.executor import OneByOne
-from gateway.application.front_door import FrontDoor
 from gateway.application.gateway import Gateway
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
 from gateway.application.queries import Queries
-from gateway.application.submission import Answer, Failed, Submission
 from gateway.domain.errors import Refusal
 from support.api_client import Json, Person, World, created, fresh_key, ok, open_world, refused
 
@@ -173,11 +173,11 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
     """The gateway with no port left that works, but for those that do no input and output."""
     port: Any = InTrouble(trouble)
     sessions: Any = SessionsInTrouble(trouble)
-    door = FrontDoor(port, time_ordered_id)
-    access = replace(gateway.access, door=door, users=port, login_failures=port, sessions=sessions)
-    exchange = replace(gateway.exchange, door=door, rates=port)
+    executor = CommandExecutor(port, time_ordered_id)
+    access = replace(gateway.access, executor=executor, users=port, login_failures=port, sessions=sessions)
+    exchange = replace(gateway.exchange, executor=executor, rates=port)
     storage = replace(gateway.storage, reader=port)
-    return replace(gateway, door=door, access=access, queries=Queries(port), exchange=exchange, storage=storage)
+    return replace(gateway, executor=executor, access=access, queries=Queries(port), exchange=exchange, storage=storage)
 
 
 def first_example(operation: Json) -> Json | None:
@@ -308,7 +308,7 @@ async def test_a_request_whose_twin_is_still_running_is_told_to_come_back() -> N
             unit_of_work=gateway.storage.unit_of_work, clock=gateway.access.clock, identifiers=time_ordered_id
         )
         executor = OneByOne(lambda submissions: run(submissions, batch.run))
-        return replace(gateway, door=FrontDoor(executor, time_ordered_id))
+        return replace(gateway, executor=CommandExecutor(executor, time_ordered_id))
 
     async with open_world(changed=changed) as world:
         customer = await world.customer()
@@ -335,7 +335,7 @@ async def test_after_an_internal_error_the_same_key_may_be_sent_again_as_the_ans
             unit_of_work=gateway.storage.unit_of_work, clock=gateway.access.clock, identifiers=time_ordered_id
         )
         executor = OneByOne(lambda submissions: run(submissions, batch.run))
-        return replace(gateway, door=FrontDoor(executor, time_ordered_id))
+        return replace(gateway, executor=CommandExecutor(executor, time_ordered_id))
 
     async with open_world(changed=changed) as world:
         customer = await world.customer()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from gateway.application.expiry import Expiry
-from gateway.application.verify import verify
+from gateway.application.verification.verify import verify
 from gateway.contracts.history import OpenStorage
 from support.api_client import Json, Person, World, created, fresh_key, ok, open_world, refused
 from support.ledger_model import (
@@ -433,7 +433,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def the_worker_comes_by(self) -> None:
         gateway = self.world.gateway
-        expiry = Expiry(door=gateway.door, reader=gateway.storage.reader, clock=self.world.clock)
+        expiry = Expiry(executor=gateway.executor, reader=gateway.storage.reader, clock=self.world.clock)
         assert self.run(expiry.run_once()) == self.ledger.let_the_worker_by()
 
     # How it is asked.

@@ -196,7 +196,7 @@ async def test_the_worker_writes_down_what_was_true_before(world: World, custome
     customer, merchant = await world.signed_in(customer.email), await world.signed_in(merchant.email)
     before = [await shown(merchant, payment) for payment in (whole, partly, requested)]
     assert [payment["status"] for payment in before] == ["expired", "captured", "expired"]
-    expiry = Expiry(door=world.gateway.door, reader=world.gateway.storage.reader, clock=world.clock)
+    expiry = Expiry(executor=world.gateway.executor, reader=world.gateway.storage.reader, clock=world.clock)
     assert [await expiry.run_once(), await expiry.run_once()] == [3, 0]
     for payment in before:
         written = {"version": payment["version"] + 1, "updated_at": payment["expires_at"]}

@@ -1,1 +1,1 @@
-"""The application on memory, through both front doors."""
+"""The application on memory, through both executors."""

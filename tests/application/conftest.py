@@ -1,4 +1,4 @@
-"""Both front doors, for what they have in common."""
+"""Both executors, for what they have in common."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -6,9 +6,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from gateway.adapters.memory import memory_storage
-from gateway.application.batch import RunBatch
-from gateway.application.executor import Executor, OneByOne
-from gateway.application.group_commit import GroupCommit, GroupLimits
+from gateway.application.engine.batch import RunBatch
+from gateway.application.engine.executor import Executor, OneByOne
+from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.ports.storage import Storage
 
 OpenExecutor = Callable[[RunBatch], AbstractAsyncContextManager[Executor]]
@@ -30,7 +30,7 @@ async def grouped(run_batch: RunBatch) -> AsyncGenerator[Executor]:
 
 @pytest.fixture(params=[one_by_one, grouped], ids=["one by one", "grouped"])
 def open_executor(request: pytest.FixtureRequest) -> OpenExecutor:
-    """Opens a front door of each kind."""
+    """Opens an executor of each kind."""
     opener: OpenExecutor = request.param
     return opener
 

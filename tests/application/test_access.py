@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from gateway.adapters.memory.sessions import MemorySessions
-from gateway.application.access import Access, AccessLimits, SignedIn
+from gateway.application.access.access import Access, AccessLimits, SignedIn
 from gateway.application.errors import (
     InvalidCredentials,
     InvalidInput,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.application.addresses import network_of
+from gateway.application.access.addresses import network_of
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.memory import memory_storage
-from gateway.application.batch import Batch
 from gateway.application.commands import FreezeAccount, OpenAccount, Paid, UnfreezeAccount
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import TryAgain
-from gateway.application.submission import Answer, Failed, Submission
 from gateway.contracts.history import Step, check_the_books, histories, play
 from gateway.contracts.records import EUR, NOW
 from gateway.domain.account import AccountKey, AccountKind

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from application.conftest import OpenExecutor
-from gateway.application.command import Command
 from gateway.application.commands import FreezeAccount, UnfreezeAccount
-from gateway.application.executor import Executor
-from gateway.application.group_commit import GroupCommit, GroupLimits
+from gateway.application.engine.command import Command
+from gateway.application.engine.executor import Executor
+from gateway.application.engine.group_commit import GroupCommit, GroupLimits
+from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.ports.storage import Storage
-from gateway.application.submission import Answer, Failed, Submission
 from gateway.domain.errors import AccountFrozen, IdempotencyKeyReused
 from support.builders import (
     CUSTOMER_ACCOUNT,
@@ -37,7 +37,7 @@ def watch() -> Watch:
 
 @pytest.fixture
 async def executor(storage: Storage, watch: Watch, open_executor: OpenExecutor) -> AsyncIterator[Executor]:
-    """A front door before a customer with a dollar, and a merchant."""
+    """An executor before a customer with a dollar, and a merchant."""
     await opened(storage)
     async with open_executor(a_batch(watched(storage, watch)).run) as executor:
         yield executor

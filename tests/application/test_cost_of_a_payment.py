@@ -10,9 +10,9 @@ from itertools import count
 from types import FrameType
 
 from gateway.adapters.memory import memory_storage
-from gateway.application.batch import Batch
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.submission import Submission
 from gateway.application.ports.storage import Storage
-from gateway.application.submission import Submission
 from support.builders import a_batch, opened, pay, submit, usd
 
 SMALL = 50

@@ -1,4 +1,4 @@
-"""Payments across currencies, through the front door; the books are right after each."""
+"""Payments across currencies, through the executor; the books are right after each."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from application.conftest import OpenExecutor
 from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.command import Command
 from gateway.application.commands import (
     ConfirmPayment,
     FreezeAccount,
@@ -28,12 +27,13 @@ from gateway.application.commands import (
     ReverseTransaction,
     SetFees,
 )
+from gateway.application.engine.command import Command
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.executor import OneByOne
 from gateway.application.errors import InvalidInput
-from gateway.application.exchange import Exchange, ExchangeLimits
-from gateway.application.executor import OneByOne
-from gateway.application.front_door import FrontDoor
 from gateway.application.ports.storage import Storage
-from gateway.application.verify import verify
+from gateway.application.quotes import Exchange, ExchangeLimits
+from gateway.application.verification.verify import verify
 from gateway.contracts.records import EUR, JPY, NOW, USD, a_rate, user_id
 from gateway.domain.account import Account, AccountKey, AccountKind, system_account
 from gateway.domain.conversion import converted
@@ -89,7 +89,7 @@ STRANGER = user_id(9)
 class Bureau:
     """A customer with 100 euros, a merchant who is paid in dollars, and the exchange between them."""
 
-    door: FrontDoor
+    executor: CommandExecutor
     exchange: Exchange
     storage: Storage
     database: MemoryDatabase
@@ -114,21 +114,21 @@ class Bureau:
         return await self.exchange.quote(user_id(customer), PAIR, amount or usd(1_050))
 
     async def pay(self, quote: Quote, **terms: object) -> Paid:
-        return await self.door.execute(payment_with(quote.id, **{"amount": quote.target, **terms}))
+        return await self.executor.execute(payment_with(quote.id, **{"amount": quote.target, **terms}))
 
     async def refund(self, payment: Payment, amount_minor: int | None = None, *, refund_fee: bool = False) -> None:
-        await self.door.execute(
+        await self.executor.execute(
             RefundPayment(payment_id=payment.id, merchant_id=MERCHANT, amount_minor=amount_minor, refund_fee=refund_fee)
         )
 
     async def request(self, **terms: object) -> Payment:
         """What the merchant asks for: $10.50 of whoever confirms it."""
         request = PaymentRequest(merchant_id=MERCHANT, amount=usd(1_050), metadata={})
-        return await self.door.execute(RequestPayment(request=replace(request, **terms)))  # type: ignore[arg-type]  # Tests name fields.
+        return await self.executor.execute(RequestPayment(request=replace(request, **terms)))  # type: ignore[arg-type]  # Tests name fields.
 
     async def confirm(self, payment: Payment, quote: Quote, *, customer: int = 1) -> Paid:
         command = ConfirmPayment(payment_id=payment.id, customer_id=user_id(customer), quote_id=quote.id)
-        return await self.door.execute(command)
+        return await self.executor.execute(command)
 
     def quote_now(self, quote: Quote) -> Quote:
         """As it is kept."""
@@ -156,10 +156,10 @@ async def bureau(open_executor: OpenExecutor) -> AsyncIterator[Bureau]:
     await opened_in_euros(storage)
     await storage.rates.put(RATE)
     watch, clock = Watch(), StandingClock()
-    async with open_executor(a_batch(watched(storage, watch), clock).run) as executor:
-        door = FrontDoor(executor, time_ordered_id)
-        exchange = Exchange(door=door, rates=storage.rates, clock=clock)
-        yield Bureau(door, exchange, storage, database, watch, clock)
+    async with open_executor(a_batch(watched(storage, watch), clock).run) as submissions:
+        executor = CommandExecutor(submissions, time_ordered_id)
+        exchange = Exchange(executor=executor, rates=storage.rates, clock=clock)
+        yield Bureau(executor, exchange, storage, database, watch, clock)
     async with storage.audit() as audit:
         assert (await verify(audit)).named == []
 
@@ -168,7 +168,7 @@ async def refused(bureau: Bureau, command: Command[Any], refusal: type[Refusal])
     """The refusal of a command, which changes nothing but perhaps its answer."""
     before = (dict(bureau.database.accounts), dict(bureau.database.quotes))
     with pytest.raises(refusal) as raised:
-        await bureau.door.execute(command)
+        await bureau.executor.execute(command)
     assert (bureau.database.accounts, bureau.database.quotes) == before
     return raised.value
 
@@ -252,7 +252,7 @@ def moved(transfer: Transfer) -> tuple[int, str]:
 
 
 async def test_a_merchants_fee_is_charged_in_the_currency_they_are_paid_in(bureau: Bureau) -> None:
-    await bureau.door.execute(SetFees(merchant_id=MERCHANT, currency=USD, fees=FeeSchedule(290, 30)))
+    await bureau.executor.execute(SetFees(merchant_id=MERCHANT, currency=USD, fees=FeeSchedule(290, 30)))
     paid = await bureau.pay(await bureau.quote())
     assert paid.payment.fee_amount_minor == 60
     assert bureau.posted(DOLLARS) == [1_050 - 60]
@@ -281,7 +281,7 @@ async def test_of_many_at_once_one_uses_a_quote(bureau: Bureau) -> None:
     """However they are grouped: also within one transaction."""
     quote = await bureau.quote()
     outcomes = await asyncio.gather(
-        *(bureau.door.execute(payment_with(quote.id)) for _ in range(8)), return_exceptions=True
+        *(bureau.executor.execute(payment_with(quote.id)) for _ in range(8)), return_exceptions=True
     )
     assert sum(isinstance(outcome, Paid) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, QuoteUsed) for outcome in outcomes) == 7
@@ -290,9 +290,9 @@ async def test_of_many_at_once_one_uses_a_quote(bureau: Bureau) -> None:
 
 async def test_the_same_key_uses_a_quote_once_and_gets_the_same_answer(bureau: Bureau) -> None:
     command = payment_with((await bureau.quote()).id)
-    first = await bureau.door.execute(command, idempotency_key="order-1")
+    first = await bureau.executor.execute(command, idempotency_key="order-1")
     bureau.clock.advance(3_600)
-    assert await bureau.door.execute(command, idempotency_key="order-1") == first
+    assert await bureau.executor.execute(command, idempotency_key="order-1") == first
     assert bureau.posted(DOLLARS) == [1_050]
 
 
@@ -334,7 +334,7 @@ async def test_a_payment_with_a_quote_cannot_be_held(bureau: Bureau) -> None:
 
 
 async def test_a_payment_in_another_currency_than_the_quotes_is_refused(bureau: Bureau) -> None:
-    await bureau.door.execute(OpenAccount(key=AccountKey(MERCHANT, EUR, AccountKind.MERCHANT)))
+    await bureau.executor.execute(OpenAccount(key=AccountKey(MERCHANT, EUR, AccountKind.MERCHANT)))
     quote = await bureau.quote()
     await refused(bureau, payment_with(quote.id, amount=Money(1_050, EUR)), CurrencyMismatch)
 
@@ -344,7 +344,7 @@ async def test_without_a_quote_currencies_must_match(bureau: Bureau) -> None:
 
 
 async def test_whoever_has_no_account_in_the_source_currency_cannot_pay(bureau: Bureau) -> None:
-    await bureau.door.execute(register(9, Role.CUSTOMER, USD))
+    await bureau.executor.execute(register(9, Role.CUSTOMER, USD))
     quote = await bureau.quote(customer=9)
     await refused(bureau, payment_with(quote.id, customer_id=STRANGER), CurrencyMismatch)
 
@@ -354,13 +354,13 @@ async def test_a_payment_that_failed_has_not_used_its_quote(bureau: Bureau) -> N
     refusal = await refused(bureau, payment_with(quote.id, amount=usd(11_000)), InsufficientFunds)
     failed = bureau.database.payments[refusal.facts["payment_id"]]
     assert (failed.status, failed.quote_id, failed.amount) == (PaymentStatus.FAILED, None, usd(11_000))
-    await bureau.door.execute(deposit(Money(1_000, EUR), bureau.account(EUROS).id))
+    await bureau.executor.execute(deposit(Money(1_000, EUR), bureau.account(EUROS).id))
     await bureau.pay(quote)
 
 
 async def test_a_frozen_customer_cannot_pay_across_either(bureau: Bureau) -> None:
     quote = await bureau.quote()
-    await bureau.door.execute(FreezeAccount(account_id=bureau.account(EUROS).id))
+    await bureau.executor.execute(FreezeAccount(account_id=bureau.account(EUROS).id))
     await refused(bureau, payment_with(quote.id), AccountFrozen)
 
 
@@ -402,7 +402,7 @@ async def test_a_confirmation_that_failed_has_not_used_its_quote(bureau: Bureau)
         await bureau.confirm(asked, quote)
     tried = bureau.database.payments[asked.id]
     assert (tried.status, tried.quote_id) == (PaymentStatus.REQUIRES_CONFIRMATION, None)
-    await bureau.door.execute(deposit(Money(1_000, EUR), bureau.account(EUROS).id))
+    await bureau.executor.execute(deposit(Money(1_000, EUR), bureau.account(EUROS).id))
     await bureau.confirm(asked, quote)
 
 
@@ -430,7 +430,7 @@ async def test_a_refund_tells_what_the_merchant_gave_back(bureau: Bureau) -> Non
 
 async def test_a_merchant_who_is_short_gives_nothing_back(bureau: Bureau) -> None:
     payment = (await bureau.pay(await bureau.quote())).payment
-    await bureau.door.execute(MakePayout(account_id=bureau.account(DOLLARS).id, amount=usd(1), owner_id=MERCHANT))
+    await bureau.executor.execute(MakePayout(account_id=bureau.account(DOLLARS).id, amount=usd(1), owner_id=MERCHANT))
     await refused(bureau, RefundPayment(payment_id=payment.id, merchant_id=MERCHANT), MerchantInsufficientFunds)
     await bureau.refund(payment, 1_049)
 
@@ -441,7 +441,7 @@ async def test_a_payment_across_is_refunded_and_not_reversed(bureau: Bureau) -> 
 
 
 async def test_a_payment_without_a_quote_asks_for_nothing_more(bureau: Bureau) -> None:
-    await bureau.door.execute(pay(usd(10)))
+    await bureau.executor.execute(pay(usd(10)))
     assert bureau.watch.loads[-1].quotes == set()
     assert bureau.watch.loads[-1].account_keys == {
         AccountKey(CUSTOMER, USD, AccountKind.CUSTOMER),
@@ -476,8 +476,8 @@ async def test_whatever_is_paid_and_refunded_no_minor_unit_is_made_or_lost(data:
     except Refusal:
         return
     ledger = await Ledger.opened(pair, expected.source, FeeSchedule(data.draw(st.integers(0, 1_000)), 1))
-    quote = await ledger.door.execute(MakeQuote(customer_id=CUSTOMER, pair=pair, amount=amount, rate=rate))
-    paid = await ledger.door.execute(payment_with(quote.id, amount=quote.target))
+    quote = await ledger.executor.execute(MakeQuote(customer_id=CUSTOMER, pair=pair, amount=amount, rate=rate))
+    paid = await ledger.executor.execute(payment_with(quote.id, amount=quote.target))
     customer = AccountKey(CUSTOMER, pair.source, AccountKind.CUSTOMER)
     merchant = AccountKey(MERCHANT, pair.target, AccountKind.MERCHANT)
     fee = paid.payment.fee_amount_minor
@@ -501,7 +501,7 @@ async def test_whatever_is_paid_and_refunded_no_minor_unit_is_made_or_lost(data:
 class Ledger:
     """A customer with money in one currency, and a merchant in another."""
 
-    door: FrontDoor
+    executor: CommandExecutor
     storage: Storage
     database: MemoryDatabase
 
@@ -509,12 +509,12 @@ class Ledger:
     async def opened(pair: CurrencyPair, balance: Money, fees: FeeSchedule) -> "Ledger":
         database = MemoryDatabase()
         storage = memory_storage(database)
-        door = FrontDoor(OneByOne(a_batch(storage).run), time_ordered_id)
-        customer = (await door.execute(register(1, Role.CUSTOMER, pair.source))).accounts[0]
-        await door.execute(register(2, Role.MERCHANT, pair.target))
-        await door.execute(SetFees(merchant_id=MERCHANT, currency=pair.target, fees=fees))
-        await door.execute(deposit(balance, customer.id))
-        return Ledger(door, storage, database)
+        executor = CommandExecutor(OneByOne(a_batch(storage).run), time_ordered_id)
+        customer = (await executor.execute(register(1, Role.CUSTOMER, pair.source))).accounts[0]
+        await executor.execute(register(2, Role.MERCHANT, pair.target))
+        await executor.execute(SetFees(merchant_id=MERCHANT, currency=pair.target, fees=fees))
+        await executor.execute(deposit(balance, customer.id))
+        return Ledger(executor, storage, database)
 
     def posted(self, *keys: AccountKey) -> list[int]:
         return [self.database.accounts[self.database.account_ids[key]].posted for key in keys]
@@ -522,9 +522,9 @@ class Ledger:
     async def fund(self, key: AccountKey, amount_minor: int) -> None:
         """So that what was kept as a fee does not stand in the way of a whole refund."""
         if amount_minor:
-            await self.door.execute(deposit(Money(amount_minor, key.currency), self.database.account_ids[key]))
+            await self.executor.execute(deposit(Money(amount_minor, key.currency), self.database.account_ids[key]))
 
     async def refund(self, payment: Payment, amount_minor: int | None, *, refund_fee: bool) -> None:
-        await self.door.execute(
+        await self.executor.execute(
             RefundPayment(payment_id=payment.id, merchant_id=MERCHANT, amount_minor=amount_minor, refund_fee=refund_fee)
         )

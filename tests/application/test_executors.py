@@ -1,4 +1,4 @@
-"""What every front door promises, whether or not it groups."""
+"""What every executor promises, whether or not it groups."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ import pytest
 
 from application.conftest import OpenExecutor
 from gateway.application.commands import Paid
+from gateway.application.engine.retry import RetryLimits, retrying
+from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyBusy, StorageUnavailable, TryAgain
-from gateway.application.retry import RetryLimits, retrying
-from gateway.application.submission import Answer, Failed, Submission
 from gateway.domain.errors import IdempotencyInProgress, InsufficientFunds
 from support.builders import Fault, Watch, a_batch, balances, opened, pay, submissions, submit, usd, watched
 from support.commands import BrokenDecide, BrokenDecision, BrokenWrite, BugError, broken_encode, refusing_poison

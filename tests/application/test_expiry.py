@@ -10,8 +10,8 @@ import pytest
 from application.conftest import OpenExecutor
 from application.test_life_of_a_payment import authorize
 from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.expiry import Expiry, ExpiryLimits
-from gateway.application.front_door import FrontDoor
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.domain.event import EventType
@@ -25,11 +25,11 @@ class Scene:
     storage: Storage
     watch: Watch
     clock: StandingClock
-    door: FrontDoor
+    executor: CommandExecutor
 
     def expiry(self, batch_size: int = 256) -> Expiry:
         limits = ExpiryLimits(interval_seconds=0.001, batch_size=batch_size)
-        return Expiry(door=self.door, reader=self.storage.reader, clock=self.clock, limits=limits)
+        return Expiry(executor=self.executor, reader=self.storage.reader, clock=self.clock, limits=limits)
 
     def expired(self) -> int:
         """How many times a payment was told to have expired."""
@@ -41,11 +41,11 @@ class Scene:
 async def scene(storage: Storage, open_executor: OpenExecutor) -> AsyncIterator[Scene]:
     await opened(storage)
     watch, clock = Watch(), StandingClock()
-    async with open_executor(a_batch(watched(storage, watch), clock).run) as executor:
-        door = FrontDoor(executor, time_ordered_id)
+    async with open_executor(a_batch(watched(storage, watch), clock).run) as submissions:
+        executor = CommandExecutor(submissions, time_ordered_id)
         for _ in range(10):
-            await door.execute(authorize(1))
-        yield Scene(storage, watch, clock, door)
+            await executor.execute(authorize(1))
+        yield Scene(storage, watch, clock, executor)
 
 
 async def everything_is_back(scene: Scene) -> None:
@@ -90,7 +90,7 @@ async def test_several_workers_never_end_a_payment_twice(scene: Scene) -> None:
 async def test_a_worker_whose_clock_is_ahead_does_no_harm(scene: Scene) -> None:
     ahead = StandingClock(scene.clock.now)
     ahead.advance(60)
-    early = Expiry(door=scene.door, reader=scene.storage.reader, clock=ahead)
+    early = Expiry(executor=scene.executor, reader=scene.storage.reader, clock=ahead)
     assert await early.run_once() == 0
     scene.clock.advance(60)
     assert await early.run_once() == 10

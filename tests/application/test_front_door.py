@@ -1,4 +1,4 @@
-"""The front door as a program uses it: results come back, refusals are raised, keys make asking twice safe."""
+"""The executor as a program uses it: results come back, refusals are raised, keys make asking twice safe."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,13 +8,13 @@ import pytest
 
 from application.conftest import OpenExecutor
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.command import Command
 from gateway.application.commands import FreezeAccount, OpenAccount, UnfreezeAccount
-from gateway.application.front_door import FrontDoor
-from gateway.application.outcome_codec import decode, encode, refusals
+from gateway.application.engine.command import Command
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.outcome_codec import decode, encode, refusals
+from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import TryAgain
-from gateway.application.retry import RetryLimits, retrying
 from gateway.contracts.records import EUR, user_id
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.errors import AccountFrozen, IdempotencyKeyReused, InsufficientFunds, Refusal
@@ -38,35 +38,35 @@ from support.builders import (
 
 
 @pytest.fixture
-async def door(storage: Storage, open_executor: OpenExecutor) -> AsyncIterator[FrontDoor]:
-    """A front door before a customer with a dollar, and a merchant."""
+async def executor(storage: Storage, open_executor: OpenExecutor) -> AsyncIterator[CommandExecutor]:
+    """An executor before a customer with a dollar, and a merchant."""
     await opened(storage)
     async with open_executor(a_batch(storage).run) as executor:
-        yield FrontDoor(executor, time_ordered_id)
+        yield CommandExecutor(executor, time_ordered_id)
 
 
-async def test_a_result_comes_back(door: FrontDoor, storage: Storage) -> None:
-    paid = await door.execute(pay(usd(40)))
+async def test_a_result_comes_back(executor: CommandExecutor, storage: Storage) -> None:
+    paid = await executor.execute(pay(usd(40)))
     assert await storage.reader.payment(paid.payment.id) == paid.payment
     assert await storage.reader.transaction(paid.transaction.id) == paid.transaction
 
 
-async def test_a_refusal_is_raised_with_its_facts(door: FrontDoor, storage: Storage) -> None:
+async def test_a_refusal_is_raised_with_its_facts(executor: CommandExecutor, storage: Storage) -> None:
     with pytest.raises(InsufficientFunds) as raised:
-        await door.execute(pay(usd(101)))
+        await executor.execute(pay(usd(101)))
     payment = await storage.reader.payment(raised.value.facts["payment_id"])
     assert payment is not None
     assert payment.failure_code == "insufficient_funds"
 
 
-async def test_without_a_key_every_call_is_a_request_of_its_own(door: FrontDoor, storage: Storage) -> None:
-    first, second = await door.execute(pay(usd(40))), await door.execute(pay(usd(40)))
+async def test_without_a_key_every_call_is_a_request_of_its_own(executor: CommandExecutor, storage: Storage) -> None:
+    first, second = await executor.execute(pay(usd(40))), await executor.execute(pay(usd(40)))
     assert first.payment.id != second.payment.id
     assert await balances(storage) == (20, 80)
 
 
-async def test_with_a_key_a_request_is_decided_once(door: FrontDoor, storage: Storage) -> None:
-    asked = [door.execute(pay(usd(40)), idempotency_key="key", owner_id=CUSTOMER) for _ in range(8)]
+async def test_with_a_key_a_request_is_decided_once(executor: CommandExecutor, storage: Storage) -> None:
+    asked = [executor.execute(pay(usd(40)), idempotency_key="key", owner_id=CUSTOMER) for _ in range(8)]
     answers = await asyncio.gather(*asked)
     assert all(answer == answers[0] for answer in answers)
     assert await balances(storage) == (60, 40)
@@ -85,47 +85,47 @@ async def test_with_a_key_a_request_is_decided_once(door: FrontDoor, storage: St
     ],
     ids=lambda command: type(command).__name__,
 )
-async def test_every_result_is_replayed_as_it_was(door: FrontDoor, command: Command[Any]) -> None:
-    first = await door.execute(command, idempotency_key="key", owner_id=CUSTOMER)
-    again = await door.execute(command, idempotency_key="key", owner_id=CUSTOMER)
+async def test_every_result_is_replayed_as_it_was(executor: CommandExecutor, command: Command[Any]) -> None:
+    first = await executor.execute(command, idempotency_key="key", owner_id=CUSTOMER)
+    again = await executor.execute(command, idempotency_key="key", owner_id=CUSTOMER)
     assert again == first
     assert type(again) is type(first) is command.result_type
 
 
-async def test_a_refusal_is_replayed_as_it_was(door: FrontDoor) -> None:
+async def test_a_refusal_is_replayed_as_it_was(executor: CommandExecutor) -> None:
     raised: list[Refusal] = []
     for _ in range(2):
         with pytest.raises(InsufficientFunds) as refused:
-            await door.execute(pay(usd(101)), idempotency_key="key", owner_id=CUSTOMER)
+            await executor.execute(pay(usd(101)), idempotency_key="key", owner_id=CUSTOMER)
         raised.append(refused.value)
     assert (raised[0].detail, raised[0].facts) == (raised[1].detail, raised[1].facts)
 
 
-async def test_a_refusal_that_can_be_lifted_is_not_replayed(door: FrontDoor) -> None:
-    await door.execute(FreezeAccount(account_id=CUSTOMER_ACCOUNT))
+async def test_a_refusal_that_can_be_lifted_is_not_replayed(executor: CommandExecutor) -> None:
+    await executor.execute(FreezeAccount(account_id=CUSTOMER_ACCOUNT))
     with pytest.raises(AccountFrozen):
-        await door.execute(pay(usd(1)), idempotency_key="key", owner_id=CUSTOMER)
-    await door.execute(UnfreezeAccount(account_id=CUSTOMER_ACCOUNT))
-    await door.execute(pay(usd(1)), idempotency_key="key", owner_id=CUSTOMER)
+        await executor.execute(pay(usd(1)), idempotency_key="key", owner_id=CUSTOMER)
+    await executor.execute(UnfreezeAccount(account_id=CUSTOMER_ACCOUNT))
+    await executor.execute(pay(usd(1)), idempotency_key="key", owner_id=CUSTOMER)
 
 
 @pytest.mark.parametrize("other", [pay(usd(41)), pay(usd(40), reference="order-1"), deposit(usd(40))])
-async def test_a_key_serves_one_request_only(door: FrontDoor, storage: Storage, other: Command[Any]) -> None:
-    await door.execute(pay(usd(40)), idempotency_key="key", owner_id=CUSTOMER)
+async def test_a_key_serves_one_request_only(executor: CommandExecutor, storage: Storage, other: Command[Any]) -> None:
+    await executor.execute(pay(usd(40)), idempotency_key="key", owner_id=CUSTOMER)
     with pytest.raises(IdempotencyKeyReused):
-        await door.execute(other, idempotency_key="key", owner_id=CUSTOMER)
+        await executor.execute(other, idempotency_key="key", owner_id=CUSTOMER)
     assert await balances(storage) == (60, 40)
 
 
-async def test_commands_with_the_same_fields_are_not_the_same_request(door: FrontDoor) -> None:
-    await door.execute(FreezeAccount(account_id=CUSTOMER_ACCOUNT), idempotency_key="key")
+async def test_commands_with_the_same_fields_are_not_the_same_request(executor: CommandExecutor) -> None:
+    await executor.execute(FreezeAccount(account_id=CUSTOMER_ACCOUNT), idempotency_key="key")
     with pytest.raises(IdempotencyKeyReused):
-        await door.execute(UnfreezeAccount(account_id=CUSTOMER_ACCOUNT), idempotency_key="key")
+        await executor.execute(UnfreezeAccount(account_id=CUSTOMER_ACCOUNT), idempotency_key="key")
 
 
-async def test_two_owners_may_choose_the_same_key(door: FrontDoor, storage: Storage) -> None:
+async def test_two_owners_may_choose_the_same_key(executor: CommandExecutor, storage: Storage) -> None:
     for owner_id in (CUSTOMER, MERCHANT, user_id(99)):
-        await door.execute(pay(usd(10)), idempotency_key="key", owner_id=owner_id)
+        await executor.execute(pay(usd(10)), idempotency_key="key", owner_id=owner_id)
     assert await balances(storage) == (70, 30)
 
 
@@ -136,7 +136,7 @@ async def test_a_commit_whose_answer_was_lost_moves_money_once_without_a_key(
     watch = Watch()
     watch.spoil([Fault(after=TryAgain())])
     async with open_executor(retrying(a_batch(watched(storage, watch)).run, RetryLimits())) as executor:
-        paid = await FrontDoor(executor, time_ordered_id).execute(pay(usd(40)))
+        paid = await CommandExecutor(executor, time_ordered_id).execute(pay(usd(40)))
     assert await storage.reader.payment(paid.payment.id) == paid.payment
     assert await balances(storage) == (60, 40)
 

@@ -1,4 +1,4 @@
-"""The front door where concurrent submissions share a transaction."""
+"""The executor where concurrent submissions share a transaction."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 
-from gateway.application.batch import RunBatch
+from gateway.application.engine.batch import RunBatch
+from gateway.application.engine.group_commit import QUIET_TURNS, GroupCommit, GroupLimits
+from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
-from gateway.application.group_commit import QUIET_TURNS, GroupCommit, GroupLimits
 from gateway.application.ports.storage import Pace, Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
-from gateway.application.submission import Answer, Failed, Submission
 from support.builders import a_batch, a_bundle, balances, opened, pay, submissions, submit, usd
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.application.caller import Caller
+from gateway.application.access.caller import Caller
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, TransactionFilter
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Storage

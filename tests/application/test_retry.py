@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.ports.unit_of_work import KeyBusy, KeyTaken, StorageUnavailable, TryAgain
-from gateway.application.retry import RetryLimits, retrying
 
 
 class Scripted:

@@ -8,11 +8,11 @@ import pytest
 from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.batch import Batch
 from gateway.application.commands import FreezeAccount, MakeDeposit, OpenAccount, Pay, UnfreezeAccount
-from gateway.application.executor import OneByOne
-from gateway.application.front_door import FrontDoor
-from gateway.application.verify import NAMED_MAX, Finding, Findings, Progress, verify
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.executor import OneByOne
+from gateway.application.verification.verify import NAMED_MAX, Finding, Findings, Progress, verify
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, open_account, system_account
 from gateway.domain.errors import InsufficientFunds
 from gateway.domain.money import CurrencyCode, Money
@@ -75,16 +75,16 @@ class Ledger(NamedTuple):
 async def ledger() -> Ledger:
     database = MemoryDatabase()
     batch = Batch(unit_of_work=memory_storage(database).unit_of_work, clock=system_clock, identifiers=time_ordered_id)
-    door = FrontDoor(OneByOne(batch.run), time_ordered_id)
-    customer = await door.execute(OpenAccount(key=CUSTOMER))
-    await door.execute(OpenAccount(key=MERCHANT))
-    await door.execute(MakeDeposit(account_id=customer.id, amount=usd(1000), owner_id=None))
-    await door.execute(FreezeAccount(account_id=customer.id))
-    await door.execute(UnfreezeAccount(account_id=customer.id))
-    paid = await door.execute(Pay(order=order(300)))
-    await door.execute(Pay(order=order(50)))
+    executor = CommandExecutor(OneByOne(batch.run), time_ordered_id)
+    customer = await executor.execute(OpenAccount(key=CUSTOMER))
+    await executor.execute(OpenAccount(key=MERCHANT))
+    await executor.execute(MakeDeposit(account_id=customer.id, amount=usd(1000), owner_id=None))
+    await executor.execute(FreezeAccount(account_id=customer.id))
+    await executor.execute(UnfreezeAccount(account_id=customer.id))
+    paid = await executor.execute(Pay(order=order(300)))
+    await executor.execute(Pay(order=order(50)))
     with pytest.raises(InsufficientFunds) as refused:
-        await door.execute(Pay(order=order(5000)))
+        await executor.execute(Pay(order=order(5000)))
     return Ledger(database, paid.payment.id, refused.value.facts["payment_id"])
 
 

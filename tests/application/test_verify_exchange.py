@@ -8,9 +8,9 @@ import pytest
 from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.commands import MakeQuote, Pay, RefundPayment, SetFees
-from gateway.application.executor import OneByOne
-from gateway.application.front_door import FrontDoor
-from gateway.application.verify import verify
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.executor import OneByOne
+from gateway.application.verification.verify import verify
 from gateway.contracts.records import EUR, USD, a_rate
 from gateway.domain.account import AccountKind
 from gateway.domain.fees import FeeSchedule
@@ -63,23 +63,23 @@ class Ledger(NamedTuple):
 @pytest.fixture
 async def ledger() -> Ledger:
     database = MemoryDatabase()
-    door = FrontDoor(OneByOne(a_batch(memory_storage(database)).run), time_ordered_id)
-    customer = (await door.execute(register(1, Role.CUSTOMER, EUR))).accounts[0]
-    merchant = (await door.execute(register(2, Role.MERCHANT, USD))).accounts[0]
-    await door.execute(SetFees(merchant_id=MERCHANT, currency=USD, fees=FeeSchedule(100, 0)))
-    await door.execute(deposit(Money(10_000, EUR), customer.id))
-    await door.execute(deposit(usd(1), merchant.id))
+    executor = CommandExecutor(OneByOne(a_batch(memory_storage(database)).run), time_ordered_id)
+    customer = (await executor.execute(register(1, Role.CUSTOMER, EUR))).accounts[0]
+    merchant = (await executor.execute(register(2, Role.MERCHANT, USD))).accounts[0]
+    await executor.execute(SetFees(merchant_id=MERCHANT, currency=USD, fees=FeeSchedule(100, 0)))
+    await executor.execute(deposit(Money(10_000, EUR), customer.id))
+    await executor.execute(deposit(usd(1), merchant.id))
     rate = a_rate(EUR, USD)
     asked = MakeQuote(customer_id=CUSTOMER, pair=rate.pair, amount=usd(1_000), rate=rate)
-    used, unused = await door.execute(asked), await door.execute(asked)
+    used, unused = await executor.execute(asked), await executor.execute(asked)
     order = PaymentOrder(customer_id=CUSTOMER, merchant_id=MERCHANT, amount=usd(1_000), metadata={}, quote_id=used.id)
-    across = (await door.execute(Pay(order=order))).payment.id
-    await door.execute(RefundPayment(payment_id=across, merchant_id=MERCHANT, amount_minor=300, refund_fee=True))
+    across = (await executor.execute(Pay(order=order))).payment.id
+    await executor.execute(RefundPayment(payment_id=across, merchant_id=MERCHANT, amount_minor=300, refund_fee=True))
     # In the currency of the merchant, by somebody who has an account in it.
-    dollars = (await door.execute(register(3, Role.CUSTOMER, USD))).accounts[0]
-    await door.execute(deposit(usd(500), dollars.id))
+    dollars = (await executor.execute(register(3, Role.CUSTOMER, USD))).accounts[0]
+    await executor.execute(deposit(usd(500), dollars.id))
     local = PaymentOrder(customer_id=dollars.owner_id, merchant_id=MERCHANT, amount=usd(100), metadata={})
-    plain = (await door.execute(Pay(order=local))).payment.id
+    plain = (await executor.execute(Pay(order=local))).payment.id
     return Ledger(database, across, plain, used.id, unused.id)
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from gateway.adapters.memory import memory_storage
 from gateway.application import commands
-from gateway.application.command import Command
-from gateway.application.outcome_codec import refusals
+from gateway.application.engine.command import Command
+from gateway.application.engine.outcome_codec import refusals
 from gateway.application.ports.storage import Storage
 from gateway.domain.account import AccountId, AccountKey, AccountKind
 from gateway.domain.errors import InvalidInput, Refusal
@@ -98,7 +98,7 @@ async def test_a_capture_or_a_refund_of_no_amount_is_refused_and_nothing_is_writ
 ) -> None:
     before = await shop.written()
     with pytest.raises(InvalidInput) as refused:
-        await shop.door.execute(with_value(shop.commands[kind], ("amount_minor",), amount))
+        await shop.executor.execute(with_value(shop.commands[kind], ("amount_minor",), amount))
     assert [error.field for error in refused.value.errors] == ["amount_minor"]
     assert await shop.written() == before
 
@@ -139,7 +139,7 @@ async def test_a_fee_schedule_that_was_made_past_its_checks_is_refused_too(shop:
 async def test_nobody_opens_an_account_of_the_gateways_own(shop: Shop, key: Any, field: str) -> None:
     before = await shop.written()
     with pytest.raises(InvalidInput) as refused:
-        await shop.door.execute(commands.OpenAccount(key=key))
+        await shop.executor.execute(commands.OpenAccount(key=key))
     assert [error.field for error in refused.value.errors] == [field]
     for owner in ("system", ""):
         with pytest.raises(InvalidInput):
@@ -167,7 +167,7 @@ async def test_two_who_register_with_one_id_in_one_batch_are_one_user(shop: Shop
 async def test_an_idempotency_key_is_1_to_255_visible_characters(shop: Shop, key: Any) -> None:
     before = await shop.written()
     with pytest.raises(InvalidInput) as refused:
-        await shop.door.execute(shop.commands[commands.Pay], idempotency_key=key)
+        await shop.executor.execute(shop.commands[commands.Pay], idempotency_key=key)
     assert [error.field for error in refused.value.errors] == ["idempotency_key"]
     assert await shop.written() == before
 
@@ -177,7 +177,7 @@ async def test_the_owner_of_a_key_is_an_id(shop: Shop, owner: Any) -> None:
     before = await shop.written()
     for key in (None, "key-1"):
         with pytest.raises(InvalidInput) as refused:
-            await shop.door.execute(shop.commands[commands.Pay], idempotency_key=key, owner_id=owner)
+            await shop.executor.execute(shop.commands[commands.Pay], idempotency_key=key, owner_id=owner)
         assert [error.field for error in refused.value.errors] == ["owner_id"]
     assert await shop.written() == before
 
@@ -185,7 +185,7 @@ async def test_the_owner_of_a_key_is_an_id(shop: Shop, owner: Any) -> None:
 @pytest.mark.parametrize("command", [None, "Pay", 7, commands.Pay, usd(1)])
 async def test_what_is_no_command_is_refused(shop: Shop, command: Any) -> None:
     with pytest.raises(InvalidInput) as refused:
-        await shop.door.execute(command)
+        await shop.executor.execute(command)
     assert [error.field for error in refused.value.errors] == ["command"]
 
 
@@ -193,7 +193,7 @@ async def test_metadata_is_copied_when_a_command_is_made(shop: Shop) -> None:
     metadata = {"order": "1"}
     order = PaymentOrder(customer_id=CUSTOMER, merchant_id=MERCHANT, amount=usd(1), metadata=metadata)
     metadata["order"] = "4242424242424242"
-    paid = await shop.door.execute(commands.Pay(order=order))
+    paid = await shop.executor.execute(commands.Pay(order=order))
     assert paid.payment.metadata == {"order": "1"}
 
 
@@ -208,7 +208,7 @@ async def test_a_valid_command_at_each_limit_is_kept_as_it_was_given(shop: Shop)
         capture=CaptureMethod.MANUAL,
         expires_in_seconds=2_678_400,
     )
-    paid = await shop.door.execute(commands.Pay(order=order), idempotency_key="k" * 255, owner_id=CUSTOMER)
+    paid = await shop.executor.execute(commands.Pay(order=order), idempotency_key="k" * 255, owner_id=CUSTOMER)
     kept = await shop.storage.reader.payment(paid.payment.id)
     assert kept is not None
     assert (kept.reference, kept.description, kept.metadata) == (order.reference, order.description, order.metadata)

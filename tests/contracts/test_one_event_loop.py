@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from gateway import Gateway, MakeDeposit, OpenAccount, Role, WrongEventLoop, in_memory_gateway, open_gateway
-from gateway.application.access import Access
-from gateway.application.events import Events
-from gateway.application.exchange import Exchange
+from gateway.application.access.access import Access
+from gateway.application.events.feed import Events
 from gateway.application.queries import Queries
+from gateway.application.quotes import Exchange
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.money import currency_code
 from support.builders import CUSTOMER, MERCHANT, pay, usd
@@ -80,11 +80,11 @@ async def test_a_thread_hands_its_calls_over_as_the_error_says(gateway: Gateway)
 
 @pytest.mark.parametrize("kind", [Access, Events, Queries, Exchange])
 async def test_whatever_else_is_asked_from_another_loop_is_refused_too(gateway: Gateway, kind: type[Any]) -> None:
-    door = getattr(gateway, kind.__name__.lower())
+    executor = getattr(gateway, kind.__name__.lower())
     methods = [name for name, member in vars(kind).items() if inspect.iscoroutinefunction(member) and name[0] != "_"]
     assert methods
     for name in methods:
-        method = getattr(door, name)
+        method = getattr(executor, name)
         nothing = {
             parameter.name: None
             for parameter in inspect.signature(method).parameters.values()

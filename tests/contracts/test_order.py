@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from gateway.adapters.system.identifiers import TimeOrderedIds
-from gateway.application.batch import Batch
 from gateway.application.commands import SetFees
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.submission import Answer
 from gateway.application.ports.reader import PaymentFilter, TransactionFilter
 from gateway.application.ports.storage import Storage
-from gateway.application.submission import Answer
 from gateway.contracts.records import NOW, USD
 from gateway.domain.account import AccountId
 from gateway.domain.errors import Refusal

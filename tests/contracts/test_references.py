@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from gateway.application.command import Command
 from gateway.application.commands import CancelPayment, ConfirmPayment, ExpirePayment, Paid, Pay, RequestPayment
-from gateway.application.executor import isolating
+from gateway.application.engine.command import Command
+from gateway.application.engine.executor import isolating
+from gateway.application.engine.retry import RetryLimits, retrying
+from gateway.application.engine.submission import Answer, Submission
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Wanted
-from gateway.application.retry import RetryLimits, retrying
-from gateway.application.submission import Answer, Submission
-from gateway.application.verify import verify
+from gateway.application.verification.verify import verify
 from gateway.contracts.records import user_id
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.errors import DuplicateReference, InsufficientFunds, Refusal

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from gateway.adapters.http import HttpLimits
 from gateway.adapters.jose.keys import generate_pem
 from gateway.adapters.sql import SqlLimits
-from gateway.application.access import AccessLimits
-from gateway.application.exchange import ExchangeLimits
-from gateway.application.group_commit import GroupLimits
-from gateway.application.retry import RetryLimits
+from gateway.application.access.access import AccessLimits
+from gateway.application.engine.group_commit import GroupLimits
+from gateway.application.engine.retry import RetryLimits
+from gateway.application.quotes import ExchangeLimits
 from gateway.bootstrap import (
     StartRefused,
     access_limits,

@@ -72,5 +72,5 @@ async def _is_refused(url: str) -> bool:
     except httpx.ConnectError:
         return True
     except httpx.NetworkError:
-        return False  # The kernel had let it in, just before the server closed the door.
+        return False  # The kernel had let it in, just before the server closed the executor.
     return False

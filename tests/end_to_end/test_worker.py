@@ -11,10 +11,10 @@ from pathlib import Path
 from gateway.adapters.sql import open_sql_storage
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.commands import Pay
-from gateway.application.executor import OneByOne
-from gateway.application.front_door import FrontDoor
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.executor import OneByOne
 from gateway.application.ports.storage import Storage
-from gateway.application.verify import verify
+from gateway.application.verification.verify import verify
 from gateway.domain.payment import CaptureMethod, PaymentOrder
 from support.builders import CUSTOMER, MERCHANT, StandingClock, a_batch, balances, opened, usd
 
@@ -26,7 +26,7 @@ async def hold_an_hour_ago(storage: Storage) -> None:
     """Holds whose time was a minute, and has been over for long."""
     await opened(storage)
     clock = StandingClock(datetime.now(UTC) - timedelta(hours=1))
-    door = FrontDoor(OneByOne(a_batch(storage, clock).run), time_ordered_id)
+    executor = CommandExecutor(OneByOne(a_batch(storage, clock).run), time_ordered_id)
     order = PaymentOrder(
         customer_id=CUSTOMER,
         merchant_id=MERCHANT,
@@ -36,7 +36,7 @@ async def hold_an_hour_ago(storage: Storage) -> None:
         expires_in_seconds=60,
     )
     for _ in range(HOLDS):
-        await door.execute(Pay(order=order))
+        await executor.execute(Pay(order=order))
 
 
 def start_worker(url: str, folder: str) -> subprocess.Popen[str]:

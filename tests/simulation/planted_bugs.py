@@ -10,15 +10,16 @@ import pytest
 from tenacity import AsyncRetrying, retry_if_exception_type
 
 from gateway.adapters.memory import MemoryUnitOfWork
-from gateway.application import batch, ending
-from gateway.application.batch import Batch, moment_after, needs_of, wanted_by
-from gateway.application.book import Book
-from gateway.application.command import Decision, Moment
 from gateway.application.commands import CancelPayment, ConfirmPayment
-from gateway.application.group_commit import GroupCommit, Ticket
-from gateway.application.paying import Paid
+from gateway.application.commands.shared import ending
+from gateway.application.commands.shared.payments import Paid
+from gateway.application.engine import batch
+from gateway.application.engine.batch import Batch, moment_after, needs_of, wanted_by
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Decision, Moment
+from gateway.application.engine.group_commit import GroupCommit, Ticket
+from gateway.application.engine.submission import Answer, Failed, Submission, is_kept
 from gateway.application.ports.unit_of_work import Changes, TryAgain
-from gateway.application.submission import Answer, Failed, Submission, is_kept
 from gateway.domain import payment as payments
 from gateway.domain import quote as quotes
 from gateway.domain.account import MAY_BE_NEGATIVE, Account
@@ -310,7 +311,7 @@ def _returned_as(patch: pytest.MonkeyPatch, instead: Callable[[Returned, Quote, 
     def returned(quote: Quote, **refunded: int) -> Returned:
         return instead(quotes.returned(quote, **refunded), quote, refunded)
 
-    patch.setattr("gateway.application.exchanging.returned", returned)
+    patch.setattr("gateway.application.commands.shared.exchange_legs.returned", returned)
 
 
 def transactions_are_reversed_twice(patch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from gateway.adapters.memory import memory_storage
 from gateway.application import commands
-from gateway.application.command import Command
-from gateway.application.outcome_codec import refusals
+from gateway.application.engine.command import Command
+from gateway.application.engine.outcome_codec import refusals
 from gateway.simulation.operations import OPERATIONS
 from gateway.simulation.rules import RULES
 from gateway.simulation.run import Report, simulate

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from gateway.adapters.jose.access_tokens import JoseAccessTokens
 from gateway.adapters.jose.keys import signing_key_from_secret
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.access import Access, AccessLimits
-from gateway.application.executor import OneByOne
-from gateway.application.front_door import FrontDoor
+from gateway.application.access.access import Access, AccessLimits
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.executor import OneByOne
 from gateway.application.ports.passwords import HashingOverloaded, PasswordCheck
 from gateway.application.ports.storage import Storage
 from support.builders import StandingClock, a_batch
@@ -49,7 +49,7 @@ def an_access(
 ) -> Access:
     """One process's access: another one over the same storage is another process."""
     return Access(
-        door=FrontDoor(OneByOne(a_batch(storage, clock).run), time_ordered_id),
+        executor=CommandExecutor(OneByOne(a_batch(storage, clock).run), time_ordered_id),
         users=storage.users,
         sessions=storage.sessions,
         login_failures=storage.login_failures,

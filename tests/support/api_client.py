@@ -21,12 +21,12 @@ from gateway.adapters.http.docs_pages import STATIC_FILES
 from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
 from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.front_door import FrontDoor
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.group_commit import GroupCommit, GroupLimits
+from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.gateway import Gateway
-from gateway.application.group_commit import GroupCommit, GroupLimits
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Wanted
-from gateway.application.retry import RetryLimits, retrying
 from gateway.bootstrap import in_memory_gateway
 from gateway.domain.account import AccountId
 from gateway.domain.money import COUNTER_MAX
@@ -323,20 +323,20 @@ async def open_world(  # noqa: PLR0913 - every option of an application, by name
 async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> AsyncGenerator[Gateway]:
     """The gateway, with all that it keeps in another storage."""
     run_batch = retrying(a_batch(storage, clock).run, RetryLimits())
-    executor = GroupCommit(run_batch, GroupLimits(), pace=storage.pace)
-    door = FrontDoor(executor, time_ordered_id)
+    submissions = GroupCommit(run_batch, GroupLimits(), pace=storage.pace)
+    executor = CommandExecutor(submissions, time_ordered_id)
     access = replace(
         gateway.access,
-        door=door,
+        executor=executor,
         users=storage.users,
         sessions=storage.sessions,
         login_failures=storage.login_failures,
     )
     queries = replace(gateway.queries, reader=storage.reader)
     try:
-        yield replace(gateway, door=door, access=access, queries=queries, storage=storage)
+        yield replace(gateway, executor=executor, access=access, queries=queries, storage=storage)
     finally:
-        await executor.close()
+        await submissions.close()
 
 
 @asynccontextmanager

@@ -8,13 +8,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.batch import Batch
-from gateway.application.command import Command
 from gateway.application.commands import MakeDeposit, Pay, Register
-from gateway.application.outcome_codec import encode
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.command import Command
+from gateway.application.engine.outcome_codec import encode
+from gateway.application.engine.submission import Answer, Bundle, Submission, Together, fingerprint
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, Records, UnitOfWork, Wanted
-from gateway.application.submission import Answer, Bundle, Submission, Together, fingerprint
 from gateway.contracts.records import EUR, NOW, USD, SequentialIdentifiers, account_id, user_id
 from gateway.domain.account import AccountId
 from gateway.domain.money import CurrencyCode, Money
@@ -78,7 +78,7 @@ def pay(amount: Money, *, reference: str | None = None, customer: int = 1, merch
 
 
 def submit(command: Command[Any], key: str, *, fingerprint_of: bytes | None = None) -> Submission:
-    """The command with a key of the customer's, as the front door would hand it in."""
+    """The command with a key of the customer's, as the executor would hand it in."""
     return Submission(
         command=command,
         key=AnswerKey(CUSTOMER, key),

@@ -2,8 +2,8 @@
 
 from typing import Any, ClassVar, NoReturn
 
-from gateway.application.book import Book
-from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Command, Decision, Moment, Needs
 from gateway.application.ports.unit_of_work import Changes
 from gateway.contracts.records import an_account
 from gateway.domain.account import Account

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, cast
 
-from gateway.application.batch import Batch
-from gateway.application.command import Command
 from gateway.application.commands import (
     CancelPayment,
     CapturePayment,
@@ -26,10 +24,12 @@ from gateway.application.commands import (
     SetFees,
     UnfreezeAccount,
 )
-from gateway.application.executor import OneByOne
-from gateway.application.front_door import FrontDoor
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.command import Command
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.executor import OneByOne
 from gateway.application.ports.storage import Storage
-from gateway.application.verify import verify
+from gateway.application.verification.verify import verify
 from gateway.contracts.records import EUR, USD, SequentialIdentifiers, a_rate, user_id
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.errors import Refusal
@@ -133,14 +133,14 @@ class Shop:
     """A ledger with something of each kind, and the same identifiers on every storage."""
 
     storage: Storage
-    door: FrontDoor
+    executor: CommandExecutor
     commands: dict[type[Command[Any]], Command[Any]]
     """One valid command of each kind, with all of its fields given."""
 
     async def outcome(self, command: Command[Any]) -> str:
         """What is answered: a code, or nothing if it was done."""
         try:
-            await self.door.execute(command)
+            await self.executor.execute(command)
         except Refusal as refusal:
             return refusal.code
         return ""
@@ -163,9 +163,9 @@ async def a_shop(storage: Storage) -> Shop:
     identifiers = SequentialIdentifiers()
     identifiers.go_back(dict.fromkeys(("usr", "acc", "txn", "evt", "dep", "key"), 100))
     batch = Batch(unit_of_work=storage.unit_of_work, clock=StandingClock(), identifiers=identifiers)
-    door = FrontDoor(OneByOne(batch.run), identifiers)
-    given = await door.execute(deposit(usd(50)))
-    captured = (await door.execute(pay(usd(500)))).payment
+    executor = CommandExecutor(OneByOne(batch.run), identifiers)
+    given = await executor.execute(deposit(usd(50)))
+    captured = (await executor.execute(pay(usd(500)))).payment
     order = PaymentOrder(
         customer_id=CUSTOMER,
         merchant_id=MERCHANT,
@@ -176,7 +176,7 @@ async def a_shop(storage: Storage) -> Shop:
         capture=CaptureMethod.MANUAL,
         expires_in_seconds=3600,
     )
-    held = (await door.execute(Pay(order=order))).payment
+    held = (await executor.execute(Pay(order=order))).payment
     request = PaymentRequest(
         merchant_id=MERCHANT,
         customer_id=CUSTOMER,
@@ -186,11 +186,11 @@ async def a_shop(storage: Storage) -> Shop:
         metadata={},
         expires_in_seconds=60,
     )
-    requested = await door.execute(RequestPayment(request=request))
+    requested = await executor.execute(RequestPayment(request=request))
     promise = MakeQuote(
         customer_id=CUSTOMER, pair=CurrencyPair(EUR, USD), amount=usd(100), rate=a_rate(EUR, USD), valid_seconds=60
     )
-    quote = await door.execute(promise)
+    quote = await executor.execute(promise)
     commands: list[Command[Any]] = [
         CancelPayment(payment_id=held.id, by=MERCHANT),
         CapturePayment(payment_id=held.id, merchant_id=MERCHANT, amount_minor=1, final=False),
@@ -216,7 +216,7 @@ async def a_shop(storage: Storage) -> Shop:
         ReverseTransaction(transaction_id=given.transaction_id, reason="twice"),
         SetFees(merchant_id=MERCHANT, currency=USD, fees=FeeSchedule(100, 1)),
     ]
-    return Shop(storage=storage, door=door, commands={type(command): command for command in commands})
+    return Shop(storage=storage, executor=executor, commands={type(command): command for command in commands})
 
 
 def paths(record: Any, above: Path = ()) -> Iterator[Path]:

@@ -16,7 +16,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from gateway.application.verify import verify
+from gateway.application.verification.verify import verify
 from gateway.bootstrap import open_audit
 from gateway.settings import read_settings
 

@@ -1,4 +1,4 @@
-"""Expiry: writes down that the time of payments is over, through the same door as everybody.
+"""Expiry: writes down that the time of payments is over, through the same executor as every request.
 
 Several may work at once: a payment is ended by the first who locks it, under a key that it has once in its life.
 """
@@ -10,7 +10,7 @@ from typing import Final
 
 from gateway.application.causes import cause_of
 from gateway.application.commands.expire_payment import ExpirePayment
-from gateway.application.front_door import FrontDoor
+from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.reader import Reader
 from gateway.application.ports.unit_of_work import StorageUnavailable
@@ -36,7 +36,7 @@ class ExpiryLimits:
 class Expiry:
     """Ends payments whose time is over. Whether it has been by changes nothing of what anybody is answered."""
 
-    door: FrontDoor
+    executor: CommandExecutor
     reader: Reader
     clock: Clock
     limits: ExpiryLimits = field(default_factory=ExpiryLimits)
@@ -59,7 +59,7 @@ class Expiry:
             StorageUnavailable: It cannot be reached. Whoever was not ended is due still.
         """
         due = await self.reader.payments_due(self.clock(), limit=self.limits.batch_size)
-        # All at the door at once, so that they share a transaction; and all are waited for, whatever befalls one.
+        # All submitted at once, so that they share a transaction; and all are waited for, whatever befalls one.
         outcomes = await asyncio.gather(*(self._end(payment_id) for payment_id in due), return_exceptions=True)
         ended = [payment_id for payment_id, outcome in zip(due, outcomes, strict=True) if outcome is True]
         if ended:
@@ -73,9 +73,9 @@ class Expiry:
 
     async def _end(self, payment_id: PaymentId) -> bool:
         try:
-            await self.door.execute(ExpirePayment(payment_id=payment_id), idempotency_key=f"expire-{payment_id}")
+            await self.executor.execute(ExpirePayment(payment_id=payment_id), idempotency_key=f"expire-{payment_id}")
         except Refusal as refusal:
-            # Not due by the clock of whoever decided, or the door is full: it comes again.
+            # Not due by the clock of whoever decided, or the executor is full: it comes again.
             logger.info("expiry_refused", extra={"payment_id": payment_id, "code": refusal.code})
             return False
         return True

@@ -2,14 +2,14 @@
 
 from typing import TypeVar
 
-from gateway.application.access import Access
-from gateway.application.command import Command
-from gateway.application.events import Events
-from gateway.application.exchange import Exchange
-from gateway.application.front_door import FrontDoor
+from gateway.application.access.access import Access
+from gateway.application.engine.command import Command
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.events.feed import Events
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
+from gateway.application.quotes import Exchange
 from gateway.domain.user import SYSTEM, UserId
 from gateway.domain.value import value
 
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 class Gateway:
     """What an embedding service holds, and what the HTTP adapter speaks to. Made by `gateway.open_gateway`."""
 
-    door: FrontDoor
+    executor: CommandExecutor
     access: Access
     queries: Queries
     exchange: Exchange
@@ -31,5 +31,5 @@ class Gateway:
     async def execute(
         self, command: Command[Result], *, idempotency_key: str | None = None, owner_id: UserId = SYSTEM
     ) -> Result:
-        """Decide a command, durably, and give its result. As `FrontDoor.execute`."""
-        return await self.door.execute(command, idempotency_key=idempotency_key, owner_id=owner_id)
+        """Decide a command, durably, and give its result. As `CommandExecutor.execute`."""
+        return await self.executor.execute(command, idempotency_key=idempotency_key, owner_id=owner_id)

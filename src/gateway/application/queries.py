@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from gateway.application.caller import Caller, check_caller
-from gateway.application.event_loop import OneEventLoop
-from gateway.application.parties import parties_of
+from gateway.application.access.caller import Caller, check_caller
+from gateway.application.commands.shared.parties import parties_of
+from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.reader import (
     AccountFilter,

@@ -15,9 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.memory import memory_storage
-from gateway.application import outcome_codec
-from gateway.application.batch import Batch
-from gateway.application.command import Command
 from gateway.application.commands import (
     CancelPayment,
     CapturePayment,
@@ -36,12 +33,15 @@ from gateway.application.commands import (
     SetFees,
     UnfreezeAccount,
 )
+from gateway.application.engine import outcome_codec
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.command import Command
+from gateway.application.engine.submission import Answer, Failed, Submission, fingerprint
 from gateway.application.ports.reader import CurrencyTotals, LedgerSize, StatusChange
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, TryAgain
 from gateway.application.ports.users import Credentials
-from gateway.application.submission import Answer, Failed, Submission, fingerprint
-from gateway.application.verify import Finding, verify
+from gateway.application.verification.verify import Finding, verify
 from gateway.contracts.records import (
     EUR,
     JPY,
@@ -358,7 +358,7 @@ async def run_until_committed(
 
 
 def submission(step: Step, number: int) -> Submission:
-    """A step as the front door would hand it in; commands that are not the same have another fingerprint."""
+    """A step as the executor would hand it in; commands that are not the same have another fingerprint."""
     key = AnswerKey(user_id(1), step.key) if step.key is not None else AnswerKey(SYSTEM, f"fresh-{number}")
     return Submission(
         command=step.command, key=key, fingerprint=fingerprint(repr(step.command).encode()), encode=outcome_codec.encode

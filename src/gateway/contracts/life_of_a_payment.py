@@ -7,14 +7,14 @@ from typing import Final
 
 import pytest
 
-from gateway.application.batch import Batch
 from gateway.application.commands import ConfirmPayment, Paid
-from gateway.application.executor import OneByOne
-from gateway.application.front_door import FrontDoor
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.executor import OneByOne
+from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.ports.reader import PaymentFilter
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyTaken, Payer, Records, Wanted
-from gateway.application.retry import RetryLimits, retrying
 from gateway.contracts.records import (
     EUR,
     NOW,
@@ -85,11 +85,11 @@ def confirm(customer: int) -> ConfirmPayment:
     return ConfirmPayment(payment_id=payment_id(1), customer_id=user_id(customer))
 
 
-def door_of(storage: Storage) -> FrontDoor:
-    """The front door, a second later."""
+def executor_of(storage: Storage) -> CommandExecutor:
+    """The executor, a second later."""
     identifiers = SequentialIdentifiers()
     batch = Batch(unit_of_work=storage.unit_of_work, clock=lambda: NOW + SECOND, identifiers=identifiers)
-    return FrontDoor(OneByOne(retrying(batch.run, RetryLimits())), identifiers)
+    return CommandExecutor(OneByOne(retrying(batch.run, RetryLimits())), identifiers)
 
 
 class LifeOfAPaymentContract:
@@ -153,18 +153,18 @@ class LifeOfAPaymentContract:
         """It keeps why it failed until then; the refusal stays under its key."""
         asked = a_request_of(customer_id=user_id(1))
         await commit(storage, Changes(accounts_new=PARTIES, payments_new=[asked]))
-        door = door_of(storage)
+        executor = executor_of(storage)
         poor, rich = confirm(1), Changes(accounts_changed=[an_account(1, credits_posted=40, version=2)])
         for _ in range(2):
             with pytest.raises(InsufficientFunds) as refused:
-                await door.execute(poor, idempotency_key="first")
+                await executor.execute(poor, idempotency_key="first")
             assert refused.value.facts == {"payment_id": asked.id}
             tried = replace(asked, failure_code="insufficient_funds", version=2, updated_at=NOW + SECOND)
             assert await storage.reader.payment(asked.id) == tried
         await commit(storage, rich, Wanted(account_ids=[account_id(1)]))
         with pytest.raises(InsufficientFunds):
-            await door.execute(poor, idempotency_key="first")
-        paid = await door.execute(poor, idempotency_key="second")
+            await executor.execute(poor, idempotency_key="first")
+        paid = await executor.execute(poor, idempotency_key="second")
         assert (paid.payment.status, paid.payment.failure_code) == (PaymentStatus.CAPTURED, None)
         assert (paid.payment.version, await storage.reader.payment(asked.id)) == (3, paid.payment)
 
@@ -173,7 +173,7 @@ class LifeOfAPaymentContract:
         asked, stranger = a_request_of(customer_id=None), user_id(3)
         await commit(storage, Changes(accounts_new=PARTIES, payments_new=[asked]))
         with pytest.raises(InsufficientFunds):
-            await door_of(storage).execute(confirm(3))
+            await executor_of(storage).execute(confirm(3))
         assert not await storage.reader.payments(PaymentFilter(customer_id=stranger), before=None, limit=2)
         [tried] = await storage.reader.payments(PaymentFilter(merchant_id=user_id(2)), before=None, limit=2)
         assert tried == replace(asked, failure_code="insufficient_funds", version=2, updated_at=NOW + SECOND)
@@ -185,10 +185,10 @@ class LifeOfAPaymentContract:
         asked = a_request_of(customer_id=None)
         payer, poor = an_account(4, credits_posted=40), [an_account(n) for n in range(5, 9)]
         await commit(storage, Changes(accounts_new=[*PARTIES, payer, *poor], payments_new=[asked]))
-        door = door_of(storage)
+        executor = executor_of(storage)
         async with asyncio.timeout(TIMEOUT_SECONDS):
             outcomes = await asyncio.gather(
-                *(door.execute(confirm(n)) for n in (5, 6, 4, 7, 8)), return_exceptions=True
+                *(executor.execute(confirm(n)) for n in (5, 6, 4, 7, 8)), return_exceptions=True
             )
         [paid] = [outcome.payment for outcome in outcomes if isinstance(outcome, Paid)]
         failures = sum(isinstance(outcome, InsufficientFunds) for outcome in outcomes)

@@ -54,7 +54,7 @@ class PasswordHasherContract:
         "broken", ["", "!", "$", "$$$$$", PASSWORD, "é", "\0", "$argon2id$", "$2b$12$", "x" * 5000]
     )
     async def test_a_broken_hash_matches_nothing(self, passwords: PasswordHasher, broken: str) -> None:
-        """A row that was damaged is a closed door, not a crash."""
+        """A row that was damaged is a closed executor, not a crash."""
         assert await passwords.verify(broken, PASSWORD) == DOES_NOT_MATCH
 
     async def test_half_a_hash_matches_nothing(self, passwords: PasswordHasher) -> None:

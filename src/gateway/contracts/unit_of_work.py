@@ -621,7 +621,7 @@ class UnitOfWorkContract:
         assert credentials.user.role is role
 
     async def test_many_records_are_committed_and_loaded_at_once(self, storage: Storage) -> None:
-        """A batch is as large as its front door lets it become."""
+        """A batch is as large as its executor lets it become."""
         numbers = range(1, 1201)
         accounts = [an_account(n) for n in numbers]
         answers = [an_answer(f"key-{n}", body=str(n).encode()) for n in numbers]

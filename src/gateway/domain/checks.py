@@ -1,4 +1,4 @@
-"""Checks of single values, by which commands and values refuse what is not valid, at every door.
+"""Checks of single values, by which commands and values refuse what is not valid, wherever they are made.
 
 Types are exact: `True` is no integer, and 1.0 is none. Each check raises `InvalidInput`, which names the field. They
 are on the way of every payment, so each of them is a few comparisons where all is well.

@@ -1,4 +1,4 @@
-"""How long texts may be, and how many there may be of something: alike at every door.
+"""How long texts may be, and how many there may be of something: alike over HTTP, in Python and on the command line.
 
 Lengths are counted in characters. The bounds of amounts, times and rates stand with what they bound.
 """

@@ -10,7 +10,7 @@ from rich import progress
 from rich.console import Console
 from rich.table import Table
 
-from gateway.application import verify as ledger
+from gateway.application.verification import verify as ledger
 from gateway.bootstrap import open_audit
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.entrypoints.output import output

@@ -38,7 +38,7 @@ async def working(gateway: Gateway, settings: Settings) -> AsyncGenerator[None]:
 def expiry_of(gateway: Gateway, settings: Settings) -> Expiry:
     """Who ends this gateway's payments."""
     limits = ExpiryLimits(interval_seconds=settings.expiry_interval_seconds, batch_size=settings.expiry_batch_size)
-    return Expiry(door=gateway.door, reader=gateway.storage.reader, clock=gateway.queries.clock, limits=limits)
+    return Expiry(executor=gateway.executor, reader=gateway.storage.reader, clock=gateway.queries.clock, limits=limits)
 
 
 async def _work(settings: Settings) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.application.commands import Registered
-from gateway.application.paying import Paid
+from gateway.application.commands.shared.payments import Paid
 from gateway.domain.account import Account, AccountStatus
 from gateway.domain.deposit import Deposit
 from gateway.domain.errors import Refusal

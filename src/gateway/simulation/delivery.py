@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.application import outcome_codec
-from gateway.application.command import Command
 from gateway.application.commands import CapturePayment, ExpirePayment, RefundPayment
+from gateway.application.engine import outcome_codec
+from gateway.application.engine.command import Command
+from gateway.application.engine.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
 from gateway.application.ports.unit_of_work import AnswerKey
-from gateway.application.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
 from gateway.domain.user import SYSTEM
 from gateway.domain.value import value
 from gateway.simulation.model import ModelPayment
@@ -36,11 +36,11 @@ _request: Final = msgspec.json.Encoder(order="deterministic")
 
 
 class Door(StrEnum):
-    """Which front door the submissions of a step are handed in at."""
+    """Which executor the submissions of a step are handed in at."""
 
     ONE_BY_ONE = "one by one"
     GROUPED = "grouped"
-    BOTH = "both doors"
+    BOTH = "both executors"
 
 
 @value
@@ -49,7 +49,7 @@ class Step:
 
     name: str
     submissions: Sequence[Submission]
-    door: Door
+    executor: Door
 
 
 Draw = Callable[[World], Step]
@@ -158,11 +158,11 @@ def spree(world: World) -> Step:
     if payment.held:
         command = CapturePayment(payment_id=payment.id, merchant_id=payment.merchant, amount_minor=1, final=False)
     # In one transaction: a hundred of them, for one and the same thing, would cost as much as a hundred steps.
-    return Step(name="spree", submissions=[submission(world, command) for _ in range(SPREE)], door=Door.GROUPED)
+    return Step(name="spree", submissions=[submission(world, command) for _ in range(SPREE)], executor=Door.GROUPED)
 
 
 def submission(world: World, command: Command[Any], key: AnswerKey | None = None) -> Submission:
-    """A command as the front door hands it in."""
+    """A command as the executor hands it in."""
     return Submission(
         command=command,
         key=AnswerKey(SYSTEM, world.fresh_key()) if key is None else key,
@@ -190,7 +190,7 @@ def _encode_all(answers: Sequence[Answer | Failed]) -> bytes:
 
 
 def _step(world: World, name: str, submissions: Sequence[Submission]) -> Step:
-    return Step(name=name, submissions=submissions, door=world.one_of(tuple(Door)))
+    return Step(name=name, submissions=submissions, executor=world.one_of(tuple(Door)))
 
 
 DELIVERIES: Final[Sequence[tuple[int, Draw]]] = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from gateway.application.command import Command
+from gateway.application.engine.command import Command
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.account import AccountId, AccountKey, AccountKind
 from gateway.domain.money import CurrencyCode

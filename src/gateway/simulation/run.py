@@ -11,16 +11,16 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
-from gateway.application.caller import Caller
-from gateway.application.executor import Executor, OneByOne
-from gateway.application.group_commit import GroupCommit, GroupLimits
+from gateway.application.access.caller import Caller
+from gateway.application.engine.executor import Executor, OneByOne
+from gateway.application.engine.group_commit import GroupCommit, GroupLimits
+from gateway.application.engine.retry import RetryLimits, retrying
+from gateway.application.engine.submission import Answer, Bundle, Submission
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Pace, Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.queries import Queries
-from gateway.application.retry import RetryLimits, retrying
-from gateway.application.submission import Answer, Bundle, Submission
-from gateway.application.verify import verify
+from gateway.application.verification.verify import verify
 from gateway.domain.errors import IdempotencyInProgress, Refusal
 from gateway.domain.user import Role, UserId
 from gateway.domain.value import value
@@ -123,16 +123,16 @@ class _Simulation:
         limits = RetryLimits(duration_seconds_max=math.inf)
         run_batch = retrying(self._witness.run, limits, sleep=self._sleep_virtually)
         alone, grouped = OneByOne(run_batch), GroupCommit(run_batch, GroupLimits(), pace=lambda: Pace.AHEAD)
-        self._doors: dict[Door, Sequence[Executor]] = {
+        self._executors: dict[Door, Sequence[Executor]] = {
             Door.ONE_BY_ONE: (alone,),
             Door.GROUPED: (grouped,),
             Door.BOTH: (alone, grouped),
         }
 
     async def close(self) -> None:
-        """Close the doors."""
-        for door in self._doors[Door.BOTH]:
-            await door.close()
+        """Close the executors."""
+        for executor in self._executors[Door.BOTH]:
+            await executor.close()
 
     def trace(self) -> str:
         """The hash of all that was asked and answered so far."""
@@ -143,7 +143,7 @@ class _Simulation:
         roles = {0: Role.CUSTOMER, 1: Role.CUSTOMER, CUSTOMERS_MAX: Role.MERCHANT, CUSTOMERS_MAX + 1: Role.MERCHANT}
         commands = [registration(number, role, CURRENCIES[0]) for number, role in roles.items()]
         opening = [submission(self._world, command) for command in commands]
-        await self._play(0, Step(name="opening", submissions=opening, door=Door.GROUPED), whole=False)
+        await self._play(0, Step(name="opening", submissions=opening, executor=Door.GROUPED), whole=False)
 
     async def take(self, number: int, *, whole: bool) -> None:
         """Let users do something, and check everything that it touched; the whole ledger as well if so told."""
@@ -155,7 +155,7 @@ class _Simulation:
         witness, began = self._witness, self._clock.now
         waiting = list(step.submissions)
         for _ in range(TRIES_MAX):
-            waiting = await self._hand_in(waiting, step.door)
+            waiting = await self._hand_in(waiting, step.executor)
             if not waiting:
                 break
         witness.settle()
@@ -167,7 +167,7 @@ class _Simulation:
             await self._verify()
         for each in step.submissions:
             self._world.remember(each)
-        self._note(f"{number} {step.name} {step.door} {began}".encode())
+        self._note(f"{number} {step.name} {step.executor} {began}".encode())
         self.report.commands += sum(each.size for each in step.submissions)
         self.report.faults += witness.touched.faults
         if witness.violations:
@@ -176,10 +176,10 @@ class _Simulation:
             )
         witness.forget()
 
-    async def _hand_in(self, submissions: Sequence[Submission], door: Door) -> list[Submission]:
+    async def _hand_in(self, submissions: Sequence[Submission], executor: Door) -> list[Submission]:
         """Hand them in at once; those that were not answered come back."""
-        doors = self._doors[door]
-        handed_in = [doors[index % len(doors)].perform(asked) for index, asked in enumerate(submissions)]
+        executors = self._executors[executor]
+        handed_in = [executors[index % len(executors)].perform(asked) for index, asked in enumerate(submissions)]
         # Mostly it is one, and then no task is made for it.
         answers = [await _outcome(handed_in[0])] if len(handed_in) == 1 else await _outcomes(handed_in)
         unanswered: list[Submission] = []
@@ -265,7 +265,7 @@ async def _outcomes(performed: Sequence[Awaitable[Answer]]) -> list[Answer | Bas
 
 def described(step: Step, at: datetime) -> str:
     """A step, for people."""
-    return "\n".join((f"{step.name}, {step.door.value}, at {at.isoformat()}", *_lines(step.submissions, "  ")))
+    return "\n".join((f"{step.name}, {step.executor.value}, at {at.isoformat()}", *_lines(step.submissions, "  ")))
 
 
 def _lines(submissions: Sequence[Submission], indent: str) -> Iterator[str]:

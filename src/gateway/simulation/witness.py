@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 
-from gateway.application.batch import Batch
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.submission import Answer, Bundle, Failed, Submission
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, TryAgain, UnitOfWork
-from gateway.application.submission import Answer, Bundle, Failed, Submission
 from gateway.domain.account import AccountKey
 from gateway.domain.errors import Refusal
 from gateway.domain.payment import PaymentId, QuoteId

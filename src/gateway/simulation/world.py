@@ -7,8 +7,8 @@ from datetime import datetime
 from random import Random
 from typing import Final, TypeVar
 
+from gateway.application.engine.submission import Submission
 from gateway.application.ports.unit_of_work import Changes
-from gateway.application.submission import Submission
 from gateway.domain.account import AccountId, AccountKey, AccountKind
 from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, currency_code
 from gateway.domain.payment import CaptureMethod, PaymentId, QuoteId

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.operations import Operation
 from gateway.adapters.http.problems import PROBLEM_JSON
 

@@ -6,8 +6,8 @@ import msgspec
 from litestar.types import Receive
 
 from gateway.adapters.http.decoding import decode_body
-from gateway.adapters.http.exchange import Asked
 from gateway.adapters.http.headers import require_json
+from gateway.adapters.http.messages import Asked
 from gateway.adapters.http.operations import NoFields, Operation
 from gateway.adapters.http.problems import HttpRefusal
 

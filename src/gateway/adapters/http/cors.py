@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from litestar.types import ASGIApp, Receive, Send
 
-from gateway.adapters.http.exchange import Header
+from gateway.adapters.http.messages import Header
 from gateway.adapters.http.request_ids import REQUEST_ID, fresh_request_id
 
 ANY_ORIGIN: Final = b"*"

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.adapters.http.exchange import JSON, Asked, Header, Reply
 from gateway.adapters.http.guide import guide_page
+from gateway.adapters.http.messages import JSON, Asked, Header, Reply
 from gateway.adapters.http.operations import ANYONE, Operation
 from gateway.adapters.http.root_paths import root_path_of
 from gateway.adapters.http.static_content import StaticContent

@@ -21,8 +21,8 @@ from gateway.adapters.http.access_log import AccessLog, RequestLog
 from gateway.adapters.http.bodies import ClientGone, read_body
 from gateway.adapters.http.deadlines import Deadlines
 from gateway.adapters.http.decoding import decode_query
-from gateway.adapters.http.exchange import Asked, Reply
 from gateway.adapters.http.headers import bearer_token, idempotency_key, refuse_repeated
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.operations import ANYONE, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal, problem_reply
 from gateway.adapters.http.request_ids import REQUEST_ID, fresh_request_id

@@ -7,11 +7,11 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.problems import KINDS, PROBLEM_JSON, problem_body, problem_headers
-from gateway.application.command import Command
+from gateway.application.engine.command import Command
+from gateway.application.engine.submission import Submission, fingerprint
 from gateway.application.ports.unit_of_work import AnswerKey
-from gateway.application.submission import Submission, fingerprint
 from gateway.domain.errors import Refusal
 from gateway.domain.user import Role
 
@@ -107,7 +107,7 @@ def json_reply(status: int, view: object) -> Reply:
 def submitting(
     status: int, to_command: Callable[[Asked], Command[Result]], to_view: Callable[[Asked, Result], object]
 ) -> Handler:
-    """The handler of an operation that changes the ledger: a command through the front door, under the asker's key."""
+    """The handler of an operation that changes the ledger: a command through the executor, under the asker's key."""
 
     async def handle(asked: Asked) -> Reply:
         return await submitted(asked, to_command(asked), status, to_view)
@@ -118,16 +118,16 @@ def submitting(
 async def submitted(
     asked: Asked, command: Command[Result], status: int, to_view: Callable[[Asked, Result], object]
 ) -> Reply:
-    """The answer to a command through the front door, under the asker's key.
+    """The answer to a command through the executor, under the asker's key.
 
     What is kept for the key is the status with the body behind it, so that a replay is the same to the byte.
     """
-    door = asked.gateway.door
+    executor = asked.gateway.executor
     key = asked.idempotency_key
-    answer = await door.perform(
+    answer = await executor.perform(
         Submission(
             command=command,
-            key=door.fresh_key() if key is None else AnswerKey(asked.caller.user_id, key),
+            key=executor.fresh_key() if key is None else AnswerKey(asked.caller.user_id, key),
             fingerprint=fingerprint(asked.method.encode(), asked.path.encode(), _canonical.encode(asked.body)),
             encode=encoding(asked, status, to_view),
         )

@@ -4,8 +4,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from gateway.adapters.http.exchange import Asked, Header, Reply
 from gateway.adapters.http.field_errors import ERRORS_MAX, FieldErrors, pointed
+from gateway.adapters.http.messages import Asked, Header, Reply
 from gateway.domain.errors import InvalidInput, Refusal
 
 PROBLEM_JSON: Final = b"application/problem+json"

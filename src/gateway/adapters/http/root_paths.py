@@ -7,7 +7,7 @@ leaving it in `scope["path"]`. All of them are served alike: what is in front of
 from collections.abc import Callable
 from typing import Any
 
-from gateway.adapters.http.exchange import Asked
+from gateway.adapters.http.messages import Asked
 
 
 def below_root_paths(scope: dict[str, Any], root_path: str, knows: Callable[[str], bool]) -> dict[str, Any]:

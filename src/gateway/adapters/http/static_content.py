@@ -4,7 +4,7 @@ import gzip
 import hashlib
 from typing import Final
 
-from gateway.adapters.http.exchange import Asked, Header, Reply
+from gateway.adapters.http.messages import Asked, Header, Reply
 
 CACHE_CONTROL: Final = b"no-cache"
 """It may be kept, and is asked for again each time: the answer is then 304, without the content."""

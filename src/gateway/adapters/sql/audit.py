@@ -11,10 +11,10 @@ from typing import Any, Final
 from sqlalchemy import Column, ColumnElement, Executable, Table, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.engine import audit_engine, is_sqlite, reading_engine, sqlite_url
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.rows import to_account, to_payment, to_quote, to_transactions
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
 from gateway.adapters.sql.tables import accounts, events, payments, quotes, transfers
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.reader import Audit, LedgerSize, StatusChange, UsedQuote

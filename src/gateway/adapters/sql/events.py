@@ -6,10 +6,10 @@ from typing import Final
 
 from sqlalchemy import bindparam, column, text
 
-from gateway.adapters.sql.connection import Transaction
-from gateway.adapters.sql.database import Database
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.rows import to_feed_event
+from gateway.adapters.sql.short_transactions import Database
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
 from gateway.adapters.sql.types import INTEGER, MOMENT, TEXT
 from gateway.application.ports.events import FeedEvent
 from gateway.application.ports.unit_of_work import StorageReadOnly

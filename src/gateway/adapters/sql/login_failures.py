@@ -7,9 +7,9 @@ from typing import Any, Final
 from sqlalchemy import bindparam, case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.adapters.sql.connection import Transaction
-from gateway.adapters.sql.database import Database
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
+from gateway.adapters.sql.short_transactions import Database
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
 from gateway.adapters.sql.tables import login_failures
 from gateway.adapters.sql.types import MOMENT
 from gateway.application.ports.login_failures import Failures

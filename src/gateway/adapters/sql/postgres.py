@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import Executable
 
-from gateway.adapters.sql.connection import to_the_end
+from gateway.adapters.sql.account_cache import Remembered
+from gateway.adapters.sql.asyncpg_transaction import DirectTransaction
+from gateway.adapters.sql.constant_columns import Alike, Shapes
 from gateway.adapters.sql.contention import Contention
-from gateway.adapters.sql.direct import DirectTransaction
 from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.pipeline import Landed, Pipeline, landed
 from gateway.adapters.sql.postgres_statements import (
@@ -37,8 +38,7 @@ from gateway.adapters.sql.postgres_statements import (
     parameters_of,
     write_statement,
 )
-from gateway.adapters.sql.remembered import Remembered
-from gateway.adapters.sql.shapes import Alike, Shapes
+from gateway.adapters.sql.sqlalchemy_transaction import to_the_end
 from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
 from gateway.application.ports.unit_of_work import (
     AnswerKey,

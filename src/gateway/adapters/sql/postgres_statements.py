@@ -36,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.postgresql import insert
 
+from gateway.adapters.sql.constant_columns import Alike
 from gateway.adapters.sql.kept_answers import DATA_OF_EVENT
 from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import (
@@ -46,7 +47,6 @@ from gateway.adapters.sql.rows import (
     QUOTE_CHANGES,
     VERSION_BEFORE,
 )
-from gateway.adapters.sql.shapes import Alike
 from gateway.adapters.sql.tables import (
     accounts,
     answers,

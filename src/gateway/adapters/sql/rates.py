@@ -6,8 +6,8 @@ from typing import Any, Final
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.adapters.sql.database import Database
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
+from gateway.adapters.sql.short_transactions import Database
 from gateway.adapters.sql.tables import rates
 from gateway.adapters.sql.types import Found
 from gateway.domain.rate import CurrencyPair, ExchangeRate, rate_of, rate_text

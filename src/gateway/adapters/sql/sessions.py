@@ -6,8 +6,8 @@ from typing import Final
 
 from sqlalchemy import bindparam, exists, insert, select, update
 
-from gateway.adapters.sql.connection import Transaction
-from gateway.adapters.sql.database import Database
+from gateway.adapters.sql.short_transactions import Database
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
 from gateway.adapters.sql.tables import refresh_tokens, sessions
 from gateway.adapters.sql.types import BYTES, MOMENT, Found
 from gateway.application.ports.sessions import Presented, SessionId, Standing, StoredToken, Successor

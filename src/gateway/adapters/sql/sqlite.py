@@ -7,7 +7,6 @@ from sqlalchemy import BindParameter, Column, Table, bindparam, func, insert, se
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import UpdateBase
 
-from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.kept_answers import DATA_OF_EVENT
 from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.reversals import REVERSED_BY
@@ -19,6 +18,7 @@ from gateway.adapters.sql.rows import (
     QUOTE_CHANGES,
     VERSION_BEFORE,
 )
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
 from gateway.adapters.sql.tables import (
     accounts,
     answers,

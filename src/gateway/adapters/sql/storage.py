@@ -6,11 +6,11 @@ from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.adapters.sql.account_cache import Remembered
+from gateway.adapters.sql.asyncpg_transaction import DirectTransaction, write_pool
 from gateway.adapters.sql.audit import sql_audit
-from gateway.adapters.sql.connection import Transaction
+from gateway.adapters.sql.constant_columns import Shapes
 from gateway.adapters.sql.contention import Contention
-from gateway.adapters.sql.database import Database
-from gateway.adapters.sql.direct import DirectTransaction, write_pool
 from gateway.adapters.sql.engine import is_sqlite, postgres_engine, sqlite_engine
 from gateway.adapters.sql.events import SqlEventFeed
 from gateway.adapters.sql.limits import SqlLimits
@@ -21,9 +21,9 @@ from gateway.adapters.sql.postgres import PostgresUnitOfWork
 from gateway.adapters.sql.postgres_connections import connect_seconds_max
 from gateway.adapters.sql.rates import SqlRates
 from gateway.adapters.sql.reader import SqlReader
-from gateway.adapters.sql.remembered import Remembered
 from gateway.adapters.sql.sessions import SqlSessions
-from gateway.adapters.sql.shapes import Shapes
+from gateway.adapters.sql.short_transactions import Database
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
 from gateway.adapters.sql.sqlite import SqliteUnitOfWork
 from gateway.adapters.sql.users import SqlUsers
 from gateway.application.ports.storage import Pace, Storage, one_at_a_time

@@ -9,7 +9,6 @@ from typing import Protocol, Self, TypeAlias
 
 from sqlalchemy import Executable
 
-from gateway.adapters.sql.connection import Parameters
 from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.rows import (
     Values,
@@ -32,6 +31,7 @@ from gateway.adapters.sql.rows import (
     transfer_values,
     user_values,
 )
+from gateway.adapters.sql.sqlalchemy_transaction import Parameters
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.unit_of_work import (
     AnswerKey,

@@ -4,8 +4,8 @@ from typing import Final
 
 from sqlalchemy import bindparam, select, update
 
-from gateway.adapters.sql.database import Database
 from gateway.adapters.sql.rows import to_credentials
+from gateway.adapters.sql.short_transactions import Database
 from gateway.adapters.sql.tables import users
 from gateway.application.ports.users import Credentials
 from gateway.domain.user import UserId

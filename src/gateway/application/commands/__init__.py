@@ -15,7 +15,7 @@ from gateway.application.commands.register import Register, Registered
 from gateway.application.commands.request_payment import RequestPayment
 from gateway.application.commands.reverse_transaction import ReverseTransaction
 from gateway.application.commands.set_fees import SetFees
-from gateway.application.paying import Paid
+from gateway.application.commands.shared.payments import Paid
 
 __all__ = [
     "CancelPayment",

@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from gateway.application.book import Book
-from gateway.application.command import Command, Decision, Moment, Needs
-from gateway.application.ending import ended
+from gateway.application.commands.shared.ending import ended
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Command, Decision, Moment, Needs
 from gateway.application.errors import RoleForbidden
 from gateway.domain.checks import check_id
 from gateway.domain.errors import PaymentNotFound

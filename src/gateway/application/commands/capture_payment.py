@@ -2,9 +2,7 @@
 
 from typing import ClassVar
 
-from gateway.application.book import Book
-from gateway.application.command import Command, Decision, Moment, Needs
-from gateway.application.paying import (
+from gateway.application.commands.shared.payments import (
     Paid,
     Steps,
     fees_account,
@@ -13,6 +11,8 @@ from gateway.application.paying import (
     payment_transaction,
     status_event,
 )
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Command, Decision, Moment, Needs
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.errors import PaymentNotFound
 from gateway.domain.money import check_amount

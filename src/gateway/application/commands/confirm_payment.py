@@ -2,10 +2,8 @@
 
 from typing import ClassVar, assert_never
 
-from gateway.application.book import Book
-from gateway.application.command import Command, Decision, Moment, Needs
-from gateway.application.exchanging import pay_across
-from gateway.application.paying import (
+from gateway.application.commands.shared.exchange_legs import pay_across
+from gateway.application.commands.shared.payments import (
     Paid,
     Steps,
     fees_account,
@@ -15,6 +13,8 @@ from gateway.application.paying import (
     payment_transaction,
     status_event,
 )
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Command, Decision, Moment, Needs
 from gateway.application.ports.unit_of_work import Payer
 from gateway.domain.account import check_user_id
 from gateway.domain.checks import check_id

@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from gateway.application.book import Book
-from gateway.application.command import Command, Decision, Moment, Needs
-from gateway.application.parties import account_event
+from gateway.application.commands.shared.parties import account_event
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Command, Decision, Moment, Needs
 from gateway.domain.account import Account, AccountId
 from gateway.domain.checks import check_id
 from gateway.domain.errors import AccountNotFound

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import ClassVar
 
-from gateway.application.book import Book
-from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Command, Decision, Moment, Needs
 from gateway.domain.account import check_user_id
 from gateway.domain.checks import check_integer, check_type
 from gateway.domain.conversion import converted

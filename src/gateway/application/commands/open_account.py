@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from gateway.application.book import Book
-from gateway.application.command import Command, Decision, Moment, Needs
-from gateway.application.opening import keys_to_open, open_missing
-from gateway.application.parties import account_event
+from gateway.application.commands.shared.opening import keys_to_open, open_missing
+from gateway.application.commands.shared.parties import account_event
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Command, Decision, Moment, Needs
 from gateway.domain.account import Account, AccountKey, check_users_account
 from gateway.domain.errors import AccountExists
 from gateway.domain.event import EventType

@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from gateway.application.book import Book
-from gateway.application.command import Command, Decision, Moment, Needs
-from gateway.application.parties import parties_of
+from gateway.application.commands.shared.parties import parties_of
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Command, Decision, Moment, Needs
 from gateway.domain.account import AccountId, AccountKind, system_account
 from gateway.domain.checks import check_id, check_text, check_type
 from gateway.domain.errors import AccountNotFound, CurrencyMismatch

@@ -2,10 +2,8 @@
 
 from typing import ClassVar
 
-from gateway.application.book import Book
-from gateway.application.command import Command, Decision, Moment, Needs
-from gateway.application.exchanging import exchange_account, return_across
-from gateway.application.paying import (
+from gateway.application.commands.shared.exchange_legs import exchange_account, return_across
+from gateway.application.commands.shared.payments import (
     Steps,
     fees_account,
     payee_account,
@@ -13,6 +11,8 @@ from gateway.application.paying import (
     payment_event,
     payment_transaction,
 )
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Command, Decision, Moment, Needs
 from gateway.domain.checks import check_free_text, check_id, check_type
 from gateway.domain.errors import InsufficientFunds, MerchantInsufficientFunds, PaymentNotFound
 from gateway.domain.event import Event, EventId, EventType

@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
-from gateway.application.book import Book
-from gateway.application.command import Command, Decision, Moment, Needs
-from gateway.application.emails import canonical_email
-from gateway.application.opening import keys_to_open, open_missing
-from gateway.application.parties import account_event
+from gateway.application.access.emails import canonical_email
+from gateway.application.commands.shared.opening import keys_to_open, open_missing
+from gateway.application.commands.shared.parties import account_event
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Command, Decision, Moment, Needs
 from gateway.application.ports.unit_of_work import NewUser
 from gateway.domain.account import KIND_OF_ROLE, Account, AccountKey, check_user_id
 from gateway.domain.checks import check_text

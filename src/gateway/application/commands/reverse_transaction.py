@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import ClassVar, assert_never
 
-from gateway.application.book import Book
-from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Command, Decision, Moment, Needs
 from gateway.domain.checks import check_free_text, check_id
 from gateway.domain.errors import AlreadyReversed, TransactionNotReversible, UseRefund
 from gateway.domain.event import Event, EventId, EventType

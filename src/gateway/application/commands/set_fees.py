@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from gateway.application.book import Book
-from gateway.application.command import Command, Decision, Moment, Needs
-from gateway.application.parties import account_event
-from gateway.application.paying import payee_account, payee_key
+from gateway.application.commands.shared.parties import account_event
+from gateway.application.commands.shared.payments import payee_account, payee_key
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Command, Decision, Moment, Needs
 from gateway.domain.account import Account, AccountKind, system_account
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.event import EventType

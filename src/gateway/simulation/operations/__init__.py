@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from gateway.application.command import Command
+from gateway.application.engine.command import Command
 from gateway.simulation.operations import accounts, exchange, money, payments, refunds
 from gateway.simulation.world import World
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from gateway.application.command import Command
+from gateway.application.engine.command import Command
 from gateway.simulation.model import Effect, Model, Refused, Rules
 from gateway.simulation.rules import accounts, exchange, money, payments, refunds
 

@@ -1,7 +1,8 @@
 """Accounts, and money that comes in."""
 
 from gateway.adapters.http.cursors import Cursors
-from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.lists import listing
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.operations import (
     EVERY_ROLE,
     Body,
@@ -12,7 +13,6 @@ from gateway.adapters.http.operations import (
     json_reply,
     submitting,
 )
-from gateway.adapters.http.pages import listing
 from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, PageQuery, Reference
 from gateway.application.commands import FreezeAccount, MakeDeposit, OpenAccount, UnfreezeAccount
 from gateway.application.ports.reader import AccountFilter

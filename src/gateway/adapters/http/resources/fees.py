@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.operations import Body, ListView, Operation, json_reply, submitting
 from gateway.adapters.http.resources.fields import CurrencyText
 from gateway.application.commands import SetFees

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.operations import ANYONE, Operation, json_reply
 from gateway.adapters.http.problems import HttpRefusal
 from gateway.application.ports.reader import CurrencyTotals

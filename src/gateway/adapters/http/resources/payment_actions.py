@@ -1,6 +1,6 @@
 """What can be asked of a payment: confirm, capture, cancel."""
 
-from gateway.adapters.http.exchange import Asked
+from gateway.adapters.http.messages import Asked
 from gateway.adapters.http.operations import Body, Idempotency, NoFields, Operation, submitting
 from gateway.adapters.http.resources.fields import Amount, IdText
 from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT, QUOTE_CODES, TAG, to_payment_view

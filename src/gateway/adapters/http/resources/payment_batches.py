@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 
-from gateway.adapters.http.exchange import Asked, Reply
 from gateway.adapters.http.field_errors import FieldErrors, pointed
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.operations import (
     Body,
     Idempotency,
@@ -24,11 +24,11 @@ from gateway.adapters.http.resources.payments import (
     to_pay,
     to_payment_view,
 )
-from gateway.application.book import Book
-from gateway.application.command import Command, Decision, Moment, Needs
 from gateway.application.commands import Paid, Pay
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
 from gateway.application.ports.unit_of_work import AnswerKey
-from gateway.application.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
 from gateway.domain.checks import check_idempotency_key
 from gateway.domain.errors import InvalidInput, UnknownCurrency
 from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
@@ -89,17 +89,17 @@ class RefusedItem(Command[Paid]):
 
 
 async def pay_all(asked: Asked) -> Reply:
-    """Hand all items to the front door as one."""
+    """Hand all items to the executor as one."""
     body: BatchBody = asked.body
-    door = asked.gateway.door
+    executor = asked.gateway.executor
     key = asked.idempotency_key
     parts = submissions(asked, body.items)
-    answer = await door.perform(
+    answer = await executor.perform(
         Bundle(
             command=Together(commands=[part.command for part in parts]),
             parts=parts,
             atomic=body.mode == "atomic",
-            key=door.fresh_key() if key is None else AnswerKey(asked.caller.user_id, key),
+            key=executor.fresh_key() if key is None else AnswerKey(asked.caller.user_id, key),
             fingerprint=fingerprint(asked.method.encode(), asked.path.encode(), _canonical.encode(body)),
             is_refused=lambda answer: split_kept(answer.body)[0] >= REFUSED,
             encode=encoding(asked, 207, to_payment_view),

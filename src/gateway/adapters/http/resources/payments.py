@@ -5,8 +5,9 @@ from typing import Any, Final
 import msgspec
 
 from gateway.adapters.http.cursors import Cursors
-from gateway.adapters.http.exchange import Asked, Reply
 from gateway.adapters.http.field_errors import FieldErrors, error_at
+from gateway.adapters.http.lists import listing
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.operations import (
     EVERY_ROLE,
     Body,
@@ -16,7 +17,6 @@ from gateway.adapters.http.operations import (
     json_reply,
     submitting,
 )
-from gateway.adapters.http.pages import listing
 from gateway.adapters.http.problems import HttpRefusal, invalid_request
 from gateway.adapters.http.resources.fields import (
     Amount,
@@ -28,8 +28,8 @@ from gateway.adapters.http.resources.fields import (
     Metadata,
     Reference,
 )
-from gateway.application.command import Command
 from gateway.application.commands import Paid, Pay, RequestPayment
+from gateway.application.engine.command import Command
 from gateway.application.ports.reader import PaymentFilter
 from gateway.application.queries import Page
 from gateway.application.views import PaymentView, payment_view

@@ -1,6 +1,6 @@
 """Payouts: money that leaves."""
 
-from gateway.adapters.http.exchange import Asked
+from gateway.adapters.http.messages import Asked
 from gateway.adapters.http.operations import Body, Idempotency, Operation, submitting
 from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, Reference
 from gateway.application.commands import MakePayout

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.operations import EVERY_ROLE, Body, Idempotency, Operation, json_reply, submitted
 from gateway.adapters.http.resources.fields import Amount, CurrencyText
 from gateway.adapters.http.resources.payments import wrong_field

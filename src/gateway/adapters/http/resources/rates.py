@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.operations import EVERY_ROLE, Body, ListView, Operation, json_reply
 from gateway.adapters.http.resources.fields import RateDecimal, SpreadBasisPoints
 from gateway.application.views import RateView, rate_view

@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 from gateway.adapters.http.cursors import Cursors
-from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.lists import listing
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.operations import (
     EVERY_ROLE,
     Body,
@@ -13,7 +14,6 @@ from gateway.adapters.http.operations import (
     json_reply,
     submitting,
 )
-from gateway.adapters.http.pages import listing
 from gateway.adapters.http.resources.fields import Amount, PageQuery, Reason
 from gateway.application.commands import RefundPayment
 from gateway.application.queries import Page

@@ -1,6 +1,6 @@
 """Reversals: an operator takes a deposit or a payout back."""
 
-from gateway.adapters.http.exchange import Asked
+from gateway.adapters.http.messages import Asked
 from gateway.adapters.http.operations import Body, Idempotency, Operation, submitting
 from gateway.adapters.http.resources.fields import Reason
 from gateway.adapters.http.resources.transactions import EXAMPLE_TRANSACTION, TAG

@@ -1,7 +1,8 @@
 """Transactions: what moved."""
 
 from gateway.adapters.http.cursors import Cursors
-from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.lists import listing
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.operations import (
     EVERY_ROLE,
     Body,
@@ -11,7 +12,6 @@ from gateway.adapters.http.operations import (
     json_reply,
     submitting,
 )
-from gateway.adapters.http.pages import listing
 from gateway.adapters.http.resources.fields import Amount, CreatedQuery, CurrencyText, Description, IdText
 from gateway.application.commands import Paid, Pay
 from gateway.application.ports.reader import TransactionFilter

@@ -4,10 +4,10 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Body, Operation, json_reply
 from gateway.adapters.http.resources.fields import CurrencyText, Name
-from gateway.application.access import SignedIn
+from gateway.application.access.access import SignedIn
 from gateway.application.views import UserView, user_view
 from gateway.domain.limits import (
     EMAIL_LENGTH_MAX,

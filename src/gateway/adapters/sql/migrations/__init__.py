@@ -12,10 +12,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, bindparam, func, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.engine import POSTGRES, audit_engine, reading_engine
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.migrations.lock_holders import MIGRATION_LOCK, lock_holders
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
 from gateway.adapters.sql.tables import metadata
 from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
 

@@ -7,8 +7,8 @@ from typing import Final
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.adapters.sql.connection import Transaction
 from gateway.adapters.sql.engine import POSTGRES
+from gateway.adapters.sql.sqlalchemy_transaction import Transaction
 from gateway.adapters.sql.tables import metadata
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.unit_of_work import TryAgain

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.application.commands.make_quote import MakeQuote
-from gateway.application.event_loop import OneEventLoop
-from gateway.application.front_door import FrontDoor
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.rates import Rates
 from gateway.domain.checks import check_integer
@@ -30,7 +30,7 @@ class ExchangeLimits:
 class Exchange:
     """Rates are read here, before a command decides: it is told the rate, as it is told the time."""
 
-    door: FrontDoor
+    executor: CommandExecutor
     rates: Rates
     clock: Clock
     limits: ExchangeLimits = field(default_factory=ExchangeLimits)
@@ -63,7 +63,7 @@ class Exchange:
             StorageUnavailable: The storage could not be reached.
         """
         self.loop.check()
-        return await self.door.execute(await self.asking(customer_id, pair, amount))
+        return await self.executor.execute(await self.asking(customer_id, pair, amount))
 
     async def asking(self, customer_id: UserId, pair: CurrencyPair, amount: Money) -> MakeQuote:
         """The command that asks for a quote at the rate of now."""

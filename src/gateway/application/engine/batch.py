@@ -7,12 +7,12 @@ its own command; the rest of the batch goes through.
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
-from gateway.application.book import Book, MustBeAlone
-from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.engine.book import Book, MustBeAlone
+from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.submission import Answer, Bundle, Failed, Submission, is_kept
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.unit_of_work import Changes, KeptAnswer, UnitOfWorkFactory, Wanted
-from gateway.application.submission import Answer, Bundle, Failed, Submission, is_kept
 from gateway.domain.errors import IdempotencyKeyReused, Refusal
 from gateway.domain.value import value
 

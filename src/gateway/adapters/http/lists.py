@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from gateway.adapters.http.cursors import Cursors
-from gateway.adapters.http.exchange import Asked, Reply
+from gateway.adapters.http.messages import Asked, Reply
 from gateway.adapters.http.operations import Handler, ListView, json_reply
 from gateway.adapters.http.resources.fields import PageQuery
 from gateway.application.queries import Page

@@ -16,10 +16,12 @@ from weakref import WeakValueDictionary
 
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from gateway.application.addresses import network_of
-from gateway.application.caller import Caller, check_caller
+from gateway.application.access.addresses import network_of
+from gateway.application.access.caller import Caller, check_caller
+from gateway.application.access.emails import canonical_email
 from gateway.application.commands.register import Register, Registered
-from gateway.application.emails import canonical_email
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.errors import (
     InvalidCredentials,
     InvalidInput,
@@ -29,8 +31,6 @@ from gateway.application.errors import (
     TokenInvalid,
     TokenRevoked,
 )
-from gateway.application.event_loop import OneEventLoop
-from gateway.application.front_door import FrontDoor
 from gateway.application.ports import tokens as token_ports
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
@@ -94,7 +94,7 @@ class SignedIn:
 class Access:
     """Users and their sessions. Each method is short transactions of its own."""
 
-    door: FrontDoor
+    executor: CommandExecutor
     users: Users
     sessions: Sessions
     login_failures: LoginFailures
@@ -134,7 +134,7 @@ class Access:
             name=name,
             currency=code,
         )
-        return await self.door.execute(command)
+        return await self.executor.execute(command)
 
     async def log_in(self, *, email: str, password: str, address: str) -> SignedIn:
         """Begin a session. `address` is where the try comes from; it is only counted, with its `network_of`.

@@ -7,11 +7,11 @@ from typing import Final, TypeVar
 from sqlalchemy import Executable, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.adapters.sql.connection import Parameters, Transaction
 from gateway.adapters.sql.engine import POSTGRES
+from gateway.adapters.sql.sqlalchemy_transaction import Parameters, Transaction
 from gateway.adapters.sql.types import Found
+from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
-from gateway.application.retry import RetryLimits, retrying
 
 Result = TypeVar("Result")
 

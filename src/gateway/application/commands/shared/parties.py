@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from gateway.application.command import Moment
+from gateway.application.engine.command import Moment
 from gateway.domain.account import Account, AccountKind
 from gateway.domain.event import Event, EventId, EventType
 from gateway.domain.user import UserId

@@ -1,8 +1,14 @@
 """Ending a payment before all of it was captured: what is still held goes back."""
 
-from gateway.application.book import Book
-from gateway.application.command import Decision, Moment
-from gateway.application.paying import Steps, payee_account, payer_account, payment_transaction, status_event
+from gateway.application.commands.shared.payments import (
+    Steps,
+    payee_account,
+    payer_account,
+    payment_transaction,
+    status_event,
+)
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Decision, Moment
 from gateway.domain.payment import Ended, Payment
 from gateway.domain.transaction import TransactionType
 from gateway.domain.transfer import release

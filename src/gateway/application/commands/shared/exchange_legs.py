@@ -5,8 +5,8 @@ exchange pays the merchant in the other, and the spread goes from the exchange t
 transaction is about, the merchant's, stands where it does without an exchange: first in a payment, last in a refund.
 """
 
-from gateway.application.book import Book
-from gateway.application.paying import Steps, fees_account, payer_account
+from gateway.application.commands.shared.payments import Steps, fees_account, payer_account
+from gateway.application.engine.book import Book
 from gateway.domain.account import Account, AccountKind, system_account
 from gateway.domain.errors import AccountNotFound
 from gateway.domain.money import CurrencyCode

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gateway.application.caller import Caller
+from gateway.application.access.caller import Caller
 from gateway.application.gateway import Gateway
 
 Header = tuple[bytes, bytes]

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.application.book import Book
-from gateway.application.command import Moment
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Moment
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
 from gateway.domain.errors import AccountNotFound, CurrencyMismatch, MerchantNotFound
 from gateway.domain.event import Event, EventId, EventType

@@ -1,19 +1,19 @@
-"""The front door, one by one: hand in a submission, get its answer."""
+"""The executor, one by one: hand in a submission, get its answer."""
 
 import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.application.batch import RunBatch
+from gateway.application.engine.batch import RunBatch
+from gateway.application.engine.event_loop import OneEventLoop
+from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
-from gateway.application.event_loop import OneEventLoop
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
-from gateway.application.submission import Answer, Failed, Submission
 from gateway.domain.errors import IdempotencyInProgress
 
 
 class Executor(Protocol):
-    """What every front door does."""
+    """What every executor does."""
 
     async def perform(self, submission: Submission) -> Answer:
         """Answer one submission, durably.

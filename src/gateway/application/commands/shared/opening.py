@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from gateway.application.book import Book
-from gateway.application.command import Moment
+from gateway.application.engine.book import Book
+from gateway.application.engine.command import Moment
 from gateway.domain.account import SYSTEM_KINDS, Account, AccountId, AccountKey, open_account, system_account
 
 

@@ -18,7 +18,7 @@ from gateway.domain.user import UserId
 from gateway.domain.value import value
 
 if TYPE_CHECKING:
-    from gateway.application.book import Book
+    from gateway.application.engine.book import Book
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)

@@ -1,4 +1,4 @@
-"""The front door where concurrent submissions share a transaction.
+"""The executor where concurrent submissions share a transaction.
 
 While one batch commits, the next one gathers, and is decided as soon as it is worth it. There are no timers, so that a
 lone submission waits for nobody; and no use-case knows that it is grouped, because grouping never changes an outcome.
@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.application.batch import RunBatch
+from gateway.application.engine.batch import RunBatch
+from gateway.application.engine.event_loop import OneEventLoop
+from gateway.application.engine.executor import isolating
+from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
-from gateway.application.event_loop import OneEventLoop
-from gateway.application.executor import isolating
 from gateway.application.ports.storage import Pace, one_at_a_time
 from gateway.application.ports.unit_of_work import StorageUnavailable
-from gateway.application.submission import Answer, Failed, Submission
 from gateway.domain.value import value
 
 AHEAD_SHARE: Final = 0.5
@@ -69,7 +69,7 @@ class GroupCommit:
     """Groups submissions into batches. Made inside a running event loop; `close` it."""
 
     def __init__(self, run_batch: RunBatch, limits: GroupLimits, *, pace: Callable[[], Pace] = one_at_a_time) -> None:
-        """A door with nobody before it.
+        """An executor on which nobody waits.
 
         Args:
             run_batch: Decides a batch, and commits it.
@@ -122,7 +122,7 @@ class GroupCommit:
             self._under_way_size -= size
 
     async def _turn_comes(self) -> bool:
-        """Wait until there is a batch to begin; whether there is one, or the door is closed and nobody waits."""
+        """Wait until there is a batch to begin; whether there is one, or the executor is closed and nobody waits."""
         while not self._is_time_for_a_batch():
             if self._closing:
                 return False

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from gateway.application.access import Access
-from gateway.application.caller import Caller
-from gateway.application.events import Events
-from gateway.application.exchange import Exchange
-from gateway.application.outcome_codec import refusals
+from gateway.application.access.access import Access
+from gateway.application.access.caller import Caller
+from gateway.application.engine.outcome_codec import refusals
+from gateway.application.events.feed import Events
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, TransactionFilter
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Storage
 from gateway.application.queries import Queries
+from gateway.application.quotes import Exchange
 from gateway.contracts.records import EUR, USD, quote_id
 from gateway.domain.errors import InvalidInput, Refusal
 from gateway.domain.rate import CurrencyPair, rate_of
@@ -59,29 +59,29 @@ VALID: Mapping[str, object] = {
 """An argument for each parameter of each method; `where` is a filter of the method's own."""
 
 
-def doors(storage: Storage) -> list[Any]:
+def parts(storage: Storage) -> list[Any]:
     access = an_access(storage, StandingClock())
     return [
         Queries(storage.reader, StandingClock()),
-        Exchange(door=access.door, rates=storage.rates, clock=StandingClock()),
+        Exchange(executor=access.executor, rates=storage.rates, clock=StandingClock()),
         Events(storage.events),
         access,
     ]
 
 
-def methods(door: object) -> dict[str, Callable[..., Any]]:
-    """What can be asked at a door."""
-    kind = door if isinstance(door, type) else type(door)
+def methods(part: object) -> dict[str, Callable[..., Any]]:
+    """The coroutine methods of a part of the gateway."""
+    kind = part if isinstance(part, type) else type(part)
     # Asked of the class: Python 3.11.2 cannot list the members of a value with slots.
     names = [name for name, member in vars(kind).items() if inspect.iscoroutinefunction(member)]
-    return {name: getattr(door, name) for name in names if not name.startswith("_")}
+    return {name: getattr(part, name) for name in names if not name.startswith("_")}
 
 
 async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code(storage: Storage) -> None:
     await opened(storage)
     refused = answered = 0
-    for door in doors(storage):
-        for name, method in methods(door).items():
+    for part in parts(storage):
+        for name, method in methods(part).items():
             valid = {each: VALID.get(each, FILTERS.get(name)) for each in inspect.signature(method).parameters}
             for parameter in valid:
                 for hostile in VALUES:
@@ -97,11 +97,11 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
     assert refused > answered > 0
 
 
-@pytest.mark.parametrize("door", [Queries, Exchange, Events, Access])
-def test_no_parameter_is_forgotten(door: type[Any]) -> None:
-    parameters = {name for method in methods(door).values() for name in inspect.signature(method).parameters}
+@pytest.mark.parametrize("part", [Queries, Exchange, Events, Access])
+def test_no_parameter_is_forgotten(part: type[Any]) -> None:
+    parameters = {name for method in methods(part).values() for name in inspect.signature(method).parameters}
     assert parameters - {"self"} <= VALID.keys() | {"where"}
-    assert methods(door)
+    assert methods(part)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 101, True, 1.0, "20", None])

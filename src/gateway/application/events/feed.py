@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
-from gateway.application.event_loop import OneEventLoop
+from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.ports.events import EventFeed, FeedEvent
 from gateway.domain.checks import check_integer
 from gateway.domain.limits import EVENTS_PER_READ_MAX, POSITION_MAX

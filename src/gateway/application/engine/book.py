@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from gateway.application.command import Decision
+from gateway.application.engine.command import Decision
 from gateway.application.ports.unit_of_work import (
     AnswerKey,
     Changes,

@@ -1,4 +1,4 @@
-"""Outcomes as bytes: how the answers of `FrontDoor.execute` are kept, and read back."""
+"""Outcomes as bytes: how the answers of `CommandExecutor.execute` are kept, and read back."""
 
 from typing import Any, Generic, TypeVar
 

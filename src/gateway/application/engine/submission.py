@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from gateway.application.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment, Needs
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.checks import check_id, check_idempotency_key
 from gateway.domain.errors import Refusal
 from gateway.domain.value import value
 
 if TYPE_CHECKING:
-    from gateway.application.book import Book
+    from gateway.application.engine.book import Book
 
 _NEEDS: Final = fields(Needs)
 

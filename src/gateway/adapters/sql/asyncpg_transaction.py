@@ -12,11 +12,11 @@ from sqlalchemy import ClauseElement, Executable
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from gateway.adapters.sql.connection import Parameters, to_the_end
 from gateway.adapters.sql.engine import postgres_settings
 from gateway.adapters.sql.errors import CONNECTION_ERRORS, DATABASE_ERRORS, READ_ONLY, port_error, sqlstate
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.postgres_connections import Connector, LeanConnection
+from gateway.adapters.sql.sqlalchemy_transaction import Parameters, to_the_end
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.unit_of_work import StorageUnavailable
 

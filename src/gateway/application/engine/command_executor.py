@@ -1,15 +1,15 @@
-"""The front door as a program uses it: a command goes in, its result comes out or its refusal is raised."""
+"""The executor as a program uses it: a command goes in, its result comes out or its refusal is raised."""
 
 from typing import TypeVar, cast
 
 import msgspec
 
-from gateway.application import outcome_codec
-from gateway.application.command import Command
-from gateway.application.executor import Executor
+from gateway.application.engine import outcome_codec
+from gateway.application.engine.command import Command
+from gateway.application.engine.executor import Executor
+from gateway.application.engine.submission import Answer, Submission, fingerprint
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.unit_of_work import AnswerKey
-from gateway.application.submission import Answer, Submission, fingerprint
 from gateway.domain.checks import check_id, check_idempotency_key, wrong_type
 from gateway.domain.errors import Refusal
 from gateway.domain.user import SYSTEM, UserId
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
-class FrontDoor:
+class CommandExecutor:
     """Executes commands for those who speak Python; the HTTP adapter submits in its own words."""
 
     def __init__(self, executor: Executor, identifiers: Identifiers) -> None:

@@ -1,0 +1,1 @@
+"""Working the whole ledger out again from its transactions, and naming what differs."""
