@@ -57,7 +57,7 @@ class Footprint:
 
 def grouping(storage: Storage) -> GroupCommit:
     """An executor that groups, as the gateway opens it."""
-    return GroupCommit(batch_on(storage).run, GroupLimits(), pace=storage.pace)
+    return GroupCommit(batch_on(storage).run, GroupLimits(), scheduling=storage.scheduling)
 
 
 async def on_memory(people: People, count: int) -> float:

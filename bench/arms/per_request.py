@@ -12,7 +12,7 @@ from litestar import Litestar, asgi
 
 from gateway.adapters.http.app import past_the_router
 from gateway.adapters.http.endpoint import Endpoint, HttpLimits
-from gateway.adapters.http.messages import Asked, Reply
+from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import Idempotency, Operation
 from gateway.adapters.http.resources.payments import PaymentBody
 from gateway.adapters.system.identifiers import time_ordered_id
@@ -56,22 +56,22 @@ class PerRequest:
         ) as self._pool:
             yield
 
-    async def pay(self, asked: Asked) -> Reply:
+    async def pay(self, request: Request) -> Response:
         """Pay in one call."""
-        body: PaymentBody = asked.body
+        body: PaymentBody = request.body
         answer: bytes = await self._pool.fetchval(
             PAY,
-            asked.caller.user_id,
+            request.caller.user_id,
             body.merchant_id,
             body.amount,
             body.currency,
-            asked.idempotency_key,
-            fingerprint(asked.method.encode(), asked.path.encode(), msgspec.json.encode(body)),
+            request.idempotency_key,
+            fingerprint(request.method.encode(), request.path.encode(), msgspec.json.encode(body)),
             time_ordered_id("pay"),
             time_ordered_id("txn"),
             time_ordered_id("evt"),
         )
-        return Reply(status=int(answer[:STATUS_DIGITS]), body=answer[STATUS_DIGITS:])
+        return Response(status=int(answer[:STATUS_DIGITS]), body=answer[STATUS_DIGITS:])
 
 
 def app() -> Litestar:

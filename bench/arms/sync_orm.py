@@ -115,10 +115,10 @@ def app() -> FastAPI:
         idempotency_key: Annotated[str, Header()],
         database: Annotated[Session, Depends(session)],
     ) -> Response:
-        asked = fingerprint(body.model_dump_json().encode())
+        request = fingerprint(body.model_dump_json().encode())
         kept: Any = database.get(KeptAnswer, (customer_id, idempotency_key))
         if kept is not None:
-            if kept.fingerprint != asked:
+            if kept.fingerprint != request:
                 raise HTTPException(422, "This idempotency key belongs to another request.")
             return _created(kept.body[3:])
         answer = _pay(database, body, customer_id, datetime.now(UTC)).model_dump_json().encode()
@@ -126,7 +126,7 @@ def app() -> FastAPI:
             KeptAnswer(
                 owner_id=customer_id,
                 key=idempotency_key,
-                fingerprint=asked,
+                fingerprint=request,
                 body=b"201" + answer,
                 created_at=datetime.now(UTC),
             )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gateway.application.gateway import Gateway
     from gateway.application.ports.events import FeedEvent
     from gateway.application.ports.unit_of_work import StorageRefused, StorageUnavailable
-    from gateway.application.quotes import Exchange
+    from gateway.application.quotes import Quotes
     from gateway.bootstrap import StartRefused, collect_garbage_seldom, in_memory_gateway, open_gateway
     from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
     from gateway.domain.deposit import Deposit
@@ -72,7 +72,6 @@ __all__ = [
     "Deposit",
     "EventType",
     "Events",
-    "Exchange",
     "ExchangeRate",
     "ExpirePayment",
     "FeeSchedule",
@@ -96,6 +95,7 @@ __all__ = [
     "Payout",
     "Quote",
     "QuoteId",
+    "Quotes",
     "Rate",
     "Refund",
     "RefundPayment",
@@ -153,7 +153,7 @@ _NAMES = {
     ),
     "gateway.application.engine.event_loop": ("WrongEventLoop",),
     "gateway.application.events.feed": ("Events",),
-    "gateway.application.quotes": ("Exchange",),
+    "gateway.application.quotes": ("Quotes",),
     "gateway.application.gateway": ("Gateway",),
     "gateway.application.ports.events": ("FeedEvent",),
     "gateway.application.ports.unit_of_work": ("StorageRefused", "StorageUnavailable"),

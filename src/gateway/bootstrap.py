@@ -56,7 +56,7 @@ from gateway.application.ports.reader import Audit
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
-from gateway.application.quotes import Exchange, ExchangeLimits
+from gateway.application.quotes import QuoteLimits, Quotes
 from gateway.settings import Settings, SettingsRefused, read_settings, without_password
 
 MEMORY_URL: Final = "memory://"
@@ -99,13 +99,13 @@ async def open_gateway(settings: Settings | str | PathLike[str] | None = None) -
     async with open_storage(chosen) as storage, _hashing(chosen) as passwords:
         batch = Batch(unit_of_work=storage.unit_of_work, clock=system_clock, identifiers=time_ordered_id)
         run_batch = retrying(batch.run, retry_limits(chosen))
-        executor = GroupCommit(run_batch, group_limits(chosen), pace=storage.pace)
+        executor = GroupCommit(run_batch, group_limits(chosen), scheduling=storage.scheduling)
         try:
             gateway = _gateway(
                 storage, executor, passwords, tokens, system_clock, time_ordered_id, limits=access_limits(chosen)
             )
             rates = storage.rates if file is None else file
-            yield replace(gateway, exchange=replace(gateway.exchange, rates=rates, limits=exchange_limits(chosen)))
+            yield replace(gateway, quotes=replace(gateway.quotes, rates=rates, limits=quote_limits(chosen)))
         finally:
             await executor.close()
 
@@ -129,7 +129,9 @@ async def in_memory_gateway(
     storage = memory_storage(database)
     batch = Batch(unit_of_work=storage.unit_of_work, clock=clock, identifiers=identifiers)
     run_batch = retrying(batch.run, RetryLimits())
-    executor: Executor = OneByOne(run_batch) if one_by_one else GroupCommit(run_batch, GroupLimits(), pace=storage.pace)
+    executor: Executor = (
+        OneByOne(run_batch) if one_by_one else GroupCommit(run_batch, GroupLimits(), scheduling=storage.scheduling)
+    )
     passwords = Argon2PasswordHasher(threads=1, time_cost=1, memory_cost_kibibytes=8)
     tokens = JoseAccessTokens(issuer="gateway", audience="gateway", signing_key=signing_key_from_pem(generate_pem()))
     try:
@@ -293,7 +295,7 @@ def cursor_keys(settings: Settings) -> JoseSignatures:
 def sql_limits(settings: Settings) -> SqlLimits:
     """What the SQL adapter is told."""
     return SqlLimits(
-        write_pool_size=settings.lanes,
+        write_pool_size=settings.write_connections,
         pool_size=settings.database_pool_size,
         pool_timeout_seconds=settings.database_pool_timeout_seconds,
         connect_timeout_seconds=settings.database_connect_timeout_seconds,
@@ -310,7 +312,7 @@ def group_limits(settings: Settings) -> GroupLimits:
     return GroupLimits(
         batch_size_max=settings.batch_size_max,
         waiting_max=settings.waiting_max,
-        lanes=settings.lanes,
+        write_connections=settings.write_connections,
         close_seconds_max=settings.drain_seconds_max,
     )
 
@@ -331,9 +333,9 @@ def access_limits(settings: Settings) -> AccessLimits:
     )
 
 
-def exchange_limits(settings: Settings) -> ExchangeLimits:
+def quote_limits(settings: Settings) -> QuoteLimits:
     """How long quotes are good for."""
-    return ExchangeLimits(quote_seconds=settings.quote_seconds)
+    return QuoteLimits(quote_seconds=settings.quote_seconds)
 
 
 def _gateway(
@@ -362,7 +364,7 @@ def _gateway(
         executor=executor,
         access=access,
         queries=Queries(storage.reader, clock),
-        exchange=Exchange(executor=executor, rates=storage.rates, clock=clock),
+        quotes=Quotes(executor=executor, rates=storage.rates, clock=clock),
         events=Events(storage.events),
         tokens=tokens,
         storage=storage,

@@ -197,7 +197,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
 
-    lanes: Annotated[
+    write_connections: Annotated[
         int,
         Meta(
             ge=1,

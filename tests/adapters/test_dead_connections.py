@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import text
 
 from gateway.adapters.sql import SqlLimits, open_sql_storage, postgres_connections
-from gateway.adapters.sql.asyncpg_transaction import DirectTransaction, write_pool
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, write_pool
 from gateway.adapters.sql.engine import audit_engine, postgres_engine
 from gateway.adapters.sql.postgres_connections import CHECK_AFTER_IDLE_SECONDS
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.engine.submission import Answer
 from gateway.application.ports.storage import Storage
@@ -111,30 +111,30 @@ async def test_a_connection_that_breaks_at_any_moment_of_a_batch_is_tried_again_
 @pytest.mark.parametrize("step", ["begin", "rows", "commit"])
 async def test_a_connection_that_dies_while_a_batch_holds_it_is_tried_again(postgres_url: str, step: str) -> None:
     limits = SqlLimits(write_pool_size=1)
-    steps: dict[str, Callable[[DirectTransaction], object]] = {
+    steps: dict[str, Callable[[AsyncpgTransaction], object]] = {
         "begin": lambda transaction: transaction.begin(),
         "rows": lambda transaction: transaction.rows(SELECT_1),
         "commit": lambda transaction: transaction.commit(),
     }
     async with write_pool(postgres_url, limits) as pool:
-        async with DirectTransaction(pool, acquire_seconds_max=1) as transaction:
+        async with AsyncpgTransaction(pool, acquire_seconds_max=1) as transaction:
             if step == "commit":
                 await transaction.begin()
             await terminate_the_others(postgres_url)
             await asyncio.sleep(0.2)  # The pool notices, and takes the connection back.
             with pytest.raises(TryAgain):
                 await steps[step](transaction)  # type: ignore[misc]  # Each of them is a coroutine.
-        async with DirectTransaction(pool, acquire_seconds_max=1) as transaction:
+        async with AsyncpgTransaction(pool, acquire_seconds_max=1) as transaction:
             assert await transaction.rows(SELECT_1) == [(1,)]
 
 
 async def test_a_connection_that_dies_after_the_last_statement_takes_nothing_back(postgres_url: str) -> None:
     async with write_pool(postgres_url, SqlLimits(write_pool_size=1)) as pool:
-        async with DirectTransaction(pool, acquire_seconds_max=1) as transaction:
+        async with AsyncpgTransaction(pool, acquire_seconds_max=1) as transaction:
             assert await transaction.rows(SELECT_1) == [(1,)]
             await terminate_the_others(postgres_url)
             await asyncio.sleep(0.2)
-        async with DirectTransaction(pool, acquire_seconds_max=1) as transaction:
+        async with AsyncpgTransaction(pool, acquire_seconds_max=1) as transaction:
             assert await transaction.rows(SELECT_1) == [(1,)]
 
 
@@ -152,7 +152,7 @@ async def test_what_was_prepared_before_a_columns_type_changed_is_read_again(pos
 
 @pytest.mark.parametrize("optimistic", [True, False])
 async def test_so_is_what_a_batch_had_prepared(postgres_url: str, *, optimistic: bool) -> None:
-    limits = SqlLimits(write_pool_size=1, optimistic=optimistic, remembered_max=0)
+    limits = SqlLimits(write_pool_size=1, optimistic=optimistic, cached_max=0)
     async with open_sql_storage(postgres_url, limits) as storage:
         await opened(storage)
         await paid_under(storage, "key-1")
@@ -171,14 +171,14 @@ async def test_a_database_that_lets_in_slowly_is_waited_for(proxy: Proxy) -> Non
 async def test_a_look_that_is_cancelled_while_a_connection_is_checked_leaves_it_to_others(proxy: Proxy) -> None:
     limits = SqlLimits(write_pool_size=1)
     async with write_pool(proxy.url, limits) as pool:
-        async with DirectTransaction(pool, acquire_seconds_max=1) as transaction:
+        async with AsyncpgTransaction(pool, acquire_seconds_max=1) as transaction:
             await transaction.rows(SELECT_1)
         await asyncio.sleep(CHECK_AFTER_IDLE_SECONDS + 0.1)
         proxy.forget()
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2), DirectTransaction(pool, acquire_seconds_max=1):
+            async with asyncio.timeout(0.2), AsyncpgTransaction(pool, acquire_seconds_max=1):
                 pass
-        async with DirectTransaction(pool, acquire_seconds_max=1) as transaction:
+        async with AsyncpgTransaction(pool, acquire_seconds_max=1) as transaction:
             assert await transaction.rows(SELECT_1) == [(1,)]
 
 
@@ -215,7 +215,7 @@ async def terminate_the_others(url: str) -> None:
 
 async def execute(url: str, statement: str) -> None:
     engine = audit_engine(url, SqlLimits())
-    async with Transaction(engine) as transaction:
+    async with DatabaseTransaction(engine) as transaction:
         await transaction.change(text(statement))
         await transaction.commit()
     await engine.dispose()
@@ -224,7 +224,7 @@ async def execute(url: str, statement: str) -> None:
 async def payments(proxy: Proxy) -> int:
     """How many payments there are, seen past the storage under test."""
     engine = postgres_engine(proxy.url, SqlLimits())
-    async with Transaction(engine) as transaction:
+    async with DatabaseTransaction(engine) as transaction:
         [[count]] = await transaction.rows(COUNT)
     await engine.dispose()
     return int(count)

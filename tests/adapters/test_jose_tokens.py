@@ -94,11 +94,11 @@ class TestHS256Tokens(AccessTokensContract):
 class TestTokensWhichAreNeverRemembered(AccessTokensContract):
     @pytest.fixture
     def access_tokens(self) -> AccessTokens:
-        return port(remembered_max=0)
+        return port(cached_max=0)
 
     @pytest.fixture
     def strangers_tokens(self) -> AccessTokens:
-        return port(OTHER_KEY, remembered_max=0)
+        return port(OTHER_KEY, cached_max=0)
 
 
 def test_what_the_tests_forge_is_good_before_it_is_spoilt() -> None:
@@ -383,7 +383,7 @@ def test_what_was_refused_is_not_remembered(signatures_checked: list[bytes]) -> 
 
 
 def test_no_more_tokens_are_remembered_than_allowed_and_the_oldest_goes_first(signatures_checked: list[bytes]) -> None:
-    access_tokens = port(remembered_max=3)
+    access_tokens = port(cached_max=3)
     tokens = [forge(claims={**CLAIMS, "jti": f"tok_{number}"}) for number in range(4)]
     for token in tokens:
         access_tokens.verify(token, now=NOW)

@@ -11,7 +11,7 @@ from gateway.adapters.sql import Schema, SchemaRefused, SqlLimits, migrate, sche
 from gateway.adapters.sql.engine import audit_engine
 from gateway.adapters.sql.migrations import LOCK_SECONDS_MAX
 from gateway.adapters.sql.migrations.lock_holders import MIGRATION_LOCK
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from support.migrations import execute, on_connection, to_revision
 from support.postgres import PostgresServer, temporary_database
@@ -28,17 +28,17 @@ async def older_url(empty_postgres_url: str) -> str:
 
 
 @pytest.fixture
-async def report(older_url: str) -> AsyncIterator[Transaction]:
+async def report(older_url: str) -> AsyncIterator[DatabaseTransaction]:
     """A transaction that reads `answers` and does not end."""
     engine = audit_engine(f"{older_url}?application_name=report", SqlLimits())
-    async with Transaction(engine) as transaction:
+    async with DatabaseTransaction(engine) as transaction:
         await transaction.rows(REPORT)
         yield transaction
     await engine.dispose()
 
 
 async def test_a_migration_behind_a_long_report_says_what_it_waits_for_and_ends_when_the_report_does(
-    older_url: str, report: Transaction
+    older_url: str, report: DatabaseTransaction
 ) -> None:
     told: asyncio.Queue[str] = asyncio.Queue()
     migrating = asyncio.create_task(migrate(older_url, tell=told.put_nowait, pause_seconds=0.2))
@@ -53,7 +53,9 @@ async def test_a_migration_behind_a_long_report_says_what_it_waits_for_and_ends_
     assert await schema_of(older_url) is Schema.CURRENT
 
 
-async def test_nobody_else_waits_long_behind_a_migration_that_waits(older_url: str, report: Transaction) -> None:
+async def test_nobody_else_waits_long_behind_a_migration_that_waits(
+    older_url: str, report: DatabaseTransaction
+) -> None:
     told: asyncio.Queue[str] = asyncio.Queue()
     migrating = asyncio.create_task(migrate(older_url, tell=told.put_nowait, pause_seconds=0.2))
     engine = audit_engine(older_url, SqlLimits())
@@ -61,7 +63,7 @@ async def test_nobody_else_waits_long_behind_a_migration_that_waits(older_url: s
     async with asyncio.timeout(30):
         while told.qsize() < 3:
             began = time.monotonic()
-            async with Transaction(engine) as somebody:
+            async with DatabaseTransaction(engine) as somebody:
                 await somebody.rows(REPORT)
             longest_seconds = max(longest_seconds, time.monotonic() - began)
     await engine.dispose()
@@ -71,7 +73,7 @@ async def test_nobody_else_waits_long_behind_a_migration_that_waits(older_url: s
 
 
 async def test_a_migration_gives_up_and_says_who_was_in_its_way(
-    older_url: str, report: Transaction, monkeypatch: pytest.MonkeyPatch
+    older_url: str, report: DatabaseTransaction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.adapters.sql.migrations.ATTEMPTS_MAX", 2)
     with pytest.raises(StorageUnavailable, match=r"changed nothing: it waited for session \d+ of Postgres \(report"):
@@ -83,7 +85,7 @@ async def test_a_migration_gives_up_and_says_who_was_in_its_way(
 async def test_another_migration_is_named(older_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.adapters.sql.migrations.ATTEMPTS_MAX", 1)
     engine = audit_engine(older_url, SqlLimits())
-    async with Transaction(engine) as other:
+    async with DatabaseTransaction(engine) as other:
         await other.rows(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
         with pytest.raises(StorageUnavailable, match="another migration"):
             await migrate(older_url, SqlLimits(audit_timeout_seconds=0.5))
@@ -92,7 +94,7 @@ async def test_another_migration_is_named(older_url: str, monkeypatch: pytest.Mo
 
 async def test_a_database_that_is_up_to_date_is_not_locked(postgres_url: str) -> None:
     engine = audit_engine(postgres_url, SqlLimits())
-    async with Transaction(engine) as other:
+    async with DatabaseTransaction(engine) as other:
         await other.change(text("LOCK TABLE answers IN ACCESS EXCLUSIVE MODE"))
         async with asyncio.timeout(5):
             await migrate(postgres_url)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.adapters.sql.pipeline import Pipeline, landed
+from gateway.adapters.sql.pipeline import Pipeline, was_committed
 
 
 async def a_turn_later() -> None:
@@ -32,24 +32,24 @@ async def test_one_at_a_time_has_its_turn_in_the_order_in_which_they_came() -> N
 async def test_what_has_taken_off_is_under_way_until_it_has_landed() -> None:
     pipeline = Pipeline()
     await pipeline.enter()
-    assert pipeline.under_way is None
-    under_way = pipeline.take_off()
+    assert pipeline.in_flight is None
+    in_flight = pipeline.begin_commit()
     await pipeline.enter()
-    assert pipeline.under_way is under_way
+    assert pipeline.in_flight is in_flight
     pipeline.leave()
-    under_way.set_result(True)
-    assert pipeline.under_way is None
+    in_flight.set_result(True)
+    assert pipeline.in_flight is None
 
 
 async def test_whoever_leaves_without_taking_off_leaves_what_is_under_way_as_it_is() -> None:
     pipeline = Pipeline()
     await pipeline.enter()
-    under_way = pipeline.take_off()
+    in_flight = pipeline.begin_commit()
     for _ in range(2):
         await pipeline.enter()
-        assert pipeline.under_way is under_way
+        assert pipeline.in_flight is in_flight
         pipeline.leave()
-    under_way.set_result(False)
+    in_flight.set_result(False)
 
 
 async def test_what_is_started_on_taking_off_comes_before_the_next_one() -> None:
@@ -66,11 +66,11 @@ async def test_what_is_started_on_taking_off_comes_before_the_next_one() -> None
     await pipeline.enter()
     following = asyncio.create_task(come())
     await a_turn_later()
-    under_way = pipeline.take_off()
+    in_flight = pipeline.begin_commit()
     await asyncio.create_task(send())
     await following
     assert came == ["the statement", "the next one"]
-    under_way.set_result(True)
+    in_flight.set_result(True)
 
 
 async def test_whoever_gives_up_waiting_for_a_turn_is_passed_over() -> None:
@@ -89,12 +89,12 @@ async def test_whoever_gives_up_waiting_for_a_turn_is_passed_over() -> None:
 async def test_whoever_gives_up_waiting_for_the_one_before_leaves_it_alone(*, committed: bool) -> None:
     pipeline = Pipeline()
     await pipeline.enter()
-    under_way = pipeline.take_off()
-    gives_up, stays = (asyncio.create_task(landed(under_way)) for _ in range(2))
+    in_flight = pipeline.begin_commit()
+    gives_up, stays = (asyncio.create_task(was_committed(in_flight)) for _ in range(2))
     await a_turn_later()
     gives_up.cancel()
     await a_turn_later()
-    assert pipeline.under_way is under_way
-    under_way.set_result(committed)
+    assert pipeline.in_flight is in_flight
+    in_flight.set_result(committed)
     assert await stays is committed
     assert gives_up.cancelled()

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from gateway.adapters.sql import SqlLimits, contention, open_sql_storage
 from gateway.adapters.sql.engine import audit_engine
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.commands import (
     CapturePayment,
@@ -30,8 +30,8 @@ from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.outcome_codec import decode
 from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.engine.submission import Answer, Failed, Submission
-from gateway.application.ports.storage import Pace, Storage
-from gateway.application.ports.unit_of_work import AnswerKey, KeyTaken, Overtaken, TryAgain, Wanted
+from gateway.application.ports.storage import Scheduling, Storage
+from gateway.application.ports.unit_of_work import AnswerKey, Conflict, KeyTaken, TryAgain, Wanted
 from gateway.application.verification.verify import verify
 from gateway.contracts.records import EUR, NOW, USD, user_id
 from gateway.domain.account import AccountId, AccountKey, AccountKind, system_account
@@ -77,7 +77,7 @@ class Process:
     def executor(self) -> GroupCommit:
         """An executor with two batches under way, through which nobody is told that the storage is away."""
         run_batch = retrying(self._run_batch, RetryLimits(attempts_max=50, duration_seconds_max=60))
-        return GroupCommit(run_batch, GroupLimits(batch_size_max=16), pace=self.storage.pace)
+        return GroupCommit(run_batch, GroupLimits(batch_size_max=16), scheduling=self.storage.scheduling)
 
     async def has_decided(self, count: int) -> None:
         """Wait until so many batches were decided."""
@@ -124,10 +124,10 @@ async def elsewhere(postgres_url: str) -> AsyncIterator[Process]:
 
 
 @pytest.fixture
-async def postgres(postgres_url: str) -> AsyncIterator[Transaction]:
+async def postgres(postgres_url: str) -> AsyncIterator[DatabaseTransaction]:
     """A connection on which Postgres tells what the others do."""
     engine = audit_engine(postgres_url, SqlLimits())
-    async with Transaction(engine) as transaction:
+    async with DatabaseTransaction(engine) as transaction:
         yield transaction
     await engine.dispose()
 
@@ -156,7 +156,7 @@ async def populated(process: Process) -> People:
 
 
 async def test_the_next_batch_is_decided_while_one_commits_on_what_that_one_leaves(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     async with held_up(elsewhere, people.merchants[0]) as tasks:
         with counting() as counted:
@@ -182,7 +182,7 @@ async def test_a_chain_of_batches_each_decided_on_the_one_before(here: Process, 
 
 
 async def test_the_statement_of_one_is_sent_before_the_next_one_is_decided(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     """Deciding a large batch takes as long as writing one, and nothing else of this process goes on meanwhile."""
     decided_when_sent: list[int] = []
@@ -201,7 +201,7 @@ async def test_the_statement_of_one_is_sent_before_the_next_one_is_decided(
 
 
 async def test_if_the_one_before_finds_its_key_taken_the_next_one_is_decided_again(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     taken = asked(pay(usd(60)))
     await elsewhere.run(replace(taken, command=pay(usd(1), customer=3, merchant=4)))
@@ -209,21 +209,21 @@ async def test_if_the_one_before_finds_its_key_taken_the_next_one_is_decided_aga
     assert isinstance(first, KeyTaken)
     assert isinstance(second.outcome, Paid)
     assert here.decided == 3
-    assert here.storage.pace() is Pace.AHEAD, "whoever asks twice is no reason to lock"
+    assert here.storage.scheduling() is Scheduling.PIPELINED, "whoever asks twice is no reason to lock"
     assert await here.available(people.customers[0], people.merchants[0]) == [40, 160]
 
 
 async def test_if_the_one_before_is_overtaken_the_next_one_is_decided_again(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     await elsewhere.run(asked(deposit(usd(10), to=people.customers[0])))
     first, second = await one_after_the_other(
         here, elsewhere, people, postgres, asked(pay(usd(60))), asked(pay(usd(110)))
     )
-    assert isinstance(first, Overtaken)
+    assert isinstance(first, Conflict)
     assert isinstance(second.outcome, Paid)
     assert here.decided == 3
-    assert here.storage.pace() is Pace.BY_TURNS
+    assert here.storage.scheduling() is Scheduling.ALTERNATING
     assert await here.available(people.customers[0], people.merchants[0]) == [0, 210]
 
 
@@ -244,7 +244,7 @@ async def test_another_process_that_has_been_at_work_is_run_into_once(
 
 
 async def test_if_the_connection_of_the_one_before_breaks_the_next_one_is_decided_again(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     first, second = await one_after_the_other(
         here, elsewhere, people, postgres, asked(pay(usd(60))), asked(pay(usd(60))), end=STOP
@@ -256,7 +256,7 @@ async def test_if_the_connection_of_the_one_before_breaks_the_next_one_is_decide
 
 
 async def test_nobody_pays_twice_if_the_connection_broke_after_the_commit(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     async with held_up(elsewhere, people.merchants[0]) as tasks:
         with losing_one_answer():
@@ -272,7 +272,7 @@ async def test_nobody_pays_twice_if_the_connection_broke_after_the_commit(
 
 
 async def test_both_go_through_in_the_end_whatever_becomes_of_the_first(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     async with held_up(elsewhere, people.merchants[0]) as tasks:
         first = tasks.create_task(here.run(asked(pay(usd(60)))))
@@ -288,7 +288,7 @@ async def test_both_go_through_in_the_end_whatever_becomes_of_the_first(
 
 
 async def test_a_key_that_the_one_before_answers_is_answered_once(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     the_same = asked(pay(usd(60)))
     async with held_up(elsewhere, people.merchants[0]) as tasks:
@@ -305,7 +305,7 @@ async def test_a_key_that_the_one_before_answers_is_answered_once(
 
 
 async def test_a_key_that_the_one_before_fails_to_answer_is_answered_by_the_next_one(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     the_same = asked(pay(usd(60)))
     async with held_up(elsewhere, people.merchants[0]) as tasks:
@@ -412,7 +412,7 @@ async def test_who_may_pay_again_elsewhere_does(here: Process, elsewhere: Proces
 
 
 async def test_a_refusal_that_rests_on_the_one_before_is_told_once_that_one_is_committed(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     async with held_up(elsewhere, people.merchants[0]) as tasks:
         tasks.create_task(here.run(asked(pay(usd(60)))))
@@ -429,7 +429,7 @@ async def test_a_refusal_that_rests_on_the_one_before_is_told_once_that_one_is_c
 
 
 async def test_an_account_that_is_opened_is_waited_for(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     opening = [
         OpenAccount(key=AccountKey(user_id(1), EUR, AccountKind.CUSTOMER)),
@@ -455,7 +455,7 @@ async def test_whoever_pays_beside_an_account_that_is_opened_is_remembered(here:
 
 
 async def test_a_batch_that_locks_is_waited_for(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     [held] = await here.run(asked(held_payment(60)))
     capture = CapturePayment(payment_id=held.outcome.payment.id, merchant_id=user_id(2), amount_minor=10)
@@ -471,7 +471,7 @@ async def test_a_batch_that_locks_is_waited_for(
 
 
 async def test_a_batch_that_locks_waits_for_the_one_before(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     [held] = await here.run(asked(held_payment(60)))
     capture = CapturePayment(payment_id=held.outcome.payment.id, merchant_id=user_id(2), amount_minor=10)
@@ -491,7 +491,7 @@ async def test_a_batch_that_locks_waits_for_the_one_before(
 
 
 async def test_one_who_gives_up_waiting_for_a_turn_holds_up_nobody(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     [held] = await here.run(asked(held_payment(10)))
     capture = CapturePayment(payment_id=held.outcome.payment.id, merchant_id=user_id(2))
@@ -509,7 +509,7 @@ async def test_one_who_gives_up_waiting_for_a_turn_holds_up_nobody(
 
 
 async def test_one_who_gives_up_while_loading_holds_up_nobody(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     [held] = await here.run(asked(held_payment(10)))
     capture = CapturePayment(payment_id=held.outcome.payment.id, merchant_id=user_id(2))
@@ -526,7 +526,7 @@ async def test_one_who_gives_up_while_loading_holds_up_nobody(
 
 @pytest.mark.parametrize("waits", ["decided", "for an answer"])
 async def test_one_who_gives_up_waiting_for_the_one_before_takes_nobody_along(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction, waits: str
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction, waits: str
 ) -> None:
     before = asked(pay(usd(60)))
     async with held_up(elsewhere, people.merchants[0]) as tasks:
@@ -547,7 +547,7 @@ async def test_one_who_gives_up_waiting_for_the_one_before_takes_nobody_along(
 
 
 async def test_one_who_gives_up_while_it_is_written_is_written_and_the_next_one_finds_it(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     async with held_up(elsewhere, people.merchants[0]) as tasks:
         first = tasks.create_task(here.run(asked(pay(usd(60)))))
@@ -564,7 +564,7 @@ async def test_one_who_gives_up_while_it_is_written_is_written_and_the_next_one_
 
 
 async def test_when_all_give_up_at_once_what_was_being_written_is_and_nothing_else(
-    here: Process, elsewhere: Process, people: People, postgres: Transaction
+    here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     async with held_up(elsewhere, people.merchants[0]) as tasks:
         first = tasks.create_task(here.run(asked(pay(usd(60)))))
@@ -583,9 +583,9 @@ async def test_when_all_give_up_at_once_what_was_being_written_is_and_nothing_el
 
 
 async def test_a_batch_that_memory_has_no_room_for_is_waited_for(
-    postgres_url: str, elsewhere: Process, postgres: Transaction
+    postgres_url: str, elsewhere: Process, postgres: DatabaseTransaction
 ) -> None:
-    async with open_sql_storage(postgres_url, replace(PATIENT, remembered_max=3)) as storage:
+    async with open_sql_storage(postgres_url, replace(PATIENT, cached_max=3)) as storage:
         here = Process(storage)
         people = await populated(here)
         await here.run(asked(pay(usd(10))))
@@ -599,13 +599,13 @@ async def test_a_batch_that_memory_has_no_room_for_is_waited_for(
             assert here.decided == 1
         assert outcomes(second) == [InsufficientFunds, Paid]
         assert here.decided == 2, "what was remembered of the first pair is out of date, and forgotten"
-        assert storage.pace() is Pace.AHEAD
+        assert storage.scheduling() is Scheduling.PIPELINED
         assert await here.available(*people.customers) == [0, 90, 100]
 
 
 @pytest.mark.parametrize("remembered_max", [0, 1, 2, 3, 5])
-async def test_however_little_is_remembered_all_comes_out_right(postgres_url: str, remembered_max: int) -> None:
-    async with open_sql_storage(postgres_url, replace(PATIENT, remembered_max=remembered_max)) as storage:
+async def test_however_little_is_remembered_all_comes_out_right(postgres_url: str, cached_max: int) -> None:
+    async with open_sql_storage(postgres_url, replace(PATIENT, cached_max=cached_max)) as storage:
         here = Process(storage)
         people = await populated(here)
         pairs = [(1, 2), (3, 4), (5, 6)]
@@ -613,8 +613,8 @@ async def test_however_little_is_remembered_all_comes_out_right(postgres_url: st
         answers = await asyncio.gather(*(here.run(asked(order)) for order in orders))
         assert [type(answer.outcome) for [answer] in answers].count(Paid) == 3 * 8
         assert await here.available(*people.customers, *people.merchants) == [4] * 3 + [196] * 3
-        pace = Pace.AHEAD if remembered_max else Pace.ONE_AT_A_TIME
-        assert storage.pace() is pace, "it was never overtaken, and least by itself"
+        scheduling = Scheduling.PIPELINED if cached_max else Scheduling.SEQUENTIAL
+        assert storage.scheduling() is scheduling, "it was never overtaken, and least by itself"
         async with storage.audit() as audit:
             assert (await verify(audit)).named == []
 
@@ -630,11 +630,11 @@ async def test_what_is_not_known_is_read_beside_what_is(postgres_url: str, here:
                 AccountKey(user_id(2), USD, AccountKind.MERCHANT),
             ],
             account_ids=[people.customers[1]],
-            may_be_remembered=True,
+            may_be_cached=True,
         )
         async with storage.unit_of_work() as work:
             records = await work.load(wanted)
-        assert records.are_remembered
+        assert records.are_cached
         assert {account.id: account.available for account in records.accounts} == {
             people.customers[0]: 100,
             people.merchants[0]: 110,
@@ -811,7 +811,7 @@ async def held_up(elsewhere: Process, account_id: AccountId) -> AsyncIterator[as
         yield tasks
 
 
-async def waiting(postgres: Transaction) -> int:
+async def waiting(postgres: DatabaseTransaction) -> int:
     """Wait until a statement waits for a lock; the process id of its backend."""
     async with asyncio.timeout(NOTICE_SECONDS_MAX):
         while not (found := await postgres.rows(WHO_WAITS)):
@@ -836,7 +836,7 @@ async def one_after_the_other(
     here: Process,
     elsewhere: Process,
     people: People,
-    postgres: Transaction,
+    postgres: DatabaseTransaction,
     fails: Submission,
     follows: Submission,
     end: Any = None,

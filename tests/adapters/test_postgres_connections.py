@@ -20,11 +20,11 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import text
 
 from gateway.adapters.sql import Schema, SqlLimits, migrate, open_sql_storage, schema_of
-from gateway.adapters.sql.asyncpg_transaction import DirectTransaction, write_pool
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, write_pool
 from gateway.adapters.sql.connection_parameters import ConnectionStringRefused
 from gateway.adapters.sql.engine import audit_engine, check_url, postgres_engine
 from gateway.adapters.sql.postgres_connections import KEEPALIVES
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from support.builders import a_batch, opened, pay, submit, usd
 from support.migrations import execute
@@ -43,10 +43,10 @@ async def everywhere(url: str, statement: Any) -> list[tuple[Any, ...]]:
     """What a statement says on a connection of each way in."""
     found = []
     for engine in (postgres_engine(url, ALONE), audit_engine(url, ALONE)):
-        async with Transaction(engine) as transaction:
+        async with DatabaseTransaction(engine) as transaction:
             found += [tuple(row) for row in await transaction.rows(statement)]
         await engine.dispose()
-    async with write_pool(url, ALONE) as pool, DirectTransaction(pool, acquire_seconds_max=2) as transaction:
+    async with write_pool(url, ALONE) as pool, AsyncpgTransaction(pool, acquire_seconds_max=2) as transaction:
         found += [tuple(row) for row in await transaction.rows(statement)]
     return found
 
@@ -90,9 +90,9 @@ async def test_a_host_that_is_silent_is_tried_for_its_share_of_the_time_and_last
         credentials, _, host = parts.netloc.rpartition("@")
         url = parts._replace(netloc=f"{credentials}@127.0.0.1:{silent.port},{host}").geturl()
         engine = postgres_engine(url, SqlLimits(connect_timeout_seconds=2))
-        async with Transaction(engine) as first, asyncio.timeout(5):
+        async with DatabaseTransaction(engine) as first, asyncio.timeout(5):
             await first.rows(WHO)
-            async with Transaction(engine) as second:
+            async with DatabaseTransaction(engine) as second:
                 await second.rows(WHO)
         await engine.dispose()
         assert silent.connections == 1
@@ -133,16 +133,16 @@ async def test_behind_a_pooler_no_prepared_statement_has_a_name(postgres_url: st
         await a_batch(storage).run([submit(pay(usd(1)), "key-1")])
         await storage.reader.check()
     engine = postgres_engine(url, limits)
-    async with Transaction(engine) as transaction:
+    async with DatabaseTransaction(engine) as transaction:
         await transaction.rows(WHO)
         await transaction.rows(SETTINGS)
         assert await transaction.rows(NAMED_STATEMENTS) == [(0,)]
     await engine.dispose()
-    async with write_pool(url, limits) as pool, DirectTransaction(pool, acquire_seconds_max=1) as direct:
+    async with write_pool(url, limits) as pool, AsyncpgTransaction(pool, acquire_seconds_max=1) as direct:
         await direct.begin()
         await direct.rows(WHO)
         assert await direct.rows(NAMED_STATEMENTS) == [(0,)]
-    async with write_pool(postgres_url, limits) as pool, DirectTransaction(pool, acquire_seconds_max=1) as direct:
+    async with write_pool(postgres_url, limits) as pool, AsyncpgTransaction(pool, acquire_seconds_max=1) as direct:
         await direct.rows(WHO)
         assert await direct.rows(NAMED_STATEMENTS) != [(0,)]  # Otherwise this test could not fail.
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.adapters.sql.engine import postgres_engine
 from gateway.adapters.sql.errors import port_error
 from gateway.adapters.sql.limits import SqlLimits
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.application.ports.unit_of_work import (
     KeyTaken,
     StorageReadOnly,
@@ -86,7 +86,7 @@ async def test_after_any_error_the_connection_is_good_again(engine: AsyncEngine)
     for state in (*RUN_AGAIN, *AWAY, *BUGS):
         with pytest.raises((TryAgain, StorageUnavailable, StorageRefused)):
             await raise_in(engine, state)
-        async with Transaction(engine) as transaction:
+        async with DatabaseTransaction(engine) as transaction:
             assert (await transaction.rows(text("SELECT 1")))[0][0] == 1
 
 
@@ -147,12 +147,12 @@ def test_only_keys_that_two_batches_may_want_are_taken(key: str, meant: type[obj
 
 
 async def raise_in(engine: AsyncEngine, state: str) -> None:
-    async with Transaction(engine) as transaction:
+    async with DatabaseTransaction(engine) as transaction:
         await transaction.change(text(f"DO $$ BEGIN RAISE EXCEPTION 'said' USING ERRCODE = '{state}'; END $$"))
 
 
 async def backend_of(engine: AsyncEngine) -> int:
-    async with Transaction(engine) as transaction:
+    async with DatabaseTransaction(engine) as transaction:
         found: int = (await transaction.rows(text("SELECT pg_backend_pid()")))[0][0]
     return found
 

@@ -12,9 +12,9 @@ from asyncpg import CheckViolationError  # type: ignore[import-untyped]  # async
 from sqlalchemy import text
 
 from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage
-from gateway.adapters.sql.asyncpg_transaction import DirectTransaction, write_pool
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, write_pool
 from gateway.adapters.sql.engine import audit_engine, postgres_engine
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.commands.deposit import MakeDeposit
 from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
@@ -31,9 +31,9 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import (
     AnswerKey,
     Changes,
+    Conflict,
     KeyBusy,
     KeyTaken,
-    Overtaken,
     StorageRefused,
     StorageUnavailable,
     TryAgain,
@@ -81,15 +81,17 @@ async def locking(postgres_url: str) -> AsyncIterator[Storage]:
 
 
 @pytest.fixture
-async def somebody_else(postgres_url: str) -> AsyncIterator[Transaction]:
+async def somebody_else(postgres_url: str) -> AsyncIterator[DatabaseTransaction]:
     """A transaction of another program."""
     engine = audit_engine(postgres_url, SqlLimits())
-    async with Transaction(engine) as transaction:
+    async with DatabaseTransaction(engine) as transaction:
         yield transaction
     await engine.dispose()
 
 
-async def test_a_batch_is_one_transaction_whatever_is_in_it(storage: Storage, somebody_else: Transaction) -> None:
+async def test_a_batch_is_one_transaction_whatever_is_in_it(
+    storage: Storage, somebody_else: DatabaseTransaction
+) -> None:
     customers = [register(Role.CUSTOMER) for _ in range(3)]
     await run(storage, [*customers, register(Role.MERCHANT)])
     [[transactions, rows]] = await somebody_else.rows(WRITTEN_BY)
@@ -120,7 +122,9 @@ async def test_a_wanted_reference_costs_one_round_trip_more(storage: Storage) ->
     assert counted == {"statements": 3, "BEGIN": 0, "COMMIT": 0}
 
 
-async def test_a_payment_writes_four_rows_and_updates_two(postgres_url: str, somebody_else: Transaction) -> None:
+async def test_a_payment_writes_four_rows_and_updates_two(
+    postgres_url: str, somebody_else: DatabaseTransaction
+) -> None:
     async with open_sql_storage(postgres_url) as storage:
         pairs = [await funded(storage) for _ in range(16)]
     before = await counters(somebody_else)
@@ -134,7 +138,7 @@ async def test_a_payment_writes_four_rows_and_updates_two(postgres_url: str, som
     assert change == {"inserted": 4 + 1 / len(pairs), "updated": 2, "deleted": 0}
 
 
-async def test_the_tables_of_a_payment_have_no_index_more_than_they_need(somebody_else: Transaction) -> None:
+async def test_the_tables_of_a_payment_have_no_index_more_than_they_need(somebody_else: DatabaseTransaction) -> None:
     found = await somebody_else.rows(
         text(
             """SELECT tablename, count(*) FROM pg_indexes
@@ -213,7 +217,7 @@ async def test_a_key_that_was_answered_elsewhere_is_no_reason_to_lock(storage: S
 
 
 async def test_little_is_remembered_at_a_time(postgres_url: str) -> None:
-    async with open_sql_storage(postgres_url, SqlLimits(remembered_max=4)) as storage:
+    async with open_sql_storage(postgres_url, SqlLimits(cached_max=4)) as storage:
         pairs = [await funded(storage) for _ in range(3)]
         for pair in pairs:
             await run(storage, [pay(*pair)])
@@ -229,7 +233,7 @@ async def test_whoever_was_overtaken_locks_the_next_time(storage: Storage) -> No
     async with storage.unit_of_work() as slow:
         await slow.load(Wanted(account_ids=[account.id]))
         await run(storage, [pay(customer, merchant)])
-        with pytest.raises(Overtaken):
+        with pytest.raises(Conflict):
             await slow.commit(Changes(accounts_changed=[account.changed(credits_posted=1)]))
     assert (await account_of(storage, customer)).credits_posted == account.credits_posted
     with counting() as counted:
@@ -269,7 +273,7 @@ async def test_connections_are_set_so_that_nothing_waits_for_ever(postgres_url: 
     )
     engine = postgres_engine(postgres_url, limits)
     async with write_pool(postgres_url, limits) as pool:
-        for transaction in (Transaction(engine), DirectTransaction(pool, acquire_seconds_max=1)):
+        for transaction in (DatabaseTransaction(engine), AsyncpgTransaction(pool, acquire_seconds_max=1)):
             async with transaction:
                 [row] = await transaction.rows(settings)
             assert tuple(row) == ("1500ms", "2500ms", "3500ms", "gateway", "UTC", "on", "read committed", "off")
@@ -287,7 +291,7 @@ async def test_a_key_that_another_transaction_has_committed_is_taken(storage: St
 
 
 async def test_a_key_that_another_transaction_holds_too_long_is_busy(
-    storage: Storage, somebody_else: Transaction
+    storage: Storage, somebody_else: DatabaseTransaction
 ) -> None:
     await somebody_else.change(
         text("INSERT INTO answers VALUES (:owner, :key, '', '', now())"),
@@ -311,7 +315,7 @@ async def test_a_key_that_another_transaction_holds_too_long_is_busy(
     ],
 )
 async def test_another_key_that_is_held_too_long_is_no_busy_idempotency_key(
-    storage: Storage, somebody_else: Transaction, held: str, changes: Changes
+    storage: Storage, somebody_else: DatabaseTransaction, held: str, changes: Changes
 ) -> None:
     await somebody_else.change(text(held), {"owner": user_id(1)})
     with pytest.raises(TryAgain) as caught:
@@ -363,7 +367,7 @@ async def test_an_account_that_is_not_what_was_loaded_stops_everything(storage: 
 
 
 async def test_a_commit_whose_task_is_cancelled_is_seen_to_its_end(
-    storage: Storage, somebody_else: Transaction
+    storage: Storage, somebody_else: DatabaseTransaction
 ) -> None:
     await slow_commits(somebody_else, seconds=0.5)
     committing = asyncio.create_task(commit(storage, Changes(answers_new=[an_answer()])))
@@ -374,7 +378,9 @@ async def test_a_commit_whose_task_is_cancelled_is_seen_to_its_end(
     assert (await load(storage, Wanted(answers=[an_answer().key]))).answers == (an_answer(),)
 
 
-async def test_a_commit_whose_connection_is_cut_is_run_again(storage: Storage, somebody_else: Transaction) -> None:
+async def test_a_commit_whose_connection_is_cut_is_run_again(
+    storage: Storage, somebody_else: DatabaseTransaction
+) -> None:
     await slow_commits(somebody_else, seconds=30)
     committing = asyncio.create_task(commit(storage, Changes(answers_new=[an_answer()])))
     backend = await in_commit(somebody_else)
@@ -385,7 +391,7 @@ async def test_a_commit_whose_connection_is_cut_is_run_again(storage: Storage, s
     await load(storage, Wanted(answers=[an_answer().key]))
 
 
-async def test_a_commit_that_gets_no_answer_is_run_again(postgres_url: str, somebody_else: Transaction) -> None:
+async def test_a_commit_that_gets_no_answer_is_run_again(postgres_url: str, somebody_else: DatabaseTransaction) -> None:
     await slow_commits(somebody_else, seconds=30)
     async with open_sql_storage(postgres_url, SqlLimits(command_timeout_seconds=1.0)) as storage:
         with pytest.raises(TryAgain):
@@ -394,7 +400,7 @@ async def test_a_commit_that_gets_no_answer_is_run_again(postgres_url: str, some
 
 
 async def test_connections_that_died_while_nobody_used_them_do_not_fail_a_look_up(
-    storage: Storage, somebody_else: Transaction
+    storage: Storage, somebody_else: DatabaseTransaction
 ) -> None:
     await asyncio.gather(*(storage.reader.check() for _ in range(4)))
     await somebody_else.rows(
@@ -477,7 +483,7 @@ async def account_of(storage: Storage, owner_id: UserId) -> Account:
     return account
 
 
-async def counters(somebody_else: Transaction) -> dict[str, int]:
+async def counters(somebody_else: DatabaseTransaction) -> dict[str, int]:
     """What was written to all tables, once every other session has ended: they tell what they did when they end."""
     async with asyncio.timeout(10):
         while (await somebody_else.rows(OTHERS))[0][0]:
@@ -490,7 +496,7 @@ async def counters(somebody_else: Transaction) -> dict[str, int]:
     return dict(zip(names, map(int, counted), strict=True))
 
 
-async def slow_commits(somebody_else: Transaction, *, seconds: float) -> None:
+async def slow_commits(somebody_else: DatabaseTransaction, *, seconds: float) -> None:
     """From now on, committing an answer takes this long, as a disk that hangs would make it."""
     for statement in (
         f"""CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
@@ -502,7 +508,7 @@ async def slow_commits(somebody_else: Transaction, *, seconds: float) -> None:
     await somebody_else.commit()
 
 
-async def in_commit(somebody_else: Transaction) -> int:
+async def in_commit(somebody_else: DatabaseTransaction) -> int:
     """Wait until somebody's COMMIT is running; the process id of their backend."""
     running = text("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
     async with asyncio.timeout(10):

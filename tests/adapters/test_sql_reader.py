@@ -13,7 +13,7 @@ from gateway.adapters.sql.engine import postgres_engine
 from gateway.adapters.sql.id_times import ids_from
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.reader import SqlReader
-from gateway.adapters.sql.short_transactions import Database
+from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.tables import metadata
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, TransactionFilter
 from gateway.domain.account import AccountId
@@ -138,7 +138,7 @@ async def statements_of(engine: AsyncEngine, ask: Ask) -> list[tuple[str, Any]]:
         sent.append((sql, parameters))
 
     event.listen(engine.sync_engine, "before_cursor_execute", note)
-    await ask(SqlReader(Database(engine)))
+    await ask(SqlReader(ShortTransactions(engine)))
     event.remove(engine.sync_engine, "before_cursor_execute", note)
     return sent
 

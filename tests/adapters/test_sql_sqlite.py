@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage
 from gateway.adapters.sql.engine import WAL_VERSION_MIN, check_url, sqlite_engine
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, StorageRefused, StorageUnavailable, TryAgain, Wanted
 from gateway.contracts.records import account_id, an_account, an_answer, commit, load
@@ -51,7 +51,7 @@ async def test_a_write_ahead_log_is_kept_only_by_a_version_that_does_not_lose_it
 
 
 async def test_no_table_takes_text_for_a_number(engine: AsyncEngine) -> None:
-    async with Transaction(engine) as transaction:
+    async with DatabaseTransaction(engine) as transaction:
         await transaction.change(text("INSERT INTO login_failures VALUES ('account:a', 1, 1)"))
         with pytest.raises(StorageRefused) as refused:
             await transaction.change(text("UPDATE login_failures SET count = 'many'"))
@@ -62,7 +62,7 @@ async def test_no_table_takes_text_for_a_number(engine: AsyncEngine) -> None:
 
 
 async def test_no_error_repeats_what_was_to_be_written(engine: AsyncEngine) -> None:
-    async with Transaction(engine) as transaction:
+    async with DatabaseTransaction(engine) as transaction:
         with pytest.raises(StorageRefused) as refused:
             await transaction.change(
                 text("INSERT INTO login_failures VALUES (:key, 'x', 1)"), {"key": "ada@example.com"}
@@ -108,7 +108,7 @@ async def test_a_full_disk_is_unavailable_and_forgets_the_half_that_was_written(
         await work.load(Wanted())
     answers = [an_answer(f"key-{n}", body=b"x" * 10_000) for n in range(100)]
     full = sqlite_engine(str(engine.url.set(drivername="sqlite")), IMPATIENT)
-    async with Transaction(full) as transaction:
+    async with DatabaseTransaction(full) as transaction:
         await transaction.rows(text("PRAGMA max_page_count = 1"))
         with pytest.raises(StorageUnavailable):
             await transaction.change(
@@ -169,5 +169,5 @@ def test_other_databases_are_refused_without_telling_their_password(url: str) ->
 
 
 async def pragma(engine: AsyncEngine, name: str) -> object:
-    async with Transaction(engine, writes=False) as transaction:
+    async with DatabaseTransaction(engine, writes=False) as transaction:
         return (await transaction.rows(text(f"PRAGMA {name}")))[0][0]

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.adapters.sql import postgres_statements as postgres
 from gateway.adapters.sql.asyncpg_transaction import PLANNING_OF_WRITES
-from gateway.adapters.sql.constant_columns import Alike, Shapes
+from gateway.adapters.sql.constant_columns import Constant, ConstantColumns
 from gateway.adapters.sql.engine import postgres_engine
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.tables import metadata
@@ -44,12 +44,12 @@ READS: Mapping[str, Executable] = {
     "holders": postgres.FIND_HOLDERS,
     "transactions": postgres.FIND_TRANSACTIONS,
 }
-ALL_DIFFER = tuple((name, Alike()) for name in postgres.PARTS)
+ALL_DIFFER = tuple((name, Constant()) for name in postgres.PARTS)
 WRITES = {
     "within a transaction": postgres.write_statement(ALL_DIFFER, checked=False),
     "alone": postgres.write_statement(ALL_DIFFER, checked=True),
     "alone, of rows that are nearly the same": postgres.write_statement(
-        tuple((name, Alike(range(1, len(part.columns)))) for name, part in postgres.PARTS.items()), checked=True
+        tuple((name, Constant(range(1, len(part.columns)))) for name, part in postgres.PARTS.items()), checked=True
     ),
 }
 
@@ -134,13 +134,13 @@ def test_nothing_is_replaced_but_what_was_loaded() -> None:
 
 
 def test_a_column_that_is_alike_in_all_rows_travels_once() -> None:
-    shapes = Shapes()
+    constant_columns = ConstantColumns()
     differing = {name: [tuple(range(3))] * len(part.columns) for name, part in postgres.PARTS.items()}
     same = {name: [(0, 1, 2), *[(7, 7, 7)] * (len(part.columns) - 1)] for name, part in postgres.PARTS.items()}
     for name, part in postgres.PARTS.items():
-        assert shapes.of(name, same[name]) == set(range(1, len(part.columns)))
-        assert shapes.of(name, differing[name]) == set()
-        assert shapes.of(name, same[name]) == set(), "what once differed stays an array"
+        assert constant_columns.of(name, same[name]) == set(range(1, len(part.columns)))
+        assert constant_columns.of(name, differing[name]) == set()
+        assert constant_columns.of(name, same[name]) == set(), "what once differed stays an array"
 
 
 @pytest.mark.parametrize("name", READS)

@@ -175,9 +175,9 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
     sessions: Any = SessionsInTrouble(trouble)
     executor = CommandExecutor(port, time_ordered_id)
     access = replace(gateway.access, executor=executor, users=port, login_failures=port, sessions=sessions)
-    exchange = replace(gateway.exchange, executor=executor, rates=port)
+    quotes = replace(gateway.quotes, executor=executor, rates=port)
     storage = replace(gateway.storage, reader=port)
-    return replace(gateway, executor=executor, access=access, queries=Queries(port), exchange=exchange, storage=storage)
+    return replace(gateway, executor=executor, access=access, queries=Queries(port), quotes=quotes, storage=storage)
 
 
 def first_example(operation: Json) -> Json | None:

@@ -384,7 +384,7 @@ async def test_rates_from_a_file_are_quoted_and_not_set(tmp_path: Path) -> None:
     file.write_text(json.dumps([{"from_currency": "EUR", "to_currency": "USD", "rate": "1.5"}]))
 
     def with_file(gateway: Gateway) -> Gateway:
-        return replace(gateway, exchange=replace(gateway.exchange, rates=FileRates(file)))
+        return replace(gateway, quotes=replace(gateway.quotes, rates=FileRates(file)))
 
     async with open_world(changed=with_file) as world:
         customer, operator = await world.customer(currency="EUR"), await world.operator()

@@ -32,7 +32,7 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.errors import InvalidInput
 from gateway.application.ports.storage import Storage
-from gateway.application.quotes import Exchange, ExchangeLimits
+from gateway.application.quotes import QuoteLimits, Quotes
 from gateway.application.verification.verify import verify
 from gateway.contracts.records import EUR, JPY, NOW, USD, a_rate, user_id
 from gateway.domain.account import Account, AccountKey, AccountKind, system_account
@@ -90,7 +90,7 @@ class Bureau:
     """A customer with 100 euros, a merchant who is paid in dollars, and the exchange between them."""
 
     executor: CommandExecutor
-    exchange: Exchange
+    exchange: Quotes
     storage: Storage
     database: MemoryDatabase
     watch: Watch
@@ -158,7 +158,7 @@ async def bureau(open_executor: OpenExecutor) -> AsyncIterator[Bureau]:
     watch, clock = Watch(), StandingClock()
     async with open_executor(a_batch(watched(storage, watch), clock).run) as submissions:
         executor = CommandExecutor(submissions, time_ordered_id)
-        exchange = Exchange(executor=executor, rates=storage.rates, clock=clock)
+        exchange = Quotes(executor=executor, rates=storage.rates, clock=clock)
         yield Bureau(executor, exchange, storage, database, watch, clock)
     async with storage.audit() as audit:
         assert (await verify(audit)).named == []
@@ -230,7 +230,7 @@ async def test_a_rate_is_set_with_its_time(bureau: Bureau) -> None:
 
 
 async def test_how_long_a_quote_is_good_for_is_a_limit(bureau: Bureau) -> None:
-    exchange = replace(bureau.exchange, limits=ExchangeLimits(quote_seconds=7))
+    exchange = replace(bureau.exchange, limits=QuoteLimits(quote_seconds=7))
     quote = await exchange.quote(CUSTOMER, PAIR, usd(1_050))
     assert quote.expires_at == NOW + timedelta(seconds=7)
 

@@ -11,7 +11,7 @@ from gateway.application.engine.batch import RunBatch
 from gateway.application.engine.group_commit import QUIET_TURNS, GroupCommit, GroupLimits
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
-from gateway.application.ports.storage import Pace, Storage
+from gateway.application.ports.storage import Scheduling, Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from support.builders import a_batch, a_bundle, balances, opened, pay, submissions, submit, usd
 
@@ -41,12 +41,12 @@ class Gate:
             self.may_pass.release()
 
 
-def ahead() -> Pace:
-    return Pace.AHEAD
+def ahead() -> Scheduling:
+    return Scheduling.PIPELINED
 
 
-def by_turns() -> Pace:
-    return Pace.BY_TURNS
+def by_turns() -> Scheduling:
+    return Scheduling.ALTERNATING
 
 
 def ask(executor: GroupCommit, count: int, name: str) -> list["asyncio.Task[Answer]"]:
@@ -145,7 +145,7 @@ async def test_closing_answers_what_waits_and_takes_nothing_more_in(storage: Sto
 
 
 async def test_closing_an_idle_door_ends_at_once_and_may_be_done_again(storage: Storage) -> None:
-    executor = GroupCommit(a_batch(storage).run, GroupLimits(lanes=3))
+    executor = GroupCommit(a_batch(storage).run, GroupLimits(write_connections=3))
     await settle()
     async with asyncio.timeout(10):
         await executor.close()
@@ -206,7 +206,7 @@ async def test_one_who_gave_up_waiting_is_decided_all_the_same(storage: Storage)
 async def test_lanes_run_side_by_side(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=5, lanes=3), pace=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=5, write_connections=3), scheduling=ahead)
     asked = [asyncio.create_task(executor.perform(each)) for each in submissions(*[pay(usd(1)) for _ in range(20)])]
     await settle()
     assert gate.inside == 3
@@ -221,7 +221,7 @@ async def test_lanes_run_side_by_side(storage: Storage) -> None:
 async def test_the_next_batch_begins_ahead_once_it_has_half_the_size_of_the_one_under_way(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), pace=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(), scheduling=ahead)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 4, "too-few")
@@ -239,7 +239,7 @@ async def test_the_next_batch_begins_ahead_once_it_has_half_the_size_of_the_one_
 async def test_a_bundle_counts_for_all_its_parts(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), pace=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(), scheduling=ahead)
     asked = [ask_bundle(executor, 10, "under-way")]
     await settle()
     asked += ask(executor, 2, "too-few")
@@ -256,7 +256,7 @@ async def test_a_bundle_counts_for_all_its_parts(storage: Storage) -> None:
 async def test_a_full_batch_begins_however_much_is_under_way(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), pace=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), scheduling=ahead)
     asked = [ask_bundle(executor, 40, "under-way")]
     await settle()
     asked += ask(executor, 3, "too-few")
@@ -273,7 +273,7 @@ async def test_a_full_batch_begins_however_much_is_under_way(storage: Storage) -
 async def test_all_that_is_under_way_counts(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(lanes=3), pace=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(write_connections=3), scheduling=ahead)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 6, "second")
@@ -294,8 +294,8 @@ async def test_where_nothing_may_be_decided_ahead_the_next_batch_waits_for_the_e
 ) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    pace = Pace.ONE_AT_A_TIME
-    executor = GroupCommit(gate.run, GroupLimits(), pace=lambda: pace)
+    scheduling = Scheduling.SEQUENTIAL
+    executor = GroupCommit(gate.run, GroupLimits(), scheduling=lambda: scheduling)
     asked = ask(executor, 4, "first")
     await settle()
     asked += ask(executor, 40, "second")
@@ -307,7 +307,7 @@ async def test_where_nothing_may_be_decided_ahead_the_next_batch_waits_for_the_e
     asked += ask(executor, 20, "third")
     await settle()
     assert gate.sizes == [4, 40]
-    pace = Pace.AHEAD
+    scheduling = Scheduling.PIPELINED
     asked += ask(executor, 1, "who-comes-when-it-may")
     await settle()
     assert gate.sizes == [4, 40, 21]
@@ -319,7 +319,7 @@ async def test_where_nothing_may_be_decided_ahead_the_next_batch_waits_for_the_e
 async def test_no_more_are_under_way_than_there_are_lanes(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), pace=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), scheduling=ahead)
     asked = ask(executor, 40, "all")
     await settle()
     assert gate.sizes == [4, 4]
@@ -337,7 +337,7 @@ async def test_no_more_are_under_way_than_there_are_lanes(storage: Storage) -> N
 async def test_what_was_too_few_begins_when_enough_has_landed(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), pace=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(), scheduling=ahead)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 6, "second")
@@ -358,7 +358,7 @@ async def test_what_was_too_few_begins_when_enough_has_landed(storage: Storage) 
 async def test_however_few_wait_they_begin_when_nothing_is_under_way(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), pace=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(), scheduling=ahead)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 5, "second")
@@ -378,7 +378,7 @@ async def test_however_few_wait_they_begin_when_nothing_is_under_way(storage: St
 async def test_a_full_queue_refuses_however_many_are_under_way(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4, waiting_max=5), pace=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4, waiting_max=5), scheduling=ahead)
     asked = ask(executor, 4, "first")
     await settle()
     asked += ask(executor, 4, "second")
@@ -398,7 +398,7 @@ async def test_a_full_queue_refuses_however_many_are_under_way(storage: Storage)
 async def test_closing_while_two_are_under_way_answers_all(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), pace=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(), scheduling=ahead)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 5, "second")
@@ -427,7 +427,7 @@ async def test_storage_that_goes_down_while_two_are_under_way_answers_everybody(
         await gone.wait()
         raise StorageUnavailable
 
-    executor = GroupCommit(down, GroupLimits(), pace=ahead)
+    executor = GroupCommit(down, GroupLimits(), scheduling=ahead)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 5, "second")
@@ -444,7 +444,7 @@ async def test_storage_that_goes_down_while_two_are_under_way_answers_everybody(
 async def test_where_processes_take_turns_a_batch_begins_when_nobody_else_comes(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), pace=by_turns)
+    executor = GroupCommit(gate.run, GroupLimits(), scheduling=by_turns)
     asked: list[asyncio.Task[Answer]] = []
     for n in range(10):
         asked += ask(executor, 2, f"wave-{n}")
@@ -466,7 +466,7 @@ async def test_where_processes_take_turns_a_batch_begins_when_nobody_else_comes(
 async def test_where_processes_take_turns_a_full_batch_waits_for_nobody(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), pace=by_turns)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), scheduling=by_turns)
     asked = ask(executor, 5, "more-than-fit")
     for _ in range(3):
         await asyncio.sleep(0)
@@ -480,7 +480,7 @@ async def test_where_processes_take_turns_a_full_batch_waits_for_nobody(storage:
 async def test_who_waits_when_the_door_closes_has_no_company_to_wait_for(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), pace=by_turns)
+    executor = GroupCommit(gate.run, GroupLimits(), scheduling=by_turns)
     asked = ask(executor, 2, "under-way")
     await settle()
     asked += ask(executor, 3, "waiting")
@@ -495,30 +495,32 @@ async def test_who_waits_when_the_door_closes_has_no_company_to_wait_for(storage
 
 async def test_who_waits_for_company_when_the_door_closes_is_answered(storage: Storage) -> None:
     await opened(storage)
-    executor = GroupCommit(a_batch(storage).run, GroupLimits(), pace=by_turns)
+    executor = GroupCommit(a_batch(storage).run, GroupLimits(), scheduling=by_turns)
     asked = ask(executor, 3, "last")
     await asyncio.sleep(0)
     await executor.close()
     assert all(isinstance(answer, Answer) for answer in await asyncio.gather(*asked))
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 3])
-async def test_whoever_asks_is_answered_whatever_the_pace(lanes: int) -> None:
+@pytest.mark.parametrize("write_connections", [1, 2, 3])
+async def test_whoever_asks_is_answered_whatever_the_pace(write_connections: int) -> None:
     """A wake-up that is lost would leave somebody waiting until the next one asks, and the last one for ever."""
-    chance = Random(lanes)  # noqa: S311 - the same every time.
-    under_way: list[int] = []
+    chance = Random(write_connections)  # noqa: S311 - the same every time.
+    in_flight: list[int] = []
 
     async def run(submissions: Sequence[Submission]) -> list[Answer | Failed]:
-        under_way.append(len(submissions))
-        assert len(under_way) <= lanes
+        in_flight.append(len(submissions))
+        assert len(in_flight) <= write_connections
         assert len(submissions) <= 16
         for _ in range(chance.randrange(6)):
             await asyncio.sleep(chance.choice((0, 0, 0.0002)))
-        under_way.remove(len(submissions))
+        in_flight.remove(len(submissions))
         return [Answer(body=each.key.key.encode(), outcome=None, replayed=False) for each in submissions]
 
-    limits = GroupLimits(batch_size_max=16, lanes=lanes)
-    executor = GroupCommit(run, limits, pace=lambda: chance.choice((Pace.AHEAD, Pace.AHEAD, *Pace)))
+    limits = GroupLimits(batch_size_max=16, write_connections=write_connections)
+    executor = GroupCommit(
+        run, limits, scheduling=lambda: chance.choice((Scheduling.PIPELINED, Scheduling.PIPELINED, *Scheduling))
+    )
     for spree in range(150):
         asked: list[asyncio.Task[Answer]] = []
         for wave in range(chance.randrange(1, 5)):
@@ -530,12 +532,12 @@ async def test_whoever_asks_is_answered_whatever_the_pace(lanes: int) -> None:
             answers = await asyncio.gather(*asked)
         assert len({answer.body for answer in answers}) == len(asked)
     await executor.close()
-    assert under_way == []
+    assert in_flight == []
 
 
 async def test_the_same_key_in_two_lanes_moves_money_once(storage: Storage) -> None:
     await opened(storage)
-    executor = GroupCommit(a_batch(storage).run, GroupLimits(batch_size_max=1, lanes=4), pace=ahead)
+    executor = GroupCommit(a_batch(storage).run, GroupLimits(batch_size_max=1, write_connections=4), scheduling=ahead)
     answers = await asyncio.gather(*(executor.perform(submit(pay(usd(10)), "key")) for _ in range(8)))
     await executor.close()
     assert len({answer.body for answer in answers}) == 1

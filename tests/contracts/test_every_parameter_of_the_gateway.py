@@ -14,7 +14,7 @@ from gateway.application.ports.reader import AccountFilter, PaymentFilter, Trans
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Storage
 from gateway.application.queries import Queries
-from gateway.application.quotes import Exchange
+from gateway.application.quotes import Quotes
 from gateway.contracts.records import EUR, USD, quote_id
 from gateway.domain.errors import InvalidInput, Refusal
 from gateway.domain.rate import CurrencyPair, rate_of
@@ -63,7 +63,7 @@ def parts(storage: Storage) -> list[Any]:
     access = an_access(storage, StandingClock())
     return [
         Queries(storage.reader, StandingClock()),
-        Exchange(executor=access.executor, rates=storage.rates, clock=StandingClock()),
+        Quotes(executor=access.executor, rates=storage.rates, clock=StandingClock()),
         Events(storage.events),
         access,
     ]
@@ -97,7 +97,7 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
     assert refused > answered > 0
 
 
-@pytest.mark.parametrize("part", [Queries, Exchange, Events, Access])
+@pytest.mark.parametrize("part", [Queries, Quotes, Events, Access])
 def test_no_parameter_is_forgotten(part: type[Any]) -> None:
     parameters = {name for method in methods(part).values() for name in inspect.signature(method).parameters}
     assert parameters - {"self"} <= VALID.keys() | {"where"}

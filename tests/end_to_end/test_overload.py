@@ -17,7 +17,7 @@ async def test_whoever_finds_the_queue_full_is_told_to_come_back_and_pays_once(
 ) -> None:
     gateway = Installation(tmp_path, postgres_url)
     async with (
-        gateway.serving(GATEWAY_WAITING_MAX="8", GATEWAY_BATCH_SIZE_MAX="4", GATEWAY_LANES="1") as server,
+        gateway.serving(GATEWAY_WAITING_MAX="8", GATEWAY_BATCH_SIZE_MAX="4", GATEWAY_WRITE_CONNECTIONS="1") as server,
         server.client() as http,
         gateway.connected() as database,
     ):

@@ -13,15 +13,15 @@ from gateway.adapters.sql import SqlLimits
 from gateway.application.access.access import AccessLimits
 from gateway.application.engine.group_commit import GroupLimits
 from gateway.application.engine.retry import RetryLimits
-from gateway.application.quotes import ExchangeLimits
+from gateway.application.quotes import QuoteLimits
 from gateway.bootstrap import (
     StartRefused,
     access_limits,
     access_tokens,
     cursor_keys,
-    exchange_limits,
     group_limits,
     open_gateway,
+    quote_limits,
     retry_limits,
     sql_limits,
 )
@@ -57,12 +57,14 @@ def test_without_variables_every_setting_has_its_default() -> None:
 def test_the_limits_default_to_what_each_part_defaults_to() -> None:
     settings = Settings()
 
-    assert sql_limits(settings) == SqlLimits(write_pool_size=settings.lanes)
+    assert sql_limits(settings) == SqlLimits(write_pool_size=settings.write_connections)
     assert group_limits(settings) == GroupLimits()
-    assert group_limits(Settings(database_url="postgresql://db/gateway", lanes=3)) == GroupLimits(lanes=3)
+    assert group_limits(Settings(database_url="postgresql://db/gateway", write_connections=3)) == GroupLimits(
+        write_connections=3
+    )
     assert retry_limits(settings) == RetryLimits()
     assert access_limits(settings) == AccessLimits()
-    assert exchange_limits(settings) == ExchangeLimits()
+    assert quote_limits(settings) == QuoteLimits()
     assert http_limits(settings) == HttpLimits()
 
 
@@ -275,8 +277,8 @@ async def test_rates_come_from_the_file_and_quotes_last_as_long_as_it_is_set(tmp
     file.write_text('[{"from_currency":"EUR","to_currency":"USD","rate":"1.5"}]')
     settings = Settings(database_url="memory://", data_dir=str(tmp_path), rates_file=str(file), quote_seconds=7)
     async with open_gateway(settings) as gateway:
-        [rate] = await gateway.exchange.all_rates()
-        quote = await gateway.exchange.quote(UserId("usr_1"), rate.pair, Money(3, USD))
+        [rate] = await gateway.quotes.all_rates()
+        quote = await gateway.quotes.quote(UserId("usr_1"), rate.pair, Money(3, USD))
     assert (quote.source.amount_minor, quote.expires_at - quote.created_at) == (2, timedelta(seconds=7))
 
 

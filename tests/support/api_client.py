@@ -323,7 +323,7 @@ async def open_world(  # noqa: PLR0913 - every option of an application, by name
 async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> AsyncGenerator[Gateway]:
     """The gateway, with all that it keeps in another storage."""
     run_batch = retrying(a_batch(storage, clock).run, RetryLimits())
-    submissions = GroupCommit(run_batch, GroupLimits(), pace=storage.pace)
+    submissions = GroupCommit(run_batch, GroupLimits(), scheduling=storage.scheduling)
     executor = CommandExecutor(submissions, time_ordered_id)
     access = replace(
         gateway.access,

@@ -28,7 +28,7 @@ CLIENTS_PER_SERVER = 8
 
 ENVIRON = (
     # Many small transactions side by side: what shares one transaction takes turns anyway, and would be no race.
-    ("GATEWAY_LANES", "4"),
+    ("GATEWAY_WRITE_CONNECTIONS", "4"),
     ("GATEWAY_BATCH_SIZE_MAX", "4"),
     ("GATEWAY_EXPIRY_INTERVAL_SECONDS", "0.005"),
     ("GATEWAY_LOG_LEVEL", "warning"),

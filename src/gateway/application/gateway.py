@@ -9,7 +9,7 @@ from gateway.application.events.feed import Events
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
-from gateway.application.quotes import Exchange
+from gateway.application.quotes import Quotes
 from gateway.domain.user import SYSTEM, UserId
 from gateway.domain.value import value
 
@@ -23,7 +23,7 @@ class Gateway:
     executor: CommandExecutor
     access: Access
     queries: Queries
-    exchange: Exchange
+    quotes: Quotes
     events: Events
     tokens: AccessTokens
     storage: Storage

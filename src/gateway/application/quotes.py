@@ -1,4 +1,4 @@
-"""Exchange: rates, and the quotes that are made at them."""
+"""Quotes: rates, and the quotes that are made at them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from gateway.domain.value import value
 
 
 @value
-class ExchangeLimits:
+class QuoteLimits:
     """How long a quote is good for, `QUOTE_SECONDS_MIN` to `QUOTE_SECONDS_MAX`."""
 
     quote_seconds: int = QUOTE_SECONDS_DEFAULT
@@ -27,13 +27,13 @@ class ExchangeLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Quotes:
     """Rates are read here, before a command decides: it is told the rate, as it is told the time."""
 
     executor: CommandExecutor
     rates: Rates
     clock: Clock
-    limits: ExchangeLimits = field(default_factory=ExchangeLimits)
+    limits: QuoteLimits = field(default_factory=QuoteLimits)
     loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
 
     async def set_rate(self, pair: CurrencyPair, rate: Rate, *, spread_basis_points: int) -> ExchangeRate:

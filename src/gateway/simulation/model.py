@@ -153,7 +153,7 @@ class ModelTransaction:
 
 
 @value
-class Remembered:
+class AccountCache:
     """What a key must answer from now on."""
 
     fingerprint: bytes
@@ -232,7 +232,7 @@ class Model:
     )
     emails: MutableMapping[str, bool] = field(default_factory=dict[str, bool])
     user_ids: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
-    answers: MutableMapping[AnswerKey, Remembered] = field(default_factory=dict[AnswerKey, Remembered])
+    answers: MutableMapping[AnswerKey, AccountCache] = field(default_factory=dict[AnswerKey, AccountCache])
 
     def fork(self) -> "Model":
         """Another model that begins as this one; this one does not see what becomes of it until it adopts it."""

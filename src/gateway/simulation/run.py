@@ -17,7 +17,7 @@ from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.engine.submission import Answer, Bundle, Submission
 from gateway.application.ports.sessions import SessionId
-from gateway.application.ports.storage import Pace, Storage
+from gateway.application.ports.storage import Scheduling, Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.queries import Queries
 from gateway.application.verification.verify import verify
@@ -122,7 +122,10 @@ class _Simulation:
         self._queries = Queries(storage.reader, self._clock)
         limits = RetryLimits(duration_seconds_max=math.inf)
         run_batch = retrying(self._witness.run, limits, sleep=self._sleep_virtually)
-        alone, grouped = OneByOne(run_batch), GroupCommit(run_batch, GroupLimits(), pace=lambda: Pace.AHEAD)
+        alone, grouped = (
+            OneByOne(run_batch),
+            GroupCommit(run_batch, GroupLimits(), scheduling=lambda: Scheduling.PIPELINED),
+        )
         self._executors: dict[Door, Sequence[Executor]] = {
             Door.ONE_BY_ONE: (alone,),
             Door.GROUPED: (grouped,),

@@ -18,7 +18,7 @@ from gateway.simulation.answers import model_quote, payment_id_of, quote_id_of, 
 from gateway.simulation.books import Books
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.faults import Faults, FaultyUnitOfWork
-from gateway.simulation.model import Effect, Model, ModelQuote, ModelTransaction, Move, Remembered
+from gateway.simulation.model import AccountCache, Effect, Model, ModelQuote, ModelTransaction, Move
 from gateway.simulation.rules import effect_of
 from gateway.simulation.violation import Violation
 from gateway.simulation.world import NO_ACCOUNT
@@ -311,7 +311,7 @@ class Witness:
             return
         submission = hearing.submission
         verdict.kept[submission.key] = (submission.fingerprint, hearing.body)
-        model.answers[submission.key] = Remembered(
+        model.answers[submission.key] = AccountCache(
             fingerprint=submission.fingerprint, body=hearing.body, refused=refused
         )
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from gateway.adapters.http.messages import Asked, Reply
+from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import Operation
 from gateway.adapters.http.problems import PROBLEM_JSON
 
@@ -65,7 +65,7 @@ class RequestLog:
         self._names = {name for schema in components.values() for name in schema.get("properties", ())}
         self._problem = msgspec.json.Decoder(_Problem)
 
-    def add(self, asked: Asked, reply: Reply, *, route: str, seconds: float) -> None:
+    def add(self, request: Request, reply: Response, *, route: str, seconds: float) -> None:
         """Log one request, by what its client was told."""
         code, errors = "", list[EntryError]()
         if reply.content_type == PROBLEM_JSON:
@@ -73,12 +73,12 @@ class RequestLog:
             code = problem.code
             errors = [EntryError(self._known(each.pointer), each.code) for each in problem.errors[:ERRORS_LOGGED_MAX]]
         entry = Entry(
-            method=asked.method if asked.method in METHODS else OTHER,
+            method=request.method if request.method in METHODS else OTHER,
             route=route or OTHER,
             status=reply.status,
             seconds=seconds,
-            request_id=asked.request_id,
-            user_id=asked.signed_in.user_id if asked.signed_in else "",
+            request_id=request.request_id,
+            user_id=request.signed_in.user_id if request.signed_in else "",
             code=code,
             errors=errors,
         )

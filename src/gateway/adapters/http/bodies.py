@@ -7,7 +7,7 @@ from litestar.types import Receive
 
 from gateway.adapters.http.decoding import decode_body
 from gateway.adapters.http.headers import require_json
-from gateway.adapters.http.messages import Asked
+from gateway.adapters.http.messages import Request
 from gateway.adapters.http.operations import NoFields, Operation
 from gateway.adapters.http.problems import HttpRefusal
 
@@ -23,7 +23,7 @@ class ClientGone(Exception):  # noqa: N818 - the name says what happened.
 
 
 async def read_body(
-    asked: Asked, receive: Receive, operation: Operation, decoder: msgspec.json.Decoder[Any], size_max: int
+    request: Request, receive: Receive, operation: Operation, decoder: msgspec.json.Decoder[Any], size_max: int
 ) -> Any:
     """The body of a request, decoded. Where all fields are optional, no body is the same as `{}`.
 
@@ -34,21 +34,21 @@ async def read_body(
         HttpRefusal: `unsupported_media_type`, `body_too_large`, or `validation_error`: it is not of the declared form.
     """
     if not operation.body_optional:
-        require_json(asked.headers)
-    length = asked.headers.get(b"content-length", b"")
+        require_json(request.headers)
+    length = request.headers.get(b"content-length", b"")
     if length.isdigit() and (len(length) > LENGTH_DIGITS_MAX or int(length) > size_max):
         raise _too_large(size_max)
-    asked.arriving = True
+    request.arriving = True
     raw, more = await _chunk(receive)  # Nearly always the whole of it.
     while more and len(raw) <= size_max:
         chunk, more = await _chunk(receive)
         raw += chunk
-    asked.arriving = False
+    request.arriving = False
     if len(raw) > size_max:
         raise _too_large(size_max)
     if operation.body_optional:
         if raw:
-            require_json(asked.headers)
+            require_json(request.headers)
         raw = raw or NO_BODY
     body = decode_body(raw, decoder)
     # Without fields there is nothing to hand on, and the fingerprint stays that of a request without a body.

@@ -53,9 +53,9 @@ def allowing_origins(app: ASGIApp, origins: Iterable[str]) -> ASGIApp:
     return handle
 
 
-async def _answer_preflight(asked: dict[bytes, bytes], headers: list[Header], send: Send) -> None:
+async def _answer_preflight(request: dict[bytes, bytes], headers: list[Header], send: Send) -> None:
     """Say what may be asked. An origin that is not allowed is told nothing, and its browser refuses by itself."""
-    own_id = asked.get(b"request-id", b"")
+    own_id = request.get(b"request-id", b"")
     request_id = own_id if REQUEST_ID.fullmatch(own_id) else fresh_request_id().encode()
     start: Any = {"type": "http.response.start", "status": 204, "headers": [(b"request-id", request_id), *headers]}
     end: Any = {"type": "http.response.body", "body": b"", "more_body": False}

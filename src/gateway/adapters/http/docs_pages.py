@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.adapters.http.guide import guide_page
-from gateway.adapters.http.messages import JSON, Asked, Header, Reply
+from gateway.adapters.http.messages import JSON, Header, Request, Response
 from gateway.adapters.http.operations import ANYONE, Operation
 from gateway.adapters.http.root_paths import root_path_of
 from gateway.adapters.http.static_content import StaticContent
@@ -59,7 +59,7 @@ HEADERS: Final[list[Header]] = [
     (b"referrer-policy", b"no-referrer"),
 ]
 
-Contents = Callable[[Asked], StaticContent]
+Contents = Callable[[Request], StaticContent]
 
 
 def docs_pages(document: dict[str, Any], *, root_path: str) -> list[Operation]:
@@ -77,28 +77,28 @@ def docs_pages(document: dict[str, Any], *, root_path: str) -> list[Operation]:
     def guide_at(server_url: str, docs: str) -> StaticContent:
         return StaticContent(guide_page(docs, server_url).encode(), HTML)
 
-    def guide(asked: Asked) -> StaticContent:
-        return guide_at(server_url(asked, root_path), ".." if asked.raw_path.endswith(b"/") else ".")
+    def guide(request: Request) -> StaticContent:
+        return guide_at(server_url(request, root_path), ".." if request.raw_path.endswith(b"/") else ".")
 
-    async def to_docs(asked: Asked) -> Reply:
-        location = b"./docs" if asked.raw_path.endswith(b"/") else asked.raw_path + b"/docs"
-        return Reply(status=307, headers=[*HEADERS, (b"location", location)])
+    async def to_docs(request: Request) -> Response:
+        location = b"./docs" if request.raw_path.endswith(b"/") else request.raw_path + b"/docs"
+        return Response(status=307, headers=[*HEADERS, (b"location", location)])
 
     return [
         _operation("/", to_docs),
-        _page("/openapi.json", lambda asked: document_at(server_url(asked, root_path))),
+        _page("/openapi.json", lambda request: document_at(server_url(request, root_path))),
         # Their links begin where they are: they work below any root path, also below one that a proxy strips.
-        _page("/docs", lambda asked: page_below("." if asked.raw_path.endswith(b"/") else "docs")),
+        _page("/docs", lambda request: page_below("." if request.raw_path.endswith(b"/") else "docs")),
         _page("/docs/guide", guide),
         *(_file(name, content_type) for name, content_type in STATIC_FILES.items()),
     ]
 
 
-def server_url(asked: Asked, root_path: str) -> str:
+def server_url(request: Request, root_path: str) -> str:
     """Where the API is, as the client that asks sees it. Without a `Host` that can be one, the path alone."""
-    path = root_path or root_path_of(asked)
-    host = asked.headers.get(b"host", b"")
-    return f"{asked.scheme}://{host.decode()}{path}" if HOST.fullmatch(host) else path or "/"
+    path = root_path or root_path_of(request)
+    host = request.headers.get(b"host", b"")
+    return f"{request.scheme}://{host.decode()}{path}" if HOST.fullmatch(host) else path or "/"
 
 
 def _file(name: str, content_type: bytes) -> Operation:
@@ -107,11 +107,11 @@ def _file(name: str, content_type: bytes) -> Operation:
 
 
 def _page(path: str, content: Contents) -> Operation:
-    async def handle(asked: Asked) -> Reply:
-        return content(asked).reply(asked, HEADERS)
+    async def handle(request: Request) -> Response:
+        return content(request).reply(request, HEADERS)
 
     return _operation(path, handle)
 
 
-def _operation(path: str, handler: Callable[[Asked], Any]) -> Operation:
+def _operation(path: str, handler: Callable[[Request], Any]) -> Operation:
     return Operation(method="GET", path=path, name=path, tag="", summary="", handler=handler, roles=ANYONE)

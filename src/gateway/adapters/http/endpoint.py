@@ -22,7 +22,7 @@ from gateway.adapters.http.bodies import ClientGone, read_body
 from gateway.adapters.http.deadlines import Deadlines
 from gateway.adapters.http.decoding import decode_query
 from gateway.adapters.http.headers import bearer_token, idempotency_key, refuse_repeated
-from gateway.adapters.http.messages import Asked, Reply
+from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import ANYONE, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal, problem_reply
 from gateway.adapters.http.request_ids import REQUEST_ID, fresh_request_id
@@ -93,82 +93,82 @@ class Endpoint:
         if scope["type"] == ScopeType.WEBSOCKET:
             await send({"type": "websocket.close"})  # type: ignore[typeddict-item]  # a server gives the code and reason.
             return
-        asked = _asked(scope)
+        request = _asked(scope)
         began = 0.0 if self._log is None else time.perf_counter()
         self._running += 1
         try:
             with self._deadlines.within(self._limits.body_seconds_max) as deadline:
-                operation = await self._checked(asked, scope, receive)
+                operation = await self._checked(request, scope, receive)
                 deadline.prolong(self._limits.request_seconds_max)
-                reply = await operation.handler(asked)
+                reply = await operation.handler(request)
         except Refusal as refusal:
-            reply = problem_reply(refusal, asked)
+            reply = problem_reply(refusal, request)
         except (StorageUnavailable, TimeoutError) as error:
-            too_late = _too_late(asked)
-            reply = problem_reply(too_late, asked)
-            self._log_outage(too_late, asked, error)
+            too_late = _too_late(request)
+            reply = problem_reply(too_late, request)
+            self._log_outage(too_late, request, error)
         except ClientGone:
             return
         except Exception:
-            route = self._route(asked.path)
-            logger.exception("request_failed", extra={"request_id": asked.request_id, "route": route})
+            route = self._route(request.path)
+            logger.exception("request_failed", extra={"request_id": request.request_id, "route": route})
             detail = "Something went wrong here. The same request, with the same key, may be sent again."
-            reply = problem_reply(HttpRefusal("internal_error", detail), asked)
+            reply = problem_reply(HttpRefusal("internal_error", detail), request)
         finally:
             self._running -= 1
-        await _send(reply, asked, scope, send)
+        await _send(reply, request, scope, send)
         if self._log is not None:
-            self._log.add(asked, reply, route=self._route(asked.path), seconds=time.perf_counter() - began)
+            self._log.add(request, reply, route=self._route(request.path), seconds=time.perf_counter() - began)
 
     def _route(self, path: str) -> str:
         """The template of a path, for logs: the path itself may have anything in it."""
         methods = (None if ANY_ID in path else self._operations.get(path)) or self._with_ids(path)[0]
         return next(iter(methods.values())).path if methods else ""
 
-    def _log_outage(self, refusal: HttpRefusal, asked: Asked, error: Exception) -> None:
+    def _log_outage(self, refusal: HttpRefusal, request: Request, error: Exception) -> None:
         """Tell the operator, in one line and once a second at most: everybody who asks meets the same outage."""
         now = time.monotonic()
-        if not asked.arriving and now - self._outage_logged_at >= 1:
+        if not request.arriving and now - self._outage_logged_at >= 1:
             self._outage_logged_at = now
-            told = {"request_id": asked.request_id, "route": self._route(asked.path), "cause": cause_of(error)}
+            told = {"request_id": request.request_id, "route": self._route(request.path), "cause": cause_of(error)}
             logger.warning(refusal.code, extra=told)
 
-    async def _checked(self, asked: Asked, scope: Scope, receive: Receive) -> Operation:
+    async def _checked(self, request: Request, scope: Scope, receive: Receive) -> Operation:
         """The operation that is asked for, once it is clear that the caller may ask it, and has asked well."""
-        if sum(map(len, asked.headers.values())) > HEADERS_BYTES_MAX:
+        if sum(map(len, request.headers.values())) > HEADERS_BYTES_MAX:
             raise HttpRefusal("headers_too_large", f"The headers may have {HEADERS_BYTES_MAX} bytes.")
-        if len(asked.headers) != len(scope["headers"]):  # type: ignore[arg-type]  # servers give lists.
+        if len(request.headers) != len(scope["headers"]):  # type: ignore[arg-type]  # servers give lists.
             refuse_repeated(scope["headers"])
-        operation = self._find(asked)
+        operation = self._find(request)
         if operation.roles:
             if self._running > self._limits.requests_max:
                 raise Overloaded("Too many requests are running.")
-            asked.signed_in = await asked.gateway.access.authenticate(bearer_token(asked.headers))
-            if asked.signed_in.role not in operation.roles:
-                raise RoleForbidden(f"A {asked.signed_in.role} may not do this.")
-        key = idempotency_key(asked.headers, required=operation.idempotency is Idempotency.REQUIRED)
+            request.signed_in = await request.gateway.access.authenticate(bearer_token(request.headers))
+            if request.signed_in.role not in operation.roles:
+                raise RoleForbidden(f"A {request.signed_in.role} may not do this.")
+        key = idempotency_key(request.headers, required=operation.idempotency is Idempotency.REQUIRED)
         if operation.idempotency is not Idempotency.NONE:
-            asked.idempotency_key = key
+            request.idempotency_key = key
         if operation.query is not None:
-            asked.query = decode_query(scope["query_string"], operation.query)
-        elif scope["query_string"] and asked.method != "OPTIONS":  # Before a request, browsers ask at its whole URL.
+            request.query = decode_query(scope["query_string"], operation.query)
+        elif scope["query_string"] and request.method != "OPTIONS":  # Before a request, browsers ask at its whole URL.
             decode_query(scope["query_string"], NoQuery)
         if operation.body is not None:
             size_max = operation.body_bytes_max or self._limits.body_bytes_max
-            asked.body = await read_body(asked, receive, operation, self._decoders[operation.body], size_max)
+            request.body = await read_body(request, receive, operation, self._decoders[operation.body], size_max)
         return operation
 
-    def _find(self, asked: Asked) -> Operation:
+    def _find(self, request: Request) -> Operation:
         # No path has the placeholder of ids in it: it would be found, with no id.
-        methods = None if ANY_ID in asked.path else self._operations.get(asked.path)
+        methods = None if ANY_ID in request.path else self._operations.get(request.path)
         if methods is None:
-            methods, asked.path_id, asked.path_id_second = self._with_ids(asked.path)
+            methods, request.path_id, request.path_id_second = self._with_ids(request.path)
         if methods is None:
             raise HttpRefusal("not_found", "There is nothing at this path.")
-        operation = methods.get("GET" if asked.method == "HEAD" else asked.method)
+        operation = methods.get("GET" if request.method == "HEAD" else request.method)
         if operation is None:
             allowed = sorted([*methods, "OPTIONS", *(method for method in ("HEAD",) if "GET" in methods)])
-            if asked.method == "OPTIONS":
+            if request.method == "OPTIONS":
                 return _what_is_allowed(allowed)
             raise HttpRefusal("method_not_allowed", f"This path takes {', '.join(allowed)}.", allowed_methods=allowed)
         return operation
@@ -190,8 +190,8 @@ def _may_be_id(segment: str) -> bool:
     return 0 < len(segment) <= ID_LENGTH_MAX and not FORBIDDEN_TEXT.search(segment)
 
 
-def _too_late(asked: Asked) -> HttpRefusal:
-    if asked.arriving:
+def _too_late(request: Request) -> HttpRefusal:
+    if request.arriving:
         return HttpRefusal("request_timeout", "The body took too long to arrive.")
     return HttpRefusal(
         "storage_unavailable",
@@ -199,12 +199,12 @@ def _too_late(asked: Asked) -> HttpRefusal:
     )
 
 
-def _asked(scope: Any) -> Asked:
+def _asked(scope: Any) -> Request:
     headers: dict[bytes, bytes] = dict(scope["headers"])
     own_id = headers.get(b"request-id", b"")
     gateway: Gateway = scope["litestar_app"].state["gateway"]
     client = scope["client"]
-    return Asked(
+    return Request(
         gateway=gateway,
         method=scope["method"],
         path="/" + scope["path"].strip("/"),  # Litestar hands a mounted application its path without the first slash.
@@ -219,15 +219,15 @@ def _asked(scope: Any) -> Asked:
 def _what_is_allowed(methods: list[str]) -> Operation:
     """The operation that answers OPTIONS for a path."""
 
-    async def handle(_: Asked) -> Reply:
-        return Reply(status=204, headers=[(b"allow", ", ".join(methods).encode())])
+    async def handle(_: Request) -> Response:
+        return Response(status=204, headers=[(b"allow", ", ".join(methods).encode())])
 
     return Operation(method="OPTIONS", path="", name="", tag="", summary="", handler=handle, roles=ANYONE, status=204)
 
 
-async def _send(reply: Reply, asked: Asked, scope: Any, send: Send) -> None:
+async def _send(reply: Response, request: Request, scope: Any, send: Send) -> None:
     headers = [
-        (b"request-id", asked.request_id.encode()),
+        (b"request-id", request.request_id.encode()),
         (b"cache-control", reply.cache_control),
         NO_SNIFFING,
         *reply.headers,
@@ -238,6 +238,6 @@ async def _send(reply: Reply, asked: Asked, scope: Any, send: Send) -> None:
         headers.append((b"content-encoding", reply.content_encoding))
         # Litestar's compression, if it wraps this application, would compress what is compressed once more.
         ScopeState.from_scope(scope).is_cached = True
-    body = b"" if asked.method == "HEAD" else reply.body
+    body = b"" if request.method == "HEAD" else reply.body
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -12,7 +12,7 @@ JSON: Final = b"application/json"
 
 
 @dataclass(slots=True, kw_only=True)
-class Asked:
+class Request:
     """One request. What an operation does not declare (a body, a token) is not there.
 
     Attributes:
@@ -57,7 +57,7 @@ class Asked:
 
 
 @dataclass(slots=True, kw_only=True)
-class Reply:
+class Response:
     """One response."""
 
     status: int

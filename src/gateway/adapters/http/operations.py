@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from gateway.adapters.http.messages import Asked, Reply
+from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.problems import KINDS, PROBLEM_JSON, problem_body, problem_headers
 from gateway.application.engine.command import Command
 from gateway.application.engine.submission import Submission, fingerprint
@@ -15,7 +15,7 @@ from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.errors import Refusal
 from gateway.domain.user import Role
 
-Handler = Callable[[Asked], Awaitable[Reply]]
+Handler = Callable[[Request], Awaitable[Response]]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -99,50 +99,50 @@ class Operation:
             object.__setattr__(self, "example", next(iter(self.examples.values())))
 
 
-def json_reply(status: int, view: object) -> Reply:
+def json_response(status: int, view: object) -> Response:
     """A view as a response."""
-    return Reply(status=status, body=_encoder.encode(view))
+    return Response(status=status, body=_encoder.encode(view))
 
 
 def submitting(
-    status: int, to_command: Callable[[Asked], Command[Result]], to_view: Callable[[Asked, Result], object]
+    status: int, to_command: Callable[[Request], Command[Result]], to_view: Callable[[Request, Result], object]
 ) -> Handler:
     """The handler of an operation that changes the ledger: a command through the executor, under the asker's key."""
 
-    async def handle(asked: Asked) -> Reply:
-        return await submitted(asked, to_command(asked), status, to_view)
+    async def handle(request: Request) -> Response:
+        return await submitted(request, to_command(request), status, to_view)
 
     return handle
 
 
 async def submitted(
-    asked: Asked, command: Command[Result], status: int, to_view: Callable[[Asked, Result], object]
-) -> Reply:
+    request: Request, command: Command[Result], status: int, to_view: Callable[[Request, Result], object]
+) -> Response:
     """The answer to a command through the executor, under the asker's key.
 
     What is kept for the key is the status with the body behind it, so that a replay is the same to the byte.
     """
-    executor = asked.gateway.executor
-    key = asked.idempotency_key
+    executor = request.gateway.executor
+    key = request.idempotency_key
     answer = await executor.perform(
         Submission(
             command=command,
-            key=executor.fresh_key() if key is None else AnswerKey(asked.caller.user_id, key),
-            fingerprint=fingerprint(asked.method.encode(), asked.path.encode(), _canonical.encode(asked.body)),
-            encode=encoding(asked, status, to_view),
+            key=executor.fresh_key() if key is None else AnswerKey(request.caller.user_id, key),
+            fingerprint=fingerprint(request.method.encode(), request.path.encode(), _canonical.encode(request.body)),
+            encode=encoding(request, status, to_view),
         )
     )
     return kept_reply(answer.body, replayed=answer.replayed)
 
 
-def encoding(asked: Asked, status: int, to_view: Callable[[Asked, Any], object]) -> Callable[[Any], bytes]:
+def encoding(request: Request, status: int, to_view: Callable[[Request, Any], object]) -> Callable[[Any], bytes]:
     """Puts an outcome into the words of HTTP: the status, and the body right behind it."""
     success = str(status).encode()
 
     def encode(outcome: Any) -> bytes:
         if isinstance(outcome, Refusal):
-            return str(KINDS[outcome.code].status).encode() + problem_body(outcome, asked)
-        return success + _encoder.encode(to_view(asked, outcome))
+            return str(KINDS[outcome.code].status).encode() + problem_body(outcome, request)
+        return success + _encoder.encode(to_view(request, outcome))
 
     return encode
 
@@ -152,10 +152,10 @@ def split_kept(kept: bytes) -> tuple[int, bytes]:
     return int(kept[:_STATUS_DIGITS]), kept[_STATUS_DIGITS:]
 
 
-def kept_reply(kept: bytes, *, replayed: bool) -> Reply:
+def kept_reply(kept: bytes, *, replayed: bool) -> Response:
     """What `encoding` put together, as a response."""
     status, body = split_kept(kept)
-    reply = Reply(status=status, body=body)
+    reply = Response(status=status, body=body)
     if status >= 400:  # noqa: PLR2004 - where refusals begin.
         code = msgspec.json.decode(body)["code"]
         reply.content_type = PROBLEM_JSON

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.adapters.http.field_errors import ERRORS_MAX, FieldErrors, pointed
-from gateway.adapters.http.messages import Asked, Header, Reply
+from gateway.adapters.http.messages import Header, Request, Response
 from gateway.domain.errors import InvalidInput, Refusal
 
 PROBLEM_JSON: Final = b"application/problem+json"
@@ -102,32 +102,32 @@ def invalid_request(errors: FieldErrors) -> HttpRefusal:
     return HttpRefusal("validation_error", "The request does not have the right form.", errors=errors[:ERRORS_MAX])
 
 
-def problem_body(refusal: Refusal, asked: Asked) -> bytes:
+def problem_body(refusal: Refusal, request: Request) -> bytes:
     """A refusal as the JSON of a problem: the members of RFC 9457, ours, and the facts of the refusal."""
     kind = KINDS[refusal.code]
     facts = refusal.facts
     if isinstance(refusal, InvalidInput) and refusal.errors:
-        facts = {**facts, "errors": pointed(refusal, asked.body)}
+        facts = {**facts, "errors": pointed(refusal, request.body)}
     return _encoder.encode(
         {
             "type": f"urn:gateway:problem:{refusal.code}",
             "title": kind.title,
             "status": kind.status,
             "detail": refusal.detail,
-            "instance": asked.path,
+            "instance": request.path,
             "code": refusal.code,
-            "request_id": asked.request_id,
+            "request_id": request.request_id,
             "retryable": kind.retryable,
             **facts,
         }
     )
 
 
-def problem_reply(refusal: Refusal, asked: Asked) -> Reply:
+def problem_reply(refusal: Refusal, request: Request) -> Response:
     """A refusal as a response."""
-    return Reply(
+    return Response(
         status=KINDS[refusal.code].status,
-        body=problem_body(refusal, asked),
+        body=problem_body(refusal, request),
         content_type=PROBLEM_JSON,
         headers=problem_headers(refusal.code, refusal.facts),
     )

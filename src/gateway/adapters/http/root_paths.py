@@ -7,7 +7,7 @@ leaving it in `scope["path"]`. All of them are served alike: what is in front of
 from collections.abc import Callable
 from typing import Any
 
-from gateway.adapters.http.messages import Asked
+from gateway.adapters.http.messages import Request
 
 
 def below_root_paths(scope: dict[str, Any], root_path: str, knows: Callable[[str], bool]) -> dict[str, Any]:
@@ -32,8 +32,8 @@ def below(path: str, root_path: str) -> str:
     return (rest or "/") if rest[:1] in {"", "/"} else path
 
 
-def root_path_of(asked: Asked) -> str:
+def root_path_of(request: Request) -> str:
     """What stood in front of the operation's path, as far as the server knows: "/gateway", or nothing."""
-    raw = asked.raw_path.decode("ascii", "replace").rstrip("/")
-    above = raw.removesuffix(asked.path).strip("/") if raw.endswith(asked.path) else ""
+    raw = request.raw_path.decode("ascii", "replace").rstrip("/")
+    above = raw.removesuffix(request.path).strip("/") if raw.endswith(request.path) else ""
     return f"/{above}" if above else ""

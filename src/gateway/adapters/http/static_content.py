@@ -4,7 +4,7 @@ import gzip
 import hashlib
 from typing import Final
 
-from gateway.adapters.http.messages import Asked, Header, Reply
+from gateway.adapters.http.messages import Header, Request, Response
 
 CACHE_CONTROL: Final = b"no-cache"
 """It may be kept, and is asked for again each time: the answer is then 304, without the content."""
@@ -22,14 +22,14 @@ class StaticContent:
         self._compressed = compressed if len(compressed) < len(plain) else None
         self._compressed_tag = f'"{tag}-gzip"'.encode()
 
-    def reply(self, asked: Asked, headers: list[Header]) -> Reply:
+    def reply(self, request: Request, headers: list[Header]) -> Response:
         """What is sent of it: nothing to a client that has it, gzip to one that takes it."""
-        compressed = self._compressed if takes_gzip(asked.headers.get(b"accept-encoding", b"")) else None
+        compressed = self._compressed if takes_gzip(request.headers.get(b"accept-encoding", b"")) else None
         tag = self._plain_tag if compressed is None else self._compressed_tag
-        reply = Reply(status=200, cache_control=CACHE_CONTROL, headers=[*headers, (b"etag", tag)])
+        reply = Response(status=200, cache_control=CACHE_CONTROL, headers=[*headers, (b"etag", tag)])
         if self._compressed is not None:
             reply.headers.append((b"vary", b"accept-encoding"))
-        if has_it(asked.headers.get(b"if-none-match", b""), tag):
+        if has_it(request.headers.get(b"if-none-match", b""), tag):
             reply.status = 304
             return reply
         reply.content_type = self._content_type

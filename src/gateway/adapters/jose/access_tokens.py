@@ -85,7 +85,7 @@ class JoseAccessTokens:
         lifetime_seconds: int = 900,
         lifetime_seconds_max: int = 3600,
         leeway_seconds: int = 30,
-        remembered_max: int = 10_000,
+        cached_max: int = 10_000,
     ) -> None:
         # CVE-2024-23342 of `ecdsa` will not be fixed.
         if jose.backends.ECKey is not CryptographyECKey:
@@ -105,7 +105,7 @@ class JoseAccessTokens:
         self._lifetime_seconds_max = lifetime_seconds_max
         self._leeway = timedelta(seconds=leeway_seconds)
         self._remembered: OrderedDict[str, _Verified] = OrderedDict()
-        self._remembered_max = remembered_max
+        self._remembered_max = cached_max
         self._remembering = Lock()
 
     @property

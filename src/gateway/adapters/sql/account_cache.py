@@ -6,7 +6,7 @@ from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.account import Account, AccountId, AccountKey
 
 
-class Remembered:
+class AccountCache:
     """What is known without asking the database. Whatever rests on it is checked by the statement that writes.
 
     It is taken down while it is being committed, and forgotten if it was not. Other processes write too, and so any of

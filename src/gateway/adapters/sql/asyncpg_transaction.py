@@ -57,7 +57,7 @@ async def write_pool(url: str, limits: SqlLimits) -> AsyncGenerator[Any]:
                 await pool.close()
 
 
-class DirectTransaction:
+class AsyncpgTransaction:
     """Statements on one connection of a pool: one transaction between `begin` and `commit`, else each is its own.
 
     The statements are SQLAlchemy's, compiled once. Having SQLAlchemy execute them as well, and keep the connections,

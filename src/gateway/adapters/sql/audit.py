@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.adapters.sql.engine import audit_engine, is_sqlite, reading_engine, sqlite_url
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.rows import to_account, to_payment, to_quote, to_transactions
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables import accounts, events, payments, quotes, transfers
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.reader import Audit, LedgerSize, StatusChange, UsedQuote
@@ -63,7 +63,7 @@ PAYMENT_EVENTS: Final = _events_of("payment")
 class SqlAudit:
     """See the port."""
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: DatabaseTransaction) -> None:
         self._transaction = transaction
 
     async def size(self) -> LedgerSize:
@@ -139,13 +139,13 @@ async def sql_audit(url: str, limits: SqlLimits) -> AsyncGenerator[Audit]:
         async with (
             _copy(url, limits) as copied,
             _opened(audit_engine(copied, limits)) as engine,
-            Transaction(engine, writes=False) as transaction,
+            DatabaseTransaction(engine, writes=False) as transaction,
         ):
             yield SqlAudit(transaction)
     else:
         async with _opened(audit_engine(url, limits)) as engine:
             snapshot = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            async with Transaction(snapshot, writes=False) as transaction:
+            async with DatabaseTransaction(snapshot, writes=False) as transaction:
                 # The snapshot is of the moment of the first read.
                 await transaction.rows(FIRST_READ)
                 yield SqlAudit(transaction)
@@ -159,7 +159,7 @@ async def _copy(url: str, limits: SqlLimits) -> AsyncGenerator[str]:
         raise StorageUnavailable("There is no such database.")
     with _room_beside(Path(str(sqlite_url(url).database))) as temporary:
         copied = Path(temporary, "ledger.db")
-        async with _opened(reading) as engine, Transaction(engine, writes=False) as transaction:
+        async with _opened(reading) as engine, DatabaseTransaction(engine, writes=False) as transaction:
             await transaction.change(COPY_INTO, {"path": str(copied)})
         yield f"sqlite:///{copied}"
 

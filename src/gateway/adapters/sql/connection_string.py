@@ -58,7 +58,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "service": "Write out what the service file says.",
     "schema": "Write options=-c%20search_path%3Dname.",
     "search_path": "Write options=-c%20search_path%3Dname.",
-    "connection_limit": "Set GATEWAY_LANES and GATEWAY_DATABASE_POOL_SIZE.",
+    "connection_limit": "Set GATEWAY_WRITE_CONNECTIONS and GATEWAY_DATABASE_POOL_SIZE.",
     "pool_timeout": "Set GATEWAY_DATABASE_POOL_TIMEOUT_SECONDS.",
     "sslcrldir": "Use sslcrl, which names one file.",
 }

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-Alike = frozenset[int]
+Constant = frozenset[int]
 """The positions of columns that have one value in all rows."""
 
 
-class Shapes:
+class ConstantColumns:
     """What has been seen of batches so far.
 
     Most columns of most batches are alike: one status, one currency, one time, no description. As single values they
@@ -16,9 +16,9 @@ class Shapes:
     """
 
     def __init__(self) -> None:
-        self._alike: dict[str, Alike] = {}
+        self._alike: dict[str, Constant] = {}
 
-    def of(self, name: str, columns: Sequence[Sequence[Any]]) -> Alike:
+    def of(self, name: str, columns: Sequence[Sequence[Any]]) -> Constant:
         """Which columns of the rows called `name` are alike, now and in every batch before. The first one never is.
 
         One row by itself is alike in all of them, and tells nothing about others.

@@ -16,9 +16,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gateway.adapters.sql.tables import KEYS_TAKEN, answers
 from gateway.application.ports.unit_of_work import (
+    Conflict,
     KeyBusy,
     KeyTaken,
-    Overtaken,
     StorageReadOnly,
     StorageRefused,
     StorageUnavailable,
@@ -111,7 +111,7 @@ def _postgres_error(original: BaseException) -> Exception | None:
     if state == LOCK_NOT_AVAILABLE and answers.name in (getattr(original, "context", None) or ""):
         return KeyBusy("Another transaction holds one of the idempotency keys.")
     if state == DIVISION_BY_ZERO:
-        return Overtaken("Another transaction has changed what was loaded.")
+        return Conflict("Another transaction has changed what was loaded.")
     # A column's type has changed since the statement was prepared. It is prepared anew.
     if isinstance(original, InvalidCachedStatementError) or state.startswith(RUN_AGAIN):
         return TryAgain(f"The transaction did not commit ({state}).")

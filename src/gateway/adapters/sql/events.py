@@ -8,8 +8,8 @@ from sqlalchemy import bindparam, column, text
 
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.rows import to_feed_event
-from gateway.adapters.sql.short_transactions import Database
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.short_transactions import ShortTransactions
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.types import INTEGER, MOMENT, TEXT
 from gateway.application.ports.events import FeedEvent
 from gateway.application.ports.unit_of_work import StorageReadOnly
@@ -84,27 +84,27 @@ class SqlEventFeed:
     they are written. Before it reads, a reader gives positions to the batches that were committed since.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._is_numbered_at_once = database.dialect_name == SQLITE
-        self._read = READ[database.dialect_name]
+    def __init__(self, transactions: ShortTransactions) -> None:
+        self._transactions = transactions
+        self._is_numbered_at_once = transactions.dialect_name == SQLITE
+        self._read = READ[transactions.dialect_name]
 
     async def read(self, *, after: int, limit: int) -> Sequence[FeedEvent]:
         """As `EventFeed.read`."""
         if not self._is_numbered_at_once:
             await self._number_committed_batches()
-        rows = await self._database.read(self._read, {"after": after, "limit": limit})
+        rows = await self._transactions.read(self._read, {"after": after, "limit": limit})
         return [to_feed_event(row) for row in rows]
 
     async def _number_committed_batches(self) -> None:
         # If there are none, others have numbered all that was committed until now, and have committed that too.
-        [[any_unnumbered]] = await self._database.read(ANY_UNNUMBERED)
+        [[any_unnumbered]] = await self._transactions.read(ANY_UNNUMBERED)
         if any_unnumbered:
             # A standby reads what its primary has numbered.
             with suppress(StorageReadOnly):
-                await self._database.write(_number)
+                await self._transactions.write(_number)
 
 
-async def _number(transaction: Transaction) -> None:
+async def _number(transaction: DatabaseTransaction) -> None:
     await transaction.rows(LOCK)
     await transaction.change(NUMBER)

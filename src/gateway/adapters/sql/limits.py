@@ -34,5 +34,5 @@ class SqlLimits:
     statement_timeout_seconds: float = 5.0
     idle_timeout_seconds: float = 10.0
     optimistic: bool = True
-    remembered_max: int = 50_000
+    cached_max: int = 50_000
     audit_timeout_seconds: float = 600.0

@@ -8,8 +8,8 @@ from sqlalchemy import bindparam, case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
-from gateway.adapters.sql.short_transactions import Database
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.short_transactions import ShortTransactions
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables import login_failures
 from gateway.adapters.sql.types import MOMENT
 from gateway.application.ports.login_failures import Failures
@@ -36,25 +36,25 @@ ADD: Final = {
 class SqlLoginFailures:
     """See the port."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, transactions: ShortTransactions) -> None:
+        self._transactions = transactions
 
     async def of(self, scopes: Collection[str]) -> Mapping[str, Failures]:
         """As `LoginFailures.of`."""
-        rows = await self._database.read(OF, {"scopes": list(scopes)})
+        rows = await self._transactions.read(OF, {"scopes": list(scopes)})
         return {scope: Failures(count=count, last_at=last_at) for scope, count, last_at in rows}
 
     async def add(self, scopes: Collection[str], *, now: datetime, forget_before: datetime) -> None:
         """As `LoginFailures.add`."""
-        statement = ADD[self._database.dialect_name]
+        statement = ADD[self._transactions.dialect_name]
 
-        async def work(transaction: Transaction) -> None:
+        async def work(transaction: DatabaseTransaction) -> None:
             # In one order for everybody: two logins with the same scopes must not wait for each other.
             for scope in sorted(set(scopes)):
                 await transaction.change(statement, {"scope": scope, "now": now, "forget_before": forget_before})
 
-        await self._database.write(work)
+        await self._transactions.write(work)
 
     async def clear(self, scope: str) -> None:
         """As `LoginFailures.clear`."""
-        await self._database.change(CLEAR, {"scope": scope})
+        await self._transactions.change(CLEAR, {"scope": scope})

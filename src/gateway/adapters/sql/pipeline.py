@@ -2,7 +2,7 @@
 
 import asyncio
 
-Landed = asyncio.Future[bool]
+InFlight = asyncio.Future[bool]
 """Whether what was under way has been committed."""
 
 
@@ -17,31 +17,31 @@ class Pipeline:
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
-        self._under_way: Landed | None = None
+        self._in_flight: InFlight | None = None
 
     async def enter(self) -> None:
         """Wait for the turn."""
         await self._turn.acquire()
 
     @property
-    def under_way(self) -> Landed | None:
+    def in_flight(self) -> InFlight | None:
         """What has taken off and not landed."""
-        return None if self._under_way is None or self._under_way.done() else self._under_way
+        return None if self._in_flight is None or self._in_flight.done() else self._in_flight
 
-    def take_off(self) -> Landed:
+    def begin_commit(self) -> InFlight:
         """Be under way, until the result of the future is set. It is the next one's turn."""
         loop = asyncio.get_running_loop()
-        self._under_way = loop.create_future()
+        self._in_flight = loop.create_future()
         # Not at once, but behind what this task starts now, its statement: the next one may take as long to decide as
         # this one takes to be written, and the statement should be on its way meanwhile.
         loop.call_soon(self._turn.release)
-        return self._under_way
+        return self._in_flight
 
     def leave(self) -> None:
         """Give the turn away without having taken off."""
         self._turn.release()
 
 
-async def landed(before: Landed) -> bool:
+async def was_committed(before: InFlight) -> bool:
     """Wait for one that is under way; whether it was committed. Whoever gives up waiting leaves it alone."""
     return await asyncio.shield(before)

@@ -11,12 +11,12 @@ from typing import Any
 
 from sqlalchemy import Executable
 
-from gateway.adapters.sql.account_cache import Remembered
-from gateway.adapters.sql.asyncpg_transaction import DirectTransaction
-from gateway.adapters.sql.constant_columns import Alike, Shapes
+from gateway.adapters.sql.account_cache import AccountCache
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
+from gateway.adapters.sql.constant_columns import Constant, ConstantColumns
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.order import Order
-from gateway.adapters.sql.pipeline import Landed, Pipeline, landed
+from gateway.adapters.sql.pipeline import InFlight, Pipeline, was_committed
 from gateway.adapters.sql.postgres_statements import (
     ACCOUNT_KEY,
     ANSWER_KEY,
@@ -43,9 +43,9 @@ from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
 from gateway.application.ports.unit_of_work import (
     AnswerKey,
     Changes,
+    Conflict,
     Holder,
     KeyTaken,
-    Overtaken,
     Records,
     TryAgain,
     Wanted,
@@ -71,42 +71,42 @@ class PostgresUnitOfWork(SqlUnitOfWork):
 
     def __init__(
         self,
-        transaction: DirectTransaction,
+        transaction: AsyncpgTransaction,
         contention: Contention,
-        shapes: Shapes,
-        remembered: Remembered,
+        constant_columns: ConstantColumns,
+        cache: AccountCache,
         pipeline: Pipeline,
         order: Order,
     ) -> None:
         super().__init__(transaction, order)
         self._transaction = transaction
         self._contention = contention
-        self._shapes = shapes
-        self._remembered = remembered
+        self._constant_columns = constant_columns
+        self._cache = cache
         self._pipeline = pipeline
         self._locks = False
         self._has_turn = False
-        self._recalls = False
-        self._before: Landed | None = None
+        self._uses_cache = False
+        self._before: InFlight | None = None
         self._wanted = Wanted()
         self._found_answers = True
         self._has_read = False
-        self._from_memory: dict[AccountId, Account] = {}
+        self._from_cache: dict[AccountId, Account] = {}
 
     async def load(self, wanted: Wanted) -> Records:
         """As `UnitOfWork.load`: from memory, what is known."""
-        if wanted.may_be_remembered:
+        if wanted.may_be_cached:
             await self._take_turn(wanted)
         records = await super().load(wanted)
-        return replace(records, are_remembered=True) if self._from_memory else records
+        return replace(records, are_cached=True) if self._from_cache else records
 
     async def _take_turn(self, wanted: Wanted) -> None:
         await self._pipeline.enter()
         self._has_turn = True
-        self._before = self._pipeline.under_way
-        self._recalls = not self._must_lock(wanted) and not self._remembered.answered_any(wanted.answers)
-        if self._before is not None and not self._recalls:
-            await landed(self._before)
+        self._before = self._pipeline.in_flight
+        self._uses_cache = not self._must_lock(wanted) and not self._cache.answered_any(wanted.answers)
+        if self._before is not None and not self._uses_cache:
+            await was_committed(self._before)
             self._before = None
 
     async def commit(self, changes: Changes) -> None:
@@ -118,45 +118,45 @@ class PostgresUnitOfWork(SqlUnitOfWork):
             else:
                 await self._commit_at_once(changes, changed)
         except BaseException:
-            self._remembered.forget([*changed, *self._from_memory])
+            self._cache.forget([*changed, *self._from_cache])
             raise
-        if self._locks or not self._wanted.may_be_remembered:
-            self._remembered.forget(changed)
+        if self._locks or not self._wanted.may_be_cached:
+            self._cache.forget(changed)
 
     async def _commit_at_once(self, changes: Changes, changed: Collection[AccountId]) -> None:
         writes = dict(self._writes(changes))
-        relied_on = [(each.id, each.version) for each in self._from_memory.values() if each.id not in changed]
+        relied_on = [(each.id, each.version) for each in self._from_cache.values() if each.id not in changed]
         if relied_on:
             writes[RELIED_ON] = relied_on
         statement, parameters = self._statement(writes, checked=True)
-        if self._before is not None and not await landed(self._before):
-            raise Overtaken("What this rests on was not committed.")
+        if self._before is not None and not await was_committed(self._before):
+            raise Conflict("What this rests on was not committed.")
         answered = {answer.key for answer in changes.answers_new}
-        if self._knows_all:
+        if self._all_cached:
             await self._must_be_unanswered(set(self._wanted.answers) - answered)
-        under_way = self._taken_off(changes, answered)
+        in_flight = self._begun_commit(changes, answered)
         committed = False
         try:
             await self._see_through(statement, parameters)
             committed = True
             self._order.committed(writes.get("ids_ahead", ()))
         finally:
-            if under_way is not None:
-                under_way.set_result(committed)
+            if in_flight is not None:
+                in_flight.set_result(committed)
 
     async def _must_be_unanswered(self, keys: Collection[AnswerKey]) -> None:
         """What is not kept under its key would not find that key taken."""
         if keys and await self._transaction.rows(FIND_ANSWERS, arrays("wanted", ANSWER_KEY, keys)):
             raise KeyTaken("One of the idempotency keys was answered elsewhere.")
 
-    def _taken_off(self, changes: Changes, answered: Collection[AnswerKey]) -> Landed | None:
+    def _begun_commit(self, changes: Changes, answered: Collection[AnswerKey]) -> InFlight | None:
         """That the next one may go on from here, if all that it must know is remembered."""
-        if not self._has_turn or not self._remembered.keep(changes.accounts_changed, answered):
+        if not self._has_turn or not self._cache.keep(changes.accounts_changed, answered):
             return None
         if changes.users_new or changes.accounts_new:
             return None  # The next one would look for them in vain.
         self._has_turn = False
-        return self._pipeline.take_off()
+        return self._pipeline.begin_commit()
 
     async def _see_through(self, statement: Executable, parameters: Mapping[str, Any]) -> None:
         try:
@@ -167,7 +167,7 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         except TryAgain:
             self._contention.notice()
             # The other process may have changed anything. Each account found out by itself would be another conflict.
-            self._remembered.forget_accounts()
+            self._cache.forget_accounts()
             raise
 
     async def __aexit__(
@@ -181,18 +181,18 @@ class PostgresUnitOfWork(SqlUnitOfWork):
                 self._pipeline.leave()
 
     async def _accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
-        if not self._recalls:
+        if not self._uses_cache:
             return await super()._accounts(keys, ids)
-        known, unknown_keys, unknown_ids = self._remembered.known(keys, ids)
-        self._from_memory |= known
+        known, unknown_keys, unknown_ids = self._cache.known(keys, ids)
+        self._from_cache |= known
         if unknown_keys or unknown_ids:
             return [*known.values(), *await super()._accounts(unknown_keys, unknown_ids)]
         return list(known.values())
 
     @property
-    def _knows_all(self) -> bool:
+    def _all_cached(self) -> bool:
         """Whether all accounts are from memory, and so nothing was read that would have told of answers."""
-        return bool(self._from_memory) and not self._has_read
+        return bool(self._from_cache) and not self._has_read
 
     async def _prepare(self, wanted: Wanted) -> None:
         self._wanted = wanted
@@ -230,7 +230,7 @@ class PostgresUnitOfWork(SqlUnitOfWork):
         return await self._transaction.rows(FIND_TRANSACTIONS, {"ids": list(ids)})
 
     async def _find_answers(self, keys: Collection[AnswerKey]) -> Rows:
-        if not self._found_answers or self._knows_all:
+        if not self._found_answers or self._all_cached:
             return ()
         return await self._transaction.rows(FIND_ANSWERS, arrays("wanted", ANSWER_KEY, keys))
 
@@ -253,10 +253,10 @@ class PostgresUnitOfWork(SqlUnitOfWork):
 
     def _statement(self, writes: Writes, *, checked: bool) -> tuple[Executable, Mapping[str, Any]]:
         parameters: dict[str, Any] = {}
-        parts: list[tuple[str, Alike]] = []
+        parts: list[tuple[str, Constant]] = []
         for name, rows in writes.items():
             values = list(zip(*rows, strict=True))
-            alike = self._shapes.of(name, values)
+            alike = self._constant_columns.of(name, values)
             parts.append((name, alike))
             parameters.update(parameters_of(name, values, alike))
         return write_statement(tuple(parts), checked=checked), parameters

@@ -36,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.postgresql import insert
 
-from gateway.adapters.sql.constant_columns import Alike
+from gateway.adapters.sql.constant_columns import Constant
 from gateway.adapters.sql.kept_answers import DATA_OF_EVENT
 from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import (
@@ -223,7 +223,7 @@ PARTS: Final[Mapping[str, Part]] = {
 }
 
 
-def _rows(name: str, columns: Columns, alike: Alike) -> Select[Any]:
+def _rows(name: str, columns: Columns, alike: Constant) -> Select[Any]:
     """The rows of a part, from its parameters: one value for a column that is alike, else an array."""
     differing = given(name, [each for position, each in enumerate(columns) if position not in alike])
     return select(
@@ -236,7 +236,7 @@ def _rows(name: str, columns: Columns, alike: Alike) -> Select[Any]:
     ).select_from(differing)
 
 
-def parameters_of(name: str, values: Sequence[Sequence[Any]], alike: Alike) -> Iterable[tuple[str, Any]]:
+def parameters_of(name: str, values: Sequence[Sequence[Any]], alike: Constant) -> Iterable[tuple[str, Any]]:
     """The parameters of `_rows`."""
     travels = (column[0] if position in alike else column for position, column in enumerate(values))
     return zip(_parameter_names(name), travels, strict=True)
@@ -248,7 +248,7 @@ def _parameter_names(name: str) -> Sequence[str]:
 
 
 @lru_cache(maxsize=STATEMENTS_KEPT_MAX)
-def write_statement(parts: tuple[tuple[str, Alike], ...], *, checked: bool) -> Executable:
+def write_statement(parts: tuple[tuple[str, Constant], ...], *, checked: bool) -> Executable:
     """One statement that writes these parts, in this order, and counts the rows of each.
 
     Checked, it writes (or finds) all rows of all parts, or it fails and writes nothing: dividing by zero is how a

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
-from gateway.adapters.sql.short_transactions import Database
+from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.tables import rates
 from gateway.adapters.sql.types import Found
 from gateway.domain.rate import CurrencyPair, ExchangeRate, rate_of, rate_text
@@ -29,22 +29,22 @@ PUT: Final = {
 class SqlRates:
     """See the port."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, transactions: ShortTransactions) -> None:
+        self._transactions = transactions
 
     async def rate(self, pair: CurrencyPair) -> ExchangeRate | None:
         """As `Rates.rate`."""
-        rows = await self._database.read(RATE, {"source": pair.source, "target": pair.target})
+        rows = await self._transactions.read(RATE, {"source": pair.source, "target": pair.target})
         return _to_rate(rows[0]) if rows else None
 
     async def rates(self) -> Sequence[ExchangeRate]:
         """As `Rates.rates`."""
-        return [_to_rate(row) for row in await self._database.read(RATES)]
+        return [_to_rate(row) for row in await self._transactions.read(RATES)]
 
     async def put(self, rate: ExchangeRate) -> None:
         """As `Rates.put`."""
-        await self._database.change(
-            PUT[self._database.dialect_name],
+        await self._transactions.change(
+            PUT[self._transactions.dialect_name],
             {
                 "from_currency": rate.pair.source,
                 "to_currency": rate.pair.target,

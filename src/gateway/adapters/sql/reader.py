@@ -10,7 +10,7 @@ from gateway.adapters.sql.engine import SQLITE
 from gateway.adapters.sql.id_times import ids_from, ids_until
 from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import to_account, to_payment, to_quote, to_refund, to_transactions
-from gateway.adapters.sql.short_transactions import Database
+from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.tables import accounts, ids_ahead, payments, quotes, refunds, transfers
 from gateway.application.ports.reader import AccountFilter, CurrencyTotals, PaymentFilter, TransactionFilter
 from gateway.application.ports.unit_of_work import StorageReadOnly
@@ -77,12 +77,12 @@ TOTALS: Final = (
 class SqlReader:
     """See the port."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, transactions: ShortTransactions) -> None:
+        self._transactions = transactions
 
     async def account(self, account_id: AccountId) -> Account | None:
         """As `Reader.account`."""
-        rows = await self._database.read(ACCOUNT, {"id": account_id})
+        rows = await self._transactions.read(ACCOUNT, {"id": account_id})
         return to_account(rows[0]) if rows else None
 
     async def accounts(self, where: AccountFilter, *, before: AccountId | None, limit: int) -> Sequence[Account]:
@@ -96,11 +96,11 @@ class SqlReader:
             .order_by(accounts.c.id.desc())
             .limit(limit)
         )
-        return [to_account(row) for row in await self._database.read(statement)]
+        return [to_account(row) for row in await self._transactions.read(statement)]
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
         """As `Reader.payment`."""
-        rows = await self._database.read(PAYMENT, {"id": payment_id})
+        rows = await self._transactions.read(PAYMENT, {"id": payment_id})
         return to_payment(rows[0]) if rows else None
 
     async def payments(self, where: PaymentFilter, *, before: PaymentId | None, limit: int) -> Sequence[Payment]:
@@ -123,21 +123,21 @@ class SqlReader:
             .order_by(payments.c.id.desc())
             .limit(limit)
         )
-        return [to_payment(row) for row in await self._database.read(statement)]
+        return [to_payment(row) for row in await self._transactions.read(statement)]
 
     async def payments_due(self, now: datetime, *, limit: int) -> Sequence[PaymentId]:
         """As `Reader.payments_due`."""
-        rows = await self._database.read(PAYMENTS_DUE, {"now": now, "limit": limit})
+        rows = await self._transactions.read(PAYMENTS_DUE, {"now": now, "limit": limit})
         return [PaymentId(row[0]) for row in rows]
 
     async def quote(self, quote_id: QuoteId) -> Quote | None:
         """As `Reader.quote`."""
-        rows = await self._database.read(QUOTE, {"id": quote_id})
+        rows = await self._transactions.read(QUOTE, {"id": quote_id})
         return to_quote(rows[0]) if rows else None
 
     async def refund(self, refund_id: RefundId) -> Refund | None:
         """As `Reader.refund`."""
-        rows = await self._database.read(REFUND, {"id": refund_id})
+        rows = await self._transactions.read(REFUND, {"id": refund_id})
         return to_refund(rows[0]) if rows else None
 
     async def refunds(self, payment_id: PaymentId, *, before: RefundId | None, limit: int) -> Sequence[Refund]:
@@ -148,11 +148,11 @@ class SqlReader:
             .order_by(refunds.c.id.desc())
             .limit(limit)
         )
-        return [to_refund(row) for row in await self._database.read(statement)]
+        return [to_refund(row) for row in await self._transactions.read(statement)]
 
     async def transaction(self, transaction_id: TransactionId) -> Transaction | None:
         """As `Reader.transaction`."""
-        found = to_transactions(await self._database.read(TRANSACTION, {"id": transaction_id}))
+        found = to_transactions(await self._transactions.read(TRANSACTION, {"id": transaction_id}))
         return found[0] if found else None
 
     async def transactions(
@@ -185,25 +185,25 @@ class SqlReader:
             .join(page, page.c.transaction_id == id_column)
             .order_by(id_column.desc(), transfers.c.position)
         )
-        return to_transactions(await self._database.read(statement))
+        return to_transactions(await self._transactions.read(statement))
 
     async def _ahead(self, created_before: datetime | None) -> timedelta:
         """How far ids may be ahead of `created_at`. Only who asks until when something was created has to know."""
         if created_before is None:
             return timedelta()
-        [[seconds]] = await self._database.read(SECONDS_AHEAD)
+        [[seconds]] = await self._transactions.read(SECONDS_AHEAD)
         return timedelta(seconds=seconds or 0)
 
     async def totals(self) -> Sequence[CurrencyTotals]:
         """As `Reader.totals`."""
-        return [_totals(row) for row in await self._database.read(TOTALS)]
+        return [_totals(row) for row in await self._transactions.read(TOTALS)]
 
     async def check(self) -> None:
         """As `Reader.check`."""
-        if self._database.dialect_name == SQLITE:
-            await self._database.try_to_write()
+        if self._transactions.dialect_name == SQLITE:
+            await self._transactions.try_to_write()
             return
-        [[reason]] = await self._database.read(WHY_NOT_WRITABLE)
+        [[reason]] = await self._transactions.read(WHY_NOT_WRITABLE)
         if reason is not None:
             raise StorageReadOnly(f"This process cannot write: {reason}.")
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from sqlalchemy import bindparam, exists, insert, select, update
 
-from gateway.adapters.sql.short_transactions import Database
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.short_transactions import ShortTransactions
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables import refresh_tokens, sessions
 from gateway.adapters.sql.types import BYTES, MOMENT, Found
 from gateway.application.ports.sessions import Presented, SessionId, Standing, StoredToken, Successor
@@ -64,17 +64,17 @@ REVOKED_SINCE: Final = select(sessions.c.id).where(sessions.c.revoked_at >= bind
 class SqlSessions:
     """See the port."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, transactions: ShortTransactions) -> None:
+        self._transactions = transactions
 
     async def start(self, session_id: SessionId, user_id: UserId, token: StoredToken, *, now: datetime) -> None:
         """As `Sessions.start`."""
 
-        async def work(transaction: Transaction) -> None:
+        async def work(transaction: DatabaseTransaction) -> None:
             await transaction.change(START, {"session_id": session_id, "user_id": user_id, "now": now})
             await _store(transaction, session_id, token)
 
-        await self._database.write(work)
+        await self._transactions.write(work)
 
     async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> Presented:
         """As `Sessions.rotate`."""
@@ -85,7 +85,7 @@ class SqlSessions:
             "new_sealed": successor.sealed,
         }
 
-        async def work(transaction: Transaction) -> Presented:
+        async def work(transaction: DatabaseTransaction) -> Presented:
             rotated = await transaction.change(USE_TOKEN, use) == 1
             found = await transaction.rows(FIND_TOKEN, {"presented_hash": token_hash})
             if not found:
@@ -94,26 +94,26 @@ class SqlSessions:
                 await _store(transaction, found[0].session_id, successor.token)
             return _presented(found[0], rotated=rotated)
 
-        return await self._database.write(work)
+        return await self._transactions.write(work)
 
     async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
         """As `Sessions.revoke`."""
-        await self._database.change(REVOKE, {"session_id": session_id, "now": now})
+        await self._transactions.change(REVOKE, {"session_id": session_id, "now": now})
 
     async def revoke_token(self, token_hash: bytes, user_id: UserId, *, now: datetime) -> None:
         """As `Sessions.revoke_token`."""
-        await self._database.change(REVOKE_TOKEN, {"presented_hash": token_hash, "owner_id": user_id, "now": now})
+        await self._transactions.change(REVOKE_TOKEN, {"presented_hash": token_hash, "owner_id": user_id, "now": now})
 
     async def revoke_user(self, user_id: UserId, *, now: datetime) -> None:
         """As `Sessions.revoke_user`."""
-        await self._database.change(REVOKE_USER, {"owner_id": user_id, "now": now})
+        await self._transactions.change(REVOKE_USER, {"owner_id": user_id, "now": now})
 
     async def revoked_since(self, since: datetime) -> AbstractSet[SessionId]:
         """As `Sessions.revoked_since`."""
-        return {row[0] for row in await self._database.read(REVOKED_SINCE, {"since": since})}
+        return {row[0] for row in await self._transactions.read(REVOKED_SINCE, {"since": since})}
 
 
-async def _store(transaction: Transaction, session_id: SessionId, token: StoredToken) -> None:
+async def _store(transaction: DatabaseTransaction, session_id: SessionId, token: StoredToken) -> None:
     values = {"token_hash": token.token_hash, "session_id": session_id, "expires_at": token.expires_at}
     await transaction.change(STORE_TOKEN, values)
 

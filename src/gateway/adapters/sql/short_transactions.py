@@ -8,7 +8,7 @@ from sqlalchemy import Executable, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.engine import POSTGRES
-from gateway.adapters.sql.sqlalchemy_transaction import Parameters, Transaction
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction, Parameters
 from gateway.adapters.sql.types import Found
 from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
@@ -19,7 +19,7 @@ SHORT_RETRIES: Final = RetryLimits(attempts_max=3, duration_seconds_max=3.0)
 """Somebody waits, and a pool whose connections have all died needs but one more try."""
 
 
-class Database:
+class ShortTransactions:
     """Short transactions on one engine. What goes wrong leaves as `StorageUnavailable`, or is a bug."""
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -34,11 +34,11 @@ class Database:
         """The rows of one statement, as of one moment."""
         return await self._read_again(statement, parameters)
 
-    async def write(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+    async def write(self, work: Callable[[DatabaseTransaction], Awaitable[Result]]) -> Result:
         """Do `work` in a transaction and commit it. What breaks before its commit is done again, from the start."""
 
         async def run() -> Result:
-            async with Transaction(self._engine) as transaction:
+            async with DatabaseTransaction(self._engine) as transaction:
                 result = await work(transaction)
                 try:
                     await transaction.commit()
@@ -51,7 +51,7 @@ class Database:
     async def change(self, statement: Executable, parameters: Parameters) -> int:
         """Run one statement that writes, and say how many rows it has changed."""
 
-        async def work(transaction: Transaction) -> int:
+        async def work(transaction: DatabaseTransaction) -> int:
             return await transaction.change(statement, parameters)
 
         return await self.write(work)
@@ -64,10 +64,10 @@ class Database:
         """
         # Another process that is writing keeps this one waiting, and proves as much.
         with suppress(TryAgain):
-            async with Transaction(self._engine) as transaction:
+            async with DatabaseTransaction(self._engine) as transaction:
                 [[version]] = await transaction.rows(text("PRAGMA user_version"))
                 await transaction.change(text(f"PRAGMA user_version = {version}"))
 
     async def _read(self, statement: Executable, parameters: Parameters | None) -> Sequence[Found]:
-        async with Transaction(self._reading, writes=False) as transaction:
+        async with DatabaseTransaction(self._reading, writes=False) as transaction:
             return await transaction.rows(statement, parameters)

@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
-class Transaction:
+class DatabaseTransaction:
     """A transaction, used as `async with`; leaving without `commit` forgets what it wrote.
 
     Errors leave as `TryAgain`, `StorageUnavailable` and their like; a bug leaves as `StorageRefused`.

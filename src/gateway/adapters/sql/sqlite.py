@@ -18,7 +18,7 @@ from gateway.adapters.sql.rows import (
     QUOTE_CHANGES,
     VERSION_BEFORE,
 )
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables import (
     accounts,
     answers,
@@ -122,7 +122,7 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
 class SqliteUnitOfWork(SqlUnitOfWork):
     """See the port. There are no round trips to save: a statement for each kind of thing."""
 
-    def __init__(self, transaction: Transaction, order: Order) -> None:
+    def __init__(self, transaction: DatabaseTransaction, order: Order) -> None:
         super().__init__(transaction, order)
         self._transaction = transaction
 

@@ -6,10 +6,10 @@ from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.adapters.sql.account_cache import Remembered
-from gateway.adapters.sql.asyncpg_transaction import DirectTransaction, write_pool
+from gateway.adapters.sql.account_cache import AccountCache
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, write_pool
 from gateway.adapters.sql.audit import sql_audit
-from gateway.adapters.sql.constant_columns import Shapes
+from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.engine import is_sqlite, postgres_engine, sqlite_engine
 from gateway.adapters.sql.events import SqlEventFeed
@@ -22,11 +22,11 @@ from gateway.adapters.sql.postgres_connections import connect_seconds_max
 from gateway.adapters.sql.rates import SqlRates
 from gateway.adapters.sql.reader import SqlReader
 from gateway.adapters.sql.sessions import SqlSessions
-from gateway.adapters.sql.short_transactions import Database
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.short_transactions import ShortTransactions
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.sqlite import SqliteUnitOfWork
 from gateway.adapters.sql.users import SqlUsers
-from gateway.application.ports.storage import Pace, Storage, one_at_a_time
+from gateway.application.ports.storage import Scheduling, Storage, sequential
 from gateway.application.ports.unit_of_work import UnitOfWorkFactory
 
 
@@ -43,8 +43,8 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
     """
     limits = limits or SqlLimits()
     async with _on_sqlite(url, limits) if is_sqlite(url) else _on_postgres(url, limits) as opened:
-        unit_of_work, pace, engine = opened
-        database = Database(engine)
+        unit_of_work, scheduling, engine = opened
+        database = ShortTransactions(engine)
         yield Storage(
             unit_of_work=unit_of_work,
             users=SqlUsers(database),
@@ -54,11 +54,11 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             reader=SqlReader(database),
             events=SqlEventFeed(database),
             audit=lambda: sql_audit(url, limits),
-            pace=pace,
+            scheduling=scheduling,
         )
 
 
-Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[], Pace], AsyncEngine]
+Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[], Scheduling], AsyncEngine]
 
 
 @asynccontextmanager
@@ -66,7 +66,7 @@ async def _on_sqlite(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     engine = sqlite_engine(url, limits)
     order = Order()
     try:
-        yield lambda: SqliteUnitOfWork(Transaction(engine), order), one_at_a_time, engine
+        yield lambda: SqliteUnitOfWork(DatabaseTransaction(engine), order), sequential, engine
     finally:
         await engine.dispose()
 
@@ -75,8 +75,8 @@ async def _on_sqlite(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
 async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     engine = postgres_engine(url, limits)
     contention = Contention(always=not limits.optimistic)
-    shapes = Shapes()
-    remembered = Remembered(limits.remembered_max)
+    constant_columns = ConstantColumns()
+    cache = AccountCache(limits.cached_max)
     pipeline = Pipeline()
     order = Order()
     seconds_max = connect_seconds_max(url, limits)
@@ -84,18 +84,18 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
         async with write_pool(url, limits) as pool:
 
             def unit_of_work() -> PostgresUnitOfWork:
-                transaction = DirectTransaction(
+                transaction = AsyncpgTransaction(
                     pool,
                     acquire_seconds_max=limits.pool_timeout_seconds,
                     connect_seconds_max=seconds_max,
                 )
-                return PostgresUnitOfWork(transaction, contention, shapes, remembered, pipeline, order)
+                return PostgresUnitOfWork(transaction, contention, constant_columns, cache, pipeline, order)
 
-            def pace() -> Pace:
+            def scheduling() -> Scheduling:
                 if contention.is_expected:
-                    return Pace.BY_TURNS
-                return Pace.AHEAD if limits.remembered_max else Pace.ONE_AT_A_TIME
+                    return Scheduling.ALTERNATING
+                return Scheduling.PIPELINED if limits.cached_max else Scheduling.SEQUENTIAL
 
-            yield unit_of_work, pace, engine
+            yield unit_of_work, scheduling, engine
     finally:
         await engine.dispose()

@@ -46,7 +46,7 @@ class Batch:
                 for submission, need in zip(submissions, needs, strict=True)
             ]
             changes = book.changes(moment.transactions_at)
-            if changes is not None or records.are_remembered:
+            if changes is not None or records.are_cached:
                 await work.commit(changes or Changes())
         return answers
 
@@ -67,7 +67,7 @@ def wanted_by(submissions: Sequence[Submission], needs: Sequence[Needs | Failed]
     keys.update(part.key for each in submissions if isinstance(each, Bundle) for part in each.parts)
     return Wanted(
         answers=keys,
-        may_be_remembered=True,
+        may_be_cached=True,
         account_keys={key for need in known for key in need.account_keys},
         account_ids={account_id for need in known for account_id in need.account_ids},
         payments={payment_id for need in known for payment_id in need.payments},

@@ -1,7 +1,7 @@
-"""The executor where concurrent submissions share a transaction.
+"""Group commit: concurrent submissions share one transaction.
 
-While one batch commits, the next one gathers, and is decided as soon as it is worth it. There are no timers, so that a
-lone submission waits for nobody; and no use-case knows that it is grouped, because grouping never changes an outcome.
+While a batch commits, submissions wait for the next batch. There are no timers: a submission that is alone starts at
+once. Grouping never changes an outcome, so no use-case knows about it.
 
 Source: DeWitt et al., "Implementation Techniques for Main Memory Database Systems" (SIGMOD 1984), which named it.
 """
@@ -17,17 +17,17 @@ from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.engine.executor import isolating
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
-from gateway.application.ports.storage import Pace, one_at_a_time
+from gateway.application.ports.storage import Scheduling, sequential
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.domain.value import value
 
-AHEAD_SHARE: Final = 0.5
-"""A batch begins while others are under way once it has this share of their size, or is full. Sooner, it would be a
-small one, and what has just been answered, and asks again, would have to wait for the one after it."""
+PIPELINED_SHARE: Final = 0.5
+"""A batch begins beside others in flight once it has this share of their size, or is full. A smaller batch would
+make the submissions that follow it wait for one more commit."""
 
 QUIET_TURNS: Final = 8
-"""Where processes take turns, a batch begins once the event loop has turned so often, some 10 µs in all, and nobody
-else came: whoever had not been read yet would wait for a batch of every other process."""
+"""An alternating batch begins after so many turns of the event loop, some 10 µs in all, without a new submission.
+Requests that are read later wait for a batch of every other process."""
 
 
 @value
@@ -37,14 +37,14 @@ class GroupLimits:
     Attributes:
         batch_size_max: Submissions in one transaction. Past some hundreds the cost of each no longer falls.
         waiting_max: Submissions that wait for a batch; one more is refused.
-        lanes: Batches that are under way side by side, where the storage decides ahead. With two, the next one is
-            decided while one commits; with one, a batch begins when the one before has ended.
+        write_connections: Batches in flight at once, where the storage pipelines them. With two, the next batch is
+            decided while one commits; with one, batches are sequential.
         close_seconds_max: How long `close` waits for what is still running.
     """
 
     batch_size_max: int = 256
     waiting_max: int = 4096
-    lanes: int = 2
+    write_connections: int = 2
     close_seconds_max: float = 10.0
 
 
@@ -68,25 +68,29 @@ class Ticket:
 class GroupCommit:
     """Groups submissions into batches. Made inside a running event loop; `close` it."""
 
-    def __init__(self, run_batch: RunBatch, limits: GroupLimits, *, pace: Callable[[], Pace] = one_at_a_time) -> None:
+    def __init__(
+        self, run_batch: RunBatch, limits: GroupLimits, *, scheduling: Callable[[], Scheduling] = sequential
+    ) -> None:
         """An executor on which nobody waits.
 
         Args:
             run_batch: Decides a batch, and commits it.
             limits: How much may be grouped, and how much may wait.
-            pace: As `Storage.pace`.
+            scheduling: As `Storage.scheduling`.
         """
         self._loop = OneEventLoop()
         self._run_batch = isolating(run_batch)
         self._limits = limits
-        self._pace = pace
+        self._scheduling = scheduling
         self._waiting = deque[Ticket]()
         self._waiting_size = 0
-        self._under_way_size = 0
+        self._in_flight_size = 0
         self._gathering = False
         self._idle = deque[asyncio.Future[None]]()
         self._closing = False
-        self._lanes = [asyncio.create_task(self._serve(), name=f"group-commit-{n}") for n in range(limits.lanes)]
+        self._workers = [
+            asyncio.create_task(self._serve(), name=f"group-commit-{n}") for n in range(limits.write_connections)
+        ]
 
     async def perform(self, submission: Submission) -> Answer:
         """As `Executor.perform`. An asker who goes away leaves the submission behind; it is decided all the same."""
@@ -107,9 +111,9 @@ class GroupCommit:
         self._closing = True
         while self._idle:
             self._idle.popleft().set_result(None)
-        _, late = await asyncio.wait(self._lanes, timeout=self._limits.close_seconds_max)
-        for lane in late:
-            lane.cancel()
+        _, late = await asyncio.wait(self._workers, timeout=self._limits.close_seconds_max)
+        for worker in late:
+            worker.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         self._fail_waiting(StorageUnavailable("The gateway closed before the storage answered."))
 
@@ -117,9 +121,9 @@ class GroupCommit:
         while await self._turn_comes():
             tickets = self._take()
             size = sum(ticket.submission.size for ticket in tickets)
-            self._under_way_size += size
+            self._in_flight_size += size
             await self._settle(tickets)
-            self._under_way_size -= size
+            self._in_flight_size -= size
 
     async def _turn_comes(self) -> bool:
         """Wait until there is a batch to begin; whether there is one, or the executor is closed and nobody waits."""
@@ -129,7 +133,7 @@ class GroupCommit:
             woken = asyncio.get_running_loop().create_future()
             self._idle.append(woken)
             await woken
-        if self._pace() is Pace.BY_TURNS and not self._closing:
+        if self._scheduling() is Scheduling.ALTERNATING and not self._closing:
             await self._gather()
         return True
 
@@ -146,10 +150,10 @@ class GroupCommit:
     def _is_time_for_a_batch(self) -> bool:
         if self._gathering:
             return False
-        if self._closing or not (self._waiting and self._under_way_size):
+        if self._closing or not (self._waiting and self._in_flight_size):
             return bool(self._waiting)
-        worth_it = min(self._under_way_size * AHEAD_SHARE, self._limits.batch_size_max)
-        return self._waiting_size >= worth_it and self._pace() is Pace.AHEAD
+        worth_it = min(self._in_flight_size * PIPELINED_SHARE, self._limits.batch_size_max)
+        return self._waiting_size >= worth_it and self._scheduling() is Scheduling.PIPELINED
 
     def _take(self) -> list[Ticket]:
         """As many as fit into a batch; a bundle that is larger than one is a batch by itself."""

@@ -13,7 +13,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from gateway.application.ports.unit_of_work import KeyTaken, Overtaken, StorageUnavailable, TryAgain
+from gateway.application.ports.unit_of_work import Conflict, KeyTaken, StorageUnavailable, TryAgain
 from gateway.domain.value import value
 
 Parameters = ParamSpec("Parameters")
@@ -70,7 +70,7 @@ def retrying(
 
 def _wait_seconds(state: RetryCallState) -> float:
     # What another transaction has committed is there at once: waiting would gain nothing.
-    if state.outcome is not None and isinstance(state.outcome.exception(), KeyTaken | Overtaken):
+    if state.outcome is not None and isinstance(state.outcome.exception(), KeyTaken | Conflict):
         return 0.0
     return _jitter(state)
 

@@ -14,25 +14,24 @@ from gateway.application.ports.users import Users
 from gateway.domain.value import value
 
 
-class Pace(Enum):
-    """When it is time for the next batch.
+class Scheduling(Enum):
+    """When the executor begins the next batch.
 
     Attributes:
-        ONE_AT_A_TIME: When the one before has ended: sooner, it would only wait for that, and had better wait for
-            company.
-        AHEAD: While the one before commits: it can be loaded and decided meanwhile.
-        BY_TURNS: When the one before has ended, and all who are about to ask have asked. Other processes write to the
-            same rows, and each batch waits for one of theirs.
+        SEQUENTIAL: After the batch before it has ended. The storage runs one transaction at a time.
+        PIPELINED: While the batch before it commits: the next batch is loaded and decided meanwhile.
+        ALTERNATING: After the batch before it has ended, and once no more submissions arrive. Other processes write to
+            the same rows, and each batch waits for one of theirs: few, large batches wait less.
     """
 
-    ONE_AT_A_TIME = "one at a time"
-    AHEAD = "ahead"
-    BY_TURNS = "by turns"
+    SEQUENTIAL = "sequential"
+    PIPELINED = "pipelined"
+    ALTERNATING = "alternating"
 
 
-def one_at_a_time() -> Pace:
-    """The pace of a storage that knows no other."""
-    return Pace.ONE_AT_A_TIME
+def sequential() -> Scheduling:
+    """The scheduling of a storage that runs one transaction at a time."""
+    return Scheduling.SEQUENTIAL
 
 
 @value
@@ -40,7 +39,7 @@ class Storage:
     """The storage ports, all over one database.
 
     Attributes:
-        pace: When it is time for the next batch, as things are just now.
+        scheduling: When the executor begins the next batch; it may change at any time.
     """
 
     unit_of_work: UnitOfWorkFactory
@@ -51,4 +50,4 @@ class Storage:
     reader: Reader
     events: EventFeed
     audit: Callable[[], AbstractAsyncContextManager[Audit]]
-    pace: Callable[[], Pace] = one_at_a_time
+    scheduling: Callable[[], Scheduling] = sequential

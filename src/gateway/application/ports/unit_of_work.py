@@ -44,7 +44,7 @@ class KeyTaken(TryAgain):
     """Another transaction committed a unique key first (an answer, an e-mail). The next run will see it."""
 
 
-class Overtaken(TryAgain):
+class Conflict(TryAgain):
     """Another transaction has changed what was loaded. The next run will see it."""
 
 
@@ -109,7 +109,7 @@ class Wanted:
     payers: Collection[Payer] = ()
     transactions: Collection[TransactionId] = ()
     quotes: Collection[QuoteId] = ()
-    may_be_remembered: bool = False
+    may_be_cached: bool = False
     """Any of the accounts may be as this process remembers it, and answers left out: see `Records.are_remembered`."""
 
 
@@ -142,7 +142,7 @@ class Records:
     latest_at: datetime | None = None
     """The ids of new transactions are of later moments, whatever the clock says: this is not before any `latest_at`
     with which one of the accounts was changed. So ids sort an account's transactions in the order of its versions."""
-    are_remembered: bool = False
+    are_cached: bool = False
     """Whether any of the accounts is as this process remembers it, which may be how a unit of work leaves it that is
     still committing. Then `commit` must be called, also without any changes: it raises `Overtaken` unless each of them
     still is as it was remembered, whether or not it is changed, and `KeyTaken` if a key was answered. Nobody is told

@@ -56,6 +56,8 @@ def pay(model: Model, command: Pay, now: datetime) -> Effect:
 def request(model: Model, command: RequestPayment, now: datetime) -> Effect:
     """A merchant asks to be paid."""
     asked = command.request
+    if asked.customer_id == asked.merchant_id:
+        raise Refused("same_account")
     model.payee(asked.merchant_id, asked.amount.currency)
     if asked.customer_id is not None and (asked.customer_id, AccountKind.CUSTOMER) not in model.holders:
         raise Refused("user_not_found")
@@ -70,6 +72,8 @@ def confirm(model: Model, command: ConfirmPayment, now: datetime) -> Effect:
     if payment.customer not in {None, command.customer_id}:
         raise Refused("payment_not_found")
     must_stand(payment, now, "requires_confirmation")
+    if command.customer_id == payment.merchant:
+        raise Refused("same_account")
     promised = _promised(model, command.quote_id, payment, command.customer_id, now)
     model.payer(command.customer_id, promised.source_currency if promised else payment.currency)
     payer = replace(payment, customer=command.customer_id, failure=None, version=payment.version + 1)

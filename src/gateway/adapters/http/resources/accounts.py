@@ -2,7 +2,7 @@
 
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.lists import listing
-from gateway.adapters.http.messages import Asked, Reply
+from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import (
     EVERY_ROLE,
     Body,
@@ -10,7 +10,7 @@ from gateway.adapters.http.operations import (
     ListView,
     NoFields,
     Operation,
-    json_reply,
+    json_response,
     submitting,
 )
 from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, PageQuery, Reference
@@ -48,49 +48,49 @@ class AccountsQuery(PageQuery, frozen=True, kw_only=True):
     owner_id: IdText | None = None
 
 
-async def get_account(asked: Asked) -> Reply:
+async def get_account(request: Request) -> Response:
     """Show an account."""
-    account = await asked.gateway.queries.account(asked.caller, AccountId(asked.path_id))
-    return json_reply(200, account_view(account))
+    account = await request.gateway.queries.account(request.caller, AccountId(request.path_id))
+    return json_response(200, account_view(account))
 
 
-async def find_accounts(asked: Asked, query: AccountsQuery, before: str | None) -> Page[Account]:
+async def find_accounts(request: Request, query: AccountsQuery, before: str | None) -> Page[Account]:
     """A page of accounts."""
     where = AccountFilter(
         owner_id=None if query.owner_id is None else UserId(query.owner_id),
         currency=None if query.currency is None else currency_code(query.currency),
     )
-    return await asked.gateway.queries.accounts(
-        asked.caller, where, before=None if before is None else AccountId(before), limit=query.limit
+    return await request.gateway.queries.accounts(
+        request.caller, where, before=None if before is None else AccountId(before), limit=query.limit
     )
 
 
-async def account_views(_: Asked, accounts: list[Account]) -> list[AccountView]:
+async def account_views(_: Request, accounts: list[Account]) -> list[AccountView]:
     """Accounts as the outside sees them."""
     return [account_view(account) for account in accounts]
 
 
-def to_open_account(asked: Asked) -> OpenAccount:
+def to_open_account(request: Request) -> OpenAccount:
     """An account for the caller."""
-    body: OpenAccountBody = asked.body
-    caller = asked.caller
+    body: OpenAccountBody = request.body
+    caller = request.caller
     return OpenAccount(key=AccountKey(caller.user_id, currency_code(body.currency), KIND_OF_ROLE[caller.role]))
 
 
-def to_freeze(asked: Asked) -> FreezeAccount:
+def to_freeze(request: Request) -> FreezeAccount:
     """Stop the account from paying."""
-    return FreezeAccount(account_id=AccountId(asked.path_id))
+    return FreezeAccount(account_id=AccountId(request.path_id))
 
 
-def to_unfreeze(asked: Asked) -> UnfreezeAccount:
+def to_unfreeze(request: Request) -> UnfreezeAccount:
     """Let the account pay again."""
-    return UnfreezeAccount(account_id=AccountId(asked.path_id))
+    return UnfreezeAccount(account_id=AccountId(request.path_id))
 
 
-def to_deposit(asked: Asked) -> MakeDeposit:
+def to_deposit(request: Request) -> MakeDeposit:
     """A deposit: operators fund any account, others their own."""
-    body: DepositBody = asked.body
-    caller = asked.caller
+    body: DepositBody = request.body
+    caller = request.caller
     return MakeDeposit(
         account_id=AccountId(body.account_id),
         amount=Money(body.amount, currency_code(body.currency)),
@@ -99,12 +99,12 @@ def to_deposit(asked: Asked) -> MakeDeposit:
     )
 
 
-def to_account_view(_: Asked, account: Account) -> AccountView:
+def to_account_view(_: Request, account: Account) -> AccountView:
     """An account as the outside sees it."""
     return account_view(account)
 
 
-def to_deposit_view(_: Asked, deposit: Deposit) -> DepositView:
+def to_deposit_view(_: Request, deposit: Deposit) -> DepositView:
     """A deposit as the outside sees it."""
     return deposit_view(deposit)
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from gateway.adapters.http.messages import Asked, Reply
-from gateway.adapters.http.operations import Body, ListView, Operation, json_reply, submitting
+from gateway.adapters.http.messages import Request, Response
+from gateway.adapters.http.operations import Body, ListView, Operation, json_response, submitting
 from gateway.adapters.http.resources.fields import CurrencyText
 from gateway.application.commands import SetFees
 from gateway.application.views import FeeScheduleView, fee_schedule_view
@@ -25,26 +25,26 @@ class FeesBody(Body, frozen=True, kw_only=True):
     fixed_amount: Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MINOR_MAX)] = 0
 
 
-def to_set_fees(asked: Asked) -> SetFees:
+def to_set_fees(request: Request) -> SetFees:
     """For captures from now on."""
-    body: FeesBody = asked.body
+    body: FeesBody = request.body
     return SetFees(
-        merchant_id=UserId(asked.path_id),
+        merchant_id=UserId(request.path_id),
         currency=currency_code(body.currency),
         fees=FeeSchedule(body.basis_points, body.fixed_amount),
     )
 
 
-def to_fees_view(_: Asked, account: Account) -> FeeScheduleView:
+def to_fees_view(_: Request, account: Account) -> FeeScheduleView:
     """The fees as the outside sees them."""
     return fee_schedule_view(account)
 
 
-async def get_fees(asked: Asked) -> Reply:
+async def get_fees(request: Request) -> Response:
     """Show the fees in each currency that the merchant is paid in."""
-    accounts = await asked.gateway.queries.merchant_accounts(asked.caller, UserId(asked.path_id))
+    accounts = await request.gateway.queries.merchant_accounts(request.caller, UserId(request.path_id))
     views = [fee_schedule_view(account) for account in sorted(accounts, key=lambda account: account.currency)]
-    return json_reply(200, ListView[FeeScheduleView](data=views, has_more=False, next_cursor=None))
+    return json_response(200, ListView[FeeScheduleView](data=views, has_more=False, next_cursor=None))
 
 
 EXAMPLE_FEES: Final[dict[str, Any]] = {

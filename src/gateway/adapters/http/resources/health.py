@@ -5,8 +5,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from gateway.adapters.http.messages import Asked, Reply
-from gateway.adapters.http.operations import ANYONE, Operation, json_reply
+from gateway.adapters.http.messages import Request, Response
+from gateway.adapters.http.operations import ANYONE, Operation, json_response
 from gateway.adapters.http.problems import HttpRefusal
 from gateway.application.ports.reader import CurrencyTotals
 from gateway.application.ports.unit_of_work import StorageReadOnly
@@ -48,15 +48,15 @@ _checks: Final[set[asyncio.Task[None]]] = set()
 """Those that go on: the event loop alone does not keep a task from the garbage collector."""
 
 
-async def live(_: Asked) -> Reply:
+async def live(_: Request) -> Response:
     """Say that the process runs."""
-    return json_reply(200, HealthView())
+    return json_response(200, HealthView())
 
 
-async def ready(asked: Asked) -> Reply:
+async def ready(request: Request) -> Response:
     """Say whether the storage answers, and this process can write to it."""
     # If it takes longer it goes on: the connection that it makes is there for the next one.
-    checking = asyncio.create_task(asked.gateway.storage.reader.check(), name="readiness")
+    checking = asyncio.create_task(request.gateway.storage.reader.check(), name="readiness")
     _checks.add(checking)
     checking.add_done_callback(_note_the_end)
     try:
@@ -64,7 +64,7 @@ async def ready(asked: Asked) -> Reply:
             await asyncio.shield(checking)
     except StorageReadOnly as read_only:
         raise HttpRefusal("storage_unavailable", str(read_only)) from read_only
-    return json_reply(200, HealthView())
+    return json_response(200, HealthView())
 
 
 def _note_the_end(checking: asyncio.Task[None]) -> None:
@@ -74,10 +74,10 @@ def _note_the_end(checking: asyncio.Task[None]) -> None:
         checking.exception()
 
 
-async def invariants(asked: Asked) -> Reply:
+async def invariants(request: Request) -> Response:
     """Add the ledger up."""
-    currencies = [currency_invariants(totals) for totals in await asked.gateway.queries.totals()]
-    return json_reply(
+    currencies = [currency_invariants(totals) for totals in await request.gateway.queries.totals()]
+    return json_response(
         200,
         InvariantsView(
             ok=all(currency.ok for currency in currencies),

@@ -1,6 +1,6 @@
 """What can be asked of a payment: confirm, capture, cancel."""
 
-from gateway.adapters.http.messages import Asked
+from gateway.adapters.http.messages import Request
 from gateway.adapters.http.operations import Body, Idempotency, NoFields, Operation, submitting
 from gateway.adapters.http.resources.fields import Amount, IdText
 from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT, QUOTE_CODES, TAG, to_payment_view
@@ -23,30 +23,30 @@ class CaptureBody(Body, frozen=True, kw_only=True):
     final: bool = True
 
 
-def to_confirm(asked: Asked) -> ConfirmPayment:
+def to_confirm(request: Request) -> ConfirmPayment:
     """The caller pays what a merchant asked for."""
-    body: ConfirmBody = asked.body
+    body: ConfirmBody = request.body
     return ConfirmPayment(
-        payment_id=PaymentId(asked.path_id),
-        customer_id=asked.caller.user_id,
+        payment_id=PaymentId(request.path_id),
+        customer_id=request.caller.user_id,
         quote_id=None if body.quote_id is None else QuoteId(body.quote_id),
     )
 
 
-def to_capture(asked: Asked) -> CapturePayment:
+def to_capture(request: Request) -> CapturePayment:
     """The caller takes what is held for them."""
-    body: CaptureBody = asked.body
+    body: CaptureBody = request.body
     return CapturePayment(
-        payment_id=PaymentId(asked.path_id),
-        merchant_id=asked.caller.user_id,
+        payment_id=PaymentId(request.path_id),
+        merchant_id=request.caller.user_id,
         amount_minor=body.amount,
         final=body.final,
     )
 
 
-def to_cancel(asked: Asked) -> CancelPayment:
+def to_cancel(request: Request) -> CancelPayment:
     """The caller calls a payment off."""
-    return CancelPayment(payment_id=PaymentId(asked.path_id), by=asked.caller.user_id)
+    return CancelPayment(payment_id=PaymentId(request.path_id), by=request.caller.user_id)
 
 
 CONFIRM = Operation(

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 import msgspec
 
 from gateway.adapters.http.field_errors import FieldErrors, pointed
-from gateway.adapters.http.messages import Asked, Reply
+from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import (
     Body,
     Idempotency,
@@ -88,28 +88,28 @@ class RefusedItem(Command[Paid]):
         return Decision(outcome=self.refusal)
 
 
-async def pay_all(asked: Asked) -> Reply:
+async def pay_all(request: Request) -> Response:
     """Hand all items to the executor as one."""
-    body: BatchBody = asked.body
-    executor = asked.gateway.executor
-    key = asked.idempotency_key
-    parts = submissions(asked, body.items)
+    body: BatchBody = request.body
+    executor = request.gateway.executor
+    key = request.idempotency_key
+    parts = submissions(request, body.items)
     answer = await executor.perform(
         Bundle(
             command=Together(commands=[part.command for part in parts]),
             parts=parts,
             atomic=body.mode == "atomic",
-            key=executor.fresh_key() if key is None else AnswerKey(asked.caller.user_id, key),
-            fingerprint=fingerprint(asked.method.encode(), asked.path.encode(), _canonical.encode(body)),
+            key=executor.fresh_key() if key is None else AnswerKey(request.caller.user_id, key),
+            fingerprint=fingerprint(request.method.encode(), request.path.encode(), _canonical.encode(body)),
             is_refused=lambda answer: split_kept(answer.body)[0] >= REFUSED,
-            encode=encoding(asked, 207, to_payment_view),
-            encode_all=lambda answers: encoded(asked, answers),
+            encode=encoding(request, 207, to_payment_view),
+            encode_all=lambda answers: encoded(request, answers),
         )
     )
     return kept_reply(answer.body, replayed=answer.replayed)
 
 
-def submissions(asked: Asked, items: Sequence[ItemBody]) -> list[Submission]:
+def submissions(request: Request, items: Sequence[ItemBody]) -> list[Submission]:
     """All items as they would be handed in alone.
 
     Raises:
@@ -118,10 +118,10 @@ def submissions(asked: Asked, items: Sequence[ItemBody]) -> list[Submission]:
     parts: list[Submission] = []
     errors: FieldErrors = []
     for index, item in enumerate(items):
-        found = errors_for(asked.caller.role, item)
+        found = errors_for(request.caller.role, item)
         try:
             if not found:
-                parts.append(submission(asked, item))
+                parts.append(submission(request, item))
         except InvalidInput as invalid:
             found = pointed(invalid, item)
         errors += [{**error, "pointer": f"/items/{index}{error['pointer']}"} for error in found]
@@ -130,30 +130,30 @@ def submissions(asked: Asked, items: Sequence[ItemBody]) -> list[Submission]:
     return parts
 
 
-def submission(asked: Asked, item: ItemBody) -> Submission:
+def submission(request: Request, item: ItemBody) -> Submission:
     """An item as it would be handed in alone: its key then gives the same answer to `POST /payments`."""
     check_idempotency_key(item.idempotency_key)  # A pattern takes one with a line feed behind it.
     alone = PaymentBody(**{name: getattr(item, name) for name in PaymentBody.__struct_fields__})
     return Submission(
-        command=to_command(asked, alone),
-        key=AnswerKey(asked.caller.user_id, item.idempotency_key),
+        command=to_command(request, alone),
+        key=AnswerKey(request.caller.user_id, item.idempotency_key),
         fingerprint=fingerprint(b"POST", b"/payments", _canonical.encode(alone)),
-        encode=encoding(asked, 201, to_payment_view),
+        encode=encoding(request, 201, to_payment_view),
     )
 
 
-def to_command(asked: Asked, item: PaymentBody) -> Pay | RefusedItem:
+def to_command(request: Request, item: PaymentBody) -> Pay | RefusedItem:
     """A customer pays for themselves, an operator for whom the item names."""
     try:
-        return to_pay(item, asked.caller.user_id if item.customer_id is None else UserId(item.customer_id))
+        return to_pay(item, request.caller.user_id if item.customer_id is None else UserId(item.customer_id))
     except UnknownCurrency as refusal:
         return RefusedItem(refusal=refusal)
 
 
-def encoded(asked: Asked, answers: Sequence[Answer | Failed]) -> bytes:
+def encoded(request: Request, answers: Sequence[Answer | Failed]) -> bytes:
     """The answer to the whole batch."""
-    body: BatchBody = asked.body
-    results = [result_of(asked, answer) for answer in answers]
+    body: BatchBody = request.body
+    results = [result_of(request, answer) for answer in answers]
     status, content = results[-1]
     if body.mode == "atomic" and status >= REFUSED:
         index = len(results) - 1
@@ -169,7 +169,7 @@ def encoded(asked: Asked, answers: Sequence[Answer | Failed]) -> bytes:
                 "detail": problem["detail"],
             },
         )
-        return str(KINDS[aborted.code].status).encode() + problem_body(aborted, asked)
+        return str(KINDS[aborted.code].status).encode() + problem_body(aborted, request)
     view = {
         "object": "batch",
         "mode": body.mode,
@@ -178,12 +178,12 @@ def encoded(asked: Asked, answers: Sequence[Answer | Failed]) -> bytes:
     return (b"201" if body.mode == "atomic" else b"207") + _encoder.encode(view)
 
 
-def result_of(asked: Asked, answer: Answer | Failed) -> tuple[int, bytes]:
+def result_of(request: Request, answer: Answer | Failed) -> tuple[int, bytes]:
     """The status and the body of an item."""
     if isinstance(answer, Answer):
         return split_kept(answer.body)
     broken = HttpRefusal("internal_error", "Something went wrong here. The same item may be sent again.")
-    return KINDS[broken.code].status, problem_body(broken, asked)
+    return KINDS[broken.code].status, problem_body(broken, request)
 
 
 _encoder = msgspec.json.Encoder()

@@ -7,14 +7,14 @@ import msgspec
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.field_errors import FieldErrors, error_at
 from gateway.adapters.http.lists import listing
-from gateway.adapters.http.messages import Asked, Reply
+from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import (
     EVERY_ROLE,
     Body,
     Idempotency,
     ListView,
     Operation,
-    json_reply,
+    json_response,
     submitting,
 )
 from gateway.adapters.http.problems import HttpRefusal, invalid_request
@@ -93,10 +93,10 @@ class PaymentsQuery(CreatedQuery, frozen=True, kw_only=True):
     reference: Reference | None = None
 
 
-def to_pay_or_request(asked: Asked) -> Command[Any]:
+def to_pay_or_request(request: Request) -> Command[Any]:
     """A customer pays, a merchant asks to be paid."""
-    body: PaymentBody = asked.body
-    caller = asked.caller
+    body: PaymentBody = request.body
+    caller = request.caller
     if errors := errors_for(caller.role, body):
         raise invalid_request(errors)
     return to_request(body, caller.user_id) if caller.role is Role.MERCHANT else to_pay(body, caller.user_id)
@@ -149,17 +149,19 @@ def wrong_field(name: str, code: str, detail: str) -> HttpRefusal:
     return invalid_request([error_at(f"/{name}", code, detail)])
 
 
-def to_payment_view(_: Asked, made: Paid | Payment) -> PaymentView:
+def to_payment_view(_: Request, made: Paid | Payment) -> PaymentView:
     """The payment as the outside sees it."""
     return payment_view(made if isinstance(made, Payment) else made.payment)
 
 
-async def get_payment(asked: Asked) -> Reply:
+async def get_payment(request: Request) -> Response:
     """Show a payment."""
-    return json_reply(200, payment_view(await asked.gateway.queries.payment(asked.caller, PaymentId(asked.path_id))))
+    return json_response(
+        200, payment_view(await request.gateway.queries.payment(request.caller, PaymentId(request.path_id)))
+    )
 
 
-async def find_payments(asked: Asked, query: PaymentsQuery, before: str | None) -> Page[Payment]:
+async def find_payments(request: Request, query: PaymentsQuery, before: str | None) -> Page[Payment]:
     """A page of payments."""
     where = PaymentFilter(
         status=query.status,
@@ -170,12 +172,12 @@ async def find_payments(asked: Asked, query: PaymentsQuery, before: str | None) 
         created_after=query.created_after,
         created_before=query.created_before,
     )
-    return await asked.gateway.queries.payments(
-        asked.caller, where, before=None if before is None else PaymentId(before), limit=query.limit
+    return await request.gateway.queries.payments(
+        request.caller, where, before=None if before is None else PaymentId(before), limit=query.limit
     )
 
 
-async def payment_views(_: Asked, payments: list[Payment]) -> list[PaymentView]:
+async def payment_views(_: Request, payments: list[Payment]) -> list[PaymentView]:
     """Payments as the outside sees them."""
     return [payment_view(payment) for payment in payments]
 

@@ -1,6 +1,6 @@
 """Payouts: money that leaves."""
 
-from gateway.adapters.http.messages import Asked
+from gateway.adapters.http.messages import Request
 from gateway.adapters.http.operations import Body, Idempotency, Operation, submitting
 from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, Reference
 from gateway.application.commands import MakePayout
@@ -22,18 +22,18 @@ class PayoutBody(Body, frozen=True, kw_only=True):
     reference: Reference | None = None
 
 
-def to_payout(asked: Asked) -> MakePayout:
+def to_payout(request: Request) -> MakePayout:
     """The caller takes money out of their own account."""
-    body: PayoutBody = asked.body
+    body: PayoutBody = request.body
     return MakePayout(
         account_id=AccountId(body.account_id),
         amount=Money(body.amount, currency_code(body.currency)),
-        owner_id=asked.caller.user_id,
+        owner_id=request.caller.user_id,
         reference=body.reference,
     )
 
 
-def to_payout_view(_: Asked, payout: Payout) -> PayoutView:
+def to_payout_view(_: Request, payout: Payout) -> PayoutView:
     """A payout as the outside sees it."""
     return payout_view(payout)
 

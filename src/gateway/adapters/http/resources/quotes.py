@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from gateway.adapters.http.messages import Asked, Reply
-from gateway.adapters.http.operations import EVERY_ROLE, Body, Idempotency, Operation, json_reply, submitted
+from gateway.adapters.http.messages import Request, Response
+from gateway.adapters.http.operations import EVERY_ROLE, Body, Idempotency, Operation, json_response, submitted
 from gateway.adapters.http.resources.fields import Amount, CurrencyText
 from gateway.adapters.http.resources.payments import wrong_field
 from gateway.adapters.http.resources.rates import TAG
@@ -24,9 +24,9 @@ class QuoteBody(Body, frozen=True, kw_only=True):
     target_amount: Amount | None = None
 
 
-async def make_quote(asked: Asked) -> Reply:
+async def make_quote(request: Request) -> Response:
     """Promise the rate of now."""
-    body: QuoteBody = asked.body
+    body: QuoteBody = request.body
     pair = CurrencyPair(currency_code(body.from_currency), currency_code(body.to_currency))
     match body.source_amount, body.target_amount:
         case int(source_minor), None:
@@ -37,18 +37,18 @@ async def make_quote(asked: Asked) -> Reply:
             raise wrong_field("source_amount", "field_missing", "Give either this field or target_amount.")
         case _:
             raise wrong_field("target_amount", "field_unknown", "Give either this field or source_amount, not both.")
-    command = await asked.gateway.exchange.asking(asked.caller.user_id, pair, amount)
-    return await submitted(asked, command, 201, to_quote_view)
+    command = await request.gateway.quotes.asking(request.caller.user_id, pair, amount)
+    return await submitted(request, command, 201, to_quote_view)
 
 
-def to_quote_view(_: Asked, quote: Quote) -> QuoteView:
+def to_quote_view(_: Request, quote: Quote) -> QuoteView:
     """A quote as the outside sees it."""
     return quote_view(quote)
 
 
-async def get_quote(asked: Asked) -> Reply:
+async def get_quote(request: Request) -> Response:
     """Show a quote."""
-    return json_reply(200, quote_view(await asked.gateway.queries.quote(asked.caller, QuoteId(asked.path_id))))
+    return json_response(200, quote_view(await request.gateway.queries.quote(request.caller, QuoteId(request.path_id))))
 
 
 EXAMPLE_QUOTE: Final[dict[str, Any]] = {

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from gateway.adapters.http.messages import Asked, Reply
-from gateway.adapters.http.operations import EVERY_ROLE, Body, ListView, Operation, json_reply
+from gateway.adapters.http.messages import Request, Response
+from gateway.adapters.http.operations import EVERY_ROLE, Body, ListView, Operation, json_response
 from gateway.adapters.http.resources.fields import RateDecimal, SpreadBasisPoints
 from gateway.application.views import RateView, rate_view
 from gateway.domain.money import currency_code
@@ -20,20 +20,20 @@ class RateBody(Body, frozen=True, kw_only=True):
     spread_basis_points: SpreadBasisPoints = 0
 
 
-async def put_rate(asked: Asked) -> Reply:
+async def put_rate(request: Request) -> Response:
     """Set a rate, for quotes from now on."""
-    body: RateBody = asked.body
-    pair = CurrencyPair(currency_code(asked.path_id), currency_code(asked.path_id_second))
-    found = await asked.gateway.exchange.set_rate(
+    body: RateBody = request.body
+    pair = CurrencyPair(currency_code(request.path_id), currency_code(request.path_id_second))
+    found = await request.gateway.quotes.set_rate(
         pair, rate_of(body.rate), spread_basis_points=body.spread_basis_points
     )
-    return json_reply(200, rate_view(found))
+    return json_response(200, rate_view(found))
 
 
-async def list_rates(asked: Asked) -> Reply:
+async def list_rates(request: Request) -> Response:
     """Show all rates."""
-    views = [rate_view(rate) for rate in await asked.gateway.exchange.all_rates()]
-    return json_reply(200, ListView[RateView](data=views, has_more=False, next_cursor=None))
+    views = [rate_view(rate) for rate in await request.gateway.quotes.all_rates()]
+    return json_response(200, ListView[RateView](data=views, has_more=False, next_cursor=None))
 
 
 EXAMPLE_RATE: Final[dict[str, Any]] = {

@@ -4,14 +4,14 @@ from typing import Any, Final
 
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.lists import listing
-from gateway.adapters.http.messages import Asked, Reply
+from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import (
     EVERY_ROLE,
     Body,
     Idempotency,
     ListView,
     Operation,
-    json_reply,
+    json_response,
     submitting,
 )
 from gateway.adapters.http.resources.fields import Amount, PageQuery, Reason
@@ -37,39 +37,41 @@ class RefundsQuery(PageQuery, frozen=True, kw_only=True):
     """Which page."""
 
 
-def to_refund(asked: Asked) -> RefundPayment:
+def to_refund(request: Request) -> RefundPayment:
     """The caller gives back what was captured."""
-    body: RefundBody = asked.body
+    body: RefundBody = request.body
     return RefundPayment(
-        payment_id=PaymentId(asked.path_id),
-        merchant_id=asked.caller.user_id,
+        payment_id=PaymentId(request.path_id),
+        merchant_id=request.caller.user_id,
         amount_minor=body.amount,
         reason=body.reason,
         refund_fee=body.refund_fee,
     )
 
 
-def to_refund_view(_: Asked, refund: Refund) -> RefundView:
+def to_refund_view(_: Request, refund: Refund) -> RefundView:
     """A refund as the outside sees it."""
     return refund_view(refund)
 
 
-async def get_refund(asked: Asked) -> Reply:
+async def get_refund(request: Request) -> Response:
     """Show a refund."""
-    return json_reply(200, refund_view(await asked.gateway.queries.refund(asked.caller, RefundId(asked.path_id))))
+    return json_response(
+        200, refund_view(await request.gateway.queries.refund(request.caller, RefundId(request.path_id)))
+    )
 
 
-async def find_refunds(asked: Asked, query: RefundsQuery, before: str | None) -> Page[Refund]:
+async def find_refunds(request: Request, query: RefundsQuery, before: str | None) -> Page[Refund]:
     """A page of the refunds of a payment."""
-    return await asked.gateway.queries.refunds(
-        asked.caller,
-        PaymentId(asked.path_id),
+    return await request.gateway.queries.refunds(
+        request.caller,
+        PaymentId(request.path_id),
         before=None if before is None else RefundId(before),
         limit=query.limit,
     )
 
 
-async def refund_views(_: Asked, refunds: list[Refund]) -> list[RefundView]:
+async def refund_views(_: Request, refunds: list[Refund]) -> list[RefundView]:
     """Refunds as the outside sees them."""
     return [refund_view(refund) for refund in refunds]
 

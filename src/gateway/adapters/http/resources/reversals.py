@@ -1,6 +1,6 @@
 """Reversals: an operator takes a deposit or a payout back."""
 
-from gateway.adapters.http.messages import Asked
+from gateway.adapters.http.messages import Request
 from gateway.adapters.http.operations import Body, Idempotency, Operation, submitting
 from gateway.adapters.http.resources.fields import Reason
 from gateway.adapters.http.resources.transactions import EXAMPLE_TRANSACTION, TAG
@@ -16,13 +16,13 @@ class ReverseBody(Body, frozen=True, kw_only=True):
     reason: Reason
 
 
-def to_reverse(asked: Asked) -> ReverseTransaction:
+def to_reverse(request: Request) -> ReverseTransaction:
     """Take it back."""
-    body: ReverseBody = asked.body
-    return ReverseTransaction(transaction_id=TransactionId(asked.path_id), reason=body.reason)
+    body: ReverseBody = request.body
+    return ReverseTransaction(transaction_id=TransactionId(request.path_id), reason=body.reason)
 
 
-def to_whole_view(_: Asked, transaction: Transaction) -> TransactionView:
+def to_whole_view(_: Request, transaction: Transaction) -> TransactionView:
     """What moved, with all entries: operators see them."""
     return transaction_view(transaction, None)
 

@@ -2,14 +2,14 @@
 
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.lists import listing
-from gateway.adapters.http.messages import Asked, Reply
+from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import (
     EVERY_ROLE,
     Body,
     Idempotency,
     ListView,
     Operation,
-    json_reply,
+    json_response,
     submitting,
 )
 from gateway.adapters.http.resources.fields import Amount, CreatedQuery, CurrencyText, Description, IdText
@@ -43,12 +43,12 @@ class TransactionsQuery(CreatedQuery, frozen=True, kw_only=True):
     payment_id: IdText | None = None
 
 
-def to_pay(asked: Asked) -> Pay:
+def to_pay(request: Request) -> Pay:
     """The caller pays."""
-    body: TransactionBody = asked.body
+    body: TransactionBody = request.body
     return Pay(
         order=PaymentOrder(
-            customer_id=asked.caller.user_id,
+            customer_id=request.caller.user_id,
             merchant_id=UserId(body.merchant_id),
             amount=Money(body.amount, currency_code(body.currency)),
             description=body.description,
@@ -57,20 +57,20 @@ def to_pay(asked: Asked) -> Pay:
     )
 
 
-def to_transaction_view(_: Asked, paid: Paid) -> TransactionView:
+def to_transaction_view(_: Request, paid: Paid) -> TransactionView:
     """What moved, with the payer's entry only."""
     transaction = paid.transaction
     return transaction_view(transaction, {transaction.transfers[0].debit_account_id})
 
 
-async def get_transaction(asked: Asked) -> Reply:
+async def get_transaction(request: Request) -> Response:
     """Show a transaction."""
-    transaction = await asked.gateway.queries.transaction(asked.caller, TransactionId(asked.path_id))
-    [view] = await transaction_views(asked, [transaction])
-    return json_reply(200, view)
+    transaction = await request.gateway.queries.transaction(request.caller, TransactionId(request.path_id))
+    [view] = await transaction_views(request, [transaction])
+    return json_response(200, view)
 
 
-async def find_transactions(asked: Asked, query: TransactionsQuery, before: str | None) -> Page[Transaction]:
+async def find_transactions(request: Request, query: TransactionsQuery, before: str | None) -> Page[Transaction]:
     """A page of transactions."""
     where = TransactionFilter(
         type=query.type,
@@ -79,16 +79,16 @@ async def find_transactions(asked: Asked, query: TransactionsQuery, before: str 
         created_after=query.created_after,
         created_before=query.created_before,
     )
-    return await asked.gateway.queries.transactions(
-        asked.caller, where, before=None if before is None else TransactionId(before), limit=query.limit
+    return await request.gateway.queries.transactions(
+        request.caller, where, before=None if before is None else TransactionId(before), limit=query.limit
     )
 
 
-async def transaction_views(asked: Asked, transactions: list[Transaction]) -> list[TransactionView]:
+async def transaction_views(request: Request, transactions: list[Transaction]) -> list[TransactionView]:
     """Transactions as the caller sees them: with the entries on their own accounts."""
     visible = None
-    if asked.caller.role is not Role.OPERATOR:
-        visible = {account.id for account in await asked.gateway.queries.accounts_of(asked.caller.user_id)}
+    if request.caller.role is not Role.OPERATOR:
+        visible = {account.id for account in await request.gateway.queries.accounts_of(request.caller.user_id)}
     return [transaction_view(transaction, visible) for transaction in transactions]
 
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from gateway.adapters.http.messages import Asked, Reply
-from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Body, Operation, json_reply
+from gateway.adapters.http.messages import Request, Response
+from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Body, Operation, json_response
 from gateway.adapters.http.resources.fields import CurrencyText, Name
 from gateway.application.access.access import SignedIn
 from gateway.application.views import UserView, user_view
@@ -73,60 +73,60 @@ class KeySetView(msgspec.Struct, frozen=True, kw_only=True):
     keys: list[dict[str, Any]]
 
 
-async def register(asked: Asked) -> Reply:
+async def register(request: Request) -> Response:
     """Make a user, with an account in the currency."""
-    body: RegisterBody = asked.body
-    registered = await asked.gateway.access.register(
+    body: RegisterBody = request.body
+    registered = await request.gateway.access.register(
         email=body.email,
         password=body.password,
         role=Role(body.role),
         name=body.name,
         currency=currency_code(body.currency),
     )
-    return json_reply(201, user_view(registered.user, registered.accounts))
+    return json_response(201, user_view(registered.user, registered.accounts))
 
 
-async def log_in(asked: Asked) -> Reply:
+async def log_in(request: Request) -> Response:
     """Begin a session."""
-    body: LogInBody = asked.body
-    signed_in = await asked.gateway.access.log_in(email=body.email, password=body.password, address=asked.address)
-    return await _tokens(asked, signed_in)
+    body: LogInBody = request.body
+    signed_in = await request.gateway.access.log_in(email=body.email, password=body.password, address=request.address)
+    return await _tokens(request, signed_in)
 
 
-async def refresh(asked: Asked) -> Reply:
+async def refresh(request: Request) -> Response:
     """Exchange a refresh token for a new pair."""
-    body: RefreshBody = asked.body
-    return await _tokens(asked, await asked.gateway.access.refresh(body.refresh_token))
+    body: RefreshBody = request.body
+    return await _tokens(request, await request.gateway.access.refresh(body.refresh_token))
 
 
-async def log_out(asked: Asked) -> Reply:
+async def log_out(request: Request) -> Response:
     """End a session."""
-    body: RefreshBody = asked.body
-    await asked.gateway.access.log_out(asked.caller, body.refresh_token)
-    return Reply(status=204)
+    body: RefreshBody = request.body
+    await request.gateway.access.log_out(request.caller, body.refresh_token)
+    return Response(status=204)
 
 
-async def me(asked: Asked) -> Reply:
+async def me(request: Request) -> Response:
     """Show the caller, with their accounts."""
-    user = await asked.gateway.access.user(asked.caller.user_id)
-    return json_reply(200, user_view(user, await asked.gateway.queries.accounts_of(user.id)))
+    user = await request.gateway.access.user(request.caller.user_id)
+    return json_response(200, user_view(user, await request.gateway.queries.accounts_of(user.id)))
 
 
-async def change_password(asked: Asked) -> Reply:
+async def change_password(request: Request) -> Response:
     """Change the caller's password."""
-    body: PasswordBody = asked.body
-    await asked.gateway.access.change_password(asked.caller, current=body.current_password, new=body.new_password)
-    return Reply(status=204)
+    body: PasswordBody = request.body
+    await request.gateway.access.change_password(request.caller, current=body.current_password, new=body.new_password)
+    return Response(status=204)
 
 
-async def key_set(asked: Asked) -> Reply:
+async def key_set(request: Request) -> Response:
     """Show the public keys."""
-    return Reply(status=200, body=msgspec.json.encode(asked.gateway.tokens.jwks()))
+    return Response(status=200, body=msgspec.json.encode(request.gateway.tokens.jwks()))
 
 
-async def _tokens(asked: Asked, signed_in: SignedIn) -> Reply:
-    accounts = await asked.gateway.queries.accounts_of(signed_in.user.id)
-    return json_reply(
+async def _tokens(request: Request, signed_in: SignedIn) -> Response:
+    accounts = await request.gateway.queries.accounts_of(signed_in.user.id)
+    return json_response(
         200,
         TokensView(
             access_token=signed_in.access_token,

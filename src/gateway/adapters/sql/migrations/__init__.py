@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.adapters.sql.engine import POSTGRES, audit_engine, reading_engine
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.migrations.lock_holders import MIGRATION_LOCK, lock_holders
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables import metadata
 from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
 
@@ -136,7 +136,7 @@ async def planned(url: str, limits: SqlLimits | None = None) -> Plan:
     if engine is None:
         return _plan("", _scripts())
     try:
-        async with Transaction(engine, writes=False) as transaction:
+        async with DatabaseTransaction(engine, writes=False) as transaction:
             return await transaction.run(_checked_plan)
     finally:
         await engine.dispose()
@@ -144,7 +144,7 @@ async def planned(url: str, limits: SqlLimits | None = None) -> Plan:
 
 async def _migrate(engine: AsyncEngine) -> Plan:
     # All revisions in one transaction, which both databases can: either the tables are there, or nothing is.
-    async with Transaction(engine) as transaction:
+    async with DatabaseTransaction(engine) as transaction:
         if engine.dialect.name == POSTGRES:
             # Nobody but another migration waits for this lock, and that one may take its time.
             await transaction.rows(_LOCK)
@@ -167,7 +167,7 @@ async def schema_of(url: str, limits: SqlLimits | None = None) -> Schema:
     if engine is None:
         return Schema.NONE
     try:
-        async with Transaction(engine, writes=False) as transaction:
+        async with DatabaseTransaction(engine, writes=False) as transaction:
             return await transaction.run(_schema)
     finally:
         await engine.dispose()

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.engine import POSTGRES
-from gateway.adapters.sql.sqlalchemy_transaction import Transaction
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables import metadata
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.unit_of_work import TryAgain
@@ -48,7 +48,7 @@ async def lock_holders(engine: AsyncEngine) -> str:
         return "another process, which writes to the file"
     found: Sequence[Found] = ()
     with suppress(TryAgain):
-        async with Transaction(engine, writes=False) as transaction:
+        async with DatabaseTransaction(engine, writes=False) as transaction:
             found = await transaction.rows(_HOLDERS)
     if not found:
         return "locks that others held until now"
