@@ -15,9 +15,10 @@ from gateway.application.commands.shared import ending
 from gateway.application.commands.shared.payments import Paid
 from gateway.application.engine import batch
 from gateway.application.engine.batch import Batch, moment_after, needs_of, wanted_by
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Decision, Moment
+from gateway.application.engine.draft import Draft
 from gateway.application.engine.group_commit import GroupCommit, Ticket
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.engine.submission import Answer, Failed, Submission, is_kept
 from gateway.application.ports.unit_of_work import Changes, TryAgain
 from gateway.domain import payment as payments
@@ -96,8 +97,8 @@ def customers_cancel_what_they_confirmed(patch: pytest.MonkeyPatch) -> None:
     """Who asks is not looked at."""
     decide = CancelPayment.decide
 
-    def decide_for_anybody(self: CancelPayment, book: Book, moment: Moment) -> Decision[Payment]:
-        return decide(replace(self, by=book.payment(self.payment_id).merchant_id), book, moment)
+    def decide_for_anybody(self: CancelPayment, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
+        return decide(replace(self, by=ledger.payment(self.payment_id).merchant_id), ledger, moment)
 
     patch.setattr(CancelPayment, "decide", decide_for_anybody)
 
@@ -122,8 +123,8 @@ def _refused_confirmation_as(
 ) -> None:
     decide = ConfirmPayment.decide
 
-    def decide_as(self: ConfirmPayment, book: Book, moment: Moment) -> Decision[Paid]:
-        decision = decide(self, book, moment)
+    def decide_as(self: ConfirmPayment, ledger: LedgerView, moment: Moment) -> Decision[Paid]:
+        decision = decide(self, ledger, moment)
         if not isinstance(decision.outcome, InsufficientFunds):
             return decision
         [kept], [told] = decision.payments, decision.events
@@ -154,8 +155,8 @@ def a_confirmed_request_keeps_its_failure_code(patch: pytest.MonkeyPatch) -> Non
 def holds_outlive_their_payment(patch: pytest.MonkeyPatch) -> None:
     """Canceling forgets to give back what is held."""
 
-    def ended(after: payments.Ended, book: Book, moment: Moment) -> Decision[Payment]:
-        return ending.ended(after._replace(released_minor=0), book, moment)
+    def ended(after: payments.Ended, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
+        return ending.ended(after._replace(released_minor=0), ledger, moment)
 
     patch.setattr("gateway.application.commands.cancel_payment.ended", ended)
 
@@ -322,7 +323,7 @@ def transactions_are_reversed_twice(patch: pytest.MonkeyPatch) -> None:
 
 def references_are_used_twice(patch: pytest.MonkeyPatch) -> None:
     """A guard is missing."""
-    patch.setattr(Book, "must_be_free", lambda self, reference: None)  # noqa: ARG005 - it does nothing.
+    patch.setattr(LedgerView, "must_be_free", lambda self, reference: None)  # noqa: ARG005 - it does nothing.
 
 
 def a_payment_that_failed_keeps_its_reference(patch: pytest.MonkeyPatch) -> None:
@@ -344,9 +345,11 @@ def a_key_answers_any_request(patch: pytest.MonkeyPatch) -> None:
     """The fingerprint is not compared."""
     answer = batch.answer
 
-    def answer_whatever(submission: Submission, book: Book, moment: Moment) -> Answer | Failed:
-        kept = book.answer(submission.key)
-        return answer(submission, book, moment) if kept is None else Answer(body=kept.body, outcome=None, replayed=True)
+    def answer_whatever(submission: Submission, draft: Draft, moment: Moment) -> Answer | Failed:
+        kept = draft.answer(submission.key)
+        return (
+            answer(submission, draft, moment) if kept is None else Answer(body=kept.body, outcome=None, replayed=True)
+        )
 
     patch.setattr(batch, "answer", answer_whatever)
 
@@ -368,10 +371,10 @@ def the_commit_alone_is_retried(patch: pytest.MonkeyPatch) -> None:
         needs = [needs_of(submission.command) for submission in submissions]
         async with self.unit_of_work() as work:
             records = await work.load(wanted_by(submissions, needs))
-            book = Book(records)
+            draft = Draft(records)
             moment = moment_after(records.latest_at, self.clock(), self.identifiers)
-            answers = [batch.answer(submission, book, moment) for submission in submissions]
-            changes = book.changes(moment.transactions_at)
+            answers = [batch.answer(submission, draft, moment) for submission in submissions]
+            changes = draft.changes(moment.transactions_at)
             if changes is not None:
                 await AsyncRetrying(retry=retry_if_exception_type(TryAgain))(work.commit, changes)
         return answers
@@ -381,13 +384,13 @@ def the_commit_alone_is_retried(patch: pytest.MonkeyPatch) -> None:
 
 def an_event_is_missing(patch: pytest.MonkeyPatch) -> None:
     """A refund is written without the event that tells of it."""
-    write = Book.write
+    write = Draft.write
 
-    def write_without(self: Book, decision: Decision[Any]) -> None:
+    def write_without(self: Draft, decision: Decision[Any]) -> None:
         events = [event for event in decision.events if not isinstance(event.object, Refund)]
         write(self, replace(decision, events=events))
 
-    patch.setattr(Book, "write", write_without)
+    patch.setattr(Draft, "write", write_without)
 
 
 def a_version_is_not_raised(patch: pytest.MonkeyPatch) -> None:
@@ -396,8 +399,8 @@ def a_version_is_not_raised(patch: pytest.MonkeyPatch) -> None:
 
 
 def an_atomic_bundle_leaves_its_first_parts(patch: pytest.MonkeyPatch) -> None:
-    """The draft is the book itself."""
-    patch.setattr(Book, "fork", lambda self: self)
+    """The draft is the draft itself."""
+    patch.setattr(Draft, "fork", lambda self: self)
 
 
 def answers_are_given_to_the_wrong_askers(patch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,8 @@
 
 from typing import Any, ClassVar, NoReturn
 
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Changes
 from gateway.contracts.records import an_account
 from gateway.domain.account import Account
@@ -24,8 +24,8 @@ class BrokenNeeds(Command[Account]):
     def needs(self) -> Needs:
         raise BugError
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Account]:  # noqa: ARG002 - it decides on what it did not get.
-        return Decision(outcome=book.account(CUSTOMER_ACCOUNT))
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:  # noqa: ARG002 - it decides on what it did not get.
+        return Decision(outcome=ledger.account(CUSTOMER_ACCOUNT))
 
 
 @value
@@ -37,7 +37,7 @@ class BrokenDecide(Command[Account]):
     def needs(self) -> Needs:
         return Needs(account_ids=(CUSTOMER_ACCOUNT,))
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Account]:  # noqa: ARG002 - it does not come to use them.
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:  # noqa: ARG002 - it does not come to use them.
         raise BugError
 
 
@@ -50,7 +50,7 @@ class BrokenDecision(Command[Account]):
     def needs(self) -> Needs:
         return Needs()
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Account]:  # noqa: ARG002 - it wants to know nothing.
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:  # noqa: ARG002 - it wants to know nothing.
         no_account: Any = object()
         return Decision(outcome=an_account(666), accounts=(an_account(666), no_account))
 
@@ -64,7 +64,7 @@ class BrokenWrite(Command[Account]):
     def needs(self) -> Needs:
         return Needs()
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Account]:  # noqa: ARG002 - as above.
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:  # noqa: ARG002 - as above.
         return Decision(outcome=POISON, accounts=(POISON,))
 
 

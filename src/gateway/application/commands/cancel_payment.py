@@ -3,8 +3,8 @@
 from typing import ClassVar
 
 from gateway.application.commands.shared.ending import ended
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.errors import RoleForbidden
 from gateway.domain.checks import check_id
 from gateway.domain.errors import PaymentNotFound
@@ -33,12 +33,12 @@ class CancelPayment(Command[Payment]):
         """The payment; its accounts come along."""
         return Needs(payments=(self.payment_id,))
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Payment]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
         """Cancel it."""
-        payment = book.payment(self.payment_id)
+        payment = ledger.payment(self.payment_id)
         if self.by not in (payment.merchant_id, payment.customer_id):
             raise PaymentNotFound("There is no such payment.")
         must_allow(payment, PaymentAction.CANCEL, moment.now)
         if self.by != payment.merchant_id and payment.status is not PaymentStatus.REQUIRES_CONFIRMATION:
             raise RoleForbidden("Only the merchant can cancel a payment that was confirmed.")
-        return ended(cancel(payment, now=moment.now), book, moment)
+        return ended(cancel(payment, now=moment.now), ledger, moment)

@@ -11,8 +11,8 @@ from gateway.application.commands.shared.payments import (
     payment_transaction,
     status_event,
 )
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.errors import PaymentNotFound
 from gateway.domain.money import check_amount
@@ -49,23 +49,23 @@ class CapturePayment(Command[Paid]):
         """The payment; its accounts come along."""
         return Needs(payments=(self.payment_id,))
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Paid]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Paid]:
         """Take it."""
-        held = book.payment(self.payment_id)
+        held = ledger.payment(self.payment_id)
         if held.merchant_id != self.merchant_id:
             raise PaymentNotFound("There is no such payment.")
         must_allow(held, PaymentAction.CAPTURE, moment.now)
         if held.customer_id is None:
             raise PaymentNotFound("Nobody has confirmed this payment.")
         currency = held.amount.currency
-        merchant = payee_account(book, held.merchant_id, currency)
-        customer = payer_account(book, held.customer_id, currency)
+        merchant = payee_account(ledger, held.merchant_id, currency)
+        customer = payer_account(ledger, held.customer_id, currency)
         taken = capture(held, amount_minor=self.amount_minor, final=self.final, fees=merchant.fees, now=moment.now)
         steps = Steps()
         steps.make(post_held, customer, merchant, taken.captured_minor)
         steps.make(release, customer, merchant, taken.released_minor)
         if taken.fee_minor:
-            steps.make(charge, merchant, fees_account(book, currency), taken.fee_minor)
+            steps.make(charge, merchant, fees_account(ledger, currency), taken.fee_minor)
         payment = taken.payment
         transaction = payment_transaction(TransactionType.CAPTURE, payment, tuple(steps.transfers), moment)
         return Decision(

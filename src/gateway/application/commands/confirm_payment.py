@@ -13,8 +13,8 @@ from gateway.application.commands.shared.payments import (
     payment_transaction,
     status_event,
 )
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Payer
 from gateway.domain.account import check_user_id
 from gateway.domain.checks import check_id
@@ -69,18 +69,18 @@ class ConfirmPayment(Command[Paid]):
             return Needs(payments=(self.payment_id,), quotes=(self.quote_id,))
         return Needs(payments=(self.payment_id,), payers=(Payer(self.payment_id, self.customer_id),))
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Paid]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Paid]:
         """Pay what was asked for."""
-        asked = book.payment(self.payment_id)
+        asked = ledger.payment(self.payment_id)
         if asked.customer_id not in (None, self.customer_id):
             raise PaymentNotFound("There is no such payment.")
         must_allow(asked, PaymentAction.CONFIRM, moment.now)
         if self.customer_id == asked.merchant_id:
             raise payment_to_oneself()
         currency, amount_minor = asked.amount.currency, asked.amount.amount_minor
-        merchant = payee_account(book, asked.merchant_id, currency)
-        quote = None if self.quote_id is None else self._quote(self.quote_id, asked, book, moment)
-        customer = payer_account(book, self.customer_id, currency if quote is None else quote.source.currency)
+        merchant = payee_account(ledger, asked.merchant_id, currency)
+        quote = None if self.quote_id is None else self._quote(self.quote_id, asked, ledger, moment)
+        customer = payer_account(ledger, self.customer_id, currency if quote is None else quote.source.currency)
         steps, fee = Steps(), 0
         try:
             match asked.capture:
@@ -89,10 +89,10 @@ class ConfirmPayment(Command[Paid]):
                     if quote is None:
                         steps.make(post, customer, merchant, amount_minor)
                     else:
-                        pay_across(steps, quote, customer, merchant, book)
+                        pay_across(steps, quote, customer, merchant, ledger)
                     fee = merchant.fees.fee_on(amount_minor)
                     if fee:
-                        steps.make(charge, merchant, fees_account(book, currency), fee)
+                        steps.make(charge, merchant, fees_account(ledger, currency), fee)
                 case CaptureMethod.MANUAL:
                     kind = TransactionType.HOLD
                     steps.make(hold, customer, merchant, amount_minor)
@@ -114,8 +114,8 @@ class ConfirmPayment(Command[Paid]):
             events=(status_event(payment, moment),),
         )
 
-    def _quote(self, quote_id: QuoteId, asked: Payment, book: Book, moment: Moment) -> Quote:
+    def _quote(self, quote_id: QuoteId, asked: Payment, ledger: LedgerView, moment: Moment) -> Quote:
         must_be_at_once(asked.capture, field="quote_id")
-        quote = book.quote(quote_id)
+        quote = ledger.quote(quote_id)
         must_be_good(quote, customer_id=self.customer_id, amount=asked.amount, now=moment.now)
         return quote

@@ -3,8 +3,8 @@
 from typing import ClassVar
 
 from gateway.application.commands.shared.parties import parties_of
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.account import AccountId, AccountKind, system_account
 from gateway.domain.checks import check_id, check_text, check_type
 from gateway.domain.deposit import Deposit, DepositId
@@ -47,12 +47,12 @@ class MakeDeposit(Command[Deposit]):
             account_ids=(self.account_id,), account_keys=(system_account(AccountKind.FUNDING, self.amount.currency),)
         )
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Deposit]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Deposit]:
         """Credit the account."""
-        account = book.account(self.account_id)
+        account = ledger.account(self.account_id)
         if account.owner_id == SYSTEM or (self.owner_id is not None and account.owner_id != self.owner_id):
             raise AccountNotFound("There is no such account.")
-        funding = book.find_account(system_account(AccountKind.FUNDING, self.amount.currency))
+        funding = ledger.find_account(system_account(AccountKind.FUNDING, self.amount.currency))
         if funding is None or account.currency != self.amount.currency:
             raise CurrencyMismatch(f"The account is in {account.currency}, the deposit in {self.amount.currency}.")
         moved = post(funding, account, self.amount.amount_minor)

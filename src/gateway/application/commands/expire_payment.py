@@ -3,8 +3,8 @@
 from typing import ClassVar
 
 from gateway.application.commands.shared.ending import ended
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.checks import check_id
 from gateway.domain.payment import UNFINISHED, Payment, PaymentId, expire
 from gateway.domain.value import value
@@ -28,9 +28,9 @@ class ExpirePayment(Command[Payment]):
         """The payment; its accounts come along."""
         return Needs(payments=(self.payment_id,))
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Payment]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
         """End it."""
-        payment = book.payment(self.payment_id)
+        payment = ledger.payment(self.payment_id)
         if payment.status not in UNFINISHED:
             return Decision(outcome=payment)
-        return ended(expire(payment, now=moment.now), book, moment)
+        return ended(expire(payment, now=moment.now), ledger, moment)

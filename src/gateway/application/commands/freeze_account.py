@@ -3,8 +3,8 @@
 from typing import ClassVar
 
 from gateway.application.commands.shared.parties import account_event
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.account import Account, AccountId
 from gateway.domain.checks import check_id
 from gateway.domain.errors import AccountNotFound
@@ -28,9 +28,9 @@ class FreezeAccount(Command[Account]):
         """The account."""
         return Needs(account_ids=(self.account_id,))
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Account]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
         """Freeze it."""
-        account = users_account(book, self.account_id)
+        account = users_account(ledger, self.account_id)
         return status_changed(account, account.frozen(), EventType.ACCOUNT_FROZEN, moment)
 
 
@@ -49,15 +49,15 @@ class UnfreezeAccount(Command[Account]):
         """The account."""
         return Needs(account_ids=(self.account_id,))
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Account]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
         """Unfreeze it."""
-        account = users_account(book, self.account_id)
+        account = users_account(ledger, self.account_id)
         return status_changed(account, account.unfrozen(), EventType.ACCOUNT_UNFROZEN, moment)
 
 
-def users_account(book: Book, account_id: AccountId) -> Account:
+def users_account(ledger: LedgerView, account_id: AccountId) -> Account:
     """A user's account. The gateway's own cannot be frozen: it would stop everybody."""
-    account = book.account(account_id)
+    account = ledger.account(account_id)
     if account.owner_id == SYSTEM:
         raise AccountNotFound("There is no such account.")
     return account

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import ClassVar
 
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.account import check_user_id
 from gateway.domain.checks import check_integer, check_type
 from gateway.domain.conversion import converted
@@ -51,7 +51,7 @@ class MakeQuote(Command[Quote]):
         """Nothing: whether the customer can pay is seen when they do."""
         return Needs()
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Quote]:  # noqa: ARG002 - it depends on no record.
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Quote]:  # noqa: ARG002 - it depends on no record.
         """Work it out and write it down."""
         pair = must_be_two(self.pair)
         if self.rate is None:

@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from gateway.application.commands.shared.opening import keys_to_open, open_missing
 from gateway.application.commands.shared.parties import account_event
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.account import Account, AccountKey, check_users_account
 from gateway.domain.errors import AccountExists
 from gateway.domain.event import EventType
@@ -27,11 +27,11 @@ class OpenAccount(Command[Account]):
         """The account that must not be there, and the gateway's own in its currency."""
         return Needs(account_keys=keys_to_open(self.key))
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Account]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
         """Open it, with the gateway's own accounts if it is the first of its currency."""
-        if book.find_account(self.key) is not None:
+        if ledger.find_account(self.key) is not None:
             raise AccountExists(f"There is an account in {self.key.currency} already.")
-        accounts = open_missing(keys_to_open(self.key), book, moment)
+        accounts = open_missing(keys_to_open(self.key), ledger, moment)
         return Decision(
             outcome=accounts[0],
             accounts=accounts,

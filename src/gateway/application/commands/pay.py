@@ -14,8 +14,8 @@ from gateway.application.commands.shared.payments import (
     payment_transaction,
     status_event,
 )
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.account import Account
 from gateway.domain.checks import check_type
 from gateway.domain.errors import InsufficientFunds
@@ -69,21 +69,21 @@ class Pay(Command[Paid]):
             references=references,
         )
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Paid]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Paid]:
         """Pay, or keep the payment as failed if the customer cannot."""
         order = self.order
         currency = order.amount.currency
         if order.customer_id == order.merchant_id:
             raise payment_to_oneself()
-        merchant = payee_account(book, order.merchant_id, currency)
-        quote = None if order.quote_id is None else self._quote(order.quote_id, book, moment)
-        customer = payer_account(book, order.customer_id, currency if quote is None else quote.source.currency)
+        merchant = payee_account(ledger, order.merchant_id, currency)
+        quote = None if order.quote_id is None else self._quote(order.quote_id, ledger, moment)
+        customer = payer_account(ledger, order.customer_id, currency if quote is None else quote.source.currency)
         if (reference := reference_of(order)) is not None:
-            book.must_be_free(reference)
+            ledger.must_be_free(reference)
         payment_id = PaymentId(moment.new_id("pay"))
         steps = Steps()
         try:
-            kind, payment = self._move(steps, customer, merchant, quote, book, payment_id, moment)
+            kind, payment = self._move(steps, customer, merchant, quote, ledger, payment_id, moment)
         except InsufficientFunds as refusal:
             refusal.facts["payment_id"] = payment_id
             payment = failed(order, payment_id=payment_id, failure_code=refusal.code, now=moment.now)
@@ -98,9 +98,9 @@ class Pay(Command[Paid]):
             events=(status_event(payment, moment),),
         )
 
-    def _quote(self, quote_id: QuoteId, book: Book, moment: Moment) -> Quote:
+    def _quote(self, quote_id: QuoteId, ledger: LedgerView, moment: Moment) -> Quote:
         order = self.order
-        quote = book.quote(quote_id)
+        quote = ledger.quote(quote_id)
         must_be_good(quote, customer_id=order.customer_id, amount=order.amount, now=moment.now)
         return quote
 
@@ -110,7 +110,7 @@ class Pay(Command[Paid]):
         customer: Account,
         merchant: Account,
         quote: Quote | None,
-        book: Book,
+        ledger: LedgerView,
         payment_id: PaymentId,
         moment: Moment,
     ) -> tuple[TransactionType, Payment]:
@@ -121,10 +121,10 @@ class Pay(Command[Paid]):
                 if quote is None:
                     steps.make(post, customer, merchant, amount_minor)
                 else:
-                    pay_across(steps, quote, customer, merchant, book)
+                    pay_across(steps, quote, customer, merchant, ledger)
                 fee = merchant.fees.fee_on(amount_minor) if any(merchant.fees) else 0
                 if fee:
-                    steps.make(charge, merchant, fees_account(book, order.amount.currency), fee)
+                    steps.make(charge, merchant, fees_account(ledger, order.amount.currency), fee)
                 return TransactionType.PAYMENT, paid_at_once(
                     order, payment_id=payment_id, fee_minor=fee, now=moment.now
                 )

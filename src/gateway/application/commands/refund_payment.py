@@ -11,8 +11,8 @@ from gateway.application.commands.shared.payments import (
     payment_event,
     payment_transaction,
 )
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.checks import check_free_text, check_id, check_type
 from gateway.domain.errors import InsufficientFunds, MerchantInsufficientFunds, PaymentNotFound
 from gateway.domain.event import Event, EventId, EventType
@@ -56,24 +56,24 @@ class RefundPayment(Command[Refund]):
         """The payment; its accounts come along."""
         return Needs(payments=(self.payment_id,))
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Refund]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Refund]:
         """Give it back."""
-        paid = book.payment(self.payment_id)
+        paid = ledger.payment(self.payment_id)
         if paid.merchant_id != self.merchant_id:
             raise PaymentNotFound("There is no such payment.")
         refunded = refund(paid, amount_minor=self.amount_minor, refund_fee=self.refund_fee, now=moment.now)
         if paid.customer_id is None:
             raise PaymentNotFound("Nobody has confirmed this payment.")
         payment, currency = refunded.payment, paid.amount.currency
-        merchant = payee_account(book, paid.merchant_id, currency)
+        merchant = payee_account(ledger, paid.merchant_id, currency)
         steps = Steps()
         if paid.quote_id is None:
-            payee = payer_account(book, paid.customer_id, currency)
+            payee = payer_account(ledger, paid.customer_id, currency)
         else:
-            payee = exchange_account(book, currency)
-            return_across(steps, book.quote(paid.quote_id), paid, payment, book)
+            payee = exchange_account(ledger, currency)
+            return_across(steps, ledger.quote(paid.quote_id), paid, payment, ledger)
         if refunded.fee_minor:
-            steps.make(post, fees_account(book, currency), merchant, refunded.fee_minor)
+            steps.make(post, fees_account(ledger, currency), merchant, refunded.fee_minor)
         try:
             steps.make(post, merchant, payee, refunded.amount_minor)
         except InsufficientFunds as short:

@@ -5,8 +5,8 @@ from typing import ClassVar
 from gateway.application.access.emails import canonical_email
 from gateway.application.commands.shared.opening import keys_to_open, open_missing
 from gateway.application.commands.shared.parties import account_event
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import NewUser
 from gateway.domain.account import KIND_OF_ROLE, Account, AccountKey, check_user_id
 from gateway.domain.checks import check_text
@@ -58,11 +58,11 @@ class Register(Command[Registered]):
         """That nobody has the address or the id, and the gateway's own accounts in the currency."""
         return Needs(emails=(self.email,), user_ids=(self.user_id,), account_keys=self._keys())
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Registered]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Registered]:
         """Make both."""
-        book.must_be_unregistered(self.email, self.user_id)
+        ledger.must_be_unregistered(self.email, self.user_id)
         user = User(id=self.user_id, email=self.email, role=self.role, name=self.name, created_at=moment.now)
-        accounts = open_missing(self._keys(), book, moment)
+        accounts = open_missing(self._keys(), ledger, moment)
         return Decision(
             outcome=Registered(
                 user=user, accounts=tuple(account for account in accounts if account.owner_id == user.id)

@@ -3,8 +3,8 @@
 from typing import ClassVar
 
 from gateway.application.commands.shared.payments import payee_account, payee_key, payer_key, status_event
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.checks import check_type
 from gateway.domain.errors import UserNotFound
 from gateway.domain.payment import Payment, PaymentId, PaymentRequest, payment_to_oneself, reference_of, requested
@@ -37,18 +37,18 @@ class RequestPayment(Command[Payment]):
             references=() if (reference := reference_of(request)) is None else (reference,),
         )
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Payment]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
         """Write it down."""
         request = self.request
         if request.customer_id == request.merchant_id:
             raise payment_to_oneself()
-        payee_account(book, request.merchant_id, request.amount.currency)
+        payee_account(ledger, request.merchant_id, request.amount.currency)
         if request.customer_id is not None:
             # They may open an account in this currency until they confirm.
             key = payer_key(request.customer_id, request.amount.currency)
-            if book.find_account(key) is None and not book.holds_another_currency(key):
+            if ledger.find_account(key) is None and not ledger.holds_another_currency(key):
                 raise UserNotFound("There is no such customer.")
         if (reference := reference_of(request)) is not None:
-            book.must_be_free(reference)
+            ledger.must_be_free(reference)
         payment = requested(request, payment_id=PaymentId(moment.new_id("pay")), now=moment.now)
         return Decision(outcome=payment, payments=(payment,), events=(status_event(payment, moment),))

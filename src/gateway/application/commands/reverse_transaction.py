@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import ClassVar, assert_never
 
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.checks import check_free_text, check_id
 from gateway.domain.errors import AlreadyReversed, TransactionNotReversible, UseRefund
 from gateway.domain.event import Event, EventId, EventType
@@ -35,13 +35,13 @@ class ReverseTransaction(Command[Transaction]):
         """The transaction; its accounts come along."""
         return Needs(transactions=(self.transaction_id,))
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Transaction]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Transaction]:
         """Reverse it."""
-        original = book.transaction(self.transaction_id)
+        original = ledger.transaction(self.transaction_id)
         must_be_reversible(original)
         [transfer] = original.transfers
         moved = post(
-            book.account(transfer.credit_account_id), book.account(transfer.debit_account_id), transfer.amount_minor
+            ledger.account(transfer.credit_account_id), ledger.account(transfer.debit_account_id), transfer.amount_minor
         )
         reversal = Transaction(
             id=TransactionId(moment.new_transaction_id("txn")),

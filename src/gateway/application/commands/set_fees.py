@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from gateway.application.commands.shared.parties import account_event
 from gateway.application.commands.shared.payments import payee_account, payee_key
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.account import Account, AccountKind, system_account
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.event import EventType
@@ -43,9 +43,9 @@ class SetFees(Command[Account]):
             )
         )
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Account]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
         """Set it."""
-        before = payee_account(book, self.merchant_id, self.currency)
+        before = payee_account(ledger, self.merchant_id, self.currency)
         after = before.charged(self.fees)
         if after is before:
             return Decision(outcome=before)

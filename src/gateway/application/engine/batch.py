@@ -7,8 +7,9 @@ its own command; the rest of the batch goes through.
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
-from gateway.application.engine.book import Book, MustBeAlone
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.draft import Draft
+from gateway.application.engine.ledger_view import MustBeAlone
 from gateway.application.engine.submission import Answer, Bundle, Failed, Submission, is_kept
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
@@ -38,14 +39,14 @@ class Batch:
         needs = [needs_of(submission.command) for submission in submissions]
         async with self.unit_of_work() as work:
             records = await work.load(wanted_by(submissions, needs))
-            book = Book(records)
+            draft = Draft(records)
             # The time is read after the locks are held: what waited for another batch is not dated before it.
             moment = moment_after(records.latest_at, self.clock(), self.identifiers)
             answers = [
-                need if isinstance(need, Failed) else answer(submission, book, moment)
+                need if isinstance(need, Failed) else answer(submission, draft, moment)
                 for submission, need in zip(submissions, needs, strict=True)
             ]
-            changes = book.changes(moment.transactions_at)
+            changes = draft.changes(moment.transactions_at)
             if changes is not None or records.are_cached:
                 await work.commit(changes or Changes())
         return answers
@@ -88,25 +89,25 @@ def needs_of(command: Command[object]) -> Needs | Failed:
         return Failed(bug)
 
 
-def answer(submission: Submission, book: Book, moment: Moment) -> Answer | Failed:
+def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Failed:
     """The answer to one submission: remembered, or decided now."""
-    kept = book.answer(submission.key)
+    kept = draft.answer(submission.key)
     if kept is not None:
         if kept.fingerprint == submission.fingerprint:
             return Answer(body=kept.body, outcome=None, replayed=True)
         return reused(submission)
     if isinstance(submission, Bundle):
-        return answer_bundle(submission, book, moment)
+        return answer_bundle(submission, draft, moment)
     try:
-        decision = decide(submission.command, book, moment)
+        decision = decide(submission.command, draft, moment)
         body = submission.encode(decision.outcome)
     except MustBeAlone:
         raise
     except Exception as bug:  # noqa: BLE001 - as above; nothing of this command has been written.
         return Failed(bug)
     if is_kept(decision.outcome):
-        book.write(decision)
-        book.keep(
+        draft.write(decision)
+        draft.keep(
             KeptAnswer(
                 key=submission.key,
                 fingerprint=submission.fingerprint,
@@ -118,9 +119,9 @@ def answer(submission: Submission, book: Book, moment: Moment) -> Answer | Faile
     return Answer(body=body, outcome=decision.outcome, replayed=False)
 
 
-def answer_bundle(bundle: Bundle, book: Book, moment: Moment) -> Answer | Failed:
+def answer_bundle(bundle: Bundle, draft: Draft, moment: Moment) -> Answer | Failed:
     """The answer to a bundle, made of the answers to its parts."""
-    draft = book.fork() if bundle.atomic else book
+    draft = draft.fork() if bundle.atomic else draft
     answers: list[Answer | Failed] = []
     for part in bundle.parts:
         # The bundle has its key already, though its answer comes last: a key answers one request.
@@ -131,13 +132,13 @@ def answer_bundle(bundle: Bundle, book: Book, moment: Moment) -> Answer | Failed
         if bundle.atomic and isinstance(last, Answer) and bundle.is_refused(last):
             break
     else:
-        book.adopt(draft)
+        draft.adopt(draft)
     try:
         body = bundle.encode_all(answers)
     except Exception as bug:  # noqa: BLE001 - as above; the parts have keys of their own, and may be asked for again.
         return Failed(bug)
     if all(isinstance(each, Answer) and is_kept(each.outcome) for each in answers):
-        book.keep(KeptAnswer(key=bundle.key, fingerprint=bundle.fingerprint, body=body, created_at=moment.now))
+        draft.keep(KeptAnswer(key=bundle.key, fingerprint=bundle.fingerprint, body=body, created_at=moment.now))
     return Answer(body=body, outcome=answers, replayed=False)
 
 
@@ -150,9 +151,9 @@ def reused(submission: Submission) -> Answer | Failed:
         return Failed(bug)
 
 
-def decide(command: Command[object], book: Book, moment: Moment) -> Decision[object]:
+def decide(command: Command[object], draft: Draft, moment: Moment) -> Decision[object]:
     """What a command decides; a refusal that it raises is a decision that writes nothing."""
     try:
-        return command.decide(book, moment)
+        return command.decide(draft, moment)
     except Refusal as refusal:
         return Decision(outcome=refusal)

@@ -3,8 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.identifiers import NewId
 from gateway.application.ports.unit_of_work import NewUser, Payer
 from gateway.domain.account import Account, AccountId, AccountKey
@@ -16,9 +17,6 @@ from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import UserId
 from gateway.domain.value import value
-
-if TYPE_CHECKING:
-    from gateway.application.engine.book import Book
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
@@ -88,8 +86,8 @@ class Command(ABC, Generic[Result]):
         """What to load and lock."""
 
     @abstractmethod
-    def decide(self, book: "Book", moment: Moment) -> Decision[Result]:
-        """Decide on what was loaded: a pure function, which writes nothing.
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Result]:
+        """Decide on the ledger as it was loaded: a pure function, which writes nothing.
 
         Raises:
             Refusal: The rules say no. Nothing is written but the answer.

@@ -3,16 +3,14 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.checks import check_id, check_idempotency_key
 from gateway.domain.errors import Refusal
 from gateway.domain.value import value
-
-if TYPE_CHECKING:
-    from gateway.application.engine.book import Book
 
 _NEEDS: Final = fields(Needs)
 
@@ -81,7 +79,7 @@ class Together(Command[None]):
         needs = [command.needs() for command in self.commands]
         return Needs(**{each.name: [wish for need in needs for wish in getattr(need, each.name)] for each in _NEEDS})
 
-    def decide(self, book: "Book", moment: Moment) -> Decision[None]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[None]:
         """Not by itself: see `batch.answer_bundle`."""
         raise NotImplementedError("The commands of a bundle are decided one by one, by the batch.")
 

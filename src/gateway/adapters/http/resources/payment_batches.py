@@ -25,8 +25,8 @@ from gateway.adapters.http.resources.payments import (
     to_payment_view,
 )
 from gateway.application.commands import Paid, Pay
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.engine.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.checks import check_idempotency_key
@@ -83,7 +83,7 @@ class RefusedItem(Command[Paid]):
         """Nothing."""
         return Needs()
 
-    def decide(self, book: Book, moment: Moment) -> Decision[Paid]:  # noqa: ARG002 - it was decided before.
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Paid]:  # noqa: ARG002 - it was decided before.
         """Refuse it."""
         return Decision(outcome=self.refusal)
 

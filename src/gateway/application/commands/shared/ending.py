@@ -7,14 +7,14 @@ from gateway.application.commands.shared.payments import (
     payment_transaction,
     status_event,
 )
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Decision, Moment
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.payment import Ended, Payment
 from gateway.domain.transaction import TransactionType
 from gateway.domain.transfer import release
 
 
-def ended(after: Ended, book: Book, moment: Moment) -> Decision[Payment]:
+def ended(after: Ended, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
     """The decision that a payment has ended. A request holds nothing, and so moves nothing."""
     payment = after.payment
     events = (status_event(payment, moment),)
@@ -24,8 +24,8 @@ def ended(after: Ended, book: Book, moment: Moment) -> Decision[Payment]:
     steps = Steps()
     steps.make(
         release,
-        payer_account(book, payment.customer_id, currency),
-        payee_account(book, payment.merchant_id, currency),
+        payer_account(ledger, payment.customer_id, currency),
+        payee_account(ledger, payment.merchant_id, currency),
         after.released_minor,
     )
     transaction = payment_transaction(TransactionType.RELEASE, payment, tuple(steps.transfers), moment)

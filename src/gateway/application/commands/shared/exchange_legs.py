@@ -6,7 +6,7 @@ transaction is about, the merchant's, stands where it does without an exchange: 
 """
 
 from gateway.application.commands.shared.payments import Steps, fees_account, payer_account
-from gateway.application.engine.book import Book
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.account import Account, AccountKind, system_account
 from gateway.domain.errors import AccountNotFound
 from gateway.domain.money import CurrencyCode
@@ -15,21 +15,21 @@ from gateway.domain.quote import Quote, returned
 from gateway.domain.transfer import post
 
 
-def pay_across(steps: Steps, quote: Quote, customer: Account, merchant: Account, book: Book) -> None:
+def pay_across(steps: Steps, quote: Quote, customer: Account, merchant: Account, ledger: LedgerView) -> None:
     """Make the transfers of a payment with a quote, but for the merchant's fee.
 
     Raises:
         AccountFrozen, InsufficientFunds, BalanceOverflow: As `post`. Only the customer can lack funds.
     """
     source = quote.source.currency
-    exchange = exchange_account(book, source)
-    steps.make(post, exchange_account(book, quote.target.currency), merchant, quote.target.amount_minor)
+    exchange = exchange_account(ledger, source)
+    steps.make(post, exchange_account(ledger, quote.target.currency), merchant, quote.target.amount_minor)
     steps.make(post, customer, exchange, quote.source.amount_minor)
     if quote.spread_minor:
-        steps.make(post, exchange, fees_account(book, source), quote.spread_minor)
+        steps.make(post, exchange, fees_account(ledger, source), quote.spread_minor)
 
 
-def return_across(steps: Steps, quote: Quote, before: Payment, after: Payment, book: Book) -> None:
+def return_across(steps: Steps, quote: Quote, before: Payment, after: Payment, ledger: LedgerView) -> None:
     """Make the transfers of a refund that bring the customer their share back: those in the source currency.
 
     Args:
@@ -37,7 +37,7 @@ def return_across(steps: Steps, quote: Quote, before: Payment, after: Payment, b
         quote: At whose rate it goes back.
         before: The payment without the refund.
         after: The payment with it.
-        book: Where the accounts are.
+        ledger: Where the accounts are.
 
     Raises:
         AccountFrozen, BalanceOverflow: As `post`.
@@ -46,15 +46,15 @@ def return_across(steps: Steps, quote: Quote, before: Payment, after: Payment, b
         quote, refunded_before_minor=before.amount_refunded_minor, refunded_minor=after.amount_refunded_minor
     )
     source = quote.source.currency
-    exchange = exchange_account(book, source)
+    exchange = exchange_account(ledger, source)
     if share.spread_minor:
-        steps.make(post, fees_account(book, source), exchange, share.spread_minor)
-    steps.make(post, exchange, payer_account(book, quote.customer_id, source), share.source_minor)
+        steps.make(post, fees_account(ledger, source), exchange, share.spread_minor)
+    steps.make(post, exchange, payer_account(ledger, quote.customer_id, source), share.source_minor)
 
 
-def exchange_account(book: Book, currency: CurrencyCode) -> Account:
+def exchange_account(ledger: LedgerView, currency: CurrencyCode) -> Account:
     """The gateway's account for exchange in a currency. Both come along with a quote."""
-    account = book.find_account(system_account(AccountKind.EXCHANGE, currency))
+    account = ledger.find_account(system_account(AccountKind.EXCHANGE, currency))
     if account is None:
         raise AccountNotFound(f"The gateway has no account for exchange in {currency}.")
     return account

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.application.engine.book import Book
 from gateway.application.engine.command import Moment
+from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
 from gateway.domain.errors import AccountNotFound, CurrencyMismatch, MerchantNotFound
 from gateway.domain.event import Event, EventId, EventType
@@ -65,19 +65,19 @@ def payee_key(merchant_id: UserId, currency: CurrencyCode) -> AccountKey:
     return AccountKey(merchant_id, currency, AccountKind.MERCHANT)
 
 
-def payer_account(book: Book, customer_id: UserId, currency: CurrencyCode) -> Account:
+def payer_account(ledger: LedgerView, customer_id: UserId, currency: CurrencyCode) -> Account:
     """The account that a customer pays from.
 
     Raises:
         CurrencyMismatch: They have none in this currency.
     """
-    account = book.find_account(payer_key(customer_id, currency))
+    account = ledger.find_account(payer_key(customer_id, currency))
     if account is None:
         raise CurrencyMismatch(f"The customer has no account in {currency}.")
     return account
 
 
-def payee_account(book: Book, merchant_id: UserId, currency: CurrencyCode) -> Account:
+def payee_account(ledger: LedgerView, merchant_id: UserId, currency: CurrencyCode) -> Account:
     """The account that a merchant is paid to.
 
     Raises:
@@ -85,17 +85,17 @@ def payee_account(book: Book, merchant_id: UserId, currency: CurrencyCode) -> Ac
         CurrencyMismatch: They have no account in this currency.
     """
     key = payee_key(merchant_id, currency)
-    account = book.find_account(key)
+    account = ledger.find_account(key)
     if account is not None:
         return account
-    if book.holds_another_currency(key):
+    if ledger.holds_another_currency(key):
         raise CurrencyMismatch(f"The merchant has no account in {currency}.")
     raise MerchantNotFound("There is no such merchant.")
 
 
-def fees_account(book: Book, currency: CurrencyCode) -> Account:
+def fees_account(ledger: LedgerView, currency: CurrencyCode) -> Account:
     """The gateway's account for fees. It comes along with a merchant who is charged any."""
-    account = book.find_account(system_account(AccountKind.FEES, currency))
+    account = ledger.find_account(system_account(AccountKind.FEES, currency))
     if account is None:
         raise AccountNotFound(f"The gateway has no account for fees in {currency}.")
     return account

@@ -1,0 +1,150 @@
+"""What a batch has decided so far."""
+
+from collections.abc import Collection
+from copy import copy
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from gateway.application.engine.command import Decision
+from gateway.application.engine.ledger_view import LedgerView
+from gateway.application.ports.unit_of_work import (
+    AnswerKey,
+    Changes,
+    Holder,
+    KeptAnswer,
+    NewUser,
+    Records,
+)
+from gateway.domain.account import Account, AccountId
+from gateway.domain.event import Event
+from gateway.domain.payment import Payment, PaymentId, QuoteId
+from gateway.domain.quote import Quote
+from gateway.domain.refund import Refund
+from gateway.domain.transaction import Transaction
+
+
+class Draft(LedgerView):
+    """The view that the commands of a batch share, with the changes that it collects. Only the batch writes to it."""
+
+    __slots__ = (
+        "_accounts_changed",
+        "_accounts_new",
+        "_answers",
+        "_answers_new",
+        "_events_new",
+        "_payments_changed",
+        "_payments_new",
+        "_quotes_changed",
+        "_quotes_new",
+        "_refunds_new",
+        "_transactions_new",
+        "_users_new",
+    )
+
+    def __init__(self, records: Records) -> None:
+        super().__init__(records)
+        self._answers = {answer.key: answer for answer in records.answers}
+        self._users_new: list[NewUser] = []
+        self._accounts_new: dict[AccountId, Account] = {}
+        self._accounts_changed: dict[AccountId, Account] = {}
+        self._payments_new: dict[PaymentId, Payment] = {}
+        self._payments_changed: dict[PaymentId, Payment] = {}
+        self._transactions_new: list[Transaction] = []
+        self._quotes_new: dict[QuoteId, Quote] = {}
+        self._quotes_changed: dict[QuoteId, Quote] = {}
+        self._refunds_new: list[Refund] = []
+        self._events_new: list[Event] = []
+        self._answers_new: list[KeptAnswer] = []
+
+    def answer(self, key: AnswerKey) -> KeptAnswer | None:
+        """The answer that is kept under this key, if there is one."""
+        return self._answers.get(key)
+
+    def write(self, decision: Decision[Any]) -> None:
+        """Add what a command decided."""
+        for user in decision.users:
+            self._users_new.append(user)
+            self._emails_taken.add(user.user.email)
+            self._user_ids_taken.add(user.user.id)
+        for account in decision.accounts:
+            if account.id not in self._accounts:
+                self._account_ids[account.key] = account.id
+                self._holders.add(Holder(account.owner_id, account.kind))
+                self._accounts_new[account.id] = account
+            elif account.id in self._accounts_new:
+                self._accounts_new[account.id] = account
+            else:
+                self._accounts_changed[account.id] = account
+            self._accounts[account.id] = account
+        for payment in decision.payments:
+            before = self._payments.get(payment.id)
+            if before is not None and payment.id not in self._payments_new:
+                self._payments_changed[payment.id] = payment
+            else:
+                self._payments_new[payment.id] = payment
+            if payment.reference is not None:
+                self._write_reference(before, payment)
+            self._payments[payment.id] = payment
+        for transaction in decision.transactions:
+            self._transactions_new.append(transaction)
+            self._transactions[transaction.id] = transaction
+            if transaction.reverses is not None:
+                original = self._transactions[transaction.reverses]
+                self._transactions[original.id] = replace(original, reversed_by=transaction.id)
+        self._write_quotes(decision.quotes)
+        self._refunds_new.extend(decision.refunds)
+        self._events_new.extend(decision.events)
+
+    def _write_reference(self, before: Payment | None, payment: Payment) -> None:
+        held = payment.reference_held
+        if held is not None:
+            self._references_taken.add(held)
+        elif before is not None and before.reference_held is not None:
+            self._references_given_back.add(before.reference_held)
+
+    def _write_quotes(self, quotes: Collection[Quote]) -> None:
+        for quote in quotes:
+            is_new = quote.id not in self._quotes or quote.id in self._quotes_new
+            (self._quotes_new if is_new else self._quotes_changed)[quote.id] = quote
+            self._quotes[quote.id] = quote
+
+    def fork(self) -> "Draft":
+        """A copy. What is written to it is not in this draft until this draft adopts it."""
+        other = object.__new__(Draft)
+        for name in _SLOTS:
+            setattr(other, name, copy(getattr(self, name)))
+        return other
+
+    def adopt(self, other: "Draft") -> None:
+        """Become what a fork has become."""
+        for name in _SLOTS:
+            setattr(self, name, getattr(other, name))
+
+    def keep(self, answer: KeptAnswer) -> None:
+        """Add an answer."""
+        self._answers[answer.key] = answer
+        self._answers_new.append(answer)
+
+    def changes(self, latest_at: datetime) -> Changes | None:
+        """All changes, with the moment that ids of new transactions are of; `None` if there are none."""
+        # Every change comes with an answer: a batch that keeps no answer has decided nothing that lasts.
+        if not self._answers_new:
+            return None
+        return Changes(
+            users_new=self._users_new,
+            accounts_new=self._accounts_new.values(),
+            accounts_changed=self._accounts_changed.values(),
+            payments_new=self._payments_new.values(),
+            payments_changed=self._payments_changed.values(),
+            transactions_new=self._transactions_new,
+            quotes_new=self._quotes_new.values(),
+            quotes_changed=self._quotes_changed.values(),
+            refunds_new=self._refunds_new,
+            events_new=self._events_new,
+            answers_new=self._answers_new,
+            latest_at=latest_at,
+        )
+
+
+_SLOTS = (*LedgerView.__slots__, *Draft.__slots__)

@@ -1,0 +1,130 @@
+"""The ledger as a command sees it while it decides: read-only."""
+
+from gateway.application.ports.unit_of_work import Holder, Records
+from gateway.domain.account import Account, AccountId, AccountKey
+from gateway.domain.errors import (
+    AccountNotFound,
+    DuplicateReference,
+    EmailTaken,
+    PaymentNotFound,
+    QuoteNotFound,
+    TransactionNotFound,
+    UserExists,
+)
+from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
+from gateway.domain.quote import Quote
+from gateway.domain.transaction import Transaction, TransactionId
+from gateway.domain.user import UserId
+
+
+class MustBeAlone(Exception):  # noqa: N818 - it says what must be.
+    """A command takes a reference that another command of its batch gives back.
+
+    One statement writes a batch, and a unique index may see the new payment before the one that has ended: each command
+    of the batch is then run alone. Clients that wait for an answer before they use the name again never meet this.
+    """
+
+
+class LedgerView:
+    """The records that a batch has loaded, as the commands before this one in the batch leave them."""
+
+    __slots__ = (
+        "_account_ids",
+        "_accounts",
+        "_emails_taken",
+        "_holders",
+        "_payments",
+        "_quotes",
+        "_references_given_back",
+        "_references_taken",
+        "_transactions",
+        "_user_ids_taken",
+    )
+
+    def __init__(self, records: Records) -> None:
+        self._accounts = {account.id: account for account in records.accounts}
+        self._account_ids = {account.key: account.id for account in records.accounts}
+        self._payments = {payment.id: payment for payment in records.payments}
+        self._transactions = {transaction.id: transaction for transaction in records.transactions}
+        self._quotes = {quote.id: quote for quote in records.quotes}
+        self._holders = set(records.holders)
+        self._references_taken = set(records.references_taken)
+        self._references_given_back = set[PaymentReference]()
+        self._emails_taken = set(records.emails_taken)
+        self._user_ids_taken = set(records.user_ids_taken)
+
+    def account(self, account_id: AccountId) -> Account:
+        """The account of this id.
+
+        Raises:
+            AccountNotFound: There is none.
+        """
+        try:
+            return self._accounts[account_id]
+        except KeyError:
+            raise AccountNotFound("There is no such account.") from None
+
+    def find_account(self, key: AccountKey) -> Account | None:
+        """The one account of this owner, currency and kind, if it has been opened."""
+        account_id = self._account_ids.get(key)
+        return None if account_id is None else self._accounts[account_id]
+
+    def holds_another_currency(self, key: AccountKey) -> bool:
+        """Whether the owner of an account that does not exist has one of its kind in another currency."""
+        return Holder(key.owner_id, key.kind) in self._holders
+
+    def payment(self, payment_id: PaymentId) -> Payment:
+        """The payment of this id.
+
+        Raises:
+            PaymentNotFound: There is none.
+        """
+        try:
+            return self._payments[payment_id]
+        except KeyError:
+            raise PaymentNotFound("There is no such payment.") from None
+
+    def transaction(self, transaction_id: TransactionId) -> Transaction:
+        """The transaction of this id, with `reversed_by` filled in.
+
+        Raises:
+            TransactionNotFound: There is none.
+        """
+        try:
+            return self._transactions[transaction_id]
+        except KeyError:
+            raise TransactionNotFound("There is no such transaction.") from None
+
+    def quote(self, quote_id: QuoteId) -> Quote:
+        """The quote of this id.
+
+        Raises:
+            QuoteNotFound: There is none.
+        """
+        try:
+            return self._quotes[quote_id]
+        except KeyError:
+            raise QuoteNotFound("There is no such quote.") from None
+
+    def must_be_free(self, reference: PaymentReference) -> None:
+        """Check that no payment has this reference.
+
+        Raises:
+            DuplicateReference: One has.
+            MustBeAlone: One had it until a command of this very batch ended it.
+        """
+        if reference in self._references_given_back:
+            raise MustBeAlone
+        if reference in self._references_taken:
+            raise DuplicateReference("Another payment of yours at this merchant has this reference.")
+
+    def must_be_unregistered(self, email: str, user_id: UserId) -> None:
+        """Check that nobody has this e-mail address, nor this id.
+
+        Raises:
+            EmailTaken, UserExists: Somebody has.
+        """
+        if email in self._emails_taken:
+            raise EmailTaken("Somebody has registered with this e-mail address already.")
+        if user_id in self._user_ids_taken:
+            raise UserExists("There is a user of this id already.")
