@@ -121,18 +121,18 @@ def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Fai
 
 def answer_bundle(bundle: Bundle, draft: Draft, moment: Moment) -> Answer | Failed:
     """The answer to a bundle, made of the answers to its parts."""
-    draft = draft.fork() if bundle.atomic else draft
+    trial = draft.fork() if bundle.atomic else draft
     answers: list[Answer | Failed] = []
     for part in bundle.parts:
         # The bundle has its key already, though its answer comes last: a key answers one request.
-        last = reused(part) if part.key == bundle.key else answer(part, draft, moment)
+        last = reused(part) if part.key == bundle.key else answer(part, trial, moment)
         answers.append(last)
         if bundle.atomic and isinstance(last, Failed):
             return last
         if bundle.atomic and isinstance(last, Answer) and bundle.is_refused(last):
             break
     else:
-        draft.adopt(draft)
+        draft.adopt(trial)
     try:
         body = bundle.encode_all(answers)
     except Exception as bug:  # noqa: BLE001 - as above; the parts have keys of their own, and may be asked for again.
