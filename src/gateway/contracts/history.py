@@ -41,7 +41,8 @@ from gateway.application.ports.reader import CurrencyTotals, LedgerSize, StatusC
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, TryAgain
 from gateway.application.ports.users import Credentials
-from gateway.application.verification.verify import Finding, verify
+from gateway.application.verification.findings import Finding
+from gateway.application.verification.verify import verify
 from gateway.contracts.records import (
     EUR,
     JPY,

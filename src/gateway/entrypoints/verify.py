@@ -10,7 +10,9 @@ from rich import progress
 from rich.console import Console
 from rich.table import Table
 
-from gateway.application.verification import verify as ledger
+from gateway.application.verification.findings import Findings
+from gateway.application.verification.verify import Progress
+from gateway.application.verification.verify import verify as verify_ledger
 from gateway.bootstrap import open_audit
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.entrypoints.output import output
@@ -36,7 +38,7 @@ def verify(flags: Flags, *, as_json: bool) -> None:
         raise click.ClickException(f"The ledger is not sound: {findings.count:,} findings{more}; {read} read.")
 
 
-def document(findings: ledger.Findings) -> dict[str, Any]:
+def document(findings: Findings) -> dict[str, Any]:
     """What was found, for programs: keys are only ever added.
 
     `findings` names the first `NAMED_MAX` of `findings_count`; `read` counts the rows that were read.
@@ -49,18 +51,18 @@ def document(findings: ledger.Findings) -> dict[str, Any]:
     }
 
 
-async def _verify(settings: Settings) -> ledger.Findings:
+async def _verify(settings: Settings) -> Findings:
     console = Console(stderr=True)
     columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn())
     with progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         async with open_audit(settings) as audit:
-            return await ledger.verify(audit, _telling(bars))
+            return await verify_ledger(audit, _telling(bars))
 
 
-def _telling(bars: progress.Progress) -> Callable[[ledger.Progress], None]:
+def _telling(bars: progress.Progress) -> Callable[[Progress], None]:
     tasks: dict[str, progress.TaskID] = {}
 
-    def tell(come: ledger.Progress) -> None:
+    def tell(come: Progress) -> None:
         if come.step not in tasks:
             tasks[come.step] = bars.add_task(come.step, total=come.total)
         bars.update(tasks[come.step], completed=come.done)

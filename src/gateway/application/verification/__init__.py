@@ -1,1 +1,1 @@
-"""Working the whole ledger out again from its transactions, and naming what differs."""
+"""Verification: the ledger recomputed from its history and compared with its rows."""

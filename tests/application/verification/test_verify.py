@@ -12,7 +12,8 @@ from gateway.application.commands import FreezeAccount, MakeDeposit, OpenAccount
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
-from gateway.application.verification.verify import NAMED_MAX, Finding, Findings, Progress, verify
+from gateway.application.verification.findings import NAMED_MAX, Finding, Findings
+from gateway.application.verification.verify import Progress, verify
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, open_account, system_account
 from gateway.domain.errors import InsufficientFunds
 from gateway.domain.money import CurrencyCode, Money
