@@ -2,9 +2,9 @@
 
 from typing import Any, ClassVar, NoReturn
 
-from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.application.ports.unit_of_work import Changes
+from gateway.application.ports.unit_of_work import Changes, Needs
 from gateway.contracts.records import an_account
 from gateway.domain.account import Account
 from gateway.domain.value import value

@@ -3,9 +3,10 @@
 from typing import ClassVar
 
 from gateway.application.commands.shared.ending import ended
-from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.errors import RoleForbidden
+from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_id
 from gateway.domain.errors import PaymentNotFound
 from gateway.domain.payment import Payment, PaymentAction, PaymentId, PaymentStatus, cancel, must_allow

@@ -13,9 +13,9 @@ from gateway.application.commands.shared.payments import (
     payment_transaction,
     status_event,
 )
-from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.application.ports.unit_of_work import Payer
+from gateway.application.ports.unit_of_work import Needs, Payer
 from gateway.domain.account import check_user_id
 from gateway.domain.checks import check_id
 from gateway.domain.errors import InsufficientFunds, PaymentNotFound

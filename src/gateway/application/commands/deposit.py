@@ -3,8 +3,9 @@
 from typing import ClassVar
 
 from gateway.application.commands.shared.parties import parties_of
-from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
+from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import AccountId, AccountKind, system_account
 from gateway.domain.checks import check_id, check_text, check_type
 from gateway.domain.deposit import Deposit, DepositId

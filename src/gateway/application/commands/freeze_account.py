@@ -3,8 +3,9 @@
 from typing import ClassVar
 
 from gateway.application.commands.shared.parties import account_event
-from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
+from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account, AccountId
 from gateway.domain.checks import check_id
 from gateway.domain.errors import AccountNotFound

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import ClassVar
 
-from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
+from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import check_user_id
 from gateway.domain.checks import check_integer, check_type
 from gateway.domain.conversion import converted

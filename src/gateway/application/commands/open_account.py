@@ -4,8 +4,9 @@ from typing import ClassVar
 
 from gateway.application.commands.shared.opening import keys_to_open, open_missing
 from gateway.application.commands.shared.parties import account_event
-from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
+from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account, AccountKey, check_users_account
 from gateway.domain.errors import AccountExists
 from gateway.domain.event import EventType

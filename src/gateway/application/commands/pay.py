@@ -14,8 +14,9 @@ from gateway.application.commands.shared.payments import (
     payment_transaction,
     status_event,
 )
-from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
+from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account
 from gateway.domain.checks import check_type
 from gateway.domain.errors import InsufficientFunds

@@ -5,9 +5,9 @@ from typing import ClassVar
 from gateway.application.access.emails import canonical_email
 from gateway.application.commands.shared.opening import keys_to_open, open_missing
 from gateway.application.commands.shared.parties import account_event
-from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.application.ports.unit_of_work import NewUser
+from gateway.application.ports.unit_of_work import Needs, NewUser
 from gateway.domain.account import KIND_OF_ROLE, Account, AccountKey, check_user_id
 from gateway.domain.checks import check_text
 from gateway.domain.errors import invalid

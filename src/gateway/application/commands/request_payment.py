@@ -3,8 +3,9 @@
 from typing import ClassVar
 
 from gateway.application.commands.shared.payments import payee_account, payee_key, payer_key, status_event
-from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
+from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_type
 from gateway.domain.errors import UserNotFound
 from gateway.domain.payment import Payment, PaymentId, PaymentRequest, payment_to_oneself, reference_of, requested

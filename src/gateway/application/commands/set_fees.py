@@ -4,8 +4,9 @@ from typing import ClassVar
 
 from gateway.application.commands.shared.parties import account_event
 from gateway.application.commands.shared.payments import payee_account, payee_key
-from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
+from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account, AccountKind, system_account
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.event import EventType

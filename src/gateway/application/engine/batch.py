@@ -5,15 +5,16 @@ its own command; the rest of the batch goes through.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.draft import Draft
 from gateway.application.engine.ledger_view import MustBeAlone
 from gateway.application.engine.submission import Answer, Bundle, Failed, Submission, is_kept
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
-from gateway.application.ports.unit_of_work import Changes, KeptAnswer, UnitOfWorkFactory, Wanted
+from gateway.application.ports.unit_of_work import Changes, KeptAnswer, Needs, UnitOfWorkFactory, Wanted
 from gateway.domain.errors import IdempotencyKeyReused, Refusal
 from gateway.domain.value import value
 
@@ -66,19 +67,7 @@ def wanted_by(submissions: Sequence[Submission], needs: Sequence[Needs | Failed]
     known = [need for need in needs if isinstance(need, Needs)]
     keys = {submission.key for submission in submissions}
     keys.update(part.key for each in submissions if isinstance(each, Bundle) for part in each.parts)
-    return Wanted(
-        answers=keys,
-        may_be_cached=True,
-        account_keys={key for need in known for key in need.account_keys},
-        account_ids={account_id for need in known for account_id in need.account_ids},
-        payments={payment_id for need in known for payment_id in need.payments},
-        references={reference for need in known for reference in need.references},
-        emails={email for need in known for email in need.emails},
-        user_ids={user_id for need in known for user_id in need.user_ids},
-        payers={payer for need in known for payer in need.payers},
-        transactions={transaction_id for need in known for transaction_id in need.transactions},
-        quotes={quote_id for need in known for quote_id in need.quotes},
-    )
+    return replace(Wanted.union(known), answers=keys, may_be_cached=True)
 
 
 def needs_of(command: Command[object]) -> Needs | Failed:

@@ -1,4 +1,4 @@
-"""Command, Needs, Decision: what a use-case is made of. It never loads, saves or waits."""
+"""Command and Decision: what a use-case is made of. It never loads, saves or waits."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
@@ -7,15 +7,14 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.identifiers import NewId
-from gateway.application.ports.unit_of_work import NewUser, Payer
-from gateway.domain.account import Account, AccountId, AccountKey
+from gateway.application.ports.unit_of_work import Needs, NewUser
+from gateway.domain.account import Account
 from gateway.domain.errors import Refusal
 from gateway.domain.event import Event
-from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
+from gateway.domain.payment import Payment
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
-from gateway.domain.transaction import Transaction, TransactionId
-from gateway.domain.user import UserId
+from gateway.domain.transaction import Transaction
 from gateway.domain.value import value
 
 Result = TypeVar("Result")
@@ -38,21 +37,6 @@ class Moment:
     new_id: NewId
     transactions_at: datetime
     new_transaction_id: NewId
-
-
-@value
-class Needs:
-    """What must be on the table before a command can decide."""
-
-    account_keys: Collection[AccountKey] = ()
-    account_ids: Collection[AccountId] = ()
-    payments: Collection[PaymentId] = ()
-    references: Collection[PaymentReference] = ()
-    emails: Collection[str] = ()
-    user_ids: Collection[UserId] = ()
-    payers: Collection[Payer] = ()
-    transactions: Collection[TransactionId] = ()
-    quotes: Collection[QuoteId] = ()
 
 
 @value

@@ -2,17 +2,15 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Final
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.ports.unit_of_work import AnswerKey, Needs
 from gateway.domain.checks import check_id, check_idempotency_key
 from gateway.domain.errors import Refusal
 from gateway.domain.value import value
-
-_NEEDS: Final = fields(Needs)
 
 
 @value
@@ -76,8 +74,7 @@ class Together(Command[None]):
 
     def needs(self) -> Needs:
         """What any of them needs."""
-        needs = [command.needs() for command in self.commands]
-        return Needs(**{each.name: [wish for need in needs for wish in getattr(need, each.name)] for each in _NEEDS})
+        return Needs.union([command.needs() for command in self.commands])
 
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[None]:
         """Not by itself: see `batch.answer_bundle`."""

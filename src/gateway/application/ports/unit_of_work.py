@@ -90,16 +90,15 @@ class Payer(NamedTuple):
 
 
 @value
-class Wanted:
-    """What a batch wants to read. Accounts are named by key or by id, as the commands know them.
+class Needs:
+    """The records that a command decides on. Accounts are named by key or by id, as the command knows them.
 
-    Some records come along with what is wanted. With a payment its quote, if it has one. And accounts: those of a
-    payment's parties in its currency, those that a transaction moved money between, and the gateway's for fees with a
-    merchant who is charged any and a payment that was; with a quote its customer's in the source currency, the
-    gateway's for exchange in both, and that for fees in the source currency if there is a spread.
+    Other records are loaded with these. With a payment its quote, if it has one. And accounts: those of a payment's
+    parties in its currency, those that a transaction moved money between, and the gateway's for fees with a merchant
+    who is charged any and a payment that was; with a quote its customer's in the source currency, the gateway's for
+    exchange in both, and that for fees in the source currency if there is a spread.
     """
 
-    answers: Collection[AnswerKey] = ()
     account_keys: Collection[AccountKey] = ()
     account_ids: Collection[AccountId] = ()
     payments: Collection[PaymentId] = ()
@@ -109,8 +108,30 @@ class Wanted:
     payers: Collection[Payer] = ()
     transactions: Collection[TransactionId] = ()
     quotes: Collection[QuoteId] = ()
+
+    @classmethod
+    def union(cls, needs: Collection["Needs"]) -> Self:
+        """The needs of several commands, each record once."""
+        return cls(
+            account_keys={key for each in needs for key in each.account_keys},
+            account_ids={account_id for each in needs for account_id in each.account_ids},
+            payments={payment_id for each in needs for payment_id in each.payments},
+            references={reference for each in needs for reference in each.references},
+            emails={email for each in needs for email in each.emails},
+            user_ids={user_id for each in needs for user_id in each.user_ids},
+            payers={payer for each in needs for payer in each.payers},
+            transactions={transaction_id for each in needs for transaction_id in each.transactions},
+            quotes={quote_id for each in needs for quote_id in each.quotes},
+        )
+
+
+@value
+class Wanted(Needs):
+    """What a batch reads: the needs of its commands, and the answers that are kept under their keys."""
+
+    answers: Collection[AnswerKey] = ()
     may_be_cached: bool = False
-    """Any of the accounts may be as this process remembers it, and answers left out: see `Records.are_remembered`."""
+    """Any of the accounts may come from the account cache, and answers be left out: see `Records.are_cached`."""
 
 
 class Holder(NamedTuple):

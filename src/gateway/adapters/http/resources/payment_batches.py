@@ -25,10 +25,10 @@ from gateway.adapters.http.resources.payments import (
     to_payment_view,
 )
 from gateway.application.commands import Paid, Pay
-from gateway.application.engine.command import Command, Decision, Moment, Needs
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.engine.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
-from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.ports.unit_of_work import AnswerKey, Needs
 from gateway.domain.checks import check_idempotency_key
 from gateway.domain.errors import InvalidInput, UnknownCurrency
 from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
