@@ -39,7 +39,8 @@ from gateway.adapters.sql import (
 from gateway.adapters.sql.engine import check_url, sqlite_url
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.access.access import Access, AccessLimits
+from gateway.application.access.access import Access
+from gateway.application.access.limits import AccessLimits
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor, OneByOne

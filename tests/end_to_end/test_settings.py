@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from gateway.adapters.http import HttpLimits
 from gateway.adapters.jose.keys import generate_pem
 from gateway.adapters.sql import SqlLimits
-from gateway.application.access.access import AccessLimits
+from gateway.application.access.limits import AccessLimits
 from gateway.application.engine.group_commit import GroupLimits
 from gateway.application.engine.retry import RetryLimits
 from gateway.application.quotes import QuoteLimits

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from gateway.adapters.jose.access_tokens import JoseAccessTokens
 from gateway.adapters.jose.keys import signing_key_from_secret
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.access.access import Access, AccessLimits
+from gateway.application.access.access import Access
+from gateway.application.access.limits import AccessLimits
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.ports.passwords import HashingOverloaded, PasswordCheck

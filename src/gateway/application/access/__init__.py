@@ -1,1 +1,1 @@
-"""People who sign in: registration, sessions, passwords and how often they may be tried."""
+"""Access: users, passwords, sessions and access tokens."""

@@ -1,4 +1,4 @@
-"""Whom a network address belongs to, as far as limits go."""
+"""Network addresses, as the throttle counts them."""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -9,10 +9,10 @@ _LOWER_32_BITS: Final = 2**32 - 1
 
 
 def network_of(address: str) -> str:
-    """What an address counts as: an IPv4 address as itself, an IPv6 address as its /64.
+    """The network that failures are counted for: an IPv4 address itself, the /64 of an IPv6 address.
 
-    A subscriber has a /64 at least, and could try once from each of its addresses. An IPv6 address that stands for an
-    IPv4 address (mapped, 6to4, Teredo, NAT64) counts as that one. What is no address counts as it is.
+    A subscriber has at least a /64, and could use each of its addresses once. An IPv6 address that embeds an IPv4
+    address (mapped, 6to4, Teredo, NAT64) counts as that address. A text that is not an address counts as it is.
     """
     try:
         parsed = ip_address(address)

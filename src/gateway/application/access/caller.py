@@ -1,4 +1,4 @@
-"""Caller: who asks, as their token says, or as a trusted program does."""
+"""Caller: the user who makes a request, according to their token or to a trusted program."""
 
 from gateway.application.ports.sessions import SessionId
 from gateway.domain.checks import check_id, check_type
@@ -16,7 +16,11 @@ class Caller:
 
 
 def check_caller(caller: Caller) -> None:
-    """Refuse what is not a caller. A role that is none would see what it may not."""
+    """Check the types of a caller. An unknown role would see more than it may.
+
+    Raises:
+        InvalidInput: A field has a wrong type.
+    """
     check_type("caller", caller, Caller)
     check_id("user_id", caller.user_id)
     check_type("role", caller.role, Role)

@@ -1,4 +1,4 @@
-"""The one spelling of an e-mail address, whichever of its forms somebody types."""
+"""The canonical spelling of e-mail addresses."""
 
 import unicodedata
 from typing import Final
@@ -15,17 +15,17 @@ _LETTERS_AND_DIGITS: Final[tuple[int, ...]] = tuple(idna.idnadata.codepoint_clas
 
 
 def canonical_email(text: str) -> str:
-    """The canonical spelling of an e-mail address: two addresses are of one user if it is the same.
+    """The canonical spelling of an e-mail address. Addresses with the same one belong to the same user.
 
-    Spaces around it are dropped, all of it is in lower case, the part before the @ is in Unicode's normal form C
-    (RFC 6532, 3.1), and the domain is in Unicode, not in Punycode (RFC 5890). The result is its own canonical spelling.
+    Surrounding spaces are dropped, letters are lower case, the part before the @ is in Unicode's normal form C
+    (RFC 6532, 3.1), and the domain is in Unicode, not in Punycode (RFC 5890). The function is idempotent.
 
     Raises:
-        InvalidInput: It is no address, is longer than `EMAIL_LENGTH_MAX`, or holds characters outside ASCII before the
-            @ that a domain name could not hold: invisible ones, or variants of others.
+        InvalidInput: It is not an address, is longer than `EMAIL_LENGTH_MAX`, or has characters outside ASCII before
+            the @ that a domain name cannot have: invisible ones, or variants of others.
     """
     try:
-        # Nobody is asked whether the domain exists. The names that are reserved for tests will do.
+        # The domain need not exist; names reserved for tests are allowed.
         found = validate_email(
             normal_email(unicodedata.normalize("NFC", text)), check_deliverability=False, test_environment=True
         )

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from gateway.adapters.memory.sessions import MemorySessions
-from gateway.application.access.access import Access, AccessLimits, SignedIn
+from gateway.application.access.access import Access, SignedIn
+from gateway.application.access.limits import AccessLimits
 from gateway.application.errors import (
     InvalidCredentials,
     InvalidInput,

@@ -1,0 +1,49 @@
+"""Revocations: the sessions that have ended, while access tokens of theirs may still be valid."""
+
+import asyncio
+from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
+
+from gateway.application.access.limits import AccessLimits
+from gateway.application.ports.sessions import SessionId, Sessions
+from gateway.application.ports.unit_of_work import StorageUnavailable
+
+
+class Revocations:
+    """The list of revoked sessions, read from the storage at most every `revocations_seconds_max`."""
+
+    def __init__(self, sessions: Sessions, limits: AccessLimits, *, token_lifetime_seconds: int) -> None:
+        self.session_ids: AbstractSet[SessionId] = frozenset()
+        self._sessions = sessions
+        self._limits = limits
+        self._token_lifetime = timedelta(seconds=2 * token_lifetime_seconds + limits.leeway_seconds)
+        self._read_at: datetime | None = None
+        self._reading: asyncio.Task[None] | None = None
+        """The running read. An event loop does not keep its tasks by itself."""
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether `session_ids` is recent enough. It is not after the clock was set back."""
+        if self._read_at is None:
+            return False
+        return 0 <= (now - self._read_at).total_seconds() <= self._limits.revocations_seconds_max
+
+    def expire(self) -> None:
+        """Let the next token wait for a new list."""
+        self._read_at = self._reading = None
+
+    async def renew(self, now: datetime) -> None:
+        """Read the list. While the storage is unavailable or slow, the old one stays: no payment waits for it."""
+        # Set first: one reader at a time is enough.
+        self._read_at = now
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read(now), name="revocations")
+        reading = self._reading
+        await asyncio.wait([reading], timeout=self._limits.revocations_wait_seconds_max)
+        if reading.done():
+            reading.result()
+
+    async def _read(self, now: datetime) -> None:
+        try:
+            self.session_ids = await self._sessions.revoked_since(now - self._token_lifetime)
+        except StorageUnavailable:
+            return
