@@ -11,7 +11,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type
 
 from gateway.adapters.memory import MemoryUnitOfWork
 from gateway.application.commands import CancelPayment, ConfirmPayment
-from gateway.application.commands.shared import ending
+from gateway.application.commands.shared import payments as shared_payments
 from gateway.application.commands.shared.payments import Paid
 from gateway.application.engine import batch
 from gateway.application.engine.batch import Batch, moment_after, needs_of, wanted_by
@@ -156,7 +156,7 @@ def holds_outlive_their_payment(patch: pytest.MonkeyPatch) -> None:
     """Canceling forgets to give back what is held."""
 
     def ended(after: payments.Ended, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
-        return ending.ended(after._replace(released_minor=0), ledger, moment)
+        return shared_payments.ended(after._replace(released_minor=0), ledger, moment)
 
     patch.setattr("gateway.application.commands.cancel_payment.ended", ended)
 
@@ -255,8 +255,7 @@ def _good_as(patch: pytest.MonkeyPatch, taken: Callable[[Quote, dict[str, Any]],
         instead, asked_instead = taken(quote, asked)
         must_be_good(instead, **asked_instead)
 
-    for command in ("pay", "confirm_payment"):
-        patch.setattr(f"gateway.application.commands.{command}.must_be_good", must_be_good_as)
+    patch.setattr(shared_payments, "must_be_good", must_be_good_as)
 
 
 def targets_are_rounded_up(patch: pytest.MonkeyPatch) -> None:
@@ -368,7 +367,7 @@ def the_commit_alone_is_retried(patch: pytest.MonkeyPatch) -> None:
     """The second commit is of a transaction that was rolled back: it is empty, and succeeds."""
 
     async def run(self: Batch, submissions: Sequence[Submission]) -> list[Answer | Failed]:
-        needs = [needs_of(submission.command) for submission in submissions]
+        needs = needs_of(submissions)
         async with self.unit_of_work() as work:
             records = await work.load(wanted_by(submissions, needs))
             draft = Draft(records)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from gateway.application.access.caller import Caller, check_caller
-from gateway.application.commands.shared.parties import parties_of
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.reader import (
@@ -216,7 +215,7 @@ class Queries:
             account = await self.reader.account(where.account_id)
             if account is None or not may_see(caller, account.owner_id):
                 return Page(items=(), has_more=False)
-            where = replace(where, **parties_of(account)._asdict())
+            where = replace(where, customer_id=account.customer_id, merchant_id=account.merchant_id)
         match caller.role:
             case Role.CUSTOMER:
                 where = replace(where, customer_id=caller.user_id)

@@ -76,6 +76,16 @@ class Account:
         return AccountKey(self.owner_id, self.currency, self.kind)
 
     @property
+    def customer_id(self) -> UserId | None:
+        """The owner of a customer's account."""
+        return self.owner_id if self.kind is AccountKind.CUSTOMER else None
+
+    @property
+    def merchant_id(self) -> UserId | None:
+        """The owner of a merchant's account."""
+        return self.owner_id if self.kind is AccountKind.MERCHANT else None
+
+    @property
     def posted(self) -> int:
         """What has arrived less what has left, in minor units."""
         return self.credits_posted - self.debits_posted

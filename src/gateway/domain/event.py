@@ -14,6 +14,7 @@ from gateway.domain.user import UserId
 from gateway.domain.value import value
 
 EventId = NewType("EventId", str)
+EventObject = Payment | Refund | Deposit | Payout | Transaction | Account
 
 
 class EventType(StrEnum):
@@ -48,7 +49,7 @@ class Event:
 
     id: EventId
     type: EventType
-    object: Payment | Refund | Deposit | Payout | Transaction | Account
+    object: EventObject
     sequence: int
     customer_id: UserId | None
     merchant_id: UserId | None

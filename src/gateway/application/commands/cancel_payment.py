@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from gateway.application.commands.shared.ending import ended
+from gateway.application.commands.shared.payments import ended
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.errors import RoleForbidden

@@ -2,15 +2,9 @@
 
 from typing import ClassVar
 
-from gateway.application.commands.shared.payments import (
-    Paid,
-    Steps,
-    fees_account,
-    payee_account,
-    payer_account,
-    payment_transaction,
-    status_event,
-)
+from gateway.application.commands.shared.accounts import fees_account, payee_account, payer_account
+from gateway.application.commands.shared.payments import Paid, Settlement
+from gateway.application.commands.shared.steps import Steps
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
@@ -67,12 +61,5 @@ class CapturePayment(Command[Paid]):
         steps.make(release, customer, merchant, taken.released_minor)
         if taken.fee_minor:
             steps.make(charge, merchant, fees_account(ledger, currency), taken.fee_minor)
-        payment = taken.payment
-        transaction = payment_transaction(TransactionType.CAPTURE, payment, tuple(steps.transfers), moment)
-        return Decision(
-            outcome=Paid(payment=payment, transaction=transaction),
-            accounts=steps.accounts.values(),
-            payments=(payment,),
-            transactions=(transaction,),
-            events=(status_event(payment, moment),),
-        )
+        settlement = Settlement(kind=TransactionType.CAPTURE, steps=steps)
+        return settlement.decision(taken.payment, moment)

@@ -2,20 +2,18 @@
 
 from typing import ClassVar
 
-from gateway.application.commands.shared.parties import parties_of
+from gateway.application.commands.shared.external import external_needs, move_external
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
-from gateway.domain.account import AccountId, AccountKind, system_account
+from gateway.domain.account import AccountId
 from gateway.domain.checks import check_id, check_text, check_type
 from gateway.domain.deposit import Deposit, DepositId
-from gateway.domain.errors import AccountNotFound, CurrencyMismatch
-from gateway.domain.event import Event, EventId, EventType
+from gateway.domain.event import EventType
 from gateway.domain.limits import REFERENCE_LENGTH_MAX
 from gateway.domain.money import Money
-from gateway.domain.transaction import Transaction, TransactionId, TransactionType
-from gateway.domain.transfer import post
-from gateway.domain.user import SYSTEM, UserId
+from gateway.domain.transaction import TransactionType
+from gateway.domain.user import UserId
 from gateway.domain.value import value
 
 
@@ -44,48 +42,26 @@ class MakeDeposit(Command[Deposit]):
 
     def needs(self) -> Needs:
         """The account, and the outside world's in the same currency."""
-        return Needs(
-            account_ids=(self.account_id,), account_keys=(system_account(AccountKind.FUNDING, self.amount.currency),)
-        )
+        return external_needs(self.account_id, self.amount.currency)
 
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Deposit]:
         """Credit the account."""
-        account = ledger.account(self.account_id)
-        if account.owner_id == SYSTEM or (self.owner_id is not None and account.owner_id != self.owner_id):
-            raise AccountNotFound("There is no such account.")
-        funding = ledger.find_account(system_account(AccountKind.FUNDING, self.amount.currency))
-        if funding is None or account.currency != self.amount.currency:
-            raise CurrencyMismatch(f"The account is in {account.currency}, the deposit in {self.amount.currency}.")
-        moved = post(funding, account, self.amount.amount_minor)
-        parties = parties_of(account)
-        transaction = Transaction(
-            id=TransactionId(moment.new_transaction_id("txn")),
-            type=TransactionType.DEPOSIT,
-            transfers=(moved.transfer,),
-            payment_id=None,
-            customer_id=parties.customer_id,
-            merchant_id=parties.merchant_id,
-            description=self.reference,
-            reverses=None,
-            created_at=moment.now,
+        transaction, accounts = move_external(
+            TransactionType.DEPOSIT,
+            self.account_id,
+            self.amount,
+            owner_id=self.owner_id,
+            reference=self.reference,
+            ledger=ledger,
+            moment=moment,
         )
         deposit = Deposit(
             id=DepositId(moment.new_id("dep")),
             transaction_id=transaction.id,
-            account_id=account.id,
+            account_id=self.account_id,
             amount=self.amount,
             reference=self.reference,
             created_at=moment.now,
         )
-        event = Event(
-            id=EventId(moment.new_id("evt")),
-            type=EventType.DEPOSIT_SUCCEEDED,
-            object=deposit,
-            sequence=1,
-            customer_id=parties.customer_id,
-            merchant_id=parties.merchant_id,
-            created_at=moment.now,
-        )
-        return Decision(
-            outcome=deposit, accounts=(moved.debit, moved.credit), transactions=(transaction,), events=(event,)
-        )
+        event = moment.event(EventType.DEPOSIT_SUCCEEDED, deposit, parties=transaction)
+        return Decision(outcome=deposit, accounts=accounts, transactions=(transaction,), events=(event,))

@@ -2,15 +2,13 @@
 
 from typing import ClassVar
 
-from gateway.application.commands.shared.parties import account_event
+from gateway.application.commands.shared.accounts import account_event, users_account
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account, AccountId
 from gateway.domain.checks import check_id
-from gateway.domain.errors import AccountNotFound
 from gateway.domain.event import EventType
-from gateway.domain.user import SYSTEM
 from gateway.domain.value import value
 
 
@@ -54,14 +52,6 @@ class UnfreezeAccount(Command[Account]):
         """Unfreeze it."""
         account = users_account(ledger, self.account_id)
         return status_changed(account, account.unfrozen(), EventType.ACCOUNT_UNFROZEN, moment)
-
-
-def users_account(ledger: LedgerView, account_id: AccountId) -> Account:
-    """A user's account. The gateway's own cannot be frozen: it would stop everybody."""
-    account = ledger.account(account_id)
-    if account.owner_id == SYSTEM:
-        raise AccountNotFound("There is no such account.")
-    return account
 
 
 def status_changed(before: Account, after: Account, kind: EventType, moment: Moment) -> Decision[Account]:

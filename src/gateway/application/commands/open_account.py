@@ -2,8 +2,7 @@
 
 from typing import ClassVar
 
-from gateway.application.commands.shared.opening import keys_to_open, open_missing
-from gateway.application.commands.shared.parties import account_event
+from gateway.application.commands.shared.accounts import account_event, keys_to_open, open_missing
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs

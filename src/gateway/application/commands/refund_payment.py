@@ -2,21 +2,16 @@
 
 from typing import ClassVar
 
-from gateway.application.commands.shared.exchange_legs import exchange_account, return_across
-from gateway.application.commands.shared.payments import (
-    Steps,
-    fees_account,
-    payee_account,
-    payer_account,
-    payment_event,
-    payment_transaction,
-)
+from gateway.application.commands.shared.accounts import exchange_account, fees_account, payee_account, payer_account
+from gateway.application.commands.shared.exchange_legs import return_across
+from gateway.application.commands.shared.payments import payment_event
+from gateway.application.commands.shared.steps import Steps
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_free_text, check_id, check_type
 from gateway.domain.errors import InsufficientFunds, MerchantInsufficientFunds, PaymentNotFound
-from gateway.domain.event import Event, EventId, EventType
+from gateway.domain.event import EventType
 from gateway.domain.limits import REASON_LENGTH_MAX
 from gateway.domain.money import Money, check_amount
 from gateway.domain.payment import PaymentId, refund
@@ -79,8 +74,12 @@ class RefundPayment(Command[Refund]):
             steps.make(post, merchant, payee, refunded.amount_minor)
         except InsufficientFunds as short:
             raise MerchantInsufficientFunds("The merchant's available balance does not cover the refund.") from short
-        transaction = payment_transaction(
-            TransactionType.REFUND, payment, tuple(steps.transfers), moment, description=self.reason
+        transaction = moment.transaction(
+            TransactionType.REFUND,
+            steps.transfers,
+            parties=payment,
+            payment_id=payment.id,
+            description=payment.description if self.reason is None else self.reason,
         )
         record = Refund(
             id=RefundId(moment.new_id("ref")),
@@ -91,20 +90,14 @@ class RefundPayment(Command[Refund]):
             reason=self.reason,
             created_at=moment.now,
         )
-        event = Event(
-            id=EventId(moment.new_id("evt")),
-            type=EventType.REFUND_SUCCEEDED,
-            object=record,
-            sequence=1,
-            customer_id=payment.customer_id,
-            merchant_id=payment.merchant_id,
-            created_at=moment.now,
-        )
         return Decision(
             outcome=record,
             accounts=steps.accounts.values(),
             payments=(payment,),
             refunds=(record,),
             transactions=(transaction,),
-            events=(payment_event(EventType.PAYMENT_REFUNDED, payment, moment), event),
+            events=(
+                payment_event(EventType.PAYMENT_REFUNDED, payment, moment),
+                moment.event(EventType.REFUND_SUCCEEDED, record, parties=payment),
+            ),
         )

@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from gateway.application.commands.shared.payments import payee_account, payee_key, payer_key, status_event
+from gateway.application.commands.shared.accounts import payee_account, payee_key, payer_key
+from gateway.application.commands.shared.payments import status_event
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs

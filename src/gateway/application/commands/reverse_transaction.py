@@ -8,7 +8,7 @@ from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_free_text, check_id
 from gateway.domain.errors import AlreadyReversed, TransactionNotReversible, UseRefund
-from gateway.domain.event import Event, EventId, EventType
+from gateway.domain.event import EventType
 from gateway.domain.limits import REASON_LENGTH_MAX
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import post
@@ -44,26 +44,15 @@ class ReverseTransaction(Command[Transaction]):
         moved = post(
             ledger.account(transfer.credit_account_id), ledger.account(transfer.debit_account_id), transfer.amount_minor
         )
-        reversal = Transaction(
-            id=TransactionId(moment.new_transaction_id("txn")),
-            type=TransactionType.REVERSAL,
-            transfers=(moved.transfer,),
-            payment_id=None,
-            customer_id=original.customer_id,
-            merchant_id=original.merchant_id,
+        reversal = moment.transaction(
+            TransactionType.REVERSAL,
+            (moved.transfer,),
+            parties=original,
             description=self.reason,
             reverses=original.id,
-            created_at=moment.now,
         )
-        event = Event(
-            id=EventId(moment.new_id("evt")),
-            type=EventType.TRANSACTION_REVERSED,
-            object=replace(original, reversed_by=reversal.id),
-            sequence=1,
-            customer_id=original.customer_id,
-            merchant_id=original.merchant_id,
-            created_at=moment.now,
-        )
+        reversed_original = replace(original, reversed_by=reversal.id)
+        event = moment.event(EventType.TRANSACTION_REVERSED, reversed_original, parties=original)
         return Decision(
             outcome=reversal, accounts=(moved.debit, moved.credit), transactions=(reversal,), events=(event,)
         )

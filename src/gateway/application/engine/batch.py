@@ -37,7 +37,7 @@ class Batch:
             StorageUnavailable: The storage cannot be reached.
             MustBeAlone: The submissions cannot be written together; each can be alone.
         """
-        needs = [needs_of(submission.command) for submission in submissions]
+        needs = needs_of(submissions)
         async with self.unit_of_work() as work:
             records = await work.load(wanted_by(submissions, needs))
             draft = Draft(records)
@@ -70,12 +70,15 @@ def wanted_by(submissions: Sequence[Submission], needs: Sequence[Needs | Failed]
     return replace(Wanted.union(known), answers=keys, may_be_cached=True)
 
 
-def needs_of(command: Command[object]) -> Needs | Failed:
-    """What a command needs, or the bug that it met in telling."""
-    try:
-        return command.needs()
-    except Exception as bug:  # noqa: BLE001 - a bug in one command must not take its companions down.
-        return Failed(bug)
+def needs_of(submissions: Sequence[Submission]) -> list[Needs | Failed]:
+    """What each submission needs, or the bug in its command that kept it from saying so."""
+    needs: list[Needs | Failed] = []
+    for submission in submissions:
+        try:
+            needs.append(submission.command.needs())
+        except Exception as bug:  # noqa: BLE001 - a bug in one command must not fail the others of the batch.
+            needs.append(Failed(bug))
+    return needs
 
 
 def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Failed:

@@ -1,42 +1,94 @@
 """Command and Decision: what a use-case is made of. It never loads, saves or waits."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.identifiers import NewId
 from gateway.application.ports.unit_of_work import Needs, NewUser
 from gateway.domain.account import Account
 from gateway.domain.errors import Refusal
-from gateway.domain.event import Event
-from gateway.domain.payment import Payment
+from gateway.domain.event import Event, EventId, EventObject, EventType
+from gateway.domain.payment import Payment, PaymentId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
-from gateway.domain.transaction import Transaction
+from gateway.domain.transaction import Transaction, TransactionId, TransactionType
+from gateway.domain.transfer import Transfer
+from gateway.domain.user import UserId
 from gateway.domain.value import value
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 
 
+class Parties(Protocol):
+    """The customer and the merchant who may see a record; either may be absent."""
+
+    @property
+    def customer_id(self) -> UserId | None:
+        """The customer."""
+        ...
+
+    @property
+    def merchant_id(self) -> UserId | None:
+        """The merchant."""
+        ...
+
+
 @value
 class Moment:
-    """When a command decides, and where the ids of what it makes come from.
+    """The time of a decision, with the ids, events and transactions that it dates.
 
     Attributes:
         now: The time, by the clock of this process.
         new_id: Makes ids of `now`.
-        transactions_at: `now`, or just after the newest transaction of the accounts, if a clock that is ahead made it.
-        new_transaction_id: Makes ids of `transactions_at`, so that transactions sort in the order of their accounts'
-            versions.
+        transactions_at: `now`; or just after the newest transaction of the accounts, if another server's clock is
+            ahead.
+        new_transaction_id: Makes ids of `transactions_at`, so that the ids of an account's transactions sort in the
+            order of its versions.
     """
 
     now: datetime
     new_id: NewId
     transactions_at: datetime
     new_transaction_id: NewId
+
+    def event(self, kind: EventType, of: EventObject, *, parties: Parties, sequence: int = 1) -> Event:
+        """A new event: `of` is the object after the change, `sequence` its version (1 if it never changes again)."""
+        return Event(
+            id=EventId(self.new_id("evt")),
+            type=kind,
+            object=of,
+            sequence=sequence,
+            customer_id=parties.customer_id,
+            merchant_id=parties.merchant_id,
+            created_at=self.now,
+        )
+
+    def transaction(
+        self,
+        kind: TransactionType,
+        transfers: Iterable[Transfer],
+        *,
+        parties: Parties,
+        payment_id: PaymentId | None = None,
+        description: str | None = None,
+        reverses: TransactionId | None = None,
+    ) -> Transaction:
+        """A new transaction of these transfers, at least one."""
+        return Transaction(
+            id=TransactionId(self.new_transaction_id("txn")),
+            type=kind,
+            transfers=tuple(transfers),
+            payment_id=payment_id,
+            customer_id=parties.customer_id,
+            merchant_id=parties.merchant_id,
+            description=description,
+            reverses=reverses,
+            created_at=self.now,
+        )
 
 
 @value

@@ -71,11 +71,8 @@ class Draft(LedgerView):
             if account.id not in self._accounts:
                 self._account_ids[account.key] = account.id
                 self._holders.add(Holder(account.owner_id, account.kind))
-                self._accounts_new[account.id] = account
-            elif account.id in self._accounts_new:
-                self._accounts_new[account.id] = account
-            else:
-                self._accounts_changed[account.id] = account
+            is_new = account.id not in self._accounts or account.id in self._accounts_new
+            (self._accounts_new if is_new else self._accounts_changed)[account.id] = account
             self._accounts[account.id] = account
         for payment in decision.payments:
             before = self._payments.get(payment.id)
@@ -92,7 +89,8 @@ class Draft(LedgerView):
             if transaction.reverses is not None:
                 original = self._transactions[transaction.reverses]
                 self._transactions[original.id] = replace(original, reversed_by=transaction.id)
-        self._write_quotes(decision.quotes)
+        if decision.quotes:
+            self._write_quotes(decision.quotes)
         self._refunds_new.extend(decision.refunds)
         self._events_new.extend(decision.events)
 

@@ -5,11 +5,10 @@ exchange pays the merchant in the other, and the spread goes from the exchange t
 transaction is about, the merchant's, stands where it does without an exchange: first in a payment, last in a refund.
 """
 
-from gateway.application.commands.shared.payments import Steps, fees_account, payer_account
+from gateway.application.commands.shared.accounts import exchange_account, fees_account, payer_account
+from gateway.application.commands.shared.steps import Steps
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.domain.account import Account, AccountKind, system_account
-from gateway.domain.errors import AccountNotFound
-from gateway.domain.money import CurrencyCode
+from gateway.domain.account import Account
 from gateway.domain.payment import Payment
 from gateway.domain.quote import Quote, returned
 from gateway.domain.transfer import post
@@ -50,11 +49,3 @@ def return_across(steps: Steps, quote: Quote, before: Payment, after: Payment, l
     if share.spread_minor:
         steps.make(post, fees_account(ledger, source), exchange, share.spread_minor)
     steps.make(post, exchange, payer_account(ledger, quote.customer_id, source), share.source_minor)
-
-
-def exchange_account(ledger: LedgerView, currency: CurrencyCode) -> Account:
-    """The gateway's account for exchange in a currency. Both come along with a quote."""
-    account = ledger.find_account(system_account(AccountKind.EXCHANGE, currency))
-    if account is None:
-        raise AccountNotFound(f"The gateway has no account for exchange in {currency}.")
-    return account

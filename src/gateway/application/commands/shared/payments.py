@@ -1,18 +1,27 @@
-"""What the commands on payments have in common: their accounts, their transfers, what they write down."""
+"""What the commands on payments share: settling, ending, and their events."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol, assert_never
 
-from gateway.application.engine.command import Moment
+from gateway.application.commands.shared.accounts import fees_account, payee_account, payer_account
+from gateway.application.commands.shared.exchange_legs import pay_across
+from gateway.application.commands.shared.steps import Steps
+from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
-from gateway.domain.errors import AccountNotFound, CurrencyMismatch, MerchantNotFound
-from gateway.domain.event import Event, EventId, EventType
-from gateway.domain.money import CurrencyCode
-from gateway.domain.payment import Payment, PaymentStatus
-from gateway.domain.transaction import Transaction, TransactionId, TransactionType
-from gateway.domain.transfer import Moved, Transfer
+from gateway.domain.event import Event, EventType
+from gateway.domain.money import Money
+from gateway.domain.payment import (
+    CaptureMethod,
+    Ended,
+    Payment,
+    PaymentReference,
+    PaymentStatus,
+    QuoteId,
+    must_be_at_once,
+    payment_to_oneself,
+)
+from gateway.domain.quote import Quote, must_be_good
+from gateway.domain.transaction import Transaction, TransactionType
+from gateway.domain.transfer import charge, hold, post, release
 from gateway.domain.user import UserId
 from gateway.domain.value import value
 
@@ -25,117 +34,151 @@ EVENT_OF: Final = {
     PaymentStatus.EXPIRED: EventType.PAYMENT_EXPIRED,
     PaymentStatus.FAILED: EventType.PAYMENT_FAILED,
 }
-"""What has happened to a payment that came to a status."""
+"""The event of each status that a payment can reach."""
 
 
 @value
 class Paid:
-    """A payment, and the transaction in which its money moved or was held."""
+    """A payment, and the transaction that moved or held its money."""
 
     payment: Payment
     transaction: Transaction
 
 
-@dataclass(slots=True)
-class Steps:
-    """The transfers of one transaction, each on the accounts as the one before it left them."""
+class Terms(Protocol):
+    """What is paid: an order, or a requested payment."""
 
-    accounts: dict[AccountId, Account] = field(default_factory=dict[AccountId, Account])
-    transfers: list[Transfer] = field(default_factory=list[Transfer])
+    @property
+    def merchant_id(self) -> UserId:
+        """The payee."""
+        ...
 
-    def make(
-        self, move: Callable[[Account, Account, int], Moved], debit: Account, credit: Account, amount_minor: int
-    ) -> None:
-        """Make a transfer; of nothing, none."""
-        if amount_minor == 0:
-            return
-        moved = move(self.accounts.get(debit.id, debit), self.accounts.get(credit.id, credit), amount_minor)
-        self.accounts[debit.id] = moved.debit
-        self.accounts[credit.id] = moved.credit
-        self.transfers.append(moved.transfer)
+    @property
+    def amount(self) -> Money:
+        """What the merchant gets, before fees."""
+        ...
 
-
-def payer_key(customer_id: UserId, currency: CurrencyCode) -> AccountKey:
-    """The account that a customer pays from."""
-    return AccountKey(customer_id, currency, AccountKind.CUSTOMER)
+    @property
+    def capture(self) -> CaptureMethod:
+        """Whether the money moves at once or is held."""
+        ...
 
 
-def payee_key(merchant_id: UserId, currency: CurrencyCode) -> AccountKey:
-    """The account that a merchant is paid to."""
-    return AccountKey(merchant_id, currency, AccountKind.MERCHANT)
+@value
+class Settlement:
+    """The transfers of a payment, with the quote that they use."""
+
+    kind: TransactionType
+    steps: Steps
+    fee_minor: int = 0
+    quote: Quote | None = None
+
+    def decision(self, payment: Payment, moment: Moment) -> Decision[Paid]:
+        """The decision that `payment` was paid, held or captured with these transfers."""
+        steps, quote = self.steps, self.quote
+        transaction = moment.transaction(
+            self.kind, steps.transfers, parties=payment, payment_id=payment.id, description=payment.description
+        )
+        return Decision(
+            outcome=Paid(payment=payment, transaction=transaction),
+            accounts=steps.accounts.values(),
+            payments=(payment,),
+            quotes=() if quote is None else (quote.used_by(payment.id),),
+            transactions=(transaction,),
+            events=(status_event(payment, moment),),
+        )
 
 
-def payer_account(ledger: LedgerView, customer_id: UserId, currency: CurrencyCode) -> Account:
-    """The account that a customer pays from.
-
-    Raises:
-        CurrencyMismatch: They have none in this currency.
-    """
-    account = ledger.find_account(payer_key(customer_id, currency))
-    if account is None:
-        raise CurrencyMismatch(f"The customer has no account in {currency}.")
-    return account
-
-
-def payee_account(ledger: LedgerView, merchant_id: UserId, currency: CurrencyCode) -> Account:
-    """The account that a merchant is paid to.
-
-    Raises:
-        MerchantNotFound: There is no such merchant.
-        CurrencyMismatch: They have no account in this currency.
-    """
-    key = payee_key(merchant_id, currency)
-    account = ledger.find_account(key)
-    if account is not None:
-        return account
-    if ledger.holds_another_currency(key):
-        raise CurrencyMismatch(f"The merchant has no account in {currency}.")
-    raise MerchantNotFound("There is no such merchant.")
-
-
-def fees_account(ledger: LedgerView, currency: CurrencyCode) -> Account:
-    """The gateway's account for fees. It comes along with a merchant who is charged any."""
-    account = ledger.find_account(system_account(AccountKind.FEES, currency))
-    if account is None:
-        raise AccountNotFound(f"The gateway has no account for fees in {currency}.")
-    return account
-
-
-def payment_transaction(
-    kind: TransactionType,
-    payment: Payment,
-    transfers: tuple[Transfer, ...],
-    moment: Moment,
+def settle(
+    terms: Terms,
     *,
-    description: str | None = None,
-) -> Transaction:
-    """The transaction that moves a payment's money; its description is the payment's unless it has its own."""
-    return Transaction(
-        id=TransactionId(moment.new_transaction_id("txn")),
-        type=kind,
-        transfers=transfers,
+    customer_id: UserId,
+    quote_id: QuoteId | None,
+    reference: PaymentReference | None = None,
+    ledger: LedgerView,
+    moment: Moment,
+) -> Settlement:
+    """Move the amount from the customer to the merchant and charge the merchant's fee, or hold it.
+
+    With a quote, the customer pays its source, and the merchant gets its target. `reference` must not be in use.
+
+    Raises:
+        SameAccount: The customer is the merchant.
+        MerchantNotFound, CurrencyMismatch: The merchant or the customer has no account in the currency.
+        InvalidInput: There is a quote, and the amount is to be held.
+        QuoteNotFound, QuoteUsed, QuoteExpired, QuoteAmountMismatch: As `must_be_good`.
+        DuplicateReference, MustBeAlone: As `LedgerView.must_be_free`.
+        AccountFrozen, BalanceOverflow: As `post`.
+        InsufficientFunds: The customer's available balance is too low.
+    """
+    currency, amount_minor = terms.amount.currency, terms.amount.amount_minor
+    if customer_id == terms.merchant_id:
+        raise payment_to_oneself()
+    merchant = payee_account(ledger, terms.merchant_id, currency)
+    quote = None
+    if quote_id is not None:
+        must_be_at_once(terms.capture, field="quote_id")
+        quote = ledger.quote(quote_id)
+        must_be_good(quote, customer_id=customer_id, amount=terms.amount, now=moment.now)
+    customer = payer_account(ledger, customer_id, currency if quote is None else quote.source.currency)
+    if reference is not None:
+        ledger.must_be_free(reference)
+    steps = Steps()
+    match terms.capture:
+        case CaptureMethod.AUTOMATIC:
+            if quote is None:
+                steps.make(post, customer, merchant, amount_minor)
+            else:
+                pay_across(steps, quote, customer, merchant, ledger)
+            fee = merchant.fees.fee_on(amount_minor) if any(merchant.fees) else 0
+            if fee:
+                steps.make(charge, merchant, fees_account(ledger, currency), fee)
+            return Settlement(kind=TransactionType.PAYMENT, steps=steps, fee_minor=fee, quote=quote)
+        case CaptureMethod.MANUAL:
+            steps.make(hold, customer, merchant, amount_minor)
+            return Settlement(kind=TransactionType.HOLD, steps=steps)
+        case _:
+            assert_never(terms.capture)
+
+
+def ended(after: Ended, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
+    """The decision that a payment ended before all of it was captured: held money is released.
+
+    A requested payment holds nothing, and moves nothing.
+    """
+    payment = after.payment
+    events = (status_event(payment, moment),)
+    if after.released_minor == 0 or payment.customer_id is None:
+        return Decision(outcome=payment, payments=(payment,), events=events)
+    currency = payment.amount.currency
+    steps = Steps()
+    steps.make(
+        release,
+        payer_account(ledger, payment.customer_id, currency),
+        payee_account(ledger, payment.merchant_id, currency),
+        after.released_minor,
+    )
+    transaction = moment.transaction(
+        TransactionType.RELEASE,
+        steps.transfers,
+        parties=payment,
         payment_id=payment.id,
-        customer_id=payment.customer_id,
-        merchant_id=payment.merchant_id,
-        description=payment.description if description is None else description,
-        reverses=None,
-        created_at=moment.now,
+        description=payment.description,
+    )
+    return Decision(
+        outcome=payment,
+        accounts=steps.accounts.values(),
+        payments=(payment,),
+        transactions=(transaction,),
+        events=events,
     )
 
 
 def payment_event(kind: EventType, payment: Payment, moment: Moment) -> Event:
-    """What happened to a payment, for both its parties."""
-    return Event(
-        id=EventId(moment.new_id("evt")),
-        type=kind,
-        object=payment,
-        sequence=payment.version,
-        customer_id=payment.customer_id,
-        merchant_id=payment.merchant_id,
-        created_at=moment.now,
-    )
+    """A change of a payment."""
+    return moment.event(kind, payment, parties=payment, sequence=payment.version)
 
 
 def status_event(payment: Payment, moment: Moment) -> Event:
-    """That a payment came to the status it has now."""
-    return payment_event(EVENT_OF[payment.status], payment, moment)
+    """The event of the status that a payment has just reached."""
+    return moment.event(EVENT_OF[payment.status], payment, parties=payment, sequence=payment.version)

@@ -1,0 +1,104 @@
+"""The accounts of use-cases: their keys, how they are found in the ledger, and how they are opened."""
+
+from collections.abc import Iterable
+
+from gateway.application.engine.command import Moment
+from gateway.application.engine.ledger_view import LedgerView
+from gateway.domain.account import (
+    SYSTEM_KINDS,
+    Account,
+    AccountId,
+    AccountKey,
+    AccountKind,
+    open_account,
+    system_account,
+)
+from gateway.domain.errors import AccountNotFound, CurrencyMismatch, MerchantNotFound
+from gateway.domain.event import Event, EventType
+from gateway.domain.money import CurrencyCode
+from gateway.domain.user import SYSTEM, UserId
+
+
+def payer_key(customer_id: UserId, currency: CurrencyCode) -> AccountKey:
+    """The account that a customer pays from."""
+    return AccountKey(customer_id, currency, AccountKind.CUSTOMER)
+
+
+def payee_key(merchant_id: UserId, currency: CurrencyCode) -> AccountKey:
+    """The account that a merchant is paid to."""
+    return AccountKey(merchant_id, currency, AccountKind.MERCHANT)
+
+
+def payer_account(ledger: LedgerView, customer_id: UserId, currency: CurrencyCode) -> Account:
+    """The account that a customer pays from.
+
+    Raises:
+        CurrencyMismatch: The customer has no account in this currency.
+    """
+    account = ledger.find_account(payer_key(customer_id, currency))
+    if account is None:
+        raise CurrencyMismatch(f"The customer has no account in {currency}.")
+    return account
+
+
+def payee_account(ledger: LedgerView, merchant_id: UserId, currency: CurrencyCode) -> Account:
+    """The account that a merchant is paid to.
+
+    Raises:
+        MerchantNotFound: The merchant does not exist.
+        CurrencyMismatch: The merchant has no account in this currency.
+    """
+    key = payee_key(merchant_id, currency)
+    account = ledger.find_account(key)
+    if account is not None:
+        return account
+    if ledger.holds_another_currency(key):
+        raise CurrencyMismatch(f"The merchant has no account in {currency}.")
+    raise MerchantNotFound("There is no such merchant.")
+
+
+def fees_account(ledger: LedgerView, currency: CurrencyCode) -> Account:
+    """The gateway's account for fees. It is loaded with a merchant account that has fees."""
+    account = ledger.find_account(system_account(AccountKind.FEES, currency))
+    if account is None:
+        raise AccountNotFound(f"The gateway has no account for fees in {currency}.")
+    return account
+
+
+def exchange_account(ledger: LedgerView, currency: CurrencyCode) -> Account:
+    """The gateway's account for exchange. A quote's two exchange accounts are loaded with it."""
+    account = ledger.find_account(system_account(AccountKind.EXCHANGE, currency))
+    if account is None:
+        raise AccountNotFound(f"The gateway has no account for exchange in {currency}.")
+    return account
+
+
+def users_account(ledger: LedgerView, account_id: AccountId, owner_id: UserId | None = None) -> Account:
+    """A user's account: that of `owner_id`, or of any user if it is `None`.
+
+    Raises:
+        AccountNotFound: No account has this id, it is the gateway's own, or another user's.
+    """
+    account = ledger.account(account_id)
+    if account.owner_id == SYSTEM or (owner_id is not None and account.owner_id != owner_id):
+        raise AccountNotFound("There is no such account.")
+    return account
+
+
+def keys_to_open(key: AccountKey) -> tuple[AccountKey, ...]:
+    """A user's account, and the gateway's own accounts that must exist before its money can move."""
+    return (key, *(system_account(kind, key.currency) for kind in SYSTEM_KINDS))
+
+
+def open_missing(keys: Iterable[AccountKey], ledger: LedgerView, moment: Moment) -> list[Account]:
+    """New accounts for those of `keys` that do not exist yet, in their order."""
+    return [
+        open_account(key, account_id=AccountId(moment.new_id("acc")), now=moment.now)
+        for key in keys
+        if ledger.find_account(key) is None
+    ]
+
+
+def account_event(kind: EventType, account: Account, moment: Moment) -> Event:
+    """A change of the account itself, not of its balance."""
+    return moment.event(kind, account, parties=account, sequence=account.version)

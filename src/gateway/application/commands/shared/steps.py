@@ -1,0 +1,27 @@
+"""The transfers of one transaction, in order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway.domain.account import Account, AccountId
+from gateway.domain.transfer import Moved, Transfer
+
+
+@dataclass(slots=True)
+class Steps:
+    """The transfers of one transaction. Each starts from the balances that the previous one left."""
+
+    accounts: dict[AccountId, Account] = field(default_factory=dict[AccountId, Account])
+    """Every account that a transfer has changed, after the last one."""
+    transfers: list[Transfer] = field(default_factory=list[Transfer])
+
+    def make(
+        self, move: Callable[[Account, Account, int], Moved], debit: Account, credit: Account, amount_minor: int
+    ) -> None:
+        """Add a transfer, unless the amount is 0. Raises what `move` raises."""
+        if amount_minor == 0:
+            return
+        moved = move(self.accounts.get(debit.id, debit), self.accounts.get(credit.id, credit), amount_minor)
+        self.accounts[debit.id] = moved.debit
+        self.accounts[credit.id] = moved.credit
+        self.transfers.append(moved.transfer)
