@@ -19,7 +19,7 @@ from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.submission import fingerprint
 from gateway.bootstrap import collect_garbage_seldom, open_gateway
 from gateway.domain.user import Role
-from gateway.settings import read_settings
+from gateway.settings.reader import read_settings
 
 FUNCTION: Final = Path(__file__).with_suffix(".sql")
 POOL_SIZE: Final = 16

@@ -17,7 +17,7 @@ from gateway.adapters.sql import tables
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.submission import fingerprint
 from gateway.bootstrap import access_tokens
-from gateway.settings import read_settings
+from gateway.settings.reader import read_settings
 
 
 class Base(DeclarativeBase):

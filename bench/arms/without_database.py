@@ -16,7 +16,7 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.submission import Answer, Submission
 from gateway.application.gateway import Gateway
 from gateway.bootstrap import collect_garbage_seldom, cursor_keys, open_gateway
-from gateway.settings import read_settings
+from gateway.settings.reader import read_settings
 
 
 class AnswersAtOnce:

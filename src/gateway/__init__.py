@@ -54,7 +54,9 @@ if TYPE_CHECKING:
     from gateway.domain.refund import Refund
     from gateway.domain.transaction import Transaction, TransactionId
     from gateway.domain.user import Role, User, UserId
-    from gateway.settings import Settings, SettingsRefused, read_settings
+    from gateway.settings.field import SettingsRefused
+    from gateway.settings.reader import read_settings
+    from gateway.settings.values import Settings
 
 __all__ = [
     "Account",
@@ -179,7 +181,9 @@ _NAMES = {
     "gateway.domain.refund": ("Refund",),
     "gateway.domain.transaction": ("Transaction", "TransactionId"),
     "gateway.domain.user": ("Role", "User", "UserId"),
-    "gateway.settings": ("Settings", "SettingsRefused", "read_settings"),
+    "gateway.settings.field": ("SettingsRefused",),
+    "gateway.settings.reader": ("read_settings",),
+    "gateway.settings.values": ("Settings",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -58,7 +58,10 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
 from gateway.application.quotes import QuoteLimits, Quotes
-from gateway.settings import Settings, SettingsRefused, read_settings, without_password
+from gateway.settings.database_url import without_password
+from gateway.settings.field import SettingsRefused
+from gateway.settings.reader import read_settings
+from gateway.settings.values import Settings
 
 MEMORY_URL: Final = "memory://"
 """Keeps everything in this process, and nothing after it."""

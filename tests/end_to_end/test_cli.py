@@ -18,7 +18,8 @@ from click.testing import CliRunner, Result
 
 from gateway.adapters.sql.migrations import newest_revision
 from gateway.entrypoints.cli import main
-from gateway.settings import Settings, settings_markdown
+from gateway.settings.markdown import settings_markdown
+from gateway.settings.values import Settings
 
 NEWEST = newest_revision()
 TYPED = "correct horse battery staple\n"

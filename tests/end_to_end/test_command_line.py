@@ -16,7 +16,7 @@ import pytest
 from gateway.adapters.sql import planned
 from gateway.adapters.sql.migrations import newest_revision
 from gateway.entrypoints.cli import main
-from gateway.settings import Settings, choices, default_in_words
+from gateway.settings.values import FIELDS, Settings
 from support.migrations import on_connection, to_revision
 from support.servers import Installation, free_port
 
@@ -122,8 +122,8 @@ def test_every_flag_says_its_default_and_what_it_takes(tmp_path: Path, name: str
         assert flag in said
         after = said.partition(f"{flag} ")[2].partition(" --")[0]
         if option.name in Settings.__struct_fields__:
-            assert f"[default: {default_in_words(option.name).strip('`') or 'empty'}]" in after
-            assert after.startswith("|".join(choices(option.name)) or "VALUE")
+            assert f"[default: {FIELDS[option.name].default_in_words.strip('`') or 'empty'}]" in after
+            assert after.startswith("|".join(FIELDS[option.name].choices) or "VALUE")
         elif not getattr(option, "is_flag", False) and not option.required:
             assert "default: " in after
     assert "](" not in said

@@ -10,7 +10,8 @@ from sqlalchemy import make_url
 
 from gateway.adapters.sql import migrate
 from gateway.bootstrap import open_gateway
-from gateway.settings import Settings, SettingsRefused
+from gateway.settings.field import SettingsRefused
+from gateway.settings.values import Settings
 from support.load import open_shop
 from support.migrations import execute
 from support.proxies import proxied

@@ -17,7 +17,7 @@ import pytest
 from gateway.adapters.sql import migrate
 from gateway.entrypoints.health import address_of
 from gateway.entrypoints.heartbeat import heartbeat_file
-from gateway.settings import read_settings
+from gateway.settings.reader import read_settings
 from support.servers import Done, Installation, free_port
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from gateway.adapters.jose.keys import generate_pem
-from gateway.settings import without_password
+from gateway.settings.database_url import without_password
 from support.load import PASSWORD, log_in, sign_up
 from support.servers import Installation
 

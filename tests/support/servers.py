@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from gateway.application.verification.verify import verify
 from gateway.bootstrap import open_audit
-from gateway.settings import read_settings
+from gateway.settings.reader import read_settings
 
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 30.0

@@ -16,7 +16,8 @@ from gateway.entrypoints.access_lines import access_lines
 from gateway.entrypoints.failures import in_a_sentence
 from gateway.entrypoints.logs import configure_logging, logs_json
 from gateway.entrypoints.worker import working
-from gateway.settings import Settings, read_settings
+from gateway.settings.reader import read_settings
+from gateway.settings.values import Settings
 
 
 def app() -> Litestar:

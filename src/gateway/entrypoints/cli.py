@@ -6,7 +6,7 @@ import click
 
 from gateway.entrypoints.commands import ALL_COMMANDS
 from gateway.entrypoints.launch import INTERRUPTED
-from gateway.settings import SettingsRefused
+from gateway.settings.field import SettingsRefused
 
 
 class _SettingsError(click.ClickException):

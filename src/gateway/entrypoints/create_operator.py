@@ -9,7 +9,7 @@ from gateway.application.plain_text import NotPlainText, plain_text
 from gateway.bootstrap import MEMORY_URL, StartRefused, open_gateway
 from gateway.domain.user import Role, UserId
 from gateway.entrypoints.flags import Flags, settings_with
-from gateway.settings import Settings
+from gateway.settings.values import Settings
 
 
 def create_operator(flags: Flags, *, email: str, name: str | None, password_stdin: bool) -> None:

@@ -1,4 +1,4 @@
-"""Flags that are settings: declared once, in the table of settings."""
+"""Flags of commands for settings: declared once, in `Settings`."""
 
 import os
 import re
@@ -7,7 +7,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from gateway.settings import Settings, choices, default_in_words, description, flag_fields, read_settings
+from gateway.settings.reader import read_settings
+from gateway.settings.values import FIELDS, Settings
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -26,12 +27,13 @@ def settings_flags(*fields: str) -> Callable[[Decorated], Decorated]:
     """
 
     def decorate(command: Decorated) -> Decorated:
-        for field in reversed([*fields, *(each for each in flag_fields() if each not in fields)]):
-            flag = f"--{field.replace('_', '-')}"
-            default = default_in_words(field).strip("`") or "empty"
-            words = f"{_LINK.sub('', description(field)).replace('`', '')}  [default: {default}]"
-            metavar = "|".join(choices(field)) or "VALUE"
-            command = click.option(flag, field, metavar=metavar, help=words, hidden=field not in fields)(command)
+        for name in reversed([*fields, *(each for each in _flags() if each not in fields)]):
+            field = FIELDS[name]
+            flag = f"--{name.replace('_', '-')}"
+            default = field.default_in_words.strip("`") or "empty"
+            words = f"{_LINK.sub('', field.description).replace('`', '')}  [default: {default}]"
+            metavar = "|".join(field.choices) or "VALUE"
+            command = click.option(flag, name, metavar=metavar, help=words, hidden=name not in fields)(command)
         return command
 
     return decorate
@@ -49,3 +51,7 @@ def settings_with(flags: Flags) -> Settings:
         SettingsRefused: They are not as they must be.
     """
     return read_settings(os.environ, given(flags))
+
+
+def _flags() -> list[str]:
+    return [name for name, field in FIELDS.items() if not field.form.secret]

@@ -9,7 +9,7 @@ import click
 
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.entrypoints.heartbeat import SILENT_SECONDS_MAX, heartbeat_file, silent_seconds
-from gateway.settings import Settings
+from gateway.settings.values import Settings
 
 SECONDS_MAX: Final = 2.0
 """From looking the host up to the first line of the answer."""

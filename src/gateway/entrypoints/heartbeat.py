@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from gateway.settings import Settings
+from gateway.settings.values import Settings
 
 logger = logging.getLogger(__name__)
 

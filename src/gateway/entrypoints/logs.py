@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import structlog
 
-from gateway.settings import Settings
+from gateway.settings.values import Settings
 
 _PRIVATE: Final = ("authorization", "email", "key", "password", "secret", "token")
 _TALKATIVE: Final = ("aiosqlite", "alembic", "asyncio", "httpcore", "httpx", "sqlalchemy")

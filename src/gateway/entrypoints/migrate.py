@@ -7,7 +7,7 @@ import click
 from gateway.adapters.sql import Plan
 from gateway.bootstrap import migrate_database, planned_migration
 from gateway.entrypoints.flags import Flags, settings_with
-from gateway.settings import without_password
+from gateway.settings.database_url import without_password
 
 
 def migrate(flags: Flags) -> None:

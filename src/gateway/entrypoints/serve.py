@@ -15,7 +15,8 @@ import uvicorn
 from gateway.bootstrap import StartRefused, open_gateway
 from gateway.entrypoints.flags import Flags, given, settings_with
 from gateway.entrypoints.logs import configure_logging
-from gateway.settings import Settings, variable, without_password
+from gateway.settings.database_url import without_password
+from gateway.settings.values import FIELDS, Settings
 
 
 def serve(flags: Flags) -> None:
@@ -29,7 +30,7 @@ def serve(flags: Flags) -> None:
     _try_to_listen(settings)
     asyncio.run(_try_out(settings))
     # The workers are processes of their own, and read the environment again.
-    os.environ.update({variable(field): text for field, text in given(flags).items()})
+    os.environ.update({FIELDS[name].variable: text for name, text in given(flags).items()})
     if settings.environment == "sandbox":
         click.echo(welcome(settings))
     # When all is answered, uvicorn raises the signal that ended it once more: to have been asked to end is no failure.

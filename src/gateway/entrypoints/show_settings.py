@@ -7,7 +7,8 @@ from rich.table import Table
 
 from gateway.entrypoints.flags import Flags, given, settings_with
 from gateway.entrypoints.output import output
-from gateway.settings import Source, settings_markdown, show_settings
+from gateway.settings.markdown import settings_markdown
+from gateway.settings.reader import Source, show_settings
 
 
 def show(flags: Flags, *, markdown: bool) -> None:

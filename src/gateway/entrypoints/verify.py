@@ -16,7 +16,7 @@ from gateway.application.verification.verify import verify as verify_ledger
 from gateway.bootstrap import open_audit
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.entrypoints.output import output
-from gateway.settings import Settings
+from gateway.settings.values import Settings
 
 
 def verify(flags: Flags, *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from gateway.bootstrap import open_gateway, require_schema
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.entrypoints.heartbeat import beating, heartbeat_file
 from gateway.entrypoints.logs import configure_logging
-from gateway.settings import Settings
+from gateway.settings.values import Settings
 
 
 def worker(flags: Flags) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from gateway.bootstrap import open_gateway
-from gateway.setting_forms import DATABASE
-from gateway.settings import Settings, SettingsRefused, read_settings, variable
+from gateway.settings.field import SettingsRefused
+from gateway.settings.forms import DATABASE
+from gateway.settings.reader import read_settings
+from gateway.settings.values import FIELDS, Settings
 
 RANDOM = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"
 SECRETS = {"token_secret", "token_private_key"}
@@ -25,9 +27,9 @@ def made(**values: Any) -> Settings:
 @pytest.mark.parametrize("field", PLAIN_TEXTS)
 @pytest.mark.parametrize("bad", ["a\r", "a\n", "a\tb", "a\0", "\ufeffa", "a\u202e", "a\x7f", " a", "a ", "'a'", '"a"'])
 def test_no_text_has_control_characters_or_blanks_or_quotes_around_it(field: str, bad: str) -> None:
-    with pytest.raises(SettingsRefused, match=f"^{variable(field)} cannot be"):
-        read_settings({variable(field): bad})
-    with pytest.raises(SettingsRefused, match=f"^{variable(field)} cannot be"):
+    with pytest.raises(SettingsRefused, match=f"^{FIELDS[field].variable} cannot be"):
+        read_settings({FIELDS[field].variable: bad})
+    with pytest.raises(SettingsRefused, match=f"^{FIELDS[field].variable} cannot be"):
         made(**{field: bad})
 
 
@@ -36,7 +38,7 @@ def test_no_secret_begins_with_a_byte_order_mark(field: str) -> None:
     with pytest.raises(SettingsRefused) as refused:
         made(**{field: f"\ufeff{RANDOM}"})
 
-    assert str(refused.value) == f"{variable(field)} cannot be this. It takes text without a byte-order mark."
+    assert str(refused.value) == f"{FIELDS[field].variable} cannot be this. It takes text without a byte-order mark."
 
 
 @pytest.mark.parametrize("field", [*PATHS, "database_url"])
@@ -44,8 +46,8 @@ def test_no_secret_begins_with_a_byte_order_mark(field: str) -> None:
 def test_a_path_that_only_a_shell_would_understand_is_refused(field: str, path: str) -> None:
     if field == "database_url":
         path = path.replace("file://", "sqlite:///~/gw.db\n")
-    with pytest.raises(SettingsRefused, match=f"^{variable(field)} cannot be"):
-        read_settings({variable(field): path})
+    with pytest.raises(SettingsRefused, match=f"^{FIELDS[field].variable} cannot be"):
+        read_settings({FIELDS[field].variable: path})
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_all_proxies_may_be_trusted() -> None:
     ],
 )
 def test_settings_made_in_python_are_checked_as_strictly(field: str, value: object) -> None:
-    with pytest.raises(SettingsRefused, match=f"^{variable(field)} cannot be .*It takes "):
+    with pytest.raises(SettingsRefused, match=f"^{FIELDS[field].variable} cannot be .*It takes "):
         made(**{field: value})
 
 

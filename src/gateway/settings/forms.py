@@ -7,13 +7,13 @@ from typing import Final, NamedTuple
 
 
 class Form(NamedTuple):
-    """What a text must look like.
+    """The form of a text.
 
     Attributes:
-        words: What it takes, in words: the end of the sentence "It takes …".
-        fits: Whether a text that is not empty has this form.
-        secret: Whether the value is never shown.
-        password: Whether the value is a URL, which is shown without its password.
+        words: The form in words: the end of the sentence "It takes …".
+        fits: Tells whether a text that is not empty has this form.
+        secret: The value is never shown.
+        password: The value is a URL, shown without its password.
     """
 
     words: str
@@ -25,24 +25,24 @@ class Form(NamedTuple):
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _QUOTES: Final = ("'", '"')
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-"""The beginning of a URL. One letter alone is a drive of Windows."""
+"""The beginning of a URL. A single letter is a Windows drive."""
 _KEYWORD: Final = re.compile(r"\s*\w+\s*=")
 """The beginning of a connection string in libpq's keyword form, `host=… password=…`."""
 _URL_WITHOUT_SCHEME: Final = re.compile(r"@|(?<=.)//|^postgres(ql)?/|^localhost/")
-"""What tells a URL with a slip in it, `postgres//localhost/name` say, from the name of an SQLite file."""
+"""What tells a mistyped URL such as `postgres//localhost/name` from the name of an SQLite file."""
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _ORIGIN: Final = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:(?P<port>[1-9][0-9]{0,4}))?")
 _NUMBERS_ALONE: Final = re.compile(r"[0-9.]+")
 
 
 def _is_clean(text: str) -> bool:
-    """No control characters, no invisible ones, no blanks or quotes around it (`docker --env-file` keeps both)."""
+    """No control or invisible characters, no surrounding blanks or quotes (`docker --env-file` keeps both)."""
     quoted = text.startswith(_QUOTES) and text.endswith(text[0])
     return text.isprintable() and text == text.strip() and not quoted
 
 
 def _is_path(text: str) -> bool:
-    # What follows a question mark would be the parameters of an SQLite URL.
+    # A question mark would begin the parameters of an SQLite URL.
     return _is_clean(text) and "?" not in text and not text.startswith(("~", "$")) and not _SCHEME.match(text)
 
 
@@ -79,7 +79,7 @@ def _is_root_path(text: str) -> bool:
 
 
 def _is_origin(text: str) -> bool:
-    """As browsers send it: they leave out the port that is the scheme's own."""
+    """As browsers send it: without the default port of the scheme."""
     found = _ORIGIN.fullmatch(text)
     return (
         found is not None
@@ -109,5 +109,5 @@ PUBLIC_KEYS: Final = Form("public keys as PEM, without a byte-order mark", _has_
 
 
 def fits_all(form: Form, texts: tuple[str, ...]) -> bool:
-    """Whether every text of a list has the form. `*` is everything, and so stands alone."""
+    """Whether every text of a list has the form. `*` means everything, and must be the only text."""
     return texts == ("*",) or all(form.fits(text) for text in texts)

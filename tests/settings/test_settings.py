@@ -29,17 +29,12 @@ from gateway.contracts.records import USD
 from gateway.domain.money import Money
 from gateway.domain.user import UserId
 from gateway.entrypoints.api import http_limits
-from gateway.setting_forms import PATH, PROXIES
-from gateway.settings import (
-    Settings,
-    SettingsRefused,
-    Source,
-    read_settings,
-    settings_markdown,
-    show_settings,
-    variable,
-    without_password,
-)
+from gateway.settings.database_url import without_password
+from gateway.settings.field import SettingsRefused
+from gateway.settings.forms import PATH, PROXIES
+from gateway.settings.markdown import settings_markdown
+from gateway.settings.reader import Source, read_settings, show_settings
+from gateway.settings.values import FIELDS, Settings
 
 RANDOM = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"
 """As random as a secret must be."""
@@ -309,9 +304,9 @@ def test_a_file_of_keys_is_plain_text(tmp_path: Path, field: str, content: bytes
     file.write_bytes(content)
     pem = {} if field == "token_private_key" else {"GATEWAY_TOKEN_PRIVATE_KEY": generate_pem()}
     algorithm = "HS256" if field == "token_secret" else "ES256"
-    settings = read_settings({variable(f"{field}_file"): str(file), "GATEWAY_TOKEN_ALGORITHM": algorithm, **pem})
+    settings = read_settings({FIELDS[f"{field}_file"].variable: str(file), "GATEWAY_TOKEN_ALGORITHM": algorithm, **pem})
 
-    with pytest.raises(StartRefused, match=f"^{variable(field)}_FILE cannot be read: {reason}"):
+    with pytest.raises(StartRefused, match=f"^{FIELDS[field].variable}_FILE cannot be read: {reason}"):
         access_tokens(settings)
 
 

@@ -1,0 +1,27 @@
+"""The page of settings, `docs/settings.md`."""
+
+from typing import Final
+
+from gateway.settings.values import FIELDS
+
+_PAGE: Final = """# Settings
+
+Every setting is an environment variable, read once at the start. An unknown name that begins with `GATEWAY_` is
+refused, and so is a value of the wrong type or out of bounds. `gateway settings` shows what is in force and where it
+comes from; secrets stay hidden. Every command that reads settings takes each of them but secrets as a flag too, which
+wins: `GATEWAY_DATA_DIR` is `--data-dir`.
+
+Kubernetes gives every container variables named after its Services. If one is called `gateway`, they would be taken for
+settings: give the Service another name, or set `enableServiceLinks: false`.
+
+This page is made by `gateway settings --markdown`.
+"""
+
+
+def settings_markdown() -> str:
+    """The page, as Markdown."""
+    rows = [
+        f"| `{field.variable}` | {field.takes} | {field.default_in_words} | {field.description} |"
+        for field in FIELDS.values()
+    ]
+    return "\n".join([_PAGE, "| variable | value | default | |", "|---|---|---|---|", *rows, ""])
