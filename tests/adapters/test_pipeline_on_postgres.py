@@ -603,7 +603,7 @@ async def test_a_batch_that_memory_has_no_room_for_is_waited_for(
         assert await here.available(*people.customers) == [0, 90, 100]
 
 
-@pytest.mark.parametrize("remembered_max", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("cached_max", [0, 1, 2, 3, 5])
 async def test_however_little_is_remembered_all_comes_out_right(postgres_url: str, cached_max: int) -> None:
     async with open_sql_storage(postgres_url, replace(PATIENT, cached_max=cached_max)) as storage:
         here = Process(storage)

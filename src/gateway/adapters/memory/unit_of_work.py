@@ -6,11 +6,16 @@ from types import TracebackType
 from typing import Self
 
 from gateway.adapters.memory.database import MemoryDatabase
+from gateway.application.ports.related_records import (
+    accounts_to_load,
+    fee_accounts_to_load,
+    holders_to_find,
+    quotes_to_load,
+)
 from gateway.application.ports.unit_of_work import Changes, Holder, KeyTaken, Records, StorageRefused, Wanted
 from gateway.application.ports.users import Credentials
-from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
-from gateway.domain.payment import Payment, QuoteId
-from gateway.domain.quote import Quote
+from gateway.domain.account import Account, AccountId, AccountKey
+from gateway.domain.payment import Payment
 from gateway.domain.transaction import Transaction, TransactionId
 
 
@@ -24,30 +29,18 @@ class MemoryUnitOfWork:
         """As `UnitOfWork.load`."""
         database = self._database
         payments = [database.payments[id_] for id_ in wanted.payments if id_ in database.payments]
-        quotes = self._quotes(wanted, payments)
-        account_ids: set[AccountId] = set(wanted.account_ids)
-        holders: list[Holder] = []
+        quotes = [database.quotes[id_] for id_ in quotes_to_load(wanted, payments) if id_ in database.quotes]
         transactions = [self._transaction(id_) for id_ in wanted.transactions if id_ in database.transactions]
-        for key in {*wanted.account_keys, *self._payers(wanted)}:
-            account_id = database.account_ids.get(key)
-            if account_id is not None:
-                account_ids.add(account_id)
-            elif (holder := Holder(key.owner_id, key.kind)) in database.holders:
-                holders.append(holder)
-        for payment in payments:
-            account_ids.update(self._accounts_of(payment))
-        for quote in quotes:
-            account_ids.update(self._accounts_across(quote))
-        for transaction in transactions:
-            for transfer in transaction.transfers:
-                account_ids.update((transfer.debit_account_id, transfer.credit_account_id))
-        accounts = [database.accounts[id_] for id_ in account_ids if id_ in database.accounts]
-        account_ids.update(self._for_fees(accounts, payments))
+        to_load = accounts_to_load(wanted, payments, quotes, transactions)
+        accounts = self._accounts(to_load.keys, to_load.ids)
+        fee_keys = fee_accounts_to_load(to_load, accounts.values(), payments)
+        accounts |= self._accounts(fee_keys, ())
+        missing = holders_to_find(to_load.keys | fee_keys, accounts.values())
         return Records(
             answers=[database.answers[key] for key in wanted.answers if key in database.answers],
-            accounts=[database.accounts[id_] for id_ in account_ids if id_ in database.accounts],
+            accounts=accounts.values(),
             payments=payments,
-            holders=holders,
+            holders=[holder for holder in missing if holder in database.holders],
             references_taken=[reference for reference in wanted.references if reference in database.references],
             user_ids_taken=[user_id for user_id in wanted.user_ids if user_id in database.users],
             emails_taken=[email for email in wanted.emails if email in database.user_ids],
@@ -55,6 +48,13 @@ class MemoryUnitOfWork:
             quotes=quotes,
             latest_at=database.latest_at,
         )
+
+    def _accounts(self, keys: Iterable[AccountKey], ids: Iterable[AccountId]) -> dict[AccountId, Account]:
+        """Accounts by key or by id, each once."""
+        database = self._database
+        found = {id_ for key in keys if (id_ := database.account_ids.get(key)) is not None}
+        found.update(id_ for id_ in ids if id_ in database.accounts)
+        return {id_: database.accounts[id_] for id_ in found}
 
     async def commit(self, changes: Changes) -> None:
         """As `UnitOfWork.commit`. Checks first and writes then, so that nothing is written by halves."""
@@ -92,45 +92,6 @@ class MemoryUnitOfWork:
         if payment.quote_id is not None:
             database.quotes_of_payments.add(payment.quote_id)
         database.payments[payment.id] = payment
-
-    def _accounts_of(self, payment: Payment) -> list[AccountId]:
-        currency = payment.amount.currency
-        keys = [AccountKey(payment.merchant_id, currency, AccountKind.MERCHANT)]
-        if payment.customer_id is not None:
-            keys.append(AccountKey(payment.customer_id, currency, AccountKind.CUSTOMER))
-        return self._ids_of(keys)
-
-    def _quotes(self, wanted: Wanted, payments: Iterable[Payment]) -> list[Quote]:
-        ids: set[QuoteId] = {
-            *wanted.quotes,
-            *(payment.quote_id for payment in payments if payment.quote_id is not None),
-        }
-        return [self._database.quotes[id_] for id_ in ids if id_ in self._database.quotes]
-
-    def _accounts_across(self, quote: Quote) -> list[AccountId]:
-        source, target = quote.source.currency, quote.target.currency
-        keys = [
-            AccountKey(quote.customer_id, source, AccountKind.CUSTOMER),
-            *(system_account(AccountKind.EXCHANGE, currency) for currency in (source, target)),
-            *((system_account(AccountKind.FEES, source),) if quote.spread_minor else ()),
-        ]
-        return self._ids_of(keys)
-
-    def _payers(self, wanted: Wanted) -> list[AccountKey]:
-        payments = self._database.payments
-        return [
-            AccountKey(payer.customer_id, payments[payer.payment_id].amount.currency, AccountKind.CUSTOMER)
-            for payer in wanted.payers
-            if payer.payment_id in payments
-        ]
-
-    def _for_fees(self, accounts: Iterable[Account], payments: Iterable[Payment]) -> list[AccountId]:
-        currencies = {account.currency for account in accounts if any(account.fees)}
-        currencies |= {payment.amount.currency for payment in payments if payment.fee_amount_minor}
-        return self._ids_of([system_account(AccountKind.FEES, currency) for currency in currencies])
-
-    def _ids_of(self, keys: Iterable[AccountKey]) -> list[AccountId]:
-        return [self._database.account_ids[key] for key in keys if key in self._database.account_ids]
 
     def _transaction(self, transaction_id: TransactionId) -> Transaction:
         found = self._database.transactions[transaction_id]

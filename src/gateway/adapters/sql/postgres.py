@@ -1,262 +1,288 @@
-"""A unit of work on Postgres, in few round trips.
+"""A unit of work on Postgres commits in one of three ways, chosen when it loads.
 
-What a payment needs takes two: one reads, and one writes if nothing of it was changed since (docs/decisions/0010). What
-is remembered is not read, also while it is still being committed (docs/decisions/0011).
+- Locked: a transaction of several statements, which locks what it loads.
+- Checked: one statement reads, and one writes if everything that was read still has its version
+  (docs/decisions/0010).
+- Pipelined: as checked, on cached accounts, while the unit of work before it still commits (docs/decisions/0011).
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any
-
-from sqlalchemy import Executable
+from typing import Protocol, Self
 
 from gateway.adapters.sql.account_cache import AccountCache
 from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
-from gateway.adapters.sql.constant_columns import Constant, ConstantColumns
+from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
+from gateway.adapters.sql.loading import StoredAccounts, load_records
 from gateway.adapters.sql.order import Order
-from gateway.adapters.sql.pipeline import InFlight, Pipeline, was_committed
-from gateway.adapters.sql.postgres_statements import (
-    ACCOUNT_KEY,
-    ANSWER_KEY,
-    FIND_ANSWERS,
-    FIND_EMAILS,
-    FIND_HOLDERS,
-    FIND_REFERENCES,
-    FIND_TRANSACTIONS,
-    FIND_USER_IDS,
-    HOLDER,
-    LOCK_ACCOUNTS,
-    LOCK_PAYMENTS,
-    LOCK_QUOTES,
-    READ_ACCOUNTS,
-    READ_ACCOUNTS_BY_KEY,
-    REFERENCE,
-    RELIED_ON,
-    arrays,
-    parameters_of,
-    write_statement,
-)
+from gateway.adapters.sql.pipeline import InFlight, Pipeline, Turn, was_committed
+from gateway.adapters.sql.postgres_queries import PostgresQueries, Statement, statement_of
+from gateway.adapters.sql.postgres_statements import RELIED_ON
 from gateway.adapters.sql.sqlalchemy_transaction import to_the_end
-from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
+from gateway.adapters.sql.writing import IDS_AHEAD, Versions, check_counts, rows_to_write, versions_of
 from gateway.application.ports.unit_of_work import (
     AnswerKey,
     Changes,
     Conflict,
-    Holder,
     KeyTaken,
     Records,
     TryAgain,
     Wanted,
 )
 from gateway.domain.account import Account, AccountId, AccountKey
-from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
-from gateway.domain.transaction import TransactionId
-from gateway.domain.user import UserId
 
 
-class PostgresUnitOfWork(SqlUnitOfWork):
-    """See the port. Loading takes a round trip for each kind of thing that is wanted, writing takes one in all.
+@dataclass(slots=True, frozen=True)
+class PostgresState:
+    """What the units of work of one storage share."""
 
-    What changes accounts alone, as payments do, takes no locks and no transaction of several statements, unless others
-    were seen to write to the same accounts lately: one statement reads, another one writes if every account still has
-    the version that was read, or fails as a whole. Whatever else is wanted is locked from the beginning.
+    contention: Contention
+    constant_columns: ConstantColumns
+    cache: AccountCache
+    pipeline: Pipeline
+    order: Order
 
-    Where accounts may be remembered, only those are read that are not, and if there are none, a payment takes one round
-    trip. Units of work go in a row then. One has its turn while it loads and decides; on committing it waits for the
-    one before to land, takes down how it leaves its accounts, and gives the turn away while its statement is on the
-    way. If it fails, what it took down is forgotten, and the next one, which has decided on it, fails with `Overtaken`.
+
+class Way(Protocol):
+    """One of the three ways."""
+
+    async def load(self, wanted: Wanted) -> Records:
+        """As `UnitOfWork.load`."""
+        ...
+
+    async def commit(self, changes: Changes) -> None:
+        """As `UnitOfWork.commit`."""
+        ...
+
+
+class PostgresUnitOfWork:
+    """See the port. Loading takes one round trip for each kind of record that is wanted, writing takes one in all."""
+
+    def __init__(self, transaction: AsyncpgTransaction, state: PostgresState) -> None:
+        self._transaction = transaction
+        self._state = state
+        self._turn: Turn | None = None
+        self._way: Way = Checked(transaction, state)
+
+    async def load(self, wanted: Wanted) -> Records:
+        """As `UnitOfWork.load`."""
+        self._way = await self._choose(wanted)
+        return await self._way.load(wanted)
+
+    async def commit(self, changes: Changes) -> None:
+        """As `UnitOfWork.commit`. Cancelled before the COMMIT it rolls back; cancelled during it, it finishes it."""
+        await self._way.commit(changes)
+
+    async def _choose(self, wanted: Wanted) -> Way:
+        transaction, state = self._transaction, self._state
+        if not wanted.may_be_cached:
+            return Locked(transaction, state) if self._must_lock(wanted) else Checked(transaction, state)
+        await state.pipeline.enter()
+        self._turn = Turn(state.pipeline)
+        before = state.pipeline.in_flight
+        uses_cache = not self._must_lock(wanted) and not state.cache.answered_any(wanted.answers)
+        if before is not None and not uses_cache:
+            await was_committed(before)
+            before = None
+        if self._must_lock(wanted):
+            return Locked(transaction, state)
+        return Pipelined(transaction, state, self._turn, before, uses_cache=uses_cache)
+
+    def _must_lock(self, wanted: Wanted) -> bool:
+        return self._state.contention.is_expected or bool(
+            wanted.payments or wanted.quotes or wanted.transactions or wanted.emails or wanted.user_ids or wanted.payers
+        )
+
+    async def __aenter__(self) -> Self:
+        """Take a connection."""
+        await self._transaction.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Roll back what was not committed, give the connection back, and end the turn."""
+        try:
+            await self._transaction.__aexit__(kind, error, traceback)
+        finally:
+            if self._turn is not None:
+                self._turn.end()
+
+
+class Locked:
+    """Locks what it loads: BEGIN, a statement for each kind of record, one that writes, COMMIT."""
+
+    def __init__(self, transaction: AsyncpgTransaction, state: PostgresState) -> None:
+        self._transaction = transaction
+        self._state = state
+        self._versions: Versions = {}
+
+    async def load(self, wanted: Wanted) -> Records:
+        """As `UnitOfWork.load`."""
+        await self._transaction.begin()
+        queries = PostgresQueries(self._transaction, wanted.answers, locks=True)
+        order = self._state.order
+        records = await load_records(wanted, queries, StoredAccounts(queries, order), order)
+        self._versions = versions_of(records)
+        return records
+
+    async def commit(self, changes: Changes) -> None:
+        """As `UnitOfWork.commit`."""
+        state = self._state
+        try:
+            writes = rows_to_write(changes, self._versions, state.order)
+            statement = statement_of(writes, state.constant_columns, checked=False)
+            [counts] = await self._transaction.rows(statement.text, statement.parameters)
+            check_counts(writes, dict(zip(writes, counts, strict=True)))
+            await self._transaction.commit()
+        finally:
+            state.cache.forget(account.id for account in changes.accounts_changed)
+        state.order.committed(writes.get(IDS_AHEAD, ()))
+
+
+class Checked:
+    """Locks nothing: one statement writes if every record still has the version that was read, or fails as a whole."""
+
+    def __init__(self, transaction: AsyncpgTransaction, state: PostgresState) -> None:
+        self._transaction = transaction
+        self._state = state
+        self._versions: Versions = {}
+
+    async def load(self, wanted: Wanted) -> Records:
+        """As `UnitOfWork.load`."""
+        queries = PostgresQueries(self._transaction, wanted.answers, locks=False)
+        order = self._state.order
+        records = await load_records(wanted, queries, StoredAccounts(queries, order), order)
+        self._versions = versions_of(records)
+        return records
+
+    async def commit(self, changes: Changes) -> None:
+        """As `UnitOfWork.commit`."""
+        state = self._state
+        try:
+            writes = rows_to_write(changes, self._versions, state.order)
+            await run_checked(statement_of(writes, state.constant_columns, checked=True), self._transaction, state)
+        finally:
+            state.cache.forget(account.id for account in changes.accounts_changed)
+        state.order.committed(writes.get(IDS_AHEAD, ()))
+
+
+class Pipelined:
+    """Decides on cached accounts, as the unit of work before it leaves them, while that one commits.
+
+    Its own statement is sent once the unit of work before it was committed. From then on, the next one has its turn. If
+    this one fails, its accounts leave the cache, and the next one fails with `Conflict`.
     """
 
     def __init__(
         self,
         transaction: AsyncpgTransaction,
-        contention: Contention,
-        constant_columns: ConstantColumns,
-        cache: AccountCache,
-        pipeline: Pipeline,
-        order: Order,
+        state: PostgresState,
+        turn: Turn,
+        before: InFlight | None,
+        *,
+        uses_cache: bool,
     ) -> None:
-        super().__init__(transaction, order)
         self._transaction = transaction
-        self._contention = contention
-        self._constant_columns = constant_columns
-        self._cache = cache
-        self._pipeline = pipeline
-        self._locks = False
-        self._has_turn = False
-        self._uses_cache = False
-        self._before: InFlight | None = None
+        self._state = state
+        self._turn = turn
+        self._before = before
+        self._uses_cache = uses_cache
+        self._queries = PostgresQueries(transaction, (), locks=False)
         self._wanted = Wanted()
-        self._found_answers = True
-        self._has_read = False
-        self._from_cache: dict[AccountId, Account] = {}
+        self._cached: dict[AccountId, Account] = {}
+        self._versions: Versions = {}
 
     async def load(self, wanted: Wanted) -> Records:
-        """As `UnitOfWork.load`: from memory, what is known."""
-        if wanted.may_be_cached:
-            await self._take_turn(wanted)
-        records = await super().load(wanted)
-        return replace(records, are_cached=True) if self._from_cache else records
-
-    async def _take_turn(self, wanted: Wanted) -> None:
-        await self._pipeline.enter()
-        self._has_turn = True
-        self._before = self._pipeline.in_flight
-        self._uses_cache = not self._must_lock(wanted) and not self._cache.answered_any(wanted.answers)
-        if self._before is not None and not self._uses_cache:
-            await was_committed(self._before)
-            self._before = None
+        """As `UnitOfWork.load`: from the cache, what is there."""
+        state = self._state
+        self._wanted = wanted
+        self._queries = PostgresQueries(self._transaction, wanted.answers, locks=False)
+        stored = StoredAccounts(self._queries, state.order)
+        accounts = CachedAccounts(state.cache, self._queries, stored, self._cached) if self._uses_cache else stored
+        records = await load_records(wanted, self._queries, accounts, state.order)
+        self._versions = versions_of(records)
+        return replace(records, are_cached=True) if self._cached else records
 
     async def commit(self, changes: Changes) -> None:
         """As `UnitOfWork.commit`."""
         changed = {account.id for account in changes.accounts_changed}
         try:
-            if self._locks:
-                await super().commit(changes)
-            else:
-                await self._commit_at_once(changes, changed)
+            await self._commit(changes, changed)
         except BaseException:
-            self._cache.forget([*changed, *self._from_cache])
+            self._state.cache.forget([*changed, *self._cached])
             raise
-        if self._locks or not self._wanted.may_be_cached:
-            self._cache.forget(changed)
 
-    async def _commit_at_once(self, changes: Changes, changed: Collection[AccountId]) -> None:
-        writes = dict(self._writes(changes))
-        relied_on = [(each.id, each.version) for each in self._from_cache.values() if each.id not in changed]
+    async def _commit(self, changes: Changes, changed: Collection[AccountId]) -> None:
+        state = self._state
+        writes = rows_to_write(changes, self._versions, state.order)
+        relied_on = [(each.id, each.version) for each in self._cached.values() if each.id not in changed]
         if relied_on:
             writes[RELIED_ON] = relied_on
-        statement, parameters = self._statement(writes, checked=True)
+        statement = statement_of(writes, state.constant_columns, checked=True)
         if self._before is not None and not await was_committed(self._before):
-            raise Conflict("What this rests on was not committed.")
+            raise Conflict("The unit of work before this one was not committed.")
         answered = {answer.key for answer in changes.answers_new}
-        if self._all_cached:
+        if self._cached and not self._queries.has_read_accounts:
             await self._must_be_unanswered(set(self._wanted.answers) - answered)
-        in_flight = self._begun_commit(changes, answered)
+        in_flight = self._begin_commit(changes, answered)
         committed = False
         try:
-            await self._see_through(statement, parameters)
+            await run_checked(statement, self._transaction, state)
             committed = True
-            self._order.committed(writes.get("ids_ahead", ()))
+            state.order.committed(writes.get(IDS_AHEAD, ()))
         finally:
             if in_flight is not None:
                 in_flight.set_result(committed)
 
     async def _must_be_unanswered(self, keys: Collection[AnswerKey]) -> None:
-        """What is not kept under its key would not find that key taken."""
-        if keys and await self._transaction.rows(FIND_ANSWERS, arrays("wanted", ANSWER_KEY, keys)):
+        """Look for answers that no statement has looked for: those of keys that this commit does not claim."""
+        if keys and await self._queries.answers_of(keys):
             raise KeyTaken("One of the idempotency keys was answered elsewhere.")
 
-    def _begun_commit(self, changes: Changes, answered: Collection[AnswerKey]) -> InFlight | None:
-        """That the next one may go on from here, if all that it must know is remembered."""
-        if not self._has_turn or not self._cache.keep(changes.accounts_changed, answered):
+    def _begin_commit(self, changes: Changes, answered: Collection[AnswerKey]) -> InFlight | None:
+        """Let the next unit of work decide on the cache, if that has all that it must know."""
+        if not self._state.cache.keep(changes.accounts_changed, answered):
             return None
         if changes.users_new or changes.accounts_new:
-            return None  # The next one would look for them in vain.
-        self._has_turn = False
-        return self._pipeline.begin_commit()
+            return None  # The next unit of work would look for them in vain.
+        return self._turn.begin_commit()
 
-    async def _see_through(self, statement: Executable, parameters: Mapping[str, Any]) -> None:
-        try:
-            # It is its own commit, and so it is seen to its end as one.
-            await to_the_end(self._transaction.rows(statement, parameters))
-        except KeyTaken:
-            raise  # Somebody asks again, or gave a name twice: no reason to lock what everybody pays.
-        except TryAgain:
-            self._contention.notice()
-            # The other process may have changed anything. Each account found out by itself would be another conflict.
-            self._cache.forget_accounts()
-            raise
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+class CachedAccounts:
+    """Accounts from the cache, and from the database what is not there."""
+
+    def __init__(
+        self, cache: AccountCache, queries: PostgresQueries, stored: StoredAccounts, cached: dict[AccountId, Account]
     ) -> None:
-        """As `SqlUnitOfWork`; and let the next one have its turn, unless it has."""
-        try:
-            await super().__aexit__(kind, error, traceback)
-        finally:
-            if self._has_turn:
-                self._pipeline.leave()
+        """Accounts of `cache` are added to `cached` when they are loaded."""
+        self._cache = cache
+        self._queries = queries
+        self._stored = stored
+        self._cached = cached
 
-    async def _accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
-        if not self._uses_cache:
-            return await super()._accounts(keys, ids)
+    async def load(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
+        """As `Accounts.load`."""
         known, unknown_keys, unknown_ids = self._cache.known(keys, ids)
-        self._from_cache |= known
+        self._cached |= known
         if unknown_keys or unknown_ids:
-            return [*known.values(), *await super()._accounts(unknown_keys, unknown_ids)]
+            return [*known.values(), *await self._stored.load(unknown_keys, unknown_ids)]
+        if not self._queries.has_read_accounts:
+            # The commit claims the keys, and finds the answers that there are.
+            self._queries.may_be_answered = False
         return list(known.values())
 
-    @property
-    def _all_cached(self) -> bool:
-        """Whether all accounts are from memory, and so nothing was read that would have told of answers."""
-        return bool(self._from_cache) and not self._has_read
 
-    async def _prepare(self, wanted: Wanted) -> None:
-        self._wanted = wanted
-        self._locks = self._must_lock(wanted)
-        if self._locks:
-            await self._transaction.begin()
-
-    def _must_lock(self, wanted: Wanted) -> bool:
-        return self._contention.is_expected or bool(
-            wanted.payments or wanted.quotes or wanted.transactions or wanted.emails or wanted.user_ids or wanted.payers
-        )
-
-    async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:
-        return await self._transaction.rows(LOCK_PAYMENTS, {"ids": list(ids)})
-
-    async def _lock_quotes(self, ids: Collection[QuoteId]) -> Rows:
-        return await self._transaction.rows(LOCK_QUOTES, {"ids": list(ids)})
-
-    async def _lock_accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
-        by_id = READ_ACCOUNTS if ids else READ_ACCOUNTS_BY_KEY
-        found = await self._transaction.rows(
-            LOCK_ACCOUNTS if self._locks else by_id,
-            {
-                "ids": list(ids),
-                **arrays("wanted", ACCOUNT_KEY, keys),
-                **arrays("answered", ANSWER_KEY, self._wanted.answers),
-            },
-        )
-        self._has_read = True
-        if found:
-            self._found_answers = found[0][-1]
-        return found
-
-    async def _find_transactions(self, ids: Collection[TransactionId]) -> Rows:
-        return await self._transaction.rows(FIND_TRANSACTIONS, {"ids": list(ids)})
-
-    async def _find_answers(self, keys: Collection[AnswerKey]) -> Rows:
-        if not self._found_answers or self._all_cached:
-            return ()
-        return await self._transaction.rows(FIND_ANSWERS, arrays("wanted", ANSWER_KEY, keys))
-
-    async def _find_references(self, references: Collection[PaymentReference]) -> Rows:
-        return await self._transaction.rows(FIND_REFERENCES, arrays("wanted", REFERENCE, references))
-
-    async def _find_emails(self, emails: Collection[str]) -> Rows:
-        return await self._transaction.rows(FIND_EMAILS, {"wanted_email": list(emails)})
-
-    async def _find_user_ids(self, user_ids: Collection[UserId]) -> Rows:
-        return await self._transaction.rows(FIND_USER_IDS, {"wanted_id": list(user_ids)})
-
-    async def _find_holders(self, holders: Collection[Holder]) -> Rows:
-        return await self._transaction.rows(FIND_HOLDERS, arrays("wanted", HOLDER, holders))
-
-    async def _write(self, writes: Writes) -> Mapping[str, int]:
-        statement, parameters = self._statement(writes, checked=False)
-        [counts] = await self._transaction.rows(statement, parameters)
-        return dict(zip(writes, counts, strict=True))
-
-    def _statement(self, writes: Writes, *, checked: bool) -> tuple[Executable, Mapping[str, Any]]:
-        parameters: dict[str, Any] = {}
-        parts: list[tuple[str, Constant]] = []
-        for name, rows in writes.items():
-            values = list(zip(*rows, strict=True))
-            alike = self._constant_columns.of(name, values)
-            parts.append((name, alike))
-            parameters.update(parameters_of(name, values, alike))
-        return write_statement(tuple(parts), checked=checked), parameters
+async def run_checked(statement: Statement, transaction: AsyncpgTransaction, state: PostgresState) -> None:
+    """Run a statement that is a transaction by itself. If this task is cancelled meanwhile, it ends first."""
+    try:
+        await to_the_end(transaction.rows(statement.text, statement.parameters))
+    except KeyTaken:
+        raise  # A key was sent twice, or a name given twice: no reason to lock accounts.
+    except TryAgain:
+        state.contention.notice()
+        # The other process may have changed any account. Each would be another conflict.
+        state.cache.forget_accounts()
+        raise

@@ -37,8 +37,6 @@ from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.adapters.sql.constant_columns import Constant
-from gateway.adapters.sql.kept_answers import DATA_OF_EVENT
-from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import (
     ACCOUNT_CHANGES,
     EVENT_BATCH_COLUMNS,
@@ -47,6 +45,7 @@ from gateway.adapters.sql.rows import (
     QUOTE_CHANGES,
     VERSION_BEFORE,
 )
+from gateway.adapters.sql.subqueries import DATA_OF_EVENT, REVERSED_BY
 from gateway.adapters.sql.tables import (
     accounts,
     answers,

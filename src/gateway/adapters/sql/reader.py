@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, 
 
 from gateway.adapters.sql.engine import SQLITE
 from gateway.adapters.sql.id_times import ids_from, ids_until
-from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import to_account, to_payment, to_quote, to_refund, to_transactions
 from gateway.adapters.sql.short_transactions import ShortTransactions
+from gateway.adapters.sql.subqueries import REVERSED_BY
 from gateway.adapters.sql.tables import accounts, ids_ahead, payments, quotes, refunds, transfers
 from gateway.application.ports.reader import AccountFilter, CurrencyTotals, PaymentFilter, TransactionFilter
 from gateway.application.ports.unit_of_work import StorageReadOnly

@@ -1,15 +1,15 @@
-"""A unit of work on SQLite. The whole file is locked from the beginning of the transaction, so no row needs to be."""
+"""A unit of work on SQLite. Its transaction locks the whole file, so no row is locked."""
 
-from collections.abc import Collection, Mapping
-from typing import Any, Final
+from collections.abc import Collection, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
 
 from sqlalchemy import BindParameter, Column, Table, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import UpdateBase
 
-from gateway.adapters.sql.kept_answers import DATA_OF_EVENT
+from gateway.adapters.sql.loading import Rows, StoredAccounts, load_records
 from gateway.adapters.sql.order import Order
-from gateway.adapters.sql.reversals import REVERSED_BY
 from gateway.adapters.sql.rows import (
     ACCOUNT_CHANGES,
     EVENT_BATCH_COLUMNS,
@@ -17,8 +17,10 @@ from gateway.adapters.sql.rows import (
     PAYMENT_CHANGES,
     QUOTE_CHANGES,
     VERSION_BEFORE,
+    Values,
 )
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
+from gateway.adapters.sql.subqueries import DATA_OF_EVENT, REVERSED_BY
 from gateway.adapters.sql.tables import (
     accounts,
     answers,
@@ -31,8 +33,8 @@ from gateway.adapters.sql.tables import (
     transfers,
     users,
 )
-from gateway.adapters.sql.unit_of_work import Rows, SqlUnitOfWork, Writes
-from gateway.application.ports.unit_of_work import AnswerKey, Holder, Wanted
+from gateway.adapters.sql.writing import IDS_AHEAD, Versions, check_counts, rows_to_write, versions_of
+from gateway.application.ports.unit_of_work import AnswerKey, Changes, Holder, Records, Wanted
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
@@ -119,51 +121,86 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
 }
 
 
-class SqliteUnitOfWork(SqlUnitOfWork):
-    """See the port. There are no round trips to save: a statement for each kind of thing."""
+class SqliteQueries:
+    """See `Queries`. The transaction has locked the whole file, so no row is locked."""
 
-    def __init__(self, transaction: DatabaseTransaction, order: Order) -> None:
-        super().__init__(transaction, order)
+    def __init__(self, transaction: DatabaseTransaction) -> None:
         self._transaction = transaction
 
-    async def _prepare(self, wanted: Wanted) -> None:
-        """It began with the unit of work."""
-
-    async def _lock_payments(self, ids: Collection[PaymentId]) -> Rows:
+    async def payments(self, ids: Collection[PaymentId]) -> Rows:
+        """As `Queries.payments`."""
         return await self._transaction.rows(FIND_PAYMENTS, {"ids": list(ids)})
 
-    async def _lock_quotes(self, ids: Collection[QuoteId]) -> Rows:
+    async def quotes(self, ids: Collection[QuoteId]) -> Rows:
+        """As `Queries.quotes`."""
         return await self._transaction.rows(FIND_QUOTES, {"ids": list(ids)})
 
-    async def _lock_accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
+    async def transactions(self, ids: Collection[TransactionId]) -> Rows:
+        """As `Queries.transactions`."""
+        return await self._transaction.rows(FIND_TRANSACTIONS, {"ids": list(ids)})
+
+    async def accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
+        """As `Queries.accounts`."""
         by_key = await self._transaction.rows(FIND_ACCOUNTS_BY_KEY, {"keys": list(keys)}) if keys else ()
         by_id = await self._transaction.rows(FIND_ACCOUNTS_BY_ID, {"ids": list(ids)}) if ids else ()
         return list({row[0]: row for row in (*by_key, *by_id)}.values())
 
-    async def _find_transactions(self, ids: Collection[TransactionId]) -> Rows:
-        return await self._transaction.rows(FIND_TRANSACTIONS, {"ids": list(ids)})
-
-    async def _find_answers(self, keys: Collection[AnswerKey]) -> Rows:
+    async def answers(self, keys: Collection[AnswerKey]) -> Rows:
+        """As `Queries.answers`."""
         return await self._transaction.rows(FIND_ANSWERS, {"keys": list(keys)})
 
-    async def _find_references(self, references: Collection[PaymentReference]) -> Rows:
+    async def references(self, references: Collection[PaymentReference]) -> Rows:
+        """As `Queries.references`."""
         return await self._transaction.rows(FIND_REFERENCES, {"references": list(references)})
 
-    async def _find_emails(self, emails: Collection[str]) -> Rows:
+    async def emails(self, emails: Collection[str]) -> Rows:
+        """As `Queries.emails`."""
         return await self._transaction.rows(FIND_EMAILS, {"emails": list(emails)})
 
-    async def _find_user_ids(self, user_ids: Collection[UserId]) -> Rows:
+    async def user_ids(self, user_ids: Collection[UserId]) -> Rows:
+        """As `Queries.user_ids`."""
         return await self._transaction.rows(FIND_USER_IDS, {"user_ids": list(user_ids)})
 
-    async def _find_holders(self, holders: Collection[Holder]) -> Rows:
+    async def holders(self, holders: Collection[Holder]) -> Rows:
+        """As `Queries.holders`."""
         return await self._transaction.rows(FIND_HOLDERS, {"holders": list(holders)})
 
-    async def _write(self, writes: Writes) -> Mapping[str, int]:
-        counts: dict[str, int] = {}
-        for name, rows in writes.items():
-            columns, statement = PARTS[name]
-            names = [_parameter_of(each) for each in columns]
-            counts[name] = await self._transaction.change(
-                statement, [dict(zip(names, row, strict=True)) for row in rows]
-            )
-        return counts
+
+class SqliteUnitOfWork:
+    """See the port. There are no round trips to save: one statement for each kind of record."""
+
+    def __init__(self, transaction: DatabaseTransaction, order: Order) -> None:
+        self._transaction = transaction
+        self._order = order
+        self._versions: Versions = {}
+
+    async def load(self, wanted: Wanted) -> Records:
+        """As `UnitOfWork.load`."""
+        queries = SqliteQueries(self._transaction)
+        records = await load_records(wanted, queries, StoredAccounts(queries, self._order), self._order)
+        self._versions = versions_of(records)
+        return records
+
+    async def commit(self, changes: Changes) -> None:
+        """As `UnitOfWork.commit`. Cancelled before the COMMIT it rolls back; cancelled during it, it finishes it."""
+        writes = rows_to_write(changes, self._versions, self._order)
+        counts = {name: await self._write(name, rows) for name, rows in writes.items()}
+        check_counts(writes, counts)
+        await self._transaction.commit()
+        self._order.committed(writes.get(IDS_AHEAD, ()))
+
+    async def _write(self, name: str, rows: Sequence[Values]) -> int:
+        columns, statement = PARTS[name]
+        names = [_parameter_of(each) for each in columns]
+        return await self._transaction.change(statement, [dict(zip(names, row, strict=True)) for row in rows])
+
+    async def __aenter__(self) -> Self:
+        """Wait for the transaction of another unit of work to end, and begin."""
+        await self._transaction.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Roll back what was not committed."""
+        await self._transaction.__aexit__(kind, error, traceback)

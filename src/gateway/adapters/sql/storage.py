@@ -17,7 +17,7 @@ from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.login_failures import SqlLoginFailures
 from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.pipeline import Pipeline
-from gateway.adapters.sql.postgres import PostgresUnitOfWork
+from gateway.adapters.sql.postgres import PostgresState, PostgresUnitOfWork
 from gateway.adapters.sql.postgres_connections import connect_seconds_max
 from gateway.adapters.sql.rates import SqlRates
 from gateway.adapters.sql.reader import SqlReader
@@ -74,11 +74,13 @@ async def _on_sqlite(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
 @asynccontextmanager
 async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     engine = postgres_engine(url, limits)
-    contention = Contention(always=not limits.optimistic)
-    constant_columns = ConstantColumns()
-    cache = AccountCache(limits.cached_max)
-    pipeline = Pipeline()
-    order = Order()
+    state = PostgresState(
+        contention=Contention(always=not limits.optimistic),
+        constant_columns=ConstantColumns(),
+        cache=AccountCache(limits.cached_max),
+        pipeline=Pipeline(),
+        order=Order(),
+    )
     seconds_max = connect_seconds_max(url, limits)
     try:
         async with write_pool(url, limits) as pool:
@@ -89,10 +91,10 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
                     acquire_seconds_max=limits.pool_timeout_seconds,
                     connect_seconds_max=seconds_max,
                 )
-                return PostgresUnitOfWork(transaction, contention, constant_columns, cache, pipeline, order)
+                return PostgresUnitOfWork(transaction, state)
 
             def scheduling() -> Scheduling:
-                if contention.is_expected:
+                if state.contention.is_expected:
                     return Scheduling.ALTERNATING
                 return Scheduling.PIPELINED if limits.cached_max else Scheduling.SEQUENTIAL
 

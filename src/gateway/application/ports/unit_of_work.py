@@ -93,10 +93,7 @@ class Payer(NamedTuple):
 class Needs:
     """The records that a command decides on. Accounts are named by key or by id, as the command knows them.
 
-    Other records are loaded with these. With a payment its quote, if it has one. And accounts: those of a payment's
-    parties in its currency, those that a transaction moved money between, and the gateway's for fees with a merchant
-    who is charged any and a payment that was; with a quote its customer's in the source currency, the gateway's for
-    exchange in both, and that for fees in the source currency if there is a spread.
+    Other records are loaded with these: `gateway.application.ports.related_records` says which.
     """
 
     account_keys: Collection[AccountKey] = ()

@@ -1,11 +1,14 @@
-"""Which transaction reverses another: looked up, for transfers never change."""
+"""Values that are looked up beside the columns of a row."""
 
 from typing import Final
 
 from sqlalchemy import literal_column, select
 
-from gateway.adapters.sql.tables import transfers
+from gateway.adapters.sql.tables import answers, events, transfers
 from gateway.adapters.sql.types import INTEGER
+
+DATA_OF_EVENT: Final = select(events.c.data).where(events.c.id == answers.c.event_id).scalar_subquery().label("data")
+"""Beside the columns of an answer: the data of the event with which the answer ends, or NULL."""
 
 ZERO: Final = literal_column("0", INTEGER)
 """Not a parameter: the index on reversals is of first transfers, and statements say so themselves."""

@@ -1,0 +1,120 @@
+"""Loading what a batch wants: few statements, each for a set, in the order in which locks are taken."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol, TypeAlias
+
+from gateway.adapters.sql.order import Order
+from gateway.adapters.sql.rows import to_account, to_answer, to_latest_at, to_payment, to_quote, to_transactions
+from gateway.adapters.sql.types import Found
+from gateway.application.ports.related_records import (
+    accounts_to_load,
+    fee_accounts_to_load,
+    holders_to_find,
+    quotes_to_load,
+)
+from gateway.application.ports.unit_of_work import AnswerKey, Holder, Records, Wanted
+from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
+from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
+from gateway.domain.transaction import TransactionId
+from gateway.domain.user import UserId
+
+Rows: TypeAlias = Sequence[Found]
+
+
+class Queries(Protocol):
+    """The statements of one database. Those that lock do so in the order of ids."""
+
+    async def payments(self, ids: Collection[PaymentId]) -> Rows:
+        """Payments, locked."""
+        ...
+
+    async def quotes(self, ids: Collection[QuoteId]) -> Rows:
+        """Quotes, locked."""
+        ...
+
+    async def transactions(self, ids: Collection[TransactionId]) -> Rows:
+        """The transfers of transactions in their order, each with the id of the transaction that reverses it."""
+        ...
+
+    async def accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
+        """Accounts by key or by id, each once; locked, or read if the commit compares their versions."""
+        ...
+
+    async def answers(self, keys: Collection[AnswerKey]) -> Rows:
+        """Answers by key."""
+        ...
+
+    async def references(self, references: Collection[PaymentReference]) -> Rows:
+        """Those of `references` that payments have."""
+        ...
+
+    async def emails(self, emails: Collection[str]) -> Rows:
+        """Those of `emails` that users have."""
+        ...
+
+    async def user_ids(self, user_ids: Collection[UserId]) -> Rows:
+        """Those of `user_ids` that exist."""
+        ...
+
+    async def holders(self, holders: Collection[Holder]) -> Rows:
+        """Those of `holders` who have an account of that kind."""
+        ...
+
+
+class Accounts(Protocol):
+    """Where accounts come from: the database, or a cache in front of it."""
+
+    async def load(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
+        """Accounts by key or by id, each once."""
+        ...
+
+
+class StoredAccounts:
+    """Accounts from the database."""
+
+    def __init__(self, queries: Queries, order: Order) -> None:
+        self._queries = queries
+        self._order = order
+
+    async def load(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
+        """Run one statement."""
+        rows = await self._queries.accounts(keys, ids)
+        self._order.notice(map(to_latest_at, rows))
+        return [to_account(row) for row in rows]
+
+
+async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, order: Order) -> Records:
+    """Load what is wanted and what comes along with it. A kind of record that is not wanted costs no round trip.
+
+    Locks are taken on payments, then quotes, then accounts, then accounts for fees: batches that lock in one order
+    never wait for each other in a circle.
+    """
+    payments = [to_payment(row) for row in await queries.payments(wanted.payments)] if wanted.payments else []
+    quote_ids = quotes_to_load(wanted, payments)
+    quotes = [to_quote(row) for row in await queries.quotes(quote_ids)] if quote_ids else []
+    transactions = to_transactions(await queries.transactions(wanted.transactions)) if wanted.transactions else []
+    to_load = accounts_to_load(wanted, payments, quotes, transactions)
+    accounts = await stored.load(to_load.keys, to_load.ids) if to_load.keys or to_load.ids else []
+    fee_keys = fee_accounts_to_load(to_load, accounts, payments)
+    if fee_keys:
+        accounts += await stored.load(fee_keys, ())
+    missing: set[Holder] = set()
+    if len(accounts) < len(to_load.keys) + len(to_load.ids) + len(fee_keys):
+        missing = holders_to_find(to_load.keys | fee_keys, accounts)
+    answers = await queries.answers(wanted.answers) if wanted.answers else ()
+    references = await queries.references(wanted.references) if wanted.references else ()
+    emails = await queries.emails(wanted.emails) if wanted.emails else ()
+    user_ids = await queries.user_ids(wanted.user_ids) if wanted.user_ids else ()
+    holders = await queries.holders(missing) if missing else ()
+    return Records(
+        answers=[to_answer(row) for row in answers],
+        accounts=accounts,
+        payments=payments,
+        holders=[Holder(row[0], AccountKind(row[1])) for row in holders],
+        references_taken=[PaymentReference(*row) for row in references],
+        emails_taken=[row[0] for row in emails],
+        user_ids_taken=[row[0] for row in user_ids],
+        transactions=transactions,
+        quotes=quotes,
+        latest_at=order.latest_at,
+    )

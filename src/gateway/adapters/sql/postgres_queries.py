@@ -1,0 +1,123 @@
+"""The queries of a unit of work on Postgres. Each takes one round trip, for any number of records."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Executable
+
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
+from gateway.adapters.sql.constant_columns import Constant, ConstantColumns
+from gateway.adapters.sql.loading import Rows
+from gateway.adapters.sql.postgres_statements import (
+    ACCOUNT_KEY,
+    ANSWER_KEY,
+    FIND_ANSWERS,
+    FIND_EMAILS,
+    FIND_HOLDERS,
+    FIND_REFERENCES,
+    FIND_TRANSACTIONS,
+    FIND_USER_IDS,
+    HOLDER,
+    LOCK_ACCOUNTS,
+    LOCK_PAYMENTS,
+    LOCK_QUOTES,
+    READ_ACCOUNTS,
+    READ_ACCOUNTS_BY_KEY,
+    REFERENCE,
+    arrays,
+    parameters_of,
+    write_statement,
+)
+from gateway.adapters.sql.writing import Writes
+from gateway.application.ports.unit_of_work import AnswerKey, Holder
+from gateway.domain.account import AccountId, AccountKey
+from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
+from gateway.domain.transaction import TransactionId
+from gateway.domain.user import UserId
+
+
+class PostgresQueries:
+    """See `Queries`.
+
+    Attributes:
+        may_be_answered: Whether one of the batch's idempotency keys may have an answer. The statement that reads
+            accounts tells, which saves nearly every batch the query for answers.
+        has_read_accounts: Whether it did.
+    """
+
+    def __init__(self, transaction: AsyncpgTransaction, answers: Collection[AnswerKey], *, locks: bool) -> None:
+        self._transaction = transaction
+        self._answers = answers
+        self._locks = locks
+        self.may_be_answered = True
+        self.has_read_accounts = False
+
+    async def payments(self, ids: Collection[PaymentId]) -> Rows:
+        """As `Queries.payments`."""
+        return await self._transaction.rows(LOCK_PAYMENTS, {"ids": list(ids)})
+
+    async def quotes(self, ids: Collection[QuoteId]) -> Rows:
+        """As `Queries.quotes`."""
+        return await self._transaction.rows(LOCK_QUOTES, {"ids": list(ids)})
+
+    async def transactions(self, ids: Collection[TransactionId]) -> Rows:
+        """As `Queries.transactions`."""
+        return await self._transaction.rows(FIND_TRANSACTIONS, {"ids": list(ids)})
+
+    async def accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
+        """As `Queries.accounts`."""
+        read = READ_ACCOUNTS if ids else READ_ACCOUNTS_BY_KEY
+        found = await self._transaction.rows(
+            LOCK_ACCOUNTS if self._locks else read,
+            {
+                "ids": list(ids),
+                **arrays("wanted", ACCOUNT_KEY, keys),
+                **arrays("answered", ANSWER_KEY, self._answers),
+            },
+        )
+        self.has_read_accounts = True
+        self.may_be_answered = found[0][-1] if found else True
+        return found
+
+    async def answers(self, keys: Collection[AnswerKey]) -> Rows:
+        """As `Queries.answers`."""
+        return await self.answers_of(keys) if self.may_be_answered else ()
+
+    async def answers_of(self, keys: Collection[AnswerKey]) -> Rows:
+        """Answers by key, whatever is known of them."""
+        return await self._transaction.rows(FIND_ANSWERS, arrays("wanted", ANSWER_KEY, keys))
+
+    async def references(self, references: Collection[PaymentReference]) -> Rows:
+        """As `Queries.references`."""
+        return await self._transaction.rows(FIND_REFERENCES, arrays("wanted", REFERENCE, references))
+
+    async def emails(self, emails: Collection[str]) -> Rows:
+        """As `Queries.emails`."""
+        return await self._transaction.rows(FIND_EMAILS, {"wanted_email": list(emails)})
+
+    async def user_ids(self, user_ids: Collection[UserId]) -> Rows:
+        """As `Queries.user_ids`."""
+        return await self._transaction.rows(FIND_USER_IDS, {"wanted_id": list(user_ids)})
+
+    async def holders(self, holders: Collection[Holder]) -> Rows:
+        """As `Queries.holders`."""
+        return await self._transaction.rows(FIND_HOLDERS, arrays("wanted", HOLDER, holders))
+
+
+class Statement(NamedTuple):
+    """A statement with its parameters."""
+
+    text: Executable
+    parameters: Mapping[str, Any]
+
+
+def statement_of(writes: Writes, constant_columns: ConstantColumns, *, checked: bool) -> Statement:
+    """One statement that writes all rows. See `write_statement`."""
+    parameters: dict[str, Any] = {}
+    parts: list[tuple[str, Constant]] = []
+    for name, rows in writes.items():
+        values = list(zip(*rows, strict=True))
+        constant = constant_columns.of(name, values)
+        parts.append((name, constant))
+        parameters.update(parameters_of(name, values, constant))
+    return Statement(write_statement(tuple(parts), checked=checked), parameters)

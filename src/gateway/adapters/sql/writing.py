@@ -1,0 +1,120 @@
+"""The rows that a batch writes."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Final, TypeAlias
+
+from gateway.adapters.sql.order import Order
+from gateway.adapters.sql.rows import (
+    Values,
+    account_changes,
+    account_values,
+    answer_values,
+    event_batch_values,
+    event_values,
+    payment_changes,
+    payment_values,
+    quote_changes,
+    quote_values,
+    refund_values,
+    transfer_values,
+    user_values,
+)
+from gateway.application.ports.unit_of_work import Changes, KeyTaken, Records, StorageRefused
+from gateway.application.views import event_data
+from gateway.domain.account import Account
+from gateway.domain.payment import Payment
+from gateway.domain.quote import Quote
+
+Writes: TypeAlias = Mapping[str, Sequence[Values]]
+"""Rows to write, by the field of `Changes` that they come from."""
+
+Versions: TypeAlias = Mapping[str, int]
+"""The versions of the records that were loaded, by their ids."""
+
+IDS_AHEAD: Final = "ids_ahead"
+
+
+def versions_of(records: Records) -> Versions:
+    """The versions that changes are checked against."""
+    versions: dict[str, int] = {payment.id: payment.version for payment in records.payments}
+    versions |= {quote.id: quote.version for quote in records.quotes}
+    versions |= {account.id: account.version for account in records.accounts}
+    return versions
+
+
+def rows_to_write(changes: Changes, versions: Versions, order: Order) -> dict[str, Sequence[Values]]:
+    """The rows of every kind that there are any of, in the order in which they are written.
+
+    Raises:
+        StorageRefused: A text has a lone surrogate, of which no JSON is made.
+    """
+    order.notice([changes.latest_at])
+    ahead = order.ahead(changes)
+    writes = writes_of(changes, versions, order.latest_at)
+    return {IDS_AHEAD: ahead, **writes} if ahead else {**writes}
+
+
+def check_counts(writes: Writes, counts: Mapping[str, int]) -> None:
+    """Check that every row was written.
+
+    Raises:
+        KeyTaken: Another transaction has answered one of the idempotency keys.
+    """
+    for name, count in counts.items():
+        if count == len(writes[name]):
+            continue
+        if name == "answers_new":
+            raise KeyTaken("Another transaction has answered one of the idempotency keys.")
+        raise RuntimeError(f"{count} of {len(writes[name])} rows of {name} were written: they are not what was loaded.")
+
+
+def writes_of(changes: Changes, versions: Mapping[str, int], latest_at: datetime | None) -> Writes:
+    """The rows of everything that there is any of. What replaces something has the version behind it that it replaces.
+
+    What others may write too is sorted by its key: writing waits for them, as locking does, and so it has one order.
+
+    Raises:
+        StorageRefused: A text has a lone surrogate, of which no JSON is made.
+    """
+    try:
+        return _writes_of(changes, versions, latest_at)
+    except UnicodeEncodeError as error:
+        raise StorageRefused("A text has a character that cannot be kept.") from error
+
+
+def _writes_of(changes: Changes, versions: Mapping[str, int], latest_at: datetime | None) -> Writes:
+    users = sorted(changes.users_new, key=lambda new: new.user.email)
+    accounts = sorted(changes.accounts_new, key=attrgetter("key"))
+    changed = sorted(changes.accounts_changed, key=attrgetter("id"))
+    answers = sorted(changes.answers_new, key=attrgetter("key"))
+    data_of = {event.id: event_data(event) for event in changes.events_new}
+    writes: dict[str, list[Values]] = {
+        "users_new": [user_values(user) for user in users],
+        "accounts_new": [account_values(account, latest_at) for account in accounts],
+        "accounts_changed": [
+            (*account_changes(account, latest_at), _version_before(account, versions)) for account in changed
+        ],
+        "payments_new": [payment_values(payment) for payment in changes.payments_new],
+        "payments_changed": [
+            (*payment_changes(payment), _version_before(payment, versions)) for payment in changes.payments_changed
+        ],
+        "transactions_new": [row for transaction in changes.transactions_new for row in transfer_values(transaction)],
+        "quotes_new": [quote_values(quote) for quote in changes.quotes_new],
+        "quotes_changed": [
+            (*quote_changes(quote), _version_before(quote, versions)) for quote in changes.quotes_changed
+        ],
+        "refunds_new": [refund_values(refund) for refund in changes.refunds_new],
+        "event_batches_new": [event_batch_values(changes.events_new)] if changes.events_new else [],
+        "events_new": [event_values(event, data_of[event.id], index) for index, event in enumerate(changes.events_new)],
+        "answers_new": [answer_values(answer, data_of) for answer in answers],
+    }
+    return {name: rows for name, rows in writes.items() if rows}
+
+
+def _version_before(changed: Account | Payment | Quote, versions: Mapping[str, int]) -> int:
+    before = versions.get(changed.id)
+    if before is None or changed.version <= before:
+        raise RuntimeError(f"{changed.id} is no change of what was loaded.")
+    return before
