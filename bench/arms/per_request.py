@@ -56,9 +56,9 @@ class PerRequest:
         ) as self._pool:
             yield
 
-    async def pay(self, request: Request) -> Response:
+    async def pay(self, request: Request[PaymentBody]) -> Response:
         """Pay in one call."""
-        body: PaymentBody = request.body
+        body = request.body
         answer: bytes = await self._pool.fetchval(
             PAY,
             request.caller.user_id,

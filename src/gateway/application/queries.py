@@ -1,6 +1,6 @@
 """What a caller may look up: their own things; an operator everybody's. Somebody else's is the same as none at all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
@@ -34,6 +34,7 @@ from gateway.domain.user import Role, UserId
 from gateway.domain.value import value
 
 Item_co = TypeVar("Item_co", covariant=True)
+Other = TypeVar("Other")
 
 ACCOUNTS_PER_OWNER_MAX = 200
 """More than there are currencies: all accounts of an owner fit into one read."""
@@ -45,6 +46,10 @@ class Page(Generic[Item_co]):
 
     items: Sequence[Item_co]
     has_more: bool
+
+    def map(self, to_other: Callable[[Item_co], Other]) -> "Page[Other]":
+        """The page with something else in place of each item."""
+        return Page(items=[to_other(item) for item in self.items], has_more=self.has_more)
 
 
 def _utc_now() -> datetime:

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from gateway.adapters.http.messages import Request, Response
-from gateway.adapters.http.operations import Operation
+from gateway.adapters.http.operations import AnyOperation
 from gateway.adapters.http.problems import PROBLEM_JSON
 
 METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -58,24 +58,24 @@ class _Problem(msgspec.Struct):
 class RequestLog:
     """Makes the entries of requests to some operations, and hands them on."""
 
-    def __init__(self, operations: Iterable[Operation], log: AccessLog) -> None:
+    def __init__(self, operations: Iterable[AnyOperation], log: AccessLog) -> None:
         self._log = log
         forms = [form for each in operations for form in (each.body, each.query) if form is not None]
         _, components = msgspec.json.schema_components(forms)
         self._names = {name for schema in components.values() for name in schema.get("properties", ())}
         self._problem = msgspec.json.Decoder(_Problem)
 
-    def add(self, request: Request, reply: Response, *, route: str, seconds: float) -> None:
-        """Log one request, by what its client was told."""
+    def add(self, request: Request[Any, Any], response: Response, *, seconds: float) -> None:
+        """Log one request and its response."""
         code, errors = "", list[EntryError]()
-        if reply.content_type == PROBLEM_JSON:
-            problem = self._problem.decode(reply.body)
+        if response.content_type == PROBLEM_JSON:
+            problem = self._problem.decode(response.body)
             code = problem.code
             errors = [EntryError(self._known(each.pointer), each.code) for each in problem.errors[:ERRORS_LOGGED_MAX]]
         entry = Entry(
             method=request.method if request.method in METHODS else OTHER,
-            route=route or OTHER,
-            status=reply.status,
+            route=request.route or OTHER,
+            status=response.status,
             seconds=seconds,
             request_id=request.request_id,
             user_id=request.signed_in.user_id if request.signed_in else "",

@@ -14,7 +14,7 @@ from gateway.adapters.http.cursors import CursorKeys, Cursors
 from gateway.adapters.http.docs_pages import docs_pages
 from gateway.adapters.http.endpoint import Endpoint, HttpLimits
 from gateway.adapters.http.openapi import openapi_document
-from gateway.adapters.http.operations import Operation
+from gateway.adapters.http.operations import AnyOperation
 from gateway.adapters.http.resources import (
     accounts,
     fees,
@@ -50,7 +50,7 @@ LAYERS_OF_LITESTAR: Final = (
 GatewayOpener = Callable[[], AbstractAsyncContextManager[Gateway]]
 
 
-def all_operations(cursors: Cursors, *, sandbox: bool) -> list[Operation]:
+def all_operations(cursors: Cursors, *, sandbox: bool) -> list[AnyOperation]:
     """Everything that clients may ask, in the order of the document."""
     return [
         *users.OPERATIONS,
@@ -139,7 +139,7 @@ def past_the_router(app: Litestar, endpoint: Endpoint, root_path: str = "") -> A
     To look for its only route was a fifteenth of what the application did for a payment. And the router refuses some
     requests by itself (a malformed Host), in its own form.
     """
-    routed, paths = app.asgi_handler, endpoint.paths_without_id
+    routed, paths = app.asgi_handler, endpoint.literal_paths
 
     async def handle(scope: Any, receive: Receive, send: Send) -> None:
         if root_path or scope.get("root_path"):

@@ -1,4 +1,4 @@
-"""Request bodies: received within their limits, and decoded."""
+"""Request bodies: received within limits, and decoded."""
 
 from typing import Any, Final
 
@@ -7,52 +7,60 @@ from litestar.types import Receive
 
 from gateway.adapters.http.decoding import decode_body
 from gateway.adapters.http.headers import require_json
-from gateway.adapters.http.messages import Request
-from gateway.adapters.http.operations import NoFields, Operation
+from gateway.adapters.http.messages import BodyT, Request
 from gateway.adapters.http.problems import HttpRefusal
 
 LENGTH_DIGITS_MAX: Final = 18
-"""Of a Content-Length: reading thousands of digits as a number is refused by Python, with an error of its own."""
+"""Of a Content-Length: Python refuses to convert thousands of digits, with an error of its own."""
 
 NO_BODY: Final = b"{}"
-"""What a body that is left out stands for."""
+"""The meaning of a body that is left out."""
 
 
 class ClientGone(Exception):  # noqa: N818 - the name says what happened.
-    """Nobody waits for the answer any more."""
+    """The client closed the connection before the response."""
 
 
 async def read_body(
-    request: Request, receive: Receive, operation: Operation, decoder: msgspec.json.Decoder[Any], size_max: int
-) -> Any:
-    """The body of a request, decoded. Where all fields are optional, no body is the same as `{}`.
+    request: Request[Any, Any],
+    receive: Receive,
+    decoder: msgspec.json.Decoder[BodyT],
+    size_max: int,
+    *,
+    optional: bool,
+) -> BodyT:
+    """The body of a request, decoded.
 
-    That there is none is only known when it has been received: HTTP/2 needs no header to announce a body.
+    Args:
+        request: `arriving` is set while its body is being received.
+        receive: ASGI's.
+        decoder: Of the declared body.
+        size_max: In bytes.
+        optional: Whether no body is the same as `{}`. That there is none is known only after receiving: HTTP/2 needs no
+            header to announce a body.
 
     Raises:
-        ClientGone: The client went away meanwhile.
+        ClientGone: The client closed the connection.
         HttpRefusal: `unsupported_media_type`, `body_too_large`, or `validation_error`: it is not of the declared form.
     """
-    if not operation.body_optional:
+    if not optional:
         require_json(request.headers)
     length = request.headers.get(b"content-length", b"")
     if length.isdigit() and (len(length) > LENGTH_DIGITS_MAX or int(length) > size_max):
         raise _too_large(size_max)
     request.arriving = True
-    raw, more = await _chunk(receive)  # Nearly always the whole of it.
+    raw, more = await _chunk(receive)  # Nearly always the whole body.
     while more and len(raw) <= size_max:
         chunk, more = await _chunk(receive)
         raw += chunk
     request.arriving = False
     if len(raw) > size_max:
         raise _too_large(size_max)
-    if operation.body_optional:
+    if optional:
         if raw:
             require_json(request.headers)
         raw = raw or NO_BODY
-    body = decode_body(raw, decoder)
-    # Without fields there is nothing to hand on, and the fingerprint stays that of a request without a body.
-    return None if operation.body is NoFields else body
+    return decode_body(raw, decoder)
 
 
 async def _chunk(receive: Receive) -> tuple[bytes, bool]:

@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.adapters.http.field_errors import error_at, escaped, pointed, text_errors
 from gateway.adapters.http.form_errors import form_of
+from gateway.adapters.http.messages import BodyT
 from gateway.adapters.http.problems import HttpRefusal, invalid_request
 from gateway.domain.errors import InvalidInput
 
@@ -18,7 +19,7 @@ NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
-def decode_body(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
+def decode_body(raw: bytes, decoder: msgspec.json.Decoder[BodyT]) -> BodyT:
     """The JSON of `raw` as what the decoder makes (a msgspec.Struct); it must be a strict one.
 
     Raises:

@@ -1,56 +1,72 @@
-"""Asked and Reply: one request as a handler sees it, and what is sent back."""
+"""Request and Response: what a handler gets, and what it returns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Generic
+
+from typing_extensions import TypeVar
 
 from gateway.application.access.caller import Caller
 from gateway.application.gateway import Gateway
+
+BodyT = TypeVar("BodyT", default=None)
+QueryT = TypeVar("QueryT", default=None)
 
 Header = tuple[bytes, bytes]
 
 JSON: Final = b"application/json"
 
+_NONE: Final[Any] = None
+"""The default of a body and a query: of their types only an operation that declares none of them has it."""
+
 
 @dataclass(slots=True, kw_only=True)
-class Request:
-    """One request. What an operation does not declare (a body, a token) is not there.
+class Request(Generic[BodyT, QueryT]):
+    """One request: `Request[DepositBody]` has a body, `Request[None, AccountsQuery]` has query parameters.
 
     Attributes:
-        gateway: What is asked.
+        gateway: The application.
         method: In capital letters.
-        path: Without a trailing slash, and without any root path.
-        raw_path: As it came to the server, percent-encoded.
-        request_id: The client's own, or ours.
+        path: Without a trailing slash and without any root path.
+        raw_path: The path as the server received it, percent-encoded.
+        route: The template of the path, such as `/payments/{payment_id}`; empty for an unknown path.
+        path_ids: The segments of the path that the template leaves open, by name.
+        request_id: The client's own, or a generated one.
         headers: By name in lower case.
-        scheme: `http` or `https`, as the client's connection or a trusted proxy says.
-        address: Where it comes from, as the server tells.
-        path_id: The id in the path; of two, the first.
-        path_id_second: The other one.
-        idempotency_key: The `Idempotency-Key`, checked.
-        body: Decoded into the operation's type.
-        query: Likewise.
-        arriving: Whether the body is on its way just now.
+        scheme: `http` or `https`, as seen by the client's connection or a trusted proxy.
+        address: The client's address, as the server reports it.
+        success_status: The operation's status for a successful response.
+        signed_in: The owner of the token; `None` if the operation requires none.
+        idempotency_key: The `Idempotency-Key`, checked; `None` if the operation takes none.
+        body: Decoded into the operation's type; `None` if it declares no body.
+        query: Decoded into the operation's type; `None` if it declares no query.
+        arriving: Whether the body is being received.
     """
 
     gateway: Gateway
     method: str
     path: str
     raw_path: bytes
+    route: str
+    path_ids: Mapping[str, str]
     request_id: str
     headers: dict[bytes, bytes]
     scheme: str
     address: str
-    path_id: str = ""
-    path_id_second: str = ""
+    success_status: int = 200
     signed_in: Caller | None = None
     idempotency_key: str | None = None
-    body: Any = None
-    query: Any = None
+    body: BodyT = _NONE
+    query: QueryT = _NONE
     arriving: bool = False
 
     @property
     def caller(self) -> Caller:
-        """Who asks. Only operations that require a token may look."""
+        """The owner of the token.
+
+        Raises:
+            LookupError: The operation does not require a token.
+        """
         if self.signed_in is None:
             raise LookupError(f"{self.method} {self.path} does not require a token, and so has no caller.")
         return self.signed_in

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from gateway.adapters.http.openapi_responses import HEADERS, Problem, responses_of, shared_responses
 from gateway.adapters.http.openapi_schemas import Schemas
-from gateway.adapters.http.operations import Idempotency, Operation
+from gateway.adapters.http.operations import AnyOperation, Idempotency
 from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
 
 OPENAPI_VERSION: Final = "3.1.0"
@@ -67,7 +67,7 @@ PATH_EXAMPLES: Final = {
 }
 
 
-def openapi_document(operations: Iterable[Operation], *, version: str, server_url: str) -> dict[str, Any]:
+def openapi_document(operations: Iterable[AnyOperation], *, version: str, server_url: str) -> dict[str, Any]:
     """The document that describes `operations`, as plain values ready for JSON.
 
     Args:
@@ -111,7 +111,7 @@ def _declared(kinds: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(kind for kind in kinds if kind is not None))
 
 
-def _described(operation: Operation, schemas: Schemas) -> dict[str, Any]:
+def _described(operation: AnyOperation, schemas: Schemas) -> dict[str, Any]:
     result = None if operation.result is None else schemas.reference(operation.result)
     who = ", ".join(sorted(operation.roles)) if operation.roles else "anyone, without a token"
     described: dict[str, Any] = {
@@ -133,13 +133,13 @@ def _described(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     return described
 
 
-def _examples(operation: Operation) -> dict[str, Any]:
+def _examples(operation: AnyOperation) -> dict[str, Any]:
     if operation.examples:
         return {"examples": {name: {"value": example} for name, example in operation.examples.items()}}
     return {"example": operation.example}
 
 
-def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+def _path_parameters(operation: AnyOperation) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
@@ -153,7 +153,7 @@ def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
     ]
 
 
-def _query_parameters(operation: Operation, schemas: Schemas) -> list[dict[str, Any]]:
+def _query_parameters(operation: AnyOperation, schemas: Schemas) -> list[dict[str, Any]]:
     if operation.query is None:
         return []
     return [
@@ -162,7 +162,7 @@ def _query_parameters(operation: Operation, schemas: Schemas) -> list[dict[str, 
     ]
 
 
-def _headers(operation: Operation) -> list[dict[str, Any]]:
+def _headers(operation: AnyOperation) -> list[dict[str, Any]]:
     if operation.idempotency is Idempotency.NONE:
         return []
     return [

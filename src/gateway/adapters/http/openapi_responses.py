@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Idempotency, Operation
+from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, AnyOperation, Idempotency
 from gateway.adapters.http.problems import KINDS
 
 Described = dict[str, Any]
@@ -106,7 +106,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     accepted_encodings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
-def responses_of(operation: Operation, result: Described | None) -> dict[str, Described]:
+def responses_of(operation: AnyOperation, result: Described | None) -> dict[str, Described]:
     """The responses of an operation, by status; `result` is the schema of what it answers when all goes well."""
     replayed = () if operation.idempotency is Idempotency.NONE else ("Idempotency-Replayed",)
     success: Described = {"description": operation.summary, "headers": _headers("Request-Id", *replayed)}
@@ -136,7 +136,7 @@ def shared_responses(problem: Described) -> dict[str, Described]:
     }
 
 
-def codes_by_status(operation: Operation) -> dict[int, list[str]]:
+def codes_by_status(operation: AnyOperation) -> dict[int, list[str]]:
     """Every code that an operation may refuse with, by its status."""
     by_status: dict[int, list[str]] = {}
     for code in codes_of(operation):
@@ -144,7 +144,7 @@ def codes_by_status(operation: Operation) -> dict[int, list[str]]:
     return by_status
 
 
-def codes_of(operation: Operation) -> list[str]:
+def codes_of(operation: AnyOperation) -> list[str]:
     """Every code that an operation may refuse with: its own, and those that its declaration implies."""
     codes = set(operation.codes)
     if operation.roles:

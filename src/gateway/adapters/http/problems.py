@@ -102,7 +102,7 @@ def invalid_request(errors: FieldErrors) -> HttpRefusal:
     return HttpRefusal("validation_error", "The request does not have the right form.", errors=errors[:ERRORS_MAX])
 
 
-def problem_body(refusal: Refusal, request: Request) -> bytes:
+def problem_body(refusal: Refusal, request: Request[Any, Any]) -> bytes:
     """A refusal as the JSON of a problem: the members of RFC 9457, ours, and the facts of the refusal."""
     kind = KINDS[refusal.code]
     facts = refusal.facts
@@ -123,7 +123,7 @@ def problem_body(refusal: Refusal, request: Request) -> bytes:
     )
 
 
-def problem_reply(refusal: Refusal, request: Request) -> Response:
+def problem_response(refusal: Refusal, request: Request[Any, Any]) -> Response:
     """A refusal as a response."""
     return Response(
         status=KINDS[refusal.code].status,

@@ -5,6 +5,7 @@ from gateway.adapters.http.lists import listing
 from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import (
     EVERY_ROLE,
+    AnyOperation,
     Body,
     Idempotency,
     ListView,
@@ -18,8 +19,7 @@ from gateway.application.commands import FreezeAccount, MakeDeposit, OpenAccount
 from gateway.application.ports.reader import AccountFilter
 from gateway.application.queries import Page
 from gateway.application.views import AccountView, DepositView, account_view, deposit_view
-from gateway.domain.account import KIND_OF_ROLE, Account, AccountId, AccountKey
-from gateway.domain.deposit import Deposit
+from gateway.domain.account import KIND_OF_ROLE, AccountId, AccountKey
 from gateway.domain.money import Money, currency_code
 from gateway.domain.user import Role, UserId
 
@@ -35,7 +35,7 @@ class OpenAccountBody(Body, frozen=True, kw_only=True):
 class DepositBody(Body, frozen=True, kw_only=True):
     """How much, to which account."""
 
-    account_id: IdText
+    account_id: IdText[AccountId]
     amount: Amount
     currency: CurrencyText
     reference: Reference | None = None
@@ -45,68 +45,52 @@ class AccountsQuery(PageQuery, frozen=True, kw_only=True):
     """Which accounts. `owner_id` is for operators; others see their own only."""
 
     currency: CurrencyText | None = None
-    owner_id: IdText | None = None
+    owner_id: IdText[UserId] | None = None
 
 
 async def get_account(request: Request) -> Response:
     """Show an account."""
-    account = await request.gateway.queries.account(request.caller, AccountId(request.path_id))
+    account = await request.gateway.queries.account(request.caller, AccountId(request.path_ids["account_id"]))
     return json_response(200, account_view(account))
 
 
-async def find_accounts(request: Request, query: AccountsQuery, before: str | None) -> Page[Account]:
+async def find_accounts(request: Request[None, AccountsQuery], before: AccountId | None) -> Page[AccountView]:
     """A page of accounts."""
+    query = request.query
     where = AccountFilter(
-        owner_id=None if query.owner_id is None else UserId(query.owner_id),
-        currency=None if query.currency is None else currency_code(query.currency),
+        owner_id=query.owner_id, currency=None if query.currency is None else currency_code(query.currency)
     )
-    return await request.gateway.queries.accounts(
-        request.caller, where, before=None if before is None else AccountId(before), limit=query.limit
-    )
+    page = await request.gateway.queries.accounts(request.caller, where, before=before, limit=query.limit)
+    return page.map(account_view)
 
 
-async def account_views(_: Request, accounts: list[Account]) -> list[AccountView]:
-    """Accounts as the outside sees them."""
-    return [account_view(account) for account in accounts]
-
-
-def to_open_account(request: Request) -> OpenAccount:
+def to_open_account(request: Request[OpenAccountBody]) -> OpenAccount:
     """An account for the caller."""
-    body: OpenAccountBody = request.body
+    body = request.body
     caller = request.caller
     return OpenAccount(key=AccountKey(caller.user_id, currency_code(body.currency), KIND_OF_ROLE[caller.role]))
 
 
-def to_freeze(request: Request) -> FreezeAccount:
+def to_freeze(request: Request[NoFields]) -> FreezeAccount:
     """Stop the account from paying."""
-    return FreezeAccount(account_id=AccountId(request.path_id))
+    return FreezeAccount(account_id=AccountId(request.path_ids["account_id"]))
 
 
-def to_unfreeze(request: Request) -> UnfreezeAccount:
+def to_unfreeze(request: Request[NoFields]) -> UnfreezeAccount:
     """Let the account pay again."""
-    return UnfreezeAccount(account_id=AccountId(request.path_id))
+    return UnfreezeAccount(account_id=AccountId(request.path_ids["account_id"]))
 
 
-def to_deposit(request: Request) -> MakeDeposit:
+def to_deposit(request: Request[DepositBody]) -> MakeDeposit:
     """A deposit: operators fund any account, others their own."""
-    body: DepositBody = request.body
+    body = request.body
     caller = request.caller
     return MakeDeposit(
-        account_id=AccountId(body.account_id),
+        account_id=body.account_id,
         amount=Money(body.amount, currency_code(body.currency)),
         owner_id=None if caller.role is Role.OPERATOR else caller.user_id,
         reference=body.reference,
     )
-
-
-def to_account_view(_: Request, account: Account) -> AccountView:
-    """An account as the outside sees it."""
-    return account_view(account)
-
-
-def to_deposit_view(_: Request, deposit: Deposit) -> DepositView:
-    """A deposit as the outside sees it."""
-    return deposit_view(deposit)
 
 
 EXAMPLE_ACCOUNT = {
@@ -132,7 +116,7 @@ EXAMPLE_DEPOSIT = {
 }
 
 
-def operations(cursors: Cursors, *, sandbox: bool) -> tuple[Operation, ...]:
+def operations(cursors: Cursors, *, sandbox: bool) -> tuple[AnyOperation, ...]:
     """The operations on accounts. In the sandbox everybody may fund their own."""
     operator = frozenset({Role.OPERATOR})
     return (
@@ -142,7 +126,7 @@ def operations(cursors: Cursors, *, sandbox: bool) -> tuple[Operation, ...]:
             name="listAccounts",
             tag=TAG,
             summary="List the caller's accounts; an operator sees everybody's",
-            handler=listing(cursors, AccountsQuery, find_accounts, account_views),
+            handler=listing(cursors, find_accounts),
             roles=EVERY_ROLE,
             query=AccountsQuery,
             result=ListView[AccountView],
@@ -155,7 +139,7 @@ def operations(cursors: Cursors, *, sandbox: bool) -> tuple[Operation, ...]:
             name="openAccount",
             tag=TAG,
             summary="Open an account in another currency",
-            handler=submitting(201, to_open_account, to_account_view),
+            handler=submitting(to_open_account, account_view),
             roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
             status=201,
             body=OpenAccountBody,
@@ -183,7 +167,7 @@ def operations(cursors: Cursors, *, sandbox: bool) -> tuple[Operation, ...]:
             name="freezeAccount",
             tag=TAG,
             summary="Let an account receive but not pay",
-            handler=submitting(200, to_freeze, to_account_view),
+            handler=submitting(to_freeze, account_view),
             roles=operator,
             body=NoFields,
             result=AccountView,
@@ -197,7 +181,7 @@ def operations(cursors: Cursors, *, sandbox: bool) -> tuple[Operation, ...]:
             name="unfreezeAccount",
             tag=TAG,
             summary="Let an account pay again",
-            handler=submitting(200, to_unfreeze, to_account_view),
+            handler=submitting(to_unfreeze, account_view),
             roles=operator,
             body=NoFields,
             result=AccountView,
@@ -211,7 +195,7 @@ def operations(cursors: Cursors, *, sandbox: bool) -> tuple[Operation, ...]:
             name="makeDeposit",
             tag=TAG,
             summary="Bring money in from outside; in the sandbox owners may do it themselves",
-            handler=submitting(201, to_deposit, to_deposit_view),
+            handler=submitting(to_deposit, deposit_view),
             roles=EVERY_ROLE if sandbox else operator,
             status=201,
             body=DepositBody,

@@ -9,7 +9,6 @@ from gateway.adapters.http.operations import Body, ListView, Operation, json_res
 from gateway.adapters.http.resources.fields import CurrencyText
 from gateway.application.commands import SetFees
 from gateway.application.views import FeeScheduleView, fee_schedule_view
-from gateway.domain.account import Account
 from gateway.domain.fees import BASIS_POINTS_MAX, FeeSchedule
 from gateway.domain.money import AMOUNT_MINOR_MAX, currency_code
 from gateway.domain.user import Role, UserId
@@ -25,24 +24,19 @@ class FeesBody(Body, frozen=True, kw_only=True):
     fixed_amount: Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MINOR_MAX)] = 0
 
 
-def to_set_fees(request: Request) -> SetFees:
+def to_set_fees(request: Request[FeesBody]) -> SetFees:
     """For captures from now on."""
-    body: FeesBody = request.body
+    body = request.body
     return SetFees(
-        merchant_id=UserId(request.path_id),
+        merchant_id=UserId(request.path_ids["merchant_id"]),
         currency=currency_code(body.currency),
         fees=FeeSchedule(body.basis_points, body.fixed_amount),
     )
 
 
-def to_fees_view(_: Request, account: Account) -> FeeScheduleView:
-    """The fees as the outside sees them."""
-    return fee_schedule_view(account)
-
-
 async def get_fees(request: Request) -> Response:
     """Show the fees in each currency that the merchant is paid in."""
-    accounts = await request.gateway.queries.merchant_accounts(request.caller, UserId(request.path_id))
+    accounts = await request.gateway.queries.merchant_accounts(request.caller, UserId(request.path_ids["merchant_id"]))
     views = [fee_schedule_view(account) for account in sorted(accounts, key=lambda account: account.currency)]
     return json_response(200, ListView[FeeScheduleView](data=views, has_more=False, next_cursor=None))
 
@@ -61,7 +55,7 @@ OPERATIONS = (
         name="setFees",
         tag=TAG,
         summary="Set what is kept of payments to a merchant in a currency",
-        handler=submitting(200, to_set_fees, to_fees_view),
+        handler=submitting(to_set_fees, fee_schedule_view),
         roles=frozenset({Role.OPERATOR}),
         body=FeesBody,
         result=FeeScheduleView,

@@ -1,7 +1,7 @@
 """The forms of fields that several resources share, with their limits."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -23,6 +23,8 @@ from gateway.domain.limits import (
 from gateway.domain.money import AMOUNT_MINOR_MAX, AMOUNT_MINOR_MIN
 from gateway.domain.payment import EXPIRES_IN_SECONDS_MAX, EXPIRES_IN_SECONDS_MIN
 from gateway.domain.rate import RATE_PATTERN, RATE_PLACES_MAX, SPREAD_BASIS_POINTS_MAX
+
+IdT = TypeVar("IdT", bound=str)
 
 Amount = Annotated[
     int,
@@ -58,7 +60,7 @@ SpreadBasisPoints = Annotated[
 ]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_LENGTH_MAX)]
 CurrencyText = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="A code of ISO 4217.", examples=["USD"])]
-IdText = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH_MAX)]
+IdText = Annotated[IdT, msgspec.Meta(min_length=1, max_length=ID_LENGTH_MAX)]
 Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=REFERENCE_LENGTH_MAX)]
 Description = Annotated[str, msgspec.Meta(max_length=DESCRIPTION_LENGTH_MAX)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LENGTH_MAX)]

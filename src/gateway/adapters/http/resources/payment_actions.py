@@ -13,7 +13,7 @@ from gateway.domain.user import Role
 class ConfirmBody(Body, frozen=True, kw_only=True):
     """With which quote, if the customer pays in another currency."""
 
-    quote_id: IdText | None = None
+    quote_id: IdText[QuoteId] | None = None
 
 
 class CaptureBody(Body, frozen=True, kw_only=True):
@@ -23,30 +23,30 @@ class CaptureBody(Body, frozen=True, kw_only=True):
     final: bool = True
 
 
-def to_confirm(request: Request) -> ConfirmPayment:
+def to_confirm(request: Request[ConfirmBody]) -> ConfirmPayment:
     """The caller pays what a merchant asked for."""
-    body: ConfirmBody = request.body
+    body = request.body
     return ConfirmPayment(
-        payment_id=PaymentId(request.path_id),
+        payment_id=PaymentId(request.path_ids["payment_id"]),
         customer_id=request.caller.user_id,
-        quote_id=None if body.quote_id is None else QuoteId(body.quote_id),
+        quote_id=body.quote_id,
     )
 
 
-def to_capture(request: Request) -> CapturePayment:
+def to_capture(request: Request[CaptureBody]) -> CapturePayment:
     """The caller takes what is held for them."""
-    body: CaptureBody = request.body
+    body = request.body
     return CapturePayment(
-        payment_id=PaymentId(request.path_id),
+        payment_id=PaymentId(request.path_ids["payment_id"]),
         merchant_id=request.caller.user_id,
         amount_minor=body.amount,
         final=body.final,
     )
 
 
-def to_cancel(request: Request) -> CancelPayment:
+def to_cancel(request: Request[NoFields]) -> CancelPayment:
     """The caller calls a payment off."""
-    return CancelPayment(payment_id=PaymentId(request.path_id), by=request.caller.user_id)
+    return CancelPayment(payment_id=PaymentId(request.path_ids["payment_id"]), by=request.caller.user_id)
 
 
 CONFIRM = Operation(
@@ -55,7 +55,7 @@ CONFIRM = Operation(
     name="confirmPayment",
     tag=TAG,
     summary="Pay what a merchant asked for",
-    handler=submitting(200, to_confirm, to_payment_view),
+    handler=submitting(to_confirm, to_payment_view),
     roles=frozenset({Role.CUSTOMER}),
     body=ConfirmBody,
     result=PaymentView,
@@ -79,7 +79,7 @@ CAPTURE = Operation(
     name="capturePayment",
     tag=TAG,
     summary="Take what is held, whole or in parts; the rest goes back after the `final` capture",
-    handler=submitting(200, to_capture, to_payment_view),
+    handler=submitting(to_capture, to_payment_view),
     roles=frozenset({Role.MERCHANT}),
     body=CaptureBody,
     result=PaymentView,
@@ -102,7 +102,7 @@ CANCEL = Operation(
     name="cancelPayment",
     tag=TAG,
     summary="Give back what is held; before it was confirmed, its customer may cancel too",
-    handler=submitting(200, to_cancel, to_payment_view),
+    handler=submitting(to_cancel, to_payment_view),
     roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
     body=NoFields,
     result=PaymentView,

@@ -11,9 +11,10 @@ from gateway.adapters.http.operations import (
     Body,
     Idempotency,
     Operation,
+    canonical_json,
     encoding,
-    kept_reply,
-    split_kept,
+    split_stored,
+    stored_response,
 )
 from gateway.adapters.http.problems import KINDS, HttpRefusal, invalid_request, problem_body
 from gateway.adapters.http.resources.payments import (
@@ -32,7 +33,7 @@ from gateway.application.ports.unit_of_work import AnswerKey, Needs
 from gateway.domain.checks import check_idempotency_key
 from gateway.domain.errors import InvalidInput, UnknownCurrency
 from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
-from gateway.domain.user import Role, UserId
+from gateway.domain.user import Role
 from gateway.domain.value import value
 
 ITEMS_MAX: Final = 1_000
@@ -88,9 +89,9 @@ class RefusedItem(Command[Paid]):
         return Decision(outcome=self.refusal)
 
 
-async def pay_all(request: Request) -> Response:
+async def pay_all(request: Request[BatchBody]) -> Response:
     """Hand all items to the executor as one."""
-    body: BatchBody = request.body
+    body = request.body
     executor = request.gateway.executor
     key = request.idempotency_key
     parts = submissions(request, body.items)
@@ -100,16 +101,16 @@ async def pay_all(request: Request) -> Response:
             parts=parts,
             atomic=body.mode == "atomic",
             key=executor.fresh_key() if key is None else AnswerKey(request.caller.user_id, key),
-            fingerprint=fingerprint(request.method.encode(), request.path.encode(), _canonical.encode(body)),
-            is_refused=lambda answer: split_kept(answer.body)[0] >= REFUSED,
+            fingerprint=fingerprint(request.method.encode(), request.path.encode(), canonical_json(body)),
+            is_refused=lambda answer: split_stored(answer.body)[0] >= REFUSED,
             encode=encoding(request, 207, to_payment_view),
             encode_all=lambda answers: encoded(request, answers),
         )
     )
-    return kept_reply(answer.body, replayed=answer.replayed)
+    return stored_response(answer.body, replayed=answer.replayed)
 
 
-def submissions(request: Request, items: Sequence[ItemBody]) -> list[Submission]:
+def submissions(request: Request[BatchBody], items: Sequence[ItemBody]) -> list[Submission]:
     """All items as they would be handed in alone.
 
     Raises:
@@ -130,27 +131,27 @@ def submissions(request: Request, items: Sequence[ItemBody]) -> list[Submission]
     return parts
 
 
-def submission(request: Request, item: ItemBody) -> Submission:
+def submission(request: Request[BatchBody], item: ItemBody) -> Submission:
     """An item as it would be handed in alone: its key then gives the same answer to `POST /payments`."""
     check_idempotency_key(item.idempotency_key)  # A pattern takes one with a line feed behind it.
     alone = PaymentBody(**{name: getattr(item, name) for name in PaymentBody.__struct_fields__})
     return Submission(
         command=to_command(request, alone),
         key=AnswerKey(request.caller.user_id, item.idempotency_key),
-        fingerprint=fingerprint(b"POST", b"/payments", _canonical.encode(alone)),
+        fingerprint=fingerprint(b"POST", b"/payments", canonical_json(alone)),
         encode=encoding(request, 201, to_payment_view),
     )
 
 
-def to_command(request: Request, item: PaymentBody) -> Pay | RefusedItem:
+def to_command(request: Request[BatchBody], item: PaymentBody) -> Pay | RefusedItem:
     """A customer pays for themselves, an operator for whom the item names."""
     try:
-        return to_pay(item, request.caller.user_id if item.customer_id is None else UserId(item.customer_id))
+        return to_pay(item, request.caller.user_id if item.customer_id is None else item.customer_id)
     except UnknownCurrency as refusal:
         return RefusedItem(refusal=refusal)
 
 
-def encoded(request: Request, answers: Sequence[Answer | Failed]) -> bytes:
+def encoded(request: Request[BatchBody], answers: Sequence[Answer | Failed]) -> bytes:
     """The answer to the whole batch."""
     body: BatchBody = request.body
     results = [result_of(request, answer) for answer in answers]
@@ -178,16 +179,15 @@ def encoded(request: Request, answers: Sequence[Answer | Failed]) -> bytes:
     return (b"201" if body.mode == "atomic" else b"207") + _encoder.encode(view)
 
 
-def result_of(request: Request, answer: Answer | Failed) -> tuple[int, bytes]:
+def result_of(request: Request[BatchBody], answer: Answer | Failed) -> tuple[int, bytes]:
     """The status and the body of an item."""
     if isinstance(answer, Answer):
-        return split_kept(answer.body)
+        return split_stored(answer.body)
     broken = HttpRefusal("internal_error", "Something went wrong here. The same item may be sent again.")
     return KINDS[broken.code].status, problem_body(broken, request)
 
 
 _encoder = msgspec.json.Encoder()
-_canonical = msgspec.json.Encoder(order="deterministic")
 
 OPERATIONS = (
     Operation(

@@ -10,6 +10,7 @@ from gateway.adapters.http.lists import listing
 from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import (
     EVERY_ROLE,
+    AnyOperation,
     Body,
     Idempotency,
     ListView,
@@ -56,14 +57,14 @@ class PaymentBody(Body, frozen=True, kw_only=True):
 
     amount: Amount
     currency: CurrencyText
-    merchant_id: IdText | None = None
-    customer_id: IdText | None = None
+    merchant_id: IdText[UserId] | None = None
+    customer_id: IdText[UserId] | None = None
     capture: CaptureMethod = CaptureMethod.AUTOMATIC
     expires_in_seconds: ExpiresInSeconds | None = None
     reference: Reference | None = None
     description: Description | None = None
     metadata: Metadata = msgspec.field(default_factory=dict)
-    quote_id: IdText | None = None
+    quote_id: IdText[QuoteId] | None = None
 
 
 FIELDS_OF_ROLES: Final = {
@@ -88,14 +89,14 @@ class PaymentsQuery(CreatedQuery, frozen=True, kw_only=True):
 
     status: PaymentStatus | None = None
     currency: CurrencyText | None = None
-    merchant_id: IdText | None = None
-    customer_id: IdText | None = None
+    merchant_id: IdText[UserId] | None = None
+    customer_id: IdText[UserId] | None = None
     reference: Reference | None = None
 
 
-def to_pay_or_request(request: Request) -> Command[Any]:
+def to_pay_or_request(request: Request[PaymentBody]) -> Command[Any]:
     """A customer pays, a merchant asks to be paid."""
-    body: PaymentBody = request.body
+    body = request.body
     caller = request.caller
     if errors := errors_for(caller.role, body):
         raise invalid_request(errors)
@@ -116,14 +117,14 @@ def to_pay(body: PaymentBody, customer_id: UserId) -> Pay:
     return Pay(
         order=PaymentOrder(
             customer_id=customer_id,
-            merchant_id=UserId(body.merchant_id or ""),
+            merchant_id=body.merchant_id or UserId(""),
             amount=Money(body.amount, currency_code(body.currency)),
             reference=body.reference,
             description=body.description,
             metadata=body.metadata,
             capture=body.capture,
             expires_in_seconds=body.expires_in_seconds,
-            quote_id=None if body.quote_id is None else QuoteId(body.quote_id),
+            quote_id=body.quote_id,
         )
     )
 
@@ -133,7 +134,7 @@ def to_request(body: PaymentBody, merchant_id: UserId) -> RequestPayment:
     return RequestPayment(
         request=PaymentRequest(
             merchant_id=merchant_id,
-            customer_id=None if body.customer_id is None else UserId(body.customer_id),
+            customer_id=body.customer_id,
             amount=Money(body.amount, currency_code(body.currency)),
             reference=body.reference,
             description=body.description,
@@ -149,37 +150,31 @@ def wrong_field(name: str, code: str, detail: str) -> HttpRefusal:
     return invalid_request([error_at(f"/{name}", code, detail)])
 
 
-def to_payment_view(_: Request, made: Paid | Payment) -> PaymentView:
+def to_payment_view(made: Paid | Payment) -> PaymentView:
     """The payment as the outside sees it."""
     return payment_view(made if isinstance(made, Payment) else made.payment)
 
 
 async def get_payment(request: Request) -> Response:
     """Show a payment."""
-    return json_response(
-        200, payment_view(await request.gateway.queries.payment(request.caller, PaymentId(request.path_id)))
-    )
+    payment = await request.gateway.queries.payment(request.caller, PaymentId(request.path_ids["payment_id"]))
+    return json_response(200, payment_view(payment))
 
 
-async def find_payments(request: Request, query: PaymentsQuery, before: str | None) -> Page[Payment]:
+async def find_payments(request: Request[None, PaymentsQuery], before: PaymentId | None) -> Page[PaymentView]:
     """A page of payments."""
+    query = request.query
     where = PaymentFilter(
         status=query.status,
         currency=None if query.currency is None else currency_code(query.currency),
-        merchant_id=None if query.merchant_id is None else UserId(query.merchant_id),
-        customer_id=None if query.customer_id is None else UserId(query.customer_id),
+        merchant_id=query.merchant_id,
+        customer_id=query.customer_id,
         reference=query.reference,
         created_after=query.created_after,
         created_before=query.created_before,
     )
-    return await request.gateway.queries.payments(
-        request.caller, where, before=None if before is None else PaymentId(before), limit=query.limit
-    )
-
-
-async def payment_views(_: Request, payments: list[Payment]) -> list[PaymentView]:
-    """Payments as the outside sees them."""
-    return [payment_view(payment) for payment in payments]
+    page = await request.gateway.queries.payments(request.caller, where, before=before, limit=query.limit)
+    return page.map(payment_view)
 
 
 EXAMPLE_PAYMENT: Final[dict[str, Any]] = {
@@ -226,7 +221,7 @@ QUOTE_CODES: Final = ("quote_not_found", "quote_expired", "quote_used", "quote_a
 """The refusals of a payment's quote."""
 
 
-def operations(cursors: Cursors) -> tuple[Operation, ...]:
+def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
     """The operations on payments."""
     return (
         Operation(
@@ -235,7 +230,7 @@ def operations(cursors: Cursors) -> tuple[Operation, ...]:
             name="createPayment",
             tag=TAG,
             summary="Pay a merchant, at once or with a hold (`capture=manual`); as a merchant, ask to be paid",
-            handler=submitting(201, to_pay_or_request, to_payment_view),
+            handler=submitting(to_pay_or_request, to_payment_view),
             roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
             status=201,
             body=PaymentBody,
@@ -262,7 +257,7 @@ def operations(cursors: Cursors) -> tuple[Operation, ...]:
             name="listPayments",
             tag=TAG,
             summary="List the payments that the caller is a party to; an operator sees all",
-            handler=listing(cursors, PaymentsQuery, find_payments, payment_views),
+            handler=listing(cursors, find_payments),
             roles=EVERY_ROLE,
             query=PaymentsQuery,
             result=ListView[PaymentView],

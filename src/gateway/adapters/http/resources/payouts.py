@@ -7,7 +7,6 @@ from gateway.application.commands import MakePayout
 from gateway.application.views import PayoutView, payout_view
 from gateway.domain.account import AccountId
 from gateway.domain.money import Money, currency_code
-from gateway.domain.payout import Payout
 from gateway.domain.user import Role
 
 TAG = "Payouts"
@@ -16,26 +15,21 @@ TAG = "Payouts"
 class PayoutBody(Body, frozen=True, kw_only=True):
     """How much, from which account."""
 
-    account_id: IdText
+    account_id: IdText[AccountId]
     amount: Amount
     currency: CurrencyText
     reference: Reference | None = None
 
 
-def to_payout(request: Request) -> MakePayout:
+def to_payout(request: Request[PayoutBody]) -> MakePayout:
     """The caller takes money out of their own account."""
-    body: PayoutBody = request.body
+    body = request.body
     return MakePayout(
-        account_id=AccountId(body.account_id),
+        account_id=body.account_id,
         amount=Money(body.amount, currency_code(body.currency)),
         owner_id=request.caller.user_id,
         reference=body.reference,
     )
-
-
-def to_payout_view(_: Request, payout: Payout) -> PayoutView:
-    """A payout as the outside sees it."""
-    return payout_view(payout)
 
 
 OPERATIONS = (
@@ -45,7 +39,7 @@ OPERATIONS = (
         name="makePayout",
         tag=TAG,
         summary="Take money out of an account of one's own",
-        handler=submitting(201, to_payout, to_payout_view),
+        handler=submitting(to_payout, payout_view),
         roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
         status=201,
         body=PayoutBody,

@@ -10,7 +10,6 @@ from gateway.adapters.http.resources.rates import TAG
 from gateway.application.views import QuoteView, quote_view
 from gateway.domain.money import Money, currency_code
 from gateway.domain.payment import QuoteId
-from gateway.domain.quote import Quote
 from gateway.domain.rate import CurrencyPair
 from gateway.domain.user import Role
 
@@ -24,9 +23,9 @@ class QuoteBody(Body, frozen=True, kw_only=True):
     target_amount: Amount | None = None
 
 
-async def make_quote(request: Request) -> Response:
+async def make_quote(request: Request[QuoteBody]) -> Response:
     """Promise the rate of now."""
-    body: QuoteBody = request.body
+    body = request.body
     pair = CurrencyPair(currency_code(body.from_currency), currency_code(body.to_currency))
     match body.source_amount, body.target_amount:
         case int(source_minor), None:
@@ -38,17 +37,14 @@ async def make_quote(request: Request) -> Response:
         case _:
             raise wrong_field("target_amount", "field_unknown", "Give either this field or source_amount, not both.")
     command = await request.gateway.quotes.asking(request.caller.user_id, pair, amount)
-    return await submitted(request, command, 201, to_quote_view)
-
-
-def to_quote_view(_: Request, quote: Quote) -> QuoteView:
-    """A quote as the outside sees it."""
-    return quote_view(quote)
+    return await submitted(request, command, quote_view)
 
 
 async def get_quote(request: Request) -> Response:
     """Show a quote."""
-    return json_response(200, quote_view(await request.gateway.queries.quote(request.caller, QuoteId(request.path_id))))
+    return json_response(
+        200, quote_view(await request.gateway.queries.quote(request.caller, QuoteId(request.path_ids["quote_id"])))
+    )
 
 
 EXAMPLE_QUOTE: Final[dict[str, Any]] = {

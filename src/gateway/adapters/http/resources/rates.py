@@ -20,10 +20,10 @@ class RateBody(Body, frozen=True, kw_only=True):
     spread_basis_points: SpreadBasisPoints = 0
 
 
-async def put_rate(request: Request) -> Response:
+async def put_rate(request: Request[RateBody]) -> Response:
     """Set a rate, for quotes from now on."""
-    body: RateBody = request.body
-    pair = CurrencyPair(currency_code(request.path_id), currency_code(request.path_id_second))
+    body = request.body
+    pair = CurrencyPair(currency_code(request.path_ids["from"]), currency_code(request.path_ids["to"]))
     found = await request.gateway.quotes.set_rate(
         pair, rate_of(body.rate), spread_basis_points=body.spread_basis_points
     )

@@ -7,6 +7,7 @@ from gateway.adapters.http.lists import listing
 from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import (
     EVERY_ROLE,
+    AnyOperation,
     Body,
     Idempotency,
     ListView,
@@ -19,7 +20,7 @@ from gateway.application.commands import RefundPayment
 from gateway.application.queries import Page
 from gateway.application.views import RefundView, refund_view
 from gateway.domain.payment import PaymentId
-from gateway.domain.refund import Refund, RefundId
+from gateway.domain.refund import RefundId
 from gateway.domain.user import Role
 
 TAG = "Refunds"
@@ -37,11 +38,11 @@ class RefundsQuery(PageQuery, frozen=True, kw_only=True):
     """Which page."""
 
 
-def to_refund(request: Request) -> RefundPayment:
+def to_refund(request: Request[RefundBody]) -> RefundPayment:
     """The caller gives back what was captured."""
-    body: RefundBody = request.body
+    body = request.body
     return RefundPayment(
-        payment_id=PaymentId(request.path_id),
+        payment_id=PaymentId(request.path_ids["payment_id"]),
         merchant_id=request.caller.user_id,
         amount_minor=body.amount,
         reason=body.reason,
@@ -49,31 +50,18 @@ def to_refund(request: Request) -> RefundPayment:
     )
 
 
-def to_refund_view(_: Request, refund: Refund) -> RefundView:
-    """A refund as the outside sees it."""
-    return refund_view(refund)
-
-
 async def get_refund(request: Request) -> Response:
     """Show a refund."""
     return json_response(
-        200, refund_view(await request.gateway.queries.refund(request.caller, RefundId(request.path_id)))
+        200, refund_view(await request.gateway.queries.refund(request.caller, RefundId(request.path_ids["refund_id"])))
     )
 
 
-async def find_refunds(request: Request, query: RefundsQuery, before: str | None) -> Page[Refund]:
+async def find_refunds(request: Request[None, RefundsQuery], before: RefundId | None) -> Page[RefundView]:
     """A page of the refunds of a payment."""
-    return await request.gateway.queries.refunds(
-        request.caller,
-        PaymentId(request.path_id),
-        before=None if before is None else RefundId(before),
-        limit=query.limit,
-    )
-
-
-async def refund_views(_: Request, refunds: list[Refund]) -> list[RefundView]:
-    """Refunds as the outside sees them."""
-    return [refund_view(refund) for refund in refunds]
+    payment_id = PaymentId(request.path_ids["payment_id"])
+    page = await request.gateway.queries.refunds(request.caller, payment_id, before=before, limit=request.query.limit)
+    return page.map(refund_view)
 
 
 EXAMPLE_REFUND: Final[dict[str, Any]] = {
@@ -90,7 +78,7 @@ EXAMPLE_REFUND: Final[dict[str, Any]] = {
 }
 
 
-def operations(cursors: Cursors) -> tuple[Operation, ...]:
+def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
     """The operations on refunds."""
     return (
         Operation(
@@ -99,7 +87,7 @@ def operations(cursors: Cursors) -> tuple[Operation, ...]:
             name="createRefund",
             tag=TAG,
             summary="Give captured money back, whole or in parts",
-            handler=submitting(201, to_refund, to_refund_view),
+            handler=submitting(to_refund, refund_view),
             roles=frozenset({Role.MERCHANT}),
             status=201,
             body=RefundBody,
@@ -123,7 +111,7 @@ def operations(cursors: Cursors) -> tuple[Operation, ...]:
             name="listRefunds",
             tag=TAG,
             summary="List the refunds of a payment",
-            handler=listing(cursors, RefundsQuery, find_refunds, refund_views),
+            handler=listing(cursors, find_refunds),
             roles=EVERY_ROLE,
             query=RefundsQuery,
             result=ListView[RefundView],

@@ -16,13 +16,13 @@ class ReverseBody(Body, frozen=True, kw_only=True):
     reason: Reason
 
 
-def to_reverse(request: Request) -> ReverseTransaction:
+def to_reverse(request: Request[ReverseBody]) -> ReverseTransaction:
     """Take it back."""
-    body: ReverseBody = request.body
-    return ReverseTransaction(transaction_id=TransactionId(request.path_id), reason=body.reason)
+    body = request.body
+    return ReverseTransaction(transaction_id=TransactionId(request.path_ids["transaction_id"]), reason=body.reason)
 
 
-def to_whole_view(_: Request, transaction: Transaction) -> TransactionView:
+def to_whole_view(transaction: Transaction) -> TransactionView:
     """What moved, with all entries: operators see them."""
     return transaction_view(transaction, None)
 
@@ -34,7 +34,7 @@ OPERATIONS = (
         name="reverseTransaction",
         tag=TAG,
         summary="Take a deposit or a payout back, once",
-        handler=submitting(201, to_reverse, to_whole_view),
+        handler=submitting(to_reverse, to_whole_view),
         roles=frozenset({Role.OPERATOR}),
         status=201,
         body=ReverseBody,

@@ -1,10 +1,13 @@
 """Transactions: what moved."""
 
+from typing import Any
+
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.lists import listing
 from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import (
     EVERY_ROLE,
+    AnyOperation,
     Body,
     Idempotency,
     ListView,
@@ -20,7 +23,7 @@ from gateway.application.views import TransactionView, transaction_view
 from gateway.domain.account import AccountId
 from gateway.domain.money import Money, currency_code
 from gateway.domain.payment import PaymentId, PaymentOrder
-from gateway.domain.transaction import Transaction, TransactionId, TransactionType
+from gateway.domain.transaction import TransactionId, TransactionType
 from gateway.domain.user import Role, UserId
 
 TAG = "Transactions"
@@ -29,7 +32,7 @@ TAG = "Transactions"
 class TransactionBody(Body, frozen=True, kw_only=True):
     """Whom to pay, and how much: the short form of a payment."""
 
-    merchant_id: IdText
+    merchant_id: IdText[UserId]
     amount: Amount
     currency: CurrencyText
     description: Description | None = None
@@ -39,17 +42,17 @@ class TransactionsQuery(CreatedQuery, frozen=True, kw_only=True):
     """Which transactions."""
 
     type: TransactionType | None = None
-    account_id: IdText | None = None
-    payment_id: IdText | None = None
+    account_id: IdText[AccountId] | None = None
+    payment_id: IdText[PaymentId] | None = None
 
 
-def to_pay(request: Request) -> Pay:
+def to_pay(request: Request[TransactionBody]) -> Pay:
     """The caller pays."""
-    body: TransactionBody = request.body
+    body = request.body
     return Pay(
         order=PaymentOrder(
             customer_id=request.caller.user_id,
-            merchant_id=UserId(body.merchant_id),
+            merchant_id=body.merchant_id,
             amount=Money(body.amount, currency_code(body.currency)),
             description=body.description,
             metadata={},
@@ -57,7 +60,7 @@ def to_pay(request: Request) -> Pay:
     )
 
 
-def to_transaction_view(_: Request, paid: Paid) -> TransactionView:
+def to_transaction_view(paid: Paid) -> TransactionView:
     """What moved, with the payer's entry only."""
     transaction = paid.transaction
     return transaction_view(transaction, {transaction.transfers[0].debit_account_id})
@@ -65,31 +68,33 @@ def to_transaction_view(_: Request, paid: Paid) -> TransactionView:
 
 async def get_transaction(request: Request) -> Response:
     """Show a transaction."""
-    transaction = await request.gateway.queries.transaction(request.caller, TransactionId(request.path_id))
-    [view] = await transaction_views(request, [transaction])
-    return json_response(200, view)
+    transaction_id = TransactionId(request.path_ids["transaction_id"])
+    transaction = await request.gateway.queries.transaction(request.caller, transaction_id)
+    return json_response(200, transaction_view(transaction, await visible_accounts(request)))
 
 
-async def find_transactions(request: Request, query: TransactionsQuery, before: str | None) -> Page[Transaction]:
+async def find_transactions(
+    request: Request[None, TransactionsQuery], before: TransactionId | None
+) -> Page[TransactionView]:
     """A page of transactions."""
+    query = request.query
     where = TransactionFilter(
         type=query.type,
-        account_id=None if query.account_id is None else AccountId(query.account_id),
-        payment_id=None if query.payment_id is None else PaymentId(query.payment_id),
+        account_id=query.account_id,
+        payment_id=query.payment_id,
         created_after=query.created_after,
         created_before=query.created_before,
     )
-    return await request.gateway.queries.transactions(
-        request.caller, where, before=None if before is None else TransactionId(before), limit=query.limit
-    )
+    page = await request.gateway.queries.transactions(request.caller, where, before=before, limit=query.limit)
+    visible = await visible_accounts(request)
+    return page.map(lambda transaction: transaction_view(transaction, visible))
 
 
-async def transaction_views(request: Request, transactions: list[Transaction]) -> list[TransactionView]:
-    """Transactions as the caller sees them: with the entries on their own accounts."""
-    visible = None
-    if request.caller.role is not Role.OPERATOR:
-        visible = {account.id for account in await request.gateway.queries.accounts_of(request.caller.user_id)}
-    return [transaction_view(transaction, visible) for transaction in transactions]
+async def visible_accounts(request: Request[Any, Any]) -> set[AccountId] | None:
+    """The accounts whose entries the caller sees: their own; `None` for all, which operators see."""
+    if request.caller.role is Role.OPERATOR:
+        return None
+    return {account.id for account in await request.gateway.queries.accounts_of(request.caller.user_id)}
 
 
 EXAMPLE_TRANSACTION = {
@@ -118,7 +123,7 @@ EXAMPLE_TRANSACTION = {
 }
 
 
-def operations(cursors: Cursors) -> tuple[Operation, ...]:
+def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
     """The operations on transactions."""
     return (
         Operation(
@@ -127,7 +132,7 @@ def operations(cursors: Cursors) -> tuple[Operation, ...]:
             name="createTransaction",
             tag=TAG,
             summary="Pay a merchant at once: the short form of creating a payment",
-            handler=submitting(201, to_pay, to_transaction_view),
+            handler=submitting(to_pay, to_transaction_view),
             roles=frozenset({Role.CUSTOMER}),
             status=201,
             body=TransactionBody,
@@ -151,7 +156,7 @@ def operations(cursors: Cursors) -> tuple[Operation, ...]:
             name="listTransactions",
             tag=TAG,
             summary="List what moved on the caller's accounts; an operator sees everything",
-            handler=listing(cursors, TransactionsQuery, find_transactions, transaction_views),
+            handler=listing(cursors, find_transactions),
             roles=EVERY_ROLE,
             query=TransactionsQuery,
             result=ListView[TransactionView],

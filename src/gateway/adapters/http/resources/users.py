@@ -73,9 +73,9 @@ class KeySetView(msgspec.Struct, frozen=True, kw_only=True):
     keys: list[dict[str, Any]]
 
 
-async def register(request: Request) -> Response:
+async def register(request: Request[RegisterBody]) -> Response:
     """Make a user, with an account in the currency."""
-    body: RegisterBody = request.body
+    body = request.body
     registered = await request.gateway.access.register(
         email=body.email,
         password=body.password,
@@ -86,22 +86,22 @@ async def register(request: Request) -> Response:
     return json_response(201, user_view(registered.user, registered.accounts))
 
 
-async def log_in(request: Request) -> Response:
+async def log_in(request: Request[LogInBody]) -> Response:
     """Begin a session."""
-    body: LogInBody = request.body
+    body = request.body
     signed_in = await request.gateway.access.log_in(email=body.email, password=body.password, address=request.address)
     return await _tokens(request, signed_in)
 
 
-async def refresh(request: Request) -> Response:
+async def refresh(request: Request[RefreshBody]) -> Response:
     """Exchange a refresh token for a new pair."""
-    body: RefreshBody = request.body
+    body = request.body
     return await _tokens(request, await request.gateway.access.refresh(body.refresh_token))
 
 
-async def log_out(request: Request) -> Response:
+async def log_out(request: Request[RefreshBody]) -> Response:
     """End a session."""
-    body: RefreshBody = request.body
+    body = request.body
     await request.gateway.access.log_out(request.caller, body.refresh_token)
     return Response(status=204)
 
@@ -112,9 +112,9 @@ async def me(request: Request) -> Response:
     return json_response(200, user_view(user, await request.gateway.queries.accounts_of(user.id)))
 
 
-async def change_password(request: Request) -> Response:
+async def change_password(request: Request[PasswordBody]) -> Response:
     """Change the caller's password."""
-    body: PasswordBody = request.body
+    body = request.body
     await request.gateway.access.change_password(request.caller, current=body.current_password, new=body.new_password)
     return Response(status=204)
 
@@ -124,7 +124,7 @@ async def key_set(request: Request) -> Response:
     return Response(status=200, body=msgspec.json.encode(request.gateway.tokens.jwks()))
 
 
-async def _tokens(request: Request, signed_in: SignedIn) -> Response:
+async def _tokens(request: Request[Any], signed_in: SignedIn) -> Response:
     accounts = await request.gateway.queries.accounts_of(signed_in.user.id)
     return json_response(
         200,
