@@ -16,6 +16,10 @@ DEVELOPMENT := $(VENV)/.development-installed
 BENCHMARK := $(VENV)/.benchmark-installed
 CLIENTS := $(VENV)/.clients-installed
 
+# The branch coverage of src/gateway/domain and of src/gateway/application, each in percent, that `make coverage` insists on.
+COVERAGE_FLOOR := 95
+COVERAGE_TESTS := tests/domain tests/application tests/contracts
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -34,6 +38,16 @@ demo: $(RUNTIME) ## Show what the gateway does (ARGS)
 .PHONY: test
 test: $(DEVELOPMENT) ## Run the tests; they find or start a real Postgres by themselves (ARGS="-k money")
 	$(BIN)/pytest $(ARGS)
+
+.PHONY: coverage
+coverage: $(DEVELOPMENT) ## Run the tests of the domain, the application and the contracts, and measure their branch coverage (ARGS)
+	$(BIN)/coverage run -m pytest $(COVERAGE_TESTS) $(ARGS)
+	$(BIN)/coverage report --include='src/gateway/domain/*' --fail-under=$(COVERAGE_FLOOR)
+	$(BIN)/coverage report --include='src/gateway/application/*' --fail-under=$(COVERAGE_FLOOR)
+
+.PHONY: test-rest
+test-rest: $(DEVELOPMENT) ## Run the tests that `make coverage` does not run (ARGS)
+	$(BIN)/pytest $(addprefix --ignore=,$(COVERAGE_TESTS)) $(ARGS)
 
 .PHONY: clients
 clients: $(CLIENTS) ## Run clients that are generated from the served OpenAPI document (ARGS="typescript")

@@ -1,0 +1,88 @@
+"""The definitions of continuous integration: each host runs `.ci/run` on every supported Python and Postgres."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PYTHONS = ["3.11", "3.13", "3.14"]
+POSTGRES = ["15", "18"]
+YAML_FILES = [
+    ".github/dependabot.yml",
+    ".github/workflows/ci.yml",
+    ".gitlab-ci.yml",
+    ".pre-commit-config.yaml",
+    "compose.yaml",
+]
+
+
+def text(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def load(path: str) -> Any:
+    return yaml.safe_load(text(path))
+
+
+def recipe(target: str) -> list[str]:
+    """The commands of a target of the Makefile."""
+    found = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", text("Makefile"), re.MULTILINE)
+    assert found, f"the Makefile has no target {target}"
+    return [line.strip().replace("$(BIN)", ".venv/bin") for line in found[1].splitlines()]
+
+
+@pytest.mark.parametrize("path", YAML_FILES)
+def test_the_file_is_valid_yaml(path: str) -> None:
+    assert isinstance(load(path), dict)
+
+
+def test_github_runs_everything_on_each_python_and_postgres() -> None:
+    job = load(".github/workflows/ci.yml")["jobs"]["run"]
+    assert job["strategy"]["matrix"] == {"python": PYTHONS, "postgres": POSTGRES}
+    assert job["steps"][-1] == {"run": ".ci/run"}
+    assert job["services"]["postgres"]["image"] == "postgres:${{ matrix.postgres }}-bookworm"
+    assert "@127.0.0.1:5432/" in job["env"]["GATEWAY_TEST_POSTGRES_URL"]
+
+
+def test_gitlab_runs_everything_on_each_python_and_postgres() -> None:
+    job = load(".gitlab-ci.yml")["run"]
+    assert job["parallel"]["matrix"] == [{"PYTHON_VERSION": PYTHONS, "POSTGRES_VERSION": POSTGRES}]
+    assert job["script"] == [".ci/run"]
+    [service] = job["services"]
+    assert service["name"] == "postgres:${POSTGRES_VERSION}-bookworm"
+    assert f"@{service['alias']}:5432/" in job["variables"]["GATEWAY_TEST_POSTGRES_URL"]
+
+
+def test_the_oldest_python_is_the_one_that_the_package_requires() -> None:
+    assert tomllib.loads(text("pyproject.toml"))["project"]["requires-python"] == f">={PYTHONS[0]}"
+
+
+def test_actions_are_pinned_to_a_full_version() -> None:
+    steps = load(".github/workflows/ci.yml")["jobs"]["run"]["steps"]
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w-]+/[\w-]+@v\d+\.\d+\.\d+", action)] == []
+
+
+def test_ci_runs_only_targets_that_exist() -> None:
+    targets = re.findall(r"^make ([a-z-]+)", text(".ci/run"), re.MULTILINE)
+    assert "lint" in targets
+    for target in targets:
+        assert recipe(target)
+
+
+def test_every_test_runs_in_ci_with_coverage_or_without() -> None:
+    assert {"coverage", "test-rest"} <= set(re.findall(r"^make ([a-z-]+)", text(".ci/run"), re.MULTILINE))
+    assert any("-m pytest $(COVERAGE_TESTS)" in line for line in recipe("coverage"))
+    assert any("$(addprefix --ignore=,$(COVERAGE_TESTS))" in line for line in recipe("test-rest"))
+
+
+def test_the_hooks_before_a_commit_are_checks_of_lint() -> None:
+    [repository] = load(".pre-commit-config.yaml")["repos"]
+    entries = [hook["entry"] for hook in repository["hooks"]]
+    assert entries
+    assert set(entries) <= set(recipe("lint"))
