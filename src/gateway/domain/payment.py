@@ -268,7 +268,7 @@ class PaymentOrder(PaymentTerms):
 
 @value
 class PaymentRequest(PaymentTerms):
-    """What a merchant asks for; without a `customer_id`, of whoever confirms it.
+    """What a merchant asks for; without a `customer_id`, from any customer who confirms it.
 
     Raises:
         InvalidInput: As `PaymentTerms`.

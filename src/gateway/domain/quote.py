@@ -15,7 +15,7 @@ from gateway.domain.value import value
 QUOTE_SECONDS_DEFAULT: Final = 60
 QUOTE_SECONDS_MIN: Final = 1
 QUOTE_SECONDS_MAX: Final = 3_600
-"""Whoever holds a quote may wait and see where the rate goes: the longer they may, the more it costs the exchange."""
+"""A quote lets its customer wait for a better rate: the longer it is valid, the more it costs the exchange."""
 
 
 @value

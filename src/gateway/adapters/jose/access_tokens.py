@@ -55,8 +55,8 @@ class JoseAccessTokens:
     """Signs and verifies access tokens; see the port `AccessTokens`.
 
     python-jose checks the signature and nothing else: what it would say about claims is too lenient, so they are
-    checked here. Tokens which were verified are remembered, for verifying one takes about 0.1 ms; what is
-    remembered is the whole text of the token, so no other token profits, and the time is compared at each call.
+    checked here. Verified tokens are cached, since verifying one takes about 0.1 ms. The key of the cache is the whole
+    text of the token, and times are compared at each call.
 
     Args:
         issuer: `iss`, written and required.
@@ -67,7 +67,7 @@ class JoseAccessTokens:
         lifetime_seconds_max: A token that was to live longer than this is refused.
         leeway_seconds: How far ahead the clock of another issuing process may be: `iat` and `nbf` may lie so far in the
             future. `exp` may not lie in the past, for a token lives no longer than it says.
-        remembered_max: How many verified tokens are remembered; the oldest goes first.
+        cached_max: How many verified tokens are cached; the oldest leaves first.
 
     Raises:
         KeyRefused: The keys are for different algorithms, so that one might be used as the other.
@@ -104,9 +104,9 @@ class JoseAccessTokens:
         self._lifetime_seconds = lifetime_seconds
         self._lifetime_seconds_max = lifetime_seconds_max
         self._leeway = timedelta(seconds=leeway_seconds)
-        self._remembered: OrderedDict[str, _Verified] = OrderedDict()
-        self._remembered_max = cached_max
-        self._remembering = Lock()
+        self._cache: OrderedDict[str, _Verified] = OrderedDict()
+        self._cached_max = cached_max
+        self._cache_lock = Lock()
 
     @property
     def lifetime_seconds(self) -> int:
@@ -130,7 +130,7 @@ class JoseAccessTokens:
 
     def verify(self, token: str, *, now: datetime) -> AccessClaims:
         """Return what a token says, or raise what is wrong with it; see the port `AccessTokens`."""
-        known = self._remembered.get(token)
+        known = self._cache.get(token)
         if known is not None and known.valid_from <= now < known.claims.expires_at:
             return known.claims
         try:
@@ -144,7 +144,7 @@ class JoseAccessTokens:
             raise TokenInvalid("The token is not valid yet.")
         if now >= verified.claims.expires_at:
             raise TokenExpired("The token has expired.")
-        self._remember(token, verified)
+        self._keep(token, verified)
         return verified.claims
 
     def jwks(self) -> Mapping[str, Any]:
@@ -177,11 +177,11 @@ class JoseAccessTokens:
             valid_from=datetime.fromtimestamp(good_from, UTC) - self._leeway,
         )
 
-    def _remember(self, token: str, verified: _Verified) -> None:
-        with self._remembering:
-            self._remembered[token] = verified
-            while len(self._remembered) > self._remembered_max:
-                self._remembered.popitem(last=False)
+    def _keep(self, token: str, verified: _Verified) -> None:
+        with self._cache_lock:
+            self._cache[token] = verified
+            while len(self._cache) > self._cached_max:
+                self._cache.popitem(last=False)
 
 
 def _decode_segment(segment: bytes) -> bytes:

@@ -84,7 +84,7 @@ class FileRates:
         version = _version_of(self._path)
         if version == self._version:
             return
-        # Taken down before it is read: a file that is broken is told of once, and read again when it changes.
+        # Stored before the file is read: a broken file is logged once, and read again when it changes.
         self._version = version
         try:
             self._rates = _read(self._path)

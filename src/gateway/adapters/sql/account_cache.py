@@ -1,4 +1,4 @@
-"""Remembered: accounts as this storage leaves them, so that the next payment need neither read them nor wait for it."""
+"""Account cache: accounts as this process has last written them. A payment on cached accounts needs no read."""
 
 from collections.abc import Collection, Iterable
 
@@ -7,18 +7,17 @@ from gateway.domain.account import Account, AccountId, AccountKey
 
 
 class AccountCache:
-    """What is known without asking the database. Whatever rests on it is checked by the statement that writes.
+    """Accounts, and idempotency keys that were answered lately.
 
-    It is taken down while it is being committed, and forgotten if it was not. Other processes write too, and so any of
-    it may be out of date. When there is too much of it, all of it is forgotten: what is needed again is soon known
-    again.
+    An account enters the cache while it is being committed, and leaves it if the commit fails. Other processes write
+    too, so entries may be out of date: the statement that writes checks their versions. A full cache is emptied.
     """
 
     def __init__(self, count_max: int) -> None:
-        """Nothing yet.
+        """An empty cache.
 
         Args:
-            count_max: Of accounts, and of answered keys; 0 remembers nothing.
+            count_max: Of accounts, and of answered keys; 0 caches nothing.
         """
         self._count_max = count_max
         self._accounts: dict[AccountId, Account] = {}
@@ -28,7 +27,7 @@ class AccountCache:
     def known(
         self, keys: Iterable[AccountKey], ids: Iterable[AccountId]
     ) -> tuple[dict[AccountId, Account], list[AccountKey], list[AccountId]]:
-        """Those of these accounts that are known, each once, and the keys and the ids of all others."""
+        """The cached accounts among these, each once, and the keys and ids of the others."""
         found: dict[AccountId, Account] = {}
         unknown_keys: list[AccountKey] = []
         unknown_ids: list[AccountId] = []
@@ -47,11 +46,11 @@ class AccountCache:
         return found, unknown_keys, unknown_ids
 
     def answered_any(self, keys: Collection[AnswerKey]) -> bool:
-        """Whether one of these keys was answered here lately: whoever asks again is to be given the answer."""
+        """Whether one of these keys was answered lately: its request is a replay."""
         return not self._answered.isdisjoint(keys)
 
     def keep(self, accounts: Collection[Account], answered: Collection[AnswerKey]) -> bool:
-        """Take down what is being committed, or forget what it replaces; whether there was room for all of it."""
+        """Cache what is being committed, if there is room for all of it. Returns whether there was."""
         if len(accounts) > self._count_max or len(answered) > self._count_max:
             self.forget(account.id for account in accounts)
             return False
@@ -67,12 +66,12 @@ class AccountCache:
         return True
 
     def forget_accounts(self) -> None:
-        """Know no more of any account."""
+        """Remove all accounts."""
         self._accounts.clear()
         self._ids.clear()
 
     def forget(self, ids: Iterable[AccountId]) -> None:
-        """Know no more of these accounts."""
+        """Remove these accounts."""
         for account_id in ids:
             account = self._accounts.pop(account_id, None)
             if account is not None:

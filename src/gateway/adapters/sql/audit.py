@@ -153,7 +153,7 @@ async def sql_audit(url: str, limits: SqlLimits) -> AsyncGenerator[Audit]:
 
 @asynccontextmanager
 async def _copy(url: str, limits: SqlLimits) -> AsyncGenerator[str]:
-    """The URL of a copy of an SQLite database: with a rollback journal, whoever reads for long holds up the writers."""
+    """The URL of a copy of an SQLite database: with a rollback journal, a long read blocks writers."""
     reading = await asyncio.to_thread(reading_engine, url, limits)
     if reading is None:
         raise StorageUnavailable("There is no such database.")

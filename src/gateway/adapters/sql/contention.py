@@ -1,4 +1,4 @@
-"""Contention: whether others write to the same rows just now."""
+"""Contention: whether other processes write to the same rows at present."""
 
 import time
 from collections.abc import Callable
@@ -6,15 +6,14 @@ from typing import Final
 
 LOCKING_SECONDS_MIN: Final = 0.25
 LOCKING_SECONDS_MAX: Final = 4.0
-"""How long a storage locks what it loads once it was overtaken. Then it tries whether it need not any more; if it is
-overtaken again before it has gone without for as long as it had locked, it locks for twice as long."""
+"""How long a storage locks what it loads after a conflict. A second conflict within that time after it doubles it."""
 
 
 class Contention:
-    """What the units of work of one storage have learned from each other about those of other processes."""
+    """The conflicts that the units of work of one storage have met."""
 
     def __init__(self, *, always: bool = False, now_seconds: Callable[[], float] = time.monotonic) -> None:
-        """Nothing learned yet.
+        """No conflict yet.
 
         Args:
             always: Expect it whatever happens.
@@ -31,9 +30,9 @@ class Contention:
         return self._always or self._now_seconds() < self._expected_until
 
     def notice(self) -> None:
-        """Another transaction was faster: expect more of them for a while."""
+        """There was a conflict: expect more of them for a while."""
         if self.is_expected:
-            return  # Of batches that were under way together, one after the other is overtaken.
+            return  # Batches that were in flight together meet the same conflict, one after the other.
         now = self._now_seconds()
         goes_on = now < self._expected_until + self._seconds
         self._seconds = min(2 * self._seconds, LOCKING_SECONDS_MAX) if goes_on else LOCKING_SECONDS_MIN

@@ -20,7 +20,7 @@ class SqlLimits:
             that hangs.
         optimistic: Whether units of work that change accounts alone check at the end that nobody else has, rather than
             lock them, unless others were seen to lately (Postgres).
-        remembered_max: Accounts that are remembered as they were last committed, and keys that were answered lately;
+        cached_max: Accounts in the cache, and keys that were answered lately;
             0 for none (Postgres, if `optimistic`).
         audit_timeout_seconds: In place of the last three, for an audit: one of its statements may count everything.
     """

@@ -247,7 +247,7 @@ class Pipelined:
         if not self._state.cache.keep(changes.accounts_changed, answered):
             return None
         if changes.users_new or changes.accounts_new:
-            return None  # The next unit of work would look for them in vain.
+            return None  # They are not cached, so the next unit of work must read them.
         return self._turn.begin_commit()
 
 

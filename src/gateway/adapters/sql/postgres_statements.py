@@ -143,7 +143,7 @@ FIND_HOLDERS: Final = _named(HOLDER, HOLDER)
 
 
 RELIED_ON: Final = "accounts_relied_on"
-"""The part that writes nothing: accounts that something was decided on, and that must be as they were remembered."""
+"""The part that writes nothing: cached accounts on which something was decided. They must have their versions."""
 
 
 class Part(NamedTuple):

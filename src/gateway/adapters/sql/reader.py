@@ -188,7 +188,7 @@ class SqlReader:
         return to_transactions(await self._transactions.read(statement))
 
     async def _ahead(self, created_before: datetime | None) -> timedelta:
-        """How far ids may be ahead of `created_at`. Only who asks until when something was created has to know."""
+        """How far ids may be ahead of `created_at`. It matters to lists that end at a time."""
         if created_before is None:
             return timedelta()
         [[seconds]] = await self._transactions.read(SECONDS_AHEAD)

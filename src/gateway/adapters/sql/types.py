@@ -29,7 +29,7 @@ class EpochMicroseconds(TypeDecorator[datetime]):
 
 
 TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
-"""Compared byte by byte, as Python and SQLite do: identifiers then sort alike everywhere, which lock order rests on."""
+"""Compared byte by byte, as in Python and SQLite: ids, and so locks, have the same order everywhere."""
 
 INTEGER: Final = BigInteger().with_variant(Integer(), "sqlite")
 """A signed 64-bit integer (SQLite calls it INTEGER, and its STRICT tables know no other name)."""

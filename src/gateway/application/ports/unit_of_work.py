@@ -161,10 +161,10 @@ class Records:
     """The ids of new transactions are of later moments, whatever the clock says: this is not before any `latest_at`
     with which one of the accounts was changed. So ids sort an account's transactions in the order of its versions."""
     are_cached: bool = False
-    """Whether any of the accounts is as this process remembers it, which may be how a unit of work leaves it that is
-    still committing. Then `commit` must be called, also without any changes: it raises `Overtaken` unless each of them
-    still is as it was remembered, whether or not it is changed, and `KeyTaken` if a key was answered. Nobody is told
-    anything that rests on memory alone."""
+    """Whether any account comes from the cache of this process, which may hold what another unit of work is still
+    committing. Then `commit` must be called, also without changes: it raises `Conflict` unless every cached account
+    still has its version, and `KeyTaken` if one of the wanted keys was answered. No caller gets an answer before
+    that."""
 
 
 @value
@@ -192,15 +192,14 @@ class UnitOfWork(Protocol):
     async def load(self, wanted: Wanted) -> Records:
         """Read what is wanted. Called once, before `commit`.
 
-        Accounts, payments and quotes come locked until the transaction ends: whoever else loads them waits, and then
-        sees what was committed. Or they come unlocked, and `commit` finds out whether anybody has changed them since:
-        either way nothing is written that was decided on what is true no more. Locks are taken in one global order
-        (payments, then quotes, then accounts, then accounts for fees; each sorted by id), so that two batches never
-        wait for each other in a circle. Answers, references, e-mails and transactions are read, not locked.
+        Accounts, payments and quotes are locked until the transaction ends, or `commit` checks that nobody has changed
+        them since. Locks are taken in one order (payments, quotes, accounts, accounts for fees; each by id), so that
+        two batches never wait for each other in a circle. Answers, references, e-mails and transactions are read, not
+        locked.
 
-        Where accounts may be remembered, units of work may go in a row: this one waits until the one before it has
-        decided, and is given its accounts as that one leaves them, though it may still be committing. If they cannot
-        be remembered so (it opens some, it locks), this one waits until it has ended.
+        Where accounts may be cached, a storage may pipeline its units of work: this one waits until the unit of work
+        before it has decided, and gets the accounts as that one leaves them, though it may still be committing. A unit
+        of work that cannot be pipelined (it locks, or opens accounts) waits until that one has ended.
 
         Raises:
             StorageUnavailable: The storage could not be reached; nothing was started.
@@ -211,14 +210,14 @@ class UnitOfWork(Protocol):
     async def commit(self, changes: Changes) -> None:
         """Write all changes and commit, durably, or write nothing.
 
-        Answers are claimed here, after the locks: a key that another running transaction has written waits for it. And
-        it waits for the unit of work before it in the row, if that one is still committing.
+        Answers are written last, after all locks are held: a key that a running transaction has written waits for it. A
+        pipelined unit of work first waits for the commit of the unit of work before it.
 
         Raises:
             KeyTaken: Another transaction has committed one of the unique keys since `load`; or, if accounts were
-                remembered, one of the wanted answers.
-            Overtaken: Another transaction has changed one of the records that `changes` replaces since `load`; or an
-                account is not as it was remembered, changed or not; or the one before in the row was not committed.
+                cached, one of the wanted answers.
+            Conflict: Another transaction has changed one of the loaded records since `load`; or the unit of work before
+                this one in the pipeline was not committed.
             KeyBusy: Another transaction holds one of the answers' keys, and did not end in time.
             TryAgain: It did not commit, or nobody knows whether it did.
             StorageUnavailable: The storage cannot be reached.

@@ -20,7 +20,7 @@ from gateway.adapters.sql.tables import metadata
 from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
 
 LOCK_SECONDS_MAX: Final = 1.0
-"""How long a migration waits for a lock. Everybody who asks for the same table meanwhile waits behind it."""
+"""How long a migration waits for a lock. Statements on the same table queue behind it meanwhile."""
 ATTEMPTS_MAX: Final = 15
 PAUSE_SECONDS: Final = 2.0
 """How often a migration is tried that does not get its locks, and how long the others have the tables in between."""
