@@ -46,7 +46,7 @@ def decode_query(raw: bytes, kind: type[Any]) -> Any:
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), errors="strict")
     except ValueError as error:
-        raise _invalid("", "query_malformed", "The query string is malformed.") from error
+        raise invalid_request([error_at("", "query_malformed", "The query string is malformed.")]) from error
     counted = Counter(name for name, _ in pairs)
     values: dict[str, str | int] = dict(pairs)
     if len(values) != len(pairs):
@@ -80,8 +80,8 @@ def _decoded_without_nulls(raw: bytes, kind: type[Any]) -> Any:
 
 def _not_json(error: Exception) -> HttpRefusal:
     if isinstance(error, RecursionError):
-        return _invalid("", "json_too_deep", "The body is nested too deep.")
-    return _invalid("", "json_malformed", "The body is not JSON in UTF-8.")
+        return invalid_request([error_at("", "json_too_deep", "The body is nested too deep.")])
+    return invalid_request([error_at("", "json_malformed", "The body is not JSON in UTF-8.")])
 
 
 def _refused(value: Any, kind: type[Any], error: msgspec.ValidationError) -> HttpRefusal:
@@ -91,13 +91,10 @@ def _refused(value: Any, kind: type[Any], error: msgspec.ValidationError) -> Htt
     if isinstance(error.__cause__, InvalidInput):  # What the type itself checks, and no schema says.
         return invalid_request(pointed(error.__cause__, value))
     where = _AT.search(str(error))
-    return _invalid(_pointer(where.group("path")) if where else "", "value_invalid", "This is not valid here.")
+    pointer = _pointer(where.group("path")) if where else ""
+    return invalid_request([error_at(pointer, "value_invalid", "This is not valid here.")])
 
 
 def _pointer(path: str) -> str:
     """What msgspec calls `.items[0].amount`, as a JSON pointer (RFC 6901). It does not tell the keys of mappings."""
     return "".join(f"/{escaped(step['name'] or step['index'])}" for step in _STEP.finditer(path))
-
-
-def _invalid(pointer: str, code: str, detail: str) -> HttpRefusal:
-    return invalid_request([error_at(pointer, code, detail)])

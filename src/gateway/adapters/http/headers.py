@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from gateway.adapters.http.problems import HttpRefusal
+from gateway.adapters.http.problems import HttpRefusal, invalid_request
 from gateway.application.errors import TokenInvalid, TokenMissing
 from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
 
@@ -52,7 +52,7 @@ def refuse_repeated(headers: Iterable[tuple[bytes, bytes]]) -> None:
         seen.add(name)
     if repeated:
         errors = [header_error(name, "header_repeated", "This header may come once.") for name in repeated]
-        raise HttpRefusal("validation_error", "A header may come once, and came several times.", errors=errors)
+        raise invalid_request(errors, "A header may come once, and came several times.")
 
 
 def bearer_token(headers: dict[bytes, bytes]) -> str:
@@ -89,7 +89,7 @@ def idempotency_key(headers: dict[bytes, bytes], *, required: bool) -> str | Non
     if not IDEMPOTENCY_KEY.fullmatch(key):
         detail = f"An Idempotency-Key has 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} visible ASCII characters."
         errors = [header_error(b"idempotency-key", "value_invalid", detail)]
-        raise HttpRefusal("validation_error", detail, errors=errors)
+        raise invalid_request(errors, detail)
     return key.decode("ascii")
 
 

@@ -9,25 +9,16 @@ import msgspec
 from typing_extensions import TypeVar
 
 from gateway.adapters.http.messages import BodyT, QueryT, Request, Response
-from gateway.adapters.http.problems import KINDS, PROBLEM_JSON, problem_body, problem_headers
-from gateway.application.engine.command import Command
-from gateway.application.engine.submission import Submission, fingerprint
-from gateway.application.ports.unit_of_work import AnswerKey
-from gateway.domain.errors import Refusal
 from gateway.domain.user import Role
 
 Handler: TypeAlias = Callable[[Request[BodyT, QueryT]], Awaitable[Response]]
 Item = TypeVar("Item")
-ResultT = TypeVar("ResultT", default=Any)
 
 ANYONE: Final[frozenset[Role]] = frozenset()
 """No token is required."""
 EVERY_ROLE: Final = frozenset(Role)
 
 _encoder = msgspec.json.Encoder()
-_canonical = msgspec.json.Encoder(order="deterministic")
-_NO_BODY: Final = b"null"
-_STATUS_DIGITS: Final = 3
 
 
 class Idempotency(Enum):
@@ -111,64 +102,3 @@ AnyOperation: TypeAlias = Operation[Any, Any]
 def json_response(status: int, view: object) -> Response:
     """A view as a response."""
     return Response(status=status, body=_encoder.encode(view))
-
-
-def submitting(
-    to_command: Callable[[Request[BodyT]], Command[ResultT]], to_view: Callable[[ResultT], object]
-) -> Handler[BodyT, None]:
-    """The handler of an operation that changes the ledger: submits the command, shows its result."""
-
-    async def handle(request: Request[BodyT]) -> Response:
-        return await submitted(request, to_command(request), to_view)
-
-    return handle
-
-
-async def submitted(request: Request[Any], command: Command[ResultT], to_view: Callable[[ResultT], object]) -> Response:
-    """Submit a command under the caller's idempotency key, or under a fresh one."""
-    executor = request.gateway.executor
-    key = request.idempotency_key
-    answer = await executor.perform(
-        Submission(
-            command=command,
-            key=executor.fresh_key() if key is None else AnswerKey(request.caller.user_id, key),
-            fingerprint=fingerprint(request.method.encode(), request.path.encode(), canonical_json(request.body)),
-            encode=encoding(request, request.success_status, to_view),
-        )
-    )
-    return stored_response(answer.body, replayed=answer.replayed)
-
-
-def canonical_json(body: object) -> bytes:
-    """A body for a fingerprint. A body without fields counts as none: it may be left out."""
-    return _NO_BODY if type(body) is NoFields else _canonical.encode(body)
-
-
-def encoding(request: Request[Any], status: int, to_view: Callable[[Any], object]) -> Callable[[Any], bytes]:
-    """The encoder of an outcome for storage under its key: the status, then the body, so that replays are identical."""
-    success = b"%d" % status
-
-    def encode(outcome: Any) -> bytes:
-        if isinstance(outcome, Refusal):
-            return b"%d" % KINDS[outcome.code].status + problem_body(outcome, request)
-        return success + _encoder.encode(to_view(outcome))
-
-    return encode
-
-
-def split_stored(stored: bytes) -> tuple[int, bytes]:
-    """The status and the body of a stored response."""
-    return int(stored[:_STATUS_DIGITS]), stored[_STATUS_DIGITS:]
-
-
-def stored_response(stored: bytes, *, replayed: bool) -> Response:
-    """A stored response, with its headers."""
-    status, body = split_stored(stored)
-    response = Response(status=status, body=body)
-    if status >= 400:  # noqa: PLR2004 - where refusals begin.
-        code = msgspec.json.decode(body)["code"]
-        response.content_type = PROBLEM_JSON
-        response.headers.extend(problem_headers(code, {}))
-    if replayed:
-        response.headers.append((b"idempotency-replayed", b"true"))
-    return response

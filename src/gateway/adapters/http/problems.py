@@ -97,9 +97,9 @@ class HttpRefusal(Refusal):
         self.code = code  # type: ignore[misc]  # one class for many codes: they are not decided on in Python.
 
 
-def invalid_request(errors: FieldErrors) -> HttpRefusal:
-    """The refusal of a request that has not the declared form; up to `ERRORS_MAX` errors are listed."""
-    return HttpRefusal("validation_error", "The request does not have the right form.", errors=errors[:ERRORS_MAX])
+def invalid_request(errors: FieldErrors, detail: str = "The request does not have the right form.") -> HttpRefusal:
+    """The refusal of a request that does not have the declared form. At most `ERRORS_MAX` errors are listed."""
+    return HttpRefusal("validation_error", detail, errors=errors[:ERRORS_MAX])
 
 
 def problem_body(refusal: Refusal, request: Request[Any, Any]) -> bytes:

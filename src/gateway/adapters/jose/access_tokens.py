@@ -14,7 +14,8 @@ from jose.backends.cryptography_backend import CryptographyECKey  # type: ignore
 from jose.utils import base64url_decode, base64url_encode  # type: ignore[import-untyped]  # As above.
 
 from gateway.adapters.jose.keys import KeyRefused, SigningKey, VerifyingKey
-from gateway.application.ports.tokens import AccessClaims, TokenExpired, TokenInvalid
+from gateway.application.errors import TokenExpired, TokenInvalid
+from gateway.application.ports.tokens import AccessClaims
 
 TOKEN_BYTES_MAX: Final = 4096
 TOKEN_TYPE: Final = "at+jwt"  # RFC 9068. # noqa: S105 - a media type, no password.

@@ -28,7 +28,6 @@ from gateway.application.commands.register import Register, Registered
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.errors import InvalidCredentials, InvalidInput, TokenExpired, TokenInvalid, TokenRevoked
-from gateway.application.ports import tokens as token_ports
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.login_failures import LoginFailures
@@ -235,9 +234,9 @@ class Access:
         now = self.clock()
         try:
             claims = self.tokens.verify(access_token, now=now)
-        except token_ports.TokenExpired as expired:
+        except TokenExpired as expired:  # The adapter knows more exactly why, and clients need not.
             raise TokenExpired("The access token has expired.") from expired
-        except token_ports.TokenInvalid as invalid:
+        except TokenInvalid as invalid:
             raise TokenInvalid("The access token is not valid.") from invalid
         if not self._revocations.is_fresh(now):
             await self._revocations.renew(now)

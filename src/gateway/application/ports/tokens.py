@@ -7,18 +7,6 @@ from typing import Any, Protocol
 from gateway.domain.value import value
 
 
-class TokenRefused(Exception):  # noqa: N818 - names what happened, as every refusal of the gateway does.
-    """A token that opens nothing."""
-
-
-class TokenInvalid(TokenRefused):
-    """Not a token that this gateway signed for its own use, or one that is not valid yet."""
-
-
-class TokenExpired(TokenRefused):
-    """A token of ours in every way, but its time is over."""
-
-
 @value
 class AccessClaims:
     """What a verified token says.
@@ -62,15 +50,15 @@ class AccessTokens(Protocol):
         ...
 
     def verify(self, token: str, *, now: datetime) -> AccessClaims:
-        """Return what a token says, once it is certain that this gateway said so.
+        """Return what a token says, if this gateway signed it.
 
         Args:
             token: Any text at all.
             now: The present moment, aware. A token is good while `now` is before its `expires_at`.
 
         Raises:
-            TokenExpired: It is ours in every way, but its time is over.
-            TokenInvalid: Anything else is wrong with it.
+            gateway.application.errors.TokenExpired: It is valid, but for its `expires_at`.
+            gateway.application.errors.TokenInvalid: For any other reason, or it is not valid yet.
         """
         ...
 

@@ -12,9 +12,9 @@ from gateway.adapters.http.operations import (
     NoFields,
     Operation,
     json_response,
-    submitting,
 )
 from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, PageQuery, Reference
+from gateway.adapters.http.submissions import submitting
 from gateway.application.commands import FreezeAccount, MakeDeposit, OpenAccount, UnfreezeAccount
 from gateway.application.ports.reader import AccountFilter
 from gateway.application.queries import Page

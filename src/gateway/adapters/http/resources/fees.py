@@ -5,8 +5,9 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from gateway.adapters.http.messages import Request, Response
-from gateway.adapters.http.operations import Body, ListView, Operation, json_response, submitting
+from gateway.adapters.http.operations import Body, ListView, Operation, json_response
 from gateway.adapters.http.resources.fields import CurrencyText
+from gateway.adapters.http.submissions import submitting
 from gateway.application.commands import SetFees
 from gateway.application.views import FeeScheduleView, fee_schedule_view
 from gateway.domain.fees import BASIS_POINTS_MAX, FeeSchedule

@@ -1,9 +1,10 @@
 """What can be asked of a payment: confirm, capture, cancel."""
 
 from gateway.adapters.http.messages import Request
-from gateway.adapters.http.operations import Body, Idempotency, NoFields, Operation, submitting
+from gateway.adapters.http.operations import Body, Idempotency, NoFields, Operation
 from gateway.adapters.http.resources.fields import Amount, IdText
 from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT, QUOTE_CODES, TAG, to_payment_view
+from gateway.adapters.http.submissions import submitting
 from gateway.application.commands import CancelPayment, CapturePayment, ConfirmPayment
 from gateway.application.views import PaymentView
 from gateway.domain.payment import PaymentId, QuoteId

@@ -11,12 +11,8 @@ from gateway.adapters.http.operations import (
     Body,
     Idempotency,
     Operation,
-    canonical_json,
-    encoding,
-    split_stored,
-    stored_response,
 )
-from gateway.adapters.http.problems import KINDS, HttpRefusal, invalid_request, problem_body
+from gateway.adapters.http.problems import HttpRefusal, invalid_request
 from gateway.adapters.http.resources.payments import (
     EXAMPLE_PAYMENT,
     TAG,
@@ -24,6 +20,15 @@ from gateway.adapters.http.resources.payments import (
     errors_for,
     to_pay,
     to_payment_view,
+)
+from gateway.adapters.http.submissions import (
+    REFUSED,
+    canonical_json,
+    encoding,
+    split_stored,
+    stored,
+    stored_problem,
+    stored_response,
 )
 from gateway.application.commands import Paid, Pay
 from gateway.application.engine.command import Command, Decision, Moment
@@ -38,8 +43,6 @@ from gateway.domain.value import value
 
 ITEMS_MAX: Final = 1_000
 BODY_BYTES_MAX: Final = 1024 * 1024
-REFUSED: Final = 400
-"""Where the statuses of refusals begin."""
 
 ItemKey = Annotated[str, msgspec.Meta(min_length=1, max_length=IDEMPOTENCY_KEY_LENGTH_MAX, pattern="^[!-~]+$")]
 
@@ -74,7 +77,7 @@ class BatchView(msgspec.Struct, frozen=True, kw_only=True):
 
 @value
 class RefusedItem(Command[Paid]):
-    """An item that is refused before it is a payment: its currency is none."""
+    """An item that cannot become a command: its currency is unknown. It is refused in its place of the batch."""
 
     result_type: ClassVar = Paid
 
@@ -84,17 +87,17 @@ class RefusedItem(Command[Paid]):
         """Nothing."""
         return Needs()
 
-    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Paid]:  # noqa: ARG002 - it was decided before.
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Paid]:  # noqa: ARG002 - nothing to decide.
         """Refuse it."""
         return Decision(outcome=self.refusal)
 
 
 async def pay_all(request: Request[BatchBody]) -> Response:
-    """Hand all items to the executor as one."""
+    """Submit all items as one bundle."""
     body = request.body
     executor = request.gateway.executor
     key = request.idempotency_key
-    parts = submissions(request, body.items)
+    parts = submissions(request)
     answer = await executor.perform(
         Bundle(
             command=Together(commands=[part.command for part in parts]),
@@ -103,22 +106,22 @@ async def pay_all(request: Request[BatchBody]) -> Response:
             key=executor.fresh_key() if key is None else AnswerKey(request.caller.user_id, key),
             fingerprint=fingerprint(request.method.encode(), request.path.encode(), canonical_json(body)),
             is_refused=lambda answer: split_stored(answer.body)[0] >= REFUSED,
-            encode=encoding(request, 207, to_payment_view),
-            encode_all=lambda answers: encoded(request, answers),
+            encode=encoding(request, request.success_status, to_payment_view),
+            encode_all=lambda answers: encode_results(request, [result_of(request, answer) for answer in answers]),
         )
     )
     return stored_response(answer.body, replayed=answer.replayed)
 
 
-def submissions(request: Request[BatchBody], items: Sequence[ItemBody]) -> list[Submission]:
-    """All items as they would be handed in alone.
+def submissions(request: Request[BatchBody]) -> list[Submission]:
+    """The submissions of all items.
 
     Raises:
-        HttpRefusal: Of all items, what is wrong with them.
+        HttpRefusal: `validation_error`, with the errors of all items.
     """
     parts: list[Submission] = []
     errors: FieldErrors = []
-    for index, item in enumerate(items):
+    for index, item in enumerate(request.body.items):
         found = errors_for(request.caller.role, item)
         try:
             if not found:
@@ -132,62 +135,66 @@ def submissions(request: Request[BatchBody], items: Sequence[ItemBody]) -> list[
 
 
 def submission(request: Request[BatchBody], item: ItemBody) -> Submission:
-    """An item as it would be handed in alone: its key then gives the same answer to `POST /payments`."""
-    check_idempotency_key(item.idempotency_key)  # A pattern takes one with a line feed behind it.
-    alone = PaymentBody(**{name: getattr(item, name) for name in PaymentBody.__struct_fields__})
+    """The submission of an item: the same as for `POST /payments`, so that its key replays there too."""
+    check_idempotency_key(item.idempotency_key)  # The pattern of the form allows a line feed at the end.
+    body = PaymentBody(**{name: getattr(item, name) for name in PaymentBody.__struct_fields__})
     return Submission(
-        command=to_command(request, alone),
+        command=to_command(request, body),
         key=AnswerKey(request.caller.user_id, item.idempotency_key),
-        fingerprint=fingerprint(b"POST", b"/payments", canonical_json(alone)),
+        fingerprint=fingerprint(b"POST", b"/payments", canonical_json(body)),
         encode=encoding(request, 201, to_payment_view),
     )
 
 
-def to_command(request: Request[BatchBody], item: PaymentBody) -> Pay | RefusedItem:
-    """A customer pays for themselves, an operator for whom the item names."""
+def to_command(request: Request[BatchBody], body: PaymentBody) -> Pay | RefusedItem:
+    """A payment by the customer named, or by the caller."""
     try:
-        return to_pay(item, request.caller.user_id if item.customer_id is None else item.customer_id)
+        return to_pay(body, body.customer_id or request.caller.user_id)
     except UnknownCurrency as refusal:
         return RefusedItem(refusal=refusal)
 
 
-def encoded(request: Request[BatchBody], answers: Sequence[Answer | Failed]) -> bytes:
-    """The answer to the whole batch."""
-    body: BatchBody = request.body
-    results = [result_of(request, answer) for answer in answers]
+def encode_results(request: Request[BatchBody], results: Sequence[tuple[int, bytes]]) -> bytes:
+    """The stored response of the batch, from the status and the body of each item."""
     status, content = results[-1]
-    if body.mode == "atomic" and status >= REFUSED:
-        index = len(results) - 1
-        problem = msgspec.json.decode(content)
-        aborted = HttpRefusal(
-            "batch_aborted",
-            f"Item {index} was refused, and so nothing of the batch was done.",
-            failed_item={
-                "index": index,
-                "idempotency_key": body.items[index].idempotency_key,
-                "status": status,
-                "code": problem["code"],
-                "detail": problem["detail"],
-            },
-        )
-        return str(KINDS[aborted.code].status).encode() + problem_body(aborted, request)
-    view = {
-        "object": "batch",
-        "mode": body.mode,
-        "results": [{"status": status, "body": msgspec.Raw(content)} for status, content in results],
-    }
-    return (b"201" if body.mode == "atomic" else b"207") + _encoder.encode(view)
+    if request.body.mode == "independent":
+        return stored(207, encode_view(request, results))
+    if status < REFUSED:
+        return stored(201, encode_view(request, results))
+    index = len(results) - 1
+    problem = msgspec.json.decode(content)
+    aborted = HttpRefusal(
+        "batch_aborted",
+        f"Item {index} was refused, and so nothing of the batch was done.",
+        failed_item={
+            "index": index,
+            "idempotency_key": request.body.items[index].idempotency_key,
+            "status": status,
+            "code": problem["code"],
+            "detail": problem["detail"],
+        },
+    )
+    return stored_problem(aborted, request)
+
+
+def encode_view(request: Request[BatchBody], results: Sequence[tuple[int, bytes]]) -> bytes:
+    """A `BatchView`, around bodies that are encoded already."""
+    return msgspec.json.encode(
+        {
+            "object": "batch",
+            "mode": request.body.mode,
+            "results": [{"status": status, "body": msgspec.Raw(body)} for status, body in results],
+        }
+    )
 
 
 def result_of(request: Request[BatchBody], answer: Answer | Failed) -> tuple[int, bytes]:
     """The status and the body of an item."""
     if isinstance(answer, Answer):
         return split_stored(answer.body)
-    broken = HttpRefusal("internal_error", "Something went wrong here. The same item may be sent again.")
-    return KINDS[broken.code].status, problem_body(broken, request)
+    error = HttpRefusal("internal_error", "Something went wrong here. The same item may be sent again.")
+    return split_stored(stored_problem(error, request))
 
-
-_encoder = msgspec.json.Encoder()
 
 OPERATIONS = (
     Operation(

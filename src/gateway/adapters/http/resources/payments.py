@@ -16,9 +16,8 @@ from gateway.adapters.http.operations import (
     ListView,
     Operation,
     json_response,
-    submitting,
 )
-from gateway.adapters.http.problems import HttpRefusal, invalid_request
+from gateway.adapters.http.problems import invalid_request
 from gateway.adapters.http.resources.fields import (
     Amount,
     CreatedQuery,
@@ -29,6 +28,7 @@ from gateway.adapters.http.resources.fields import (
     Metadata,
     Reference,
 )
+from gateway.adapters.http.submissions import submitting
 from gateway.application.commands import Paid, Pay, RequestPayment
 from gateway.application.engine.command import Command
 from gateway.application.ports.reader import PaymentFilter
@@ -143,11 +143,6 @@ def to_request(body: PaymentBody, merchant_id: UserId) -> RequestPayment:
             expires_in_seconds=body.expires_in_seconds,
         )
     )
-
-
-def wrong_field(name: str, code: str, detail: str) -> HttpRefusal:
-    """The refusal of a field that the form alone does not decide on."""
-    return invalid_request([error_at(f"/{name}", code, detail)])
 
 
 def to_payment_view(made: Paid | Payment) -> PaymentView:

@@ -1,8 +1,9 @@
 """Payouts: money that leaves."""
 
 from gateway.adapters.http.messages import Request
-from gateway.adapters.http.operations import Body, Idempotency, Operation, submitting
+from gateway.adapters.http.operations import Body, Idempotency, Operation
 from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, Reference
+from gateway.adapters.http.submissions import submitting
 from gateway.application.commands import MakePayout
 from gateway.application.views import PayoutView, payout_view
 from gateway.domain.account import AccountId

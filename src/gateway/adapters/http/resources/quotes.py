@@ -2,11 +2,13 @@
 
 from typing import Any, Final
 
+from gateway.adapters.http.field_errors import error_at
 from gateway.adapters.http.messages import Request, Response
-from gateway.adapters.http.operations import EVERY_ROLE, Body, Idempotency, Operation, json_response, submitted
+from gateway.adapters.http.operations import EVERY_ROLE, Body, Idempotency, Operation, json_response
+from gateway.adapters.http.problems import invalid_request
 from gateway.adapters.http.resources.fields import Amount, CurrencyText
-from gateway.adapters.http.resources.payments import wrong_field
 from gateway.adapters.http.resources.rates import TAG
+from gateway.adapters.http.submissions import submitted
 from gateway.application.views import QuoteView, quote_view
 from gateway.domain.money import Money, currency_code
 from gateway.domain.payment import QuoteId
@@ -23,6 +25,12 @@ class QuoteBody(Body, frozen=True, kw_only=True):
     target_amount: Amount | None = None
 
 
+AMOUNT_MISSING: Final = error_at("/source_amount", "field_missing", "Give either this field or target_amount.")
+ONE_AMOUNT_TOO_MANY: Final = error_at(
+    "/target_amount", "field_unknown", "Give either this field or source_amount, not both."
+)
+
+
 async def make_quote(request: Request[QuoteBody]) -> Response:
     """Promise the rate of now."""
     body = request.body
@@ -33,9 +41,9 @@ async def make_quote(request: Request[QuoteBody]) -> Response:
         case None, int(target_minor):
             amount = Money(target_minor, pair.target)
         case None, None:
-            raise wrong_field("source_amount", "field_missing", "Give either this field or target_amount.")
+            raise invalid_request([AMOUNT_MISSING])
         case _:
-            raise wrong_field("target_amount", "field_unknown", "Give either this field or source_amount, not both.")
+            raise invalid_request([ONE_AMOUNT_TOO_MANY])
     command = await request.gateway.quotes.asking(request.caller.user_id, pair, amount)
     return await submitted(request, command, quote_view)
 

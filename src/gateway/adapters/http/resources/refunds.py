@@ -13,9 +13,9 @@ from gateway.adapters.http.operations import (
     ListView,
     Operation,
     json_response,
-    submitting,
 )
 from gateway.adapters.http.resources.fields import Amount, PageQuery, Reason
+from gateway.adapters.http.submissions import submitting
 from gateway.application.commands import RefundPayment
 from gateway.application.queries import Page
 from gateway.application.views import RefundView, refund_view

@@ -1,9 +1,10 @@
 """Reversals: an operator takes a deposit or a payout back."""
 
 from gateway.adapters.http.messages import Request
-from gateway.adapters.http.operations import Body, Idempotency, Operation, submitting
+from gateway.adapters.http.operations import Body, Idempotency, Operation
 from gateway.adapters.http.resources.fields import Reason
 from gateway.adapters.http.resources.transactions import EXAMPLE_TRANSACTION, TAG
+from gateway.adapters.http.submissions import submitting
 from gateway.application.commands import ReverseTransaction
 from gateway.application.views import TransactionView, transaction_view
 from gateway.domain.transaction import Transaction, TransactionId

@@ -13,9 +13,9 @@ from gateway.adapters.http.operations import (
     ListView,
     Operation,
     json_response,
-    submitting,
 )
 from gateway.adapters.http.resources.fields import Amount, CreatedQuery, CurrencyText, Description, IdText
+from gateway.adapters.http.submissions import submitting
 from gateway.application.commands import Paid, Pay
 from gateway.application.ports.reader import TransactionFilter
 from gateway.application.queries import Page

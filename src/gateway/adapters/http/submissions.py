@@ -1,0 +1,95 @@
+"""Commands of requests: submitted under an idempotency key, with responses that are stored for replays."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from typing_extensions import TypeVar
+
+from gateway.adapters.http.messages import BodyT, Request, Response
+from gateway.adapters.http.operations import Handler, NoFields
+from gateway.adapters.http.problems import KINDS, PROBLEM_JSON, problem_body, problem_headers
+from gateway.application.engine.command import Command
+from gateway.application.engine.submission import Submission, fingerprint
+from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.domain.errors import Refusal
+
+ResultT = TypeVar("ResultT", default=Any)
+
+REFUSED: Final = 400
+"""The lowest status of a refusal."""
+
+_encoder = msgspec.json.Encoder()
+_canonical = msgspec.json.Encoder(order="deterministic")
+_NO_BODY: Final = b"null"
+_STATUS_DIGITS: Final = 3
+
+
+def submitting(
+    to_command: Callable[[Request[BodyT]], Command[ResultT]], to_view: Callable[[ResultT], object]
+) -> Handler[BodyT, None]:
+    """The handler of an operation that changes the ledger: submits the command, shows its result."""
+
+    async def handle(request: Request[BodyT]) -> Response:
+        return await submitted(request, to_command(request), to_view)
+
+    return handle
+
+
+async def submitted(request: Request[Any], command: Command[ResultT], to_view: Callable[[ResultT], object]) -> Response:
+    """Submit a command under the caller's idempotency key, or under a fresh one."""
+    executor = request.gateway.executor
+    key = request.idempotency_key
+    answer = await executor.perform(
+        Submission(
+            command=command,
+            key=executor.fresh_key() if key is None else AnswerKey(request.caller.user_id, key),
+            fingerprint=fingerprint(request.method.encode(), request.path.encode(), canonical_json(request.body)),
+            encode=encoding(request, request.success_status, to_view),
+        )
+    )
+    return stored_response(answer.body, replayed=answer.replayed)
+
+
+def canonical_json(body: object) -> bytes:
+    """A body for a fingerprint. A body without fields counts as none: it may be left out."""
+    return _NO_BODY if type(body) is NoFields else _canonical.encode(body)
+
+
+def encoding(request: Request[Any], status: int, to_view: Callable[[Any], object]) -> Callable[[Any], bytes]:
+    """The encoder of an outcome as a stored response; `status` is that of success."""
+
+    def encode(outcome: Any) -> bytes:
+        if isinstance(outcome, Refusal):
+            return stored_problem(outcome, request)
+        return stored(status, _encoder.encode(to_view(outcome)))
+
+    return encode
+
+
+def stored(status: int, body: bytes) -> bytes:
+    """A response as it is stored: a replay has the same bytes."""
+    return b"%d%b" % (status, body)
+
+
+def stored_problem(refusal: Refusal, request: Request[Any]) -> bytes:
+    """A refusal as a stored response."""
+    return stored(KINDS[refusal.code].status, problem_body(refusal, request))
+
+
+def split_stored(stored: bytes) -> tuple[int, bytes]:
+    """The status and the body of a stored response."""
+    return int(stored[:_STATUS_DIGITS]), stored[_STATUS_DIGITS:]
+
+
+def stored_response(stored: bytes, *, replayed: bool) -> Response:
+    """The response to send for a stored one."""
+    status, body = split_stored(stored)
+    response = Response(status=status, body=body)
+    if status >= REFUSED:
+        code = msgspec.json.decode(body)["code"]
+        response.content_type = PROBLEM_JSON
+        response.headers.extend(problem_headers(code, {}))
+    if replayed:
+        response.headers.append((b"idempotency-replayed", b"true"))
+    return response
