@@ -17,7 +17,8 @@ from gateway.adapters.http.operations import Idempotency, Operation
 from gateway.adapters.http.resources.payments import PaymentBody
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.submission import fingerprint
-from gateway.bootstrap import collect_garbage_seldom, open_gateway
+from gateway.bootstrap.garbage_collection import collect_garbage_seldom
+from gateway.bootstrap.wiring import open_gateway
 from gateway.domain.user import Role
 from gateway.settings.reader import read_settings
 

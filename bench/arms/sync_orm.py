@@ -16,7 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from gateway.adapters.sql import tables
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.submission import fingerprint
-from gateway.bootstrap import access_tokens
+from gateway.bootstrap.keys import access_tokens
 from gateway.settings.reader import read_settings
 
 

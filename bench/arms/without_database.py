@@ -15,7 +15,9 @@ from gateway.application.commands import Paid
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.submission import Answer, Submission
 from gateway.application.gateway import Gateway
-from gateway.bootstrap import collect_garbage_seldom, cursor_keys, open_gateway
+from gateway.bootstrap.garbage_collection import collect_garbage_seldom
+from gateway.bootstrap.keys import cursor_keys
+from gateway.bootstrap.wiring import open_gateway
 from gateway.settings.reader import read_settings
 
 

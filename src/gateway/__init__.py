@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from gateway.application.ports.events import FeedEvent
     from gateway.application.ports.unit_of_work import StorageRefused, StorageUnavailable
     from gateway.application.quotes import Quotes
-    from gateway.bootstrap import StartRefused, collect_garbage_seldom, in_memory_gateway, open_gateway
+    from gateway.bootstrap.garbage_collection import collect_garbage_seldom
+    from gateway.bootstrap.refusal import StartRefused
+    from gateway.bootstrap.wiring import in_memory_gateway, open_gateway
     from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
     from gateway.domain.deposit import Deposit
     from gateway.domain.errors import FieldError, InvalidInput, Refusal
@@ -159,7 +161,9 @@ _NAMES = {
     "gateway.application.gateway": ("Gateway",),
     "gateway.application.ports.events": ("FeedEvent",),
     "gateway.application.ports.unit_of_work": ("StorageRefused", "StorageUnavailable"),
-    "gateway.bootstrap": ("StartRefused", "collect_garbage_seldom", "in_memory_gateway", "open_gateway"),
+    "gateway.bootstrap.garbage_collection": ("collect_garbage_seldom",),
+    "gateway.bootstrap.refusal": ("StartRefused",),
+    "gateway.bootstrap.wiring": ("in_memory_gateway", "open_gateway"),
     "gateway.domain.account": ("Account", "AccountId", "AccountKey", "AccountKind", "AccountStatus"),
     "gateway.domain.deposit": ("Deposit",),
     "gateway.domain.errors": ("FieldError", "InvalidInput", "Refusal"),

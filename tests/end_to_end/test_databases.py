@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from gateway.adapters.sql import migrate
-from gateway.bootstrap import open_gateway
+from gateway.bootstrap.wiring import open_gateway
 from gateway.settings.field import SettingsRefused
 from gateway.settings.values import Settings
 from support.load import open_shop

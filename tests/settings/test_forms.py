@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.bootstrap import open_gateway
+from gateway.bootstrap.wiring import open_gateway
 from gateway.settings.field import SettingsRefused
 from gateway.settings.forms import DATABASE
 from gateway.settings.reader import read_settings

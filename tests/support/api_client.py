@@ -27,7 +27,7 @@ from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.gateway import Gateway
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Wanted
-from gateway.bootstrap import in_memory_gateway
+from gateway.bootstrap.wiring import in_memory_gateway
 from gateway.domain.account import AccountId
 from gateway.domain.money import COUNTER_MAX
 from gateway.domain.user import Role

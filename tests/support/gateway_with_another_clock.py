@@ -4,8 +4,8 @@ import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from gateway import bootstrap
 from gateway.adapters.system.clock import system_clock
+from gateway.bootstrap import wiring
 from gateway.entrypoints.cli import main
 
 CLOCK_FILE = "GATEWAY_TEST_CLOCK_FILE"
@@ -23,5 +23,5 @@ def set_ahead(file: Path, seconds: int) -> None:
 
 
 if __name__ == "__main__":
-    vars(bootstrap)["system_clock"] = clock
+    vars(wiring)["system_clock"] = clock
     main()

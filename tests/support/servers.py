@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from gateway.application.verification.verify import verify
-from gateway.bootstrap import open_audit
+from gateway.bootstrap.storage import open_audit
 from gateway.settings.reader import read_settings
 
 START_SECONDS_MAX = 30.0

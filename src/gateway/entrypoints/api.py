@@ -11,7 +11,9 @@ from litestar import Litestar
 
 from gateway.adapters.http import AccessLog, HttpLimits, Layer, create_app
 from gateway.application.gateway import Gateway
-from gateway.bootstrap import collect_garbage_seldom, cursor_keys, open_gateway
+from gateway.bootstrap.garbage_collection import collect_garbage_seldom
+from gateway.bootstrap.keys import cursor_keys
+from gateway.bootstrap.wiring import open_gateway
 from gateway.entrypoints.access_lines import access_lines
 from gateway.entrypoints.failures import in_a_sentence
 from gateway.entrypoints.logs import configure_logging, logs_json

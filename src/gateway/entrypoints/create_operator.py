@@ -6,7 +6,9 @@ import sys
 import click
 
 from gateway.application.plain_text import NotPlainText, plain_text
-from gateway.bootstrap import MEMORY_URL, StartRefused, open_gateway
+from gateway.bootstrap.refusal import StartRefused
+from gateway.bootstrap.schema import MEMORY_URL
+from gateway.bootstrap.wiring import open_gateway
 from gateway.domain.user import Role, UserId
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.settings.values import Settings

@@ -14,7 +14,7 @@ from gateway.adapters.http import HttpLimits, create_app
 from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
 from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.application.gateway import Gateway
-from gateway.bootstrap import in_memory_gateway
+from gateway.bootstrap.wiring import in_memory_gateway
 from gateway.domain.user import Role
 from gateway.entrypoints.demo_story import DEPOSIT_MINOR, Json, Stage, money_of, operate, play, shown
 from gateway.entrypoints.output import output

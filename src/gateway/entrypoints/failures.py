@@ -4,7 +4,7 @@ import click
 
 from gateway.application.causes import cause_of
 from gateway.application.ports.unit_of_work import StorageUnavailable
-from gateway.bootstrap import StartRefused
+from gateway.bootstrap.refusal import StartRefused
 from gateway.domain.errors import Refusal
 
 

@@ -5,7 +5,7 @@ import asyncio
 import click
 
 from gateway.adapters.sql import Plan
-from gateway.bootstrap import migrate_database, planned_migration
+from gateway.bootstrap.schema import migrate_database, planned_migration
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.settings.database_url import without_password
 

@@ -12,7 +12,8 @@ from types import FrameType
 import click
 import uvicorn
 
-from gateway.bootstrap import StartRefused, open_gateway
+from gateway.bootstrap.refusal import StartRefused
+from gateway.bootstrap.wiring import open_gateway
 from gateway.entrypoints.flags import Flags, given, settings_with
 from gateway.entrypoints.logs import configure_logging
 from gateway.settings.database_url import without_password

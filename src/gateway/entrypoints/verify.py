@@ -13,7 +13,7 @@ from rich.table import Table
 from gateway.application.verification.findings import Findings
 from gateway.application.verification.verify import Progress
 from gateway.application.verification.verify import verify as verify_ledger
-from gateway.bootstrap import open_audit
+from gateway.bootstrap.storage import open_audit
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.entrypoints.output import output
 from gateway.settings.values import Settings

@@ -9,7 +9,8 @@ import click
 
 from gateway.application.expiry import Expiry, ExpiryLimits
 from gateway.application.gateway import Gateway
-from gateway.bootstrap import open_gateway, require_schema
+from gateway.bootstrap.schema import require_schema
+from gateway.bootstrap.wiring import open_gateway
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.entrypoints.heartbeat import beating, heartbeat_file
 from gateway.entrypoints.logs import configure_logging

@@ -1,0 +1,54 @@
+"""The limits of each part, as the settings say."""
+
+from gateway.adapters.sql import SqlLimits
+from gateway.application.access.limits import AccessLimits
+from gateway.application.engine.group_commit import GroupLimits
+from gateway.application.engine.retry import RetryLimits
+from gateway.application.quotes import QuoteLimits
+from gateway.settings.values import Settings
+
+
+def sql_limits(settings: Settings) -> SqlLimits:
+    """The limits of the SQL adapter."""
+    return SqlLimits(
+        write_pool_size=settings.write_connections,
+        pool_size=settings.database_pool_size,
+        pool_timeout_seconds=settings.database_pool_timeout_seconds,
+        connect_timeout_seconds=settings.database_connect_timeout_seconds,
+        command_timeout_seconds=settings.database_command_timeout_seconds,
+        lock_timeout_seconds=settings.database_lock_timeout_seconds,
+        statement_timeout_seconds=settings.database_statement_timeout_seconds,
+        idle_timeout_seconds=settings.database_idle_timeout_seconds,
+        audit_timeout_seconds=settings.database_audit_timeout_seconds,
+    )
+
+
+def group_limits(settings: Settings) -> GroupLimits:
+    """The limits of group commit."""
+    return GroupLimits(
+        batch_size_max=settings.batch_size_max,
+        waiting_max=settings.waiting_max,
+        write_connections=settings.write_connections,
+        close_seconds_max=settings.drain_seconds_max,
+    )
+
+
+def retry_limits(settings: Settings) -> RetryLimits:
+    """The limits of retries of a unit of work."""
+    return RetryLimits(attempts_max=settings.retry_attempts_max, duration_seconds_max=settings.retry_seconds_max)
+
+
+def access_limits(settings: Settings) -> AccessLimits:
+    """The limits of sessions and of attempts at passwords."""
+    return AccessLimits(
+        session_seconds=settings.session_seconds,
+        leeway_seconds=settings.token_leeway_seconds,
+        free_tries=settings.login_free_tries,
+        free_tries_of_an_address=settings.login_free_tries_of_an_address,
+        backoff_seconds_max=settings.login_backoff_seconds_max,
+    )
+
+
+def quote_limits(settings: Settings) -> QuoteLimits:
+    """The limits of quotes."""
+    return QuoteLimits(quote_seconds=settings.quote_seconds)

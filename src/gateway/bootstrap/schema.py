@@ -1,0 +1,97 @@
+"""The database's schema: required, migrated, or planned to be."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from gateway.adapters.sql import Plan, Schema, SchemaRefused, migrate, planned, schema_of
+from gateway.adapters.sql.engine import check_url, sqlite_url
+from gateway.bootstrap.folders import make_folder
+from gateway.bootstrap.limits import sql_limits
+from gateway.bootstrap.refusal import StartRefused
+from gateway.settings.database_url import without_password
+from gateway.settings.field import SettingsRefused
+from gateway.settings.values import Settings
+
+MEMORY_URL: Final = "memory://"
+"""The URL of a ledger in this process's memory, which ends with the process."""
+
+_SCHEMAS_REFUSED: Final = {
+    Schema.NONE: "There is no ledger in {url}. If this is the right database, run: gateway migrate",
+    Schema.OLDER: "The database's schema is older than this version's. Run: gateway migrate",
+    Schema.NEWER: "The database's schema is of a newer version of the gateway. Use that version.",
+    Schema.FOREIGN: "The database has tables of another application where the gateway's would be. Give the gateway a "
+    "database of its own (on Postgres also a schema: postgresql://…?options=-c%20search_path%3Dgateway).",
+    Schema.NOT_UTF_8: "The database keeps texts in another encoding than UTF-8. Make one for the gateway: "
+    "CREATE DATABASE gateway ENCODING 'UTF8' TEMPLATE template0.",
+}
+
+
+async def require_schema(settings: Settings) -> None:
+    """Check that the database exists and has this version's tables. Nothing is changed.
+
+    Raises:
+        SettingsRefused: The URL is not one of a database that the gateway can use.
+        StartRefused: There is no ledger, or its schema is another version's.
+        StorageUnavailable: The database cannot be reached or read.
+    """
+    if settings.url == MEMORY_URL:
+        raise StartRefused("There is no ledger in memory:// but that of a running process.")
+    _check_url(settings)
+    schema = await schema_of(settings.url, sql_limits(settings))
+    if schema is not Schema.CURRENT:
+        raise StartRefused(_SCHEMAS_REFUSED[schema].format(url=without_password(settings.url)))
+
+
+async def migrate_database(settings: Settings, *, tell: Callable[[str], None] | None = None) -> Plan:
+    """Migrate the database's schema to this version's.
+
+    Args:
+        settings: All settings; they name the database.
+        tell: Called with a sentence whenever the migration has to wait for others.
+
+    Returns:
+        The migrations that ran.
+
+    Raises:
+        SettingsRefused: The URL is not one of a database that the gateway can use.
+        StartRefused: The schema is of a newer version, or of another application.
+        StorageUnavailable: The database cannot be reached, or others do not release their locks.
+    """
+    if settings.url == MEMORY_URL:
+        return Plan("", "", ())
+    _check_url(settings)
+    if settings.on_sqlite:
+        make_folder(Path(str(sqlite_url(settings.url).database)).parent)
+    with _schema_refused():
+        return await migrate(settings.url, sql_limits(settings), tell=tell)
+
+
+async def planned_migration(settings: Settings) -> Plan:
+    """The migrations that `migrate_database` would run. Nothing is changed.
+
+    Raises:
+        SettingsRefused, StartRefused: As `migrate_database`.
+        StorageUnavailable: The database cannot be reached.
+    """
+    if settings.url == MEMORY_URL:
+        return Plan("", "", ())
+    _check_url(settings)
+    with _schema_refused():
+        return await planned(settings.url, sql_limits(settings))
+
+
+@contextmanager
+def _schema_refused() -> Generator[None]:
+    try:
+        yield
+    except SchemaRefused as refused:
+        raise StartRefused(_SCHEMAS_REFUSED[refused.schema]) from refused
+
+
+def _check_url(settings: Settings) -> None:
+    try:
+        check_url(settings.url)
+    except ValueError as error:
+        raise SettingsRefused(f"GATEWAY_DATABASE_URL cannot be used. {error}") from error
