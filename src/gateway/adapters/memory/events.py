@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 
+from typing_extensions import override
+
 from gateway.adapters.memory.database import MemoryDatabase
-from gateway.application.ports.events import FeedEvent
+from gateway.application.ports.events import EventFeed, FeedEvent
 from gateway.application.views import event_data
 
 
-class MemoryEventFeed:
+class MemoryEventFeed(EventFeed):
     """See the port. The position of an event is its number in the list, from 1."""
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
 
+    @override
     async def read(self, *, after: int, limit: int) -> Sequence[FeedEvent]:
-        """As `EventFeed.read`."""
         events = self._database.events[after : after + limit]
         return [
             FeedEvent(

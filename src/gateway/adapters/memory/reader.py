@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
+from typing_extensions import override
+
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.application.ports.reader import (
     AccountFilter,
@@ -14,6 +16,7 @@ from gateway.application.ports.reader import (
     CurrencyTotals,
     LedgerSize,
     PaymentFilter,
+    Reader,
     StatusChange,
     TransactionFilter,
     UsedQuote,
@@ -29,30 +32,30 @@ Id = TypeVar("Id", bound=str)
 Record = TypeVar("Record")
 
 
-class MemoryReader:
+class MemoryReader(Reader):
     """See the port. Lists go through everything: right for tests and small ledgers."""
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
 
+    @override
     async def account(self, account_id: AccountId) -> Account | None:
-        """As `Reader.account`."""
         return self._database.accounts.get(account_id)
 
+    @override
     async def accounts(self, where: AccountFilter, *, before: AccountId | None, limit: int) -> Sequence[Account]:
-        """As `Reader.accounts`."""
 
         def matches(account: Account) -> bool:
             return where.owner_id in (None, account.owner_id) and where.currency in (None, account.currency)
 
         return _newest(self._database.accounts, matches, before=before, limit=limit)
 
+    @override
     async def payment(self, payment_id: PaymentId) -> Payment | None:
-        """As `Reader.payment`."""
         return self._database.payments.get(payment_id)
 
+    @override
     async def payments(self, where: PaymentFilter, *, before: PaymentId | None, limit: int) -> Sequence[Payment]:
-        """As `Reader.payments`."""
 
         def matches(payment: Payment) -> bool:
             return (
@@ -66,8 +69,8 @@ class MemoryReader:
 
         return _newest(self._database.payments, matches, before=before, limit=limit)
 
+    @override
     async def payments_due(self, now: datetime, *, limit: int) -> Sequence[PaymentId]:
-        """As `Reader.payments_due`."""
         due = [
             (payment.expires_at, payment.id)
             for payment in self._database.payments.values()
@@ -75,29 +78,29 @@ class MemoryReader:
         ]
         return [payment_id for _, payment_id in sorted(due)[:limit]]
 
+    @override
     async def quote(self, quote_id: QuoteId) -> Quote | None:
-        """As `Reader.quote`."""
         return self._database.quotes.get(quote_id)
 
+    @override
     async def refund(self, refund_id: RefundId) -> Refund | None:
-        """As `Reader.refund`."""
         return self._database.refunds.get(refund_id)
 
+    @override
     async def refunds(self, payment_id: PaymentId, *, before: RefundId | None, limit: int) -> Sequence[Refund]:
-        """As `Reader.refunds`."""
         return _newest(
             self._database.refunds, lambda refund: refund.payment_id == payment_id, before=before, limit=limit
         )
 
+    @override
     async def transaction(self, transaction_id: TransactionId) -> Transaction | None:
-        """As `Reader.transaction`."""
         transaction = self._database.transactions.get(transaction_id)
         return None if transaction is None else self._with_reversal(transaction)
 
+    @override
     async def transactions(
         self, where: TransactionFilter, *, before: TransactionId | None, limit: int
     ) -> Sequence[Transaction]:
-        """As `Reader.transactions`."""
 
         def matches(transaction: Transaction) -> bool:
             return (
@@ -115,8 +118,8 @@ class MemoryReader:
     def _with_reversal(self, transaction: Transaction) -> Transaction:
         return replace(transaction, reversed_by=self._database.reversals.get(transaction.id))
 
+    @override
     async def totals(self) -> Sequence[CurrencyTotals]:
-        """As `Reader.totals`."""
         by_currency: dict[CurrencyCode, list[Account]] = defaultdict(list)
         for account in self._database.accounts.values():
             by_currency[account.currency].append(account)
@@ -126,7 +129,7 @@ class MemoryReader:
         """As `Reader.check`: a dictionary is always there."""
 
 
-class MemoryAudit:
+class MemoryAudit(Audit):
     """See the port. A copy of what was committed, so that it stays as of one moment."""
 
     def __init__(self, database: MemoryDatabase) -> None:
@@ -140,34 +143,34 @@ class MemoryAudit:
         ]
         self._events = list(database.events)
 
+    @override
     async def size(self) -> LedgerSize:
-        """As `Audit.size`."""
         return LedgerSize(accounts=len(self._accounts), transactions=len(self._transactions))
 
+    @override
     async def accounts(self) -> AsyncIterator[Collection[Account]]:
-        """As `Audit.accounts`."""
         yield self._accounts
 
+    @override
     async def transactions(self) -> AsyncIterator[Collection[Transaction]]:
-        """As `Audit.transactions`."""
         yield self._transactions
 
+    @override
     async def status_changes(self) -> AsyncIterator[Collection[StatusChange]]:
-        """As `Audit.status_changes`."""
         yield [
             StatusChange(event.object.id, event.sequence) for event in self._events if isinstance(event.object, Account)
         ]
 
+    @override
     async def payments(self) -> AsyncIterator[Collection[Payment]]:
-        """As `Audit.payments`."""
         yield self._payments
 
+    @override
     async def used_quotes(self) -> AsyncIterator[Collection[UsedQuote]]:
-        """As `Audit.used_quotes`."""
         yield self._used_quotes
 
+    @override
     async def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:
-        """As `Audit.payment_events`."""
         sequences: dict[PaymentId, list[int]] = defaultdict(list)
         for event in self._events:
             if isinstance(event.object, Payment):

@@ -4,7 +4,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.application.ports.sessions import Presented, SessionId, Standing, StoredToken, Successor
+from typing_extensions import override
+
+from gateway.application.ports.sessions import Presented, SessionId, Sessions, Standing, StoredToken, Successor
 from gateway.domain.user import UserId
 
 
@@ -22,20 +24,20 @@ class _Token:
     successor: Successor | None = None
 
 
-class MemorySessions:
+class MemorySessions(Sessions):
     """See the port. No method awaits anything, so each is one step."""
 
     def __init__(self) -> None:
         self._sessions: dict[SessionId, _Session] = {}
         self._tokens: dict[bytes, _Token] = {}
 
-    async def start(self, session_id: SessionId, user_id: UserId, token: StoredToken, *, now: datetime) -> None:  # noqa: ARG002 - databases keep when it began.
-        """As `Sessions.start`."""
+    @override
+    async def start(self, session_id: SessionId, user_id: UserId, token: StoredToken, *, now: datetime) -> None:
         self._sessions[session_id] = _Session(user_id)
         self._tokens[token.token_hash] = _Token(session_id, token.expires_at)
 
+    @override
     async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> Presented:
-        """As `Sessions.rotate`."""
         token = self._tokens.get(token_hash)
         if token is None:
             return Presented(standing=Standing.UNKNOWN)
@@ -60,26 +62,26 @@ class MemorySessions:
             successor_used=next_token is not None and next_token.used_at is not None,
         )
 
+    @override
     async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
-        """As `Sessions.revoke`."""
         session = self._sessions.get(session_id)
         if session is not None and session.revoked_at is None:
             session.revoked_at = now
 
+    @override
     async def revoke_token(self, token_hash: bytes, user_id: UserId, *, now: datetime) -> None:
-        """As `Sessions.revoke_token`."""
         token = self._tokens.get(token_hash)
         if token is not None and self._sessions[token.session_id].user_id == user_id:
             await self.revoke(token.session_id, now=now)
 
+    @override
     async def revoke_user(self, user_id: UserId, *, now: datetime) -> None:
-        """As `Sessions.revoke_user`."""
         for session_id, session in self._sessions.items():
             if session.user_id == user_id:
                 await self.revoke(session_id, now=now)
 
+    @override
     async def revoked_since(self, since: datetime) -> AbstractSet[SessionId]:
-        """As `Sessions.revoked_since`."""
         return {
             session_id
             for session_id, session in self._sessions.items()

@@ -5,6 +5,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from typing_extensions import override
+
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.application.ports.related_records import (
     accounts_to_load,
@@ -12,21 +14,29 @@ from gateway.application.ports.related_records import (
     holders_to_find,
     quotes_to_load,
 )
-from gateway.application.ports.unit_of_work import Changes, Holder, KeyTaken, Records, StorageRefused, Wanted
+from gateway.application.ports.unit_of_work import (
+    Changes,
+    Holder,
+    KeyTaken,
+    Records,
+    StorageRefused,
+    UnitOfWork,
+    Wanted,
+)
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.payment import Payment
 from gateway.domain.transaction import Transaction, TransactionId
 
 
-class MemoryUnitOfWork:
+class MemoryUnitOfWork(UnitOfWork):
     """See the port. Since transactions take turns on one lock, nothing needs to be locked one by one."""
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
 
+    @override
     async def load(self, wanted: Wanted) -> Records:
-        """As `UnitOfWork.load`."""
         database = self._database
         payments = [database.payments[id_] for id_ in wanted.payments if id_ in database.payments]
         quotes = [database.quotes[id_] for id_ in quotes_to_load(wanted, payments) if id_ in database.quotes]
@@ -56,8 +66,9 @@ class MemoryUnitOfWork:
         found.update(id_ for id_ in ids if id_ in database.accounts)
         return {id_: database.accounts[id_] for id_ in found}
 
+    @override
     async def commit(self, changes: Changes) -> None:
-        """As `UnitOfWork.commit`. Checks first and writes then, so that nothing is written by halves."""
+        """Checks first and writes then, so that nothing is written by halves."""
         self._check_unique_keys(changes)
         database = self._database
         for new in changes.users_new:

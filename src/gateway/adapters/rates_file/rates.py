@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
+from typing_extensions import override
 
 from gateway.application.errors import RatesReadOnly
 from gateway.application.plain_text import NotPlainText, plain_text
+from gateway.application.ports.rates import Rates
 from gateway.domain.errors import Refusal
 from gateway.domain.money import currency_code
 from gateway.domain.rate import SPREAD_BASIS_POINTS_MAX, CurrencyPair, ExchangeRate, must_be_two, rate_of
@@ -45,7 +47,7 @@ class _Version(NamedTuple):
 _decoder: Final = msgspec.json.Decoder(list[_Line])
 
 
-class FileRates:
+class FileRates(Rates):
     """See the port. A file that cannot be read any more changes nothing: the rates that were read last stay.
 
     Raises:
@@ -60,12 +62,12 @@ class FileRates:
         except (OSError, RatesFileRefused) as error:
             raise RatesFileRefused(f"{path} is no file of rates: {_reason(error)}") from error
 
+    @override
     async def rate(self, pair: CurrencyPair) -> ExchangeRate | None:
-        """As `Rates.rate`."""
         return (await self._current()).get(pair)
 
+    @override
     async def rates(self) -> Sequence[ExchangeRate]:
-        """As `Rates.rates`."""
         current = await self._current()
         return [current[pair] for pair in sorted(current)]
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Executable, Table, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from typing_extensions import override
 
 from gateway.adapters.sql.engine import audit_engine, is_sqlite, reading_engine, sqlite_url
 from gateway.adapters.sql.limits import SqlLimits
@@ -60,24 +61,24 @@ STATUS_CHANGES: Final = _events_of("account")
 PAYMENT_EVENTS: Final = _events_of("payment")
 
 
-class SqlAudit:
+class SqlAudit(Audit):
     """See the port."""
 
     def __init__(self, transaction: DatabaseTransaction) -> None:
         self._transaction = transaction
 
+    @override
     async def size(self) -> LedgerSize:
-        """As `Audit.size`."""
         [row] = await self._rows(SIZE)
         return LedgerSize(accounts=row[0], transactions=row[1])
 
+    @override
     async def accounts(self) -> AsyncIterator[Collection[Account]]:
-        """As `Audit.accounts`."""
         async for rows in self._pages(ACCOUNTS):
             yield [to_account(row) for row in rows]
 
+    @override
     async def transactions(self) -> AsyncIterator[Collection[LedgerTransaction]]:
-        """As `Audit.transactions`."""
         after, more = "", True
         while more:
             rows = await self._rows(TRANSFERS, after)
@@ -89,18 +90,18 @@ class SqlAudit:
                 yield to_transactions(rows)
                 after = rows[-1][0]
 
+    @override
     async def status_changes(self) -> AsyncIterator[Collection[StatusChange]]:
-        """As `Audit.status_changes`."""
         async for rows in self._pages(STATUS_CHANGES):
             yield [StatusChange(AccountId(row.object_id), row.sequence) for row in rows]
 
+    @override
     async def payments(self) -> AsyncIterator[Collection[Payment]]:
-        """As `Audit.payments`."""
         async for rows in self._pages(PAYMENTS):
             yield [to_payment(row) for row in rows]
 
+    @override
     async def used_quotes(self) -> AsyncIterator[Collection[UsedQuote]]:
-        """As `Audit.used_quotes`."""
         width = len(quotes.c)
         async for rows in self._pages(USED_QUOTES):
             yield [
@@ -108,8 +109,9 @@ class SqlAudit:
                 for row in rows
             ]
 
+    @override
     async def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:
-        """As `Audit.payment_events`. In the order of the events: those of one payment may be spread over pages."""
+        """In the order of the events: those of one payment may be spread over pages."""
         async for rows in self._pages(PAYMENT_EVENTS):
             sequences: dict[PaymentId, list[int]] = defaultdict(list)
             for row in rows:

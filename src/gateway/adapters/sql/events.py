@@ -5,13 +5,14 @@ from contextlib import suppress
 from typing import Final
 
 from sqlalchemy import bindparam, column, text
+from typing_extensions import override
 
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.rows import to_feed_event
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.types import INTEGER, MOMENT, TEXT
-from gateway.application.ports.events import FeedEvent
+from gateway.application.ports.events import EventFeed, FeedEvent
 from gateway.application.ports.unit_of_work import StorageReadOnly
 
 BATCHES_PER_STEP_MAX: Final = 10_000
@@ -77,7 +78,7 @@ NUMBER: Final = text(
 ).bindparams(bindparam("limit", BATCHES_PER_STEP_MAX, type_=INTEGER))
 
 
-class SqlEventFeed:
+class SqlEventFeed(EventFeed):
     """See the port.
 
     On Postgres, a transaction that is not committed is invisible, and so its events cannot be given a position when
@@ -89,8 +90,8 @@ class SqlEventFeed:
         self._is_numbered_at_once = transactions.dialect_name == SQLITE
         self._read = READ[transactions.dialect_name]
 
+    @override
     async def read(self, *, after: int, limit: int) -> Sequence[FeedEvent]:
-        """As `EventFeed.read`."""
         if not self._is_numbered_at_once:
             await self._number_committed_batches()
         rows = await self._transactions.read(self._read, {"after": after, "limit": limit})

@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
+from typing_extensions import override
 
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables import login_failures
 from gateway.adapters.sql.types import MOMENT
-from gateway.application.ports.login_failures import Failures
+from gateway.application.ports.login_failures import Failures, LoginFailures
 
 OF: Final = select(login_failures).where(login_failures.c.scope.in_(bindparam("scopes", expanding=True)))
 CLEAR: Final = delete(login_failures).where(login_failures.c.scope == bindparam("scope"))
@@ -33,19 +34,19 @@ ADD: Final = {
 }
 
 
-class SqlLoginFailures:
+class SqlLoginFailures(LoginFailures):
     """See the port."""
 
     def __init__(self, transactions: ShortTransactions) -> None:
         self._transactions = transactions
 
+    @override
     async def of(self, scopes: Collection[str]) -> Mapping[str, Failures]:
-        """As `LoginFailures.of`."""
         rows = await self._transactions.read(OF, {"scopes": list(scopes)})
         return {scope: Failures(count=count, last_at=last_at) for scope, count, last_at in rows}
 
+    @override
     async def add(self, scopes: Collection[str], *, now: datetime, forget_before: datetime) -> None:
-        """As `LoginFailures.add`."""
         statement = ADD[self._transactions.dialect_name]
 
         async def work(transaction: DatabaseTransaction) -> None:
@@ -55,6 +56,6 @@ class SqlLoginFailures:
 
         await self._transactions.write(work)
 
+    @override
     async def clear(self, scope: str) -> None:
-        """As `LoginFailures.clear`."""
         await self._transactions.change(CLEAR, {"scope": scope})

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, Self
 
+from typing_extensions import override
+
 from gateway.adapters.sql.account_cache import AccountCache
 from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
 from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
-from gateway.adapters.sql.loading import StoredAccounts, load_records
+from gateway.adapters.sql.loading import Accounts, StoredAccounts, load_records
 from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.pipeline import InFlight, Pipeline, Turn, was_committed
 from gateway.adapters.sql.postgres_queries import PostgresQueries, Statement, statement_of
@@ -29,6 +31,7 @@ from gateway.application.ports.unit_of_work import (
     KeyTaken,
     Records,
     TryAgain,
+    UnitOfWork,
     Wanted,
 )
 from gateway.domain.account import Account, AccountId, AccountKey
@@ -46,18 +49,18 @@ class PostgresState:
 
 
 class Way(Protocol):
-    """One of the three ways."""
+    """One of the three ways to load and commit."""
 
     async def load(self, wanted: Wanted) -> Records:
-        """As `UnitOfWork.load`."""
+        """Load what is wanted. See `UnitOfWork.load`."""
         ...
 
     async def commit(self, changes: Changes) -> None:
-        """As `UnitOfWork.commit`."""
+        """Commit all changes or none. See `UnitOfWork.commit`."""
         ...
 
 
-class PostgresUnitOfWork:
+class PostgresUnitOfWork(UnitOfWork):
     """See the port. Loading takes one round trip for each kind of record that is wanted, writing takes one in all."""
 
     def __init__(self, transaction: AsyncpgTransaction, state: PostgresState) -> None:
@@ -66,13 +69,14 @@ class PostgresUnitOfWork:
         self._turn: Turn | None = None
         self._way: Way = Checked(transaction, state)
 
+    @override
     async def load(self, wanted: Wanted) -> Records:
-        """As `UnitOfWork.load`."""
         self._way = await self._choose(wanted)
         return await self._way.load(wanted)
 
+    @override
     async def commit(self, changes: Changes) -> None:
-        """As `UnitOfWork.commit`. Cancelled before the COMMIT it rolls back; cancelled during it, it finishes it."""
+        """Cancelled before the COMMIT it rolls back; cancelled during it, it finishes it."""
         await self._way.commit(changes)
 
     async def _choose(self, wanted: Wanted) -> Way:
@@ -111,7 +115,7 @@ class PostgresUnitOfWork:
                 self._turn.end()
 
 
-class Locked:
+class Locked(Way):
     """Locks what it loads: BEGIN, a statement for each kind of record, one that writes, COMMIT."""
 
     def __init__(self, transaction: AsyncpgTransaction, state: PostgresState) -> None:
@@ -119,8 +123,8 @@ class Locked:
         self._state = state
         self._versions: Versions = {}
 
+    @override
     async def load(self, wanted: Wanted) -> Records:
-        """As `UnitOfWork.load`."""
         await self._transaction.begin()
         queries = PostgresQueries(self._transaction, wanted.answers, locks=True)
         order = self._state.order
@@ -128,8 +132,8 @@ class Locked:
         self._versions = versions_of(records)
         return records
 
+    @override
     async def commit(self, changes: Changes) -> None:
-        """As `UnitOfWork.commit`."""
         state = self._state
         try:
             writes = rows_to_write(changes, self._versions, state.order)
@@ -142,7 +146,7 @@ class Locked:
         state.order.committed(writes.get(IDS_AHEAD, ()))
 
 
-class Checked:
+class Checked(Way):
     """Locks nothing: one statement writes if every record still has the version that was read, or fails as a whole."""
 
     def __init__(self, transaction: AsyncpgTransaction, state: PostgresState) -> None:
@@ -150,16 +154,16 @@ class Checked:
         self._state = state
         self._versions: Versions = {}
 
+    @override
     async def load(self, wanted: Wanted) -> Records:
-        """As `UnitOfWork.load`."""
         queries = PostgresQueries(self._transaction, wanted.answers, locks=False)
         order = self._state.order
         records = await load_records(wanted, queries, StoredAccounts(queries, order), order)
         self._versions = versions_of(records)
         return records
 
+    @override
     async def commit(self, changes: Changes) -> None:
-        """As `UnitOfWork.commit`."""
         state = self._state
         try:
             writes = rows_to_write(changes, self._versions, state.order)
@@ -169,7 +173,7 @@ class Checked:
         state.order.committed(writes.get(IDS_AHEAD, ()))
 
 
-class Pipelined:
+class Pipelined(Way):
     """Decides on cached accounts, as the unit of work before it leaves them, while that one commits.
 
     Its own statement is sent once the unit of work before it was committed. From then on, the next one has its turn. If
@@ -206,8 +210,8 @@ class Pipelined:
         self._versions = versions_of(records)
         return replace(records, are_cached=True) if self._cached else records
 
+    @override
     async def commit(self, changes: Changes) -> None:
-        """As `UnitOfWork.commit`."""
         changed = {account.id for account in changes.accounts_changed}
         try:
             await self._commit(changes, changed)
@@ -251,7 +255,7 @@ class Pipelined:
         return self._turn.begin_commit()
 
 
-class CachedAccounts:
+class CachedAccounts(Accounts):
     """Accounts from the cache, and from the database what is not there."""
 
     def __init__(
@@ -263,8 +267,8 @@ class CachedAccounts:
         self._stored = stored
         self._cached = cached
 
+    @override
     async def load(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
-        """As `Accounts.load`."""
         known, unknown_keys, unknown_ids = self._cache.known(keys, ids)
         self._cached |= known
         if unknown_keys or unknown_ids:

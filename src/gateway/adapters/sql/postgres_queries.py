@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import Executable
+from typing_extensions import override
 
 from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
 from gateway.adapters.sql.constant_columns import Constant, ConstantColumns
-from gateway.adapters.sql.loading import Rows
+from gateway.adapters.sql.loading import Queries, Rows
 from gateway.adapters.sql.postgres_statements import (
     ACCOUNT_KEY,
     ANSWER_KEY,
@@ -36,7 +37,7 @@ from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
 
 
-class PostgresQueries:
+class PostgresQueries(Queries):
     """See `Queries`.
 
     Attributes:
@@ -52,20 +53,20 @@ class PostgresQueries:
         self.may_be_answered = True
         self.has_read_accounts = False
 
+    @override
     async def payments(self, ids: Collection[PaymentId]) -> Rows:
-        """As `Queries.payments`."""
         return await self._transaction.rows(LOCK_PAYMENTS, {"ids": list(ids)})
 
+    @override
     async def quotes(self, ids: Collection[QuoteId]) -> Rows:
-        """As `Queries.quotes`."""
         return await self._transaction.rows(LOCK_QUOTES, {"ids": list(ids)})
 
+    @override
     async def transactions(self, ids: Collection[TransactionId]) -> Rows:
-        """As `Queries.transactions`."""
         return await self._transaction.rows(FIND_TRANSACTIONS, {"ids": list(ids)})
 
+    @override
     async def accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
-        """As `Queries.accounts`."""
         read = READ_ACCOUNTS if ids else READ_ACCOUNTS_BY_KEY
         found = await self._transaction.rows(
             LOCK_ACCOUNTS if self._locks else read,
@@ -79,28 +80,28 @@ class PostgresQueries:
         self.may_be_answered = found[0][-1] if found else True
         return found
 
+    @override
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:
-        """As `Queries.answers`."""
         return await self.answers_of(keys) if self.may_be_answered else ()
 
     async def answers_of(self, keys: Collection[AnswerKey]) -> Rows:
         """Answers by key, whatever is known of them."""
         return await self._transaction.rows(FIND_ANSWERS, arrays("wanted", ANSWER_KEY, keys))
 
+    @override
     async def references(self, references: Collection[PaymentReference]) -> Rows:
-        """As `Queries.references`."""
         return await self._transaction.rows(FIND_REFERENCES, arrays("wanted", REFERENCE, references))
 
+    @override
     async def emails(self, emails: Collection[str]) -> Rows:
-        """As `Queries.emails`."""
         return await self._transaction.rows(FIND_EMAILS, {"wanted_email": list(emails)})
 
+    @override
     async def user_ids(self, user_ids: Collection[UserId]) -> Rows:
-        """As `Queries.user_ids`."""
         return await self._transaction.rows(FIND_USER_IDS, {"wanted_id": list(user_ids)})
 
+    @override
     async def holders(self, holders: Collection[Holder]) -> Rows:
-        """As `Queries.holders`."""
         return await self._transaction.rows(FIND_HOLDERS, arrays("wanted", HOLDER, holders))
 
 

@@ -5,11 +5,13 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
+from typing_extensions import override
 
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.tables import rates
 from gateway.adapters.sql.types import Found
+from gateway.application.ports.rates import Rates
 from gateway.domain.rate import CurrencyPair, ExchangeRate, rate_of, rate_text
 
 PAIR: Final = (rates.c.from_currency, rates.c.to_currency)
@@ -26,23 +28,23 @@ PUT: Final = {
 }
 
 
-class SqlRates:
+class SqlRates(Rates):
     """See the port."""
 
     def __init__(self, transactions: ShortTransactions) -> None:
         self._transactions = transactions
 
+    @override
     async def rate(self, pair: CurrencyPair) -> ExchangeRate | None:
-        """As `Rates.rate`."""
         rows = await self._transactions.read(RATE, {"source": pair.source, "target": pair.target})
         return _to_rate(rows[0]) if rows else None
 
+    @override
     async def rates(self) -> Sequence[ExchangeRate]:
-        """As `Rates.rates`."""
         return [_to_rate(row) for row in await self._transactions.read(RATES)]
 
+    @override
     async def put(self, rate: ExchangeRate) -> None:
-        """As `Rates.put`."""
         await self._transactions.change(
             PUT[self._transactions.dialect_name],
             {

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, text
+from typing_extensions import override
 
 from gateway.adapters.sql.engine import SQLITE
 from gateway.adapters.sql.id_times import ids_from, ids_until
@@ -12,7 +13,7 @@ from gateway.adapters.sql.rows import to_account, to_payment, to_quote, to_refun
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.subqueries import REVERSED_BY
 from gateway.adapters.sql.tables import accounts, ids_ahead, payments, quotes, refunds, transfers
-from gateway.application.ports.reader import AccountFilter, CurrencyTotals, PaymentFilter, TransactionFilter
+from gateway.application.ports.reader import AccountFilter, CurrencyTotals, PaymentFilter, Reader, TransactionFilter
 from gateway.application.ports.unit_of_work import StorageReadOnly
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId
 from gateway.domain.payment import UNFINISHED, Payment, PaymentId, PaymentStatus, QuoteId, after_its_time
@@ -37,7 +38,7 @@ _UNFINISHED: Final = [status.value for status in sorted(UNFINISHED)]
 PAYMENTS_DUE: Final = (
     select(payments.c.id)
     .where(
-        payments.c.status.in_([status.value for status in sorted(UNFINISHED)]),
+        payments.c.status.in_(_UNFINISHED),
         payments.c.expires_at <= bindparam("now"),
     )
     .order_by(payments.c.expires_at, payments.c.id)
@@ -74,19 +75,19 @@ TOTALS: Final = (
 )
 
 
-class SqlReader:
+class SqlReader(Reader):
     """See the port."""
 
     def __init__(self, transactions: ShortTransactions) -> None:
         self._transactions = transactions
 
+    @override
     async def account(self, account_id: AccountId) -> Account | None:
-        """As `Reader.account`."""
         rows = await self._transactions.read(ACCOUNT, {"id": account_id})
         return to_account(rows[0]) if rows else None
 
+    @override
     async def accounts(self, where: AccountFilter, *, before: AccountId | None, limit: int) -> Sequence[Account]:
-        """As `Reader.accounts`."""
         statement = (
             select(accounts)
             .where(
@@ -98,13 +99,13 @@ class SqlReader:
         )
         return [to_account(row) for row in await self._transactions.read(statement)]
 
+    @override
     async def payment(self, payment_id: PaymentId) -> Payment | None:
-        """As `Reader.payment`."""
         rows = await self._transactions.read(PAYMENT, {"id": payment_id})
         return to_payment(rows[0]) if rows else None
 
+    @override
     async def payments(self, where: PaymentFilter, *, before: PaymentId | None, limit: int) -> Sequence[Payment]:
-        """As `Reader.payments`."""
         ahead = await self._ahead(where.created_before)
         statement = (
             select(payments)
@@ -125,23 +126,23 @@ class SqlReader:
         )
         return [to_payment(row) for row in await self._transactions.read(statement)]
 
+    @override
     async def payments_due(self, now: datetime, *, limit: int) -> Sequence[PaymentId]:
-        """As `Reader.payments_due`."""
         rows = await self._transactions.read(PAYMENTS_DUE, {"now": now, "limit": limit})
         return [PaymentId(row[0]) for row in rows]
 
+    @override
     async def quote(self, quote_id: QuoteId) -> Quote | None:
-        """As `Reader.quote`."""
         rows = await self._transactions.read(QUOTE, {"id": quote_id})
         return to_quote(rows[0]) if rows else None
 
+    @override
     async def refund(self, refund_id: RefundId) -> Refund | None:
-        """As `Reader.refund`."""
         rows = await self._transactions.read(REFUND, {"id": refund_id})
         return to_refund(rows[0]) if rows else None
 
+    @override
     async def refunds(self, payment_id: PaymentId, *, before: RefundId | None, limit: int) -> Sequence[Refund]:
-        """As `Reader.refunds`."""
         statement = (
             select(refunds)
             .where(refunds.c.payment_id == payment_id, *_older(refunds.c.id, before))
@@ -150,15 +151,16 @@ class SqlReader:
         )
         return [to_refund(row) for row in await self._transactions.read(statement)]
 
+    @override
     async def transaction(self, transaction_id: TransactionId) -> Transaction | None:
-        """As `Reader.transaction`."""
         found = to_transactions(await self._transactions.read(TRANSACTION, {"id": transaction_id}))
         return found[0] if found else None
 
+    @override
     async def transactions(
         self, where: TransactionFilter, *, before: TransactionId | None, limit: int
     ) -> Sequence[Transaction]:
-        """As `Reader.transactions`. The page is found by first transfers, and then filled up with the others."""
+        """The page is found by first transfers, and then filled up with the others."""
         ahead = await self._ahead(where.created_before)
         id_column, created_at = transfers.c.transaction_id, transfers.c.created_at
         page = (
@@ -194,12 +196,12 @@ class SqlReader:
         [[seconds]] = await self._transactions.read(SECONDS_AHEAD)
         return timedelta(seconds=seconds or 0)
 
+    @override
     async def totals(self) -> Sequence[CurrencyTotals]:
-        """As `Reader.totals`."""
         return [_totals(row) for row in await self._transactions.read(TOTALS)]
 
+    @override
     async def check(self) -> None:
-        """As `Reader.check`."""
         if self._transactions.dialect_name == SQLITE:
             await self._transactions.try_to_write()
             return

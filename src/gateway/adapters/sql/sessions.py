@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import bindparam, exists, insert, select, update
+from typing_extensions import override
 
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables import refresh_tokens, sessions
 from gateway.adapters.sql.types import BYTES, MOMENT, Found
-from gateway.application.ports.sessions import Presented, SessionId, Standing, StoredToken, Successor
+from gateway.application.ports.sessions import Presented, SessionId, Sessions, Standing, StoredToken, Successor
 from gateway.domain.user import UserId
 
 _now: Final = bindparam("now", type_=MOMENT)
@@ -61,14 +62,14 @@ REVOKE_TOKEN: Final = _revoke.where(
 REVOKED_SINCE: Final = select(sessions.c.id).where(sessions.c.revoked_at >= bindparam("since", type_=MOMENT))
 
 
-class SqlSessions:
+class SqlSessions(Sessions):
     """See the port."""
 
     def __init__(self, transactions: ShortTransactions) -> None:
         self._transactions = transactions
 
+    @override
     async def start(self, session_id: SessionId, user_id: UserId, token: StoredToken, *, now: datetime) -> None:
-        """As `Sessions.start`."""
 
         async def work(transaction: DatabaseTransaction) -> None:
             await transaction.change(START, {"session_id": session_id, "user_id": user_id, "now": now})
@@ -76,8 +77,8 @@ class SqlSessions:
 
         await self._transactions.write(work)
 
+    @override
     async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> Presented:
-        """As `Sessions.rotate`."""
         use = {
             "presented_hash": token_hash,
             "now": now,
@@ -96,20 +97,20 @@ class SqlSessions:
 
         return await self._transactions.write(work)
 
+    @override
     async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
-        """As `Sessions.revoke`."""
         await self._transactions.change(REVOKE, {"session_id": session_id, "now": now})
 
+    @override
     async def revoke_token(self, token_hash: bytes, user_id: UserId, *, now: datetime) -> None:
-        """As `Sessions.revoke_token`."""
         await self._transactions.change(REVOKE_TOKEN, {"presented_hash": token_hash, "owner_id": user_id, "now": now})
 
+    @override
     async def revoke_user(self, user_id: UserId, *, now: datetime) -> None:
-        """As `Sessions.revoke_user`."""
         await self._transactions.change(REVOKE_USER, {"owner_id": user_id, "now": now})
 
+    @override
     async def revoked_since(self, since: datetime) -> AbstractSet[SessionId]:
-        """As `Sessions.revoked_since`."""
         return {row[0] for row in await self._transactions.read(REVOKED_SINCE, {"since": since})}
 
 

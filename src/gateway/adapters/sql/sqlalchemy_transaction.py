@@ -47,7 +47,6 @@ class DatabaseTransaction:
         try:
             return await self._connection.run_sync(work)
         except DATABASE_ERRORS as error:
-            self._notice(error)
             meant = known_error(error)
             if meant is None:
                 raise
@@ -64,11 +63,7 @@ class DatabaseTransaction:
         try:
             return await work
         except DATABASE_ERRORS as error:
-            self._notice(error)
             raise port_error(error) from error
-
-    def _notice(self, error: Exception) -> None:
-        """Look at an error before it is translated. SQLAlchemy has done so already."""
 
     async def __aenter__(self) -> Self:
         """Take a connection, and begin on SQLite (on Postgres, the first statement does).

@@ -7,8 +7,9 @@ from typing import Any, Final, Self
 from sqlalchemy import BindParameter, Column, Table, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import UpdateBase
+from typing_extensions import override
 
-from gateway.adapters.sql.loading import Rows, StoredAccounts, load_records
+from gateway.adapters.sql.loading import Queries, Rows, StoredAccounts, load_records
 from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.rows import (
     ACCOUNT_CHANGES,
@@ -34,7 +35,7 @@ from gateway.adapters.sql.tables import (
     users,
 )
 from gateway.adapters.sql.writing import IDS_AHEAD, Versions, check_counts, rows_to_write, versions_of
-from gateway.application.ports.unit_of_work import AnswerKey, Changes, Holder, Records, Wanted
+from gateway.application.ports.unit_of_work import AnswerKey, Changes, Holder, Records, UnitOfWork, Wanted
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
@@ -121,52 +122,52 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
 }
 
 
-class SqliteQueries:
+class SqliteQueries(Queries):
     """See `Queries`. The transaction has locked the whole file, so no row is locked."""
 
     def __init__(self, transaction: DatabaseTransaction) -> None:
         self._transaction = transaction
 
+    @override
     async def payments(self, ids: Collection[PaymentId]) -> Rows:
-        """As `Queries.payments`."""
         return await self._transaction.rows(FIND_PAYMENTS, {"ids": list(ids)})
 
+    @override
     async def quotes(self, ids: Collection[QuoteId]) -> Rows:
-        """As `Queries.quotes`."""
         return await self._transaction.rows(FIND_QUOTES, {"ids": list(ids)})
 
+    @override
     async def transactions(self, ids: Collection[TransactionId]) -> Rows:
-        """As `Queries.transactions`."""
         return await self._transaction.rows(FIND_TRANSACTIONS, {"ids": list(ids)})
 
+    @override
     async def accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
-        """As `Queries.accounts`."""
         by_key = await self._transaction.rows(FIND_ACCOUNTS_BY_KEY, {"keys": list(keys)}) if keys else ()
         by_id = await self._transaction.rows(FIND_ACCOUNTS_BY_ID, {"ids": list(ids)}) if ids else ()
         return list({row[0]: row for row in (*by_key, *by_id)}.values())
 
+    @override
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:
-        """As `Queries.answers`."""
         return await self._transaction.rows(FIND_ANSWERS, {"keys": list(keys)})
 
+    @override
     async def references(self, references: Collection[PaymentReference]) -> Rows:
-        """As `Queries.references`."""
         return await self._transaction.rows(FIND_REFERENCES, {"references": list(references)})
 
+    @override
     async def emails(self, emails: Collection[str]) -> Rows:
-        """As `Queries.emails`."""
         return await self._transaction.rows(FIND_EMAILS, {"emails": list(emails)})
 
+    @override
     async def user_ids(self, user_ids: Collection[UserId]) -> Rows:
-        """As `Queries.user_ids`."""
         return await self._transaction.rows(FIND_USER_IDS, {"user_ids": list(user_ids)})
 
+    @override
     async def holders(self, holders: Collection[Holder]) -> Rows:
-        """As `Queries.holders`."""
         return await self._transaction.rows(FIND_HOLDERS, {"holders": list(holders)})
 
 
-class SqliteUnitOfWork:
+class SqliteUnitOfWork(UnitOfWork):
     """See the port. There are no round trips to save: one statement for each kind of record."""
 
     def __init__(self, transaction: DatabaseTransaction, order: Order) -> None:
@@ -174,15 +175,16 @@ class SqliteUnitOfWork:
         self._order = order
         self._versions: Versions = {}
 
+    @override
     async def load(self, wanted: Wanted) -> Records:
-        """As `UnitOfWork.load`."""
         queries = SqliteQueries(self._transaction)
         records = await load_records(wanted, queries, StoredAccounts(queries, self._order), self._order)
         self._versions = versions_of(records)
         return records
 
+    @override
     async def commit(self, changes: Changes) -> None:
-        """As `UnitOfWork.commit`. Cancelled before the COMMIT it rolls back; cancelled during it, it finishes it."""
+        """Cancelled before the COMMIT it rolls back; cancelled during it, it finishes it."""
         writes = rows_to_write(changes, self._versions, self._order)
         counts = {name: await self._write(name, rows) for name, rows in writes.items()}
         check_counts(writes, counts)

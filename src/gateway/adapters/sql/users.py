@@ -3,11 +3,12 @@
 from typing import Final
 
 from sqlalchemy import bindparam, select, update
+from typing_extensions import override
 
 from gateway.adapters.sql.rows import to_credentials
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.tables import users
-from gateway.application.ports.users import Credentials
+from gateway.application.ports.users import Credentials, Users
 from gateway.domain.user import UserId
 
 BY_EMAIL: Final = select(users).where(users.c.email == bindparam("email"))
@@ -19,22 +20,22 @@ REPLACE_PASSWORD_HASH: Final = (
 )
 
 
-class SqlUsers:
+class SqlUsers(Users):
     """See the port."""
 
     def __init__(self, transactions: ShortTransactions) -> None:
         self._transactions = transactions
 
+    @override
     async def by_email(self, email: str) -> Credentials | None:
-        """As `Users.by_email`."""
         rows = await self._transactions.read(BY_EMAIL, {"email": email})
         return to_credentials(rows[0]) if rows else None
 
+    @override
     async def by_id(self, user_id: UserId) -> Credentials | None:
-        """As `Users.by_id`."""
         rows = await self._transactions.read(BY_ID, {"id": user_id})
         return to_credentials(rows[0]) if rows else None
 
+    @override
     async def replace_password_hash(self, user_id: UserId, *, old: str, new: str) -> bool:
-        """As `Users.replace_password_hash`."""
         return await self._transactions.change(REPLACE_PASSWORD_HASH, {"user_id": user_id, "old": old, "new": new}) == 1

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
+from typing_extensions import override
+
 from gateway.application.engine.batch import RunBatch
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.engine.submission import Answer, Failed, Submission
@@ -31,7 +33,7 @@ class Executor(Protocol):
         ...
 
 
-class OneByOne:
+class OneByOne(Executor):
     """Every submission is a transaction of its own."""
 
     def __init__(self, run_batch: RunBatch) -> None:
@@ -40,8 +42,8 @@ class OneByOne:
         self._running = set[asyncio.Future[list[Answer | Failed]]]()
         self._closing = False
 
+    @override
     async def perform(self, submission: Submission) -> Answer:
-        """As `Executor.perform`."""
         self._loop.check()
         if self._closing:
             raise Overloaded("The gateway is closing.")

@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from typing_extensions import override
+
 from gateway.application.engine.batch import RunBatch
 from gateway.application.engine.event_loop import OneEventLoop
-from gateway.application.engine.executor import isolating
+from gateway.application.engine.executor import Executor, isolating
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
 from gateway.application.ports.storage import Scheduling, sequential
@@ -65,7 +67,7 @@ class Ticket:
             self.answer.set_exception(outcome.error if isinstance(outcome, Failed) else outcome)
 
 
-class GroupCommit:
+class GroupCommit(Executor):
     """Groups submissions into batches. Made inside a running event loop; `close` it."""
 
     def __init__(
@@ -92,8 +94,9 @@ class GroupCommit:
             asyncio.create_task(self._serve(), name=f"group-commit-{n}") for n in range(limits.write_connections)
         ]
 
+    @override
     async def perform(self, submission: Submission) -> Answer:
-        """As `Executor.perform`. An asker who goes away leaves the submission behind; it is decided all the same."""
+        """An asker who goes away leaves the submission behind; it is decided all the same."""
         loop = self._loop.check()
         if self._closing:
             raise Overloaded("The gateway is closing.")
