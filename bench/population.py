@@ -15,7 +15,7 @@ from gateway.application.commands import MakeDeposit, Pay, Register, Registered
 from gateway.application.engine import outcome_codec
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command
-from gateway.application.engine.submission import Answer, Submission
+from gateway.application.engine.submission import Answer, CommandSubmission
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.money import Money, currency_code
@@ -118,10 +118,10 @@ def payments(people: People, count: int) -> Iterator[Pay]:
     return (payment(customer, merchant) for customer, merchant in pairs)
 
 
-def submission(command: Command[Any]) -> Submission:
+def submission(command: Command[Any]) -> CommandSubmission:
     """A command under a fresh key."""
     key = AnswerKey(SYSTEM, time_ordered_id("key"))
-    return Submission(command=command, key=key, fingerprint=bytes(32), encode=outcome_codec.encode)
+    return CommandSubmission(command=command, key=key, fingerprint=bytes(32), codec=outcome_codec)
 
 
 def paid(answers: Sequence[object]) -> None:

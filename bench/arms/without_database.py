@@ -29,7 +29,7 @@ class AnswersAtOnce:
 
     async def perform(self, submission: Submission) -> Answer:
         """Decide nothing, but put the answer into words as always."""
-        return Answer(body=submission.encode(self._paid), outcome=self._paid, replayed=False)
+        return Answer(body=submission.codec.encode(self._paid), outcome=self._paid, refused=False, replayed=False)
 
     async def close(self) -> None:
         """Nothing waits here."""

@@ -29,7 +29,7 @@ from gateway.application.engine.batch import Batch
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.outcome_codec import decode
 from gateway.application.engine.retry import RetryLimits, retrying
-from gateway.application.engine.submission import Answer, Failed, Submission
+from gateway.application.engine.submission import Answer, CommandSubmission, Failed, Submission
 from gateway.application.ports.storage import Scheduling, Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Conflict, KeyTaken, TryAgain, Wanted
 from gateway.application.verification.verify import verify
@@ -766,7 +766,7 @@ async def test_two_processes_with_two_batches_under_way_each_keep_the_ledger_rig
 # What the tests are made of.
 
 
-def asked(command: Any) -> Submission:
+def asked(command: Any) -> CommandSubmission:
     """The command, under a key of its own."""
     return submit(command, time_ordered_id("key"))
 

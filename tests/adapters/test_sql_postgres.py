@@ -25,7 +25,7 @@ from gateway.application.engine import outcome_codec
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command
 from gateway.application.engine.retry import RetryLimits, retrying
-from gateway.application.engine.submission import Answer, Submission
+from gateway.application.engine.submission import Answer, CommandSubmission
 from gateway.application.ports.reader import AccountFilter
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import (
@@ -442,9 +442,9 @@ def batch_on(storage: Storage) -> Batch:
     return Batch(unit_of_work=storage.unit_of_work, clock=lambda: datetime.now(UTC), identifiers=time_ordered_id)
 
 
-def submission(command: Command[Any]) -> Submission:
+def submission(command: Command[Any]) -> CommandSubmission:
     key = AnswerKey(SYSTEM, time_ordered_id("key"))
-    return Submission(command=command, key=key, fingerprint=b"", encode=outcome_codec.encode)
+    return CommandSubmission(command=command, key=key, fingerprint=b"", codec=outcome_codec)
 
 
 async def run(storage: Storage, commands: Sequence[Command[Any]]) -> list[Any]:

@@ -1,5 +1,7 @@
 """A batch: many commands, one transaction, and each answered for itself."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ from support.builders import (
     usd,
     watched,
 )
-from support.commands import BrokenDecide, BrokenNeeds, BugError, broken_encode
+from support.commands import BrokenCodec, BrokenDecide, BrokenNeeds, BugError
 
 
 async def run(batch: Batch, *asked: Submission) -> list[Answer]:
@@ -162,6 +164,7 @@ async def test_a_refusal_for_lack_of_funds_stays_even_when_funds_come(storage: S
     await run(batch, submit(deposit(usd(100)), "more"))
     [again] = await run(batch, submit(pay(usd(11)), "key"))
     assert (again.replayed, again.body) == (True, refused.body)
+    assert again.refused
     assert await balances(storage) == (110, 0)
 
 
@@ -203,7 +206,7 @@ async def test_a_bug_in_encoding_fails_alone_and_writes_nothing_of_its_command(s
     batch = a_batch(storage)
     await opened(storage)
     asked = submit(pay(usd(10)), "broken")
-    unspeakable = Submission(command=asked.command, key=asked.key, fingerprint=asked.fingerprint, encode=broken_encode)
+    unspeakable = replace(asked, codec=BrokenCodec())
     broken, fine = await batch.run([unspeakable, submit(pay(usd(1)), "fine")])
     assert isinstance(broken, Failed)
     assert isinstance(broken.error, BugError)

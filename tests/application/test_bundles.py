@@ -11,7 +11,7 @@ from gateway.application.commands import FreezeAccount, UnfreezeAccount
 from gateway.application.engine.command import Command
 from gateway.application.engine.executor import Executor
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
-from gateway.application.engine.submission import Answer, Failed, Submission
+from gateway.application.engine.submission import Answer, CommandSubmission, Failed, Submission
 from gateway.application.ports.storage import Storage
 from gateway.domain.errors import AccountFrozen, IdempotencyKeyReused
 from support.builders import (
@@ -43,7 +43,7 @@ async def executor(storage: Storage, watch: Watch, open_executor: OpenExecutor) 
         yield executor
 
 
-def parts(*commands: Command[Any]) -> Sequence[Submission]:
+def parts(*commands: Command[Any]) -> Sequence[CommandSubmission]:
     return [submit(command, f"part-{number}") for number, command in enumerate(commands)]
 
 
@@ -129,10 +129,11 @@ async def test_a_bug_in_an_atomic_bundle_fails_it_and_in_another_its_part(execut
 async def test_bundles_fill_batches_by_their_size(storage: Storage, watch: Watch) -> None:
     await opened(storage)
     executor = GroupCommit(a_batch(watched(storage, watch)).run, GroupLimits(batch_size_max=4))
-    bundles = [
+    handed_in: list[Submission] = [
         a_bundle(*(submit(pay(usd(1)), f"{n}-{m}") for m in range(3)), atomic=False, key=f"bundle-{n}")
         for n in range(3)
     ]
-    await asyncio.gather(*(executor.perform(each) for each in (*bundles, submit(pay(usd(1)), "alone"))))
+    handed_in.append(submit(pay(usd(1)), "alone"))
+    await asyncio.gather(*(executor.perform(each) for each in handed_in))
     await executor.close()
     assert [len(changes.payments_new) for changes in watch.commits] == [3, 3, 4]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,7 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyBusy, StorageUnavailable, TryAgain
 from gateway.domain.errors import IdempotencyInProgress, InsufficientFunds
 from support.builders import Fault, Watch, a_batch, balances, opened, pay, submissions, submit, usd, watched
-from support.commands import BrokenDecide, BrokenDecision, BrokenWrite, BugError, broken_encode, refusing_poison
+from support.commands import BrokenCodec, BrokenDecide, BrokenDecision, BrokenWrite, BugError, refusing_poison
 
 EAGER = RetryLimits(attempts_max=3, duration_seconds_max=60)
 LOST = Fault(before=TryAgain())
@@ -87,7 +88,7 @@ async def test_a_busy_key_whose_refusal_cannot_be_told_fails_alone(
         return await a_batch(storage).run(submissions)
 
     asked = submit(pay(usd(10)), "busy")
-    unspeakable = Submission(command=asked.command, key=asked.key, fingerprint=asked.fingerprint, encode=broken_encode)
+    unspeakable = replace(asked, codec=BrokenCodec())
     async with open_executor(always_busy) as executor, asyncio.timeout(10):
         with pytest.raises(BugError):
             await executor.perform(unspeakable)

@@ -515,7 +515,7 @@ async def test_whoever_asks_is_answered_whatever_the_pace(write_connections: int
         for _ in range(chance.randrange(6)):
             await asyncio.sleep(chance.choice((0, 0, 0.0002)))
         in_flight.remove(len(submissions))
-        return [Answer(body=each.key.key.encode(), outcome=None, replayed=False) for each in submissions]
+        return [Answer(body=each.key.key.encode(), outcome=None, refused=False, replayed=False) for each in submissions]
 
     limits = GroupLimits(batch_size_max=16, write_connections=write_connections)
     executor = GroupCommit(

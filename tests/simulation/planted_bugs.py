@@ -346,9 +346,9 @@ def a_key_answers_any_request(patch: pytest.MonkeyPatch) -> None:
 
     def answer_whatever(submission: Submission, draft: Draft, moment: Moment) -> Answer | Failed:
         kept = draft.answer(submission.key)
-        return (
-            answer(submission, draft, moment) if kept is None else Answer(body=kept.body, outcome=None, replayed=True)
-        )
+        if kept is None:
+            return answer(submission, draft, moment)
+        return Answer(body=kept.body, outcome=None, refused=False, replayed=True)
 
     patch.setattr(batch, "answer", answer_whatever)
 

@@ -9,10 +9,10 @@ from typing import Any, Self
 
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.commands import MakeDeposit, Pay, Register
+from gateway.application.engine import outcome_codec
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command
-from gateway.application.engine.outcome_codec import encode
-from gateway.application.engine.submission import Answer, Bundle, Submission, Together, fingerprint
+from gateway.application.engine.submission import Answer, Bundle, CommandSubmission, fingerprint
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, Records, UnitOfWork, Wanted
 from gateway.contracts.records import EUR, NOW, USD, SequentialIdentifiers, account_id, user_id
@@ -77,31 +77,29 @@ def pay(amount: Money, *, reference: str | None = None, customer: int = 1, merch
     )
 
 
-def submit(command: Command[Any], key: str, *, fingerprint_of: bytes | None = None) -> Submission:
+def submit(command: Command[Any], key: str, *, fingerprint_of: bytes | None = None) -> CommandSubmission:
     """The command with a key of the customer's, as the executor would hand it in."""
-    return Submission(
+    return CommandSubmission(
         command=command,
         key=AnswerKey(CUSTOMER, key),
         fingerprint=fingerprint(repr(command).encode() if fingerprint_of is None else fingerprint_of),
-        encode=encode,
+        codec=outcome_codec,
     )
 
 
-def a_bundle(*parts: Submission, atomic: bool, key: str = "bundle-1") -> Bundle:
+def a_bundle(*parts: CommandSubmission, atomic: bool, key: str = "bundle-1") -> Bundle:
     """Its answer is the number of its parts' answers."""
     return Bundle(
-        command=Together(commands=[part.command for part in parts]),
         parts=parts,
         atomic=atomic,
         key=AnswerKey(CUSTOMER, key),
         fingerprint=fingerprint(*(part.fingerprint for part in parts)),
-        is_refused=lambda answer: b'"refused"' in answer.body,
-        encode=encode,
+        codec=outcome_codec,
         encode_all=lambda answers: str(len(answers)).encode(),
     )
 
 
-def submissions(*commands: Command[Any]) -> list[Submission]:
+def submissions(*commands: Command[Any]) -> list[CommandSubmission]:
     """The commands, each with a key of its own."""
     return [submit(command, f"key-{number}") for number, command in enumerate(commands)]
 

@@ -77,5 +77,11 @@ def refusing_poison(changes: Changes) -> None:
         raise BugError
 
 
-def broken_encode(outcome: object) -> NoReturn:  # noqa: ARG001 - it does not come to use it.
-    raise BugError
+class BrokenCodec:
+    """Fails when it encodes."""
+
+    def encode(self, outcome: object) -> NoReturn:  # noqa: ARG002 - it does not come to use it.
+        raise BugError
+
+    def is_refusal(self, body: bytes) -> NoReturn:  # noqa: ARG002 - as above.
+        raise BugError

@@ -36,7 +36,7 @@ from gateway.application.commands import (
 from gateway.application.engine import outcome_codec
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command
-from gateway.application.engine.submission import Answer, Failed, Submission, fingerprint
+from gateway.application.engine.submission import Answer, CommandSubmission, Failed, Submission, fingerprint
 from gateway.application.ports.reader import CurrencyTotals, LedgerSize, StatusChange
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, TryAgain
@@ -361,8 +361,8 @@ async def run_until_committed(
 def submission(step: Step, number: int) -> Submission:
     """A step as the executor would hand it in; commands that are not the same have another fingerprint."""
     key = AnswerKey(user_id(1), step.key) if step.key is not None else AnswerKey(SYSTEM, f"fresh-{number}")
-    return Submission(
-        command=step.command, key=key, fingerprint=fingerprint(repr(step.command).encode()), encode=outcome_codec.encode
+    return CommandSubmission(
+        command=step.command, key=key, fingerprint=fingerprint(repr(step.command).encode()), codec=outcome_codec
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 from gateway.application.commands import CapturePayment, ExpirePayment, RefundPayment
 from gateway.application.engine import outcome_codec
 from gateway.application.engine.command import Command
-from gateway.application.engine.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
+from gateway.application.engine.submission import Answer, Bundle, CommandSubmission, Failed, Submission, fingerprint
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.user import SYSTEM
 from gateway.domain.value import value
@@ -91,7 +91,7 @@ def again(world: World) -> Step:
 
 def bundled(world: World) -> Step:
     """Commands as one bundle, atomic or not; some of its parts were asked before, or are asked twice."""
-    parts: list[Submission] = []
+    parts: list[CommandSubmission] = []
     for _ in range(world.random.randint(1, TOGETHER_MAX)):
         earlier = [each for each in (*parts, *world.submissions[-TOGETHER_MAX:]) if not isinstance(each, Bundle)]
         if earlier and world.chance(6):
@@ -131,7 +131,7 @@ def one_quote_for_all(world: World) -> Step:
     quote_id = world.quote()
     parts = [submission(world, paying(world, quote_id)) for _ in range(world.random.randint(2, 3))]
     if world.chance(50):
-        parts = [bundle(world, parts, atomic=world.chance(50))]
+        return _step(world, "one quote for all", [bundle(world, parts, atomic=world.chance(50))])
     return _step(world, "one quote for all", parts)
 
 
@@ -161,26 +161,24 @@ def spree(world: World) -> Step:
     return Step(name="spree", submissions=[submission(world, command) for _ in range(SPREE)], executor=Door.GROUPED)
 
 
-def submission(world: World, command: Command[Any], key: AnswerKey | None = None) -> Submission:
+def submission(world: World, command: Command[Any], key: AnswerKey | None = None) -> CommandSubmission:
     """A command as the executor hands it in."""
-    return Submission(
+    return CommandSubmission(
         command=command,
         key=AnswerKey(SYSTEM, world.fresh_key()) if key is None else key,
         fingerprint=fingerprint(type(command).__qualname__.encode(), _request.encode(command)),
-        encode=outcome_codec.encode,
+        codec=outcome_codec,
     )
 
 
-def bundle(world: World, parts: Sequence[Submission], *, atomic: bool) -> Bundle:
+def bundle(world: World, parts: Sequence[CommandSubmission], *, atomic: bool) -> Bundle:
     """Parts as one submission."""
     return Bundle(
-        command=Together(commands=[part.command for part in parts]),
         key=parts[-1].key if world.chance(2) else AnswerKey(SYSTEM, world.fresh_key()),
         fingerprint=fingerprint(bytes([atomic]), *(part.fingerprint for part in parts)),
-        encode=outcome_codec.encode,
+        codec=outcome_codec,
         parts=parts,
         atomic=atomic,
-        is_refused=lambda answer: answer.body.startswith(b'{"refused"'),
         encode_all=_encode_all,
     )
 

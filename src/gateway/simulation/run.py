@@ -192,7 +192,7 @@ class _Simulation:
             elif isinstance(answer, Answer | StorageUnavailable) and self._witness.touched.faults:
                 unanswered.append(asked)
             else:
-                self._find("answered", f"{asked.command!r} came to {answer!r}.")
+                self._find("answered", f"{asked.key} came to {answer!r}.")
         return unanswered
 
     def _answered(self, asked: Submission, answer: Answer) -> None:

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 
 from gateway.application.engine.batch import Batch
-from gateway.application.engine.submission import Answer, Bundle, Failed, Submission
+from gateway.application.engine.command import Command
+from gateway.application.engine.submission import Answer, Bundle, CommandSubmission, Failed, Submission
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, TryAgain, UnitOfWork
@@ -30,32 +31,37 @@ _REUSED: Final = Effect(refusal="idempotency_key_reused")
 class Hearing:
     """One submission in one run: as it was handed in, and what was decided on it."""
 
-    __slots__ = ("body", "outcome", "parts", "submission")
+    __slots__ = ("body", "command", "outcome", "parts", "submission")
 
     def __init__(self, submission: Submission) -> None:
         self.submission = submission
+        self.command: Any = None if isinstance(submission, Bundle) else submission.command
         self.parts = [Hearing(part) for part in submission.parts] if isinstance(submission, Bundle) else []
         self.outcome: Any = _NOTHING
         self.body = b""
 
     @property
     def open(self) -> Submission:
-        """The same submission, which tells this hearing what becomes of it."""
+        """The same submission, which reports its outcome to this hearing."""
         if isinstance(self.submission, Bundle):
-            return replace(
-                self.submission,
-                parts=[part.open for part in self.parts],
-                encode=self._encode,
-                encode_all=self._encode_all,
-            )
-        asked = self.submission
-        # Written out, not `replace`: this runs for each command, and costs a third of it.
-        return Submission(command=asked.command, key=asked.key, fingerprint=asked.fingerprint, encode=self._encode)
+            parts = [part.open_part(part.submission) for part in self.parts if not isinstance(part.submission, Bundle)]
+            return replace(self.submission, parts=parts, codec=self, encode_all=self._encode_all)
+        return self.open_part(self.submission)
 
-    def _encode(self, outcome: Any) -> bytes:
+    def open_part(self, asked: CommandSubmission) -> CommandSubmission:
+        """A submission of one command, which reports its outcome to this hearing."""
+        # Written out, not `replace`: this runs for each command, and costs a third of it.
+        return CommandSubmission(command=asked.command, key=asked.key, fingerprint=asked.fingerprint, codec=self)
+
+    def encode(self, outcome: Any) -> bytes:
+        """Note the outcome, and encode it as the submission does."""
         self.outcome = outcome
-        self.body = self.submission.encode(outcome)
+        self.body = self.submission.codec.encode(outcome)
         return self.body
+
+    def is_refusal(self, body: bytes) -> bool:
+        """As the submission's own codec."""
+        return self.submission.codec.is_refusal(body)
 
     def _encode_all(self, answers: Sequence[Answer | Failed]) -> bytes:
         self.outcome = answers
@@ -258,7 +264,7 @@ class Witness:
             return self._bundle_decided(model, hearing, submission, verdict, now)
         effect = self._effect(model, hearing, now)
         self._compare(effect, hearing)
-        self._touch(effect, submission)
+        self._touch(effect, submission.command)
         model.apply(effect)
         if effect.quote is not None:
             verdict.quotes[effect.quote.id] = effect.quote
@@ -274,7 +280,7 @@ class Witness:
         What does move something was read and written without anybody in between. An answer that rests on an account,
         and leaves it as it is, may be overtaken by whoever changes that account.
         """
-        command, names = hearing.submission.command, (payment_id_of(hearing.outcome), quote_id_of(hearing.outcome))
+        command, names = hearing.command, (payment_id_of(hearing.outcome), quote_id_of(hearing.outcome))
         effect = effect_of(command, model, now).named(*names)
         for past in self._pasts:
             if _difference(effect, hearing) is None:
@@ -320,16 +326,16 @@ class Witness:
         if difference is not None:
             self.violations.append(difference)
 
-    def _touch(self, effect: Effect, submission: Submission) -> None:
+    def _touch(self, effect: Effect, command: Command[Any]) -> None:
         touched = self.touched
         for move in effect.moves:
             touched.accounts[move.debit] = None
             touched.accounts[move.credit] = None
         touched.accounts.update(dict.fromkeys((*effect.changed, *effect.opened)))
-        payment_id: PaymentId | None = getattr(submission.command, "payment_id", None)
+        payment_id: PaymentId | None = getattr(command, "payment_id", None)
         if payment_id is not None:
             touched.payments[payment_id] = None
-        key = self._model.keys.get(getattr(submission.command, "account_id", NO_ACCOUNT))
+        key = self._model.keys.get(getattr(command, "account_id", NO_ACCOUNT))
         if key is not None:
             touched.accounts[key] = None
 
@@ -347,7 +353,7 @@ def _told(hearings: Sequence[Hearing]) -> Iterator[Hearing]:
 
 def _difference(effect: Effect, hearing: Hearing) -> Violation | None:
     """What the gateway decided otherwise than it must."""
-    outcome, command = hearing.outcome, hearing.submission.command
+    outcome, command = hearing.outcome, hearing.command
     if outcome is _NOTHING:
         return Violation("decided", f"{command!r} was not decided, and is not remembered.")
     code = outcome.code if isinstance(outcome, Refusal) else ""

@@ -10,19 +10,18 @@ from gateway.adapters.http.messages import BodyT, Request, Response
 from gateway.adapters.http.operations import Handler, NoFields
 from gateway.adapters.http.problems import KINDS, PROBLEM_JSON, problem_body, problem_headers
 from gateway.application.engine.command import Command
-from gateway.application.engine.submission import Submission, fingerprint
+from gateway.application.engine.submission import Answer, CommandSubmission, fingerprint
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.errors import Refusal
 
 ResultT = TypeVar("ResultT", default=Any)
 
-REFUSED: Final = 400
-"""The lowest status of a refusal."""
-
 _encoder = msgspec.json.Encoder()
 _canonical = msgspec.json.Encoder(order="deterministic")
 _NO_BODY: Final = b"null"
 _STATUS_DIGITS: Final = 3
+_REFUSED: Final = 400
+"""The lowest status of a refusal."""
 
 
 def submitting(
@@ -41,14 +40,14 @@ async def submitted(request: Request[Any], command: Command[ResultT], to_view: C
     executor = request.gateway.executor
     key = request.idempotency_key
     answer = await executor.perform(
-        Submission(
+        CommandSubmission(
             command=command,
             key=executor.fresh_key() if key is None else AnswerKey(request.caller.user_id, key),
             fingerprint=fingerprint(request.method.encode(), request.path.encode(), canonical_json(request.body)),
-            encode=encoding(request, request.success_status, to_view),
+            codec=StoredCodec(request, request.success_status, to_view),
         )
     )
-    return stored_response(answer.body, replayed=answer.replayed)
+    return stored_response(answer)
 
 
 def canonical_json(body: object) -> bytes:
@@ -56,15 +55,26 @@ def canonical_json(body: object) -> bytes:
     return _NO_BODY if type(body) is NoFields else _canonical.encode(body)
 
 
-def encoding(request: Request[Any], status: int, to_view: Callable[[Any], object]) -> Callable[[Any], bytes]:
-    """The encoder of an outcome as a stored response; `status` is that of success."""
+class StoredCodec:
+    """The codec of stored responses; `status` is that of success."""
 
-    def encode(outcome: Any) -> bytes:
+    __slots__ = ("_request", "_status", "_to_view")
+
+    def __init__(self, request: Request[Any], status: int, to_view: Callable[[Any], object]) -> None:
+        self._request = request
+        self._status = status
+        self._to_view = to_view
+
+    def encode(self, outcome: Any) -> bytes:
+        """The stored response of a result or a refusal."""
         if isinstance(outcome, Refusal):
-            return stored_problem(outcome, request)
-        return stored(status, _encoder.encode(to_view(outcome)))
+            return stored_problem(outcome, self._request)
+        return stored(self._status, _encoder.encode(self._to_view(outcome)))
 
-    return encode
+    def is_refusal(self, body: bytes) -> bool:
+        """Whether a stored response is a problem."""
+        status, _ = split_stored(body)
+        return status >= _REFUSED
 
 
 def stored(status: int, body: bytes) -> bytes:
@@ -82,14 +92,14 @@ def split_stored(stored: bytes) -> tuple[int, bytes]:
     return int(stored[:_STATUS_DIGITS]), stored[_STATUS_DIGITS:]
 
 
-def stored_response(stored: bytes, *, replayed: bool) -> Response:
+def stored_response(answer: Answer) -> Response:
     """The response to send for a stored one."""
-    status, body = split_stored(stored)
+    status, body = split_stored(answer.body)
     response = Response(status=status, body=body)
-    if status >= REFUSED:
+    if answer.refused:
         code = msgspec.json.decode(body)["code"]
         response.content_type = PROBLEM_JSON
         response.headers.extend(problem_headers(code, {}))
-    if replayed:
+    if answer.replayed:
         response.headers.append((b"idempotency-replayed", b"true"))
     return response

@@ -1,7 +1,7 @@
-"""The only place that writes money: many commands, one transaction.
+"""The only place that writes money: many commands, one database transaction.
 
-Load what the commands need, let each decide in turn, write what changed, commit once. A refusal, or a bug, belongs to
-its own command; the rest of the batch goes through.
+Load what the commands need, let each decide in order, write the changes, commit once. A refusal or a bug affects its
+own command alone; the rest of the batch is written.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,7 +23,7 @@ RunBatch = Callable[[Sequence[Submission]], Awaitable[list[Answer | Failed]]]
 
 @value
 class Batch:
-    """Runs submissions as one transaction. Deciding is pure, so a run that did not commit can be run again, whole."""
+    """Runs submissions as one database transaction. Decisions are pure, and a run that did not commit is repeated."""
 
     unit_of_work: UnitOfWorkFactory
     clock: Clock
@@ -33,7 +33,7 @@ class Batch:
         """Answer each submission, in their order.
 
         Raises:
-            TryAgain: The transaction did not commit, or nobody knows.
+            TryAgain: The transaction did not commit, or its result is unknown.
             StorageUnavailable: The storage cannot be reached.
             MustBeAlone: The submissions cannot be written together; each can be alone.
         """
@@ -41,7 +41,7 @@ class Batch:
         async with self.unit_of_work() as work:
             records = await work.load(wanted_by(submissions, needs))
             draft = Draft(records)
-            # The time is read after the locks are held: what waited for another batch is not dated before it.
+            # Read after the locks are taken: a batch that waited for another one is not dated before it.
             moment = moment_after(records.latest_at, self.clock(), self.identifiers)
             answers = [
                 need if isinstance(need, Failed) else answer(submission, draft, moment)
@@ -54,7 +54,7 @@ class Batch:
 
 
 def moment_after(latest_at: datetime | None, now: datetime, identifiers: Identifiers) -> Moment:
-    """The present moment. Ids of transactions are of a later one than `latest_at`, even if the clock says otherwise."""
+    """The moment `now`, with ids of transactions later than `latest_at`, even if the clock is behind it."""
     new_id = identifiers.of(now)
     if latest_at is None or latest_at < now:
         return Moment(now=now, new_id=new_id, transactions_at=now, new_transaction_id=new_id)
@@ -63,41 +63,43 @@ def moment_after(latest_at: datetime | None, now: datetime, identifiers: Identif
 
 
 def wanted_by(submissions: Sequence[Submission], needs: Sequence[Needs | Failed]) -> Wanted:
-    """Everything that the submissions need, each thing once."""
-    known = [need for need in needs if isinstance(need, Needs)]
+    """What all submissions need, each record once, and the answers under their keys."""
     keys = {submission.key for submission in submissions}
     keys.update(part.key for each in submissions if isinstance(each, Bundle) for part in each.parts)
+    known = [need for need in needs if isinstance(need, Needs)]
     return replace(Wanted.union(known), answers=keys, may_be_cached=True)
 
 
 def needs_of(submissions: Sequence[Submission]) -> list[Needs | Failed]:
-    """What each submission needs, or the bug in its command that kept it from saying so."""
+    """What each submission needs; `Failed` if its command has a bug there."""
     needs: list[Needs | Failed] = []
     for submission in submissions:
         try:
-            needs.append(submission.command.needs())
-        except Exception as bug:  # noqa: BLE001 - a bug in one command must not fail the others of the batch.
+            needs.append(submission.needs())
+        except Exception as bug:  # noqa: BLE001 - a bug in one command must not fail the whole batch.
             needs.append(Failed(bug))
     return needs
 
 
 def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Failed:
-    """The answer to one submission: remembered, or decided now."""
+    """The answer to one submission: replayed, or decided now."""
     kept = draft.answer(submission.key)
     if kept is not None:
-        if kept.fingerprint == submission.fingerprint:
-            return Answer(body=kept.body, outcome=None, replayed=True)
-        return reused(submission)
+        if kept.fingerprint != submission.fingerprint:
+            return reused(submission)
+        refused = submission.codec.is_refusal(kept.body)
+        return Answer(body=kept.body, outcome=None, refused=refused, replayed=True)
     if isinstance(submission, Bundle):
         return answer_bundle(submission, draft, moment)
     try:
         decision = decide(submission.command, draft, moment)
-        body = submission.encode(decision.outcome)
+        body = submission.codec.encode(decision.outcome)
     except MustBeAlone:
         raise
     except Exception as bug:  # noqa: BLE001 - as above; nothing of this command has been written.
         return Failed(bug)
-    if is_kept(decision.outcome):
+    refused = isinstance(decision.outcome, Refusal)
+    if not refused or is_kept(decision.outcome):
         draft.write(decision)
         draft.keep(
             KeptAnswer(
@@ -108,44 +110,49 @@ def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Fai
                 events=decision.events,
             )
         )
-    return Answer(body=body, outcome=decision.outcome, replayed=False)
+    return Answer(body=body, outcome=decision.outcome, refused=refused, replayed=False)
 
 
 def answer_bundle(bundle: Bundle, draft: Draft, moment: Moment) -> Answer | Failed:
-    """The answer to a bundle, made of the answers to its parts."""
+    """The answer to a bundle, with those to its parts."""
     trial = draft.fork() if bundle.atomic else draft
     answers: list[Answer | Failed] = []
     for part in bundle.parts:
-        # The bundle has its key already, though its answer comes last: a key answers one request.
+        # The bundle's own key counts as used from the start, although its answer is written last.
         last = reused(part) if part.key == bundle.key else answer(part, trial, moment)
         answers.append(last)
         if bundle.atomic and isinstance(last, Failed):
             return last
-        if bundle.atomic and isinstance(last, Answer) and bundle.is_refused(last):
+        if bundle.atomic and isinstance(last, Answer) and last.refused:
             break
     else:
         draft.adopt(trial)
     try:
         body = bundle.encode_all(answers)
-    except Exception as bug:  # noqa: BLE001 - as above; the parts have keys of their own, and may be asked for again.
+        refused = bundle.codec.is_refusal(body)
+    except Exception as bug:  # noqa: BLE001 - as above; the parts have keys of their own, and can be sent again.
         return Failed(bug)
     if all(isinstance(each, Answer) and is_kept(each.outcome) for each in answers):
         draft.keep(KeptAnswer(key=bundle.key, fingerprint=bundle.fingerprint, body=body, created_at=moment.now))
-    return Answer(body=body, outcome=answers, replayed=False)
+    return Answer(body=body, outcome=answers, refused=refused, replayed=False)
 
 
 def reused(submission: Submission) -> Answer | Failed:
-    """The answer to a submission whose key belongs to another."""
-    refusal = IdempotencyKeyReused("This idempotency key belongs to another request.")
+    """The refusal of a submission whose key was used for another request."""
+    return refusal(submission, IdempotencyKeyReused("This idempotency key belongs to another request."))
+
+
+def refusal(submission: Submission, outcome: Refusal) -> Answer | Failed:
+    """The answer to a submission that is refused before its command is decided."""
     try:
-        return Answer(body=submission.encode(refusal), outcome=refusal, replayed=False)
-    except Exception as bug:  # noqa: BLE001 - a bug in one command must not take its companions down.
+        return Answer(body=submission.codec.encode(outcome), outcome=outcome, refused=True, replayed=False)
+    except Exception as bug:  # noqa: BLE001 - a bug in one codec must not fail the whole batch.
         return Failed(bug)
 
 
 def decide(command: Command[object], draft: Draft, moment: Moment) -> Decision[object]:
-    """What a command decides; a refusal that it raises is a decision that writes nothing."""
+    """What a command decides. A refusal that it raises is a decision that writes nothing."""
     try:
         return command.decide(draft, moment)
-    except Refusal as refusal:
-        return Decision(outcome=refusal)
+    except Refusal as outcome:
+        return Decision(outcome=outcome)

@@ -7,7 +7,7 @@ import msgspec
 from gateway.application.engine import outcome_codec
 from gateway.application.engine.command import Command
 from gateway.application.engine.executor import Executor
-from gateway.application.engine.submission import Answer, Submission, fingerprint
+from gateway.application.engine.submission import Answer, CommandSubmission, Submission, fingerprint
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.checks import check_id, check_idempotency_key, wrong_type
@@ -52,7 +52,7 @@ class CommandExecutor:
             key = AnswerKey(owner_id, idempotency_key)
             request = fingerprint(type(command).__qualname__.encode(), _encoder.encode(command))
         answer = await self._executor.perform(
-            Submission(command=command, key=key, fingerprint=request, encode=outcome_codec.encode)
+            CommandSubmission(command=command, key=key, fingerprint=request, codec=outcome_codec)
         )
         outcome = outcome_codec.decode(answer.body, command.result_type) if answer.replayed else answer.outcome
         if isinstance(outcome, Refusal):

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from typing_extensions import override
 
-from gateway.application.engine.batch import RunBatch
+from gateway.application.engine.batch import RunBatch, refusal
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
@@ -84,8 +84,4 @@ def isolating(run_batch: RunBatch) -> RunBatch:
 def _alone(submission: Submission, error: Exception) -> Answer | Failed:
     if not isinstance(error, KeyBusy):
         return Failed(error)
-    refusal = IdempotencyInProgress("The first request with this key is still running.")
-    try:
-        return Answer(body=submission.encode(refusal), outcome=refusal, replayed=False)
-    except Exception as bug:  # noqa: BLE001 - as above.
-        return Failed(bug)
+    return refusal(submission, IdempotencyInProgress("The first request with this key is still running."))

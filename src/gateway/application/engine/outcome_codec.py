@@ -1,4 +1,4 @@
-"""Outcomes as bytes: how the answers of `CommandExecutor.execute` are kept, and read back."""
+"""The codec of `CommandExecutor.execute`: outcomes as JSON. The module is a `submission.Codec`."""
 
 from typing import Any, Generic, TypeVar
 
@@ -32,8 +32,13 @@ def encode(outcome: object) -> bytes:
     return _encoder.encode(_Kept(result=outcome))
 
 
+def is_refusal(body: bytes) -> bool:
+    """Whether `encode` made `body` of a refusal."""
+    return body.startswith(b'{"refused"')
+
+
 def decode(body: bytes, result_type: Any) -> Any:
-    """The outcome that `encode` made `body` of, `result_type` being what a result would be."""
+    """The outcome that `encode` made `body` of: a result of type `result_type`, or a refusal."""
     kept: _Kept[Any] = msgspec.json.decode(body, type=_Kept[result_type])
     if kept.refused is None:
         return kept.result
@@ -41,6 +46,6 @@ def decode(body: bytes, result_type: Any) -> Any:
 
 
 def refusals() -> dict[str, type[Refusal]]:
-    """Every refusal that can be kept, by its code."""
-    # An adapter may have one class for many codes of its own. It never comes out of a command.
+    """Every refusal that a command can raise, by its code."""
+    # An adapter's refusal may be one class for many codes. No command raises it.
     return {kind.code: kind for kind in Refusal.__subclasses__() if "code" in vars(kind)}

@@ -1,118 +1,129 @@
-"""Submission and Answer: a command as somebody asks it, and what they are told."""
+"""Submissions: what an executor answers, once per idempotency key. And the answers."""
 
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, Protocol, TypeAlias
 
-from gateway.application.engine.command import Command, Decision, Moment
-from gateway.application.engine.ledger_view import LedgerView
+from gateway.application.engine.command import Command
 from gateway.application.ports.unit_of_work import AnswerKey, Needs
 from gateway.domain.checks import check_id, check_idempotency_key
 from gateway.domain.errors import Refusal
 from gateway.domain.value import value
 
 
+class Codec(Protocol):
+    """Outcomes as bytes, in the format of the caller. The bytes are stored under the key, and replayed."""
+
+    def encode(self, outcome: Any) -> bytes:
+        """The body of an answer: a result or a refusal."""
+        ...
+
+    def is_refusal(self, body: bytes) -> bool:
+        """Whether a body is that of a refusal."""
+        ...
+
+
 @value
-class Submission:
-    """A command with the key that makes asking twice safe.
+class Keyed:
+    """What every submission has.
 
     Attributes:
-        command: What is asked.
-        key: Under which the answer is kept: the asker's own, or a fresh one.
-        fingerprint: Of the request; the same key with another fingerprint is refused.
-        encode: Puts an outcome into the asker's words. The bytes are kept, and given again for the same key.
+        key: The idempotency key: the caller's own, or a fresh one.
+        fingerprint: Of the request. The same key with another fingerprint is refused.
+        codec: Encodes the answer.
 
     Raises:
         InvalidInput: The owner of the key is no id, or the key is not 1 to 255 visible ASCII characters.
     """
 
-    command: Command[Any]
     key: AnswerKey
     fingerprint: bytes
-    encode: Callable[[Any], bytes]
+    codec: Codec
 
     def __post_init__(self) -> None:
         check_id("owner_id", self.key.owner_id)
         check_idempotency_key(self.key.key)
 
+
+@value
+class CommandSubmission(Keyed):
+    """One command, with its idempotency key."""
+
+    command: Command[Any]
+
     @property
     def size(self) -> int:
-        """How many it counts for."""
+        """The number of commands."""
         return 1
+
+    def needs(self) -> Needs:
+        """The records to load."""
+        return self.command.needs()
+
+
+@value
+class Bundle(Keyed):
+    """Several submissions in one transaction, with one more answer under a key of the bundle.
+
+    `codec` encodes refusals of the bundle itself, and tells whether the answer to the bundle is a refusal.
+
+    Attributes:
+        parts: Decided in this order, each under its own key.
+        atomic: All or none: the first refused part ends the bundle, and nothing of it is written. Otherwise each part
+            is written or refused alone.
+        encode_all: The answer to the bundle, from the answers to its parts; of an atomic bundle that ended early, those
+            up to the refusal.
+    """
+
+    parts: Sequence[CommandSubmission]
+    atomic: bool
+    encode_all: Callable[[Sequence["Answer | Failed"]], bytes]
+
+    @property
+    def size(self) -> int:
+        """The number of commands."""
+        return len(self.parts)
+
+    def needs(self) -> Needs:
+        """The records to load for all parts."""
+        return Needs.union([part.needs() for part in self.parts])
+
+
+Submission: TypeAlias = CommandSubmission | Bundle
 
 
 @value
 class Answer:
-    """What came of a submission.
+    """The answer to a submission.
 
     Attributes:
-        body: The outcome in the asker's encoding.
-        outcome: The result or the refusal itself; `None` when the answer was remembered.
-        replayed: Whether the answer was remembered from an earlier submission of the key.
+        body: The outcome, as the submission's codec encodes it.
+        outcome: The result or the refusal; of a bundle, the answers to its parts. `None` if replayed.
+        refused: Whether the outcome is a refusal, also if replayed.
+        replayed: Whether an earlier submission with the same key got this answer.
     """
 
     body: bytes
     outcome: Any
+    refused: bool
     replayed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A submission that met a bug. Nothing of it was written; its companions in the batch were."""
+    """A submission that failed with a bug. Nothing of it is written; the rest of the batch is."""
 
     error: Exception
 
 
-@value
-class Together(Command[None]):
-    """What the commands of a bundle need together. Each of them is decided by itself."""
-
-    result_type: ClassVar = None
-
-    commands: Sequence[Command[Any]]
-
-    def needs(self) -> Needs:
-        """What any of them needs."""
-        return Needs.union([command.needs() for command in self.commands])
-
-    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[None]:
-        """Not by itself: see `batch.answer_bundle`."""
-        raise NotImplementedError("The commands of a bundle are decided one by one, by the batch.")
-
-
-@value
-class Bundle(Submission):
-    """Submissions that are handed in as one: one transaction, and one answer under a key of its own.
-
-    `command` is a `Together`, and `encode` is for refusals of the bundle itself.
-
-    Attributes:
-        parts: Each with its own key, decided in this order.
-        atomic: All or none: the first refusal undoes those before it, and ends the bundle. Otherwise each has its fate.
-        is_refused: Whether an answer to a part, which may be a remembered one, is a refusal.
-        encode_all: Puts the answers to all parts into the asker's words; of an atomic bundle that ended early, those up
-            to the refusal.
-    """
-
-    parts: Sequence[Submission]
-    atomic: bool
-    is_refused: Callable[[Answer], bool]
-    encode_all: Callable[[Sequence[Answer | Failed]], bytes]
-
-    @property
-    def size(self) -> int:
-        """How many submissions it is."""
-        return len(self.parts)
-
-
 def is_kept(outcome: object) -> bool:
-    """Whether an outcome is remembered for its key. Refusals that somebody else can lift are not."""
+    """Whether an outcome is stored under its key. A refusal that may end later (a frozen account) is not."""
     return not isinstance(outcome, Refusal) or outcome.lasting
 
 
 def fingerprint(*parts: bytes) -> bytes:
-    """32 bytes that tell one request from another (SHA-256 of the parts, each with its length before it)."""
+    """The SHA-256 (32 bytes) of the parts, each prefixed with its length."""
     return hashlib.sha256(
         b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "big"), part)])
     ).digest()

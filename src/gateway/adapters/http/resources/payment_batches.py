@@ -22,9 +22,8 @@ from gateway.adapters.http.resources.payments import (
     to_payment_view,
 )
 from gateway.adapters.http.submissions import (
-    REFUSED,
+    StoredCodec,
     canonical_json,
-    encoding,
     split_stored,
     stored,
     stored_problem,
@@ -33,7 +32,7 @@ from gateway.adapters.http.submissions import (
 from gateway.application.commands import Paid, Pay
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.application.engine.submission import Answer, Bundle, Failed, Submission, Together, fingerprint
+from gateway.application.engine.submission import Answer, Bundle, CommandSubmission, Failed, fingerprint
 from gateway.application.ports.unit_of_work import AnswerKey, Needs
 from gateway.domain.checks import check_idempotency_key
 from gateway.domain.errors import InvalidInput, UnknownCurrency
@@ -100,26 +99,24 @@ async def pay_all(request: Request[BatchBody]) -> Response:
     parts = submissions(request)
     answer = await executor.perform(
         Bundle(
-            command=Together(commands=[part.command for part in parts]),
             parts=parts,
             atomic=body.mode == "atomic",
             key=executor.fresh_key() if key is None else AnswerKey(request.caller.user_id, key),
             fingerprint=fingerprint(request.method.encode(), request.path.encode(), canonical_json(body)),
-            is_refused=lambda answer: split_stored(answer.body)[0] >= REFUSED,
-            encode=encoding(request, request.success_status, to_payment_view),
-            encode_all=lambda answers: encode_results(request, [result_of(request, answer) for answer in answers]),
+            codec=StoredCodec(request, request.success_status, to_payment_view),
+            encode_all=lambda answers: encode_answers(request, answers),
         )
     )
-    return stored_response(answer.body, replayed=answer.replayed)
+    return stored_response(answer)
 
 
-def submissions(request: Request[BatchBody]) -> list[Submission]:
+def submissions(request: Request[BatchBody]) -> list[CommandSubmission]:
     """The submissions of all items.
 
     Raises:
         HttpRefusal: `validation_error`, with the errors of all items.
     """
-    parts: list[Submission] = []
+    parts: list[CommandSubmission] = []
     errors: FieldErrors = []
     for index, item in enumerate(request.body.items):
         found = errors_for(request.caller.role, item)
@@ -134,15 +131,15 @@ def submissions(request: Request[BatchBody]) -> list[Submission]:
     return parts
 
 
-def submission(request: Request[BatchBody], item: ItemBody) -> Submission:
+def submission(request: Request[BatchBody], item: ItemBody) -> CommandSubmission:
     """The submission of an item: the same as for `POST /payments`, so that its key replays there too."""
     check_idempotency_key(item.idempotency_key)  # The pattern of the form allows a line feed at the end.
     body = PaymentBody(**{name: getattr(item, name) for name in PaymentBody.__struct_fields__})
-    return Submission(
+    return CommandSubmission(
         command=to_command(request, body),
         key=AnswerKey(request.caller.user_id, item.idempotency_key),
         fingerprint=fingerprint(b"POST", b"/payments", canonical_json(body)),
-        encode=encoding(request, 201, to_payment_view),
+        codec=StoredCodec(request, 201, to_payment_view),
     )
 
 
@@ -154,14 +151,16 @@ def to_command(request: Request[BatchBody], body: PaymentBody) -> Pay | RefusedI
         return RefusedItem(refusal=refusal)
 
 
-def encode_results(request: Request[BatchBody], results: Sequence[tuple[int, bytes]]) -> bytes:
-    """The stored response of the batch, from the status and the body of each item."""
-    status, content = results[-1]
+def encode_answers(request: Request[BatchBody], answers: Sequence[Answer | Failed]) -> bytes:
+    """The stored response of the batch, from the answers to its items."""
+    results = [result_of(request, answer) for answer in answers]
     if request.body.mode == "independent":
         return stored(207, encode_view(request, results))
-    if status < REFUSED:
+    last = answers[-1]
+    if isinstance(last, Answer) and not last.refused:
         return stored(201, encode_view(request, results))
     index = len(results) - 1
+    status, content = results[index]
     problem = msgspec.json.decode(content)
     aborted = HttpRefusal(
         "batch_aborted",
