@@ -96,6 +96,13 @@ constraints: $(BIN)/pip ## Renew constraints.txt with the newest versions which 
 image: ## Build the container image `gateway`
 	docker build --tag gateway .
 
+.PHONY: release
+release: $(RUNTIME) ## Check that this commit may be released, build its wheel into dist, and tag it (VERSION=1.2.3)
+	.ci/release '$(VERSION)'
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	git tag --annotate 'v$(VERSION)' --message 'Gateway $(VERSION)'
+	@echo 'Tagged v$(VERSION). Publish it: git push origin v$(VERSION), and the wheel in dist.'
+
 .PHONY: clean
 clean: ## Remove .venv, builds and caches; the gateway's data in .gateway stay
 	rm -rf $(VENV) build dist .*_cache .hypothesis .coverage
