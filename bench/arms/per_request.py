@@ -10,7 +10,7 @@ import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types.
 import msgspec
 from litestar import Litestar, asgi
 
-from gateway.adapters.http.app import past_the_router
+from gateway.adapters.http.app import bypassing_router
 from gateway.adapters.http.endpoint import Endpoint, HttpLimits
 from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import Idempotency, Operation
@@ -107,5 +107,5 @@ def app() -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
-    served.asgi_handler = past_the_router(served, endpoint)
+    served.asgi_handler = bypassing_router(served, endpoint)
     return served

@@ -1,4 +1,4 @@
-"""The REST API on Litestar: decode, command, encode."""
+"""The REST API: a Litestar application that decodes requests, submits commands and encodes results."""
 
 from gateway.adapters.http.access_log import AccessLog, Entry
 from gateway.adapters.http.app import GatewayOpener, Layer, create_app

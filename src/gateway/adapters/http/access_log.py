@@ -1,4 +1,4 @@
-"""The access log: one entry for each request, with nothing in it that a client wrote but the id of the request."""
+"""The access log: one entry for each request. Of what a client wrote, only the id of the request is in it."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -12,14 +12,14 @@ from gateway.adapters.http.problems import PROBLEM_JSON
 
 METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 OTHER: Final = "*"
-"""In place of what only the client knows: another method, a path without an operation, an unknown field, a key."""
+"""Stands for unknown methods, unknown paths, unknown fields, and keys of mappings."""
 ERRORS_LOGGED_MAX: Final = 10
 
 _INDEX: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class EntryError(msgspec.Struct, frozen=True):
-    """A field that was refused, and why: `/metadata/*`, `field_too_long`."""
+    """A refused field: its pointer (`/metadata/*`) and the code of its error (`value_invalid`)."""
 
     pointer: str
     code: str
@@ -30,10 +30,10 @@ class Entry(NamedTuple):
 
     Attributes:
         route: The template of its path, such as `/payments/{payment_id}`; `*` for a path without an operation.
-        seconds: From its headers to the end of the response.
-        user_id: Of the token's user; empty without one.
-        code: Of the refusal; empty if there is none.
-        errors: The first fields of a validation error.
+        seconds: From receiving the headers to sending the last byte.
+        user_id: Of the owner of the token; empty without a token.
+        code: Of the refusal; empty without one.
+        errors: The first `ERRORS_LOGGED_MAX` errors of a `validation_error`.
     """
 
     method: str
@@ -47,7 +47,7 @@ class Entry(NamedTuple):
 
 
 AccessLog = Callable[[Entry], None]
-"""Writes one entry. It must not raise, and not wait."""
+"""Writes one entry. It must not raise and must not block."""
 
 
 class _Problem(msgspec.Struct):
@@ -56,7 +56,7 @@ class _Problem(msgspec.Struct):
 
 
 class RequestLog:
-    """Makes the entries of requests to some operations, and hands them on."""
+    """Makes an entry for each request and passes it to the log."""
 
     def __init__(self, operations: Iterable[AnyOperation], log: AccessLog) -> None:
         self._log = log
@@ -85,6 +85,6 @@ class RequestLog:
         self._log(entry)
 
     def _known(self, pointer: str) -> str:
-        """A pointer without names that only the client knows: people put secrets into the wrong places."""
+        """A pointer with `*` for each unknown name: clients put secrets into wrong fields."""
         steps: list[str] = pointer.split("/")
         return "/".join(step if not step or step in self._names or _INDEX.fullmatch(step) else OTHER for step in steps)

@@ -1,4 +1,4 @@
-"""The ASGI application: Litestar, with the endpoint mounted under it."""
+"""The ASGI application: Litestar with the endpoint mounted in it."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -34,7 +34,7 @@ from gateway.adapters.http.root_paths import below_root_paths
 from gateway.application.gateway import Gateway
 
 Layer = Callable[[ASGIApp], ASGIApp]
-"""Makes an ASGI application of another one, which it wraps."""
+"""Wraps an ASGI application in another one."""
 LAYERS_OF_LITESTAR: Final = (
     "cors_config",
     "csrf_config",
@@ -51,7 +51,7 @@ GatewayOpener = Callable[[], AbstractAsyncContextManager[Gateway]]
 
 
 def all_operations(cursors: Cursors, *, sandbox: bool) -> list[AnyOperation]:
-    """Everything that clients may ask, in the order of the document."""
+    """All operations, in the order of the OpenAPI document."""
     return [
         *users.OPERATIONS,
         *accounts.operations(cursors, sandbox=sandbox),
@@ -80,19 +80,19 @@ def create_app(
     layers: Sequence[Layer] = (),
     access_log: AccessLog | None = None,
 ) -> Litestar:
-    """The application. It opens the gateway when it starts, and closes it when it has answered the last request.
+    """The application. It opens the gateway at its start, and closes it after the last response.
 
     Args:
-        open_gateway: Opens what is to be served.
+        open_gateway: Opens the gateway to serve.
         cursor_keys: Sign and verify the cursors of lists.
         sandbox: Whether owners may make deposits to their own accounts.
-        limits: How much one request may take.
-        root_path: Under which path a reverse proxy shows the gateway, whether it strips that path or not.
-        cors_allowed_origins: Whose scripts may call the API: `https://shop.example`, or `*` for all.
-        layers: What wraps the finished application, the outermost first: every request and every response goes
-            through them. Litestar's own layers (`cors_config`, `compression_config`, `middleware` …) would not reach
-            all paths: an application that has them does not start.
-        access_log: Called with an entry for each request that was answered. When `None`, requests are not logged.
+        limits: Of each request.
+        root_path: The path below which a reverse proxy serves the gateway, whether the proxy strips it or not.
+        cors_allowed_origins: The origins whose scripts may call the API: `https://shop.example`, or `*` for all.
+        layers: Wrap the finished application, outermost first: every request and every response passes through them.
+            An application with Litestar's own layers (`cors_config`, `compression_config`, `middleware` …) does not
+            start: they would not reach all paths.
+        access_log: Called with an entry after each response. When `None`, requests are not logged.
     """
     operations = all_operations(Cursors(cursor_keys), sandbox=sandbox)
     document = openapi_document(operations, version=version("gateway"), server_url=root_path or "/")
@@ -111,7 +111,7 @@ def create_app(
         openapi_config=None,
         logging_config=None,
     )
-    app.asgi_handler = past_the_router(app, endpoint, root_path)
+    app.asgi_handler = bypassing_router(app, endpoint, root_path)
     if cors_allowed_origins:
         app.asgi_handler = allowing_origins(app.asgi_handler, cors_allowed_origins)
     for layer in reversed(layers):
@@ -120,10 +120,10 @@ def create_app(
 
 
 def refuse_own_layers(app: Litestar) -> None:
-    """Refuse to start with a layer of Litestar's own: payments go past it, and nobody would notice.
+    """Refuse to start with Litestar's own layers: payments would bypass them silently.
 
     Raises:
-        RuntimeError: There is one.
+        RuntimeError: The application has one.
     """
     found = [name for name in LAYERS_OF_LITESTAR if getattr(app, name, None)]
     if found:
@@ -133,11 +133,11 @@ def refuse_own_layers(app: Litestar) -> None:
         )
 
 
-def past_the_router(app: Litestar, endpoint: Endpoint, root_path: str = "") -> ASGIApp:
-    """The handler of an application that leads straight to the endpoint, unless a route beside it may be asked for.
+def bypassing_router(app: Litestar, endpoint: Endpoint, root_path: str = "") -> ASGIApp:
+    """The ASGI application that calls the endpoint directly; Litestar's router only finds routes that were added.
 
-    To look for its only route was a fifteenth of what the application did for a payment. And the router refuses some
-    requests by itself (a malformed Host), in its own form.
+    Routing took a fifteenth of the time of a payment in HTTP. The router also refuses some requests by itself (a
+    malformed Host), in a form of its own.
     """
     routed, paths = app.asgi_handler, endpoint.literal_paths
 

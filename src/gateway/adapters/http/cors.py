@@ -1,8 +1,7 @@
-"""CORS: scripts of other sites may call the API, if their origins are allowed (the Fetch standard, "CORS protocol").
+"""CORS: scripts of allowed origins may call the API (the Fetch standard, "CORS protocol").
 
-A layer around the finished application: it reaches every path and every refusal. Credentials are never allowed, for the
-API takes tokens, and no cookies. Litestar's own middleware is not used: it answers preflights with texts, not problems,
-and without a Request-Id.
+This wraps the finished application, so that it covers every path and every refusal. Credentials are never allowed: the
+API takes tokens, not cookies. Litestar's middleware answers preflights with plain text and without a Request-Id.
 """
 
 from collections.abc import Iterable
@@ -18,15 +17,15 @@ HEADERS_EXPOSED: Final = b"Allow, Idempotency-Replayed, Request-Id, Retry-After,
 PREFLIGHT_HEADERS: Final[tuple[Header, ...]] = (
     (b"access-control-allow-methods", b"DELETE, GET, HEAD, PATCH, POST, PUT"),
     (b"access-control-allow-headers", b"Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Request-Id"),
-    (b"access-control-max-age", b"7200"),  # Seconds; the longest that Chromium keeps it.
+    (b"access-control-max-age", b"7200"),  # Seconds; the maximum of Chromium.
 )
 
 
 def allowing_origins(app: ASGIApp, origins: Iterable[str]) -> ASGIApp:
-    """The application, open to scripts from these origins (`https://shop.example`), or from all (`*`)."""
+    """The application with CORS for these origins (`https://shop.example`), or for all (`*`)."""
     allowed = frozenset(origin.encode() for origin in origins)
     every_origin = ANY_ORIGIN in allowed
-    # An answer to one origin is none to another: caches must know, also when no origin was given.
+    # Responses differ by origin: caches keep one for each, and one for requests without an origin.
     vary: list[Header] = [] if every_origin else [(b"vary", b"Origin")]
 
     async def handle(scope: Any, receive: Receive, send: Send) -> None:
@@ -43,21 +42,25 @@ def allowing_origins(app: ASGIApp, origins: Iterable[str]) -> ASGIApp:
             return
         added = [*allow, (b"access-control-expose-headers", HEADERS_EXPOSED)] if is_allowed else allow
 
-        async def send_more(message: Any) -> None:
+        async def send_with_cors(message: Any) -> None:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message["headers"], *added]}
             await send(message)
 
-        await app(scope, receive, send_more)
+        await app(scope, receive, send_with_cors)
 
     return handle
 
 
-async def _answer_preflight(request: dict[bytes, bytes], headers: list[Header], send: Send) -> None:
-    """Say what may be asked. An origin that is not allowed is told nothing, and its browser refuses by itself."""
-    own_id = request.get(b"request-id", b"")
+async def _answer_preflight(request_headers: dict[bytes, bytes], response_headers: list[Header], send: Send) -> None:
+    """Answer a preflight. Without headers for an origin, its browser refuses the request."""
+    own_id = request_headers.get(b"request-id", b"")
     request_id = own_id if REQUEST_ID.fullmatch(own_id) else fresh_request_id().encode()
-    start: Any = {"type": "http.response.start", "status": 204, "headers": [(b"request-id", request_id), *headers]}
+    start: Any = {
+        "type": "http.response.start",
+        "status": 204,
+        "headers": [(b"request-id", request_id), *response_headers],
+    }
     end: Any = {"type": "http.response.body", "body": b"", "more_body": False}
     await send(start)
     await send(end)

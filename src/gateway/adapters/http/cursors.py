@@ -1,4 +1,4 @@
-"""Cursors: where a list goes on, signed, with the filters it was asked with."""
+"""Cursors: the position of the next page of a list, with its filters, signed."""
 
 import base64
 from typing import Any, Protocol
@@ -9,14 +9,14 @@ from gateway.adapters.http.problems import HttpRefusal
 
 
 class CursorKeys(Protocol):
-    """Signs cursors, so that they are known again in all processes, also after a change of keys."""
+    """Signs cursors. Signatures are valid in all processes, also after a change of keys."""
 
     def sign(self, content: bytes) -> bytes:
         """Return a signature of at most 255 bytes."""
         ...
 
     def verify(self, content: bytes, signature: bytes) -> bool:
-        """Whether the signature is of this content, and ours."""
+        """Whether one of our keys made the signature of this content."""
         ...
 
 
@@ -28,7 +28,7 @@ class _Cursor(msgspec.Struct, array_like=True):
 
 
 class Cursors:
-    """Makes and reads cursors: the length of a signature (a byte), the signature, what it signs; all as base64url."""
+    """Makes and reads cursors: the length of the signature (one byte), the signature, the content; in base64url."""
 
     def __init__(self, keys: CursorKeys) -> None:
         self._keys = keys
@@ -36,15 +36,21 @@ class Cursors:
         self._decoder = msgspec.json.Decoder(_Cursor)
 
     def make(self, list_name: str, owner_id: str, filters: dict[str, Any], *, before: str) -> str:
-        """A cursor for what is older than `before`, in this list, of this owner, with these filters."""
+        """A cursor for the items before an id, in this list of this owner, with these filters."""
         return self._signed(self._encoder.encode(_Cursor(list_name, owner_id, filters, before)))
 
     def read(self, cursor: str, list_name: str, owner_id: str, filters: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Where the list goes on, and with which filters. Without any of their own, the cursor's are used.
+        """The id before which the list continues, and the filters of the cursor.
+
+        Args:
+            cursor: From the client.
+            list_name: The list of the request; that of the cursor must be the same.
+            owner_id: Likewise.
+            filters: Likewise, unless the request has none.
 
         Raises:
-            HttpRefusal: `cursor_invalid`: not one of ours, or of another list or owner. `cursor_filter_mismatch`: used
-                with other filters.
+            HttpRefusal: `cursor_invalid`: it is not signed by us, or is of another list or owner.
+                `cursor_filter_mismatch`: the filters differ.
         """
         content = self._verified(cursor)
         if content.list_name != list_name or content.owner_id != owner_id:
@@ -57,12 +63,12 @@ class Cursors:
         try:
             decoded = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         except ValueError as error:
-            raise _not_ours() from error
+            raise _invalid_cursor() from error
         start = 1 + decoded[0] if decoded else 0
         signature, content = decoded[1:start], decoded[start:]
-        # base64 has several spellings of the same bytes: only ours is taken.
+        # base64 has several spellings of the same bytes: only the canonical one is valid.
         if _encoded(decoded) != cursor or not self._keys.verify(content, signature):
-            raise _not_ours()
+            raise _invalid_cursor()
         return self._decoder.decode(content)
 
     def _signed(self, content: bytes) -> str:
@@ -74,5 +80,5 @@ def _encoded(decoded: bytes) -> str:
     return base64.urlsafe_b64encode(decoded).rstrip(b"=").decode()
 
 
-def _not_ours() -> HttpRefusal:
+def _invalid_cursor() -> HttpRefusal:
     return HttpRefusal("cursor_invalid", "This is not a cursor of ours.")

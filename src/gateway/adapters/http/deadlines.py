@@ -1,4 +1,4 @@
-"""Deadlines: what takes too long is cancelled, by one timer for all requests."""
+"""Deadlines: one timer cancels all tasks that take too long."""
 
 import asyncio
 import time
@@ -6,14 +6,14 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 SWEEP_SECONDS: Final = 0.25
-"""How much later than its deadline a task may be cancelled."""
+"""The interval of the timer: a task is cancelled at most so long after its deadline."""
 
 
 class Deadlines:
-    """The deadlines of all that runs now, on one event loop.
+    """The deadlines of running tasks, on one event loop.
 
-    `asyncio.timeout` does the same with timers of its own: two for each request, made and cancelled again, and five
-    looks at the running loop, were a tenth of what a request cost in HTTP (docs/performance.md).
+    `asyncio.timeout` creates and cancels two timers for each request and looks up the running loop five times: a tenth
+    of the time of a request in HTTP (docs/performance.md).
     """
 
     def __init__(self, *, sweep_seconds: float = SWEEP_SECONDS) -> None:
@@ -23,12 +23,13 @@ class Deadlines:
         self._sweeping = False
 
     def within(self, seconds: float) -> "Deadline":
-        """The deadline of what is inside its `with`.
+        """A context with a deadline for the current task.
 
         Raises:
-            TimeoutError: It was not left in time: the task was cancelled where it waited.
+            TimeoutError: On leaving the context after the deadline: the task was cancelled in it.
+            RuntimeError: There is no current task.
         """
-        # Kept, because asking which loop runs is a system call (it compares process ids).
+        # Cached: `get_running_loop` makes a system call (it compares process ids).
         if self._loop is None or self._loop.is_closed():
             self._loop = asyncio.get_running_loop()
             self._sweeping = False
@@ -43,42 +44,42 @@ class Deadlines:
     def _sweep(self) -> None:
         now = time.monotonic()
         for deadline in self.running:
-            deadline.look(now)
+            deadline.enforce(now)
         self._sweeping = bool(self.running)
         if self._sweeping and self._loop is not None:
             self._loop.call_later(self._sweep_seconds, self._sweep)
 
 
 class Deadline:
-    """When one task is cancelled, unless it has left the `with` by then."""
+    """The deadline of one task in its context."""
 
-    __slots__ = ("_among", "_at", "_is_over", "_task")
+    __slots__ = ("_at", "_deadlines", "_is_over", "_task")
 
-    def __init__(self, among: Deadlines, task: asyncio.Task[Any], seconds: float) -> None:
-        self._among = among
+    def __init__(self, deadlines: Deadlines, task: asyncio.Task[Any], seconds: float) -> None:
+        self._deadlines = deadlines
         self._task = task
         self._at = time.monotonic() + seconds
         self._is_over = False
 
     def prolong(self, seconds: float) -> None:
-        """Let it take so long from now on."""
+        """Move the deadline to so many seconds from now."""
         self._at = time.monotonic() + seconds
 
-    def look(self, now: float) -> None:
-        """Cancel the task if its time is over, once."""
+    def enforce(self, now: float) -> None:
+        """Cancel the task once, if the deadline is over."""
         if now >= self._at and not self._is_over:
             self._is_over = True
             self._task.cancel()
 
     def __enter__(self) -> Self:
-        """Begin."""
-        self._among.running.add(self)
+        """Start the deadline."""
+        self._deadlines.running.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End. A cancellation of ours becomes a `TimeoutError`; one of somebody else's stays what it is."""
-        self._among.running.discard(self)
+        """Stop the deadline. A cancellation by `enforce` becomes a `TimeoutError`; others propagate."""
+        self._deadlines.running.discard(self)
         if self._is_over and kind is asyncio.CancelledError and self._task.uncancel() == 0:
             raise TimeoutError from error

@@ -1,4 +1,4 @@
-"""Bodies and queries, read strictly: what is not of the declared form is refused, with a JSON pointer."""
+"""Decoding of bodies and queries: each deviation from the declared form is an error with a JSON pointer."""
 
 import re
 from collections import Counter
@@ -20,10 +20,10 @@ _WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def decode_body(raw: bytes, decoder: msgspec.json.Decoder[BodyT]) -> BodyT:
-    """The JSON of `raw` as what the decoder makes (a msgspec.Struct); it must be a strict one.
+    """A body in JSON as the decoder's type (a `msgspec.Struct`). The decoder must be strict.
 
     Raises:
-        HttpRefusal: It is no JSON, not in UTF-8, nested too deep, or not of the declared form: all errors are listed.
+        HttpRefusal: `validation_error`, with all errors: no JSON, not in UTF-8, nested too deep, or not of the type.
     """
     try:
         body = decoder.decode(raw)
@@ -31,17 +31,17 @@ def decode_body(raw: bytes, decoder: msgspec.json.Decoder[BodyT]) -> BodyT:
         body = _decoded_without_nulls(raw, decoder.type)
     except NO_JSON as error:
         raise _not_json(error) from error
-    # The check looks into every text, and so is made only where the raw bytes say that there may be something.
+    # JSON can hold forbidden characters only as escapes: without any, texts need no check.
     if b"\\u" in raw and (errors := text_errors(body)):
         raise invalid_request(errors)
     return body
 
 
 def decode_query(raw: bytes, kind: type[Any]) -> Any:
-    """A query string as a `kind`, as strictly as a body. Every value is text: whole numbers are read from it first.
+    """A query string as a `kind`, as strictly as a body. Only `limit` is converted from text first, to an integer.
 
     Raises:
-        HttpRefusal: A parameter is unknown, given twice, or not of the declared form: all errors are listed.
+        HttpRefusal: `validation_error`, with all errors: a parameter is unknown, repeated, or not of the declared form.
     """
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), errors="strict")
@@ -57,7 +57,7 @@ def decode_query(raw: bytes, kind: type[Any]) -> Any:
     if isinstance(limit, str) and _WHOLE_NUMBER.fullmatch(limit):
         values["limit"] = int(limit)
     try:
-        # Strict: else "1e1" would be a number, "1700000000" a time, and "null" no filter at all.
+        # Lax conversion would take "1e1" for a number, "1700000000" for a time and "null" for no filter.
         query = msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise _refused(values, kind, error) from error
@@ -67,10 +67,14 @@ def decode_query(raw: bytes, kind: type[Any]) -> Any:
 
 
 def _decoded_without_nulls(raw: bytes, kind: type[Any]) -> Any:
-    """The body without the fields that are null, which nearly all of them may be; or the refusal of what is wrong."""
+    """The body without its optional fields that are null: null means absent.
+
+    Raises:
+        HttpRefusal: The body is not valid without them either.
+    """
     try:
         value = form_of(kind).without_nulls(msgspec.json.decode(raw))
-    except NO_JSON as error:  # Behind the first thing that is wrong.
+    except NO_JSON as error:  # After the first deviation from the form, where the typed decoder stopped.
         raise _not_json(error) from error
     try:
         return msgspec.convert(value, kind)
@@ -85,16 +89,16 @@ def _not_json(error: Exception) -> HttpRefusal:
 
 
 def _refused(value: Any, kind: type[Any], error: msgspec.ValidationError) -> HttpRefusal:
-    """The refusal of a value which is not of the declared form, with all that is wrong with it."""
+    """The refusal of a value that is not of the declared form, with all errors."""
     if errors := form_of(kind).errors(value):
         return invalid_request(errors)
-    if isinstance(error.__cause__, InvalidInput):  # What the type itself checks, and no schema says.
+    if isinstance(error.__cause__, InvalidInput):  # A check of the type that its schema does not express.
         return invalid_request(pointed(error.__cause__, value))
-    where = _AT.search(str(error))
-    pointer = _pointer(where.group("path")) if where else ""
+    location = _AT.search(str(error))
+    pointer = _pointer(location.group("path")) if location else ""
     return invalid_request([error_at(pointer, "value_invalid", "This is not valid here.")])
 
 
 def _pointer(path: str) -> str:
-    """What msgspec calls `.items[0].amount`, as a JSON pointer (RFC 6901). It does not tell the keys of mappings."""
+    """The JSON pointer (RFC 6901) for msgspec's `.items[0].amount`. Keys of mappings are not in either."""
     return "".join(f"/{escaped(step['name'] or step['index'])}" for step in _STEP.finditer(path))

@@ -1,4 +1,4 @@
-"""The OpenAPI document, the page that shows it, and the guide: served from this package, they work offline."""
+"""The OpenAPI document, its page and the guide. All files are served from this package: they work offline."""
 
 import re
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.adapters.http.guide import guide_page
 from gateway.adapters.http.messages import JSON, Header, Request, Response
-from gateway.adapters.http.operations import ANYONE, Operation
+from gateway.adapters.http.operations import ANYONE, Handler, Operation
 from gateway.adapters.http.root_paths import root_path_of
 from gateway.adapters.http.static_content import StaticContent
 
@@ -48,7 +48,7 @@ PAGE: Final = """\
 """
 
 HEADERS: Final[list[Header]] = [
-    # Swagger UI puts style attributes on its elements and draws its icons from data URLs; all else is our own files.
+    # Swagger UI needs style attributes and data URLs for its icons; everything else comes from our own files.
     (
         b"content-security-policy",
         (
@@ -63,7 +63,7 @@ Contents = Callable[[Request], StaticContent]
 
 
 def docs_pages(document: dict[str, Any], *, root_path: str) -> list[Operation]:
-    """`/`, `/openapi.json`, `/docs` and what belongs to it. They are not in the document themselves."""
+    """The operations of `/`, `/openapi.json`, and `/docs` with its files. They are not in the OpenAPI document."""
 
     @lru_cache(maxsize=8)
     def document_at(server_url: str) -> StaticContent:
@@ -80,14 +80,14 @@ def docs_pages(document: dict[str, Any], *, root_path: str) -> list[Operation]:
     def guide(request: Request) -> StaticContent:
         return guide_at(server_url(request, root_path), ".." if request.raw_path.endswith(b"/") else ".")
 
-    async def to_docs(request: Request) -> Response:
+    async def redirect_to_docs(request: Request) -> Response:
         location = b"./docs" if request.raw_path.endswith(b"/") else request.raw_path + b"/docs"
         return Response(status=307, headers=[*HEADERS, (b"location", location)])
 
     return [
-        _operation("/", to_docs),
+        _operation("/", redirect_to_docs),
         _page("/openapi.json", lambda request: document_at(server_url(request, root_path))),
-        # Their links begin where they are: they work below any root path, also below one that a proxy strips.
+        # Links are relative: they work below any root path, also below one that a proxy strips.
         _page("/docs", lambda request: page_below("." if request.raw_path.endswith(b"/") else "docs")),
         _page("/docs/guide", guide),
         *(_file(name, content_type) for name, content_type in STATIC_FILES.items()),
@@ -95,7 +95,7 @@ def docs_pages(document: dict[str, Any], *, root_path: str) -> list[Operation]:
 
 
 def server_url(request: Request, root_path: str) -> str:
-    """Where the API is, as the client that asks sees it. Without a `Host` that can be one, the path alone."""
+    """The URL of the API as the client sees it; only the path, if the `Host` header is not valid."""
     path = root_path or root_path_of(request)
     host = request.headers.get(b"host", b"")
     return f"{request.scheme}://{host.decode()}{path}" if HOST.fullmatch(host) else path or "/"
@@ -108,10 +108,10 @@ def _file(name: str, content_type: bytes) -> Operation:
 
 def _page(path: str, content: Contents) -> Operation:
     async def handle(request: Request) -> Response:
-        return content(request).reply(request, HEADERS)
+        return content(request).response(request, HEADERS)
 
     return _operation(path, handle)
 
 
-def _operation(path: str, handler: Callable[[Request], Any]) -> Operation:
+def _operation(path: str, handler: Handler[None, None]) -> Operation:
     return Operation(method="GET", path=path, name=path, tag="", summary="", handler=handler, roles=ANYONE)

@@ -156,7 +156,8 @@ def _operation(match: Match | None, method: str) -> AnyOperation:
     operation = match.operations.get("GET" if method == "HEAD" else method)
     if operation is not None:
         return operation
-    allowed = sorted([*match.operations, "OPTIONS", *(each for each in ("HEAD",) if "GET" in match.operations)])
+    implied = ("HEAD", "OPTIONS") if "GET" in match.operations else ("OPTIONS",)
+    allowed = sorted([*match.operations, *implied])
     if method == "OPTIONS":
         return _options(allowed)
     raise HttpRefusal("method_not_allowed", f"This path takes {', '.join(allowed)}.", allowed_methods=allowed)

@@ -1,4 +1,4 @@
-"""Errors of fields: each with a JSON pointer (RFC 6901), a code and a sentence."""
+"""Errors of fields: a JSON pointer (RFC 6901), a code and a sentence. Refusals of the rules name fields in Python."""
 
 from collections.abc import Iterator
 from typing import Any, Final, cast
@@ -12,18 +12,18 @@ from gateway.domain.errors import InvalidInput
 FieldErrors = list[dict[str, str]]
 
 ERRORS_MAX: Final = 100
-"""How many errors are listed: a body of 64 KiB may have thousands."""
+"""The errors listed in a response: a body of 64 KiB may have thousands."""
 DEPTH_MAX: Final = 16
-"""Deeper than any form. What is below belongs to no field, and is not looked at."""
+"""Deeper than any declared form: values below are not checked."""
 FREE_TEXT: Final = frozenset({"description", "metadata", "name", "reason"})
-"""The fields in which people write what they like: the rules keep no card number in them."""
+"""The fields with free text, in which the rules refuse card numbers."""
 JSON_NAMES: Final = {
     "amount_minor": "amount",
     "fixed_minor": "fixed_amount",
     "current": "current_password",
     "new": "new_password",
 }
-"""What a field of a command is called in bodies, where the names differ."""
+"""The names of fields in bodies, where they differ from those in Python."""
 
 
 def error_at(pointer: str, code: str, detail: str) -> dict[str, str]:
@@ -37,15 +37,15 @@ def escaped(name: str) -> str:
 
 
 def pointer_of(field: str) -> str:
-    """The JSON pointer of a command's field in a body. A field is `name`, or `name.key` in a mapping."""
+    """The JSON pointer of a command's field: `name`, or `name.key` for a key of a mapping."""
     name, dot, key = field.partition(".")
     return (f"/{JSON_NAMES.get(name, name)}" if name else "") + (f"/{escaped(key)}" if dot else "")
 
 
 def pointed(refusal: InvalidInput, body: object) -> FieldErrors:
-    """The errors of a command's fields, with their pointers in the body that the command was made of.
+    """The errors of a refusal, with pointers into the body of the request.
 
-    The rules stop at the first text that will not do; here all of them are listed.
+    The rules stop at the first invalid text; here all invalid texts are listed.
     """
     found = {error["pointer"]: error for error in text_errors(body)}
     for error in refusal.errors:
@@ -55,16 +55,16 @@ def pointed(refusal: InvalidInput, body: object) -> FieldErrors:
 
 
 def text_errors(value: Any) -> FieldErrors:
-    """The texts in a body that cannot be kept: for their characters, or because card numbers stand in them."""
+    """The errors of texts in a body: forbidden characters and card numbers."""
     return [
-        error_at(FORBIDDEN_TEXT.sub("\ufffd", pointer), *wrong)
+        error_at(FORBIDDEN_TEXT.sub("\ufffd", pointer), *error)
         for pointer, text in texts_in(value)
-        if (wrong := _wrong_with(text, pointer))
+        if (error := _text_error(text, pointer))
     ]
 
 
 def texts_in(value: Any, pointer: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Every text in a body, decoded or plain, with where it is. Keys are texts of their mapping."""
+    """Each text in a body, typed or plain, after its pointer. A key of a mapping has the mapping's pointer."""
     if isinstance(value, str):
         yield pointer, value
     elif isinstance(value, msgspec.Struct):
@@ -79,7 +79,7 @@ def texts_in(value: Any, pointer: str = "", depth: int = 0) -> Iterator[tuple[st
             yield from texts_in(item, f"{pointer}/{index}", depth + 1)
 
 
-def _wrong_with(text: str, pointer: str) -> tuple[str, str] | None:
+def _text_error(text: str, pointer: str) -> tuple[str, str] | None:
     if FORBIDDEN_TEXT.search(text):
         return "text_invalid", "The text has a character that cannot be kept."
     if not FREE_TEXT.isdisjoint(pointer.split("/")) and has_card_number(text):

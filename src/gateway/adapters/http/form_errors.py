@@ -1,6 +1,7 @@
-"""What is wrong with a body or a query: all of it, each error with a JSON pointer and in our own words.
+"""All errors of a body or a query, each with a JSON pointer.
 
-msgspec decodes requests, and stops at the first error. Only then is the published schema asked, for all of them.
+msgspec decodes requests and stops at the first error. Only then is the value validated against the published schema,
+which finds all errors.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from gateway.domain.checks import FORBIDDEN_TEXT
 
 INTEGER_MAX: Final = 2**63
 NEVER_VALID: Final = 0.5
-"""No field is a number with a fraction: this stands for what a schema takes for a whole number, and we do not (1.0)."""
+"""Replaces numbers with a fraction: a schema would take 1.0 for an integer, and no field has a fraction."""
 
 TYPES: Final = {
     "array": "a list",
@@ -38,14 +39,14 @@ DETAILS: Final[dict[str, Callable[[Any], str]]] = {
     "pattern": lambda kind: f"This must match {kind.pattern}.",
     "type": lambda kind: f"This must be {' or '.join(TYPES[name] for name in kind.types)}.",
 }
-"""What is wrong, by the keyword of JSON Schema that found it."""
+"""The sentence for an error, by the keyword of JSON Schema that failed."""
 
 Shape = dict[str, "Shape"] | list["Shape"] | None
-"""Where fields are: a mapping for an object, a list of one for a list, nothing for a value."""
+"""The fields of a form: a mapping for an object, a list with one shape for a list, `None` for a value."""
 
 
 class Form:
-    """The form of a body or a query, which is declared as a `msgspec.Struct`."""
+    """The declared form of a body or a query, from a `msgspec.Struct`."""
 
     def __init__(self, kind: type[Any]) -> None:
         self._shape = _shape_of(inspect.type_info(kind))
@@ -53,16 +54,16 @@ class Form:
         self._validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
 
     def without_nulls(self, value: Any) -> Any:
-        """`value`, as decoded from JSON, without those fields that are null: that is the same as not given."""
+        """A value decoded from JSON, without the fields that are null: null means absent."""
         return _without_nulls(value, self._shape)
 
     def errors(self, value: Any) -> FieldErrors:
-        """What is wrong with `value`, for each pointer once, up to `ERRORS_MAX`."""
+        """The errors of a value, one for each pointer, at most `ERRORS_MAX`."""
         found = {error["pointer"]: error for error in text_errors(value)}
         for violation in self._validator.iter_errors(_presentable(value, 0)):
             for error in _described(violation):
                 known = found.setdefault(error["pointer"], error)
-                # A value of a wrong type may be out of bounds too: that says nothing more.
+                # For a value of a wrong type, errors of its bounds are noise.
                 if error["code"] == "type_mismatch" and known["code"] == "value_invalid":
                     found[error["pointer"]] = error
             if len(found) >= ERRORS_MAX:
@@ -74,14 +75,14 @@ _forms: dict[type[Any], Form] = {}
 
 
 def form_of(kind: type[Any]) -> Form:
-    """The form of a type, made when it is first needed."""
+    """The form of a type, made on first use."""
     if kind not in _forms:
         _forms[kind] = Form(kind)
     return _forms[kind]
 
 
 def structs_in(kind: Any) -> Iterator[type[msgspec.Struct]]:
-    """A body's type, and those of the objects in it."""
+    """The type of a body, and the types of the objects in it."""
     waiting = [inspect.type_info(kind)]
     while waiting:
         match waiting.pop():
@@ -119,7 +120,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _presentable(value: Any, depth: int) -> Any:
-    """A value as the schema can judge it: what it would take for valid, or cannot read, is replaced."""
+    """A value for the validator: fractions, huge integers, forbidden characters and deep nesting are replaced."""
     if isinstance(value, float) or depth > DEPTH_MAX:
         return NEVER_VALID
     if isinstance(value, str):
@@ -158,7 +159,7 @@ def _without_nulls(value: Any, shape: Shape) -> Any:
 
 
 def _without_null_type(schema: Any) -> Any:
-    """A schema in which no field is null: nulls are left out before."""
+    """A schema without null: nulls were removed from the value."""
     if isinstance(schema, list):
         return [
             _without_null_type(part) for part in cast("list[object]", schema) if part not in ({"type": "null"}, None)

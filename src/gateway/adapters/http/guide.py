@@ -1,4 +1,4 @@
-"""The API guide, docs/api.md, as a page beside the reference."""
+"""The API guide, docs/api.md, as an HTML page."""
 
 import re
 from pathlib import Path
@@ -28,19 +28,19 @@ PAGE: Final = """\
 """
 
 _REPOSITORY_LINK = re.compile(r'<a href="(?!#|https?:)[^"]*">(.*?)</a>')
-"""A link to another file of the repository, which is not served."""
+"""A link to another file of the repository: those are not served."""
 
 
 EXAMPLE_URL: Final = "http://127.0.0.1:8000"
-"""Where the gateway is in the guide's examples."""
+"""The URL of the gateway in the examples of docs/api.md."""
 
 
 def guide_page(docs: str, server_url: str) -> str:
-    """The guide as HTML, with examples that work as pasted.
+    """The guide as HTML, with the reader's URL of the gateway in its examples.
 
     Args:
-        docs: Where the docs are, from where the page is: `.` or `..`.
-        server_url: Where the gateway is for the reader; if only a path is known, the examples stay as they are.
+        docs: The relative path from the page to `/docs`: `.` or `..`.
+        server_url: The reader's URL. If it is only a path, the examples keep `EXAMPLE_URL`.
     """
     source = INSTALLED if INSTALLED.exists() else IN_THE_REPOSITORY
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")

@@ -1,4 +1,4 @@
-"""Request headers, read strictly: what is repeated, malformed or not supported is refused and named."""
+"""Checks of request headers: repeated, malformed and unsupported ones are refused by name."""
 
 import re
 from collections.abc import Iterable
@@ -35,14 +35,14 @@ ONCE: Final = frozenset(
         b"user-agent",
     }
 )
-"""Headers that are no lists, and so may come once (RFC 9110, section 5.3). Of `Content-Encoding` we take one coding."""
+"""Headers that are not lists and so may occur once (RFC 9110, section 5.3), and `Content-Encoding`."""
 
 
 def refuse_repeated(headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Refuse a request in which a header comes twice that may come once: a proxy may read the other one.
+    """Refuse a request that repeats a header of `ONCE`: a proxy may have read the other value.
 
     Raises:
-        HttpRefusal: `validation_error`: it names every such header.
+        HttpRefusal: `validation_error`, with an error for each such header.
     """
     seen: set[bytes] = set()
     repeated: dict[bytes, None] = {}
@@ -60,7 +60,7 @@ def bearer_token(headers: dict[bytes, bytes]) -> str:
 
     Raises:
         TokenMissing: There is no such header.
-        TokenInvalid: It has another scheme.
+        TokenInvalid: The scheme is not Bearer.
     """
     credentials = headers.get(b"authorization")
     if not credentials:
@@ -72,14 +72,14 @@ def bearer_token(headers: dict[bytes, bytes]) -> str:
 
 
 def idempotency_key(headers: dict[bytes, bytes], *, required: bool) -> str | None:
-    """The `Idempotency-Key`. A malformed one is refused also where none is needed: its sender relies on it.
+    """The `Idempotency-Key`. A malformed one is refused even if the operation takes none: its sender relies on it.
 
     Raises:
-        HttpRefusal: `idempotency_key_missing`: it is required, and missing or empty. Or `validation_error`.
+        HttpRefusal: `idempotency_key_missing`: it is required, and missing or empty. `validation_error`: malformed.
     """
     key = headers.get(b"idempotency-key")
     if key is not None:
-        key = key.strip(b" \t")  # No part of the value (RFC 9110, section 5.5), and not every server takes it off.
+        key = key.strip(b" \t")  # Not part of the value (RFC 9110, section 5.5); not every server strips it.
     if not key and required:
         raise HttpRefusal(
             "idempotency_key_missing", "Send an Idempotency-Key: it makes this request safe to send again."
@@ -110,5 +110,5 @@ def require_json(headers: dict[bytes, bytes]) -> None:
 
 
 def header_error(name: bytes, code: str, detail: str) -> dict[str, str]:
-    """What is wrong with a header. The pointer is that of the whole body, for a header is no part of it."""
+    """An error of a header. Its pointer is empty: a header is not in the body."""
     return {"pointer": "", "header": name.decode().title(), "code": code, "detail": detail}

@@ -23,7 +23,7 @@ def listing(
 
     Args:
         cursors: Signs and verifies the cursors.
-        find: Finds a page of views, each with an id: those older than an id, or the newest if it is `None`.
+        find: Reads a page of views, each with an id: those before an id, or the newest for `None`.
     """
 
     async def handle(request: Request[None, PageQueryT]) -> Response:

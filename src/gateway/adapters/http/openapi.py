@@ -1,4 +1,4 @@
-"""The OpenAPI document, built from the same declarations that the endpoint runs."""
+"""The OpenAPI document, made from the operations that the endpoint serves."""
 
 import re
 from collections.abc import Iterable
@@ -53,7 +53,7 @@ PARAMETERS: Final = {
     "transaction_id": "The id of a transaction.",
     "type": "Of this type.",
 }
-"""What each parameter of a path or a query means, wherever it occurs."""
+"""The description of each parameter, in paths and queries."""
 
 PATH_EXAMPLES: Final = {
     "account_id": "acc_01kc3x0m5fe7v8qj2r4n6p9stb",
@@ -68,12 +68,12 @@ PATH_EXAMPLES: Final = {
 
 
 def openapi_document(operations: Iterable[AnyOperation], *, version: str, server_url: str) -> dict[str, Any]:
-    """The document that describes `operations`, as plain values ready for JSON.
+    """The document as plain values for JSON.
 
     Args:
-        operations: What is described, in this order.
+        operations: In the order of the document.
         version: Of the gateway.
-        server_url: Where the operations' paths begin, for example `https://pay.example.com/gateway`.
+        server_url: The base of the operations' paths, for example `https://pay.example.com/gateway`.
     """
     operations = list(operations)
     schemas = Schemas(

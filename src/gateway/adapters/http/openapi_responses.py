@@ -1,4 +1,4 @@
-"""The responses of the OpenAPI document: refusals are described once for each status, not once for each operation."""
+"""The responses of the OpenAPI document. Refusals are described once for each status, and operations refer to them."""
 
 from typing import Annotated, Any, Final
 
@@ -25,7 +25,7 @@ NAMES: Final = {
     500: "InternalServerError",
     503: "ServiceUnavailable",
 }
-"""What the shared responses are called, by status. 405 has none: no operation that is described answers it."""
+"""The names of the shared responses, by status. No described operation responds with 405."""
 
 CODES: Final = "A stable name for the refusal; more may be added. " + " ".join(
     f"`{code}`: {kind.title}." for code, kind in KINDS.items()
@@ -107,7 +107,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def responses_of(operation: AnyOperation, result: Described | None) -> dict[str, Described]:
-    """The responses of an operation, by status; `result` is the schema of what it answers when all goes well."""
+    """The responses of an operation, by status; `result` is the schema of its successful response."""
     replayed = () if operation.idempotency is Idempotency.NONE else ("Idempotency-Replayed",)
     success: Described = {"description": operation.summary, "headers": _headers("Request-Id", *replayed)}
     if result is not None:
@@ -120,7 +120,7 @@ def responses_of(operation: AnyOperation, result: Described | None) -> dict[str,
 
 
 def shared_responses(problem: Described) -> dict[str, Described]:
-    """The responses that operations refer to, each with a problem; `problem` is the reference to its schema."""
+    """The responses that operations refer to; `problem` is the reference to the schema of problems."""
     return {
         name: {
             "description": f"A problem of status {status}.",
@@ -137,7 +137,7 @@ def shared_responses(problem: Described) -> dict[str, Described]:
 
 
 def codes_by_status(operation: AnyOperation) -> dict[int, list[str]]:
-    """Every code that an operation may refuse with, by its status."""
+    """All refusal codes of an operation, by status."""
     by_status: dict[int, list[str]] = {}
     for code in codes_of(operation):
         by_status.setdefault(KINDS[code].status, []).append(code)
@@ -145,21 +145,21 @@ def codes_by_status(operation: AnyOperation) -> dict[int, list[str]]:
 
 
 def codes_of(operation: AnyOperation) -> list[str]:
-    """Every code that an operation may refuse with: its own, and those that its declaration implies."""
+    """All refusal codes of an operation: its own, and those that its declaration implies."""
     codes = set(operation.codes)
     if operation.roles:
         codes |= {"token_missing", "token_invalid", "token_expired", "token_revoked"}
     if operation.roles not in (ANYONE, EVERY_ROLE):
         codes.add("role_forbidden")
     if "{" in operation.path:
-        codes.add("not_found")  # The id has a character, such as a slash, that no id has.
+        codes.add("not_found")  # For an id with a character that no id has, such as a slash.
     if operation.body is not None:
         codes |= {"body_too_large", "unsupported_media_type", "request_timeout"}
     if operation.idempotency is not Idempotency.NONE:
         codes |= {"idempotency_key_reused", "idempotency_in_progress"}
     if operation.idempotency is Idempotency.REQUIRED:
         codes.add("idempotency_key_missing")
-    # Every path refuses unknown query parameters, and headers that are repeated.
+    # Every operation refuses unknown query parameters and repeated headers.
     codes |= {"validation_error", "headers_too_large", "internal_error", "storage_unavailable", "overloaded"}
     return sorted(codes, key=lambda code: (KINDS[code].status, code))
 

@@ -1,8 +1,7 @@
-"""The schemas of the OpenAPI document: msgspec's, in the form that client generators of other languages need.
+"""The schemas of the OpenAPI document: msgspec's, changed for the client generators of other languages.
 
-What linters do not see and generated clients break on: integers without a width become 32 bits in Java, Go, C#, Kotlin
-and Rust; a closed enum makes a client raise on the first value that is added; a field with a default is required in
-TypeScript.
+Generated clients break on what linters accept: integers without a width have 32 bits in Java, Go, C#, Kotlin and Rust;
+a closed enum makes a client raise on a new value; a field with a default is required in TypeScript.
 """
 
 import inspect
@@ -15,11 +14,11 @@ Schema = dict[str, Any]
 
 REFERENCE: Final = "#/components/schemas/"
 CONSTANT_FIELDS: Final = frozenset({"object", "token_type"})
-"""Fields of responses whose only value will never change."""
+"""Fields of responses with a single value that never changes."""
 
 
 class Schemas:
-    """The schemas of all types, by their name in the document.
+    """The schemas of all types, by name.
 
     Attributes:
         components: The named schemas of request bodies and of responses.
@@ -27,14 +26,16 @@ class Schemas:
 
     def __init__(self, *, requests: Iterable[Any], queries: Iterable[Any], responses: Iterable[Any]) -> None:
         self._references: dict[Any, Schema] = {}
-        asked = self._named({*requests, *queries})
-        answered = self._named(set(responses))
-        closed = {name: _of_request(schema, asked) for name, schema in asked.items()}
+        request_schemas = self._named({*requests, *queries})
+        response_schemas = self._named(set(responses))
+        closed = {name: _of_request(schema, request_schemas) for name, schema in request_schemas.items()}
         self._queries = {kind: closed[kind.__name__]["properties"] for kind in set(queries)}
-        inlined = {kind.__name__ for kind in self._queries} | {name for name in asked if _is_enum(asked[name])}
+        inlined = {kind.__name__ for kind in self._queries} | {
+            name for name, schema in request_schemas.items() if _is_enum(schema)
+        }
         self.components: dict[str, Schema] = {
             **{name: schema for name, schema in closed.items() if name not in inlined},
-            **{_renamed(name): _of_response(schema) for name, schema in answered.items()},
+            **{_renamed(name): _of_response(schema) for name, schema in response_schemas.items()},
         }
 
     def reference(self, kind: Any) -> Schema:
@@ -42,7 +43,7 @@ class Schemas:
         return self._references[kind]
 
     def query(self, kind: Any) -> dict[str, Schema]:
-        """The schemas of the parameters that a query has, by their names. A parameter is left out rather than null."""
+        """The schemas of the parameters of a query, by name. A parameter cannot be null."""
         return {name: _without_null(schema) for name, schema in self._queries[kind].items()}
 
     def _named(self, kinds: set[Any]) -> dict[str, Schema]:
@@ -54,7 +55,7 @@ class Schemas:
 
 
 def _of_request(schema: Schema, components: dict[str, Schema]) -> Schema:
-    """What is sent is described as strictly as it is read; a default is told in words."""
+    """The schema of a request, as strict as decoding. Defaults are in the descriptions."""
 
     def change(part: Schema) -> Schema:
         name = part.get("$ref", "").removeprefix(REFERENCE)
@@ -62,7 +63,7 @@ def _of_request(schema: Schema, components: dict[str, Schema]) -> Schema:
             part = {**components[name], **{key: value for key, value in part.items() if key != "$ref"}}
         part = _compact(_with_default_in_words(_with_new_names(part)))
         if "enum" in part:
-            # A choice is written where it is made: generators name its type after the title.
+            # Enums are inlined: generators name their types after the title.
             part = {"type": "string", **part, **({"title": name} if name else {})}
         return _with_nulls(part) if "properties" in part else part
 
@@ -70,7 +71,7 @@ def _of_request(schema: Schema, components: dict[str, Schema]) -> Schema:
 
 
 def _with_nulls(schema: Schema) -> Schema:
-    """A field that need not be given may be null, which is the same."""
+    """With null as a value of optional fields: null means absent."""
     fields = schema["properties"].items()
     return {
         **schema,
@@ -87,7 +88,7 @@ def _or_null(field: Schema) -> Schema:
 
 
 def _of_response(schema: Schema) -> Schema:
-    """What is answered has all its fields, and values that are added later are no surprise."""
+    """The schema of a response: all fields are required, and enums are open."""
 
     def change(part: Schema) -> Schema:
         if "properties" in part:
@@ -100,7 +101,7 @@ def _of_response(schema: Schema) -> Schema:
 
 
 def _with_all_fields(schema: Schema) -> Schema:
-    """Fields with a default are always sent; only those that may be unset are not."""
+    """With fields that have a default as required: they are always sent. Only fields that may be unset are optional."""
     properties: dict[str, Schema] = {}
     for name, field in schema["properties"].items():
         properties[name] = {key: value for key, value in field.items() if key != "default"}
@@ -111,7 +112,7 @@ def _with_all_fields(schema: Schema) -> Schema:
 
 
 def _opened(schema: Schema) -> Schema:
-    """An enum to which values may be added."""
+    """An enum as an open one: values may be added."""
     known = schema["enum"]
     words = f"One of {', '.join(f'`{value}`' for value in known)}; more may be added."
     rest = {key: value for key, value in schema.items() if key not in {"enum", "description"}}
@@ -120,7 +121,7 @@ def _opened(schema: Schema) -> Schema:
 
 
 def _with_default_in_words(schema: Schema) -> Schema:
-    """Generators take a field with a default for one that must be sent, or may not be null."""
+    """With the default in the description: generators make fields with a default required, or not nullable."""
     if "default" not in schema:
         return schema
     default = schema["default"]
@@ -139,7 +140,7 @@ def _without_null(schema: Schema) -> Schema:
 
 
 def _compact(schema: Schema) -> Schema:
-    """Without titles, with a width of integers, `null` as one more type, and descriptions in one piece."""
+    """Without titles, with a width for integers, null as a second type, and dedented descriptions."""
     part = {key: value for key, value in schema.items() if key != "title"}
     if part.get("type") == "integer":
         part["format"] = "int64"
@@ -160,7 +161,7 @@ def _with_new_names(schema: Schema) -> Schema:
 
 
 def _renamed(name: str) -> str:
-    """What clients call a type: `Payment` for `PaymentView`, `PaymentList` for `ListView_PaymentView_`."""
+    """The name of a type for clients: `Payment` for `PaymentView`, `PaymentList` for `ListView_PaymentView_`."""
     if name.startswith("ListView_"):
         return f"{_renamed(name.removeprefix('ListView_').rstrip('_'))}List"
     return name.removesuffix("View")
@@ -171,7 +172,7 @@ def _is_enum(schema: Schema) -> bool:
 
 
 def _changed(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
-    """A schema in which each part was changed, the inner ones first."""
+    """A schema with each of its parts changed, inner parts first."""
     part = dict(schema)
     if "properties" in part:
         part["properties"] = {name: _changed(field, change) for name, field in part["properties"].items()}

@@ -1,4 +1,4 @@
-"""THE error table: every code of a refusal, with its status; and refusals as problem details (RFC 9457)."""
+"""The table of refusal codes with their statuses; refusals as problem details (RFC 9457)."""
 
 from typing import Any, Final, NamedTuple
 
@@ -12,7 +12,7 @@ PROBLEM_JSON: Final = b"application/problem+json"
 
 
 class Kind(NamedTuple):
-    """What a code means over HTTP. `retryable` says whether the same request, with the same key, may succeed later."""
+    """A code in HTTP. `retryable`: the same request, with the same key, may succeed later."""
 
     status: int
     title: str
@@ -88,13 +88,13 @@ _encoder = msgspec.json.Encoder()
 
 
 class HttpRefusal(Refusal):
-    """A refusal that only HTTP knows: a path, a header, a body that is not one."""
+    """A refusal by the HTTP adapter: for a path, a header, or a malformed body."""
 
     lasting = False
 
     def __init__(self, code: str, detail: str, **facts: Any) -> None:
         super().__init__(detail, **facts)
-        self.code = code  # type: ignore[misc]  # one class for many codes: they are not decided on in Python.
+        self.code = code  # type: ignore[misc]  # one class for many codes: nobody catches them by class.
 
 
 def invalid_request(errors: FieldErrors, detail: str = "The request does not have the right form.") -> HttpRefusal:
@@ -103,7 +103,7 @@ def invalid_request(errors: FieldErrors, detail: str = "The request does not hav
 
 
 def problem_body(refusal: Refusal, request: Request[Any, Any]) -> bytes:
-    """A refusal as the JSON of a problem: the members of RFC 9457, ours, and the facts of the refusal."""
+    """A problem in JSON: the members of RFC 9457, our own, and the facts of the refusal."""
     kind = KINDS[refusal.code]
     facts = refusal.facts
     if isinstance(refusal, InvalidInput) and refusal.errors:
@@ -134,7 +134,7 @@ def problem_response(refusal: Refusal, request: Request[Any, Any]) -> Response:
 
 
 def problem_headers(code: str, facts: dict[str, Any]) -> list[Header]:
-    """The headers that a problem of this code needs beside its body."""
+    """The headers of a problem, beside its content type."""
     status = KINDS[code].status
     if status == 401:  # noqa: PLR2004 - a status is its own name.
         error = "" if code in {"token_missing", "invalid_credentials"} else ', error="invalid_token"'

@@ -1,4 +1,4 @@
-"""Request-Id: the client's own, if it has the right form, or one of ours."""
+"""Request-Id: the client's own, if it is well-formed, or a generated one."""
 
 import os
 import re
@@ -12,5 +12,5 @@ _requests: Final = count()
 
 
 def fresh_request_id() -> str:
-    """Drawn at random once for the process, and then counted on: asking for random bytes each time is a system call."""
+    """A random prefix for the process and a counter: random bytes for each id would be a system call."""
     return f"req_{_process}{next(_requests):08x}"

@@ -1,4 +1,4 @@
-"""Content that does not change while the gateway runs: compressed once, and not sent again to those who have it."""
+"""Static content: compressed once, with entity tags for conditional requests."""
 
 import gzip
 import hashlib
@@ -7,11 +7,11 @@ from typing import Final
 from gateway.adapters.http.messages import Header, Request, Response
 
 CACHE_CONTROL: Final = b"no-cache"
-"""It may be kept, and is asked for again each time: the answer is then 304, without the content."""
+"""Clients may cache it, and must revalidate it: the response is then 304, without the content."""
 
 
 class StaticContent:
-    """One file or page. Each of its encodings has an entity tag of its own (RFC 9110, section 8.8.3)."""
+    """One file or page. Each encoding has an entity tag of its own (RFC 9110, section 8.8.3)."""
 
     def __init__(self, plain: bytes, content_type: bytes) -> None:
         tag = hashlib.sha256(plain).hexdigest()[:32]
@@ -22,26 +22,26 @@ class StaticContent:
         self._compressed = compressed if len(compressed) < len(plain) else None
         self._compressed_tag = f'"{tag}-gzip"'.encode()
 
-    def reply(self, request: Request, headers: list[Header]) -> Response:
-        """What is sent of it: nothing to a client that has it, gzip to one that takes it."""
-        compressed = self._compressed if takes_gzip(request.headers.get(b"accept-encoding", b"")) else None
+    def response(self, request: Request, headers: list[Header]) -> Response:
+        """The response: without the content if the client has it, in gzip if the client accepts it."""
+        compressed = self._compressed if accepts_gzip(request.headers.get(b"accept-encoding", b"")) else None
         tag = self._plain_tag if compressed is None else self._compressed_tag
-        reply = Response(status=200, cache_control=CACHE_CONTROL, headers=[*headers, (b"etag", tag)])
+        response = Response(status=200, cache_control=CACHE_CONTROL, headers=[*headers, (b"etag", tag)])
         if self._compressed is not None:
-            reply.headers.append((b"vary", b"accept-encoding"))
-        if has_it(request.headers.get(b"if-none-match", b""), tag):
-            reply.status = 304
-            return reply
-        reply.content_type = self._content_type
-        reply.body = self._plain
+            response.headers.append((b"vary", b"accept-encoding"))
+        if matches_tag(request.headers.get(b"if-none-match", b""), tag):
+            response.status = 304
+            return response
+        response.content_type = self._content_type
+        response.body = self._plain
         if compressed is not None:
-            reply.body = compressed
-            reply.content_encoding = b"gzip"
-        return reply
+            response.body = compressed
+            response.content_encoding = b"gzip"
+        return response
 
 
-def takes_gzip(accept_encoding: bytes) -> bool:
-    """Whether a client takes gzip (RFC 9110, section 12.5.3): it names it, or all, and not with a weight of 0."""
+def accepts_gzip(accept_encoding: bytes) -> bool:
+    """Whether a client accepts gzip (RFC 9110, section 12.5.3): by name or as `*`, with a weight above 0."""
     weights: dict[bytes, bytes] = {}
     for part in accept_encoding.lower().split(b","):
         name, _, parameter = part.partition(b";")
@@ -50,7 +50,7 @@ def takes_gzip(accept_encoding: bytes) -> bool:
     return weight == b"" or weight.strip(b"0.") != b""
 
 
-def has_it(if_none_match: bytes, tag: bytes) -> bool:
-    """Whether a client has what has this tag. Proxies that compress make a tag weak; the content is the same."""
+def matches_tag(if_none_match: bytes, tag: bytes) -> bool:
+    """Whether a client has the content with this tag. Weak tags match too: proxies that compress weaken tags."""
     tags = {each.strip().removeprefix(b"W/") for each in if_none_match.split(b",")}
     return tag in tags or b"*" in tags

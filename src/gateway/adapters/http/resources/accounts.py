@@ -1,4 +1,4 @@
-"""Accounts, and money that comes in."""
+"""Accounts and deposits."""
 
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.lists import listing
@@ -72,17 +72,17 @@ def to_open_account(request: Request[OpenAccountBody]) -> OpenAccount:
 
 
 def to_freeze(request: Request[NoFields]) -> FreezeAccount:
-    """Stop the account from paying."""
+    """Freeze the account."""
     return FreezeAccount(account_id=AccountId(request.path_ids["account_id"]))
 
 
 def to_unfreeze(request: Request[NoFields]) -> UnfreezeAccount:
-    """Let the account pay again."""
+    """Unfreeze the account."""
     return UnfreezeAccount(account_id=AccountId(request.path_ids["account_id"]))
 
 
 def to_deposit(request: Request[DepositBody]) -> MakeDeposit:
-    """A deposit: operators fund any account, others their own."""
+    """A deposit: by an operator to any account, by others to their own."""
     body = request.body
     caller = request.caller
     return MakeDeposit(
@@ -117,7 +117,7 @@ EXAMPLE_DEPOSIT = {
 
 
 def operations(cursors: Cursors, *, sandbox: bool) -> tuple[AnyOperation, ...]:
-    """The operations on accounts. In the sandbox everybody may fund their own."""
+    """The operations on accounts. In the sandbox, users may make deposits to their own."""
     operator = frozenset({Role.OPERATOR})
     return (
         Operation(

@@ -1,4 +1,4 @@
-"""Fees: what is kept of payments to a merchant."""
+"""Fees on payments to a merchant."""
 
 from typing import Annotated, Any, Final
 
@@ -26,7 +26,7 @@ class FeesBody(Body, frozen=True, kw_only=True):
 
 
 def to_set_fees(request: Request[FeesBody]) -> SetFees:
-    """For captures from now on."""
+    """Set the fees of future captures."""
     body = request.body
     return SetFees(
         merchant_id=UserId(request.path_ids["merchant_id"]),
@@ -36,7 +36,7 @@ def to_set_fees(request: Request[FeesBody]) -> SetFees:
 
 
 async def get_fees(request: Request) -> Response:
-    """Show the fees in each currency that the merchant is paid in."""
+    """Show the fees of each of the merchant's accounts."""
     accounts = await request.gateway.queries.merchant_accounts(request.caller, UserId(request.path_ids["merchant_id"]))
     views = [fee_schedule_view(account) for account in sorted(accounts, key=lambda account: account.currency)]
     return json_response(200, ListView[FeeScheduleView](data=views, has_more=False, next_cursor=None))

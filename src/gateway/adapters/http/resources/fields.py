@@ -1,4 +1,4 @@
-"""The forms of fields that several resources share, with their limits."""
+"""Types of fields that several resources share, with their limits."""
 
 from datetime import datetime
 from typing import Annotated, TypeVar
@@ -90,7 +90,7 @@ class CreatedQuery(PageQuery, frozen=True, kw_only=True):
     created_before: Instant | None = None
 
     def __post_init__(self) -> None:
-        """Refuse the ends of the calendar, where another time zone would leave it."""
+        """Refuse the first and the last year of the calendar: conversion to another time zone could overflow."""
         detail = f"A time is between the years {YEAR_MIN} and {YEAR_MAX}."
         instants = {"created_after": self.created_after, "created_before": self.created_before}
         outside = [name for name, at in instants.items() if at is not None and not YEAR_MIN <= at.year <= YEAR_MAX]

@@ -45,37 +45,43 @@ class InvariantsView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _checks: Final[set[asyncio.Task[None]]] = set()
-"""Those that go on: the event loop alone does not keep a task from the garbage collector."""
+"""The running checks: the event loop has only weak references to tasks."""
 
 
 async def live(_: Request) -> Response:
-    """Say that the process runs."""
+    """Show that the process runs."""
     return json_response(200, HealthView())
 
 
 async def ready(request: Request) -> Response:
-    """Say whether the storage answers, and this process can write to it."""
-    # If it takes longer it goes on: the connection that it makes is there for the next one.
-    checking = asyncio.create_task(request.gateway.storage.reader.check(), name="readiness")
-    _checks.add(checking)
-    checking.add_done_callback(_note_the_end)
+    """Check that the storage responds and is writable.
+
+    Raises:
+        HttpRefusal: `storage_unavailable`: it is read-only.
+        StorageUnavailable: It does not respond.
+        TimeoutError: It does not respond in `READY_SECONDS_MAX`.
+    """
+    # After a timeout the check continues: the next one finds its connection in the pool.
+    check = asyncio.create_task(request.gateway.storage.reader.check(), name="readiness")
+    _checks.add(check)
+    check.add_done_callback(_retrieve_exception)
     try:
         async with asyncio.timeout(READY_SECONDS_MAX):
-            await asyncio.shield(checking)
+            await asyncio.shield(check)
     except StorageReadOnly as read_only:
         raise HttpRefusal("storage_unavailable", str(read_only)) from read_only
     return json_response(200, HealthView())
 
 
-def _note_the_end(checking: asyncio.Task[None]) -> None:
-    """Look at how a check ended: the event loop would log what nobody has looked at."""
-    _checks.discard(checking)
-    if not checking.cancelled():
-        checking.exception()
+def _retrieve_exception(check: asyncio.Task[None]) -> None:
+    """Retrieve the exception of a check: the event loop logs exceptions that nobody retrieves."""
+    _checks.discard(check)
+    if not check.cancelled():
+        check.exception()
 
 
 async def invariants(request: Request) -> Response:
-    """Add the ledger up."""
+    """Show the totals of the ledger, by currency."""
     currencies = [currency_invariants(totals) for totals in await request.gateway.queries.totals()]
     return json_response(
         200,
@@ -88,7 +94,7 @@ async def invariants(request: Request) -> Response:
 
 
 def currency_invariants(totals: CurrencyTotals) -> CurrencyInvariantsView:
-    """Double entry: in each currency debits equal credits, posted and pending, and nobody is overdrawn."""
+    """The invariants of one currency: debits equal credits, posted and pending, and no account is overdrawn."""
     return CurrencyInvariantsView(
         currency=totals.currency,
         accounts_checked=totals.accounts,

@@ -1,4 +1,4 @@
-"""What can be asked of a payment: confirm, capture, cancel."""
+"""Actions on a payment: confirm, capture, cancel."""
 
 from gateway.adapters.http.messages import Request
 from gateway.adapters.http.operations import Body, Idempotency, NoFields, Operation
@@ -25,7 +25,7 @@ class CaptureBody(Body, frozen=True, kw_only=True):
 
 
 def to_confirm(request: Request[ConfirmBody]) -> ConfirmPayment:
-    """The caller pays what a merchant asked for."""
+    """The caller confirms a merchant's request."""
     body = request.body
     return ConfirmPayment(
         payment_id=PaymentId(request.path_ids["payment_id"]),
@@ -35,7 +35,7 @@ def to_confirm(request: Request[ConfirmBody]) -> ConfirmPayment:
 
 
 def to_capture(request: Request[CaptureBody]) -> CapturePayment:
-    """The caller takes what is held for them."""
+    """The caller captures held money."""
     body = request.body
     return CapturePayment(
         payment_id=PaymentId(request.path_ids["payment_id"]),
@@ -46,7 +46,7 @@ def to_capture(request: Request[CaptureBody]) -> CapturePayment:
 
 
 def to_cancel(request: Request[NoFields]) -> CancelPayment:
-    """The caller calls a payment off."""
+    """The caller cancels a payment."""
     return CancelPayment(payment_id=PaymentId(request.path_ids["payment_id"]), by=request.caller.user_id)
 
 

@@ -1,4 +1,4 @@
-"""Batches of payments: up to a thousand in one database transaction."""
+"""Batches of payments: up to 1,000 in one database transaction."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal

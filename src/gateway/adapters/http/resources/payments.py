@@ -81,7 +81,7 @@ FIELDS_OF_ROLES: Final = {
         ("merchant_id", True, error_at("/merchant_id", "field_missing", "This field is required.")),
     ),
 }
-"""The fields that somebody of a role must give, or may not give, and what is wrong otherwise."""
+"""The fields that depend on the role: name, whether it must be present (else absent), and the error otherwise."""
 
 
 class PaymentsQuery(CreatedQuery, frozen=True, kw_only=True):
@@ -95,7 +95,7 @@ class PaymentsQuery(CreatedQuery, frozen=True, kw_only=True):
 
 
 def to_pay_or_request(request: Request[PaymentBody]) -> Command[Any]:
-    """A customer pays, a merchant asks to be paid."""
+    """A payment by a customer, or a request by a merchant."""
     body = request.body
     caller = request.caller
     if errors := errors_for(caller.role, body):
@@ -104,16 +104,16 @@ def to_pay_or_request(request: Request[PaymentBody]) -> Command[Any]:
 
 
 def errors_for(role: Role, body: PaymentBody) -> FieldErrors:
-    """What somebody of this role must give and did not, or may not give and did: the form is the same for all."""
+    """The errors of fields that depend on the role of the caller: the form is the same for all."""
     errors: FieldErrors = []
-    for name, is_given, error in FIELDS_OF_ROLES[role]:
-        if (getattr(body, name) is not None) is not is_given:
+    for name, required, error in FIELDS_OF_ROLES[role]:
+        if (getattr(body, name) is not None) is not required:
             errors.append(error)
     return errors
 
 
 def to_pay(body: PaymentBody, customer_id: UserId) -> Pay:
-    """A customer pays."""
+    """A payment by a customer."""
     return Pay(
         order=PaymentOrder(
             customer_id=customer_id,
@@ -130,7 +130,7 @@ def to_pay(body: PaymentBody, customer_id: UserId) -> Pay:
 
 
 def to_request(body: PaymentBody, merchant_id: UserId) -> RequestPayment:
-    """A merchant asks to be paid."""
+    """A request by a merchant."""
     return RequestPayment(
         request=PaymentRequest(
             merchant_id=merchant_id,
@@ -145,9 +145,9 @@ def to_request(body: PaymentBody, merchant_id: UserId) -> RequestPayment:
     )
 
 
-def to_payment_view(made: Paid | Payment) -> PaymentView:
-    """The payment as the outside sees it."""
-    return payment_view(made if isinstance(made, Payment) else made.payment)
+def to_payment_view(result: Paid | Payment) -> PaymentView:
+    """The payment of a command's result."""
+    return payment_view(result if isinstance(result, Payment) else result.payment)
 
 
 async def get_payment(request: Request) -> Response:
@@ -210,10 +210,10 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "hold": {**PAYMENT_EXAMPLE, "capture": "manual", "reference": "order-1002"},
     "request": {"amount": 1050, "currency": "USD", "reference": "order-1003", "description": "Two coffees"},
 }
-"""What customers send, and, to request a payment, merchants."""
+"""Bodies of customers, and for `request` of merchants."""
 
 QUOTE_CODES: Final = ("quote_not_found", "quote_expired", "quote_used", "quote_amount_mismatch")
-"""The refusals of a payment's quote."""
+"""The refusals because of the payment's quote."""
 
 
 def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:

@@ -1,4 +1,4 @@
-"""Payouts: money that leaves."""
+"""Payouts."""
 
 from gateway.adapters.http.messages import Request
 from gateway.adapters.http.operations import Body, Idempotency, Operation
@@ -23,7 +23,7 @@ class PayoutBody(Body, frozen=True, kw_only=True):
 
 
 def to_payout(request: Request[PayoutBody]) -> MakePayout:
-    """The caller takes money out of their own account."""
+    """A payout from the caller's own account."""
     body = request.body
     return MakePayout(
         account_id=body.account_id,

@@ -1,4 +1,4 @@
-"""Quotes: a rate that is good for one payment, for a short time."""
+"""Quotes: a rate for one payment, for a short time."""
 
 from typing import Any, Final
 
@@ -25,14 +25,16 @@ class QuoteBody(Body, frozen=True, kw_only=True):
     target_amount: Amount | None = None
 
 
-AMOUNT_MISSING: Final = error_at("/source_amount", "field_missing", "Give either this field or target_amount.")
-ONE_AMOUNT_TOO_MANY: Final = error_at(
-    "/target_amount", "field_unknown", "Give either this field or source_amount, not both."
-)
+NO_AMOUNT: Final = error_at("/source_amount", "field_missing", "Give either this field or target_amount.")
+BOTH_AMOUNTS: Final = error_at("/target_amount", "field_unknown", "Give either this field or source_amount, not both.")
 
 
 async def make_quote(request: Request[QuoteBody]) -> Response:
-    """Promise the rate of now."""
+    """Make a quote of the current rate.
+
+    Raises:
+        HttpRefusal: `validation_error`: the body has no amount, or both.
+    """
     body = request.body
     pair = CurrencyPair(currency_code(body.from_currency), currency_code(body.to_currency))
     match body.source_amount, body.target_amount:
@@ -41,9 +43,9 @@ async def make_quote(request: Request[QuoteBody]) -> Response:
         case None, int(target_minor):
             amount = Money(target_minor, pair.target)
         case None, None:
-            raise invalid_request([AMOUNT_MISSING])
+            raise invalid_request([NO_AMOUNT])
         case _:
-            raise invalid_request([ONE_AMOUNT_TOO_MANY])
+            raise invalid_request([BOTH_AMOUNTS])
     command = await request.gateway.quotes.asking(request.caller.user_id, pair, amount)
     return await submitted(request, command, quote_view)
 

@@ -1,4 +1,4 @@
-"""Rates: what currencies cost in one another."""
+"""Exchange rates."""
 
 from typing import Any, Final
 
@@ -21,13 +21,11 @@ class RateBody(Body, frozen=True, kw_only=True):
 
 
 async def put_rate(request: Request[RateBody]) -> Response:
-    """Set a rate, for quotes from now on."""
+    """Set the rate of future quotes."""
     body = request.body
     pair = CurrencyPair(currency_code(request.path_ids["from"]), currency_code(request.path_ids["to"]))
-    found = await request.gateway.quotes.set_rate(
-        pair, rate_of(body.rate), spread_basis_points=body.spread_basis_points
-    )
-    return json_response(200, rate_view(found))
+    rate = await request.gateway.quotes.set_rate(pair, rate_of(body.rate), spread_basis_points=body.spread_basis_points)
+    return json_response(200, rate_view(rate))
 
 
 async def list_rates(request: Request) -> Response:

@@ -39,7 +39,7 @@ class RefundsQuery(PageQuery, frozen=True, kw_only=True):
 
 
 def to_refund(request: Request[RefundBody]) -> RefundPayment:
-    """The caller gives back what was captured."""
+    """A refund by the caller, of captured money."""
     body = request.body
     return RefundPayment(
         payment_id=PaymentId(request.path_ids["payment_id"]),

@@ -1,4 +1,4 @@
-"""Reversals: an operator takes a deposit or a payout back."""
+"""Reversals of deposits and payouts."""
 
 from gateway.adapters.http.messages import Request
 from gateway.adapters.http.operations import Body, Idempotency, Operation
@@ -18,13 +18,13 @@ class ReverseBody(Body, frozen=True, kw_only=True):
 
 
 def to_reverse(request: Request[ReverseBody]) -> ReverseTransaction:
-    """Take it back."""
+    """A reversal."""
     body = request.body
     return ReverseTransaction(transaction_id=TransactionId(request.path_ids["transaction_id"]), reason=body.reason)
 
 
 def to_whole_view(transaction: Transaction) -> TransactionView:
-    """What moved, with all entries: operators see them."""
+    """The reversing transaction with all entries, which operators see."""
     return transaction_view(transaction, None)
 
 

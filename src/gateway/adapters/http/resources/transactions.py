@@ -1,4 +1,4 @@
-"""Transactions: what moved."""
+"""Transactions."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ class TransactionsQuery(CreatedQuery, frozen=True, kw_only=True):
 
 
 def to_pay(request: Request[TransactionBody]) -> Pay:
-    """The caller pays."""
+    """A payment by the caller."""
     body = request.body
     return Pay(
         order=PaymentOrder(
@@ -61,7 +61,7 @@ def to_pay(request: Request[TransactionBody]) -> Pay:
 
 
 def to_transaction_view(paid: Paid) -> TransactionView:
-    """What moved, with the payer's entry only."""
+    """The payment's transaction, with the payer's entry only."""
     transaction = paid.transaction
     return transaction_view(transaction, {transaction.transfers[0].debit_account_id})
 
@@ -91,7 +91,7 @@ async def find_transactions(
 
 
 async def visible_accounts(request: Request[Any, Any]) -> set[AccountId] | None:
-    """The accounts whose entries the caller sees: their own; `None` for all, which operators see."""
+    """The accounts whose entries the caller sees: their own, or all (`None`) for an operator."""
     if request.caller.role is Role.OPERATOR:
         return None
     return {account.id for account in await request.gateway.queries.accounts_of(request.caller.user_id)}

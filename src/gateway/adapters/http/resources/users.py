@@ -74,7 +74,7 @@ class KeySetView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def register(request: Request[RegisterBody]) -> Response:
-    """Make a user, with an account in the currency."""
+    """Create a user with an account in the currency."""
     body = request.body
     registered = await request.gateway.access.register(
         email=body.email,
@@ -87,7 +87,7 @@ async def register(request: Request[RegisterBody]) -> Response:
 
 
 async def log_in(request: Request[LogInBody]) -> Response:
-    """Begin a session."""
+    """Start a session."""
     body = request.body
     signed_in = await request.gateway.access.log_in(email=body.email, password=body.password, address=request.address)
     return await _tokens(request, signed_in)
