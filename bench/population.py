@@ -19,7 +19,7 @@ from gateway.application.engine.submission import Answer, CommandSubmission
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.money import Money, currency_code
-from gateway.domain.payment import PaymentOrder
+from gateway.domain.payment_terms import PaymentOrder
 from gateway.domain.user import SYSTEM, Role, UserId
 
 Load = Literal["uniform", "hot", "zipf"]

@@ -41,15 +41,9 @@ if TYPE_CHECKING:
     from gateway.domain.event import EventType
     from gateway.domain.fees import FeeSchedule
     from gateway.domain.money import CurrencyCode, Money, currency_code
-    from gateway.domain.payment import (
-        CaptureMethod,
-        Payment,
-        PaymentId,
-        PaymentOrder,
-        PaymentRequest,
-        PaymentStatus,
-        QuoteId,
-    )
+    from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
+    from gateway.domain.payment_status import PaymentStatus
+    from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
     from gateway.domain.payout import Payout
     from gateway.domain.quote import Quote
     from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate, rate_of
@@ -170,15 +164,9 @@ _NAMES = {
     "gateway.domain.event": ("EventType",),
     "gateway.domain.fees": ("FeeSchedule",),
     "gateway.domain.money": ("CurrencyCode", "Money", "currency_code"),
-    "gateway.domain.payment": (
-        "CaptureMethod",
-        "Payment",
-        "PaymentId",
-        "PaymentOrder",
-        "PaymentRequest",
-        "PaymentStatus",
-        "QuoteId",
-    ),
+    "gateway.domain.payment": ("CaptureMethod", "Payment", "PaymentId", "QuoteId"),
+    "gateway.domain.payment_status": ("PaymentStatus",),
+    "gateway.domain.payment_terms": ("PaymentOrder", "PaymentRequest"),
     "gateway.domain.payout": ("Payout",),
     "gateway.domain.quote": ("Quote",),
     "gateway.domain.rate": ("CurrencyPair", "ExchangeRate", "Rate", "rate_of"),

@@ -38,7 +38,8 @@ from gateway.domain.account import AccountId, AccountKey, AccountKind, system_ac
 from gateway.domain.errors import AccountFrozen, CurrencyMismatch, InsufficientFunds
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import Money
-from gateway.domain.payment import CaptureMethod, PaymentOrder
+from gateway.domain.payment import CaptureMethod
+from gateway.domain.payment_terms import PaymentOrder
 from gateway.domain.user import Role
 from support.builders import deposit, eur, pay, register, submit, usd
 from support.statements import Send, between, counting, hearing, losing_one_answer

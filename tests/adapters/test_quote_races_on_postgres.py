@@ -30,7 +30,7 @@ from gateway.domain.account import AccountId, AccountKey, AccountKind, system_ac
 from gateway.domain.errors import QuoteUsed, Refusal
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import Money
-from gateway.domain.payment import PaymentOrder, PaymentRequest
+from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from gateway.domain.quote import Quote
 from support.builders import CUSTOMER, MERCHANT, StandingClock, a_batch, deposit, opened, usd
 

@@ -9,7 +9,8 @@ from gateway.adapters.sql.rows import payment_values
 from gateway.adapters.sql.tables import payments
 from gateway.application.ports.unit_of_work import Wanted
 from gateway.contracts.records import a_payment, load, payment_id, user_id
-from gateway.domain.payment import PaymentReference, PaymentStatus
+from gateway.domain.payment import PaymentReference
+from gateway.domain.payment_status import PaymentStatus
 from support.migrations import on_connection, to_revision
 
 BEFORE = [

@@ -44,7 +44,7 @@ from gateway.contracts.records import a_user, account_id, an_account, an_answer,
 from gateway.domain.account import Account
 from gateway.domain.errors import AccountFrozen, IdempotencyKeyReused, InsufficientFunds
 from gateway.domain.money import Money, currency_code
-from gateway.domain.payment import PaymentOrder
+from gateway.domain.payment_terms import PaymentOrder
 from gateway.domain.user import SYSTEM, Role, UserId
 from support.postgres import LocalPostgres
 from support.statements import counting

@@ -17,7 +17,8 @@ from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.tables import metadata
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, TransactionFilter
 from gateway.domain.account import AccountId
-from gateway.domain.payment import PaymentId, PaymentStatus
+from gateway.domain.payment import PaymentId
+from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
 

@@ -24,7 +24,7 @@ from gateway.domain.errors import (
     InsufficientFunds,
 )
 from gateway.domain.event import EventType
-from gateway.domain.payment import PaymentStatus
+from gateway.domain.payment_status import PaymentStatus
 from support.builders import (
     CUSTOMER,
     CUSTOMER_ACCOUNT,

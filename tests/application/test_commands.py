@@ -31,7 +31,7 @@ from gateway.domain.errors import (
 )
 from gateway.domain.event import EventType
 from gateway.domain.money import COUNTER_MAX
-from gateway.domain.payment import PaymentStatus
+from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.transaction import TransactionType
 from gateway.domain.user import SYSTEM, Role
 from support.builders import (

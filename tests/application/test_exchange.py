@@ -57,7 +57,9 @@ from gateway.domain.errors import (
 )
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import Money, currency_code
-from gateway.domain.payment import CaptureMethod, Payment, PaymentOrder, PaymentRequest, PaymentStatus, QuoteId
+from gateway.domain.payment import CaptureMethod, Payment, QuoteId
+from gateway.domain.payment_status import PaymentStatus
+from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from gateway.domain.quote import Quote
 from gateway.domain.rate import CurrencyPair, rate_of
 from gateway.domain.transaction import TransactionType

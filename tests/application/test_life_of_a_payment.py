@@ -56,7 +56,9 @@ from gateway.domain.errors import (
 )
 from gateway.domain.event import EventType
 from gateway.domain.fees import FeeSchedule
-from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentOrder, PaymentRequest, PaymentStatus
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId
+from gateway.domain.payment_status import PaymentStatus
+from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import TransferKind
 from gateway.domain.user import SYSTEM, Role

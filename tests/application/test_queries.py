@@ -24,7 +24,7 @@ from gateway.contracts.records import (
 )
 from gateway.domain.account import AccountKind
 from gateway.domain.errors import AccountNotFound, PaymentNotFound, Refusal, TransactionNotFound
-from gateway.domain.payment import PaymentStatus
+from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.user import Role
 
 LIMIT = 100

@@ -15,7 +15,8 @@ from gateway.application.ports.storage import Storage
 from gateway.domain.account import AccountId, AccountKey, AccountKind
 from gateway.domain.errors import InvalidInput, Refusal
 from gateway.domain.fees import FeeSchedule
-from gateway.domain.payment import CaptureMethod, PaymentId, PaymentOrder
+from gateway.domain.payment import CaptureMethod, PaymentId
+from gateway.domain.payment_terms import PaymentOrder
 from support.builders import CUSTOMER, MERCHANT, usd
 from support.hostile import VALUES, Path, Shop, a_shop, paths, with_value
 

@@ -19,7 +19,8 @@ from gateway.contracts.records import user_id
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.errors import DuplicateReference, InsufficientFunds, Refusal
 from gateway.domain.money import Money, currency_code
-from gateway.domain.payment import CaptureMethod, Payment, PaymentOrder, PaymentRequest
+from gateway.domain.payment import CaptureMethod, Payment
+from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from support.builders import (
     CUSTOMER,
     MERCHANT,

@@ -11,7 +11,8 @@ import pytest
 from gateway.contracts.records import NOW, payment_id, user_id
 from gateway.domain.errors import InvalidInput
 from gateway.domain.metadata import Metadata, checked_metadata
-from gateway.domain.payment import PaymentOrder, paid_at_once
+from gateway.domain.new_payment import paid_at_once
+from gateway.domain.payment_terms import PaymentOrder
 from support.builders import usd
 
 ORDER = PaymentOrder(customer_id=user_id(1), merchant_id=user_id(2), amount=usd(40), metadata={"table": "7"})

@@ -1,7 +1,10 @@
 """A payment has moved its money, or was kept as failed."""
 
 from gateway.contracts.records import NOW, payment_id, user_id
-from gateway.domain.payment import CaptureMethod, Payment, PaymentOrder, PaymentStatus, failed, paid_at_once
+from gateway.domain.new_payment import failed, paid_at_once
+from gateway.domain.payment import CaptureMethod, Payment
+from gateway.domain.payment_status import PaymentStatus
+from gateway.domain.payment_terms import PaymentOrder
 from gateway.domain.user import normal_email
 from support.builders import usd
 

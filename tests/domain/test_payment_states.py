@@ -23,27 +23,20 @@ from gateway.domain.errors import (
     Refusal,
 )
 from gateway.domain.fees import NO_FEES, FeeSchedule
-from gateway.domain.payment import (
+from gateway.domain.new_payment import authorized, failed, paid_at_once, requested
+from gateway.domain.payment import CaptureMethod, Payment
+from gateway.domain.payment_life import (
     CAPTURES_MAX,
-    EXPIRES_IN_SECONDS_DEFAULT,
     REFUNDS_MAX,
-    UNFINISHED,
-    CaptureMethod,
-    Payment,
-    PaymentOrder,
-    PaymentRequest,
-    PaymentStatus,
-    authorized,
     cancel,
     capture,
     confirmation_failed,
     confirmed,
     expire,
-    failed,
-    paid_at_once,
     refund,
-    requested,
 )
+from gateway.domain.payment_status import UNFINISHED, PaymentStatus
+from gateway.domain.payment_terms import EXPIRES_IN_SECONDS_DEFAULT, PaymentOrder, PaymentRequest
 from gateway.domain.user import UserId
 from support.builders import usd
 

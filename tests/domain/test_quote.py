@@ -15,7 +15,10 @@ from gateway.domain.errors import (
     Refusal,
 )
 from gateway.domain.money import Money
-from gateway.domain.payment import PaymentOrder, PaymentStatus, confirmed, failed, paid_at_once
+from gateway.domain.new_payment import failed, paid_at_once
+from gateway.domain.payment_life import confirmed
+from gateway.domain.payment_status import PaymentStatus
+from gateway.domain.payment_terms import PaymentOrder
 from gateway.domain.quote import Quote, must_be_good
 from gateway.domain.transaction import TransactionType
 

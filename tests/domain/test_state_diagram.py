@@ -9,19 +9,10 @@ from domain.test_payment_states import DEADLINE, LATER, an_order, in_status
 from gateway.contracts.records import payment_id, user_id
 from gateway.domain.errors import Refusal
 from gateway.domain.fees import NO_FEES
-from gateway.domain.payment import (
-    CaptureMethod,
-    Payment,
-    PaymentStatus,
-    authorized,
-    cancel,
-    capture,
-    confirmation_failed,
-    confirmed,
-    expire,
-    failed,
-    paid_at_once,
-)
+from gateway.domain.new_payment import authorized, failed, paid_at_once
+from gateway.domain.payment import CaptureMethod, Payment
+from gateway.domain.payment_life import cancel, capture, confirmation_failed, confirmed, expire
+from gateway.domain.payment_status import PaymentStatus
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 CUSTOMER = user_id(1)

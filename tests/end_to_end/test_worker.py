@@ -15,7 +15,8 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.ports.storage import Storage
 from gateway.application.verification.verify import verify
-from gateway.domain.payment import CaptureMethod, PaymentOrder
+from gateway.domain.payment import CaptureMethod
+from gateway.domain.payment_terms import PaymentOrder
 from support.builders import CUSTOMER, MERCHANT, StandingClock, a_batch, balances, opened, usd
 
 HOLDS = 20

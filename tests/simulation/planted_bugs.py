@@ -21,13 +21,16 @@ from gateway.application.engine.group_commit import GroupCommit, Ticket
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.engine.submission import Answer, Failed, Submission, is_kept
 from gateway.application.ports.unit_of_work import Changes, TryAgain
-from gateway.domain import payment as payments
+from gateway.domain import new_payment
+from gateway.domain import payment_life as payments
 from gateway.domain import quote as quotes
 from gateway.domain.account import MAY_BE_NEGATIVE, Account
 from gateway.domain.errors import InsufficientFunds, Refusal
 from gateway.domain.event import Event
 from gateway.domain.fees import FeeSchedule, divided_half_even
-from gateway.domain.payment import Payment, PaymentAction, PaymentOrder, PaymentStatus, after_its_time
+from gateway.domain.payment import Payment
+from gateway.domain.payment_status import PaymentAction, PaymentStatus, after_its_time
+from gateway.domain.payment_terms import PaymentOrder
 from gateway.domain.quote import Quote, Returned
 from gateway.domain.refund import Refund
 from gateway.domain.user import UserId
@@ -327,7 +330,7 @@ def references_are_used_twice(patch: pytest.MonkeyPatch) -> None:
 
 def a_payment_that_failed_keeps_its_reference(patch: pytest.MonkeyPatch) -> None:
     """A name that nobody has paid under is used up."""
-    patch.setattr(payments, "ENDED_WITHOUT_MONEY", frozenset({PaymentStatus.CANCELED, PaymentStatus.EXPIRED}))
+    patch.setattr(new_payment, "ENDED_WITHOUT_MONEY", frozenset({PaymentStatus.CANCELED, PaymentStatus.EXPIRED}))
 
 
 def a_payment_that_was_canceled_keeps_its_reference(patch: pytest.MonkeyPatch) -> None:

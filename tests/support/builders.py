@@ -18,7 +18,7 @@ from gateway.application.ports.unit_of_work import AnswerKey, Changes, Records, 
 from gateway.contracts.records import EUR, NOW, USD, SequentialIdentifiers, account_id, user_id
 from gateway.domain.account import AccountId
 from gateway.domain.money import CurrencyCode, Money
-from gateway.domain.payment import PaymentOrder
+from gateway.domain.payment_terms import PaymentOrder
 from gateway.domain.user import Role
 from gateway.domain.value import value
 

@@ -34,7 +34,8 @@ from gateway.contracts.records import EUR, USD, SequentialIdentifiers, a_rate, u
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.errors import Refusal
 from gateway.domain.fees import FeeSchedule
-from gateway.domain.payment import CaptureMethod, PaymentOrder, PaymentRequest
+from gateway.domain.payment import CaptureMethod
+from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from gateway.domain.rate import CurrencyPair
 from gateway.domain.user import Role
 from support.builders import (

@@ -12,7 +12,8 @@ import msgspec
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
 from gateway.domain.deposit import Deposit
 from gateway.domain.event import Event
-from gateway.domain.payment import CaptureMethod, Payment, PaymentAction, PaymentStatus
+from gateway.domain.payment import CaptureMethod, Payment
+from gateway.domain.payment_status import PaymentAction, PaymentStatus
 from gateway.domain.payout import Payout
 from gateway.domain.quote import Quote
 from gateway.domain.rate import ExchangeRate, rate_text

@@ -19,7 +19,8 @@ from gateway.contracts.records import (
     transaction_id,
 )
 from gateway.domain.event import EventType
-from gateway.domain.payment import PaymentId, PaymentStatus
+from gateway.domain.payment import PaymentId
+from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.transfer import BalanceAfter, Transfer
 
 Record = TypeVar("Record")

@@ -59,7 +59,8 @@ from gateway.contracts.records import (
 from gateway.domain.account import KIND_OF_ROLE, MAY_BE_NEGATIVE, Account, AccountId, AccountKey, AccountKind
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, Money
-from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentOrder, PaymentRequest
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId
+from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from gateway.domain.quote import Quote
 from gateway.domain.rate import CurrencyPair, ExchangeRate, rate_of
 from gateway.domain.refund import Refund

@@ -36,7 +36,8 @@ from gateway.domain.account import Account, AccountId, AccountKind
 from gateway.domain.errors import InsufficientFunds, PaymentNotFound
 from gateway.domain.fees import NO_FEES, FeeSchedule
 from gateway.domain.money import AMOUNT_MINOR_MAX, Money
-from gateway.domain.payment import Payment, PaymentId, PaymentStatus
+from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transfer import TransferKind
 from gateway.domain.user import SYSTEM, UserId

@@ -27,7 +27,8 @@ from gateway.contracts.records import (
 )
 from gateway.domain.account import Account, AccountKind
 from gateway.domain.money import COUNTER_MAX, Money
-from gateway.domain.payment import Payment, PaymentId, PaymentStatus
+from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import BalanceAfter
 

@@ -12,7 +12,8 @@ from gateway.application.ports.unit_of_work import AnswerKey, Changes, KeptAnswe
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
 from gateway.domain.event import Event, EventId, EventType
 from gateway.domain.money import CurrencyCode, Money, currency_code
-from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentStatus, QuoteId
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
+from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.quote import Quote
 from gateway.domain.rate import CurrencyPair, ExchangeRate, rate_of
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType

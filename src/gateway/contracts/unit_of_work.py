@@ -46,7 +46,8 @@ from gateway.contracts.records import (
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
 from gateway.domain.event import EventType
 from gateway.domain.money import AMOUNT_MINOR_MAX, COUNTER_MAX, Money
-from gateway.domain.payment import CaptureMethod, Payment, PaymentReference, PaymentStatus
+from gateway.domain.payment import CaptureMethod, Payment, PaymentReference
+from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import BalanceAfter
 from gateway.domain.user import Role, UserId

@@ -17,7 +17,9 @@ from gateway.application.verification.verify import Progress, verify
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, open_account, system_account
 from gateway.domain.errors import InsufficientFunds
 from gateway.domain.money import CurrencyCode, Money
-from gateway.domain.payment import PaymentId, PaymentOrder, PaymentStatus
+from gateway.domain.payment import PaymentId
+from gateway.domain.payment_status import PaymentStatus
+from gateway.domain.payment_terms import PaymentOrder
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import BalanceAfter
 from gateway.domain.user import UserId

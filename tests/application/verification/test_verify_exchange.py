@@ -15,7 +15,8 @@ from gateway.contracts.records import EUR, USD, a_rate
 from gateway.domain.account import AccountKind
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import Money
-from gateway.domain.payment import Payment, PaymentId, PaymentOrder, QuoteId
+from gateway.domain.payment import Payment, PaymentId, QuoteId
+from gateway.domain.payment_terms import PaymentOrder
 from gateway.domain.quote import Quote
 from gateway.domain.transaction import TransactionType
 from gateway.domain.transfer import Transfer

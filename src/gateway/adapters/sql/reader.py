@@ -16,7 +16,8 @@ from gateway.adapters.sql.tables import accounts, ids_ahead, payments, quotes, r
 from gateway.application.ports.reader import AccountFilter, CurrencyTotals, PaymentFilter, Reader, TransactionFilter
 from gateway.application.ports.unit_of_work import StorageReadOnly
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId
-from gateway.domain.payment import UNFINISHED, Payment, PaymentId, PaymentStatus, QuoteId, after_its_time
+from gateway.domain.payment import Payment, PaymentId, QuoteId
+from gateway.domain.payment_status import UNFINISHED, PaymentStatus, after_its_time
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId

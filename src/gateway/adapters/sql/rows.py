@@ -17,7 +17,8 @@ from gateway.domain.event import Event, EventId, EventType
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.metadata import NO_METADATA, Metadata
 from gateway.domain.money import Money
-from gateway.domain.payment import CaptureMethod, Payment, PaymentStatus
+from gateway.domain.payment import CaptureMethod, Payment
+from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.quote import Quote
 from gateway.domain.rate import rate_of, rate_text
 from gateway.domain.refund import Refund

@@ -11,7 +11,9 @@ from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.errors import PaymentNotFound
 from gateway.domain.money import check_amount
-from gateway.domain.payment import PaymentAction, PaymentId, capture, must_allow
+from gateway.domain.payment import PaymentId
+from gateway.domain.payment_life import capture, must_allow
+from gateway.domain.payment_status import PaymentAction
 from gateway.domain.transaction import TransactionType
 from gateway.domain.transfer import charge, post_held, release
 from gateway.domain.user import UserId

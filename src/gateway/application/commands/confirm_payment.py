@@ -10,14 +10,9 @@ from gateway.domain.account import check_user_id
 from gateway.domain.checks import check_id
 from gateway.domain.errors import InsufficientFunds, PaymentNotFound
 from gateway.domain.event import EventType
-from gateway.domain.payment import (
-    PaymentAction,
-    PaymentId,
-    QuoteId,
-    confirmation_failed,
-    confirmed,
-    must_allow,
-)
+from gateway.domain.payment import PaymentId, QuoteId
+from gateway.domain.payment_life import confirmation_failed, confirmed, must_allow
+from gateway.domain.payment_status import PaymentAction
 from gateway.domain.user import UserId
 from gateway.domain.value import value
 

@@ -7,7 +7,9 @@ from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_id
-from gateway.domain.payment import UNFINISHED, Payment, PaymentId, expire
+from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.payment_life import expire
+from gateway.domain.payment_status import UNFINISHED
 from gateway.domain.value import value
 
 

@@ -9,15 +9,9 @@ from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_type
 from gateway.domain.errors import InsufficientFunds
-from gateway.domain.payment import (
-    CaptureMethod,
-    PaymentId,
-    PaymentOrder,
-    authorized,
-    failed,
-    paid_at_once,
-    reference_of,
-)
+from gateway.domain.new_payment import authorized, failed, paid_at_once
+from gateway.domain.payment import CaptureMethod, PaymentId
+from gateway.domain.payment_terms import PaymentOrder, reference_of
 from gateway.domain.value import value
 
 

@@ -14,7 +14,8 @@ from gateway.domain.errors import InsufficientFunds, MerchantInsufficientFunds, 
 from gateway.domain.event import EventType
 from gateway.domain.limits import REASON_LENGTH_MAX
 from gateway.domain.money import Money, check_amount
-from gateway.domain.payment import PaymentId, refund
+from gateway.domain.payment import PaymentId
+from gateway.domain.payment_life import refund
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import TransactionType
 from gateway.domain.transfer import post

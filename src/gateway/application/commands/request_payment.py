@@ -9,7 +9,9 @@ from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_type
 from gateway.domain.errors import UserNotFound
-from gateway.domain.payment import Payment, PaymentId, PaymentRequest, payment_to_oneself, reference_of, requested
+from gateway.domain.new_payment import requested
+from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.payment_terms import PaymentRequest, payment_to_oneself, reference_of
 from gateway.domain.value import value
 
 

@@ -8,7 +8,8 @@ from gateway.domain.account import Account, AccountId
 from gateway.domain.checks import check_id, check_instant, check_text, check_type
 from gateway.domain.limits import REFERENCE_LENGTH_MAX
 from gateway.domain.money import CurrencyCode, currency_code
-from gateway.domain.payment import Payment, PaymentId, PaymentStatus, QuoteId
+from gateway.domain.payment import Payment, PaymentId, QuoteId
+from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType

@@ -3,7 +3,8 @@
 from typing import Final, assert_never
 
 from gateway.application.verification.findings import Findings
-from gateway.domain.payment import CaptureMethod, Payment, PaymentStatus
+from gateway.domain.payment import CaptureMethod, Payment
+from gateway.domain.payment_status import PaymentStatus
 
 VERSION_MAX: Final = 1_000  # More than 50 captures and 100 refunds can make.
 

@@ -5,7 +5,8 @@ from typing import Final
 
 from gateway.application.commands import ConfirmPayment, MakeQuote, Pay, RequestPayment
 from gateway.domain.money import CurrencyCode, Money, exponent
-from gateway.domain.payment import CaptureMethod, PaymentOrder, PaymentRequest, QuoteId
+from gateway.domain.payment import CaptureMethod, QuoteId
+from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate
 from gateway.domain.user import UserId
 from gateway.simulation.model import ModelPayment, customer_key

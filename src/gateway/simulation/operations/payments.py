@@ -12,7 +12,8 @@ from gateway.application.commands import (
 )
 from gateway.domain.account import AccountKey
 from gateway.domain.money import Money
-from gateway.domain.payment import CaptureMethod, PaymentOrder, PaymentRequest
+from gateway.domain.payment import CaptureMethod
+from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from gateway.domain.user import UserId
 from gateway.simulation.model import ModelPayment
 from gateway.simulation.world import CURRENCIES, NO_PAYMENT, NOBODY, World

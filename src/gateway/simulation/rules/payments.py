@@ -14,7 +14,8 @@ from gateway.application.commands import (
     RequestPayment,
 )
 from gateway.domain.account import AccountKey, AccountKind
-from gateway.domain.payment import PaymentTerms, QuoteId
+from gateway.domain.payment import QuoteId
+from gateway.domain.payment_terms import PaymentTerms
 from gateway.domain.user import UserId
 from gateway.simulation.model import (
     ENDS_AS,

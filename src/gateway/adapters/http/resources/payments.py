@@ -35,15 +35,9 @@ from gateway.application.ports.reader import PaymentFilter
 from gateway.application.queries import Page
 from gateway.application.views import PaymentView, payment_view
 from gateway.domain.money import Money, currency_code
-from gateway.domain.payment import (
-    CaptureMethod,
-    Payment,
-    PaymentId,
-    PaymentOrder,
-    PaymentRequest,
-    PaymentStatus,
-    QuoteId,
-)
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
+from gateway.domain.payment_status import PaymentStatus
+from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from gateway.domain.user import Role, UserId
 
 TAG = "Payments"

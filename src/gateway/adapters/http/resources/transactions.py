@@ -22,7 +22,8 @@ from gateway.application.queries import Page
 from gateway.application.views import TransactionView, transaction_view
 from gateway.domain.account import AccountId
 from gateway.domain.money import Money, currency_code
-from gateway.domain.payment import PaymentId, PaymentOrder
+from gateway.domain.payment import PaymentId
+from gateway.domain.payment_terms import PaymentOrder
 from gateway.domain.transaction import TransactionId, TransactionType
 from gateway.domain.user import Role, UserId
 

@@ -9,16 +9,10 @@ from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.event import Event, EventType
 from gateway.domain.money import Money
-from gateway.domain.payment import (
-    CaptureMethod,
-    Ended,
-    Payment,
-    PaymentReference,
-    PaymentStatus,
-    QuoteId,
-    must_be_at_once,
-    payment_to_oneself,
-)
+from gateway.domain.payment import CaptureMethod, Payment, PaymentReference, QuoteId
+from gateway.domain.payment_life import Ended
+from gateway.domain.payment_status import PaymentStatus
+from gateway.domain.payment_terms import must_be_at_once, payment_to_oneself
 from gateway.domain.quote import Quote, must_be_good
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import charge, hold, post, release
