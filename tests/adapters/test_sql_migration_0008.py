@@ -8,7 +8,7 @@ from gateway.adapters.sql import migrate, open_sql_storage
 from gateway.adapters.sql.rows import event_values
 from gateway.adapters.sql.tables import events as events_table
 from gateway.application.ports.unit_of_work import Changes
-from gateway.application.views import event_data
+from gateway.application.views.events import event_data
 from gateway.contracts.events import events, ids_of
 from gateway.contracts.records import commit
 from support.migrations import on_connection, to_revision

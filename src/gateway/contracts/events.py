@@ -8,7 +8,7 @@ import pytest
 from gateway.application.ports.events import FeedEvent
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyTaken
-from gateway.application.views import event_data
+from gateway.application.views.events import event_data
 from gateway.contracts.records import a_payment, an_account, an_answer, an_event, commit
 from gateway.contracts.unit_of_work import run_again
 from gateway.domain.event import Event, EventType

@@ -24,7 +24,7 @@ from gateway.application.ports.unit_of_work import (
     TryAgain,
     Wanted,
 )
-from gateway.application.views import event_data
+from gateway.application.views.events import event_data
 from gateway.contracts.records import (
     EUR,
     JPY,

@@ -6,7 +6,7 @@ from typing_extensions import override
 
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.application.ports.events import EventFeed, FeedEvent
-from gateway.application.views import event_data
+from gateway.application.views.events import event_data
 
 
 class MemoryEventFeed(EventFeed):

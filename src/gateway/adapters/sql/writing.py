@@ -22,7 +22,7 @@ from gateway.adapters.sql.rows import (
     user_values,
 )
 from gateway.application.ports.unit_of_work import Changes, KeyTaken, Records, StorageRefused
-from gateway.application.views import event_data
+from gateway.application.views.events import event_data
 from gateway.domain.account import Account
 from gateway.domain.payment import Payment
 from gateway.domain.quote import Quote

@@ -18,7 +18,8 @@ from gateway.adapters.http.submissions import submitting
 from gateway.application.commands import FreezeAccount, MakeDeposit, OpenAccount, UnfreezeAccount
 from gateway.application.ports.reader import AccountFilter
 from gateway.application.queries import Page
-from gateway.application.views import AccountView, DepositView, account_view, deposit_view
+from gateway.application.views.accounts import AccountView, account_view
+from gateway.application.views.deposits import DepositView, deposit_view
 from gateway.domain.account import KIND_OF_ROLE, AccountId, AccountKey
 from gateway.domain.money import Money, currency_code
 from gateway.domain.user import Role, UserId

@@ -6,7 +6,7 @@ from gateway.adapters.http.resources.fields import Amount, IdText
 from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT, QUOTE_CODES, TAG, to_payment_view
 from gateway.adapters.http.submissions import submitting
 from gateway.application.commands import CancelPayment, CapturePayment, ConfirmPayment
-from gateway.application.views import PaymentView
+from gateway.application.views.payments import PaymentView
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.user import Role
 

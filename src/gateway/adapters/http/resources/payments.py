@@ -33,7 +33,7 @@ from gateway.application.commands import Paid, Pay, RequestPayment
 from gateway.application.engine.command import Command
 from gateway.application.ports.reader import PaymentFilter
 from gateway.application.queries import Page
-from gateway.application.views import PaymentView, payment_view
+from gateway.application.views.payments import PaymentView, payment_view
 from gateway.domain.money import Money, currency_code
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
 from gateway.domain.payment_status import PaymentStatus

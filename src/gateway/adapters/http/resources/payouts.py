@@ -5,7 +5,7 @@ from gateway.adapters.http.operations import Body, Idempotency, Operation
 from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, Reference
 from gateway.adapters.http.submissions import submitting
 from gateway.application.commands import MakePayout
-from gateway.application.views import PayoutView, payout_view
+from gateway.application.views.payouts import PayoutView, payout_view
 from gateway.domain.account import AccountId
 from gateway.domain.money import Money, currency_code
 from gateway.domain.user import Role

@@ -9,7 +9,7 @@ from gateway.adapters.http.problems import invalid_request
 from gateway.adapters.http.resources.fields import Amount, CurrencyText
 from gateway.adapters.http.resources.rates import TAG
 from gateway.adapters.http.submissions import submitted
-from gateway.application.views import QuoteView, quote_view
+from gateway.application.views.quotes import QuoteView, quote_view
 from gateway.domain.money import Money, currency_code
 from gateway.domain.payment import QuoteId
 from gateway.domain.rate import CurrencyPair

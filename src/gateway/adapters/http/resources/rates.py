@@ -5,7 +5,7 @@ from typing import Any, Final
 from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import EVERY_ROLE, Body, ListView, Operation, json_response
 from gateway.adapters.http.resources.fields import RateDecimal, SpreadBasisPoints
-from gateway.application.views import RateView, rate_view
+from gateway.application.views.rates import RateView, rate_view
 from gateway.domain.money import currency_code
 from gateway.domain.rate import CurrencyPair, rate_of
 from gateway.domain.user import Role

@@ -18,7 +18,7 @@ from gateway.adapters.http.resources.fields import Amount, PageQuery, Reason
 from gateway.adapters.http.submissions import submitting
 from gateway.application.commands import RefundPayment
 from gateway.application.queries import Page
-from gateway.application.views import RefundView, refund_view
+from gateway.application.views.refunds import RefundView, refund_view
 from gateway.domain.payment import PaymentId
 from gateway.domain.refund import RefundId
 from gateway.domain.user import Role

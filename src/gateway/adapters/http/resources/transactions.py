@@ -19,7 +19,7 @@ from gateway.adapters.http.submissions import submitting
 from gateway.application.commands import Paid, Pay
 from gateway.application.ports.reader import TransactionFilter
 from gateway.application.queries import Page
-from gateway.application.views import TransactionView, transaction_view
+from gateway.application.views.transactions import TransactionView, transaction_view
 from gateway.domain.account import AccountId
 from gateway.domain.money import Money, currency_code
 from gateway.domain.payment import PaymentId

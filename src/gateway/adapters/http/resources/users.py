@@ -8,7 +8,7 @@ from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Body, Operation, json_response
 from gateway.adapters.http.resources.fields import CurrencyText, Name
 from gateway.application.access.access import SignedIn
-from gateway.application.views import UserView, user_view
+from gateway.application.views.users import UserView, user_view
 from gateway.domain.limits import (
     EMAIL_LENGTH_MAX,
     PASSWORD_LENGTH_MAX,

@@ -1,0 +1,51 @@
+"""Events, as clients see them: the record that an event is about."""
+
+from typing import assert_never
+
+import msgspec
+
+from gateway.application.views.accounts import account_view
+from gateway.application.views.deposits import deposit_view
+from gateway.application.views.payments import payment_view
+from gateway.application.views.payouts import payout_view
+from gateway.application.views.refunds import refund_view
+from gateway.application.views.transactions import transaction_view
+from gateway.domain.account import Account, AccountId
+from gateway.domain.deposit import Deposit
+from gateway.domain.event import Event
+from gateway.domain.payment import Payment
+from gateway.domain.payout import Payout
+from gateway.domain.refund import Refund
+from gateway.domain.transaction import Transaction, TransactionType
+
+_encoder = msgspec.json.Encoder()
+
+
+def event_data(event: Event) -> bytes:
+    """The record that an event is about, as it was right after the event, in JSON."""
+    return _encoder.encode(_event_view(event.object))
+
+
+def _event_view(record: Payment | Refund | Deposit | Payout | Transaction | Account) -> msgspec.Struct:
+    match record:
+        case Payment():
+            return payment_view(record)
+        case Refund():
+            return refund_view(record)
+        case Deposit():
+            return deposit_view(record)
+        case Payout():
+            return payout_view(record)
+        case Transaction():
+            return transaction_view(record, _owners_account(record))
+        case Account():
+            return account_view(record)
+        case _:
+            assert_never(record)
+
+
+def _owners_account(transaction: Transaction) -> set[AccountId]:
+    """The user's account in a deposit or a payout. Clients do not see entries of the gateway's own accounts."""
+    [transfer] = transaction.transfers
+    is_deposit = transaction.type is TransactionType.DEPOSIT
+    return {transfer.credit_account_id if is_deposit else transfer.debit_account_id}
