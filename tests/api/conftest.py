@@ -1,4 +1,4 @@
-"""A fresh world for every test, and people in it."""
+"""Worlds (applications with clients), and users in them."""
 
 from collections.abc import AsyncIterator
 
@@ -35,7 +35,7 @@ async def operator(world: World) -> Person:
 
 @pytest.fixture(scope="session")
 async def quiet_world() -> AsyncIterator[World]:
-    """One world for all tests that leave everything as it is: their requests are refused, or only look."""
+    """One world for all tests that change nothing: their requests are refused, or read."""
     async with open_world() as world:
         yield world
 

@@ -1,4 +1,4 @@
-"""The line of each request: what was asked, how it ended, and nothing of what was in it."""
+"""The access log: route, status and user of each request, and nothing of its content."""
 
 import io
 import json

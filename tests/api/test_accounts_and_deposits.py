@@ -1,4 +1,4 @@
-"""Accounts, and money that comes in."""
+"""Accounts and deposits."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""Of an invalid request all errors are listed, each with its pointer, in our words."""
+"""The refusal of an invalid request lists all errors, each with a pointer."""
 
 import json
 import re

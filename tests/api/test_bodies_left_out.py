@@ -1,4 +1,4 @@
-"""Actions all of whose fields are optional take no body as `{}`; actions without fields take nothing else."""
+"""A body may be left out if all of its fields may; a body without fields is empty."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""What holds for every path: Request-Id, methods, media types, limits, and the headers of answers."""
+"""Conventions of all paths: Request-Id, methods, media types, limits, and headers of responses."""
 
 import asyncio
 import re

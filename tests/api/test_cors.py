@@ -1,4 +1,4 @@
-"""CORS, off unless it is set: scripts of allowed origins may ask everything, and read everything, refusals too."""
+"""CORS: off by default; scripts of allowed origins may send every request and read every response."""
 
 from collections.abc import AsyncIterator
 

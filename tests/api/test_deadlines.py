@@ -1,4 +1,4 @@
-"""Deadlines: one timer for all requests does what a timer for each would do."""
+"""Deadlines: one timer for all requests works like a timer for each."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The pages for people: complete without any other server, below any root path."""
+"""The docs pages: complete without any other server, below any root path."""
 
 import re
 from pathlib import Path

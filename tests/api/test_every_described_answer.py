@@ -1,4 +1,4 @@
-"""The OpenAPI document promises no answer that cannot be met: every operation is driven into every one of them."""
+"""The OpenAPI document describes no impossible response: every operation is driven into each of its responses."""
 
 import re
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ ELSEWHERE = {
     "idempotency_in_progress",
     "rates_read_only",
 }
-"""Met in test_errors, test_conventions and test_exchange: they take a gateway in trouble, a client that hangs, or a
+"""Met in test_failures, test_conventions and exchange: they take a gateway in trouble, a client that hangs, or a
 gateway whose rates come from a file."""
 
 

@@ -1,4 +1,4 @@
-"""Requests made from the OpenAPI document, right and wrong ones: the answers are always those that it describes."""
+"""Requests generated from the OpenAPI document, valid and invalid: the document describes all responses."""
 
 import copy
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ CHECKS = [
 ]
 
 UNSAID_CODES = {"cursor_invalid", "cursor_filter_mismatch"}
-"""Refusals with 400 of requests that the schema takes: a cursor is signed."""
+"""Refusals with 400 of requests that are valid by the schema: a cursor is signed."""
 UNSAID_DETAILS = {
     # Of whole texts, and of numbers: 1.0 is an integer for JSON Schema.
     "The text has a character that cannot be kept.",

@@ -1,4 +1,4 @@
-"""Request headers are read strictly: one that is repeated, malformed or not supported is refused, and named."""
+"""Request headers: repeated, malformed and unsupported ones are refused by name."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ ONCE = {
     "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     "user-agent": "client",
 }
-"""Headers that may come once, each with a value that is right."""
+"""Headers that may occur once, each with a valid value."""
 
 
 async def pay_with(world: World, customer: Person, merchant: Person, *more: tuple[str, str]) -> RawAnswer:

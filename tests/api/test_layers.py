@@ -1,4 +1,4 @@
-"""What wraps the application reaches every path; what would not reach every path is refused when it starts."""
+"""Layers wrap all paths; Litestar's own layers, which would not, are refused at the start."""
 
 import gzip
 from typing import Any

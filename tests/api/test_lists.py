@@ -1,4 +1,4 @@
-"""Lists: pages that partition what there is, and cursors that nobody can bend."""
+"""Lists: pages partition the items, and changed cursors are refused."""
 
 from datetime import timedelta
 

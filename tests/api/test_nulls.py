@@ -1,4 +1,4 @@
-"""Null is the same as not given: for every optional field of every body, also within lists."""
+"""Null means absent: for every optional field of every body, also in lists."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the gateway does: all of it, and nothing else."""
+"""The OpenAPI document describes the whole API, and nothing else."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Batches of payments: each item for itself, or all or nothing; one transaction in either case."""
+"""Batches of payments: independent or atomic, always in one database transaction."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Payments: a customer pays a merchant at once."""
+"""Payments that are captured at once."""
 
 import pytest
 

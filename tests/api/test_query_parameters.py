@@ -1,4 +1,4 @@
-"""Query parameters: each path takes those that are described, and no others."""
+"""Query parameters: each path takes only the described ones."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who may do what: every operation, for every role and for nobody."""
+"""Permissions: every operation, for every role and without a token."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Below a root path everything works: behind both kinds of proxies, and mounted in other applications."""
+"""Root paths: behind proxies that strip them and that do not, and mounted in other applications."""
 
 from collections.abc import Callable
 from typing import Any
@@ -78,7 +78,7 @@ def mounted_in_litestar(app: App, root: str) -> App:
 MOUNTS = [mounted_with_the_whole_path, mounted_with_the_rest, mounted_with_the_rest_of_both, mounted_in_litestar]
 WAYS = [strips, keeps, server_is_told, *MOUNTS]
 KNOWS_ITS_ROOT = {server_is_told, *MOUNTS}
-"""Where the path in front is known although no setting says it."""
+"""Deployments in which the root path is known without a setting."""
 
 
 def placements() -> list[Any]:

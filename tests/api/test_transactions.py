@@ -1,4 +1,4 @@
-"""Transactions: what moved, the short form of paying, and whether the books balance."""
+"""Transactions, the short form of a payment, and the invariants of the ledger."""
 
 from support.api_client import Person, World, created, fresh_key, ok, refused
 

@@ -389,6 +389,11 @@ def body_of(response: httpx.Response, status: int) -> Json:
     return body
 
 
+def registration(**change: object) -> Json:
+    """The body of a registration as a customer."""
+    return {"email": fresh_email(), "password": PASSWORD, "role": "customer", **change}
+
+
 def fresh_key() -> str:
     """An idempotency key that no other request has."""
     return f"key-{next(_numbers)}"

@@ -1,22 +1,19 @@
-"""Refusals: one table of codes, complete and true to the contract; and what happens when something breaks."""
+"""Failures of storage, timeouts and bugs: responses, logs, and what a repeated request meets."""
 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any
 
 import httpx
 import pytest
 
-import gateway.application.errors
-import gateway.domain.errors
 from gateway.adapters.http import HttpLimits
-from gateway.adapters.http.problems import KINDS, HttpRefusal
+from gateway.adapters.http.problems import KINDS
 from gateway.adapters.http.resources import health
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.batch import Batch, RunBatch
@@ -28,112 +25,7 @@ from gateway.application.gateway import Gateway
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
 from gateway.application.queries import Queries
-from gateway.domain.errors import Refusal
-from support.api_client import Json, Person, World, created, fresh_key, ok, open_world, refused
-
-CONTRACT = {
-    400: ("validation_error", "idempotency_key_missing", "cursor_invalid", "cursor_filter_mismatch"),
-    401: ("token_missing", "token_invalid", "token_expired", "token_revoked", "invalid_credentials"),
-    402: ("insufficient_funds", "merchant_insufficient_funds"),
-    403: ("role_forbidden", "account_frozen"),
-    404: (
-        "not_found",
-        "user_not_found",
-        "account_not_found",
-        "merchant_not_found",
-        "payment_not_found",
-        "quote_not_found",
-        "rate_not_found",
-        "refund_not_found",
-        "transaction_not_found",
-    ),
-    405: ("method_not_allowed",),
-    408: ("request_timeout",),
-    409: (
-        "email_taken",
-        "user_exists",
-        "account_exists",
-        "duplicate_reference",
-        "payment_state_invalid",
-        "payment_expired",
-        "payment_not_due",
-        "payment_not_refundable",
-        "capture_limit_reached",
-        "refund_limit_reached",
-        "quote_expired",
-        "quote_used",
-        "rates_read_only",
-        "already_reversed",
-        "use_refund",
-        "transaction_not_reversible",
-        "idempotency_in_progress",
-    ),
-    413: ("body_too_large",),
-    415: ("unsupported_media_type",),
-    422: (
-        "idempotency_key_reused",
-        "currency_mismatch",
-        "unknown_currency",
-        "same_account",
-        "same_currency",
-        "amount_too_small",
-        "amount_too_large",
-        "quote_amount_mismatch",
-        "capture_amount_exceeds_authorized",
-        "refund_amount_exceeds_remaining",
-        "batch_aborted",
-        "balance_overflow",
-    ),
-    429: ("rate_limited",),
-    431: ("headers_too_large",),
-    500: ("internal_error",),
-    503: ("overloaded", "storage_unavailable"),
-}
-"""What clients were promised; a code keeps its status for ever."""
-
-RETRYABLE = {
-    "account_frozen",
-    "idempotency_in_progress",
-    "internal_error",
-    "overloaded",
-    "payment_not_due",
-    "rate_limited",
-    "rate_not_found",
-    "request_timeout",
-    "storage_unavailable",
-}
-
-
-def every_refusal(root: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
-    for kind in root.__subclasses__():
-        yield kind
-        yield from every_refusal(kind)
-
-
-def test_every_promised_code_has_its_status_and_there_is_no_other() -> None:
-    promised = {code: status for status, codes in CONTRACT.items() for code in codes}
-    assert {code: kind.status for code, kind in KINDS.items()} == promised
-
-
-def test_every_refusal_is_in_the_table() -> None:
-    for module in (gateway.domain.errors, gateway.application.errors):
-        assert any(kind.__module__ == module.__name__ for kind in every_refusal())
-    codes = [kind.code for kind in every_refusal() if kind is not HttpRefusal and kind.__module__.startswith("gateway")]
-    assert set(codes) <= KINDS.keys()
-    assert len(codes) == len(set(codes))
-
-
-def test_what_may_be_sent_again_says_so() -> None:
-    assert {code for code, kind in KINDS.items() if kind.retryable} == RETRYABLE
-    lasting = {kind.code for kind in every_refusal() if kind is not HttpRefusal and kind.lasting}
-    assert not lasting & RETRYABLE
-
-
-def test_every_status_is_one_of_http_and_every_title_is_said_once() -> None:
-    for kind in KINDS.values():
-        HTTPStatus(kind.status)
-    assert len({kind.title for kind in KINDS.values()}) == len(KINDS)
-
+from support.api_client import Json, World, created, fresh_key, ok, open_world, refused
 
 Trouble = Callable[[], Awaitable[None]]
 
@@ -150,7 +42,7 @@ async def hang() -> None:
 
 
 class InTrouble:
-    """A port all of whose methods do nothing but meet `trouble`."""
+    """A port with `trouble` in all of its methods."""
 
     def __init__(self, trouble: Trouble) -> None:
         self._trouble = trouble
@@ -163,14 +55,14 @@ class InTrouble:
 
 
 class SessionsInTrouble(InTrouble):
-    """Who is signed in is still known: it was read before."""
+    """Revocations can be read: callers are known."""
 
     async def revoked_since(self, _: datetime) -> AbstractSet[SessionId]:
         return frozenset()
 
 
 def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
-    """The gateway with no port left that works, but for those that do no input and output."""
+    """The gateway with trouble in all of its ports that do I/O."""
     port: Any = InTrouble(trouble)
     sessions: Any = SessionsInTrouble(trouble)
     executor = CommandExecutor(port, time_ordered_id)
@@ -187,7 +79,7 @@ def first_example(operation: Json) -> Json | None:
 
 
 async def end_checks_of_readiness() -> None:
-    """A check goes on after its answer. One that hangs would be found when it is collected, in another test."""
+    """Cancel checks that hang: they continue after the response, and would be reported by another test."""
     checks = [task for task in asyncio.all_tasks() if task.get_name() == "readiness"]
     for check in checks:
         check.cancel()
@@ -195,7 +87,7 @@ async def end_checks_of_readiness() -> None:
 
 
 async def ask_everything(world: World, tokens: dict[str, str]) -> dict[str, httpx.Response]:
-    """One sensible request to each operation, by its name."""
+    """The response of each operation to a valid request, by name."""
     answers: dict[str, httpx.Response] = {}
     for path, item in world.anyone.contract.document["paths"].items():
         for method, operation in item.items():
@@ -218,7 +110,7 @@ def tokens_of(world: World) -> dict[str, str]:
 
 
 NO_STORAGE = {"getLiveness", "getKeySet"}
-"""They answer whatever happens to the storage."""
+"""They do not depend on storage."""
 
 
 @pytest.mark.parametrize(
@@ -345,15 +237,3 @@ async def test_after_an_internal_error_the_same_key_may_be_sent_again_as_the_ans
         assert "with the same key, may be sent again" in problem["detail"]
         is_broken = False
         created(await customer.api.post("/accounts", {"currency": "EUR"}, key=key))
-
-
-async def test_every_way_to_be_refused_for_a_token_says_how_to_authenticate(world: World, customer: Person) -> None:
-    missing = await world.anyone.get("/users/me")
-    refused(missing, 401, "token_missing")
-    assert missing.headers["www-authenticate"] == 'Bearer realm="gateway"'
-    invalid = await world.anyone.with_token("nonsense").get("/users/me")
-    refused(invalid, 401, "token_invalid")
-    assert invalid.headers["www-authenticate"] == 'Bearer realm="gateway", error="invalid_token"'
-    login = {"email": customer.email, "password": "wrong horse"}
-    wrong = await world.anyone.post("/users/login", login)
-    assert wrong.headers["www-authenticate"] == 'Bearer realm="gateway"'
