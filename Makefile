@@ -78,6 +78,10 @@ lint: $(DEVELOPMENT) ## Check style, types, layers and dependencies
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
+.PHONY: measures
+measures: $(DEVELOPMENT) ## Print circles of imports, the longest file, the most complex function and the files of a payment
+	@PYTHONPATH=tests $(BIN)/python -m support.measures
+
 .PHONY: format
 format: $(DEVELOPMENT) ## Bring the code into the house style
 	$(BIN)/ruff check --fix

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from gateway.entrypoints.commands import ALL_COMMANDS
-from gateway.entrypoints.launch import INTERRUPTED
+from gateway.entrypoints.exit_codes import INTERRUPTED
 from gateway.settings.field import SettingsRefused
 
 

@@ -3,8 +3,7 @@
 import signal
 import sys
 
-INTERRUPTED = 130
-"""The exit code of a command that Ctrl-C ended, as shells have it."""
+from gateway.entrypoints.exit_codes import INTERRUPTED
 
 
 def launch() -> None:

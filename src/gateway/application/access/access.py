@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.application.access.caller import Caller, check_caller
-from gateway.application.access.emails import canonical_email
 from gateway.application.access.limits import AccessLimits
 from gateway.application.access.passwords import (
     check_new_password,
@@ -25,6 +24,7 @@ from gateway.application.access.refresh_tokens import (
 from gateway.application.access.revocations import Revocations
 from gateway.application.access.throttle import Throttle
 from gateway.application.commands.register import Register, Registered
+from gateway.application.emails import canonical_email
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.errors import InvalidCredentials, InvalidInput, TokenExpired, TokenInvalid, TokenRevoked

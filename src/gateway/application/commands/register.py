@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from gateway.application.access.emails import canonical_email
 from gateway.application.commands.shared.accounts import account_event, keys_to_open, open_missing
+from gateway.application.emails import canonical_email
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs, NewUser

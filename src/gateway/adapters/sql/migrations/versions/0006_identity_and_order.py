@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from gateway.adapters.sql.types import INTEGER, MOMENT, TEXT
-from gateway.application.access.emails import canonical_email
+from gateway.application.emails import canonical_email
 from gateway.domain.errors import InvalidInput
 
 revision = "0006"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.application.access.emails import canonical_email
+from gateway.application.emails import canonical_email
 from gateway.domain.errors import InvalidInput
 
 ONE_USER = {

@@ -1,0 +1,42 @@
+"""The measures of the code base that must not get worse."""
+
+from support.measures import (
+    circle,
+    files_of_a_payment,
+    longest_files,
+    module_imports,
+    most_complex_functions,
+    package_imports,
+    table,
+)
+
+COMPLEXITY_MAX = 12
+FILES_OF_A_PAYMENT_MAX = 9
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    assert circle(module_imports()) == []
+
+
+def test_no_package_of_the_application_imports_itself_by_way_of_others() -> None:
+    assert circle(package_imports(module_imports(), "gateway.application")) == []
+
+
+def test_a_circle_is_found() -> None:
+    imports = {"app.a.one": {"app.b.two"}, "app.b.two": {"app.c"}, "app.c": {"app.a.other"}, "app.a.other": set[str]()}
+    assert circle(imports) == []
+    assert set(circle(package_imports(imports, "app"))) == {"a", "b", "c"}
+
+
+def test_no_function_is_too_complex() -> None:
+    assert [each for each in most_complex_functions(10) if each[0] > COMPLEXITY_MAX] == []
+
+
+def test_the_walk_of_a_payment_is_short() -> None:
+    assert 0 < len(files_of_a_payment()) <= FILES_OF_A_PAYMENT_MAX
+
+
+def test_each_measure_has_a_value() -> None:
+    lines, _ = longest_files(1)[0]
+    assert f"| {lines} lines: `" in table()
+    assert "| most complex function (ruff C901) | " in table()
