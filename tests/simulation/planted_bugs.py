@@ -407,14 +407,14 @@ def an_atomic_bundle_leaves_its_first_parts(patch: pytest.MonkeyPatch) -> None:
 
 def answers_are_given_to_the_wrong_askers(patch: pytest.MonkeyPatch) -> None:
     """A group is answered back to front."""
-    settle = GroupCommit._settle  # noqa: SLF001 - the bug is inside.
+    run = GroupCommit._run  # noqa: SLF001 - the bug is inside.
 
-    async def settle_reversed(self: GroupCommit, tickets: Sequence[Ticket]) -> None:
+    async def run_reversed(self: GroupCommit, tickets: Sequence[Ticket]) -> None:
         submissions = [ticket.submission for ticket in tickets]
         pairs = zip(submissions, reversed(tickets), strict=True)
-        await settle(self, [Ticket(asked, ticket.answer) for asked, ticket in pairs])
+        await run(self, [Ticket(asked, ticket.answer) for asked, ticket in pairs])
 
-    patch.setattr(GroupCommit, "_settle", settle_reversed)
+    patch.setattr(GroupCommit, "_run", run_reversed)
 
 
 def the_storage_loses_an_update(patch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""One file per thing that changes the ledger."""
+"""The use-cases that change the ledger, one per file."""
 
 from gateway.application.commands.cancel_payment import CancelPayment
 from gateway.application.commands.capture_payment import CapturePayment

@@ -1,6 +1,8 @@
-"""A party to a payment calls it off."""
+"""Cancel a payment."""
 
 from typing import ClassVar
+
+from typing_extensions import override
 
 from gateway.application.commands.shared.payments import ended
 from gateway.application.engine.command import Command, Decision, Moment
@@ -18,7 +20,7 @@ from gateway.domain.value import value
 
 @value
 class CancelPayment(Command[Payment]):
-    """Give back what is held. The merchant may; before it was confirmed, the customer named in it may too.
+    """Release the held money. The merchant may cancel; its customer may too, before the confirmation.
 
     Refuses: payment_not_found, payment_state_invalid, payment_expired, role_forbidden.
     """
@@ -32,12 +34,12 @@ class CancelPayment(Command[Payment]):
         check_id("payment_id", self.payment_id)
         check_id("by", self.by)
 
+    @override
     def needs(self) -> Needs:
-        """The payment; its accounts come along."""
         return Needs(payments=(self.payment_id,))
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
-        """Cancel it."""
         payment = ledger.payment(self.payment_id)
         if self.by not in (payment.merchant_id, payment.customer_id):
             raise PaymentNotFound("There is no such payment.")

@@ -1,6 +1,8 @@
-"""A merchant takes the money that is held for them."""
+"""Capture a held payment."""
 
 from typing import ClassVar
+
+from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import fees_account, payee_account, payer_account
 from gateway.application.commands.shared.payments import Paid, Settlement
@@ -22,7 +24,7 @@ from gateway.domain.value import value
 
 @value
 class CapturePayment(Command[Paid]):
-    """Take `amount_minor` (≥ 1) of what is held, or all that is left. The `final` capture gives the rest back.
+    """Move `amount_minor` (≥ 1) of the held money to the merchant, or all of it. A `final` capture releases the rest.
 
     Refuses: payment_not_found, payment_state_invalid, payment_expired, capture_amount_exceeds_authorized,
     capture_limit_reached, account_frozen, balance_overflow.
@@ -42,12 +44,12 @@ class CapturePayment(Command[Paid]):
             check_amount("amount_minor", self.amount_minor)
         check_type("final", self.final, bool)
 
+    @override
     def needs(self) -> Needs:
-        """The payment; its accounts come along."""
         return Needs(payments=(self.payment_id,))
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Paid]:
-        """Take it."""
         held = ledger.payment(self.payment_id)
         if held.merchant_id != self.merchant_id:
             raise PaymentNotFound("There is no such payment.")

@@ -1,6 +1,8 @@
-"""A customer confirms the payment that a merchant asked for."""
+"""Confirm a requested payment."""
 
 from typing import ClassVar
+
+from typing_extensions import override
 
 from gateway.application.commands.shared.payments import Paid, payment_event, settle
 from gateway.application.engine.command import Command, Decision, Moment
@@ -19,14 +21,14 @@ from gateway.domain.value import value
 
 @value
 class ConfirmPayment(Command[Paid]):
-    """Move or hold the money of a requested payment. One that names nobody is whose confirms it.
+    """Move or hold the money of a requested payment. If it names no customer, any customer may confirm it.
 
-    With a quote, the customer pays its source, and the merchant gets its target: what they asked for. A confirmation
-    that lacks funds does not use the quote.
+    With a quote, the customer pays its source, and the merchant gets its target. A confirmation without funds does not
+    use the quote.
     Refuses: payment_not_found, payment_state_invalid, payment_expired, same_account, currency_mismatch, account_frozen,
-    insufficient_funds (the payment can still be confirmed, and keeps the code as its `failure_code`),
+    insufficient_funds (the payment can still be confirmed, and stores the code as its `failure_code`),
     balance_overflow; with a quote quote_not_found, quote_used, quote_expired, quote_amount_mismatch, and
-    validation_error if it is to be held.
+    validation_error if the payment is to be held.
     """
 
     result_type: ClassVar = Paid
@@ -41,14 +43,15 @@ class ConfirmPayment(Command[Paid]):
         if self.quote_id is not None:
             check_id("quote_id", self.quote_id)
 
+    @override
     def needs(self) -> Needs:
-        """The payment, and the confirming customer's account in its currency; with a quote, the one that it brings."""
+        """The payment, and the customer's account in its currency; with a quote, the account is loaded with it."""
         if self.quote_id is not None:
             return Needs(payments=(self.payment_id,), quotes=(self.quote_id,))
         return Needs(payments=(self.payment_id,), payers=(Payer(self.payment_id, self.customer_id),))
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Paid]:
-        """Pay what was asked for."""
         requested = ledger.payment(self.payment_id)
         if requested.customer_id not in (None, self.customer_id):
             raise PaymentNotFound("There is no such payment.")

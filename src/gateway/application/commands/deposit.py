@@ -1,6 +1,8 @@
-"""Money comes in from outside."""
+"""Deposit money from outside the gateway."""
 
 from typing import ClassVar
+
+from typing_extensions import override
 
 from gateway.application.commands.shared.external import external_needs, move_external
 from gateway.application.engine.command import Command, Decision, Moment
@@ -19,9 +21,9 @@ from gateway.domain.value import value
 
 @value
 class MakeDeposit(Command[Deposit]):
-    """Move `amount` from the outside world to an account.
+    """Move `amount` from outside the gateway to an account.
 
-    `owner_id` limits it to that owner's accounts; `None` is an operator, who may fund anybody's.
+    `owner_id` is the owner that the account must have; `None` allows any user's account, for operators.
     Refuses: account_not_found, currency_mismatch, balance_overflow.
     """
 
@@ -40,12 +42,12 @@ class MakeDeposit(Command[Deposit]):
         if self.reference is not None:
             check_text("reference", self.reference, REFERENCE_LENGTH_MAX)
 
+    @override
     def needs(self) -> Needs:
-        """The account, and the outside world's in the same currency."""
         return external_needs(self.account_id, self.amount.currency)
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Deposit]:
-        """Credit the account."""
         transaction, accounts = move_external(
             TransactionType.DEPOSIT,
             self.account_id,

@@ -1,6 +1,8 @@
-"""The time of a payment is over."""
+"""Expire a payment."""
 
 from typing import ClassVar
+
+from typing_extensions import override
 
 from gateway.application.commands.shared.payments import ended
 from gateway.application.engine.command import Command, Decision, Moment
@@ -15,7 +17,7 @@ from gateway.domain.value import value
 
 @value
 class ExpirePayment(Command[Payment]):
-    """Write down that a payment's time is over, and give back what is held. One that has ended stays as it is.
+    """End a payment whose time is over, and release its held money. A payment that has ended is not changed.
 
     Refuses: payment_not_found, payment_not_due.
     """
@@ -27,12 +29,12 @@ class ExpirePayment(Command[Payment]):
     def __post_init__(self) -> None:
         check_id("payment_id", self.payment_id)
 
+    @override
     def needs(self) -> Needs:
-        """The payment; its accounts come along."""
         return Needs(payments=(self.payment_id,))
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
-        """End it."""
         payment = ledger.payment(self.payment_id)
         if payment.status not in UNFINISHED:
             return Decision(outcome=payment)

@@ -1,6 +1,8 @@
-"""An operator stops an account from paying, and lets it pay again."""
+"""Freeze and unfreeze an account."""
 
 from typing import ClassVar
+
+from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import account_event, users_account
 from gateway.application.engine.command import Command, Decision, Moment
@@ -14,7 +16,7 @@ from gateway.domain.value import value
 
 @value
 class FreezeAccount(Command[Account]):
-    """Let an account receive but not pay. A frozen one stays as it is. Refuses: account_not_found."""
+    """Stop an account from paying; it can still receive. A frozen one is not changed. Refuses: account_not_found."""
 
     result_type: ClassVar = Account
 
@@ -23,19 +25,19 @@ class FreezeAccount(Command[Account]):
     def __post_init__(self) -> None:
         check_id("account_id", self.account_id)
 
+    @override
     def needs(self) -> Needs:
-        """The account."""
         return Needs(account_ids=(self.account_id,))
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
-        """Freeze it."""
         account = users_account(ledger, self.account_id)
         return status_changed(account, account.frozen(), EventType.ACCOUNT_FROZEN, moment)
 
 
 @value
 class UnfreezeAccount(Command[Account]):
-    """Let an account pay again. An open one stays as it is. Refuses: account_not_found."""
+    """Let a frozen account pay again. An open account is not changed. Refuses: account_not_found."""
 
     result_type: ClassVar = Account
 
@@ -44,18 +46,18 @@ class UnfreezeAccount(Command[Account]):
     def __post_init__(self) -> None:
         check_id("account_id", self.account_id)
 
+    @override
     def needs(self) -> Needs:
-        """The account."""
         return Needs(account_ids=(self.account_id,))
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
-        """Unfreeze it."""
         account = users_account(ledger, self.account_id)
         return status_changed(account, account.unfrozen(), EventType.ACCOUNT_UNFROZEN, moment)
 
 
 def status_changed(before: Account, after: Account, kind: EventType, moment: Moment) -> Decision[Account]:
-    """The decision that an account's status has changed, or that it was so already."""
+    """The decision on an account's status; without records if it is unchanged."""
     if after is before:
         return Decision(outcome=before)
     return Decision(outcome=after, accounts=(after,), events=(account_event(kind, after, moment),))

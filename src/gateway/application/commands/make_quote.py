@@ -1,7 +1,9 @@
-"""A customer is promised a rate."""
+"""Make a quote for a payment across currencies."""
 
 from datetime import timedelta
 from typing import ClassVar
+
+from typing_extensions import override
 
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
@@ -20,10 +22,10 @@ from gateway.domain.value import value
 
 @value
 class MakeQuote(Command[Quote]):
-    """Promise to change `amount` at `rate`, once and for `valid_seconds`. No money moves.
+    """Promise to convert `amount` at `rate` for one payment within `valid_seconds`. No money moves.
 
-    `amount` is in one of the pair's currencies: the source's, to pay all of it, or the target's, to get exactly that.
-    `rate` is what was found for the pair before, `None` if nothing was: `Exchange.asking` looks it up.
+    `amount` is in the source currency (what the customer pays) or in the target currency (what the merchant gets).
+    `rate` is the rate of the pair, or `None` if there is none; `application/quotes.py` looks it up.
     Refuses: same_currency, rate_not_found, amount_too_small, amount_too_large.
     """
 
@@ -48,12 +50,13 @@ class MakeQuote(Command[Quote]):
                 raise invalid("rate", "value_invalid", "The rate is that of other currencies.")
         check_integer("valid_seconds", self.valid_seconds, QUOTE_SECONDS_MIN, QUOTE_SECONDS_MAX)
 
+    @override
     def needs(self) -> Needs:
-        """Nothing: whether the customer can pay is seen when they do."""
+        """Nothing: the customer's balance counts when they pay."""
         return Needs()
 
-    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Quote]:  # noqa: ARG002 - it depends on no record.
-        """Work it out and write it down."""
+    @override
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Quote]:
         pair = must_be_two(self.pair)
         if self.rate is None:
             raise RateNotFound(f"There is no rate from {pair.source} to {pair.target}.")

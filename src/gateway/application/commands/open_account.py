@@ -1,6 +1,8 @@
-"""An owner gets an account in a currency."""
+"""Open an account."""
 
 from typing import ClassVar
+
+from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import account_event, keys_to_open, open_missing
 from gateway.application.engine.command import Command, Decision, Moment
@@ -14,7 +16,7 @@ from gateway.domain.value import value
 
 @value
 class OpenAccount(Command[Account]):
-    """Open the one account of an owner, currency and kind, which is a user's. Refuses: account_exists."""
+    """Open a user's account, and the gateway's own accounts of a new currency. Refuses: account_exists."""
 
     result_type: ClassVar = Account
 
@@ -23,12 +25,13 @@ class OpenAccount(Command[Account]):
     def __post_init__(self) -> None:
         check_users_account(self.key)
 
+    @override
     def needs(self) -> Needs:
-        """The account that must not be there, and the gateway's own in its currency."""
+        """The account, which must not exist, and the gateway's own accounts in its currency."""
         return Needs(account_keys=keys_to_open(self.key))
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
-        """Open it, with the gateway's own accounts if it is the first of its currency."""
         if ledger.find_account(self.key) is not None:
             raise AccountExists(f"There is an account in {self.key.currency} already.")
         accounts = open_missing(keys_to_open(self.key), ledger, moment)

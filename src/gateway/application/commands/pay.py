@@ -1,6 +1,8 @@
-"""A customer pays a merchant, at once or with a hold."""
+"""Pay a merchant."""
 
 from typing import ClassVar, assert_never
+
+from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import payee_key, payer_key
 from gateway.application.commands.shared.payments import Paid, settle, status_event
@@ -17,12 +19,12 @@ from gateway.domain.value import value
 
 @value
 class Pay(Command[Paid]):
-    """Move the order's amount from the customer to the merchant, or hold it for them (`capture=manual`).
+    """Move the order's amount from the customer to the merchant, or hold it (`capture=manual`).
 
-    With a quote, the customer pays its source, and the merchant gets its target. A payment that is then kept as failed
-    has not used it.
+    With a quote, the customer pays its source, and the merchant gets its target. A failed payment does not use the
+    quote.
     Refuses: same_account, merchant_not_found, currency_mismatch, duplicate_reference, account_frozen,
-    insufficient_funds (the payment is then kept as failed), balance_overflow; with a quote quote_not_found, quote_used,
+    insufficient_funds (the payment is stored as failed), balance_overflow; with a quote quote_not_found, quote_used,
     quote_expired, quote_amount_mismatch.
     """
 
@@ -34,8 +36,9 @@ class Pay(Command[Paid]):
         if type(self.order) is not PaymentOrder:
             check_type("order", self.order, PaymentOrder)
 
+    @override
     def needs(self) -> Needs:
-        """Both accounts, and whether the reference is taken; with a quote, the customer's comes along with it."""
+        """Both accounts and the reference; with a quote, the customer's account is loaded with it."""
         order = self.order
         currency = order.amount.currency
         references = () if (reference := reference_of(order)) is None else (reference,)
@@ -47,8 +50,9 @@ class Pay(Command[Paid]):
             references=references,
         )
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Paid]:
-        """Pay, or keep the payment as failed if the customer lacks funds."""
+        """Settle the payment, or store it as failed if the customer lacks funds."""
         order = self.order
         payment_id = PaymentId(moment.new_id("pay"))
         try:

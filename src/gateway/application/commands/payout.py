@@ -1,6 +1,8 @@
-"""Money leaves for the world outside."""
+"""Pay money out of the gateway."""
 
 from typing import ClassVar
+
+from typing_extensions import override
 
 from gateway.application.commands.shared.external import external_needs, move_external
 from gateway.application.engine.command import Command, Decision, Moment
@@ -19,7 +21,7 @@ from gateway.domain.value import value
 
 @value
 class MakePayout(Command[Payout]):
-    """Move `amount` from an account of its owner's to the outside world.
+    """Move `amount` from an account of `owner_id` to outside the gateway.
 
     Refuses: account_not_found, currency_mismatch, account_frozen, insufficient_funds, balance_overflow.
     """
@@ -38,12 +40,12 @@ class MakePayout(Command[Payout]):
         if self.reference is not None:
             check_text("reference", self.reference, REFERENCE_LENGTH_MAX)
 
+    @override
     def needs(self) -> Needs:
-        """The account, and the outside world's in the same currency."""
         return external_needs(self.account_id, self.amount.currency)
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Payout]:
-        """Debit the account."""
         transaction, accounts = move_external(
             TransactionType.PAYOUT,
             self.account_id,

@@ -1,6 +1,8 @@
-"""A merchant gives captured money back."""
+"""Refund a captured payment."""
 
 from typing import ClassVar
+
+from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import exchange_account, fees_account, payee_account, payer_account
 from gateway.application.commands.shared.exchange_legs import return_across
@@ -25,9 +27,10 @@ from gateway.domain.value import value
 
 @value
 class RefundPayment(Command[Refund]):
-    """Give `amount_minor` (≥ 1) back, or all that is left; with `refund_fee` the merchant gets the fee's share back.
+    """Refund `amount_minor` (≥ 1), or all that is left. With `refund_fee`, the merchant gets its share of the fee back.
 
-    Of a payment with a quote, the merchant gives back its target, and the customer gets back its source, at that rate.
+    The refund of a payment with a quote uses the quote's rate: the merchant returns target currency, and the customer
+    gets source currency.
     Refuses: payment_not_found, payment_not_refundable, refund_amount_exceeds_remaining, refund_limit_reached,
     merchant_insufficient_funds, account_frozen, balance_overflow.
     """
@@ -49,12 +52,12 @@ class RefundPayment(Command[Refund]):
             check_free_text("reason", self.reason, REASON_LENGTH_MAX, length_min=1)
         check_type("refund_fee", self.refund_fee, bool)
 
+    @override
     def needs(self) -> Needs:
-        """The payment; its accounts come along."""
         return Needs(payments=(self.payment_id,))
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Refund]:
-        """Give it back."""
         paid = ledger.payment(self.payment_id)
         if paid.merchant_id != self.merchant_id:
             raise PaymentNotFound("There is no such payment.")

@@ -1,6 +1,8 @@
-"""Somebody becomes a user, with their first account."""
+"""Register a user, with a first account."""
 
 from typing import ClassVar
+
+from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import account_event, keys_to_open, open_missing
 from gateway.application.emails import canonical_email
@@ -19,7 +21,7 @@ from gateway.domain.value import value
 
 @value
 class Registered:
-    """A user, with what was opened for them: one account, or none for an operator."""
+    """A new user, with their account; an operator has none."""
 
     user: User
     accounts: tuple[Account, ...]
@@ -27,12 +29,12 @@ class Registered:
 
 @value
 class Register(Command[Registered]):
-    """Make a user and open an account in `currency`. `email` is as `canonical_email` spells it.
+    """Create a user, and open an account in `currency`. `email` is canonical, as `canonical_email` returns it.
 
     Refuses: email_taken, user_exists.
 
     Raises:
-        InvalidInput: `email` is no address, or is spelled otherwise.
+        InvalidInput: `email` is no address, or is not canonical.
     """
 
     result_type: ClassVar = Registered
@@ -53,12 +55,13 @@ class Register(Command[Registered]):
         if canonical_email(self.email) != self.email:
             raise invalid("email", "email_invalid", "Give the canonical spelling of the e-mail address.")
 
+    @override
     def needs(self) -> Needs:
-        """That nobody has the address or the id, and the gateway's own accounts in the currency."""
+        """The e-mail address and the id, which must be free, and the accounts to open."""
         return Needs(emails=(self.email,), user_ids=(self.user_id,), account_keys=self._keys())
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Registered]:
-        """Make both."""
         ledger.must_be_unregistered(self.email, self.user_id)
         user = User(id=self.user_id, email=self.email, role=self.role, name=self.name, created_at=moment.now)
         accounts = open_missing(self._keys(), ledger, moment)

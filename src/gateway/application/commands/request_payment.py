@@ -1,6 +1,8 @@
-"""A merchant asks to be paid."""
+"""Request a payment."""
 
 from typing import ClassVar
+
+from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import payee_account, payee_key, payer_key
 from gateway.application.commands.shared.payments import status_event
@@ -17,7 +19,7 @@ from gateway.domain.value import value
 
 @value
 class RequestPayment(Command[Payment]):
-    """Make a payment that its customer has yet to confirm; no money moves.
+    """Create a payment for a customer to confirm. No money moves.
 
     Refuses: same_account, merchant_not_found, user_not_found (the customer), currency_mismatch, duplicate_reference.
     """
@@ -29,8 +31,9 @@ class RequestPayment(Command[Payment]):
     def __post_init__(self) -> None:
         check_type("request", self.request, PaymentRequest)
 
+    @override
     def needs(self) -> Needs:
-        """The merchant's account, whether the customer has any, and whether the reference is taken."""
+        """The merchant's account, the customer's if there is one, and the reference."""
         request = self.request
         currency = request.amount.currency
         keys = [payee_key(request.merchant_id, currency)]
@@ -41,14 +44,14 @@ class RequestPayment(Command[Payment]):
             references=() if (reference := reference_of(request)) is None else (reference,),
         )
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
-        """Write it down."""
         request = self.request
         if request.customer_id == request.merchant_id:
             raise payment_to_oneself()
         payee_account(ledger, request.merchant_id, request.amount.currency)
         if request.customer_id is not None:
-            # They may open an account in this currency until they confirm.
+            # The customer may still open an account in this currency before the confirmation.
             key = payer_key(request.customer_id, request.amount.currency)
             if ledger.find_account(key) is None and not ledger.holds_another_currency(key):
                 raise UserNotFound("There is no such customer.")

@@ -1,7 +1,9 @@
-"""An operator takes a deposit or a payout back."""
+"""Reverse a deposit or a payout."""
 
 from dataclasses import replace
 from typing import ClassVar, assert_never
+
+from typing_extensions import override
 
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
@@ -17,10 +19,10 @@ from gateway.domain.value import value
 
 @value
 class ReverseTransaction(Command[Transaction]):
-    """Move the same amount the other way, once.
+    """Move the same amount back. A transaction can be reversed once.
 
-    Refuses: transaction_not_found, use_refund (it is a payment's), transaction_not_reversible, already_reversed,
-    account_frozen, insufficient_funds, balance_overflow.
+    Refuses: transaction_not_found, use_refund (for transactions of payments), transaction_not_reversible,
+    already_reversed, account_frozen, insufficient_funds, balance_overflow.
     """
 
     result_type: ClassVar = Transaction
@@ -32,12 +34,12 @@ class ReverseTransaction(Command[Transaction]):
         check_id("transaction_id", self.transaction_id)
         check_free_text("reason", self.reason, REASON_LENGTH_MAX, length_min=1)
 
+    @override
     def needs(self) -> Needs:
-        """The transaction; its accounts come along."""
         return Needs(transactions=(self.transaction_id,))
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Transaction]:
-        """Reverse it."""
         original = ledger.transaction(self.transaction_id)
         must_be_reversible(original)
         [transfer] = original.transfers
@@ -59,7 +61,13 @@ class ReverseTransaction(Command[Transaction]):
 
 
 def must_be_reversible(transaction: Transaction) -> None:
-    """Check that a transaction may be reversed, and was not yet."""
+    """Check that a transaction is a deposit or a payout that was not reversed.
+
+    Raises:
+        UseRefund: It belongs to a payment.
+        TransactionNotReversible: It is a reversal.
+        AlreadyReversed: It was reversed.
+    """
     match transaction.type:
         case TransactionType.DEPOSIT | TransactionType.PAYOUT:
             pass

@@ -1,6 +1,8 @@
-"""An operator sets what is kept of payments to a merchant."""
+"""Set the fees of a merchant."""
 
 from typing import ClassVar
+
+from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import account_event, payee_account, payee_key
 from gateway.application.engine.command import Command, Decision, Moment
@@ -17,7 +19,7 @@ from gateway.domain.value import value
 
 @value
 class SetFees(Command[Account]):
-    """Give the merchant's account in a currency this schedule, for captures from now on.
+    """Set the fee schedule of the merchant's account in a currency, for captures from now on.
 
     Refuses: merchant_not_found, currency_mismatch.
     """
@@ -34,8 +36,9 @@ class SetFees(Command[Account]):
         check_type("fees", self.fees, FeeSchedule)
         check_fees(self.fees)
 
+    @override
     def needs(self) -> Needs:
-        """The merchant's account; and that for fees, for whoever pays to it in the same batch."""
+        """The merchant's account; and the account for fees, for payments to the merchant in the same batch."""
         return Needs(
             account_keys=(
                 payee_key(self.merchant_id, self.currency),
@@ -43,8 +46,8 @@ class SetFees(Command[Account]):
             )
         )
 
+    @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
-        """Set it."""
         before = payee_account(ledger, self.merchant_id, self.currency)
         after = before.charged(self.fees)
         if after is before:

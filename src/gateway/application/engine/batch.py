@@ -30,12 +30,12 @@ class Batch:
     identifiers: Identifiers
 
     async def run(self, submissions: Sequence[Submission]) -> list[Answer | Failed]:
-        """Answer each submission, in their order.
+        """Answer the submissions, in order.
 
         Raises:
             TryAgain: The transaction did not commit, or its result is unknown.
             StorageUnavailable: The storage cannot be reached.
-            MustBeAlone: The submissions cannot be written together; each can be alone.
+            MustBeAlone: The submissions cannot be written in one transaction; each must be run alone.
         """
         needs = needs_of(submissions)
         async with self.unit_of_work() as work:
@@ -96,7 +96,7 @@ def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Fai
         body = submission.codec.encode(decision.outcome)
     except MustBeAlone:
         raise
-    except Exception as bug:  # noqa: BLE001 - as above; nothing of this command has been written.
+    except Exception as bug:  # noqa: BLE001 - as above; nothing of this command is written.
         return Failed(bug)
     refused = isinstance(decision.outcome, Refusal)
     if not refused or is_kept(decision.outcome):

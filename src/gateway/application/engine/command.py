@@ -1,4 +1,4 @@
-"""Command and Decision: what a use-case is made of. It never loads, saves or waits."""
+"""Command, Moment and Decision: the parts of a use-case. A command never loads, saves or waits."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
@@ -93,10 +93,10 @@ class Moment:
 
 @value
 class Decision(Generic[Result_co]):
-    """What a command decided: its outcome, and the records that must now be written.
+    """The outcome of a command, and the records to write.
 
-    A record may stand in it twice (an account that pays and is charged a fee): the last one counts. A refusal may come
-    with records: a payment refused for lack of funds is kept as failed, a request keeps why.
+    If a record occurs twice, the last one counts. A refusal may have records: a payment without funds is stored as
+    failed, and a requested payment stores the failure code.
     """
 
     outcome: Result_co | Refusal
@@ -110,21 +110,21 @@ class Decision(Generic[Result_co]):
 
 
 class Command(ABC, Generic[Result]):
-    """One thing that can be asked of the ledger: a `value` of plain fields, so that it can be run again."""
+    """A change of the ledger: a `value` of plain fields, which can be decided again if a commit fails."""
 
     __slots__ = ()
 
     result_type: ClassVar[Any]
-    """The type of `Result`, so that a kept answer can be read back."""
+    """The type of `Result`, to decode stored answers."""
 
     @abstractmethod
     def needs(self) -> Needs:
-        """What to load and lock."""
+        """The records to load."""
 
     @abstractmethod
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Result]:
-        """Decide on the ledger as it was loaded: a pure function, which writes nothing.
+        """Decide on the loaded records: a pure function, which writes nothing.
 
         Raises:
-            Refusal: The rules say no. Nothing is written but the answer.
+            Refusal: A rule forbids it. Only the answer is written.
         """

@@ -1,4 +1,4 @@
-"""The executor as a program uses it: a command goes in, its result comes out or its refusal is raised."""
+"""The executor for Python callers: takes a command, returns its result or raises its refusal."""
 
 from typing import TypeVar, cast
 
@@ -20,7 +20,7 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 class CommandExecutor:
-    """Executes commands for those who speak Python; the HTTP adapter submits in its own words."""
+    """Executes commands for Python callers. The HTTP adapter uses `perform`, with its own codec."""
 
     def __init__(self, executor: Executor, identifiers: Identifiers) -> None:
         self._executor = executor
@@ -29,24 +29,24 @@ class CommandExecutor:
     async def execute(
         self, command: Command[Result], *, idempotency_key: str | None = None, owner_id: UserId = SYSTEM
     ) -> Result:
-        """Decide a command, durably, and give its result.
+        """Decide a command, commit, and return its result.
 
         Args:
-            command: What is asked.
-            idempotency_key: 1 to 255 visible ASCII characters. The same key and command again give the same result, for
-                days. Without one, every call is a new request.
-            owner_id: Whose key it is: two owners may choose the same.
+            command: The command.
+            idempotency_key: 1 to 255 visible ASCII characters. The same key and command return the same result, for
+                days. Without a key, every call is a new request.
+            owner_id: The owner of the key. Two owners may use the same key.
 
         Raises:
-            InvalidInput: What is given is no command, the key is malformed, or the owner is no id.
-            Refusal: The rules say no; also `IdempotencyKeyReused`, `IdempotencyInProgress`, `Overloaded`.
-            StorageUnavailable: The storage could not be reached. The same key may be sent again.
+            InvalidInput: `command` is no command, the key is malformed, or `owner_id` is no id.
+            Refusal: A rule forbids it; also `IdempotencyKeyReused`, `IdempotencyInProgress`, `Overloaded`.
+            StorageUnavailable: The storage could not be reached. The call may be repeated with the same key.
         """
         if not isinstance(command, Command):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may have no types.
             raise wrong_type("command", "a command", command)
         check_id("owner_id", owner_id)
         if idempotency_key is None:
-            key, request = self.fresh_key(), b""  # Nobody else can know the key, so nothing else can be asked with it.
+            key, request = self.fresh_key(), b""  # No other request can have a fresh key.
         else:
             check_idempotency_key(idempotency_key)
             key = AnswerKey(owner_id, idempotency_key)
@@ -60,9 +60,9 @@ class CommandExecutor:
         return cast("Result", outcome)
 
     async def perform(self, submission: Submission) -> Answer:
-        """Answer a submission in its own words. As `Executor.perform`."""
+        """Answer a submission, encoded by its codec. As `Executor.perform`."""
         return await self._executor.perform(submission)
 
     def fresh_key(self) -> AnswerKey:
-        """A key for a request that brought none: it makes a commit whose answer was lost safe to run again."""
+        """A key for a request without one: a commit whose acknowledgement was lost is then not repeated."""
         return AnswerKey(SYSTEM, self._identifiers("key"))

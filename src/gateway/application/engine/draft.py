@@ -1,4 +1,4 @@
-"""What a batch has decided so far."""
+"""The decisions of a batch, before they are written."""
 
 from collections.abc import Collection
 from copy import copy
@@ -25,7 +25,7 @@ from gateway.domain.transaction import Transaction
 
 
 class Draft(LedgerView):
-    """The view that the commands of a batch share, with the changes that it collects. Only the batch writes to it."""
+    """The ledger view of a batch, and the changes decided so far. Only the batch adds to it."""
 
     __slots__ = (
         "_accounts_changed",
@@ -58,11 +58,11 @@ class Draft(LedgerView):
         self._answers_new: list[KeptAnswer] = []
 
     def answer(self, key: AnswerKey) -> KeptAnswer | None:
-        """The answer that is kept under this key, if there is one."""
+        """The answer stored under this key, if any."""
         return self._answers.get(key)
 
     def write(self, decision: Decision[Any]) -> None:
-        """Add what a command decided."""
+        """Add the decision of a command."""
         for user in decision.users:
             self._users_new.append(user)
             self._emails_taken.add(user.user.email)
@@ -108,14 +108,14 @@ class Draft(LedgerView):
             self._quotes[quote.id] = quote
 
     def fork(self) -> "Draft":
-        """A copy. What is written to it is not in this draft until this draft adopts it."""
+        """A copy. Its changes are not in this draft until this draft adopts it."""
         other = object.__new__(Draft)
         for name in _SLOTS:
             setattr(other, name, copy(getattr(self, name)))
         return other
 
     def adopt(self, other: "Draft") -> None:
-        """Become what a fork has become."""
+        """Take over the changes of a fork."""
         for name in _SLOTS:
             setattr(self, name, getattr(other, name))
 
@@ -125,8 +125,8 @@ class Draft(LedgerView):
         self._answers_new.append(answer)
 
     def changes(self, latest_at: datetime) -> Changes | None:
-        """All changes, with the moment that ids of new transactions are of; `None` if there are none."""
-        # Every change comes with an answer: a batch that keeps no answer has decided nothing that lasts.
+        """All changes; `None` if there are none. `latest_at` is the moment of the ids of new transactions."""
+        # Every change is written with an answer: without new answers, there are no changes.
         if not self._answers_new:
             return None
         return Changes(

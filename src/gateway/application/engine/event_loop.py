@@ -1,4 +1,4 @@
-"""A gateway belongs to one event loop: any other is told so at once, before anything has moved."""
+"""A gateway belongs to one event loop. A call from another one fails at once, before anything is written."""
 
 import asyncio
 from typing import Final
@@ -10,10 +10,10 @@ _WHAT_TO_DO: Final = (
 
 
 class WrongEventLoop(RuntimeError):  # noqa: N818 - the name says what is wrong.
-    """A gateway was called from another event loop than its own. Nothing has happened; the message says what to do.
+    """A gateway was called from another event loop than its own. Nothing was done; the message says what to do.
 
-    The connections and the queue of a gateway wake callers in its own loop alone: a caller in another one would wait
-    for ever, although its payment is made.
+    The connections and the queue of a gateway wake callers in its own loop only. A caller in another loop would wait
+    for ever, although its payment is committed.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class WrongEventLoop(RuntimeError):  # noqa: N818 - the name says what is wrong.
 
 
 class OneEventLoop:
-    """The event loop that is running when this is made, or else when it is first checked."""
+    """The event loop that runs when this is created, or else at the first check."""
 
     __slots__ = ("_loop",)
 
@@ -33,10 +33,10 @@ class OneEventLoop:
             return
 
     def check(self) -> asyncio.AbstractEventLoop:
-        """The running loop, which must be this one.
+        """The running event loop, which must be this one.
 
         Raises:
-            WrongEventLoop: It is another one.
+            WrongEventLoop: Another event loop is running.
         """
         running = asyncio.get_running_loop()
         if running is not self._loop:

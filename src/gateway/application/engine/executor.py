@@ -1,4 +1,4 @@
-"""The executor, one by one: hand in a submission, get its answer."""
+"""Executors: take a submission, commit it, return its answer."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,26 +15,26 @@ from gateway.domain.errors import IdempotencyInProgress
 
 
 class Executor(Protocol):
-    """What every executor does."""
+    """Answers submissions."""
 
     async def perform(self, submission: Submission) -> Answer:
-        """Answer one submission, durably.
+        """Commit one submission, and return its answer.
 
         Raises:
-            WrongEventLoop: It is called from another event loop than its own; nothing was done.
-            Overloaded: Too many are waiting; nothing was done.
-            StorageUnavailable: The storage could not be reached; the same key may be sent again.
+            WrongEventLoop: The running event loop is not the executor's. Nothing was done.
+            Overloaded: Too many submissions are waiting, or the executor is closing. Nothing was done.
+            StorageUnavailable: The storage could not be reached. The same key may be submitted again.
             Exception: A bug. Nothing was written.
         """
         ...
 
     async def close(self) -> None:
-        """Take nothing more in, and answer what is waiting."""
+        """Refuse new submissions, and answer those that wait."""
         ...
 
 
 class OneByOne(Executor):
-    """Every submission is a transaction of its own."""
+    """Each submission has a database transaction of its own."""
 
     def __init__(self, run_batch: RunBatch) -> None:
         self._loop = OneEventLoop()
@@ -50,22 +50,22 @@ class OneByOne(Executor):
         running = asyncio.ensure_future(self._run_batch([submission]))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
-        # Shielded: an asker who goes away must not cut a commit in two.
+        # Shielded: a caller that is cancelled must not interrupt a commit.
         [outcome] = await asyncio.shield(running)
         if isinstance(outcome, Failed):
             raise outcome.error
         return outcome
 
     async def close(self) -> None:
-        """Take nothing more in, and see what is running to its end."""
+        """Refuse new submissions, and wait for the running ones."""
         self._closing = True
         await asyncio.gather(*self._running, return_exceptions=True)
 
 
 def isolating(run_batch: RunBatch) -> RunBatch:
-    """`run_batch`, where a submission that breaks the batch for all is found by running each alone.
+    """`run_batch`; if a batch fails, each of its submissions is run alone, so that only the faulty one fails.
 
-    Only `StorageUnavailable` is raised: it meets everybody alike.
+    The result raises `StorageUnavailable` only, which fails the whole batch.
     """
 
     async def run(submissions: Sequence[Submission]) -> list[Answer | Failed]:
@@ -73,7 +73,7 @@ def isolating(run_batch: RunBatch) -> RunBatch:
             return await run_batch(submissions)
         except StorageUnavailable:
             raise
-        except Exception as error:  # noqa: BLE001 - a bug in one command must not take its companions down.
+        except Exception as error:  # noqa: BLE001 - a bug in one command must not fail the whole batch.
             if len(submissions) == 1:
                 return [_alone(submissions[0], error)]
         return [outcome for submission in submissions for outcome in await run([submission])]

@@ -1,7 +1,7 @@
 """Group commit: concurrent submissions share one transaction.
 
-While a batch commits, submissions wait for the next batch. There are no timers: a submission that is alone starts at
-once. Grouping never changes an outcome, so no use-case knows about it.
+While a batch commits, new submissions wait for the next batch. There are no timers: a lone submission starts at once.
+Grouping never changes an outcome, so no use-case depends on it.
 
 Source: DeWitt et al., "Implementation Techniques for Main Memory Database Systems" (SIGMOD 1984), which named it.
 """
@@ -24,24 +24,24 @@ from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.domain.value import value
 
 PIPELINED_SHARE: Final = 0.5
-"""A batch begins beside others in flight once it has this share of their size, or is full. A smaller batch would
-make the submissions that follow it wait for one more commit."""
+"""A pipelined batch begins when it has this share of the size of those in flight, or is full. With a smaller batch, the
+submissions after it would wait for one more commit."""
 
 QUIET_TURNS: Final = 8
-"""An alternating batch begins after so many turns of the event loop, some 10 µs in all, without a new submission.
-Requests that are read later wait for a batch of every other process."""
+"""An alternating batch begins after this many turns of the event loop (some 10 µs) without a new submission. Later
+requests wait for a batch of every other process."""
 
 
 @value
 class GroupLimits:
-    """How much may be grouped, and how much may wait.
+    """Limits of batches and of the queue.
 
     Attributes:
-        batch_size_max: Submissions in one transaction. Past some hundreds the cost of each no longer falls.
-        waiting_max: Submissions that wait for a batch; one more is refused.
-        write_connections: Batches in flight at once, where the storage pipelines them. With two, the next batch is
-            decided while one commits; with one, batches are sequential.
-        close_seconds_max: How long `close` waits for what is still running.
+        batch_size_max: Commands in one transaction. Above some hundreds, the cost per command no longer falls.
+        waiting_max: Submissions that may wait for a batch. Further ones are refused.
+        write_connections: Batches in flight at once, if the storage pipelines them. With two, the next batch is decided
+            while one commits; with one, batches are sequential.
+        close_seconds_max: How long `close` waits for batches in flight.
     """
 
     batch_size_max: int = 256
@@ -52,13 +52,13 @@ class GroupLimits:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A submission that waits, and where its answer goes."""
+    """A waiting submission, and the future of its answer."""
 
     submission: Submission
     answer: asyncio.Future[Answer]
 
     def resolve(self, outcome: Answer | Failed | Exception) -> None:
-        """Answer the asker, if they are still there."""
+        """Set the answer, unless the caller was cancelled."""
         if self.answer.done():
             return
         if isinstance(outcome, Answer):
@@ -68,16 +68,16 @@ class Ticket:
 
 
 class GroupCommit(Executor):
-    """Groups submissions into batches. Made inside a running event loop; `close` it."""
+    """Groups submissions into batches. Create it in a running event loop; `close` it."""
 
     def __init__(
         self, run_batch: RunBatch, limits: GroupLimits, *, scheduling: Callable[[], Scheduling] = sequential
     ) -> None:
-        """An executor on which nobody waits.
+        """Start the workers.
 
         Args:
-            run_batch: Decides a batch, and commits it.
-            limits: How much may be grouped, and how much may wait.
+            run_batch: Decides and commits a batch.
+            limits: Limits of batches and of the queue.
             scheduling: As `Storage.scheduling`.
         """
         self._loop = OneEventLoop()
@@ -96,7 +96,7 @@ class GroupCommit(Executor):
 
     @override
     async def perform(self, submission: Submission) -> Answer:
-        """An asker who goes away leaves the submission behind; it is decided all the same."""
+        """Answer one submission. It is committed even if the caller is cancelled."""
         loop = self._loop.check()
         if self._closing:
             raise Overloaded("The gateway is closing.")
@@ -105,12 +105,12 @@ class GroupCommit(Executor):
         ticket = Ticket(submission, loop.create_future())
         self._waiting.append(ticket)
         self._waiting_size += submission.size
-        if self._idle and self._is_time_for_a_batch():
+        if self._idle and self._can_begin():
             self._idle.popleft().set_result(None)
         return await ticket.answer
 
     async def close(self) -> None:
-        """Take nothing more in, answer what is waiting, and end."""
+        """Refuse new submissions, answer those that wait, and stop the workers."""
         self._closing = True
         while self._idle:
             self._idle.popleft().set_result(None)
@@ -121,16 +121,16 @@ class GroupCommit(Executor):
         self._fail_waiting(StorageUnavailable("The gateway closed before the storage answered."))
 
     async def _serve(self) -> None:
-        while await self._turn_comes():
+        while await self._wait_for_batch():
             tickets = self._take()
             size = sum(ticket.submission.size for ticket in tickets)
             self._in_flight_size += size
-            await self._settle(tickets)
+            await self._run(tickets)
             self._in_flight_size -= size
 
-    async def _turn_comes(self) -> bool:
-        """Wait until there is a batch to begin; whether there is one, or the executor is closed and nobody waits."""
-        while not self._is_time_for_a_batch():
+    async def _wait_for_batch(self) -> bool:
+        """Wait until a batch can begin. False if the executor is closed and no submission waits."""
+        while not self._can_begin():
             if self._closing:
                 return False
             woken = asyncio.get_running_loop().create_future()
@@ -141,7 +141,7 @@ class GroupCommit(Executor):
         return True
 
     async def _gather(self) -> None:
-        """Let everybody come who is about to; the other lanes leave them here."""
+        """Collect the submissions that are about to arrive. Other workers begin no batch meanwhile."""
         self._gathering = True
         quiet_turns = 0
         while quiet_turns < QUIET_TURNS and self._waiting_size < self._limits.batch_size_max:
@@ -150,7 +150,7 @@ class GroupCommit(Executor):
             quiet_turns = quiet_turns + 1 if self._waiting_size == size else 0
         self._gathering = False
 
-    def _is_time_for_a_batch(self) -> bool:
+    def _can_begin(self) -> bool:
         if self._gathering:
             return False
         if self._closing or not (self._waiting and self._in_flight_size):
@@ -159,7 +159,7 @@ class GroupCommit(Executor):
         return self._waiting_size >= worth_it and self._scheduling() is Scheduling.PIPELINED
 
     def _take(self) -> list[Ticket]:
-        """As many as fit into a batch; a bundle that is larger than one is a batch by itself."""
+        """The next submissions that fit into a batch. A bundle larger than the limit is a batch of its own."""
         taken = [self._first()]
         room = self._limits.batch_size_max - taken[0].submission.size
         while self._waiting and (room := room - self._waiting[0].submission.size) >= 0:
@@ -171,11 +171,11 @@ class GroupCommit(Executor):
         self._waiting_size -= ticket.submission.size
         return ticket
 
-    async def _settle(self, tickets: Sequence[Ticket]) -> None:
+    async def _run(self, tickets: Sequence[Ticket]) -> None:
         try:
             outcomes = await self._run_batch([ticket.submission for ticket in tickets])
         except StorageUnavailable as unavailable:
-            # Those who wait behind would learn the same, each after another time-out: they are told at once.
+            # Waiting submissions would fail too, each after another time-out: they fail at once.
             for ticket in tickets:
                 ticket.resolve(unavailable)
             self._fail_waiting(unavailable)
@@ -183,7 +183,7 @@ class GroupCommit(Executor):
             for ticket in tickets:
                 ticket.resolve(StorageUnavailable("The gateway closed before the storage answered."))
             raise
-        except Exception as bug:  # noqa: BLE001 - a lane that dies would leave everybody waiting for ever.
+        except Exception as bug:  # noqa: BLE001 - without its worker, submissions would wait for ever.
             for ticket in tickets:
                 ticket.resolve(bug)
         else:

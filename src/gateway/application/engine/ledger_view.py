@@ -1,4 +1,4 @@
-"""The ledger as a command sees it while it decides: read-only."""
+"""The read-only view of the ledger on which commands decide."""
 
 from gateway.application.ports.unit_of_work import Holder, Records
 from gateway.domain.account import Account, AccountId, AccountKey
@@ -18,15 +18,15 @@ from gateway.domain.user import UserId
 
 
 class MustBeAlone(Exception):  # noqa: N818 - it says what must be.
-    """A command takes a reference that another command of its batch gives back.
+    """A command uses a reference that another command of the same batch releases.
 
-    One statement writes a batch, and a unique index may see the new payment before the one that has ended: each command
-    of the batch is then run alone. Clients that wait for an answer before they use the name again never meet this.
+    One statement writes the whole batch, and the unique index may see the new payment before the old one ends. Each
+    command of the batch is then run alone. This needs two concurrent requests with one reference, and so is rare.
     """
 
 
 class LedgerView:
-    """The records that a batch has loaded, as the commands before this one in the batch leave them."""
+    """The loaded records of a batch, with the changes of the commands decided so far."""
 
     __slots__ = (
         "_account_ids",
@@ -54,10 +54,10 @@ class LedgerView:
         self._user_ids_taken = set(records.user_ids_taken)
 
     def account(self, account_id: AccountId) -> Account:
-        """The account of this id.
+        """The account with this id.
 
         Raises:
-            AccountNotFound: There is none.
+            AccountNotFound: It does not exist.
         """
         try:
             return self._accounts[account_id]
@@ -65,19 +65,19 @@ class LedgerView:
             raise AccountNotFound("There is no such account.") from None
 
     def find_account(self, key: AccountKey) -> Account | None:
-        """The one account of this owner, currency and kind, if it has been opened."""
+        """The account of this owner, currency and kind, if it is open."""
         account_id = self._account_ids.get(key)
         return None if account_id is None else self._accounts[account_id]
 
     def holds_another_currency(self, key: AccountKey) -> bool:
-        """Whether the owner of an account that does not exist has one of its kind in another currency."""
+        """Whether the owner has an account of this kind in another currency; for keys of missing accounts only."""
         return Holder(key.owner_id, key.kind) in self._holders
 
     def payment(self, payment_id: PaymentId) -> Payment:
-        """The payment of this id.
+        """The payment with this id.
 
         Raises:
-            PaymentNotFound: There is none.
+            PaymentNotFound: It does not exist.
         """
         try:
             return self._payments[payment_id]
@@ -85,10 +85,10 @@ class LedgerView:
             raise PaymentNotFound("There is no such payment.") from None
 
     def transaction(self, transaction_id: TransactionId) -> Transaction:
-        """The transaction of this id, with `reversed_by` filled in.
+        """The transaction with this id, including its `reversed_by`.
 
         Raises:
-            TransactionNotFound: There is none.
+            TransactionNotFound: It does not exist.
         """
         try:
             return self._transactions[transaction_id]
@@ -96,10 +96,10 @@ class LedgerView:
             raise TransactionNotFound("There is no such transaction.") from None
 
     def quote(self, quote_id: QuoteId) -> Quote:
-        """The quote of this id.
+        """The quote with this id.
 
         Raises:
-            QuoteNotFound: There is none.
+            QuoteNotFound: It does not exist.
         """
         try:
             return self._quotes[quote_id]
@@ -110,8 +110,8 @@ class LedgerView:
         """Check that no payment has this reference.
 
         Raises:
-            DuplicateReference: One has.
-            MustBeAlone: One had it until a command of this very batch ended it.
+            DuplicateReference: A payment has it.
+            MustBeAlone: A payment had it, and was ended by another command of the same batch.
         """
         if reference in self._references_given_back:
             raise MustBeAlone
@@ -119,10 +119,10 @@ class LedgerView:
             raise DuplicateReference("Another payment of yours at this merchant has this reference.")
 
     def must_be_unregistered(self, email: str, user_id: UserId) -> None:
-        """Check that nobody has this e-mail address, nor this id.
+        """Check that no user has this e-mail address or this id.
 
         Raises:
-            EmailTaken, UserExists: Somebody has.
+            EmailTaken, UserExists: A user has it.
         """
         if email in self._emails_taken:
             raise EmailTaken("Somebody has registered with this e-mail address already.")

@@ -1,4 +1,4 @@
-"""tenacity around the whole unit of work: from its first read to its commit, never commit alone."""
+"""Retries of whole units of work with tenacity: from the first read to the commit, never the commit alone."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ _jitter = wait_random_exponential(multiplier=0.02, max=1)
 
 @value
 class RetryLimits:
-    """How often, and for how long, a unit of work is run again."""
+    """How often, and for how long, a unit of work is retried."""
 
     attempts_max: int = 5
     duration_seconds_max: float = 5.0
@@ -36,11 +36,11 @@ def retrying(
     *,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Callable[Parameters, Awaitable[Returned]]:
-    """`run`, run again while it raises `TryAgain`, with full jitter between.
+    """`run`, retried while it raises `TryAgain`, with full jitter between attempts.
 
-    `sleep` waits so many seconds; a simulation has its own, in virtual time.
+    `sleep` waits a number of seconds; the simulation's waits in virtual time.
 
-    The wrapped function raises `StorageUnavailable` once the limits are reached, and any other error at once.
+    The returned function raises `StorageUnavailable` when the limits are reached, and any other error at once.
     """
     attempts = AsyncRetrying(
         sleep=sleep,
@@ -57,8 +57,8 @@ def retrying(
             failures = [error]
 
         async def attempt() -> Returned:
-            # The attempt that was made already is tenacity's first one: it decides about all others. Nearly no unit of
-            # work needs it, and asking it costs more than a small batch takes to decide.
+            # The attempt above is tenacity's first one. It is made without tenacity, whose overhead exceeds the time to
+            # decide a small batch, because nearly every unit of work commits at once.
             if failures:
                 raise failures.pop()
             return await run(*args, **kwargs)
@@ -69,7 +69,7 @@ def retrying(
 
 
 def _wait_seconds(state: RetryCallState) -> float:
-    # What another transaction has committed is there at once: waiting would gain nothing.
+    # The conflicting transaction has committed, so there is nothing to wait for.
     if state.outcome is not None and isinstance(state.outcome.exception(), KeyTaken | Conflict):
         return 0.0
     return _jitter(state)

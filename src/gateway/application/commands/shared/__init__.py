@@ -1,1 +1,1 @@
-"""What several use-cases have in common."""
+"""What several use-cases share."""

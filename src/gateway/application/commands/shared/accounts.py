@@ -1,4 +1,4 @@
-"""The accounts of use-cases: their keys, how they are found in the ledger, and how they are opened."""
+"""Accounts: their keys, finding them in the ledger, and opening them."""
 
 from collections.abc import Iterable
 

@@ -1,8 +1,8 @@
-"""What payments across currencies have in common: their quote, and what moves by way of the exchange.
+"""The exchange legs of payments and refunds with a quote.
 
-A transfer is of one currency, and so a payment across two is several: the customer pays the exchange in one, the
-exchange pays the merchant in the other, and the spread goes from the exchange to the fees. The transfer that the
-transaction is about, the merchant's, stands where it does without an exchange: first in a payment, last in a refund.
+A transfer has one currency, so a payment across two has several: the customer pays the exchange account in the source
+currency, the exchange account of the target currency pays the merchant, and the spread goes from the exchange to the
+fees. The merchant's transfer has the same place as without a quote: first in a payment, last in a refund.
 """
 
 from gateway.application.commands.shared.accounts import exchange_account, fees_account, payer_account
@@ -15,7 +15,7 @@ from gateway.domain.transfer import post
 
 
 def pay_across(steps: Steps, quote: Quote, customer: Account, merchant: Account, ledger: LedgerView) -> None:
-    """Make the transfers of a payment with a quote, but for the merchant's fee.
+    """Add the transfers of a payment with a quote, except the merchant's fee.
 
     Raises:
         AccountFrozen, InsufficientFunds, BalanceOverflow: As `post`. Only the customer can lack funds.
@@ -29,14 +29,14 @@ def pay_across(steps: Steps, quote: Quote, customer: Account, merchant: Account,
 
 
 def return_across(steps: Steps, quote: Quote, before: Payment, after: Payment, ledger: LedgerView) -> None:
-    """Make the transfers of a refund that bring the customer their share back: those in the source currency.
+    """Add the transfers of a refund in the source currency, which return the customer's share.
 
     Args:
-        steps: Where they are made.
-        quote: At whose rate it goes back.
-        before: The payment without the refund.
-        after: The payment with it.
-        ledger: Where the accounts are.
+        steps: The transfers are added here.
+        quote: The quote of the payment; its rate applies.
+        before: The payment before the refund.
+        after: The payment after the refund.
+        ledger: The ledger with the accounts.
 
     Raises:
         AccountFrozen, BalanceOverflow: As `post`.
