@@ -7,14 +7,14 @@ from gateway.settings.values import FIELDS
 _PAGE: Final = """# Settings
 
 Every setting is an environment variable, read once at the start. An unknown name that begins with `GATEWAY_` is
-refused, and so is a value of the wrong type or out of bounds. `gateway settings` shows what is in force and where it
-comes from; secrets stay hidden. Every command that reads settings takes each of them but secrets as a flag too, which
-wins: `GATEWAY_DATA_DIR` is `--data-dir`.
+refused, and so is a value of the wrong type or out of bounds. `gateway settings` shows all values and their sources;
+secrets stay hidden. Commands that read settings take each setting except secrets as a flag too. Flags override
+variables: `GATEWAY_DATA_DIR` is `--data-dir`.
 
-Kubernetes gives every container variables named after its Services. If one is called `gateway`, they would be taken for
-settings: give the Service another name, or set `enableServiceLinks: false`.
+Kubernetes gives every container variables named after its Services. Those of a Service called `gateway` would be taken
+for settings: give the Service another name, or set `enableServiceLinks: false`.
 
-This page is made by `gateway settings --markdown`.
+`gateway settings --markdown` makes this page.
 """
 
 

@@ -26,8 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     environment: Annotated[
         Literal["sandbox", "production"],
         Meta(
-            description="`sandbox` looks after itself: it makes its own signing key, migrates its database when it "
-            "starts, and lets owners fund their own accounts. `production` does none of this."
+            description="`sandbox` makes its own signing key, migrates its database when it starts, and lets owners "
+            "fund their own accounts. `production` does none of this."
         ),
     ] = "sandbox"
     data_dir: Annotated[
@@ -66,7 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(
             description="Addresses or networks of reverse proxies, separated by commas: their `X-Forwarded-For` is "
-            "believed. When empty, nobody's is.",
+            "trusted. When empty, none is.",
             extra={FORM: PROXIES},
         ),
     ] = ()
@@ -79,12 +79,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ()
     requests_max: Annotated[
-        int, Meta(ge=1, description="Requests that one process answers at the same time; one more gets 503.")
+        int, Meta(ge=1, description="Requests that one process handles at the same time; one more gets 503.")
     ] = 2048
     keep_alive_seconds: Annotated[int, Meta(ge=1, description="How long an idle connection is kept open.")] = 75
-    shutdown_seconds: Annotated[
-        int, Meta(ge=1, description="How long running requests may take to end after SIGTERM.")
-    ] = 30
+    shutdown_seconds: Annotated[int, Meta(ge=1, description="How long running requests may take after SIGTERM.")] = 30
     body_bytes_max: Annotated[int, Meta(ge=1024, description="The largest request body.")] = 65_536
     body_seconds_max: Annotated[float, Meta(gt=0, description="How long a request body may take to arrive.")] = 10.0
     request_seconds_max: Annotated[
@@ -97,69 +95,65 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["ES256", "HS256"],
         Meta(
             description="`ES256` signs with a private key, and others verify with the public one (`/.well-known/"
-            "jwks.json`); `HS256` with a shared secret."
+            "jwks.json`); `HS256` uses a shared secret."
         ),
     ] = "ES256"  # noqa: S105 - a name.
     token_private_key: Annotated[
         str, Meta(description="The ES256 private key (curve P-256), as unencrypted PEM.", extra={FORM: SECRET})
     ] = ""
-    token_private_key_file: Annotated[str, Meta(description="The file that holds it instead.", extra={FORM: PATH})] = ""
+    token_private_key_file: Annotated[str, Meta(description="A file with the private key.", extra={FORM: PATH})] = ""
     token_secret: Annotated[
         str, Meta(description="The HS256 secret: at least 32 bytes, drawn at random.", extra={FORM: SECRET})
     ] = ""
-    token_secret_file: Annotated[str, Meta(description="The file that holds it instead.", extra={FORM: PATH})] = ""
+    token_secret_file: Annotated[str, Meta(description="A file with the secret.", extra={FORM: PATH})] = ""
     token_previous_public_keys: Annotated[
         str,
         Meta(
-            description="Public keys that verify tokens too, as PEM, one after the other: of a private key that was "
-            "replaced, or of the next one.",
+            description="Further public keys that verify tokens, as PEM, one after the other: of the previous or the "
+            "next private key.",
             extra={FORM: PUBLIC_KEYS},
         ),
     ] = ""
     token_previous_public_keys_file: Annotated[
-        str, Meta(description="The file that holds them instead.", extra={FORM: PATH})
+        str, Meta(description="A file with the public keys.", extra={FORM: PATH})
     ] = ""
-    token_lifetime_seconds: Annotated[int, Meta(ge=1, le=3600, description="How long an access token is good for.")] = (
-        900
-    )
+    token_lifetime_seconds: Annotated[int, Meta(ge=1, le=3600, description="How long an access token is valid.")] = 900
     token_leeway_seconds: Annotated[
         int,
         Meta(
             ge=0,
             le=300,
-            description="How far the clocks of servers may be apart: an access token is good for so long before it was "
-            "issued, by the clock of whoever verifies it. It ends when it says.",
+            description="How far the clocks of servers may differ: an access token is valid so long before its `iat`, "
+            "but not after its `exp`.",
         ),
     ] = 30
-    session_seconds: Annotated[
-        int, Meta(ge=60, description="How long a refresh token is good for, if it is not used.")
-    ] = 2_592_000
+    session_seconds: Annotated[int, Meta(ge=60, description="How long an unused refresh token is valid.")] = 2_592_000
     login_free_tries: Annotated[
         int, Meta(ge=1, description="Failed logins in a row before the next has to wait: 1 s, then 2, 4 …")
     ] = 5
     login_free_tries_of_an_address: Annotated[
-        int, Meta(ge=1, description="The same, for all accounts tried from one address, which may be a whole office.")
+        int, Meta(ge=1, description="The same for all accounts tried from one address, which may be that of an office.")
     ] = 50
     login_backoff_seconds_max: Annotated[int, Meta(ge=1, description="The longest such wait.")] = 60
     hashing_threads: Annotated[
-        int, Meta(ge=1, le=64, description="Passwords that one process checks at the same time.")
+        int, Meta(ge=1, le=64, description="Passwords that one process hashes at the same time.")
     ] = 2
-    hashing_waiting_max: Annotated[int, Meta(ge=0, description="Logins that may wait for that; one more gets 503.")] = (
-        64
-    )
+    hashing_waiting_max: Annotated[
+        int, Meta(ge=0, description="Passwords that may wait to be hashed; one more gets 503.")
+    ] = 64
 
     quote_seconds: Annotated[
         int,
         Meta(
             ge=QUOTE_SECONDS_MIN,
             le=QUOTE_SECONDS_MAX,
-            description="How long the rate of a quote is good for.",
+            description="How long a quote is valid.",
         ),
     ] = QUOTE_SECONDS_DEFAULT
     rates_file: Annotated[
         str,
         Meta(
-            description="A JSON file that rates come from, read again when it changes. When empty, they are in the "
+            description="A JSON file with the rates, read again when it changes. When empty, rates are in the "
             "database, and operators set them.",
             extra={FORM: PATH},
         ),
@@ -171,18 +165,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ge=1,
             le=64,
             description="Batches that one process has in flight at once, each on its own Postgres connection. With 2, "
-            "the next one is decided while one commits.",
+            "the next batch is decided while one commits.",
         ),
     ] = 2
-    batch_size_max: Annotated[int, Meta(ge=1, le=1000, description="Requests that share one transaction.")] = 256
+    batch_size_max: Annotated[int, Meta(ge=1, le=1000, description="Requests that share one database transaction.")] = (
+        256
+    )
     waiting_max: Annotated[int, Meta(ge=1, description="Requests that wait for a batch; one more gets 503.")] = 4096
     drain_seconds_max: Annotated[
-        float, Meta(gt=0, description="How long what still waits is worked on when the gateway closes.")
+        float, Meta(gt=0, description="How long waiting requests are still handled when the gateway closes.")
     ] = 10.0
     retry_attempts_max: Annotated[
-        int, Meta(ge=1, le=100, description="How often a transaction that did not commit is run in all.")
+        int, Meta(ge=1, le=100, description="How often a transaction is run at most, if it does not commit.")
     ] = 5
-    retry_seconds_max: Annotated[float, Meta(gt=0, description="How long it is run again; then 503.")] = 5.0
+    retry_seconds_max: Annotated[float, Meta(gt=0, description="How long it is retried; then 503.")] = 5.0
 
     worker_in_serve: Annotated[
         Literal["auto", "true", "false"],
@@ -192,9 +188,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "auto"
     expiry_interval_seconds: Annotated[
-        float, Meta(gt=0, description="How often a worker looks for payments whose time is over.")
+        float, Meta(gt=0, description="How often a worker looks for payments to expire.")
     ] = 1.0
-    expiry_batch_size: Annotated[int, Meta(ge=1, le=1000, description="How many of them it ends at once.")] = 256
+    expiry_batch_size: Annotated[int, Meta(ge=1, le=1000, description="How many payments it expires at once.")] = 256
 
     database_pool_size: Annotated[
         int,
@@ -206,26 +202,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, description="How long to wait for a free connection.")
     ] = 2.0
     database_connect_timeout_seconds: Annotated[
-        float, Meta(gt=0, description="How long making a connection may take, unless the URL has a `connect_timeout`.")
+        float, Meta(gt=0, description="How long connecting may take, unless the URL has a `connect_timeout`.")
     ] = 3.0
     database_command_timeout_seconds: Annotated[
-        float, Meta(gt=0, description="How long to wait for the database's answer to one statement.")
+        float, Meta(gt=0, description="How long to wait for the result of one statement.")
     ] = 8.0
     database_lock_timeout_seconds: Annotated[
         float, Meta(gt=0, description="How long a statement may wait for a lock.")
     ] = 2.0
     database_statement_timeout_seconds: Annotated[
-        float, Meta(gt=0, description="How long the database works on one statement.")
+        float, Meta(gt=0, description="How long the database may run one statement.")
     ] = 5.0
     database_idle_timeout_seconds: Annotated[
-        float, Meta(gt=0, description="How long a transaction of a process that hangs keeps its locks.")
+        float, Meta(gt=0, description="How long a transaction of a hung process keeps its locks.")
     ] = 10.0
     database_audit_timeout_seconds: Annotated[
         float, Meta(gt=0, description="How long one statement of `gateway verify` may take.")
     ] = 600.0
 
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="The least important lines that are logged.")
+        Literal["debug", "info", "warning", "error"], Meta(description="The lowest level that is logged.")
     ] = "info"
     log_format: Annotated[
         Literal["auto", "json", "console"],
@@ -235,7 +231,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["auto", "on", "off"],
         Meta(
             description="Whether `gateway serve` logs a line for each request. `auto` is `on`, unless `log_level` "
-            "leaves out lines of the level `info`."
+            "excludes `info`."
         ),
     ] = "auto"
 
