@@ -1,1 +1,1 @@
-"""What the gateway is compared with, and the gateway with parts of it taken away."""
+"""The arms of the benchmark: implementations to compare with, and the gateway without some of its parts."""

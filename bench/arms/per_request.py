@@ -1,4 +1,4 @@
-"""The strongest arm without grouping: the gateway's own HTTP path and tables, one server-side call for each payment."""
+"""The fastest arm without group commit: the gateway's HTTP adapter and tables, one SQL call for each payment."""
 
 import os
 from collections.abc import AsyncGenerator
@@ -24,27 +24,27 @@ from gateway.settings.reader import read_settings
 
 FUNCTION: Final = Path(__file__).with_suffix(".sql")
 POOL_SIZE: Final = 16
-"""As many as pgbench has clients."""
+"""The number of pgbench's clients."""
 PAY: Final = "SELECT pay($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 STATUS_DIGITS: Final = 3
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # As above.
-    """Without asyncpg's second round trip, which resets a connection when it goes back to the pool."""
+    """Without asyncpg's second round trip, which resets a connection on its return to the pool."""
 
     def get_reset_query(self) -> str:
         return ""
 
 
 class PerRequest:
-    """The handler of payments, on its pool."""
+    """The handler of payments, with a pool of connections."""
 
     def __init__(self) -> None:
         self._pool: Any = None
 
     @asynccontextmanager
     async def opened(self, url: str) -> AsyncGenerator[None]:
-        """Make the function and the connections."""
+        """Create the SQL function and open the connections."""
         connection = await asyncpg.connect(url)
         await connection.execute(FUNCTION.read_text())
         await connection.close()
@@ -58,7 +58,7 @@ class PerRequest:
             yield
 
     async def pay(self, request: Request[PaymentBody]) -> Response:
-        """Pay in one call."""
+        """Pay in one call of the SQL function."""
         body = request.body
         answer: bytes = await self._pool.fetchval(
             PAY,
@@ -76,7 +76,7 @@ class PerRequest:
 
 
 def app() -> Litestar:
-    """The application, as the environment sets it."""
+    """The application, configured by the environment."""
     settings = read_settings(os.environ)
     arm = PerRequest()
     operation = Operation(
@@ -94,7 +94,7 @@ def app() -> Litestar:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:
-        # The gateway is opened for its tokens and sessions; its executor is never used.
+        # Of the gateway, only tokens and sessions are used.
         async with open_gateway(settings) as gateway, arm.opened(settings.url):
             app.state["gateway"] = gateway
             yield

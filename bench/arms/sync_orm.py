@@ -1,6 +1,6 @@
-"""What most tutorials would build: FastAPI, an ORM, a thread and a transaction for each request, rows locked.
+"""The design of most tutorials: FastAPI, an ORM, row locks, and a thread and a database transaction for each request.
 
-The tables, the checks and the answer are the gateway's own.
+Tables, checks and responses are the gateway's own.
 """
 
 import os
@@ -21,7 +21,7 @@ from gateway.settings.reader import read_settings
 
 
 class Base(DeclarativeBase):
-    """The ORM's registry, over the tables that are there."""
+    """The ORM's registry, with the gateway's tables."""
 
     metadata = tables.metadata
 
@@ -36,7 +36,7 @@ class Payment(Base):
     """A row of payments."""
 
     __table__ = tables.payments
-    metadata_text = tables.payments.c.metadata  # `metadata` is a name of SQLAlchemy's own.
+    metadata_text = tables.payments.c.metadata  # SQLAlchemy reserves the name `metadata`.
 
 
 class Transfer(Base):
@@ -58,7 +58,7 @@ class KeptAnswer(Base):
 
 
 class PayIn(BaseModel):
-    """Whom to pay, and how much."""
+    """The body of a request."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -68,7 +68,7 @@ class PayIn(BaseModel):
 
 
 class PaymentOut(BaseModel):
-    """The payment as the outside sees it."""
+    """The body of a response."""
 
     id: str
     object: str = "payment"
@@ -94,10 +94,12 @@ class PaymentOut(BaseModel):
 
 
 def app() -> FastAPI:
-    """The application, as the environment sets it."""
+    """The application, configured by the environment."""
     settings = read_settings(os.environ)
     tokens = access_tokens(settings)
-    engine = create_engine(make_url(settings.url).set(drivername="postgresql+psycopg"))  # Its pool: 5, and 10 more.
+    engine = create_engine(
+        make_url(settings.url).set(drivername="postgresql+psycopg")
+    )  # Its pool: 5, and 10 more.
     sessions = sessionmaker(engine)
     api = FastAPI(openapi_url=None)
 

@@ -1,4 +1,4 @@
-"""The gateway on memory adapters; and, with BENCH_NOTHING set, with an executor behind which nothing happens."""
+"""The gateway on memory adapters; with BENCH_NOTHING set, with an executor that does nothing."""
 
 import os
 from collections.abc import AsyncGenerator
@@ -22,21 +22,21 @@ from gateway.settings.reader import read_settings
 
 
 class AnswersAtOnce:
-    """An executor that gives everybody the same answer: what is left is the cost of HTTP."""
+    """An executor that answers all submissions with the same result: only the cost of HTTP remains."""
 
     def __init__(self, paid: Paid) -> None:
         self._paid = paid
 
     async def perform(self, submission: Submission) -> Answer:
-        """Decide nothing, but put the answer into words as always."""
+        """Encode the result, without deciding."""
         return Answer(body=submission.codec.encode(self._paid), outcome=self._paid, refused=False, replayed=False)
 
     async def close(self) -> None:
-        """Nothing waits here."""
+        """Nothing to close."""
 
 
 def app() -> Litestar:
-    """The application, as the environment sets it."""
+    """The application, configured by the environment."""
     settings = read_settings(os.environ)
     people = People.read(Path(os.environ["BENCH_PEOPLE"]))
 

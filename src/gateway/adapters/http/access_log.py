@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
-from gateway.adapters.http.messages import Request, Response
+from gateway.adapters.http.messages import AnyRequest, Response
 from gateway.adapters.http.operations import AnyOperation
 from gateway.adapters.http.problems import PROBLEM_JSON
 
@@ -65,7 +65,7 @@ class RequestLog:
         self._names = {name for schema in components.values() for name in schema.get("properties", ())}
         self._problem = msgspec.json.Decoder(_Problem)
 
-    def add(self, request: Request[Any, Any], response: Response, *, seconds: float) -> None:
+    def add(self, request: AnyRequest, response: Response, *, seconds: float) -> None:
         """Log one request and its response."""
         code, errors = "", list[EntryError]()
         if response.content_type == PROBLEM_JSON:

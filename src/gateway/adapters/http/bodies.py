@@ -1,13 +1,13 @@
 """Request bodies: received within limits, and decoded."""
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from litestar.types import Receive
 
 from gateway.adapters.http.decoding import decode_body
 from gateway.adapters.http.headers import require_json
-from gateway.adapters.http.messages import BodyT, Request
+from gateway.adapters.http.messages import AnyRequest, BodyT
 from gateway.adapters.http.problems import HttpRefusal
 
 LENGTH_DIGITS_MAX: Final = 18
@@ -22,7 +22,7 @@ class ClientGone(Exception):  # noqa: N818 - the name says what happened.
 
 
 async def read_body(
-    request: Request[Any, Any],
+    request: AnyRequest,
     receive: Receive,
     decoder: msgspec.json.Decoder[BodyT],
     size_max: int,

@@ -20,7 +20,7 @@ from gateway.adapters.http.bodies import ClientGone, read_body
 from gateway.adapters.http.deadlines import Deadlines
 from gateway.adapters.http.decoding import decode_query
 from gateway.adapters.http.headers import bearer_token, idempotency_key, refuse_repeated
-from gateway.adapters.http.messages import Request, Response
+from gateway.adapters.http.messages import AnyRequest, Request, Response
 from gateway.adapters.http.operations import ANYONE, AnyOperation, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal, problem_response
 from gateway.adapters.http.request_ids import REQUEST_ID, fresh_request_id
@@ -112,7 +112,7 @@ class Endpoint:
         if self._log is not None:
             self._log.add(request, response, seconds=time.perf_counter() - began)
 
-    def _log_outage(self, refusal: HttpRefusal, request: Request[Any, Any], error: Exception) -> None:
+    def _log_outage(self, refusal: HttpRefusal, request: AnyRequest, error: Exception) -> None:
         """Log a warning, once a second at most: an outage affects all requests."""
         now = time.monotonic()
         if not request.arriving and now - self._outage_logged_at >= 1:
@@ -120,9 +120,7 @@ class Endpoint:
             extra = {"request_id": request.request_id, "route": request.route, "cause": cause_of(error)}
             logger.warning(refusal.code, extra=extra)
 
-    async def _checked(
-        self, request: Request[Any, Any], match: Match | None, scope: Scope, receive: Receive
-    ) -> AnyOperation:
+    async def _checked(self, request: AnyRequest, match: Match | None, scope: Scope, receive: Receive) -> AnyOperation:
         """The operation, after checking headers, caller, query and body; what was read is set in the request."""
         if sum(map(len, request.headers.values())) > HEADERS_BYTES_MAX:
             raise HttpRefusal("headers_too_large", f"The headers may have {HEADERS_BYTES_MAX} bytes.")
@@ -163,7 +161,7 @@ def _operation(match: Match | None, method: str) -> AnyOperation:
     raise HttpRefusal("method_not_allowed", f"This path takes {', '.join(allowed)}.", allowed_methods=allowed)
 
 
-def _timeout(request: Request[Any, Any]) -> HttpRefusal:
+def _timeout(request: AnyRequest) -> HttpRefusal:
     if request.arriving:
         return HttpRefusal("request_timeout", "The body took too long to arrive.")
     return HttpRefusal(
@@ -172,7 +170,7 @@ def _timeout(request: Request[Any, Any]) -> HttpRefusal:
     )
 
 
-def _request(scope: Any, path: str, match: Match | None) -> Request[Any, Any]:
+def _request(scope: Any, path: str, match: Match | None) -> AnyRequest:
     headers: dict[bytes, bytes] = dict(scope["headers"])
     own_id = headers.get(b"request-id")
     gateway: Gateway = scope["litestar_app"].state["gateway"]
@@ -200,7 +198,7 @@ def _options(methods: list[str]) -> AnyOperation:
     return Operation(method="OPTIONS", path="", name="", tag="", summary="", handler=handle, roles=ANYONE, status=204)
 
 
-async def _send(response: Response, request: Request[Any, Any], scope: Any, send: Send) -> None:
+async def _send(response: Response, request: AnyRequest, scope: Any, send: Send) -> None:
     headers = [
         (b"request-id", request.request_id.encode()),
         (b"cache-control", response.cache_control),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic
+from typing import Any, Final, Generic, TypeAlias
 
 from typing_extensions import TypeVar
 
@@ -70,6 +70,9 @@ class Request(Generic[BodyT, QueryT]):
         if self.signed_in is None:
             raise LookupError(f"{self.method} {self.path} does not require a token, and so has no caller.")
         return self.signed_in
+
+
+AnyRequest: TypeAlias = Request[Any, Any]
 
 
 @dataclass(slots=True, kw_only=True)

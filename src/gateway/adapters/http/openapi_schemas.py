@@ -16,6 +16,19 @@ REFERENCE: Final = "#/components/schemas/"
 CONSTANT_FIELDS: Final = frozenset({"object", "token_type"})
 """Fields of responses with a single value that never changes."""
 
+ENUMS: Final = {
+    "AccountKind": "Whose money an account counts.",
+    "AccountStatus": "What an account may do: a frozen one receives but does not pay, a closed one does neither.",
+    "CaptureMethod": "When the merchant gets the money: with the payment, or when they ask for it.",
+    "PaymentAction": "What can be asked of a payment.",
+    "PaymentStatus": (
+        "Where a payment stands. Refunds are no states: the amount refunded and the refunds tell of them."
+    ),
+    "Role": "What a user is to the gateway. One user has one role, for life.",
+    "TransactionType": "Why money moved.",
+}
+"""The descriptions of enums, which are types of the domain: their docstrings are for programmers."""
+
 
 class Schemas:
     """The schemas of all types, by name.
@@ -51,6 +64,9 @@ class Schemas:
         references, components = msgspec.json.schema_components(ordered, ref_template=REFERENCE + "{name}")
         for kind, reference in zip(ordered, references, strict=True):
             self._references[kind] = _changed(reference, _with_new_names)
+        for name, schema in components.items():
+            if _is_enum(schema):
+                schema["description"] = ENUMS[name]
         return components
 
 

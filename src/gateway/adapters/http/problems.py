@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.adapters.http.field_errors import ERRORS_MAX, FieldErrors, pointed
-from gateway.adapters.http.messages import Header, Request, Response
+from gateway.adapters.http.messages import AnyRequest, Header, Response
 from gateway.domain.errors import InvalidInput, Refusal
 
 PROBLEM_JSON: Final = b"application/problem+json"
@@ -102,7 +102,7 @@ def invalid_request(errors: FieldErrors, detail: str = "The request does not hav
     return HttpRefusal("validation_error", detail, errors=errors[:ERRORS_MAX])
 
 
-def problem_body(refusal: Refusal, request: Request[Any, Any]) -> bytes:
+def problem_body(refusal: Refusal, request: AnyRequest) -> bytes:
     """A problem in JSON: the members of RFC 9457, our own, and the facts of the refusal."""
     kind = KINDS[refusal.code]
     facts = refusal.facts
@@ -123,7 +123,7 @@ def problem_body(refusal: Refusal, request: Request[Any, Any]) -> bytes:
     )
 
 
-def problem_response(refusal: Refusal, request: Request[Any, Any]) -> Response:
+def problem_response(refusal: Refusal, request: AnyRequest) -> Response:
     """A refusal as a response."""
     return Response(
         status=KINDS[refusal.code].status,

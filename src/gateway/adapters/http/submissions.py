@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from typing_extensions import TypeVar
 
-from gateway.adapters.http.messages import BodyT, Request, Response
+from gateway.adapters.http.messages import AnyRequest, BodyT, Request, Response
 from gateway.adapters.http.operations import Handler, NoFields
 from gateway.adapters.http.problems import KINDS, PROBLEM_JSON, problem_body, problem_headers
 from gateway.application.engine.command import Command
@@ -35,7 +35,7 @@ def submitting(
     return handle
 
 
-async def submitted(request: Request[Any], command: Command[ResultT], to_view: Callable[[ResultT], object]) -> Response:
+async def submitted(request: AnyRequest, command: Command[ResultT], to_view: Callable[[ResultT], object]) -> Response:
     """Submit a command under the caller's idempotency key, or under a fresh one."""
     executor = request.gateway.executor
     key = request.idempotency_key
@@ -60,7 +60,7 @@ class StoredCodec:
 
     __slots__ = ("_request", "_status", "_to_view")
 
-    def __init__(self, request: Request[Any], status: int, to_view: Callable[[Any], object]) -> None:
+    def __init__(self, request: AnyRequest, status: int, to_view: Callable[[Any], object]) -> None:
         self._request = request
         self._status = status
         self._to_view = to_view
@@ -82,7 +82,7 @@ def stored(status: int, body: bytes) -> bytes:
     return b"%d%b" % (status, body)
 
 
-def stored_problem(refusal: Refusal, request: Request[Any]) -> bytes:
+def stored_problem(refusal: Refusal, request: AnyRequest) -> bytes:
     """A refusal as a stored response."""
     return stored(KINDS[refusal.code].status, problem_body(refusal, request))
 

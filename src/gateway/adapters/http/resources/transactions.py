@@ -1,10 +1,8 @@
 """Transactions."""
 
-from typing import Any
-
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.lists import listing
-from gateway.adapters.http.messages import Request, Response
+from gateway.adapters.http.messages import AnyRequest, Request, Response
 from gateway.adapters.http.operations import (
     EVERY_ROLE,
     AnyOperation,
@@ -91,7 +89,7 @@ async def find_transactions(
     return page.map(lambda transaction: transaction_view(transaction, visible))
 
 
-async def visible_accounts(request: Request[Any, Any]) -> set[AccountId] | None:
+async def visible_accounts(request: AnyRequest) -> set[AccountId] | None:
     """The accounts whose entries the caller sees: their own, or all (`None`) for an operator."""
     if request.caller.role is Role.OPERATOR:
         return None

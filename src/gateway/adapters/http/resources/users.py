@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from gateway.adapters.http.messages import Request, Response
+from gateway.adapters.http.messages import AnyRequest, Request, Response
 from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Body, Operation, json_response
 from gateway.adapters.http.resources.fields import CurrencyText, Name
 from gateway.application.access.access import SignedIn
@@ -124,7 +124,7 @@ async def key_set(request: Request) -> Response:
     return Response(status=200, body=msgspec.json.encode(request.gateway.tokens.jwks()))
 
 
-async def _tokens(request: Request[Any], signed_in: SignedIn) -> Response:
+async def _tokens(request: AnyRequest, signed_in: SignedIn) -> Response:
     accounts = await request.gateway.queries.accounts_of(signed_in.user.id)
     return json_response(
         200,
