@@ -17,11 +17,11 @@ ENV PATH=/opt/gateway/bin:$PATH \
     GATEWAY_HOST=0.0.0.0 \
     GATEWAY_LOG_FORMAT=json
 USER gateway
-# The embedded database and the keys it makes for itself are kept in .gateway here.
+# The SQLite database and the generated keys are stored in .gateway here.
 WORKDIR /var/lib/gateway
 VOLUME /var/lib/gateway
 EXPOSE 8000
-# Knows the port and the root path by the same variables as the server, and finds a worker. So set variables, not flags.
+# Reads port and root path from the server's variables, and checks a worker too. So set variables, not flags.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s CMD ["gateway", "health"]
 ENTRYPOINT ["gateway"]
 CMD ["serve"]

@@ -1,7 +1,7 @@
-# Everything there is to do here; `make` alone explains.
+# The tasks of this project; `make` lists them.
 #
 # PYTHON=python3.13 chooses another Python for a new .venv (`make clean` removes the old one).
-# ARGS="..." is handed on by the targets which say so.
+# ARGS="..." is passed on by the targets that say so.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,14 +9,14 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FREEZE_VENV := $(VENV)/constraints
 
-# Stamps: what is installed is renewed when either of these two files changes.
+# Stamps: installed packages are renewed when one of these two files changes.
 DEPENDENCIES := pyproject.toml constraints.txt
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 BENCHMARK := $(VENV)/.benchmark-installed
 CLIENTS := $(VENV)/.clients-installed
 
-# The branch coverage of src/gateway/domain and of src/gateway/application, each in percent, that `make coverage` insists on.
+# The lowest branch coverage, in percent, of src/gateway/domain and of src/gateway/application that `make coverage` accepts.
 COVERAGE_FLOOR := 95
 COVERAGE_TESTS := tests/domain tests/application tests/contracts
 
@@ -32,11 +32,11 @@ run: $(RUNTIME) ## Run the gateway on http://127.0.0.1:8000, on SQLite unless GA
 	$(BIN)/gateway serve $(ARGS)
 
 .PHONY: demo
-demo: $(RUNTIME) ## Show what the gateway does (ARGS)
+demo: $(RUNTIME) ## Show the life of payments as tables (ARGS)
 	$(BIN)/gateway demo $(ARGS)
 
 .PHONY: test
-test: $(DEVELOPMENT) ## Run the tests; they find or start a real Postgres by themselves (ARGS="-k money")
+test: $(DEVELOPMENT) ## Run the tests; they find or start a real Postgres themselves (ARGS="-k money")
 	$(BIN)/pytest $(ARGS)
 
 .PHONY: coverage
@@ -54,11 +54,11 @@ clients: $(CLIENTS) ## Run clients that are generated from the served OpenAPI do
 	PYTHONPATH=tests $(BIN)/python -m clients $(ARGS)
 
 .PHONY: simulate
-simulate: $(RUNTIME) ## Let random users do everything that money can do, and check all of it (ARGS="--faults --seed 7")
+simulate: $(RUNTIME) ## Let random users run every operation on money, and check each outcome (ARGS="--faults --seed 7")
 	$(BIN)/gateway simulate $(ARGS)
 
 .PHONY: bench
-bench: $(BENCHMARK) ## Measure how fast it is beside its competitors, in under 15 minutes; into bench/results
+bench: $(BENCHMARK) ## Measure the gateway and its competitors in under 15 minutes; writes bench/results
 	PYTHONPATH=tests $(BIN)/python -m bench full
 
 .PHONY: bench-quick
@@ -79,16 +79,16 @@ lint: $(DEVELOPMENT) ## Check style, types, layers and dependencies
 	$(BIN)/deptry .
 
 .PHONY: measures
-measures: $(DEVELOPMENT) ## Print circles of imports, the longest file, the most complex function and the files of a payment
+measures: $(DEVELOPMENT) ## Print import cycles, the longest file, the most complex function and the files of a payment
 	@PYTHONPATH=tests $(BIN)/python -m support.measures
 
 .PHONY: format
-format: $(DEVELOPMENT) ## Bring the code into the house style
+format: $(DEVELOPMENT) ## Fix style and formatting
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 .PHONY: constraints
-constraints: $(BIN)/pip ## Renew constraints.txt with the newest versions which pyproject.toml allows
+constraints: $(BIN)/pip ## Renew constraints.txt with the newest versions that pyproject.toml allows
 	rm -rf $(FREEZE_VENV)
 	$(BIN)/python -m venv $(FREEZE_VENV)
 	$(FREEZE_VENV)/bin/python -m pip install --quiet -e '.[contracts,test,clients,lint]'
@@ -101,14 +101,14 @@ image: ## Build the container image `gateway`
 	docker build --tag gateway .
 
 .PHONY: release
-release: $(RUNTIME) ## Check that this commit may be released, build its wheel into dist, and tag it (VERSION=1.2.3)
+release: $(RUNTIME) ## Check that this commit can be released, build its wheel into dist, and tag it (VERSION=1.2.3)
 	.ci/release '$(VERSION)'
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 	git tag --annotate 'v$(VERSION)' --message 'Gateway $(VERSION)'
 	@echo 'Tagged v$(VERSION). Publish it: git push origin v$(VERSION), and the wheel in dist.'
 
 .PHONY: clean
-clean: ## Remove .venv, builds and caches; the gateway's data in .gateway stay
+clean: ## Remove .venv, builds and caches; the data in .gateway stays
 	rm -rf $(VENV) build dist .*_cache .hypothesis .coverage
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -132,8 +132,8 @@ $(CLIENTS): $(DEVELOPMENT)
 	@$(PIP_INSTALL) -c constraints.txt -e '.[test,clients]'
 	@touch $@
 
-# Debian keeps ensurepip, which a virtual environment gets its pip from, in a package of its own. Where that is missing,
-# the system's own pip serves too.
+# A virtual environment gets its pip from ensurepip, which Debian ships in a package of its own. If that is missing, the
+# system's pip is used.
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'The gateway needs Python 3.11 or newer: make PYTHON=/path/to/python3.13 ...' >&2; exit 1; }
