@@ -97,9 +97,7 @@ def app() -> FastAPI:
     """The application, configured by the environment."""
     settings = read_settings(os.environ)
     tokens = access_tokens(settings)
-    engine = create_engine(
-        make_url(settings.url).set(drivername="postgresql+psycopg")
-    )  # Its pool: 5, and 10 more.
+    engine = create_engine(make_url(settings.url).set(drivername="postgresql+psycopg"))  # Its pool: 5, and 10 more.
     sessions = sessionmaker(engine)
     api = FastAPI(openapi_url=None)
 

@@ -84,6 +84,15 @@ async def test_a_part_that_was_asked_for_before_is_not_done_again(executor: Exec
     assert await balances(storage) == (70, 30)
 
 
+async def test_a_replayed_refusal_ends_an_atomic_bundle(executor: Executor, storage: Storage) -> None:
+    refused, paid = parts(pay(usd(101)), pay(usd(20)))
+    assert (await executor.perform(refused)).refused
+    answer = await executor.perform(a_bundle(refused, paid, atomic=True))
+    [part] = answer.outcome
+    assert (part.refused, part.replayed) == (True, True)
+    assert await balances(storage) == (100, 0)
+
+
 async def test_the_key_of_a_bundle_serves_one_request_only(executor: Executor, storage: Storage) -> None:
     await executor.perform(a_bundle(*parts(pay(usd(10))), atomic=True))
     answer = await executor.perform(a_bundle(*parts(pay(usd(20))), atomic=True))

@@ -18,7 +18,7 @@ from support.builders import a_batch, opened, pay, submit, usd
 SMALL = 50
 LARGE = 250
 FUNCTION_CALLS_MAX = 68
-"""Calls of Python functions for each payment of a batch, from its needs to what is kept of it (64 on Python 3.11)."""
+"""Calls of Python functions for each payment of a batch, from its needs to what is kept of it."""
 BLOCKS_KEPT_MAX = 20
 """Blocks of memory that each payment leaves behind on the memory adapter: its records (16 on Python 3.11)."""
 

@@ -1,4 +1,4 @@
-"""Deposit: money that came in from outside."""
+"""Deposit: money that came from outside the gateway."""
 
 from datetime import datetime
 from typing import NewType
@@ -13,7 +13,7 @@ DepositId = NewType("DepositId", str)
 
 @value
 class Deposit:
-    """What the depositor is told. Its money is the transaction; `reference` is the sender's own name for it."""
+    """A deposit, moved by the transaction `transaction_id`. `reference` is the sender's name for it."""
 
     id: DepositId
     transaction_id: TransactionId

@@ -1,4 +1,4 @@
-"""Event: what happened, in the past tense."""
+"""Event: a change of an object, named in the past tense."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +18,7 @@ EventObject = Payment | Refund | Deposit | Payout | Transaction | Account
 
 
 class EventType(StrEnum):
-    """Every change of an object has one. A quote is none: it promises, and what becomes of it the payment tells."""
+    """The type of each change. Quotes have no events: the events of payments show their use."""
 
     PAYMENT_CREATED = "payment.created"
     PAYMENT_AUTHORIZED = "payment.authorized"
@@ -41,10 +41,10 @@ class EventType(StrEnum):
 
 @value
 class Event:
-    """One change of state of one object, committed with it.
+    """One change of one object, committed with it.
 
-    `sequence` is the object's version after the change: within one object it rises, and tells a reader the order. What
-    never changes again has the sequence 1.
+    `object` is the object after the change, and `sequence` its version: the order of the events of one object. Objects
+    that never change have the sequence 1.
     """
 
     id: EventId

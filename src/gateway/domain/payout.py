@@ -1,4 +1,4 @@
-"""Payout: money that left for the world outside."""
+"""Payout: money that left the gateway."""
 
 from datetime import datetime
 from typing import NewType
@@ -13,7 +13,7 @@ PayoutId = NewType("PayoutId", str)
 
 @value
 class Payout:
-    """What the owner of the account is told. Its money is the transaction; `reference` is their own name for it."""
+    """A payout, moved by the transaction `transaction_id`. `reference` is the account owner's name for it."""
 
     id: PayoutId
     transaction_id: TransactionId

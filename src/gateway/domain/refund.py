@@ -1,4 +1,4 @@
-"""Refund: captured money that went back to the customer."""
+"""Refund: captured money that was returned to the customer."""
 
 from datetime import datetime
 from typing import NewType
@@ -13,7 +13,7 @@ RefundId = NewType("RefundId", str)
 
 @value
 class Refund:
-    """One of a payment's refunds. `fee_refunded_minor` is what the merchant got back of the fee."""
+    """One refund of a payment. `fee_refunded_minor` is the part of the fee that was returned to the merchant."""
 
     id: RefundId
     payment_id: PaymentId

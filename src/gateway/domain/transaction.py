@@ -1,4 +1,4 @@
-"""Transaction: the transfers that one command decided; all of them, or none."""
+"""Transaction: the transfers of one command, committed together."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -18,19 +18,19 @@ class TransactionType(StrEnum):
 
     DEPOSIT = "deposit"
     PAYOUT = "payout"
-    PAYMENT = "payment"  # at once; across currencies, by way of the exchange
+    PAYMENT = "payment"  # at once; with a quote, through the exchange accounts
     HOLD = "hold"
-    CAPTURE = "capture"  # of held money, with the release of the rest if it is the last
-    RELEASE = "release"  # of held money, by canceling or because its time is over
+    CAPTURE = "capture"  # of held money; the last one also releases the rest
+    RELEASE = "release"  # of held money, when a payment is canceled or expires
     REFUND = "refund"
     REVERSAL = "reversal"
 
 
 @value
 class Transaction:
-    """Immutable: a correction is a new transaction that names the one it `reverses`.
+    """An immutable transaction. A correction is a new transaction, which `reverses` this one.
 
-    `reversed_by` is that name the other way round. It is looked up, not kept, and so is `None` on a new one.
+    `reversed_by` is the inverse of `reverses`. It is not stored but looked up, and `None` on a new transaction.
 
     `transfers` has at least one, in the order in which they were made. `customer_id` and `merchant_id` are the parties
     who may see it.
@@ -49,13 +49,13 @@ class Transaction:
 
     @property
     def main(self) -> Transfer:
-        """The transfer that the transaction is about: the merchant's part of a payment or a refund."""
-        # The first; but a refund's share of the fee goes back to the merchant before it: it may be what pays for it.
+        """The main transfer: the merchant's part of a payment or a refund."""
+        # A refund's fee share comes first, because it may fund the refund; the main transfer is then the last.
         return self.transfers[-1 if self.type is TransactionType.REFUND else 0]
 
     @property
     def amount_minor(self) -> int:
-        """What the transaction is about, in minor units of `currency`."""
+        """The amount of the main transfer, in minor units of `currency`."""
         return self.main.amount_minor
 
     @property

@@ -1,19 +1,20 @@
 """The transfers of one transaction, in order."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from gateway.domain.account import Account, AccountId
 from gateway.domain.transfer import Moved, Transfer
 
 
-@dataclass(slots=True)
 class Steps:
     """The transfers of one transaction. Each starts from the balances that the previous one left."""
 
-    accounts: dict[AccountId, Account] = field(default_factory=dict[AccountId, Account])
-    """Every account that a transfer has changed, after the last one."""
-    transfers: list[Transfer] = field(default_factory=list[Transfer])
+    __slots__ = ("accounts", "transfers")
+
+    def __init__(self) -> None:
+        self.accounts: dict[AccountId, Account] = {}
+        """Every account that a transfer has changed, after the last one."""
+        self.transfers: list[Transfer] = []
 
     def make(
         self, move: Callable[[Account, Account, int], Moved], debit: Account, credit: Account, amount_minor: int
