@@ -6,12 +6,13 @@ from importlib import import_module
 from pathlib import Path
 
 SIMULATION = Path(__file__).parents[2] / "src" / "gateway" / "simulation"
+MODEL = ("model.py", "model_records.py", "effect.py")
 
 
 def test_the_simulation_rules_import_no_function_of_the_domain() -> None:
     imported = {
         (node.module, alias.name)
-        for source in [SIMULATION / "model.py", *(SIMULATION / "rules").glob("*.py")]
+        for source in [*(SIMULATION / name for name in MODEL), *(SIMULATION / "rules").glob("*.py")]
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("gateway.domain")
         for alias in node.names

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from gateway.application.commands import RefundPayment
 from gateway.domain.payment import PaymentId
 from gateway.domain.user import UserId
-from gateway.simulation.model import Model, ModelAccount, ModelPayment, merchant_key
+from gateway.simulation.model import Model
+from gateway.simulation.model_records import ModelAccount, ModelPayment, merchant_key
 from gateway.simulation.rules import effect_of
 
 

@@ -12,7 +12,7 @@ from gateway.domain.payout import Payout
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
-from gateway.simulation.model import ModelAccount, ModelPayment, ModelQuote
+from gateway.simulation.model_records import ModelAccount, ModelPayment, ModelQuote
 
 
 def told(outcome: Any) -> object:

@@ -1,4 +1,4 @@
-"""Books: what was committed, added up independently of who decided it, and the invariants of every commit."""
+"""Books: the sums of what was committed, and the invariants of every commit, without the domain's code."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -14,7 +14,7 @@ from gateway.domain.payment import Payment, PaymentId, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import UserId
-from gateway.simulation.model import customer_key, merchant_key, own_key
+from gateway.simulation.model_records import customer_key, merchant_key, own_key
 from gateway.simulation.violation import Violation
 
 _OVERDRAFT: Final = frozenset({AccountKind.FUNDING, AccountKind.EXCHANGE})
@@ -29,25 +29,25 @@ _EFFECTS: Final = {"post": (0, 1), "hold": (1, 0), "post_held": (-1, 1), "releas
 
 @dataclass(slots=True)
 class Books:
-    """Sees each commit once. Its work grows with what a commit touches, not with the history."""
+    """Checks each commit once. The work grows with the commit, not with the history."""
 
     counters: dict[AccountId, Counters] = field(default_factory=dict[AccountId, Counters])
-    """What the transfers of an account add up to."""
+    """The sums of the transfers of each account."""
     accounts: dict[AccountId, Account] = field(default_factory=dict[AccountId, Account])
     ids: dict[AccountKey, AccountId] = field(default_factory=dict[AccountKey, AccountId])
     payments: dict[PaymentId, Payment] = field(default_factory=dict[PaymentId, Payment])
     promised: Counter[AccountKey] = field(default_factory=Counter[AccountKey])
-    """What is held for unfinished payments, by the account of either party."""
+    """The amounts on hold for unfinished payments, by the account of either party."""
     totals: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
-    """Of each currency: debits less credits of all accounts, pending and posted."""
+    """Debits less credits of all accounts, pending and posted, by currency."""
     quotes: dict[QuoteId, Quote] = field(default_factory=dict[QuoteId, Quote])
     across: dict[PaymentId, Counter[AccountKey]] = field(default_factory=dict[PaymentId, Counter[AccountKey]])
-    """What each account has got by a payment across currencies, less what it gave."""
+    """The net amount that each account received by a payment with a quote."""
     transactions: set[TransactionId] = field(default_factory=set[TransactionId])
     answers: set[AnswerKey] = field(default_factory=set[AnswerKey])
 
     def take(self, changes: Changes) -> Iterator[Violation]:
-        """Take down a commit, and tell what is wrong with it."""
+        """Record a commit. Yields the invariants that it violates."""
         steps: dict[AccountId, list[int]] = {account.id: [] for account in _accounts(changes)}
         yield from self._answers(changes)
         yield from self._transactions(changes, steps)
@@ -148,28 +148,27 @@ class Books:
                     yield Violation("held_for_payments", detail)
 
     def _quotes(self, changes: Changes) -> Iterator[Violation]:
-        uses: dict[tuple[QuoteId, PaymentId], None] = {}
-        for quote in (*changes.quotes_new, *changes.quotes_changed):
-            if quote.payment_id is not None:
-                uses[quote.id, quote.payment_id] = None
-            before = self.quotes.get(quote.id)
-            if before is not None and before.payment_id is not None:
-                yield Violation(
-                    "quote_used_once", f"{quote.id} was used by {before.payment_id} and {quote.payment_id}."
-                )
-            if quote.version != (1 if before is None else before.version + 1):
-                yield Violation("quote_versions", f"{quote.id} has come to version {quote.version}.")
-            self.quotes[quote.id] = quote
-        for payment in (*changes.payments_new, *changes.payments_changed):
-            if payment.quote_id is not None:
-                uses[payment.quote_id, payment.id] = None
+        quotes = (*changes.quotes_new, *changes.quotes_changed)
+        payments = (*changes.payments_new, *changes.payments_changed)
+        for quote in quotes:
+            yield from self._quote(quote)
+        uses = {(quote.id, quote.payment_id): None for quote in quotes if quote.payment_id is not None}
+        uses |= {(payment.quote_id, payment.id): None for payment in payments if payment.quote_id is not None}
         for quote_id, payment_id in uses:
             used, paid = self.quotes.get(quote_id), self.payments.get(payment_id)
             if used is None or paid is None or (used.payment_id, paid.quote_id) != (payment_id, quote_id):
                 yield Violation("quote_payment", f"{quote_id} and {payment_id} do not tell of each other.")
 
+    def _quote(self, quote: Quote) -> Iterator[Violation]:
+        before = self.quotes.get(quote.id)
+        if before is not None and before.payment_id is not None:
+            yield Violation("quote_used_once", f"{quote.id} was used by {before.payment_id} and {quote.payment_id}.")
+        if quote.version != (1 if before is None else before.version + 1):
+            yield Violation("quote_versions", f"{quote.id} has come to version {quote.version}.")
+        self.quotes[quote.id] = quote
+
     def _across(self, changes: Changes) -> Iterator[Violation]:
-        """Everybody has what they must have of a payment across currencies; when all went back, nobody has anything."""
+        """Each account has its share of a payment with a quote; after a full refund, all shares are zero."""
         payments = (*changes.payments_new, *changes.payments_changed)
         paid = {payment.id: payment for payment in payments if payment.quote_id is not None}
         for transaction in changes.transactions_new:

@@ -14,7 +14,7 @@ from gateway.application.engine.submission import Answer, Bundle, CommandSubmiss
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.user import SYSTEM
 from gateway.domain.value import value
-from gateway.simulation.model import ModelPayment
+from gateway.simulation.model_records import ModelPayment
 from gateway.simulation.operations import any_command
 from gateway.simulation.operations.exchange import paying
 from gateway.simulation.operations.payments import canceling, capturing, confirming, expiring

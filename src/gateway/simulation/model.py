@@ -1,45 +1,32 @@
-"""The ledger told a second time, as small as it can be told: what must be true of accounts, payments and keys.
+"""The model: a second, minimal implementation of the ledger, which says what accounts, payments and keys must be.
 
 It shares its vocabulary with the domain (ids, keys, amounts) and none of its code: its rules, in `rules/`, are written
-from the specification. So a mistake must be made twice, in two ways, to go unseen.
+from the specification. A mistake goes unnoticed only if it is made in both, in two ways.
 """
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from gateway.application.engine.command import Command
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.account import AccountId, AccountKey, AccountKind
-from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import SYSTEM, UserId
-from gateway.domain.value import value
-
-ENDS_AS: Final = {"requires_confirmation": "expired", "authorized": "expired", "partially_captured": "captured"}
-"""What the end of its time makes of a payment. Those of any other status have ended."""
-
-ALLOWED: Final = {
-    "requires_confirmation": ("confirm", "cancel"),
-    "authorized": ("capture", "cancel"),
-    "partially_captured": ("capture", "cancel"),
-}
-"""What can be asked of a payment that stands there, beside a refund of what was captured."""
-
-PASSING_REFUSALS: Final = frozenset(
-    {
-        "account_frozen",
-        "idempotency_in_progress",
-        "payment_not_due",
-        "rate_not_found",
-        "role_forbidden",
-        "validation_error",
-    }
+from gateway.simulation.effect import Effect
+from gateway.simulation.model_records import (
+    ModelAccount,
+    ModelAnswer,
+    ModelPayment,
+    ModelQuote,
+    ModelTransaction,
+    Move,
+    customer_key,
+    merchant_key,
 )
-"""Refusals that are not remembered for their key."""
 
 
 class Refused(Exception):  # noqa: N818 - as every refusal.
@@ -49,168 +36,6 @@ class Refused(Exception):  # noqa: N818 - as every refusal.
         super().__init__(code)
         self.code = code
         self.facts = facts
-
-
-@value
-class ModelAccount:
-    """What an account must hold, in minor units, and what it may do."""
-
-    posted: int = 0
-    held: int = 0
-    incoming: int = 0
-    frozen: bool = False
-    basis_points: int = 0
-    fixed_minor: int = 0
-    version: int = 1
-
-    @property
-    def available(self) -> int:
-        """What may be spent."""
-        return self.posted - self.held
-
-
-@value
-class ModelPayment:
-    """What a payment must be. `id` is empty until the gateway has named it; amounts are minor units."""
-
-    status: str
-    amount: int
-    currency: str
-    manual: bool
-    customer: UserId | None
-    merchant: UserId
-    reference: str | None
-    expires_at: datetime | None = None
-    named_by: UserId = field(default=UserId(""), compare=False)
-    """Who gave the reference: no answer tells, but later payments are refused for it or not."""
-    id: PaymentId = PaymentId("")
-    captured: int = 0
-    refunded: int = 0
-    charged: int = 0
-    fee_returned: int = 0
-    refunded_with_fee: int = 0
-    captures: int = 0
-    refunds: int = 0
-    version: int = 1
-    quote: QuoteId | None = None
-    failure: str | None = None
-
-    @property
-    def held(self) -> int:
-        """What is held for it as long as nobody has written down its end."""
-        return self.amount - self.captured if self.status in {"authorized", "partially_captured"} else 0
-
-    def status_at(self, now: datetime) -> str:
-        """Where it stands at a time: expiry is true the moment `now` is `expires_at`."""
-        over = self.expires_at is not None and self.expires_at <= now
-        return ENDS_AS.get(self.status, self.status) if over else self.status
-
-    def standing(self, now: datetime) -> dict[str, object]:
-        """What a refusal, and whoever looks at it, is told about where it stands at a time."""
-        status = self.status_at(now)
-        actions = list(ALLOWED.get(status, ()))
-        if self.captured > self.refunded:
-            actions.append("refund")
-        return {"current_status": status, "allowed_actions": actions}
-
-
-@value
-class ModelQuote:
-    """What a quote must be. `id` is empty until the gateway has named it, and so is the `payment` that has used it."""
-
-    customer: UserId
-    source: int
-    source_currency: CurrencyCode
-    target: int
-    target_currency: CurrencyCode
-    spread: int
-    expires_at: datetime
-    id: QuoteId = QuoteId("")
-    payment: PaymentId | None = None
-
-    @property
-    def version(self) -> int:
-        """It changes once: when it is used."""
-        return 1 if self.payment is None else 2
-
-
-class Move(NamedTuple):
-    """One transfer: `post`, `hold`, `post_held` or `release`."""
-
-    kind: str
-    debit: AccountKey
-    credit: AccountKey
-    amount: int
-
-
-@value
-class ModelTransaction:
-    """A transaction that somebody may ask to reverse."""
-
-    type: str
-    move: Move
-    reversed: bool = False
-
-
-@value
-class AccountCache:
-    """What a key must answer from now on."""
-
-    fingerprint: bytes
-    body: bytes
-    refused: bool
-
-
-@value
-class Effect:
-    """What a command must come to.
-
-    Attributes:
-        refusal: The code, or nothing. It may come with effects: a payment that failed is kept, a request keeps why.
-        facts: What the refusal must tell.
-        told: What the answer must tell, as `answers.told` reads it. Without it, that is the payment, or else the quote.
-        opened: New accounts, with nothing in them.
-        changed: Accounts that changed, but for their balances.
-        moves: Transfers, in their order.
-        payment: The payment as it must be afterwards.
-        quote: The quote as it must be afterwards, if it is new or used.
-        transaction: The type of the transaction that the moves make.
-        reverses: The transaction which that one reverses.
-        email: The address that is now taken.
-        user_id: The id of a user that is now taken.
-        events: The types of all events, in their order.
-    """
-
-    refusal: str = ""
-    facts: Mapping[str, object] = field(default_factory=dict[str, object])
-    told: object = None
-    opened: tuple[AccountKey, ...] = ()
-    changed: Mapping[AccountKey, ModelAccount] = field(default_factory=dict[AccountKey, ModelAccount])
-    moves: tuple[Move, ...] = ()
-    payment: ModelPayment | None = None
-    quote: ModelQuote | None = None
-    transaction: str = ""
-    reverses: TransactionId | None = None
-    email: str = ""
-    user_id: UserId | None = None
-    events: tuple[str, ...] = ()
-
-    @property
-    def lasting(self) -> bool:
-        """Whether the key keeps the answer."""
-        return self.refusal not in PASSING_REFUSALS
-
-    def named(self, payment_id: PaymentId | None, quote_id: QuoteId | None) -> "Effect":
-        """The same, where a new payment and a new quote are called what the gateway has called them."""
-        payment, quote = self.payment, self.quote
-        if payment is not None and not payment.id and payment_id is not None:
-            payment = replace(payment, id=payment_id)
-            if quote is not None:
-                quote = replace(quote, payment=payment_id)
-            return replace(self, payment=payment, quote=quote)
-        if quote is not None and not quote.id and quote_id is not None:
-            return replace(self, quote=replace(quote, id=quote_id))
-        return self
 
 
 @dataclass(slots=True, kw_only=True)
@@ -232,7 +57,7 @@ class Model:
     )
     emails: MutableMapping[str, bool] = field(default_factory=dict[str, bool])
     user_ids: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
-    answers: MutableMapping[AnswerKey, AccountCache] = field(default_factory=dict[AnswerKey, AccountCache])
+    answers: MutableMapping[AnswerKey, ModelAnswer] = field(default_factory=dict[AnswerKey, ModelAnswer])
 
     def fork(self) -> "Model":
         """Another model that begins as this one; this one does not see what becomes of it until it adopts it."""
@@ -317,18 +142,3 @@ Rule = Callable[[Model, Any, datetime], Effect]
 """What a command must come to at a time. Raises `Refused` where nothing but the answer is written."""
 
 Rules = Mapping[type[Command[Any]], Rule]
-
-
-def customer_key(customer: UserId, currency: Any) -> AccountKey:
-    """The key of a customer's account."""
-    return AccountKey(customer, currency, AccountKind.CUSTOMER)
-
-
-def merchant_key(merchant: UserId, currency: Any) -> AccountKey:
-    """The key of a merchant's account."""
-    return AccountKey(merchant, currency, AccountKind.MERCHANT)
-
-
-def own_key(kind: AccountKind, currency: Any) -> AccountKey:
-    """The key of one of the gateway's own accounts."""
-    return AccountKey(SYSTEM, currency, kind)

@@ -15,7 +15,8 @@ from gateway.domain.payment import CaptureMethod, PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import SYSTEM, UserId
 from gateway.simulation.clock import VirtualClock
-from gateway.simulation.model import ENDS_AS, Model, ModelPayment
+from gateway.simulation.model import Model
+from gateway.simulation.model_records import ENDS_AS, ModelPayment
 
 CURRENCIES: Final = tuple(currency_code(code) for code in ("USD", "USD", "USD", "JPY", "KWD", "CLF"))
 """Exponents 2, 0, 3 and 4; most users meet in the first."""

@@ -9,7 +9,7 @@ from gateway.domain.payment import CaptureMethod, QuoteId
 from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate
 from gateway.domain.user import UserId
-from gateway.simulation.model import ModelPayment, customer_key
+from gateway.simulation.model_records import ModelPayment, customer_key
 from gateway.simulation.operations.payments import request
 from gateway.simulation.world import CURRENCIES, NO_PAYMENT, World
 

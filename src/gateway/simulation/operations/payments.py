@@ -15,7 +15,7 @@ from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod
 from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from gateway.domain.user import UserId
-from gateway.simulation.model import ModelPayment
+from gateway.simulation.model_records import ModelPayment
 from gateway.simulation.world import CURRENCIES, NO_PAYMENT, NOBODY, World
 
 EXPIRES_IN_SECONDS: Final = (None, None, 60, 3_600, 86_400)

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from gateway.application.engine.command import Command
-from gateway.simulation.model import Effect, Model, Refused, Rules
+from gateway.simulation.effect import Effect
+from gateway.simulation.model import Model, Refused, Rules
 from gateway.simulation.rules import accounts, exchange, money, payments, refunds
 
 RULES: Final[Rules] = {

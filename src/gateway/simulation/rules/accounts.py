@@ -6,7 +6,9 @@ from typing import Final
 
 from gateway.application.commands import FreezeAccount, OpenAccount, Register, SetFees, UnfreezeAccount
 from gateway.domain.account import AccountKey, AccountKind
-from gateway.simulation.model import Effect, Model, ModelAccount, Refused, Rules, customer_key, merchant_key, own_key
+from gateway.simulation.effect import Effect
+from gateway.simulation.model import Model, Refused, Rules
+from gateway.simulation.model_records import ModelAccount, customer_key, merchant_key, own_key
 
 
 def register(model: Model, command: Register, now: datetime) -> Effect:

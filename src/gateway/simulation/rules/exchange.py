@@ -12,7 +12,9 @@ from gateway.application.commands import MakeQuote
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.payment import QuoteId
 from gateway.domain.user import UserId
-from gateway.simulation.model import Effect, Model, ModelQuote, Move, Refused, Rules, customer_key, own_key
+from gateway.simulation.effect import Effect
+from gateway.simulation.model import Model, Refused, Rules
+from gateway.simulation.model_records import ModelQuote, Move, customer_key, own_key
 
 EXPONENTS: Final = {"JPY": 0, "USD": 2, "KWD": 3, "CLF": 4}
 """So many decimals has a major unit."""

@@ -6,7 +6,9 @@ from typing import Final
 from gateway.application.commands import MakeDeposit, MakePayout, ReverseTransaction
 from gateway.domain.account import AccountKind
 from gateway.domain.user import SYSTEM
-from gateway.simulation.model import Effect, Model, Move, Refused, Rules, own_key
+from gateway.simulation.effect import Effect
+from gateway.simulation.model import Model, Refused, Rules
+from gateway.simulation.model_records import Move, own_key
 
 
 def deposit(model: Model, command: MakeDeposit, now: datetime) -> Effect:

@@ -17,16 +17,14 @@ from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.payment import QuoteId
 from gateway.domain.payment_terms import PaymentTerms
 from gateway.domain.user import UserId
-from gateway.simulation.model import (
+from gateway.simulation.effect import Effect
+from gateway.simulation.model import Model, Refused, Rules
+from gateway.simulation.model_records import (
     ENDS_AS,
-    Effect,
-    Model,
     ModelAccount,
     ModelPayment,
     ModelQuote,
     Move,
-    Refused,
-    Rules,
     customer_key,
     merchant_key,
     own_key,

@@ -1,4 +1,4 @@
-"""Refunds: captured money goes back, in parts or whole, with the fee's share or without."""
+"""Refunds: captured money returns, in parts or whole, with its share of the fee or without."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -7,14 +7,16 @@ from typing import Final
 
 from gateway.application.commands import RefundPayment
 from gateway.domain.account import AccountKind
-from gateway.simulation.model import Effect, Model, Move, Refused, Rules, customer_key, merchant_key, own_key
+from gateway.simulation.effect import Effect
+from gateway.simulation.model import Model, Refused, Rules
+from gateway.simulation.model_records import ModelPayment, Move, customer_key, merchant_key, own_key
 from gateway.simulation.rules.exchange import returned_across
 
 REFUNDS_MAX: Final = 100
 
 
 def refund(model: Model, command: RefundPayment, now: datetime) -> Effect:
-    """The merchant gives a part back, out of what they have."""
+    """The merchant refunds a part, out of their balance."""
     payment = model.payment(command.payment_id)
     if payment.merchant != command.merchant_id:
         raise Refused("payment_not_found")
@@ -26,11 +28,8 @@ def refund(model: Model, command: RefundPayment, now: datetime) -> Effect:
         raise Refused("refund_amount_exceeds_remaining", remaining=left)
     if payment.refunds >= REFUNDS_MAX:
         raise Refused("refund_limit_reached")
-    with_fee = payment.refunded_with_fee + (part if command.refund_fee else 0)
-    # Cumulative, so that the last refund takes the rest of the fee, whatever was rounded before.
-    due = round(Fraction(payment.charged * with_fee, payment.captured)) if command.refund_fee else 0
-    # A dearer capture makes up for cheaper ones that went back before: with later refunds, each up to its own amount.
-    share = max(0, min(part, due - payment.fee_returned))
+    with_fee = part if command.refund_fee else 0
+    share = _fee_share(payment, with_fee)
     merchant = merchant_key(payment.merchant, payment.currency)
     if model.must_pay(merchant).available + share < part:
         raise Refused("merchant_insufficient_funds")
@@ -49,13 +48,23 @@ def refund(model: Model, command: RefundPayment, now: datetime) -> Effect:
             payment,
             refunded=payment.refunded + part,
             fee_returned=payment.fee_returned + share,
-            refunded_with_fee=with_fee,
+            refunded_with_fee=payment.refunded_with_fee + with_fee,
             refunds=payment.refunds + 1,
             version=payment.version + 1,
         ),
         transaction="refund",
         events=("payment.refunded", "refund.succeeded"),
     )
+
+
+def _fee_share(payment: ModelPayment, part: int) -> int:
+    """The share of the fee that a refund of `part` returns; nothing of 0."""
+    if not part:
+        return 0
+    # Cumulative, so that the last refund takes the rest of the fee, whatever was rounded before.
+    due = round(Fraction(payment.charged * (payment.refunded_with_fee + part), payment.captured))
+    # The fee of a dearer capture returns with later refunds, each up to its own amount.
+    return max(0, min(part, due - payment.fee_returned))
 
 
 RULES: Final[Rules] = {RefundPayment: refund}

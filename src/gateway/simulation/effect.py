@@ -1,0 +1,76 @@
+"""Effects: what a command must come to, according to the model's rules."""
+
+from collections.abc import Mapping
+from dataclasses import field, replace
+from typing import Final
+
+from gateway.domain.account import AccountKey
+from gateway.domain.payment import PaymentId, QuoteId
+from gateway.domain.transaction import TransactionId
+from gateway.domain.user import UserId
+from gateway.domain.value import value
+from gateway.simulation.model_records import ModelAccount, ModelPayment, ModelQuote, Move
+
+PASSING_REFUSALS: Final = frozenset(
+    {
+        "account_frozen",
+        "idempotency_in_progress",
+        "payment_not_due",
+        "rate_not_found",
+        "role_forbidden",
+        "validation_error",
+    }
+)
+"""Refusals that are not remembered for their key."""
+
+
+@value
+class Effect:
+    """What a command must come to.
+
+    Attributes:
+        refusal: The code, or nothing. It may come with effects: a payment that failed is kept, a request keeps why.
+        facts: What the refusal must tell.
+        told: What the answer must tell, as `answers.told` reads it. Without it, that is the payment, or else the quote.
+        opened: New accounts, with nothing in them.
+        changed: Accounts that changed, but for their balances.
+        moves: Transfers, in their order.
+        payment: The payment as it must be afterwards.
+        quote: The quote as it must be afterwards, if it is new or used.
+        transaction: The type of the transaction that the moves make.
+        reverses: The transaction which that one reverses.
+        email: The address that is now taken.
+        user_id: The id of a user that is now taken.
+        events: The types of all events, in their order.
+    """
+
+    refusal: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict[str, object])
+    told: object = None
+    opened: tuple[AccountKey, ...] = ()
+    changed: Mapping[AccountKey, ModelAccount] = field(default_factory=dict[AccountKey, ModelAccount])
+    moves: tuple[Move, ...] = ()
+    payment: ModelPayment | None = None
+    quote: ModelQuote | None = None
+    transaction: str = ""
+    reverses: TransactionId | None = None
+    email: str = ""
+    user_id: UserId | None = None
+    events: tuple[str, ...] = ()
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the key keeps the answer."""
+        return self.refusal not in PASSING_REFUSALS
+
+    def named(self, payment_id: PaymentId | None, quote_id: QuoteId | None) -> "Effect":
+        """The same, where a new payment and a new quote are called what the gateway has called them."""
+        payment, quote = self.payment, self.quote
+        if payment is not None and not payment.id and payment_id is not None:
+            payment = replace(payment, id=payment_id)
+            if quote is not None:
+                quote = replace(quote, payment=payment_id)
+            return replace(self, payment=payment, quote=quote)
+        if quote is not None and not quote.id and quote_id is not None:
+            return replace(self, quote=replace(quote, id=quote_id))
+        return self

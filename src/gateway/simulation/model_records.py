@@ -1,0 +1,146 @@
+"""The model's records: accounts, payments, quotes, transactions and answers, as they must be."""
+
+from dataclasses import field
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from gateway.domain.account import AccountKey, AccountKind
+from gateway.domain.money import CurrencyCode
+from gateway.domain.payment import PaymentId, QuoteId
+from gateway.domain.user import SYSTEM, UserId
+from gateway.domain.value import value
+
+ENDS_AS: Final = {"requires_confirmation": "expired", "authorized": "expired", "partially_captured": "captured"}
+"""What the end of its time makes of a payment. Those of any other status have ended."""
+
+ALLOWED: Final = {
+    "requires_confirmation": ("confirm", "cancel"),
+    "authorized": ("capture", "cancel"),
+    "partially_captured": ("capture", "cancel"),
+}
+"""What can be asked of a payment that stands there, beside a refund of what was captured."""
+
+
+@value
+class ModelAccount:
+    """What an account must hold, in minor units, and what it may do."""
+
+    posted: int = 0
+    held: int = 0
+    incoming: int = 0
+    frozen: bool = False
+    basis_points: int = 0
+    fixed_minor: int = 0
+    version: int = 1
+
+    @property
+    def available(self) -> int:
+        """What may be spent."""
+        return self.posted - self.held
+
+
+@value
+class ModelPayment:
+    """What a payment must be. `id` is empty until the gateway has named it; amounts are minor units."""
+
+    status: str
+    amount: int
+    currency: str
+    manual: bool
+    customer: UserId | None
+    merchant: UserId
+    reference: str | None
+    expires_at: datetime | None = None
+    named_by: UserId = field(default=UserId(""), compare=False)
+    """Who gave the reference: no answer tells, but later payments are refused for it or not."""
+    id: PaymentId = PaymentId("")
+    captured: int = 0
+    refunded: int = 0
+    charged: int = 0
+    fee_returned: int = 0
+    refunded_with_fee: int = 0
+    captures: int = 0
+    refunds: int = 0
+    version: int = 1
+    quote: QuoteId | None = None
+    failure: str | None = None
+
+    @property
+    def held(self) -> int:
+        """What is held for it as long as nobody has written down its end."""
+        return self.amount - self.captured if self.status in {"authorized", "partially_captured"} else 0
+
+    def status_at(self, now: datetime) -> str:
+        """Where it stands at a time: expiry is true the moment `now` is `expires_at`."""
+        over = self.expires_at is not None and self.expires_at <= now
+        return ENDS_AS.get(self.status, self.status) if over else self.status
+
+    def standing(self, now: datetime) -> dict[str, object]:
+        """What a refusal, and whoever looks at it, is told about where it stands at a time."""
+        status = self.status_at(now)
+        actions = list(ALLOWED.get(status, ()))
+        if self.captured > self.refunded:
+            actions.append("refund")
+        return {"current_status": status, "allowed_actions": actions}
+
+
+@value
+class ModelQuote:
+    """What a quote must be. `id` is empty until the gateway has named it, and so is the `payment` that has used it."""
+
+    customer: UserId
+    source: int
+    source_currency: CurrencyCode
+    target: int
+    target_currency: CurrencyCode
+    spread: int
+    expires_at: datetime
+    id: QuoteId = QuoteId("")
+    payment: PaymentId | None = None
+
+    @property
+    def version(self) -> int:
+        """It changes once: when it is used."""
+        return 1 if self.payment is None else 2
+
+
+class Move(NamedTuple):
+    """One transfer: `post`, `hold`, `post_held` or `release`."""
+
+    kind: str
+    debit: AccountKey
+    credit: AccountKey
+    amount: int
+
+
+@value
+class ModelTransaction:
+    """A transaction that somebody may ask to reverse."""
+
+    type: str
+    move: Move
+    reversed: bool = False
+
+
+@value
+class ModelAnswer:
+    """What a key must answer from now on."""
+
+    fingerprint: bytes
+    body: bytes
+    refused: bool
+
+
+def customer_key(customer: UserId, currency: Any) -> AccountKey:
+    """The key of a customer's account."""
+    return AccountKey(customer, currency, AccountKind.CUSTOMER)
+
+
+def merchant_key(merchant: UserId, currency: Any) -> AccountKey:
+    """The key of a merchant's account."""
+    return AccountKey(merchant, currency, AccountKind.MERCHANT)
+
+
+def own_key(kind: AccountKind, currency: Any) -> AccountKey:
+    """The key of one of the gateway's own accounts."""
+    return AccountKey(SYSTEM, currency, kind)
