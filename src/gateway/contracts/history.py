@@ -1,14 +1,14 @@
 """The differential history: the same commands on any storage and on the memory adapter, with the same consequences.
 
-A history begins with a customer, a merchant and an operator; then come random commands, in transactions of random
-sizes. The clock and the identifiers are the same on both sides, so every byte that is answered and every record that is
-kept must be the same as well.
+A history begins with a customer, a merchant and an operator, followed by random commands in transactions of random
+sizes. Clock and identifiers are the same on both sides, so all answers and all records must be equal, byte by byte.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 from hypothesis import HealthCheck, given, settings
@@ -83,7 +83,7 @@ PAIRS: Final = (CurrencyPair(EUR, USD), CurrencyPair(EUR, USD), CurrencyPair(EUR
 
 @value
 class Step:
-    """One command, and the idempotency key it comes with; `None` is a fresh one."""
+    """One command with its idempotency key; `None` means a fresh one."""
 
     command: Command[Any]
     key: str | None
@@ -91,7 +91,7 @@ class Step:
 
 @value
 class Consequences:
-    """All that came of a history: what was answered, and what is kept."""
+    """The answers of a history, and the records after it."""
 
     bodies: Sequence[tuple[bytes, bool]]
     users: Sequence[Credentials | None]
@@ -123,7 +123,7 @@ class HistoryContract:
     async def test_a_history_has_the_same_consequences_as_on_the_memory_adapter(
         self, open_storage: OpenStorage, data: st.DataObject
     ) -> None:
-        """Whatever the commands, however many share a transaction; and money is neither made nor lost."""
+        """For any commands and any batch size; and the invariants of the ledger hold."""
         history = data.draw(histories())
         size = data.draw(st.integers(1, 8))
         async with open_storage() as storage:
@@ -133,17 +133,17 @@ class HistoryContract:
 
 
 def histories() -> st.SearchStrategy[list[Step]]:
-    """The opening, and up to `STEPS_MAX` random commands after it."""
+    """The opening, followed by up to `STEPS_MAX` random commands."""
     keys = st.one_of(st.none(), st.none(), st.sampled_from(["key-1", "key-2", "key-3"]))
     steps = st.builds(Step, command=commands(), key=keys)
-    # Hypothesis makes short lists, but the interesting meetings are in long ones.
+    # Hypothesis prefers short lists, but conflicts need long ones.
     lengths = st.integers(0, STEPS_MAX)
     lists = lengths.flatmap(lambda length: st.lists(steps, min_size=length, max_size=STEPS_MAX))
     return lists.map(lambda drawn: [*opening(), *drawn])
 
 
 def commands() -> st.SearchStrategy[Command[Any]]:
-    """Any command, about few enough users, accounts and references that they often meet."""
+    """Any command, about so few users, accounts and references that commands often concern the same ones."""
     users = st.integers(1, 4).map(user_id)
     accounts = st.integers(1, 14).map(account_id)
     currencies = st.sampled_from(CURRENCIES)
@@ -189,7 +189,7 @@ def commands() -> st.SearchStrategy[Command[Any]]:
 
 
 def lives_of_payments(dollars: st.SearchStrategy[Money]) -> list[st.SearchStrategy[Command[Any]]]:
-    """Whatever can become of the first few payments, and what else moves money."""
+    """The commands on the first payments, and the other commands that move money."""
     payments = st.integers(1, 6).map(payment_id)
     merchants = st.sampled_from([user_id(2), user_id(2), user_id(2), user_id(4)])
     parts = st.one_of(st.none(), st.integers(1, 30))
@@ -273,7 +273,7 @@ def payments_across() -> list[st.SearchStrategy[Command[Any]]]:
 
 
 def order_of(capture_terms: tuple[CaptureMethod, int | None], **terms: Any) -> PaymentOrder:
-    """An order, captured so and with this time."""
+    """An order with this capture method and lifetime in seconds."""
     capture, expires_in_seconds = capture_terms
     return PaymentOrder(capture=capture, expires_in_seconds=expires_in_seconds, **terms)
 
@@ -284,13 +284,13 @@ def exchange_rate(pair: CurrencyPair, text: str, spread_basis_points: int) -> Ex
 
 
 def promise(customer_id: UserId, rate: ExchangeRate, amount_minor: int, *, of_the_target: bool) -> MakeQuote:
-    """A quote at a rate, for so much of its target or its source."""
+    """A quote at a rate, for an amount of its target or its source."""
     currency = rate.pair.target if of_the_target else rate.pair.source
     return MakeQuote(customer_id=customer_id, pair=rate.pair, amount=Money(amount_minor, currency), rate=rate)
 
 
 def registration(number: int, *, role: Role, currency: CurrencyCode) -> Register:
-    """User `number` registers. Whoever does it again has the same address, and is refused."""
+    """User `number` registers. A second registration has the same address, and is refused."""
     return Register(
         user_id=user_id(number),
         email=f"user{number}@example.com",
@@ -333,7 +333,7 @@ def opening() -> list[Step]:
 async def play(
     storage: Storage, history: Sequence[Step], *, batch_size: int, tick_seconds: float = 5.000_001
 ) -> Consequences:
-    """Run a history, so many commands to a transaction, and look at what came of it. Each transaction has its time."""
+    """Run a history in batches of this size, each at a later time, and collect its consequences."""
     now, identifiers = NOW, SequentialIdentifiers()
     submissions = [submission(step, number) for number, step in enumerate(history)]
     bodies: list[tuple[bytes, bool]] = []
@@ -349,7 +349,7 @@ async def play(
 async def run_until_committed(
     storage: Storage, submissions: Sequence[Submission], now: datetime, identifiers: SequentialIdentifiers
 ) -> Sequence[Answer | Failed]:
-    """Run a transaction, again if its storage says so: then at the same time, and with the same identifiers."""
+    """Run a batch, and again after `TryAgain`, with the same time and identifiers."""
     before = identifiers.made()
     while True:
         batch = Batch(unit_of_work=storage.unit_of_work, clock=lambda: now, identifiers=identifiers)
@@ -360,7 +360,7 @@ async def run_until_committed(
 
 
 def submission(step: Step, number: int) -> Submission:
-    """A step as the executor would hand it in; commands that are not the same have another fingerprint."""
+    """A step as the executor submits it. Different commands have different fingerprints."""
     key = AnswerKey(user_id(1), step.key) if step.key is not None else AnswerKey(SYSTEM, f"fresh-{number}")
     return CommandSubmission(
         command=step.command, key=key, fingerprint=fingerprint(repr(step.command).encode()), codec=outcome_codec
@@ -368,7 +368,7 @@ def submission(step: Step, number: int) -> Submission:
 
 
 async def consequences_of(storage: Storage, bodies: Sequence[tuple[bytes, bool]]) -> Consequences:
-    """What a storage holds, in an order that does not depend on it."""
+    """The records of a storage, in an order that does not depend on it."""
     events: defaultdict[PaymentId, list[int]] = defaultdict(list)
     async with storage.audit() as audit:
         async for page in audit.payment_events():
@@ -395,27 +395,35 @@ async def consequences_of(storage: Storage, bodies: Sequence[tuple[bytes, bool]]
 
 
 async def all_of(pages: AsyncIterator[Collection[Record]]) -> list[Record]:
-    """What stands on all pages, sorted by its representation, which begins with its id."""
+    """The records of all pages, sorted by their representation, which begins with the id."""
     return sorted([record async for page in pages for record in page], key=repr)
 
 
 def check_the_books(kept: Consequences) -> None:
-    """The invariants of the ledger: money is neither made nor lost, and nothing happened unseen."""
+    """The invariants of the ledger: no money appears or disappears, and each change is in the history."""
     assert kept.findings == []
     for totals in kept.totals:
         assert totals.debits_posted == totals.credits_posted, totals
         assert totals.debits_pending == totals.credits_pending, totals
         assert totals.overdrawn == 0, totals
+    _check_accounts(kept)
+    for payment in kept.payments:
+        _check_payment(payment, kept)
+    used = {quote.id: quote.payment_id for quote in kept.quotes if quote.payment_id is not None}
+    assert used == {payment.quote_id: payment.id for payment in kept.payments if payment.quote_id is not None}
+    assert sum(account.held for account in kept.accounts) == sum(payment.amount_held_minor for payment in kept.payments)
+
+
+def _check_accounts(kept: Consequences) -> None:
     debits, credits_, versions = Counter[AccountId](), Counter[AccountId](), Counter[AccountId]()
     held, incoming = Counter[AccountId](), Counter[AccountId]()
-    for transaction in kept.transactions:
-        for transfer in transaction.transfers:
-            pending, posted = (sign * transfer.amount_minor for sign in EFFECTS[transfer.kind])
-            debits[transfer.debit_account_id] += posted
-            credits_[transfer.credit_account_id] += posted
-            held[transfer.debit_account_id] += pending
-            incoming[transfer.credit_account_id] += pending
-            versions.update((transfer.debit_account_id, transfer.credit_account_id))
+    for transfer in chain.from_iterable(transaction.transfers for transaction in kept.transactions):
+        pending, posted = (sign * transfer.amount_minor for sign in EFFECTS[transfer.kind])
+        debits[transfer.debit_account_id] += posted
+        credits_[transfer.credit_account_id] += posted
+        held[transfer.debit_account_id] += pending
+        incoming[transfer.credit_account_id] += pending
+        versions.update((transfer.debit_account_id, transfer.credit_account_id))
     versions.update(change.account_id for change in kept.status_changes)
     for account in kept.accounts:
         assert account.debits_posted == debits[account.id]
@@ -424,11 +432,10 @@ def check_the_books(kept: Consequences) -> None:
         assert account.credits_pending == incoming[account.id]
         assert account.version == versions[account.id], "a version was made by nothing that was told"
         assert account.available >= 0 or account.kind in MAY_BE_NEGATIVE
-    for payment in kept.payments:
-        assert kept.payment_events[payment.id] == list(range(1, payment.version + 1))
-        refunds = [refund for refund in kept.refunds if refund.payment_id == payment.id]
-        assert payment.amount_refunded_minor == sum(refund.amount.amount_minor for refund in refunds)
-        assert payment.fee_refunded_minor == sum(refund.fee_refunded_minor for refund in refunds)
-    used = {quote.id: quote.payment_id for quote in kept.quotes if quote.payment_id is not None}
-    assert used == {payment.quote_id: payment.id for payment in kept.payments if payment.quote_id is not None}
-    assert sum(account.held for account in kept.accounts) == sum(payment.amount_held_minor for payment in kept.payments)
+
+
+def _check_payment(payment: Payment, kept: Consequences) -> None:
+    assert kept.payment_events[payment.id] == list(range(1, payment.version + 1))
+    refunds = [refund for refund in kept.refunds if refund.payment_id == payment.id]
+    assert payment.amount_refunded_minor == sum(refund.amount.amount_minor for refund in refunds)
+    assert payment.fee_refunded_minor == sum(refund.fee_refunded_minor for refund in refunds)

@@ -5,7 +5,7 @@ concurrency start tasks, and wait for all of them.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -700,19 +700,24 @@ async def all_transactions(storage: Storage) -> list[Transaction]:
 
 
 async def everything(storage: Storage) -> list[object]:
-    """Whatever the storage can tell of what it holds."""
+    """All records that a storage can show, in an order that does not depend on it."""
+    numbers = range(1, 4)
     async with storage.audit() as audit:
         told: list[object] = [
-            sorted([account async for page in audit.accounts() for account in page], key=lambda record: record.id),
-            sorted([payment async for page in audit.payments() for payment in page], key=lambda record: record.id),
-            sorted([record async for page in audit.transactions() for record in page], key=lambda record: record.id),
-            sorted([change async for page in audit.status_changes() for change in page]),
-            sorted([(key, *page[key]) async for page in audit.payment_events() for key in page]),
+            await sorted_records(audit.accounts()),
+            await sorted_records(audit.payments()),
+            await sorted_records(audit.transactions()),
+            await sorted_records(audit.status_changes()),
+            await sorted_records(page.items() async for page in audit.payment_events()),
         ]
-    keys = [AnswerKey(user_id(1), f"key-{n}") for n in range(1, 4)]
-    emails = [f"user{n}@example.com" for n in range(1, 4)]
+    keys = [AnswerKey(user_id(1), f"key-{n}") for n in numbers]
     answers = {answer.key: answer for answer in (await load(storage, Wanted(answers=keys))).answers}
     told.extend([answers.get(key) for key in keys])
-    told.extend([await storage.users.by_email(email) for email in emails])
-    told.extend([await storage.users.by_id(user_id(n)) for n in range(1, 4)])
+    told.extend([await storage.users.by_email(f"user{n}@example.com") for n in numbers])
+    told.extend([await storage.users.by_id(user_id(n)) for n in numbers])
     return told
+
+
+async def sorted_records(pages: AsyncIterator[Collection[object]]) -> list[object]:
+    """The records of all pages, sorted by their representation."""
+    return sorted([record async for page in pages for record in page], key=repr)
