@@ -58,7 +58,7 @@ async def test_the_starting_script_asks_for_the_document_of_this_gateway_only(wo
 
 async def test_the_guide_is_served_beside_the_reference(world: World) -> None:
     guide = await world.anyone.get("/docs/guide")
-    assert "<h1>The API, for those who call it</h1>" in guide.text
+    assert "<h1>API guide</h1>" in guide.text
     assert "<table>" in guide.text
     assert "<pre><code" in guide.text
     assert "G=http://gateway.test J=" in guide.text
