@@ -1,15 +1,26 @@
-"""Both executors, for what they have in common."""
+"""Fixtures: both executors, and a shop whose books are checked after each test."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
+from application.shop import Shop
 from gateway.adapters.memory import memory_storage
+from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.batch import RunBatch
+from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor, OneByOne
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.ports.storage import Storage
+from gateway.application.verification.verify import verify
+from support.builders import (
+    StandingClock,
+    Watch,
+    a_batch,
+    opened,
+    watched,
+)
 
 OpenExecutor = Callable[[RunBatch], AbstractAsyncContextManager[Executor]]
 
@@ -39,3 +50,15 @@ def open_executor(request: pytest.FixtureRequest) -> OpenExecutor:
 def storage() -> Storage:
     """An empty memory storage."""
     return memory_storage()
+
+
+@pytest.fixture
+async def shop(storage: Storage, open_executor: OpenExecutor) -> AsyncIterator[Shop]:
+    """A shop, whose books are checked in the end, whatever happened."""
+    await opened(storage)
+    watch, clock = Watch(), StandingClock()
+    async with open_executor(a_batch(watched(storage, watch), clock).run) as executor:
+        yield Shop(CommandExecutor(executor, time_ordered_id), storage, watch, clock)
+    async with storage.audit() as audit:
+        findings = await verify(audit)
+    assert findings.named == []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from application.conftest import OpenExecutor
-from application.test_life_of_a_payment import authorize
+from application.shop import authorize
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.expiry import Expiry, ExpiryLimits
