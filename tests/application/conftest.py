@@ -5,14 +5,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
+from application.bureau import RATE, Bureau, opened_in_euros
 from application.shop import Shop
-from gateway.adapters.memory import memory_storage
+from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.batch import RunBatch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor, OneByOne
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.ports.storage import Storage
+from gateway.application.quotes import Quotes
 from gateway.application.verification.verify import verify
 from support.builders import (
     StandingClock,
@@ -62,3 +64,19 @@ async def shop(storage: Storage, open_executor: OpenExecutor) -> AsyncIterator[S
     async with storage.audit() as audit:
         findings = await verify(audit)
     assert findings.named == []
+
+
+@pytest.fixture
+async def bureau(open_executor: OpenExecutor) -> AsyncIterator[Bureau]:
+    """A bureau, whose books are checked in the end, whatever happened."""
+    database = MemoryDatabase()
+    storage = memory_storage(database)
+    await opened_in_euros(storage)
+    await storage.rates.put(RATE)
+    watch, clock = Watch(), StandingClock()
+    async with open_executor(a_batch(watched(storage, watch), clock).run) as submissions:
+        executor = CommandExecutor(submissions, time_ordered_id)
+        exchange = Quotes(executor=executor, rates=storage.rates, clock=clock)
+        yield Bureau(executor, exchange, storage, database, watch, clock)
+    async with storage.audit() as audit:
+        assert (await verify(audit)).named == []
