@@ -29,7 +29,7 @@ class AnswersAtOnce:
 
     async def perform(self, submission: Submission) -> Answer:
         """Encode the result, without deciding."""
-        return Answer(body=submission.codec.encode(self._paid), outcome=self._paid, refused=False, replayed=False)
+        return Answer(body=submission.codec.encode(self._paid).body, outcome=self._paid, refused=False, replayed=False)
 
     async def close(self) -> None:
         """Nothing to close."""

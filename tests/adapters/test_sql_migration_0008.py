@@ -8,7 +8,6 @@ from gateway.adapters.sql import migrate, open_sql_storage
 from gateway.adapters.sql.rows import event_values
 from gateway.adapters.sql.tables import events as events_table
 from gateway.application.ports.unit_of_work import Changes
-from gateway.application.views.events import event_data
 from gateway.contracts.events import events, ids_of
 from gateway.contracts.records import commit
 from support.migrations import on_connection, to_revision
@@ -19,9 +18,7 @@ BEFORE = events(*range(1, 2_051))
 
 def write(connection: Connection) -> None:
     names = [column.name for column in events_table.columns if not column.name.startswith("batch")]
-    rows: list[dict[str, Any]] = [
-        dict(zip(names, event_values(event, event_data(event), 0), strict=False)) for event in BEFORE
-    ]
+    rows: list[dict[str, Any]] = [dict(zip(names, event_values(event, 0), strict=False)) for event in BEFORE]
     connection.execute(insert(events_table), rows)
 
 
@@ -38,7 +35,7 @@ async def test_events_of_before_come_first_in_the_order_of_their_ids(empty_url: 
             found.extend(page)
     assert ids_of(found) == ids_of([*BEFORE, *new])
     assert [event.position for event in found] == list(range(1, len(found) + 1))
-    assert [event.data for event in found] == [event_data(event) for event in [*BEFORE, *new]]
+    assert [event.data for event in found] == [event.data for event in [*BEFORE, *new]]
 
 
 async def test_a_ledger_without_events_begins_with_position_1(empty_url: str) -> None:

@@ -80,7 +80,7 @@ def refusing_poison(changes: Changes) -> None:
 class BrokenCodec:
     """Fails when it encodes."""
 
-    def encode(self, outcome: object) -> NoReturn:  # noqa: ARG002 - it does not come to use it.
+    def encode(self, outcome: object, events: object = ()) -> NoReturn:  # noqa: ARG002 - it does not come to use them.
         raise BugError
 
     def is_refusal(self, body: bytes) -> NoReturn:  # noqa: ARG002 - as above.

@@ -8,7 +8,6 @@ import pytest
 from gateway.application.ports.events import FeedEvent
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyTaken
-from gateway.application.views.events import event_data
 from gateway.contracts.records import a_payment, an_account, an_answer, an_event, commit
 from gateway.contracts.unit_of_work import run_again
 from gateway.domain.event import Event, EventType
@@ -135,5 +134,5 @@ def feed_event(event: Event, position: int) -> FeedEvent:
         customer_id=event.customer_id,
         merchant_id=event.merchant_id,
         created_at=event.created_at,
-        data=event_data(event),
+        data=event.data,
     )

@@ -1,7 +1,7 @@
 """What every storage promises of hostile input: an answer, or an error of the ports. No driver error leaves it."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -154,7 +154,7 @@ def _changes(given: Hostile) -> Iterator[Changes]:
     yield Changes(quotes_new=[a_quote(11, spread_minor=number)])
     yield Changes(transactions_new=[a_transaction(11, a_transfer(account_id(8), account_id(9), amount_minor=number))])
     yield Changes(transactions_new=[a_transaction(12, description=text)])
-    yield Changes(events_new=[an_event(11, an_account(9, owner_id=user), EventType.ACCOUNT_OPENED)])
+    yield Changes(events_new=[replace(an_event(11, an_account(9), EventType.ACCOUNT_OPENED), customer_id=user)])
     yield Changes(answers_new=[an_answer(text)])
     yield Changes(answers_new=[an_answer("key-9", created_at=moment)])
 

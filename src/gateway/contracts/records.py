@@ -9,6 +9,7 @@ from typing import Any, Final
 from gateway.application.ports.identifiers import NewId
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, KeptAnswer, NewUser, Records, Wanted
+from gateway.application.views.events import event_data
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
 from gateway.domain.event import Event, EventId, EventType
 from gateway.domain.money import CurrencyCode, Money, currency_code
@@ -213,6 +214,7 @@ def an_event(number: int, of: Account | Payment, kind: EventType) -> Event:
         customer_id=user_id(1),
         merchant_id=None,
         created_at=NOW,
+        data=event_data(of),
     )
 
 

@@ -43,8 +43,10 @@ class EventType(StrEnum):
 class Event:
     """One change of one object, committed with it.
 
-    `object` is the object after the change, and `sequence` its version: the order of the events of one object. Objects
-    that never change have the sequence 1.
+    Attributes:
+        object: The object after the change.
+        sequence: Its version: the order of the events of one object. Objects that never change have the sequence 1.
+        data: The object as it is shown outside, encoded once by the application.
     """
 
     id: EventId
@@ -54,3 +56,4 @@ class Event:
     customer_id: UserId | None
     merchant_id: UserId | None
     created_at: datetime
+    data: bytes

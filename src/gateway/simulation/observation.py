@@ -1,13 +1,14 @@
 """Observations: the submissions of one run of a batch, with what was decided about each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 
-from gateway.application.engine.submission import Answer, Bundle, CommandSubmission, Failed, Submission
+from gateway.application.engine.submission import Answer, Bundle, CommandSubmission, Encoded, Failed, Submission
 from gateway.application.ports.unit_of_work import Changes
 from gateway.domain.errors import Refusal
+from gateway.domain.event import Event
 from gateway.simulation.answers import told
 from gateway.simulation.effect import Effect
 from gateway.simulation.violation import Violation
@@ -41,11 +42,12 @@ class Observation:
         # Written out, not `replace`: this runs for each command, and costs a third of it.
         return CommandSubmission(command=asked.command, key=asked.key, fingerprint=asked.fingerprint, codec=self)
 
-    def encode(self, outcome: Any) -> bytes:
+    def encode(self, outcome: Any, events: Collection[Event] = ()) -> Encoded:
         """Record the outcome, and encode it as the submission does."""
         self.outcome = outcome
-        self.body = self.submission.codec.encode(outcome)
-        return self.body
+        encoded = self.submission.codec.encode(outcome, events)
+        self.body = encoded.body
+        return encoded
 
     def is_refusal(self, body: bytes) -> bool:
         """Whether a body is of a refusal, by the submission's own codec."""

@@ -1,6 +1,6 @@
 """Commands of requests: submitted under an idempotency key, with responses that are stored for replays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import msgspec
@@ -10,9 +10,10 @@ from gateway.adapters.http.messages import AnyRequest, BodyT, Request, Response
 from gateway.adapters.http.operations import Handler, NoFields
 from gateway.adapters.http.problems import KINDS, PROBLEM_JSON, problem_body, problem_headers
 from gateway.application.engine.command import Command
-from gateway.application.engine.submission import Answer, CommandSubmission, fingerprint
+from gateway.application.engine.submission import Answer, CommandSubmission, Encoded, fingerprint
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.errors import Refusal
+from gateway.domain.event import Event
 
 ResultT = TypeVar("ResultT", default=Any)
 
@@ -24,18 +25,43 @@ _REFUSED: Final = 400
 """The lowest status of a refusal."""
 
 
+def nothing(_: object) -> None:
+    """No record: the body shows something else than `GET`."""
+
+
+def itself(result: ResultT) -> ResultT:
+    """The result is the record that is shown."""
+    return result
+
+
 def submitting(
-    to_command: Callable[[Request[BodyT]], Command[ResultT]], to_view: Callable[[ResultT], object]
+    to_command: Callable[[Request[BodyT]], Command[ResultT]],
+    to_view: Callable[[ResultT], object],
+    *,
+    shows: Callable[[ResultT], object] = nothing,
 ) -> Handler[BodyT, None]:
-    """The handler of an operation that changes the ledger: submits the command, shows its result."""
+    """The handler of an operation that changes the ledger: submits the command, shows its result.
+
+    Args:
+        to_command: Makes the command of a request.
+        to_view: Makes the body of the response from the result.
+        shows: The record that the body shows as `GET` does. If an event of the command has the same, its data is the
+            body.
+    """
 
     async def handle(request: Request[BodyT]) -> Response:
-        return await submitted(request, to_command(request), to_view)
+        return await submitted(request, to_command(request), to_view, shows=shows)
 
     return handle
 
 
-async def submitted(request: AnyRequest, command: Command[ResultT], to_view: Callable[[ResultT], object]) -> Response:
+async def submitted(
+    request: AnyRequest,
+    command: Command[ResultT],
+    to_view: Callable[[ResultT], object],
+    *,
+    shows: Callable[[ResultT], object] = nothing,
+) -> Response:
     """Submit a command under the caller's idempotency key, or under a fresh one."""
     executor = request.gateway.executor
     key = request.idempotency_key
@@ -44,7 +70,7 @@ async def submitted(request: AnyRequest, command: Command[ResultT], to_view: Cal
             command=command,
             key=executor.fresh_key() if key is None else AnswerKey(request.caller.user_id, key),
             fingerprint=fingerprint(request.method.encode(), request.path.encode(), canonical_json(request.body)),
-            codec=StoredCodec(request, request.success_status, to_view),
+            codec=StoredCodec(request, request.success_status, to_view, shows),
         )
     )
     return stored_response(answer)
@@ -58,18 +84,29 @@ def canonical_json(body: object) -> bytes:
 class StoredCodec:
     """The codec of stored responses; `status` is that of success."""
 
-    __slots__ = ("_request", "_status", "_to_view")
+    __slots__ = ("_request", "_shows", "_status", "_to_view")
 
-    def __init__(self, request: AnyRequest, status: int, to_view: Callable[[Any], object]) -> None:
+    def __init__(
+        self,
+        request: AnyRequest,
+        status: int,
+        to_view: Callable[[Any], object],
+        shows: Callable[[Any], object] = nothing,
+    ) -> None:
         self._request = request
         self._status = status
         self._to_view = to_view
+        self._shows = shows
 
-    def encode(self, outcome: Any) -> bytes:
+    def encode(self, outcome: Any, events: Collection[Event] = ()) -> Encoded:
         """The stored response of a result or a refusal."""
         if isinstance(outcome, Refusal):
-            return stored_problem(outcome, self._request)
-        return stored(self._status, _encoder.encode(self._to_view(outcome)))
+            return Encoded(stored_problem(outcome, self._request))
+        shown = self._shows(outcome)
+        for event in events:
+            if event.object is shown:
+                return Encoded(stored(self._status, event.data), event.id)
+        return Encoded(stored(self._status, _encoder.encode(self._to_view(outcome))))
 
     def is_refusal(self, body: bytes) -> bool:
         """Whether a stored response is a problem."""

@@ -6,7 +6,6 @@ from typing_extensions import override
 
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.application.ports.events import EventFeed, FeedEvent
-from gateway.application.views.events import event_data
 
 
 class MemoryEventFeed(EventFeed):
@@ -28,7 +27,7 @@ class MemoryEventFeed(EventFeed):
                 customer_id=event.customer_id,
                 merchant_id=event.merchant_id,
                 created_at=event.created_at,
-                data=event_data(event),
+                data=event.data,
             )
             for position, event in enumerate(events, after + 1)
         ]

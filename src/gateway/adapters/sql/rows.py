@@ -384,8 +384,8 @@ def _transfer(row: Found) -> Transfer:
     )
 
 
-def event_values(event: Event, data: bytes, batch_index: int) -> Values:
-    """The row of an event with its data, but for the id of its batch: the database makes it."""
+def event_values(event: Event, batch_index: int) -> Values:
+    """The row of an event, without the id of its batch: the database makes it."""
     return (
         event.id,
         event.type.value,
@@ -394,7 +394,7 @@ def event_values(event: Event, data: bytes, batch_index: int) -> Values:
         event.customer_id,
         event.merchant_id,
         event.created_at,
-        data.decode(),
+        event.data.decode(),
         batch_index,
     )
 
@@ -421,14 +421,11 @@ def to_feed_event(row: Found) -> FeedEvent:
 
 
 def answer_values(answer: KeptAnswer, data_of: Mapping[EventId, bytes]) -> Values:
-    """The row of an answer. What the data of an event that is written with it ends it with, is left out."""
-    body, event_id = answer.body, None
-    for event in answer.events:
-        data = data_of.get(event.id)
-        if data is not None and body.endswith(data):
-            body, event_id = body[: -len(data)], event.id
-            break
-    return (*answer.key, answer.fingerprint, body, answer.created_at, event_id)
+    """The row of an answer. The data of the event that it names is left out: the event has it."""
+    body = answer.body
+    if answer.event_id is not None:
+        body = body[: -len(data_of[answer.event_id])]
+    return (*answer.key, answer.fingerprint, body, answer.created_at, answer.event_id)
 
 
 def to_answer(row: Found) -> KeptAnswer:

@@ -22,7 +22,6 @@ from gateway.adapters.sql.rows import (
     user_values,
 )
 from gateway.application.ports.unit_of_work import Changes, KeyTaken, Records, StorageRefused
-from gateway.application.views.events import event_data
 from gateway.domain.account import Account
 from gateway.domain.payment import Payment
 from gateway.domain.quote import Quote
@@ -89,7 +88,7 @@ def _writes_of(changes: Changes, versions: Mapping[str, int], latest_at: datetim
     accounts = sorted(changes.accounts_new, key=attrgetter("key"))
     changed = sorted(changes.accounts_changed, key=attrgetter("id"))
     answers = sorted(changes.answers_new, key=attrgetter("key"))
-    data_of = {event.id: event_data(event) for event in changes.events_new}
+    data_of = {event.id: event.data for event in changes.events_new}
     writes: dict[str, list[Values]] = {
         "users_new": [user_values(user) for user in users],
         "accounts_new": [account_values(account, latest_at) for account in accounts],
@@ -107,7 +106,7 @@ def _writes_of(changes: Changes, versions: Mapping[str, int], latest_at: datetim
         ],
         "refunds_new": [refund_values(refund) for refund in changes.refunds_new],
         "event_batches_new": [event_batch_values(changes.events_new)] if changes.events_new else [],
-        "events_new": [event_values(event, data_of[event.id], index) for index, event in enumerate(changes.events_new)],
+        "events_new": [event_values(event, index) for index, event in enumerate(changes.events_new)],
         "answers_new": [answer_values(answer, data_of) for answer in answers],
     }
     return {name: rows for name, rows in writes.items() if rows}

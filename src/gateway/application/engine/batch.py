@@ -93,7 +93,7 @@ def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Fai
         return answer_bundle(submission, draft, moment)
     try:
         decision = decide(submission.command, draft, moment)
-        body = submission.codec.encode(decision.outcome)
+        body, event_id = submission.codec.encode(decision.outcome, decision.events)
     except MustBeAlone:
         raise
     except Exception as bug:  # noqa: BLE001 - as above; nothing of this command is written.
@@ -107,7 +107,7 @@ def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Fai
                 fingerprint=submission.fingerprint,
                 body=body,
                 created_at=moment.now,
-                events=decision.events,
+                event_id=event_id,
             )
         )
     return Answer(body=body, outcome=decision.outcome, refused=refused, replayed=False)
@@ -145,7 +145,7 @@ def reused(submission: Submission) -> Answer | Failed:
 def refusal(submission: Submission, outcome: Refusal) -> Answer | Failed:
     """The answer to a submission that is refused before its command is decided."""
     try:
-        return Answer(body=submission.codec.encode(outcome), outcome=outcome, refused=True, replayed=False)
+        return Answer(body=submission.codec.encode(outcome).body, outcome=outcome, refused=True, replayed=False)
     except Exception as bug:  # noqa: BLE001 - a bug in one codec must not fail the whole batch.
         return Failed(bug)
 

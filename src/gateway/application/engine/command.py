@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.identifiers import NewId
 from gateway.application.ports.unit_of_work import Needs, NewUser
+from gateway.application.views.events import event_data
 from gateway.domain.account import Account
 from gateway.domain.errors import Refusal
 from gateway.domain.event import Event, EventId, EventObject, EventType
@@ -65,6 +66,7 @@ class Moment:
             customer_id=parties.customer_id,
             merchant_id=parties.merchant_id,
             created_at=self.now,
+            data=event_data(of),
         )
 
     def transaction(

@@ -1,10 +1,13 @@
 """The codec of `CommandExecutor.execute`: outcomes as JSON. The module is a `submission.Codec`."""
 
+from collections.abc import Collection
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from gateway.application.engine.submission import Encoded
 from gateway.domain.errors import Refusal
+from gateway.domain.event import Event
 
 Result = TypeVar("Result")
 
@@ -23,13 +26,12 @@ class _Kept(msgspec.Struct, Generic[Result], frozen=True, omit_defaults=True):
 _encoder = msgspec.json.Encoder()
 
 
-def encode(outcome: object) -> bytes:
+def encode(outcome: object, events: Collection[Event] = ()) -> Encoded:  # noqa: ARG001 - results are not shown as `GET` does.
     """The JSON of a result (a dataclass of plain values) or of a refusal."""
     if isinstance(outcome, Refusal):
-        return _encoder.encode(
-            _Kept[object](refused=_Refused(code=outcome.code, detail=outcome.detail, facts=outcome.facts))
-        )
-    return _encoder.encode(_Kept(result=outcome))
+        refused = _Refused(code=outcome.code, detail=outcome.detail, facts=outcome.facts)
+        return Encoded(_encoder.encode(_Kept[object](refused=refused)))
+    return Encoded(_encoder.encode(_Kept(result=outcome)))
 
 
 def is_refusal(body: bytes) -> bool:

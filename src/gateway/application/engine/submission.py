@@ -1,22 +1,30 @@
 """Submissions: what an executor answers, once per idempotency key. And the answers."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from gateway.application.engine.command import Command
 from gateway.application.ports.unit_of_work import AnswerKey, Needs
 from gateway.domain.checks import check_id, check_idempotency_key
 from gateway.domain.errors import Refusal
+from gateway.domain.event import Event, EventId
 from gateway.domain.value import value
+
+
+class Encoded(NamedTuple):
+    """The body of an answer, and the event with whose data it ends, if there is one."""
+
+    body: bytes
+    event_id: EventId | None = None
 
 
 class Codec(Protocol):
     """Outcomes as bytes, in the format of the caller. The bytes are stored under the key, and replayed."""
 
-    def encode(self, outcome: Any) -> bytes:
-        """The body of an answer: a result or a refusal."""
+    def encode(self, outcome: Any, events: Collection[Event] = ()) -> Encoded:
+        """The body of an answer: a result or a refusal. An object of one of the events is encoded already."""
         ...
 
     def is_refusal(self, body: bytes) -> bool:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
-from gateway.domain.event import Event
+from gateway.domain.event import Event, EventId
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
@@ -61,17 +61,20 @@ class AnswerKey(NamedTuple):
 
 @value
 class KeptAnswer:
-    """What was answered to a key: `body` in the asker's own encoding, `fingerprint` of the request it answers.
+    """The answer to an idempotency key.
 
-    `events` are those that were decided with it. An answer often ends with the data of one of them, to the byte; a
-    storage need not keep that twice. An answer that was loaded has none.
+    Attributes:
+        fingerprint: Of the request that it answers.
+        body: The answer, in the encoding of its caller.
+        event_id: An event of the same transaction whose data the body ends with, to the byte: a storage need not keep
+            that part twice. An answer that was loaded has none.
     """
 
     key: AnswerKey
     fingerprint: bytes
     body: bytes
     created_at: datetime
-    events: Collection[Event] = field(default=(), compare=False, repr=False)
+    event_id: EventId | None = field(default=None, compare=False)
 
 
 @value

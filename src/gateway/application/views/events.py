@@ -12,7 +12,7 @@ from gateway.application.views.refunds import refund_view
 from gateway.application.views.transactions import transaction_view
 from gateway.domain.account import Account, AccountId
 from gateway.domain.deposit import Deposit
-from gateway.domain.event import Event
+from gateway.domain.event import EventObject
 from gateway.domain.payment import Payment
 from gateway.domain.payout import Payout
 from gateway.domain.refund import Refund
@@ -21,12 +21,12 @@ from gateway.domain.transaction import Transaction, TransactionType
 _encoder = msgspec.json.Encoder()
 
 
-def event_data(event: Event) -> bytes:
-    """The record that an event is about, as it was right after the event, in JSON."""
-    return _encoder.encode(_event_view(event.object))
+def event_data(of: EventObject) -> bytes:
+    """The JSON of the record that an event is about, as `GET` answers it: the data of the event."""
+    return _encoder.encode(_event_view(of))
 
 
-def _event_view(record: Payment | Refund | Deposit | Payout | Transaction | Account) -> msgspec.Struct:
+def _event_view(record: EventObject) -> msgspec.Struct:
     match record:
         case Payment():
             return payment_view(record)

@@ -3,7 +3,7 @@
 from gateway.adapters.http.messages import Request
 from gateway.adapters.http.operations import Body, Idempotency, NoFields, Operation
 from gateway.adapters.http.resources.fields import Amount, IdText
-from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT, QUOTE_CODES, TAG, to_payment_view
+from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT, QUOTE_CODES, TAG, payment_of, to_payment_view
 from gateway.adapters.http.submissions import submitting
 from gateway.application.commands import CancelPayment, CapturePayment, ConfirmPayment
 from gateway.application.views.payments import PaymentView
@@ -56,7 +56,7 @@ CONFIRM = Operation(
     name="confirmPayment",
     tag=TAG,
     summary="Pay what a merchant asked for",
-    handler=submitting(to_confirm, to_payment_view),
+    handler=submitting(to_confirm, to_payment_view, shows=payment_of),
     roles=frozenset({Role.CUSTOMER}),
     body=ConfirmBody,
     result=PaymentView,
@@ -80,7 +80,7 @@ CAPTURE = Operation(
     name="capturePayment",
     tag=TAG,
     summary="Take what is held, whole or in parts; the rest goes back after the `final` capture",
-    handler=submitting(to_capture, to_payment_view),
+    handler=submitting(to_capture, to_payment_view, shows=payment_of),
     roles=frozenset({Role.MERCHANT}),
     body=CaptureBody,
     result=PaymentView,
@@ -103,7 +103,7 @@ CANCEL = Operation(
     name="cancelPayment",
     tag=TAG,
     summary="Give back what is held; before it was confirmed, its customer may cancel too",
-    handler=submitting(to_cancel, to_payment_view),
+    handler=submitting(to_cancel, to_payment_view, shows=payment_of),
     roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
     body=NoFields,
     result=PaymentView,

@@ -18,6 +18,7 @@ from gateway.adapters.http.resources.payments import (
     TAG,
     PaymentBody,
     errors_for,
+    payment_of,
     to_pay,
     to_payment_view,
 )
@@ -139,7 +140,7 @@ def submission(request: Request[BatchBody], item: ItemBody) -> CommandSubmission
         command=to_command(request, body),
         key=AnswerKey(request.caller.user_id, item.idempotency_key),
         fingerprint=fingerprint(b"POST", b"/payments", canonical_json(body)),
-        codec=StoredCodec(request, 201, to_payment_view),
+        codec=StoredCodec(request, 201, to_payment_view, payment_of),
     )
 
 

@@ -140,8 +140,13 @@ def to_request(body: PaymentBody, merchant_id: UserId) -> RequestPayment:
 
 
 def to_payment_view(result: Paid | Payment) -> PaymentView:
+    """The view of the payment of a command's result."""
+    return payment_view(payment_of(result))
+
+
+def payment_of(result: Paid | Payment) -> Payment:
     """The payment of a command's result."""
-    return payment_view(result if isinstance(result, Payment) else result.payment)
+    return result if isinstance(result, Payment) else result.payment
 
 
 async def get_payment(request: Request) -> Response:
@@ -219,7 +224,7 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             name="createPayment",
             tag=TAG,
             summary="Pay a merchant, at once or with a hold (`capture=manual`); as a merchant, ask to be paid",
-            handler=submitting(to_pay_or_request, to_payment_view),
+            handler=submitting(to_pay_or_request, to_payment_view, shows=payment_of),
             roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
             status=201,
             body=PaymentBody,
