@@ -10,8 +10,8 @@ USD = currency_code("USD")
 
 
 async def main(folder: str) -> None:
-    """Pay once, ask again, and ask for too much."""
-    # A Postgres is one word away: open_gateway("postgresql://user:password@host/name").
+    """Pay once, repeat the request, and pay too much."""
+    # On Postgres: open_gateway("postgresql://user:password@host/name").
     async with open_gateway(Settings(data_dir=folder)) as gateway:
         shop = await gateway.access.register(email="shop@example.com", password=token_urlsafe(), role=Role.MERCHANT)
         ada = await gateway.access.register(email="ada@example.com", password=token_urlsafe(), role=Role.CUSTOMER)
@@ -22,7 +22,7 @@ async def main(folder: str) -> None:
         paid = await gateway.execute(Pay(order=order), idempotency_key="order-1", owner_id=ada.user.id)
         print(f"{paid.payment.amount} {paid.payment.status}")
 
-        # The same key again, as after a lost answer: the same result, and no money moves.
+        # The same key again, as after a lost response: the same result, and no money moves.
         assert await gateway.execute(Pay(order=order), idempotency_key="order-1", owner_id=ada.user.id) == paid
 
         too_much = PaymentOrder(
@@ -38,5 +38,5 @@ async def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    with TemporaryDirectory() as temporary:  # A real service gives a folder that lasts.
+    with TemporaryDirectory() as temporary:  # A real service uses a permanent folder.
         asyncio.run(main(temporary))

@@ -1,11 +1,10 @@
-"""A storage adapter of your own, and its proof.
+"""A storage adapter of your own, tested by the contracts.
 
 Run it with `pytest examples/prove_your_own_adapter.py` after `pip install gateway[contracts]`.
 
-A storage is the seven ports of `gateway.application.ports.storage`, and may be put together from several adapters. This
-one keeps the ledger in memory and in a journal on disk: every commit is appended to a file, and is read again from
-there after a restart. The unit of work is what had to be written for it. `gateway.contracts` then asks it all that it
-asks the gateway's own adapters.
+A storage is the eight ports of `gateway.application.ports.storage`; several adapters may supply them. This adapter
+keeps the ledger in memory and in a journal on disk: it appends every commit to a file, and reads the file after a
+restart. Only the unit of work is new. `gateway.contracts` tests it as it tests the gateway's own adapters.
 """
 
 import os
@@ -37,14 +36,14 @@ class JournalUnitOfWork(MemoryUnitOfWork):
         self._journal = journal
 
     async def commit(self, changes: Changes) -> None:
-        """As `UnitOfWork.commit`. The journal comes second: what the memory refuses is not written."""
+        """As `UnitOfWork.commit`. The journal comes second: changes that the memory refuses are not written."""
         await super().commit(changes)
         append(self._journal, changes)
 
 
 def append(journal: Path, changes: Changes) -> None:
-    """Write changes at the end of the journal, down to the disk."""
-    # Lists, since the collections of a batch are views of its dictionaries, which cannot be pickled.
+    """Append changes to the journal, and sync it."""
+    # Lists, since a batch's collections are views of dictionaries, which cannot be pickled.
     values = ((field.name, getattr(changes, field.name)) for field in fields(Changes))
     entry = {name: list(value) if isinstance(value, Iterable) else value for name, value in values}
     with journal.open("ab") as file:
@@ -54,7 +53,7 @@ def append(journal: Path, changes: Changes) -> None:
 
 
 def entries(journal: Path) -> Iterator[Changes]:
-    """What stands in the journal, oldest first."""
+    """The changes in the journal, oldest first."""
     with journal.open("ab+") as file:
         file.seek(0)
         while file.peek(1):
@@ -81,7 +80,7 @@ async def open_journal(path: Path) -> AsyncGenerator[Storage]:
     )
 
 
-# What follows is the proof: the contracts, a fixture for what they ask for, and one test of what is ours alone.
+# The tests: the contracts, the fixture that they need, and one test of this adapter's own promise.
 
 
 @pytest.fixture
@@ -99,27 +98,27 @@ async def storage(open_storage: OpenStorage) -> AsyncGenerator[Storage]:
 
 
 class TestUnitOfWork(UnitOfWorkContract):
-    """The unit of work keeps its promises."""
+    """The contract of the unit of work."""
 
 
 class TestReader(ReaderContract):
-    """So does the reader, over what the unit of work committed."""
+    """The contract of the reader."""
 
 
 class TestEventFeed(EventFeedContract):
-    """So does the event feed."""
+    """The contract of the event feed."""
 
 
 class TestAudit(AuditContract):
-    """So does the audit."""
+    """The contract of the audit."""
 
 
 class TestHistory(HistoryContract):
-    """The same commands have the same consequences as anywhere else."""
+    """The same commands have the same outcomes as on other adapters."""
 
 
 async def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
-    """What only this adapter promises."""
+    """The promise of this adapter alone."""
     path = tmp_path / "ledger.journal"
     async with open_journal(path) as before:
         await commit(before, Changes(accounts_new=[an_account(1)], answers_new=[an_answer("key-1")]))

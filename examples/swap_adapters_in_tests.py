@@ -1,4 +1,4 @@
-"""A test of somebody else's service, on a whole gateway in memory: `pytest examples/swap_adapters_in_tests.py`."""
+"""A test of another service, on a complete gateway in memory: `pytest examples/swap_adapters_in_tests.py`."""
 
 import asyncio
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ PRICE = Money(1_999, currency_code("EUR"))
 
 @dataclass(frozen=True)
 class Bookshop:
-    """The service under test: it knows `Gateway`, and not which adapters are behind it."""
+    """The service under test: it knows `Gateway`, not its adapters."""
 
     gateway: Gateway
     merchant_id: UserId
 
     async def sell(self, order_number: str, customer_id: UserId) -> str:
-        """Take the price of a book, once for an order however often it is sent."""
+        """Take the price of a book, once per order, however often the order is sent."""
         order = PaymentOrder(customer_id=customer_id, merchant_id=self.merchant_id, amount=PRICE, metadata={})
         try:
             await self.gateway.execute(Pay(order=order), idempotency_key=order_number, owner_id=customer_id)
@@ -38,7 +38,7 @@ class Bookshop:
 
 
 async def open_bookshop(gateway: Gateway, amount: Money | None) -> tuple[Bookshop, UserId]:
-    """A bookshop, and a customer with this much money."""
+    """A bookshop, and a customer with that balance."""
     shop = await gateway.access.register(
         email="shop@example.com", password=token_urlsafe(), role=Role.MERCHANT, currency="EUR"
     )
@@ -51,7 +51,7 @@ async def open_bookshop(gateway: Gateway, amount: Money | None) -> tuple[Booksho
 
 
 def test_an_order_that_is_sent_twice_is_paid_once() -> None:
-    """Also when both are on their way at the same time."""
+    """Also when both are concurrent."""
 
     async def story() -> None:
         async with in_memory_gateway() as gateway:
@@ -66,8 +66,8 @@ def test_an_order_that_is_sent_twice_is_paid_once() -> None:
     asyncio.run(story())
 
 
-def test_who_has_no_money_gets_no_book() -> None:
-    """A refusal of the gateway is an answer of the shop."""
+def test_a_customer_without_money_gets_no_book() -> None:
+    """The shop returns the gateway's refusal."""
 
     async def story() -> None:
         async with in_memory_gateway() as gateway:
