@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Connection, insert
 
 from gateway.adapters.sql import migrate, open_sql_storage
-from gateway.adapters.sql.rows import payment_values, transfer_values
+from gateway.adapters.sql.rows.payments import payment_values
+from gateway.adapters.sql.rows.transactions import transfer_values
 from gateway.adapters.sql.tables import metadata, payments, transfers, users
 from gateway.adapters.system.identifiers import TimeOrderedIds
 from gateway.application.ports.reader import PaymentFilter, TransactionFilter

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from gateway.adapters.sql import migrate, open_sql_storage
-from gateway.adapters.sql.rows import event_values
+from gateway.adapters.sql.rows.events import event_values
 from gateway.adapters.sql.tables import events as events_table
 from gateway.application.ports.unit_of_work import Changes
 from gateway.contracts.events import events, ids_of

@@ -14,7 +14,10 @@ from typing_extensions import override
 
 from gateway.adapters.sql.engine import audit_engine, is_sqlite, reading_engine, sqlite_url
 from gateway.adapters.sql.limits import SqlLimits
-from gateway.adapters.sql.rows import to_account, to_payment, to_quote, to_transactions
+from gateway.adapters.sql.rows.accounts import to_account
+from gateway.adapters.sql.rows.payments import to_payment
+from gateway.adapters.sql.rows.quotes import to_quote
+from gateway.adapters.sql.rows.transactions import to_transactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables import accounts, events, payments, quotes, transfers
 from gateway.adapters.sql.types import Found

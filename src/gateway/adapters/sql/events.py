@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, column, text
 from typing_extensions import override
 
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
-from gateway.adapters.sql.rows import to_feed_event
+from gateway.adapters.sql.rows.events import to_feed_event
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.types import INTEGER, MOMENT, TEXT

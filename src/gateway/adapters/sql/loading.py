@@ -4,7 +4,11 @@ from collections.abc import Collection, Sequence
 from typing import Protocol, TypeAlias
 
 from gateway.adapters.sql.order import Order
-from gateway.adapters.sql.rows import to_account, to_answer, to_latest_at, to_payment, to_quote, to_transactions
+from gateway.adapters.sql.rows.accounts import to_account, to_latest_at
+from gateway.adapters.sql.rows.events import to_answer
+from gateway.adapters.sql.rows.payments import to_payment
+from gateway.adapters.sql.rows.quotes import to_quote
+from gateway.adapters.sql.rows.transactions import to_transactions
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.related_records import (
     accounts_to_load,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.adapters.sql.rows import Values
+from gateway.adapters.sql.rows.values import Values
 from gateway.application.ports.unit_of_work import Changes
 
 _SECOND: Final = timedelta(seconds=1)

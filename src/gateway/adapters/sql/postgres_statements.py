@@ -37,14 +37,11 @@ from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.adapters.sql.constant_columns import Constant
-from gateway.adapters.sql.rows import (
-    ACCOUNT_CHANGES,
-    EVENT_BATCH_COLUMNS,
-    EVENT_COLUMNS,
-    PAYMENT_CHANGES,
-    QUOTE_CHANGES,
-    VERSION_BEFORE,
-)
+from gateway.adapters.sql.rows.accounts import ACCOUNT_CHANGES
+from gateway.adapters.sql.rows.events import EVENT_BATCH_COLUMNS, EVENT_COLUMNS
+from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
+from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
+from gateway.adapters.sql.rows.values import VERSION_BEFORE
 from gateway.adapters.sql.subqueries import DATA_OF_EVENT, REVERSED_BY
 from gateway.adapters.sql.tables import (
     accounts,

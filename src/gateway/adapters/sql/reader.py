@@ -9,7 +9,10 @@ from typing_extensions import override
 
 from gateway.adapters.sql.engine import SQLITE
 from gateway.adapters.sql.id_times import ids_from, ids_until
-from gateway.adapters.sql.rows import to_account, to_payment, to_quote, to_refund, to_transactions
+from gateway.adapters.sql.rows.accounts import to_account
+from gateway.adapters.sql.rows.payments import to_payment, to_refund
+from gateway.adapters.sql.rows.quotes import to_quote
+from gateway.adapters.sql.rows.transactions import to_transactions
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.subqueries import REVERSED_BY
 from gateway.adapters.sql.tables import accounts, ids_ahead, payments, quotes, refunds, transfers

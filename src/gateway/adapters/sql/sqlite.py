@@ -11,15 +11,11 @@ from typing_extensions import override
 
 from gateway.adapters.sql.loading import Queries, Rows, StoredAccounts, load_records
 from gateway.adapters.sql.order import Order
-from gateway.adapters.sql.rows import (
-    ACCOUNT_CHANGES,
-    EVENT_BATCH_COLUMNS,
-    EVENT_COLUMNS,
-    PAYMENT_CHANGES,
-    QUOTE_CHANGES,
-    VERSION_BEFORE,
-    Values,
-)
+from gateway.adapters.sql.rows.accounts import ACCOUNT_CHANGES
+from gateway.adapters.sql.rows.events import EVENT_BATCH_COLUMNS, EVENT_COLUMNS
+from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
+from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
+from gateway.adapters.sql.rows.values import VERSION_BEFORE, Values
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.subqueries import DATA_OF_EVENT, REVERSED_BY
 from gateway.adapters.sql.tables import (

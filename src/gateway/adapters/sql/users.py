@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import bindparam, select, update
 from typing_extensions import override
 
-from gateway.adapters.sql.rows import to_credentials
+from gateway.adapters.sql.rows.users import to_credentials
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.tables import users
 from gateway.application.ports.users import Credentials, Users

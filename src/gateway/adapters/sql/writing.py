@@ -6,21 +6,13 @@ from operator import attrgetter
 from typing import Final, TypeAlias
 
 from gateway.adapters.sql.order import Order
-from gateway.adapters.sql.rows import (
-    Values,
-    account_changes,
-    account_values,
-    answer_values,
-    event_batch_values,
-    event_values,
-    payment_changes,
-    payment_values,
-    quote_changes,
-    quote_values,
-    refund_values,
-    transfer_values,
-    user_values,
-)
+from gateway.adapters.sql.rows.accounts import account_changes, account_values
+from gateway.adapters.sql.rows.events import answer_values, event_batch_values, event_values
+from gateway.adapters.sql.rows.payments import payment_changes, payment_values, refund_values
+from gateway.adapters.sql.rows.quotes import quote_changes, quote_values
+from gateway.adapters.sql.rows.transactions import transfer_values
+from gateway.adapters.sql.rows.users import user_values
+from gateway.adapters.sql.rows.values import Values
 from gateway.application.ports.unit_of_work import Changes, KeyTaken, Records, StorageRefused
 from gateway.domain.account import Account
 from gateway.domain.payment import Payment

@@ -1,0 +1,26 @@
+"""Users as rows."""
+
+from typing import Final
+
+from gateway.adapters.sql.rows.values import Values
+from gateway.adapters.sql.types import Found
+from gateway.application.ports.unit_of_work import NewUser
+from gateway.application.ports.users import Credentials
+from gateway.domain.user import Role, User
+
+ROLES: Final = {role.value: role for role in Role}
+
+
+def user_values(new: NewUser) -> Values:
+    """The row of a user."""
+    user = new.user
+    return (user.id, user.email, user.role.value, user.name, user.created_at, new.password_hash)
+
+
+def to_credentials(row: Found) -> Credentials:
+    """The user of a row."""
+    user_id, email, role, name, created_at, password_hash = row
+    return Credentials(
+        user=User(id=user_id, email=email, role=ROLES[role], name=name, created_at=created_at),
+        password_hash=password_hash,
+    )
