@@ -10,7 +10,9 @@ from sqlalchemy import Connection, insert
 from gateway.adapters.sql import migrate, open_sql_storage
 from gateway.adapters.sql.rows.payments import payment_values
 from gateway.adapters.sql.rows.transactions import transfer_values
-from gateway.adapters.sql.tables import metadata, payments, transfers, users
+from gateway.adapters.sql.tables import metadata
+from gateway.adapters.sql.tables.access import users
+from gateway.adapters.sql.tables.ledger import payments, transfers
 from gateway.adapters.system.identifiers import TimeOrderedIds
 from gateway.application.ports.reader import PaymentFilter, TransactionFilter
 from gateway.application.ports.unit_of_work import Wanted

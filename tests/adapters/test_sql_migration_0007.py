@@ -6,7 +6,7 @@ from sqlalchemy import Connection, insert, text
 
 from gateway.adapters.sql import migrate, open_sql_storage
 from gateway.adapters.sql.rows.payments import payment_values
-from gateway.adapters.sql.tables import payments
+from gateway.adapters.sql.tables.ledger import payments
 from gateway.application.ports.unit_of_work import Wanted
 from gateway.contracts.records import a_payment, load, payment_id, user_id
 from gateway.domain.payment import PaymentReference

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, insert
 
 from gateway.adapters.sql import migrate, open_sql_storage
 from gateway.adapters.sql.rows.events import event_values
-from gateway.adapters.sql.tables import events as events_table
+from gateway.adapters.sql.tables.events import events as events_table
 from gateway.application.ports.unit_of_work import Changes
 from gateway.contracts.events import events, ids_of
 from gateway.contracts.records import commit

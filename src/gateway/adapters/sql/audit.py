@@ -19,7 +19,9 @@ from gateway.adapters.sql.rows.payments import to_payment
 from gateway.adapters.sql.rows.quotes import to_quote
 from gateway.adapters.sql.rows.transactions import to_transactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.tables import accounts, events, payments, quotes, transfers
+from gateway.adapters.sql.tables.events import events
+from gateway.adapters.sql.tables.exchange import quotes
+from gateway.adapters.sql.tables.ledger import accounts, payments, transfers
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.reader import Audit, LedgerSize, StatusChange, UsedQuote
 from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain

@@ -14,7 +14,8 @@ from asyncpg import (  # type: ignore[import-untyped]  # asyncpg ships no types.
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from gateway.adapters.sql.tables import KEYS_TAKEN, answers
+from gateway.adapters.sql.tables.events import answers
+from gateway.adapters.sql.tables.keys import KEYS_TAKEN
 from gateway.application.ports.unit_of_work import (
     Conflict,
     KeyBusy,

@@ -11,7 +11,7 @@ from typing_extensions import override
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.tables import login_failures
+from gateway.adapters.sql.tables.access import login_failures
 from gateway.adapters.sql.types import MOMENT
 from gateway.application.ports.login_failures import Failures, LoginFailures
 

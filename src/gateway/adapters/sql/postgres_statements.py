@@ -43,19 +43,10 @@ from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
 from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
 from gateway.adapters.sql.rows.values import VERSION_BEFORE
 from gateway.adapters.sql.subqueries import DATA_OF_EVENT, REVERSED_BY
-from gateway.adapters.sql.tables import (
-    accounts,
-    answers,
-    event_batch_ids,
-    event_batches_unnumbered,
-    events,
-    ids_ahead,
-    payments,
-    quotes,
-    refunds,
-    transfers,
-    users,
-)
+from gateway.adapters.sql.tables.access import users
+from gateway.adapters.sql.tables.events import answers, event_batch_ids, event_batches_unnumbered, events
+from gateway.adapters.sql.tables.exchange import quotes
+from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
 from gateway.adapters.sql.types import INTEGER
 
 Columns = Sequence[Column[Any]]

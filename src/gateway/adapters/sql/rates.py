@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.short_transactions import ShortTransactions
-from gateway.adapters.sql.tables import rates
+from gateway.adapters.sql.tables.exchange import rates
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.rates import Rates
 from gateway.domain.rate import CurrencyPair, ExchangeRate, rate_of, rate_text

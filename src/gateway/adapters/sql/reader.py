@@ -15,7 +15,8 @@ from gateway.adapters.sql.rows.quotes import to_quote
 from gateway.adapters.sql.rows.transactions import to_transactions
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.subqueries import REVERSED_BY
-from gateway.adapters.sql.tables import accounts, ids_ahead, payments, quotes, refunds, transfers
+from gateway.adapters.sql.tables.exchange import quotes
+from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
 from gateway.application.ports.reader import AccountFilter, CurrencyTotals, PaymentFilter, Reader, TransactionFilter
 from gateway.application.ports.unit_of_work import StorageReadOnly
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.tables import refresh_tokens, sessions
+from gateway.adapters.sql.tables.access import refresh_tokens, sessions
 from gateway.adapters.sql.types import BYTES, MOMENT, Found
 from gateway.application.ports.sessions import Presented, SessionId, Sessions, Standing, StoredToken, Successor
 from gateway.domain.user import UserId

@@ -18,18 +18,10 @@ from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
 from gateway.adapters.sql.rows.values import VERSION_BEFORE, Values
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.subqueries import DATA_OF_EVENT, REVERSED_BY
-from gateway.adapters.sql.tables import (
-    accounts,
-    answers,
-    event_batches,
-    events,
-    ids_ahead,
-    payments,
-    quotes,
-    refunds,
-    transfers,
-    users,
-)
+from gateway.adapters.sql.tables.access import users
+from gateway.adapters.sql.tables.events import answers, event_batches, events
+from gateway.adapters.sql.tables.exchange import quotes
+from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
 from gateway.adapters.sql.writing import IDS_AHEAD, Versions, check_counts, rows_to_write, versions_of
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, Holder, Records, UnitOfWork, Wanted
 from gateway.domain.account import AccountId, AccountKey

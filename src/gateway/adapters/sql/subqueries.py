@@ -4,7 +4,8 @@ from typing import Final
 
 from sqlalchemy import literal_column, select
 
-from gateway.adapters.sql.tables import answers, events, transfers
+from gateway.adapters.sql.tables.events import answers, events
+from gateway.adapters.sql.tables.ledger import transfers
 from gateway.adapters.sql.types import INTEGER
 
 DATA_OF_EVENT: Final = select(events.c.data).where(events.c.id == answers.c.event_id).scalar_subquery().label("data")

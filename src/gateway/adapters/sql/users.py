@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from gateway.adapters.sql.rows.users import to_credentials
 from gateway.adapters.sql.short_transactions import ShortTransactions
-from gateway.adapters.sql.tables import users
+from gateway.adapters.sql.tables.access import users
 from gateway.application.ports.users import Credentials, Users
 from gateway.domain.user import UserId
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.adapters.sql.rows.values import Values
-from gateway.adapters.sql.tables import accounts
+from gateway.adapters.sql.tables.ledger import accounts
 from gateway.adapters.sql.types import Found
 from gateway.domain.account import Account, AccountKind, AccountStatus
 from gateway.domain.fees import FeeSchedule

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from gateway.adapters.sql.rows.values import Values
-from gateway.adapters.sql.tables import event_batches, events
+from gateway.adapters.sql.tables.events import event_batches, events
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.events import FeedEvent
 from gateway.application.ports.unit_of_work import AnswerKey, KeptAnswer

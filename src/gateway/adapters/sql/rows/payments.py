@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from gateway.adapters.sql.rows.values import Values
-from gateway.adapters.sql.tables import payments
+from gateway.adapters.sql.tables.ledger import payments
 from gateway.adapters.sql.types import Found
 from gateway.domain.metadata import NO_METADATA, Metadata
 from gateway.domain.money import Money

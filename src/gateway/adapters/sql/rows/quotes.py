@@ -3,7 +3,7 @@
 from typing import Final
 
 from gateway.adapters.sql.rows.values import Values
-from gateway.adapters.sql.tables import quotes
+from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.types import Found
 from gateway.domain.money import Money
 from gateway.domain.quote import Quote

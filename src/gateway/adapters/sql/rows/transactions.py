@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.adapters.sql.rows.values import Values
-from gateway.adapters.sql.tables import transfers
+from gateway.adapters.sql.tables.ledger import transfers
 from gateway.adapters.sql.types import Found
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import BalanceAfter, Transfer, TransferKind

@@ -1,0 +1,54 @@
+"""Tables of people and their sessions."""
+
+from typing import Final
+
+from sqlalchemy import Column, ForeignKey, Index, UniqueConstraint
+
+from gateway.adapters.sql.tables.base import integers, key, table, text
+from gateway.adapters.sql.types import BYTES, MOMENT, TEXT
+
+users: Final = table(
+    "users",
+    key("id"),
+    text("email"),
+    text("role"),
+    text("name", nullable=True),
+    Column("created_at", MOMENT, nullable=False),
+    text("password_hash"),
+    UniqueConstraint("email", name="users_email_key"),
+)
+
+sessions: Final = table(
+    "sessions",
+    key("id"),
+    text("user_id"),
+    Column("created_at", MOMENT, nullable=False),
+    Column("revoked_at", MOMENT),
+)
+
+# To end all sessions of a user, and to list those that ended lately (which every process asks every few seconds).
+Index("sessions_user_id_idx", sessions.c.user_id)
+
+Index(
+    "sessions_revoked_at_idx",
+    sessions.c.revoked_at,
+    postgresql_where=sessions.c.revoked_at.is_not(None),
+    sqlite_where=sessions.c.revoked_at.is_not(None),
+)
+
+refresh_tokens: Final = table(
+    "refresh_tokens",
+    Column("token_hash", BYTES, primary_key=True),
+    Column("session_id", TEXT, ForeignKey("sessions.id", name="refresh_tokens_session_id_fkey"), nullable=False),
+    Column("expires_at", MOMENT, nullable=False),
+    Column("used_at", MOMENT),
+    Column("successor_hash", BYTES),
+    Column("sealed", BYTES),
+)
+
+login_failures: Final = table(
+    "login_failures",
+    key("scope"),
+    *integers("count"),
+    Column("last_at", MOMENT, nullable=False),
+)

@@ -1,0 +1,175 @@
+"""Tables of money: accounts, payments, transfers, refunds."""
+
+from typing import Final
+
+from sqlalchemy import CheckConstraint, Column, Index, UniqueConstraint
+
+from gateway.adapters.sql.tables.base import integers, key, table, text
+from gateway.adapters.sql.types import INTEGER, MOMENT
+
+accounts: Final = table(
+    "accounts",
+    key("id"),
+    text("owner_id"),
+    text("kind"),
+    text("currency"),
+    *integers("debits_pending", "debits_posted", "credits_pending", "credits_posted"),
+    text("status"),
+    *integers("version"),
+    Column("created_at", MOMENT, nullable=False),
+    *integers("fee_basis_points", "fee_fixed"),
+    # The moment that the id of the newest transaction is of. Those of the next one sort after it, whatever the clock of
+    # the next server says: the history of an account is in the order of its versions.
+    Column("latest_at", MOMENT),
+    # Batches find accounts by it, owners list theirs by it, and it lets nobody open one twice.
+    UniqueConstraint("owner_id", "currency", "kind", name="accounts_owner_id_currency_kind_key"),
+    CheckConstraint(
+        "debits_pending >= 0 AND debits_posted >= 0 AND credits_pending >= 0 AND credits_posted >= 0",
+        name="accounts_counters_check",
+    ),
+    # As a comparison, not a subtraction of all three: that could pass 64 bits.
+    CheckConstraint(
+        "kind IN ('funding', 'exchange') OR credits_posted - debits_posted >= debits_pending",
+        name="accounts_available_check",
+    ),
+    CheckConstraint("version >= 1", name="accounts_version_check"),
+    CheckConstraint(
+        "fee_basis_points >= 0 AND fee_basis_points <= 10000 AND fee_fixed >= 0", name="accounts_fees_check"
+    ),
+    # Free space in each page, and no index on what changes: Postgres then updates a balance within its page, without
+    # touching an index (HOT).
+    postgresql_with={"fillfactor": 70},
+)
+
+payments: Final = table(
+    "payments",
+    key("id"),
+    text("status"),
+    *integers("amount"),
+    text("currency"),
+    text("capture"),
+    text("customer_id", nullable=True),
+    text("merchant_id"),
+    *integers("amount_captured", "amount_refunded", "fee_amount"),
+    text("reference", nullable=True),
+    text("description", nullable=True),
+    text("metadata"),
+    Column("expires_at", MOMENT),
+    text("failure_code", nullable=True),
+    *integers("version"),
+    Column("created_at", MOMENT, nullable=False),
+    Column("updated_at", MOMENT, nullable=False),
+    *integers("fee_refunded", "amount_refunded_with_fee", "captures", "refunds"),
+    # The terms of a payment across currencies stand in its quote: one at once in one currency is no wider for them.
+    text("quote_id", nullable=True),
+    text("reference_held_by", nullable=True),
+    CheckConstraint(
+        "amount >= 1 AND amount >= amount_captured AND amount_captured >= amount_refunded AND amount_refunded >= 0",
+        name="payments_amounts_check",
+    ),
+    CheckConstraint("fee_amount >= 0 AND fee_amount <= amount", name="payments_fee_amount_check"),
+    CheckConstraint("version >= 1", name="payments_version_check"),
+    CheckConstraint(
+        "fee_refunded >= 0 AND amount_refunded_with_fee >= 0 AND amount_refunded_with_fee <= amount_refunded",
+        name="payments_refunds_check",
+    ),
+)
+
+# The lists that customers and merchants ask for, newest first.
+Index("payments_customer_id_id_idx", payments.c.customer_id, payments.c.id)
+
+Index("payments_merchant_id_id_idx", payments.c.merchant_id, payments.c.id)
+
+# Those whose time is nearly over. Payments at once are not in it, and cost nothing.
+_unfinished: Final = payments.c.status.in_(["authorized", "partially_captured", "requires_confirmation"])
+
+Index(
+    "payments_expires_at_id_idx",
+    payments.c.expires_at,
+    payments.c.id,
+    postgresql_where=_unfinished,
+    sqlite_where=_unfinished,
+)
+
+# A reference names one payment of those that the same user named. A payment that gave it back has no holder: nulls
+# differ from each other in a unique index, and lists still find it. Payments without a reference are not in it.
+Index(
+    "payments_reference_key",
+    payments.c.merchant_id,
+    payments.c.reference,
+    payments.c.reference_held_by,
+    unique=True,
+    postgresql_where=payments.c.reference.is_not(None),
+    sqlite_where=payments.c.reference.is_not(None),
+)
+
+# A quote is used once. Its row says so too, and is locked when it is used: this is for the day when the code is wrong.
+Index(
+    "payments_quote_id_key",
+    payments.c.quote_id,
+    unique=True,
+    postgresql_where=payments.c.quote_id.is_not(None),
+    sqlite_where=payments.c.quote_id.is_not(None),
+)
+
+transfers: Final = table(
+    "transfers",
+    # A transaction has no table of its own: nearly all have one transfer, and a row with both saves the other row.
+    key("transaction_id"),
+    Column("position", INTEGER, primary_key=True),
+    text("type"),
+    text("payment_id", nullable=True),
+    text("customer_id", nullable=True),
+    text("merchant_id", nullable=True),
+    text("description", nullable=True),
+    text("reverses", nullable=True),
+    Column("created_at", MOMENT, nullable=False),
+    text("kind"),
+    *integers("amount"),
+    text("currency"),
+    text("debit_account_id"),
+    *integers("debit_posted_after", "debit_held_after", "debit_version"),
+    text("credit_account_id"),
+    *integers("credit_posted_after", "credit_held_after", "credit_version"),
+    CheckConstraint("position >= 0", name="transfers_position_check"),
+    CheckConstraint("amount >= 1", name="transfers_amount_check"),
+    CheckConstraint("debit_account_id <> credit_account_id", name="transfers_accounts_check"),
+)
+
+
+def _first_transfers(name: str, *columns: str, unique: bool = False) -> None:
+    """An index of transactions, by their first transfer; those which have none of the column cost nothing."""
+    there = transfers.c[columns[0]].is_not(None) & (transfers.c.position == 0)
+    Index(name, *(transfers.c[column] for column in columns), unique=unique, postgresql_where=there, sqlite_where=there)
+
+
+# The lists that customers and merchants ask for, newest first.
+_first_transfers("transfers_customer_id_transaction_id_idx", "customer_id", "transaction_id")
+
+_first_transfers("transfers_merchant_id_transaction_id_idx", "merchant_id", "transaction_id")
+
+# The few transactions of one payment. Both ids are time-ordered, so it grows at its end, which is cheap.
+_first_transfers("transfers_payment_id_transaction_id_idx", "payment_id", "transaction_id")
+
+# A transaction is reversed once.
+_first_transfers("transfers_reverses_key", "reverses", unique=True)
+
+# How far ids are ahead of `created_at`, at most: what was created until a moment is looked for among ids so much later.
+# Nearly always it is empty. Ids are ahead where the clocks of servers differ, and were after a clock had been set back.
+ids_ahead: Final = table("ids_ahead", key("id"), *integers("seconds"))
+
+refunds: Final = table(
+    "refunds",
+    key("id"),
+    text("payment_id"),
+    text("transaction_id"),
+    *integers("amount"),
+    text("currency"),
+    *integers("fee_refunded"),
+    text("reason", nullable=True),
+    Column("created_at", MOMENT, nullable=False),
+    CheckConstraint("amount >= 1 AND fee_refunded >= 0 AND fee_refunded <= amount", name="refunds_amounts_check"),
+)
+
+# The refunds of one payment, newest first.
+Index("refunds_payment_id_id_idx", refunds.c.payment_id, refunds.c.id)
