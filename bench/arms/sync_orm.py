@@ -29,32 +29,32 @@ class Base(DeclarativeBase):
 class Account(Base):
     """A row of accounts."""
 
-    __table__ = tables.accounts
+    __table__ = tables.ledger.accounts
 
 
 class Payment(Base):
     """A row of payments."""
 
-    __table__ = tables.payments
-    metadata_text = tables.payments.c.metadata  # SQLAlchemy reserves the name `metadata`.
+    __table__ = tables.ledger.payments
+    metadata_text = tables.ledger.payments.c.metadata  # SQLAlchemy reserves the name `metadata`.
 
 
 class Transfer(Base):
     """A row of transfers."""
 
-    __table__ = tables.transfers
+    __table__ = tables.ledger.transfers
 
 
 class Event(Base):
     """A row of events."""
 
-    __table__ = tables.events
+    __table__ = tables.events.events
 
 
 class KeptAnswer(Base):
     """A row of answers."""
 
-    __table__ = tables.answers
+    __table__ = tables.events.answers
 
 
 class PayIn(BaseModel):
@@ -202,9 +202,9 @@ def _pay(database: Session, body: PayIn, customer_id: str, now: datetime) -> Pay
         )
     )
     event_id = time_ordered_id("evt")
-    batch_id = database.scalar(select(tables.event_batch_ids.next_value()))
+    batch_id = database.scalar(select(tables.events.event_batch_ids.next_value()))
     database.execute(
-        insert(tables.event_batches_unnumbered).values(
+        insert(tables.events.event_batches_unnumbered).values(
             batch_id=batch_id, first_event_id=event_id, last_event_id=event_id, size=1
         )
     )
