@@ -1,6 +1,6 @@
 # The gateway in a container: `make image`, then `docker run --publish 8000:8000 --volume gateway:/var/lib/gateway gateway`.
 
-FROM python:3.11-slim-bookworm AS build
+FROM python:3.14-slim-trixie AS build
 WORKDIR /source
 RUN python -m venv /opt/gateway
 COPY pyproject.toml constraints.txt README.md LICENSE ./
@@ -8,7 +8,7 @@ COPY src src
 COPY docs/api.md docs/api.md
 RUN /opt/gateway/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt .
 
-FROM python:3.11-slim-bookworm
+FROM python:3.14-slim-trixie
 RUN useradd --system --uid 10001 --home-dir /var/lib/gateway --create-home gateway
 COPY --from=build /opt/gateway /opt/gateway
 ENV PATH=/opt/gateway/bin:$PATH \

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from support.postgres import (
     URL_VARIABLE,
@@ -18,6 +19,10 @@ from support.postgres import (
 
 if TYPE_CHECKING:
     from gateway.contracts.history import OpenStorage
+
+# A busy machine is not a failure: how long something takes is tested where it matters.
+settings.register_profile("gateway", settings.default, deadline=None)
+settings.load_profile("gateway")
 
 
 def pytest_report_header() -> str:

@@ -228,7 +228,7 @@ def _not_now(_: object) -> None:
     raise TryAgain
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(histories(), st.integers(2, 8))
 async def test_grouping_never_changes_an_outcome(history: list[Step], batch_size: int) -> None:
     alone = await play(memory_storage(), history, batch_size=1, tick_seconds=0)

@@ -61,6 +61,12 @@ def test_the_oldest_python_is_the_one_that_the_package_requires() -> None:
     assert tomllib.loads(text("pyproject.toml"))["project"]["requires-python"] == f">={PYTHONS[0]}"
 
 
+def test_the_image_has_a_python_that_is_tested() -> None:
+    build, run = re.findall(r"^FROM python:(\d+\.\d+)-slim-\w+", text("Dockerfile"), re.MULTILINE)
+    assert build == run
+    assert run in PYTHONS
+
+
 def test_actions_are_pinned_to_a_full_version() -> None:
     steps = load(".github/workflows/ci.yml")["jobs"]["run"]["steps"]
     used = [step["uses"] for step in steps if "uses" in step]

@@ -2,7 +2,6 @@
 
 from support.measures import (
     circle,
-    files_of_a_payment,
     longest_files,
     module_imports,
     most_complex_functions,
@@ -11,7 +10,6 @@ from support.measures import (
 )
 
 COMPLEXITY_MAX = 12
-FILES_OF_A_PAYMENT_MAX = 9
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
@@ -30,10 +28,6 @@ def test_a_circle_is_found() -> None:
 
 def test_no_function_is_too_complex() -> None:
     assert [each for each in most_complex_functions(10) if each[0] > COMPLEXITY_MAX] == []
-
-
-def test_the_walk_of_a_payment_is_short() -> None:
-    assert 0 < len(files_of_a_payment()) <= FILES_OF_A_PAYMENT_MAX
 
 
 def test_each_measure_has_a_value() -> None:
