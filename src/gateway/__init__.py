@@ -124,7 +124,7 @@ __all__ = [
     "read_settings",
 ]
 
-# A name is brought in when it is first asked for: whoever wants only the domain loads no adapter, and the command line
+# A name is imported when it is first used: a program that uses only the domain loads no adapter, and the command line
 # answers `--help` at once.
 _NAMES = {
     "gateway.application.access.access": ("SignedIn",),

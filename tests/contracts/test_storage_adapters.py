@@ -5,7 +5,7 @@ A contract that nothing can break proves nothing. What was broken by hand in the
 - `FOR UPDATE` taken out: test_units_of_work_on_the_same_account_take_turns, ..._same_payment_take_turns
 - `ORDER BY` taken out of the locking reads: test_locking_in_opposite_orders_never_deadlocks
 - commit in place of rollback: test_nothing_of_a_commit_is_written_when_a_unique_key_is_taken
-- a claim that found its key taken and went on: test_whoever_comes_second_with_a_key_finds_the_first_answer
+- a claim that found its key taken and went on: test_the_second_transaction_with_a_key_finds_the_first_answer
 - a refresh token taken without looking whether it was used: test_of_sixteen_concurrent_exchanges_exactly_one_rotates
 - scopes of failures written in no order: test_no_concurrent_failure_is_lost
 

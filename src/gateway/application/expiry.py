@@ -53,13 +53,13 @@ class Expiry:
                 await _wait(stop, self.limits.interval_seconds)
 
     async def run_once(self) -> int:
-        """End those that are due, at most a batch of them, the longest overdue first; how many were ended.
+        """End payments whose time is over, at most a batch of them, the longest overdue first. Returns how many were ended.
 
         Raises:
-            StorageUnavailable: It cannot be reached. Whoever was not ended is due still.
+            StorageUnavailable: It cannot be reached. Payments that were not ended stay due.
         """
         due = await self.reader.payments_due(self.clock(), limit=self.limits.batch_size)
-        # All submitted at once, so that they share a transaction; and all are waited for, whatever befalls one.
+        # All are submitted at once and share a transaction. A failure of one does not stop the wait for the others.
         outcomes = await asyncio.gather(*(self._end(payment_id) for payment_id in due), return_exceptions=True)
         ended = [payment_id for payment_id, outcome in zip(due, outcomes, strict=True) if outcome is True]
         if ended:
@@ -75,7 +75,7 @@ class Expiry:
         try:
             await self.executor.execute(ExpirePayment(payment_id=payment_id), idempotency_key=f"expire-{payment_id}")
         except Refusal as refusal:
-            # Not due by the clock of whoever decided, or the executor is full: it comes again.
+            # Not due by the clock of the server that decided, or the executor is full: the next run tries again.
             logger.info("expiry_refused", extra={"payment_id": payment_id, "code": refusal.code})
             return False
         return True

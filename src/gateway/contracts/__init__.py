@@ -1,4 +1,4 @@
-"""The contract suite of every port, importable by whoever writes an adapter.
+"""The contract suite of every port, for authors of adapters.
 
 Each contract is a class of tests. Subclass it in a test module, and give the fixtures that its docstring names; storage
 adapters need one fixture, `storage`, which returns an empty `Storage`. Needs `pip install gateway[contracts]` and

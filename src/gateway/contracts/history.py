@@ -196,7 +196,7 @@ def lives_of_payments(dollars: st.SearchStrategy[Money]) -> list[st.SearchStrate
     requests = st.builds(
         PaymentRequest,
         merchant_id=merchants,
-        # Somebody: whoever confirms a request to nobody must know its id, and so comes in a later transaction.
+        # Some customer: to confirm an open request, they must know its id, and so come in a later transaction.
         customer_id=st.sampled_from([user_id(1), user_id(5)]),
         amount=dollars,
         metadata=st.just({}),

@@ -196,7 +196,7 @@ class HostileInputContract:
             await commit(storage, Changes(accounts_new=[an_account(number)]))
 
     async def test_a_record_with_the_id_of_another_is_refused(self, storage: Storage) -> None:
-        """Whoever makes ids makes each once. Nothing of the other record is lost."""
+        """Ids are made once. Nothing of the first record is lost."""
         await commit(storage, Changes(accounts_new=[an_account(1)], payments_new=[a_payment(1)]))
         for changes in (
             Changes(accounts_new=[an_account(1, owner_id=user_id(2))]),

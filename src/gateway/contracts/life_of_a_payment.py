@@ -256,7 +256,7 @@ class LifeOfAPaymentContract:
         assert reversed_original == a_transaction(1, reversed_by=reversal.id)
 
     async def test_a_transaction_is_reversed_once(self, storage: Storage) -> None:
-        """Whoever comes second is told to look again."""
+        """The second transaction gets `KeyTaken`."""
         await commit(storage, Changes(transactions_new=[a_transaction(1)]))
         await commit(storage, Changes(transactions_new=[a_transaction(2, reverses=transaction_id(1))]))
         with pytest.raises(KeyTaken):

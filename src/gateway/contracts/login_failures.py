@@ -63,7 +63,7 @@ class LoginFailuresContract:
         }
 
     async def test_no_concurrent_failure_is_lost(self, storage: Storage) -> None:
-        """Whoever tries sixteen passwords at once has failed sixteen times; in whatever order scopes are named."""
+        """Sixteen concurrent attempts are sixteen failures, in whatever order their scopes are named."""
         orders = (("account:a", "address:1"), ("address:1", "account:a"))
         async with asyncio.timeout(30):
             await asyncio.gather(*(fail(storage, *orders[n % 2]) for n in range(16)))

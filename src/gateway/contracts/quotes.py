@@ -116,7 +116,7 @@ class QuotesContract:
         assert accounts_in(plain).keys() == {MERCHANT.id, OTHERS[0].id}
 
     async def test_no_two_payments_use_a_quote(self, storage: Storage) -> None:
-        """Whoever comes second is told to look again, and nothing of theirs is written."""
+        """The second transaction gets `KeyTaken`, and nothing of theirs is written."""
         await commit(storage, Changes(payments_new=[a_payment(1, quote_id=quote_id(1))]))
         with pytest.raises(KeyTaken):
             await commit(storage, Changes(payments_new=[a_payment(2, quote_id=quote_id(1))]))

@@ -48,7 +48,7 @@ class AccessTokensContract:
         )
 
     def test_a_token_is_good_from_the_moment_it_is_issued(self, access_tokens: AccessTokens) -> None:
-        """Whoever signs in can go on at once."""
+        """A new token is valid at once."""
         moment = NOW + timedelta(microseconds=1)
         assert access_tokens.verify(_issue(access_tokens, now=moment), now=moment).subject == "usr_1"
 
@@ -61,7 +61,7 @@ class AccessTokensContract:
             access_tokens.verify(token, now=end)
 
     def test_a_token_that_was_verified_before_still_expires(self, access_tokens: AccessTokens) -> None:
-        """Nothing that is remembered outlives the token."""
+        """No cache outlives the token."""
         token = _issue(access_tokens)
         for seconds in (0, 1, access_tokens.lifetime_seconds - 1):
             access_tokens.verify(token, now=NOW + timedelta(seconds=seconds))

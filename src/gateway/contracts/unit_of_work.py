@@ -253,7 +253,7 @@ class UnitOfWorkContract:
     async def test_units_of_work_on_the_same_account_take_turns(self, storage: Storage) -> None:
         """Of twenty that read, wait a little and write, none overwrites another's change.
 
-        They wait for each other, or whoever was overtaken is told, and has written nothing.
+        They wait for each other, or one of them gets a conflict and has written nothing.
         """
         await commit(storage, Changes(accounts_new=[an_account()]))
 
@@ -269,7 +269,7 @@ class UnitOfWorkContract:
             await asyncio.gather(*(credit_one(by_key if n % 2 else by_its_id) for n in range(20)))
         assert await storage.reader.account(account_id(1)) == an_account(credits_posted=20, version=21)
 
-    async def test_whoever_was_overtaken_writes_nothing(self, storage: Storage) -> None:
+    async def test_a_conflict_writes_nothing(self, storage: Storage) -> None:
         """Neither the account that another one has changed, nor anything beside it."""
         await commit(storage, Changes(accounts_new=[an_account(1), an_account(2)]))
         first_is_done = asyncio.Event()
@@ -429,7 +429,7 @@ class UnitOfWorkContract:
         )
         assert await storage.reader.payment(payment_id(4)) is not None
 
-    async def test_whoever_comes_second_with_a_key_finds_the_first_answer(self, storage: Storage) -> None:
+    async def test_the_second_transaction_with_a_key_finds_the_first_answer(self, storage: Storage) -> None:
         """Byte for byte, whichever of sixteen was first; exactly one of them has moved the money."""
         await commit(storage, Changes(accounts_new=[an_account()]))
 

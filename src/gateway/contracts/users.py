@@ -29,7 +29,7 @@ class UsersContract:
         assert await storage.users.by_id(user_id(2)) is None
 
     async def test_an_address_is_found_in_exactly_the_spelling_that_is_kept(self, storage: Storage) -> None:
-        """Byte for byte: what is one address is decided before, and whoever has another spelling is another user."""
+        """Byte for byte: addresses are made canonical before, so another spelling is another user."""
         spellings = (
             "jos\u00e9@example.com",
             "jose\u0301@example.com",

@@ -53,8 +53,8 @@ class AccountKey(NamedTuple):
 class Account:
     """One owner's money in one currency. All counters are minor units ≥ 0; `version` rises by 1 at each change.
 
-    `fees` is what is kept of payments to it. It stands here, and not in a table of its own, because whoever pays has
-    this record in hand anyway (docs/decisions/0007).
+    `fees` is what the gateway keeps of payments to the account. It is a field of the account, which every payment loads
+    anyway (docs/decisions/0007).
     """
 
     id: AccountId

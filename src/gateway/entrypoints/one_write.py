@@ -1,7 +1,7 @@
 """uvicorn's HTTP/1.1, with the head and the body of a response in one write.
 
-uvicorn writes them one after the other, and each write is a system call, a packet, and a wake-up of whoever reads it:
-together a tenth of what a request costs (docs/performance.md).
+uvicorn writes them separately. Each write is a system call, a packet and a wake-up of the reader: together a tenth of
+what a request costs (docs/performance.md).
 """
 
 import asyncio

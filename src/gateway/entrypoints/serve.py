@@ -94,7 +94,7 @@ def _try_to_listen(settings: Settings) -> None:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         with socket.socket(family) as probe:
-            # As the server will do: connections of the one before may still linger.
+            # As the server does: connections of an earlier server on this port may linger.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((settings.host, settings.port))
     except OSError as error:

@@ -21,7 +21,7 @@ PASSING_REFUSALS: Final = frozenset(
         "validation_error",
     }
 )
-"""Refusals that are not remembered for their key."""
+"""Refusals that are not kept under their key."""
 
 
 @value

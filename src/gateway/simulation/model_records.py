@@ -76,7 +76,7 @@ class ModelPayment:
         return ENDS_AS.get(self.status, self.status) if over else self.status
 
     def standing(self, now: datetime) -> dict[str, object]:
-        """What a refusal, and whoever looks at it, is told about where it stands at a time."""
+        """The status and the actions that refusals and views show at a time."""
         status = self.status_at(now)
         actions = list(ALLOWED.get(status, ()))
         if self.captured > self.refunded:

@@ -81,7 +81,7 @@ def difference_of(effect: Effect, observation: Observation) -> Violation | None:
     """The difference between what the gateway decided and what it must decide."""
     outcome, command = observation.outcome, observation.command
     if outcome is UNDECIDED:
-        return Violation("decided", f"{command!r} was not decided, and is not remembered.")
+        return Violation("decided", f"{command!r} was not decided, and has no kept answer.")
     code = outcome.code if isinstance(outcome, Refusal) else ""
     if code != effect.refusal:
         return Violation("outcome", f"It came to {_named(code)}; it must be {_named(effect.refusal)}.")

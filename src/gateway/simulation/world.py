@@ -35,8 +35,8 @@ RECENT: Final = 32
 RECENT_QUOTES: Final = 8
 """How many of the newest quotes come to mind first: few, for they are not good for long."""
 
-REMEMBERED_MAX: Final = 256
-"""How many submissions are remembered, to be handed in again."""
+REPEATABLE_MAX: Final = 256
+"""How many submissions are kept to be submitted again."""
 
 TRIES: Final = 3
 """How often users look for something that fits."""
@@ -103,10 +103,10 @@ class World:
 
     def remember(self, submission: Submission) -> None:
         """Keep a submission, to hand it in again some day; an earlier one makes way."""
-        if len(self.submissions) < REMEMBERED_MAX:
+        if len(self.submissions) < REPEATABLE_MAX:
             self.submissions.append(submission)
         else:
-            self.submissions[self.random.randrange(REMEMBERED_MAX)] = submission
+            self.submissions[self.random.randrange(REPEATABLE_MAX)] = submission
 
     def chance(self, percent: float) -> bool:
         """Whether something happens that happens so often."""

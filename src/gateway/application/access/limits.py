@@ -9,7 +9,7 @@ class AccessLimits:
 
     After `free_tries` failures in a row at one account, the next attempt must wait 1 s, then 2, up to
     `backoff_seconds_max`. `forget_failures_seconds` without a failure reset the count. Accounts are never locked:
-    whoever knows the password gets in. Attempts from one network address are limited likewise, but an address may
+    the right password always gets in. Attempts from one network address are limited likewise, but an address may
     belong to a whole office, and so has more free tries.
 
     `leeway_seconds` is the largest difference between the clocks of servers. A refresh token that was used may be used

@@ -1,1 +1,1 @@
-"""Events: what has changed, for whoever wants to know."""
+"""Events: the changes of payments, accounts and other records."""

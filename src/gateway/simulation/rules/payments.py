@@ -46,7 +46,7 @@ def pay(model: Model, command: Pay, now: datetime) -> Effect:
     model.payer(order.customer_id, promised.source_currency if promised else order.amount.currency)
     _must_be_free(model, payment)
     if not _covered(model, payment, promised):
-        # Whoever could not pay has not used the quote, and may try again with it.
+        # A customer who could not pay has not used the quote, and may try again with it.
         failed = replace(payment, status="failed", failure="insufficient_funds")
         return Effect(refusal="insufficient_funds", payment=failed, events=("payment.failed",))
     return _paid(model, replace(payment, expires_at=_end(order, now) if payment.manual else None), promised)
