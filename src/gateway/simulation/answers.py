@@ -1,4 +1,4 @@
-"""What the gateway says, in the words of the model."""
+"""Answers of the gateway, as records of the model."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from gateway.simulation.model_records import ModelAccount, ModelPayment, ModelQu
 
 
 def told(outcome: Any) -> object:
-    """What an outcome tells; the rules must come to the same."""
+    """The facts in an outcome, which the rules must produce too."""
     facts: object = None
     match outcome:
         case Paid():
@@ -43,7 +43,7 @@ def told(outcome: Any) -> object:
 
 
 def model_account(account: Account) -> ModelAccount:
-    """An account as the model would have it."""
+    """An account as a record of the model."""
     return ModelAccount(
         posted=account.posted,
         held=account.held,
@@ -56,7 +56,7 @@ def model_account(account: Account) -> ModelAccount:
 
 
 def model_payment(payment: Payment) -> ModelPayment:
-    """A payment as the model would have it."""
+    """A payment as a record of the model."""
     return ModelPayment(
         id=payment.id,
         status=payment.status.value,
@@ -81,7 +81,7 @@ def model_payment(payment: Payment) -> ModelPayment:
 
 
 def model_quote(quote: Quote) -> ModelQuote:
-    """A quote as the model would have it."""
+    """A quote as a record of the model."""
     return ModelQuote(
         id=quote.id,
         customer=quote.customer_id,

@@ -1,4 +1,4 @@
-"""Delivery: how what users ask reaches the gateway. Alone, together, twice, bundled, or not for the first time."""
+"""Delivery: how commands are submitted. Alone, concurrently, twice, in bundles, or again."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -22,13 +22,13 @@ from gateway.simulation.operations.refunds import refunding
 from gateway.simulation.world import World
 
 TOGETHER_MAX: Final = 8
-"""How many commands are asked together, or bundled."""
+"""The number of commands that are submitted concurrently, or in a bundle."""
 
 DUE_MAX: Final = 32
-"""How many payments the worker ends at once."""
+"""The number of payments that the worker expires at once."""
 
 SPREE: Final = 110
-"""More captures, and more refunds, than a payment may have."""
+"""More than the captures and the refunds that a payment may have."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -36,7 +36,7 @@ _request: Final = msgspec.json.Encoder(order="deterministic")
 
 
 class Door(StrEnum):
-    """Which executor the submissions of a step are handed in at."""
+    """The executor that runs the submissions of a step."""
 
     ONE_BY_ONE = "one by one"
     GROUPED = "grouped"
@@ -45,7 +45,7 @@ class Door(StrEnum):
 
 @value
 class Step:
-    """What happens at one time: all submissions are handed in at once. `name` is for people."""
+    """Submissions that run concurrently. `name` is for people."""
 
     name: str
     submissions: Sequence[Submission]
@@ -69,7 +69,7 @@ def one(world: World) -> Step:
 
 
 def together(world: World) -> Step:
-    """Several commands at once."""
+    """Several concurrent commands."""
     count = world.random.randint(2, TOGETHER_MAX)
     return _step(world, "together", [submission(world, any_command(world)) for _ in range(count)])
 
@@ -80,7 +80,7 @@ def twice(world: World) -> Step:
 
 
 def again(world: World) -> Step:
-    """An earlier submission again; or another request with its key."""
+    """An earlier submission again, or another command with its key."""
     if not world.submissions:
         return one(world)
     earlier = world.one_of(world.submissions)
@@ -90,7 +90,7 @@ def again(world: World) -> Step:
 
 
 def bundled(world: World) -> Step:
-    """Commands as one bundle, atomic or not; some of its parts were asked before, or are asked twice."""
+    """A bundle, atomic or not. Some parts were submitted before, or are in it twice."""
     parts: list[CommandSubmission] = []
     for _ in range(world.random.randint(1, TOGETHER_MAX)):
         earlier = [each for each in (*parts, *world.submissions[-TOGETHER_MAX:]) if not isinstance(each, Bundle)]
@@ -104,7 +104,7 @@ def bundled(world: World) -> Step:
 
 
 def at_the_last_moment(world: World) -> Step:
-    """Something is asked of a payment right before, at, or right after the end of its time."""
+    """A command on a payment just before, at, or just after it expires."""
     end = world.next_end()
     if end is None:
         return one(world)
@@ -116,7 +116,7 @@ def at_the_last_moment(world: World) -> Step:
 
 
 def at_the_end_of_a_quote(world: World) -> Step:
-    """A quote is paid with right before, at, or right after the end of its time."""
+    """A payment with a quote just before, at, or just after the quote expires."""
     quote_id = world.quote()
     promised = world.model.quotes.get(quote_id)
     if promised is None or promised.payment is not None or promised.expires_at <= world.clock():
@@ -127,7 +127,7 @@ def at_the_end_of_a_quote(world: World) -> Step:
 
 
 def one_quote_for_all(world: World) -> Step:
-    """Several payments, at once or as one bundle, with one and the same quote."""
+    """Several payments with the same quote, concurrently or in a bundle."""
     quote_id = world.quote()
     parts = [submission(world, paying(world, quote_id)) for _ in range(world.random.randint(2, 3))]
     if world.chance(50):
@@ -136,7 +136,7 @@ def one_quote_for_all(world: World) -> Step:
 
 
 def worker(world: World) -> Step:
-    """The worker comes by, and ends what is due."""
+    """The worker expires payments that are due."""
     world.next_end()
     due, world.overdue = world.overdue[:DUE_MAX], world.overdue[DUE_MAX:]
     if not due:
@@ -148,7 +148,7 @@ def worker(world: World) -> Step:
 
 
 def spree(world: World) -> Step:
-    """A merchant captures, or refunds, minor unit by minor unit, until they are stopped."""
+    """A merchant captures or refunds single minor units until the limit."""
     payment = world.payment(*world.one_of((("authorized", "partially_captured"), ("captured",))))
     if payment is None:
         return one(world)
@@ -162,7 +162,7 @@ def spree(world: World) -> Step:
 
 
 def submission(world: World, command: Command[Any], key: AnswerKey | None = None) -> CommandSubmission:
-    """A command as the executor hands it in."""
+    """A command as the executor submits it."""
     return CommandSubmission(
         command=command,
         key=AnswerKey(SYSTEM, world.fresh_key()) if key is None else key,
@@ -203,11 +203,11 @@ DELIVERIES: Final[Sequence[tuple[int, Draw]]] = (
     (60, worker),
     (4, spree),
 )
-"""Each with how often it comes, compared to the others."""
+"""Each with its relative frequency."""
 
 _DECK: Final = tuple(draw for weight, draw in DELIVERIES for _ in range(weight))
 
 
 def next_step(world: World) -> Step:
-    """What happens next."""
+    """Draw the next step."""
     return world.one_of(_DECK)(world)

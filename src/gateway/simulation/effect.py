@@ -26,7 +26,7 @@ PASSING_REFUSALS: Final = frozenset(
 
 @value
 class Effect:
-    """What a command must come to.
+    """The effect that a command must have.
 
     Attributes:
         refusal: The code, or nothing. It may come with effects: a payment that failed is kept, a request keeps why.
@@ -64,7 +64,7 @@ class Effect:
         return self.refusal not in PASSING_REFUSALS
 
     def named(self, payment_id: PaymentId | None, quote_id: QuoteId | None) -> "Effect":
-        """The same, where a new payment and a new quote are called what the gateway has called them."""
+        """The same effect, with the ids that the gateway assigned to a new payment and a new quote."""
         payment, quote = self.payment, self.quote
         if payment is not None and not payment.id and payment_id is not None:
             payment = replace(payment, id=payment_id)

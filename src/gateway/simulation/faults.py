@@ -1,4 +1,4 @@
-"""Faults: what a storage may do to a transaction, around a storage that does nothing of it."""
+"""Faults: errors and delays of transactions, added to a storage without any."""
 
 from dataclasses import dataclass
 from random import Random
@@ -20,14 +20,14 @@ from gateway.simulation.clock import VirtualClock
 LOAD_FAULTS_PERCENT: Final = 3
 COMMIT_FAULTS_PERCENT: Final = 9
 AWAY_MAX: Final = 12
-"""For how many transactions on end the storage may be away."""
+"""The maximum number of consecutive transactions without storage."""
 
 SLOW_MICROSECONDS_MAX: Final = 90_000_000
-"""How long the storage may take for one call: longer than the shortest hold."""
+"""The maximum duration of one call, in microseconds: longer than the shortest hold."""
 
 
 class CommitFault(NamedTuple):
-    """What may happen to a commit: whether it is written, and what its user is told."""
+    """A fault of a commit: whether it is written, and what the caller gets."""
 
     written: bool
     told: type[Exception] | None = None
@@ -47,14 +47,14 @@ COMMIT_FAULTS: Final = (
 
 @dataclass(slots=True)
 class Faults:
-    """Decides what goes wrong next. Without `random`, nothing does."""
+    """Draws faults. Without `random`, there are none."""
 
     clock: VirtualClock
     random: Random | None = None
     away: int = 0
 
     def before_load(self) -> bool:
-        """Let something happen to a load; whether it was anything.
+        """Let a load meet a fault. Returns whether it met one.
 
         Raises:
             StorageUnavailable, TryAgain: The storage is away, or gives the transaction up.
@@ -76,7 +76,7 @@ class Faults:
         return True
 
     def at_commit(self) -> CommitFault | None:
-        """What happens to a commit."""
+        """Draw the fault of a commit."""
         if self.random is None or self.random.randrange(100) >= COMMIT_FAULTS_PERCENT:
             return None
         fault = self.random.choice(COMMIT_FAULTS)
@@ -90,7 +90,7 @@ class Faults:
 
 
 class FaultyUnitOfWork:
-    """A unit of work that meets faults. `written` is what it has committed, whatever its user was told."""
+    """A unit of work with faults. `written` is what it has committed, even if the caller got an error."""
 
     def __init__(self, inner: UnitOfWork, faults: Faults) -> None:
         self._inner = inner
@@ -100,13 +100,13 @@ class FaultyUnitOfWork:
         self.met_fault = False
 
     async def load(self, wanted: Wanted) -> Records:
-        """As `UnitOfWork.load`, if nothing happens."""
+        """Load as `UnitOfWork.load`, or meet a fault."""
         self.met_fault = True
         self.met_fault = self._faults.before_load()
         return await self._inner.load(wanted)
 
     async def commit(self, changes: Changes) -> None:
-        """As `UnitOfWork.commit`, if nothing happens."""
+        """Commit as `UnitOfWork.commit`, or meet a fault."""
         if self._over:
             # What a database does after a rollback: the transaction is empty, and commits.
             return

@@ -30,7 +30,7 @@ from gateway.simulation.model_records import (
 
 
 class Refused(Exception):  # noqa: N818 - as every refusal.
-    """The rules say no."""
+    """A rule refuses a command."""
 
     def __init__(self, code: str, **facts: object) -> None:
         super().__init__(code)
@@ -40,7 +40,7 @@ class Refused(Exception):  # noqa: N818 - as every refusal.
 
 @dataclass(slots=True, kw_only=True)
 class Model:
-    """Every record that must exist. Records are replaced, never changed, so that a fork costs nothing."""
+    """Every record that must exist. Records are replaced, never changed, so forks are cheap."""
 
     accounts: MutableMapping[AccountKey, ModelAccount] = field(default_factory=dict[AccountKey, ModelAccount])
     holders: MutableMapping[tuple[UserId, AccountKind], bool] = field(
@@ -60,11 +60,11 @@ class Model:
     answers: MutableMapping[AnswerKey, ModelAnswer] = field(default_factory=dict[AnswerKey, ModelAnswer])
 
     def fork(self) -> "Model":
-        """Another model that begins as this one; this one does not see what becomes of it until it adopts it."""
+        """A copy of this model, whose changes reach this one only through `adopt`."""
         return Model(**{each.name: ChainMap({}, getattr(self, each.name)) for each in fields(self)})
 
     def adopt(self, fork: "Model") -> None:
-        """Become what a fork has become."""
+        """Apply the changes of a fork."""
         for each in fields(self):
             getattr(self, each.name).update(getattr(fork, each.name).maps[0])
 
@@ -75,7 +75,7 @@ class Model:
         return self.payments[payment_id]
 
     def key_of(self, account_id: AccountId) -> AccountKey:
-        """The key of a user's account; the gateway's own are as good as none."""
+        """The key of a user's account. The gateway's own accounts are not found."""
         key = self.keys.get(account_id)
         if key is None or key.owner_id == SYSTEM:
             raise Refused("account_not_found")
@@ -96,14 +96,14 @@ class Model:
         return key
 
     def must_pay(self, key: AccountKey) -> ModelAccount:
-        """An account that is about to pay: a frozen one may not."""
+        """An account that pays. A frozen one may not."""
         account = self.accounts[key]
         if account.frozen:
             raise Refused("account_frozen")
         return account
 
     def apply(self, effect: Effect) -> None:
-        """Let it have happened."""
+        """Apply an effect."""
         for key in effect.opened:
             self.accounts[key] = ModelAccount()
             self.holders[key.owner_id, key.kind] = True
@@ -139,6 +139,6 @@ class Model:
 
 
 Rule = Callable[[Model, Any, datetime], Effect]
-"""What a command must come to at a time. Raises `Refused` where nothing but the answer is written."""
+"""The effect that a command must have at a time. Raises `Refused` if only the answer is written."""
 
 Rules = Mapping[type[Command[Any]], Rule]

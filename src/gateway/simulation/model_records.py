@@ -11,19 +11,19 @@ from gateway.domain.user import SYSTEM, UserId
 from gateway.domain.value import value
 
 ENDS_AS: Final = {"requires_confirmation": "expired", "authorized": "expired", "partially_captured": "captured"}
-"""What the end of its time makes of a payment. Those of any other status have ended."""
+"""The status of a payment after it expires. Other statuses are final."""
 
 ALLOWED: Final = {
     "requires_confirmation": ("confirm", "cancel"),
     "authorized": ("capture", "cancel"),
     "partially_captured": ("capture", "cancel"),
 }
-"""What can be asked of a payment that stands there, beside a refund of what was captured."""
+"""The actions that a status allows, besides refunds of what was captured."""
 
 
 @value
 class ModelAccount:
-    """What an account must hold, in minor units, and what it may do."""
+    """An account as it must be. Amounts are in minor units."""
 
     posted: int = 0
     held: int = 0
@@ -35,13 +35,13 @@ class ModelAccount:
 
     @property
     def available(self) -> int:
-        """What may be spent."""
+        """The amount that the owner can spend."""
         return self.posted - self.held
 
 
 @value
 class ModelPayment:
-    """What a payment must be. `id` is empty until the gateway has named it; amounts are minor units."""
+    """A payment as it must be. `id` is empty until the gateway has assigned one; amounts are in minor units."""
 
     status: str
     amount: int
@@ -52,7 +52,7 @@ class ModelPayment:
     reference: str | None
     expires_at: datetime | None = None
     named_by: UserId = field(default=UserId(""), compare=False)
-    """Who gave the reference: no answer tells, but later payments are refused for it or not."""
+    """The user who gave the reference. No answer shows it, but it decides whether later payments are refused."""
     id: PaymentId = PaymentId("")
     captured: int = 0
     refunded: int = 0
@@ -67,11 +67,11 @@ class ModelPayment:
 
     @property
     def held(self) -> int:
-        """What is held for it as long as nobody has written down its end."""
+        """The amount on hold in its stored status."""
         return self.amount - self.captured if self.status in {"authorized", "partially_captured"} else 0
 
     def status_at(self, now: datetime) -> str:
-        """Where it stands at a time: expiry is true the moment `now` is `expires_at`."""
+        """Its status at a time: it expires at the moment that `now` reaches `expires_at`."""
         over = self.expires_at is not None and self.expires_at <= now
         return ENDS_AS.get(self.status, self.status) if over else self.status
 
@@ -86,7 +86,7 @@ class ModelPayment:
 
 @value
 class ModelQuote:
-    """What a quote must be. `id` is empty until the gateway has named it, and so is the `payment` that has used it."""
+    """A quote as it must be. `id` is empty until the gateway has assigned one; `payment` is the one that used it."""
 
     customer: UserId
     source: int
@@ -100,7 +100,7 @@ class ModelQuote:
 
     @property
     def version(self) -> int:
-        """It changes once: when it is used."""
+        """2 after a payment has used it, otherwise 1."""
         return 1 if self.payment is None else 2
 
 
@@ -115,7 +115,7 @@ class Move(NamedTuple):
 
 @value
 class ModelTransaction:
-    """A transaction that somebody may ask to reverse."""
+    """A transaction that can be asked to be reversed."""
 
     type: str
     move: Move
@@ -124,7 +124,7 @@ class ModelTransaction:
 
 @value
 class ModelAnswer:
-    """What a key must answer from now on."""
+    """The answer that a key must replay."""
 
     fingerprint: bytes
     body: bytes

@@ -40,20 +40,20 @@ VERIFIED_FIRST: Final = 2_000
 together takes twice as long as the last time."""
 
 TRIES_MAX: Final = 20
-"""How often users ask again, with the same key, while the storage is away."""
+"""How often users repeat a request, with the same key, while the storage is unavailable."""
 
 RETRIED_AFTER_MICROSECONDS: Final = 20_000
 
 _OPERATOR: Final = Caller(user_id=UserId("usr_operator"), role=Role.OPERATOR, session_id=SessionId("ses_none"))
 
 _PAUSES: Final = ((70, 2_000_000), (24, 1), (5, 3_600_000_000), (1, 86_400_000_000))
-"""How long nothing happens before a step: so often in a hundred, up to so many microseconds."""
+"""The pause before a step: its frequency in per cent, and its maximum in microseconds."""
 _PAUSE_DECK: Final = tuple(microseconds for weight, microseconds in _PAUSES for _ in range(weight))
 
 
 @value
 class Failure:
-    """Where a history went wrong."""
+    """The step and the invariants that a history violated."""
 
     step: int
     operation: str
@@ -62,7 +62,7 @@ class Failure:
 
 @dataclass(slots=True)
 class Report:
-    """What came of a run. `trace` is a hash of all that was asked and answered: the same seed gives the same."""
+    """The result of a run. `trace` is a hash of all submissions and answers: the same for the same seed."""
 
     steps: int = 0
     commands: int = 0
@@ -81,7 +81,7 @@ async def simulate(
     races: bool = False,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Play so many steps on an empty storage, until something is broken.
+    """Run this many steps on an empty storage, or until an invariant is violated.
 
     Args:
         storage: Where it is played.
@@ -138,18 +138,18 @@ class _Simulation:
             await executor.close()
 
     def trace(self) -> str:
-        """The hash of all that was asked and answered so far."""
+        """The hash of all submissions and answers so far."""
         return self._trace.hexdigest()
 
     async def begin(self) -> None:
-        """Somebody must be there before anything can happen: two customers and two merchants."""
+        """Register the first users: two customers and two merchants."""
         roles = {0: Role.CUSTOMER, 1: Role.CUSTOMER, CUSTOMERS_MAX: Role.MERCHANT, CUSTOMERS_MAX + 1: Role.MERCHANT}
         commands = [registration(number, role, CURRENCIES[0]) for number, role in roles.items()]
         opening = [submission(self._world, command) for command in commands]
         await self._play(0, Step(name="opening", submissions=opening, executor=Door.GROUPED), whole=False)
 
     async def take(self, number: int, *, whole: bool) -> None:
-        """Let users do something, and check everything that it touched; the whole ledger as well if so told."""
+        """Run a step, and check the records that it concerns; on request also the whole ledger."""
         self._clock.wait(int(self._world.random.random() * self._world.one_of(_PAUSE_DECK)))
         await self._play(number, next_step(self._world), whole=whole)
         self.report.steps = number
@@ -180,7 +180,7 @@ class _Simulation:
         witness.forget()
 
     async def _hand_in(self, submissions: Sequence[Submission], executor: Door) -> list[Submission]:
-        """Hand them in at once; those that were not answered come back."""
+        """Submit all concurrently. Returns those without an answer."""
         executors = self._executors[executor]
         handed_in = [executors[index % len(executors)].perform(asked) for index, asked in enumerate(submissions)]
         # Mostly it is one, and then no task is made for it.
@@ -202,7 +202,7 @@ class _Simulation:
             self._find("own_answer", f"{asked.key} was told {answer.body!r}, which is no answer to it.")
 
     async def _compare(self, touched: Touched) -> None:
-        """Compare what is stored of everything that the step touched with what must be."""
+        """Compare the stored records that the step concerns with the model."""
         reader, model, now = self._storage.reader, self._model, self._clock.now
         for key in touched.accounts:
             account = await reader.account(self._world.ids.get(key, NO_ACCOUNT))
@@ -240,7 +240,7 @@ class _Simulation:
         self._witness.violations.append(Violation(invariant, detail))
 
     async def _sleep_virtually(self, seconds: float) -> None:
-        """Let others run. How long it would have been is by chance, and of no seed."""
+        """Let other tasks run, without a delay: delays of the retries do not come from the seed."""
         del seconds
         self._clock.wait(RETRIED_AFTER_MICROSECONDS)
         await asyncio.sleep(0)

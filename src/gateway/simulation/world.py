@@ -1,4 +1,4 @@
-"""World: what the users know, and the dice that decide what they do next."""
+"""World: what users know, and the random choices of what they do next."""
 
 import heapq
 from collections.abc import Sequence
@@ -19,27 +19,27 @@ from gateway.simulation.model import Model
 from gateway.simulation.model_records import ENDS_AS, ModelPayment
 
 CURRENCIES: Final = tuple(currency_code(code) for code in ("USD", "USD", "USD", "JPY", "KWD", "CLF"))
-"""Exponents 2, 0, 3 and 4; most users meet in the first."""
+"""Exponents 2, 0, 3 and 4; most users use the first."""
 
 CUSTOMERS_MAX: Final = 24
 MERCHANTS_MAX: Final = 8
-"""Few, so that they often meet."""
+"""Few, so that payments often share one."""
 
 FAVOURITE: Final = 8
 """One payment of so many, and each across currencies, is asked about more than the others: most mistakes need several
 things to happen to one."""
 
 RECENT: Final = 32
-"""How many of the newest favourites, and of the newest deposits and payouts, come to mind first."""
+"""The number of the newest favourites, deposits and payouts that are drawn first."""
 
 RECENT_QUOTES: Final = 8
-"""How many of the newest quotes come to mind first: few, for they are not good for long."""
+"""The number of the newest quotes that are drawn first: few, as they expire soon."""
 
 REPEATABLE_MAX: Final = 256
 """How many submissions are kept to be submitted again."""
 
 TRIES: Final = 3
-"""How often users look for something that fits."""
+"""The number of attempts to draw a fitting record."""
 
 _AMOUNTS: Final = ("all",) * 10 + ("one more",) * 8 + ("enormous",) * 2 + ("a part",) * 80
 
@@ -54,7 +54,7 @@ Chosen = TypeVar("Chosen")
 
 @dataclass(slots=True)
 class World:
-    """Everything is drawn from `random`. No draw costs more when the history is longer."""
+    """All choices are drawn from `random`. The cost of a draw does not grow with the history."""
 
     random: Random
     clock: VirtualClock
@@ -68,21 +68,21 @@ class World:
     payments: list[PaymentId] = field(default_factory=list[PaymentId])
     favourites: list[PaymentId] = field(default_factory=list[PaymentId])
     unfinished: list[PaymentId] = field(default_factory=list[PaymentId])
-    """With some that have ended since: these are struck off when they are drawn."""
+    """Some may have ended since; they are removed when drawn."""
     due: list[tuple[datetime, PaymentId]] = field(default_factory=list[tuple[datetime, PaymentId]])
-    """A heap of the ends of payments that are to come."""
+    """A heap of future expiry times of payments."""
     overdue: list[PaymentId] = field(default_factory=list[PaymentId])
-    """Those whose end has come, for the worker."""
+    """Expired payments, for the worker."""
     quotes: list[QuoteId] = field(default_factory=list[QuoteId])
     requested: dict[tuple[str, int], PaymentId] = field(default_factory=dict[tuple[str, int], PaymentId])
-    """The last request at once over so much of a currency."""
+    """The last request for each amount and currency that is captured at once."""
     transactions: list[TransactionId] = field(default_factory=list[TransactionId])
     reversible: list[TransactionId] = field(default_factory=list[TransactionId])
     submissions: list[Submission] = field(default_factory=list[Submission])
     keys: int = 0
 
     def learn(self, changes: Changes) -> None:
-        """See what was committed."""
+        """Learn from a commit."""
         for account in changes.accounts_new:
             self._learn_account(account.id, account.key)
         for payment in changes.payments_new:
@@ -109,11 +109,11 @@ class World:
             self.submissions[self.random.randrange(REPEATABLE_MAX)] = submission
 
     def chance(self, percent: float) -> bool:
-        """Whether something happens that happens so often."""
+        """True with this probability."""
         return self.random.random() * 100 < percent
 
     def one_of(self, choices: Sequence[Chosen]) -> Chosen:
-        """Any of them, each as often as the others."""
+        """One of them, all with the same probability."""
         return choices[int(self.random.random() * len(choices))]
 
     def amount(self, near: int) -> int:
@@ -130,7 +130,7 @@ class World:
         return min(max(amount, 1), AMOUNT_MINOR_MAX)
 
     def payment(self, *statuses: str) -> ModelPayment | None:
-        """A payment of one of these statuses, if there is one among the first that come to mind; else any, or none."""
+        """A payment with one of these statuses if a few draws find one; otherwise any, or none."""
         if not self.payments or self.chance(1):
             return None
         payment = self._any_payment()
@@ -141,14 +141,14 @@ class World:
         return payment
 
     def quote(self) -> QuoteId:
-        """A quote, mostly one that is good, if there is one among the newest; seldom one that does not exist."""
+        """A quote, mostly a valid one if there is one among the newest; seldom one that does not exist."""
         if not self.quotes or self.chance(1):
             return NO_QUOTE
         good = self.good_quotes()
         return self.one_of(good if good and self.chance(90) else self.quotes[-RECENT:])
 
     def good_quotes(self) -> list[QuoteId]:
-        """Those of the newest quotes that nobody has used and whose time is not over."""
+        """The newest quotes that are neither used nor expired."""
         quotes, now = self.model.quotes, self.clock()
         recent = [quotes[each] for each in self.quotes[-RECENT_QUOTES:]]
         return [each.id for each in recent if each.payment is None and now < each.expires_at]
@@ -160,7 +160,7 @@ class World:
         return self.one_of(self.reversible[-RECENT:] if self.reversible and self.chance(70) else self.transactions)
 
     def next_end(self) -> tuple[datetime, PaymentId] | None:
-        """The next end of an unfinished payment to come; those that have come are overdue then."""
+        """The next expiry time of an unfinished payment. Payments that have expired become overdue."""
         now = self.clock()
         while self.due and (self.due[0][0] <= now or self.model.payments[self.due[0][1]].status not in ENDS_AS):
             end, payment_id = heapq.heappop(self.due)
@@ -169,7 +169,7 @@ class World:
         return self.due[0] if self.due else None
 
     def account(self) -> AccountId:
-        """An account of anybody's, also of the gateway; seldom one that does not exist."""
+        """Any account, also one of the gateway's own; seldom one that does not exist."""
         return NO_ACCOUNT if self.chance(1) else self.one_of(self.accounts)
 
     def merchant(self, currency: CurrencyCode) -> UserId:
@@ -179,7 +179,7 @@ class World:
         return self.one_of(self.merchants if self.chance(3) else self.payees.get(currency, self.merchants))
 
     def fresh_key(self) -> str:
-        """An idempotency key that nobody has used."""
+        """A fresh idempotency key."""
         self.keys += 1
         return f"key-{self.keys}"
 

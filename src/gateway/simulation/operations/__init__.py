@@ -16,7 +16,7 @@ OPERATIONS: Final[Sequence[tuple[int, Operation]]] = (
     *refunds.OPERATIONS,
     *exchange.OPERATIONS,
 )
-"""Each with how often it comes, compared to the others."""
+"""Each with its relative frequency."""
 
 _DECK: Final = tuple(operation for weight, operation in OPERATIONS for _ in range(weight))
 

@@ -16,7 +16,7 @@ FIXED_MINOR: Final = (0, 0, 1, 30)
 
 
 def register(world: World) -> Register:
-    """Somebody registers, or tries to for the second time, also with another address."""
+    """A user registers, or tries to register again, perhaps with another address."""
     number = world.random.randrange(CUSTOMERS_MAX + MERCHANTS_MAX + OPERATORS_MAX)
     role = Role.CUSTOMER
     if number >= CUSTOMERS_MAX:
@@ -37,7 +37,7 @@ def registration(number: int, role: Role, currency: CurrencyCode, *, mailbox: st
 
 
 def open_account(world: World) -> OpenAccount:
-    """A customer or a merchant opens an account, or tries to for the second time."""
+    """A customer or a merchant opens an account, or tries to open it again."""
     kind, owners = world.one_of(((AccountKind.CUSTOMER, world.customers), (AccountKind.MERCHANT, world.merchants)))
     return OpenAccount(key=AccountKey(world.one_of(owners), world.one_of(CURRENCIES), kind))
 
@@ -48,7 +48,7 @@ def freeze(world: World) -> FreezeAccount:
 
 
 def unfreeze(world: World) -> UnfreezeAccount:
-    """An operator unfreezes an account: one that is frozen, if there is one among the first that come to mind."""
+    """An operator unfreezes an account: a frozen one if a few draws find one."""
     accounts = world.model.accounts
     tries = [world.account() for _ in range(TRIES)]
     frozen = [each for each in tries if (key := world.model.keys.get(each)) is not None and accounts[key].frozen]
@@ -56,7 +56,7 @@ def unfreeze(world: World) -> UnfreezeAccount:
 
 
 def set_fees(world: World) -> SetFees:
-    """An operator sets what a merchant is charged."""
+    """An operator sets the fees of a merchant."""
     currency = world.one_of(CURRENCIES)
     fees = FeeSchedule(world.one_of(BASIS_POINTS), world.one_of(FIXED_MINOR))
     return SetFees(merchant_id=world.merchant(currency), currency=currency, fees=fees)

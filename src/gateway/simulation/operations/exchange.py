@@ -1,4 +1,4 @@
-"""Customers ask for quotes, and pay and confirm with them: in time or not, over the right amount, and with others'."""
+"""Customers make quotes, and pay and confirm with them: in time or late, for the right amount or another."""
 
 from decimal import Decimal
 from typing import Final
@@ -14,7 +14,7 @@ from gateway.simulation.operations.payments import request
 from gateway.simulation.world import CURRENCIES, NO_PAYMENT, World
 
 PRICES: Final = ("1", "1.0842", "0.3333", "0.99999999", "3.14159265", "7")
-"""What a minor unit costs, or about as much: so payments across currencies are neither dust nor treasures."""
+"""Roughly realistic rates between minor units, so that amounts stay in a normal range."""
 
 EXTREME: Final = (Rate(Decimal("0.000000001")), Rate(Decimal(1_000_000_000)))
 
@@ -26,7 +26,7 @@ _KINDS: Final = tuple(dict.fromkeys(CURRENCIES))
 
 
 def quote(world: World) -> MakeQuote:
-    """A customer asks what something costs: all that they would pay, what somebody would get, or what was asked for."""
+    """A customer makes a quote: for a source amount, a target amount, or the amount of a request."""
     asked = world.payment("requires_confirmation") if world.chance(30) else None
     if asked is not None and asked.status == "requires_confirmation":
         return _quote_for(world, asked)
@@ -42,7 +42,7 @@ def pay_across(world: World) -> Pay:
 
 
 def paying(world: World, quote_id: QuoteId) -> Pay:
-    """This quote is paid with: mostly as it was made for."""
+    """A payment with this quote, mostly for its amount."""
     promised = world.model.quotes.get(quote_id)
     if promised is None:
         payer = world.one_of(world.payers)
@@ -67,7 +67,7 @@ def paying(world: World, quote_id: QuoteId) -> Pay:
 
 
 def request_across(world: World) -> RequestPayment:
-    """A merchant asks for just as much as somebody has a quote for."""
+    """A merchant requests the exact target amount of a quote."""
     promised = world.model.quotes.get(world.quote())
     if promised is None:
         return request(world)
@@ -84,7 +84,7 @@ def request_across(world: World) -> RequestPayment:
 
 
 def confirm_across(world: World) -> ConfirmPayment:
-    """A customer confirms with a quote: a request over just as much, if there is one."""
+    """A customer confirms with a quote: a request for exactly its target amount, if there is one."""
     quotes, payments = world.model.quotes, world.model.payments
     good = [quotes[each] for each in world.good_quotes()]
     fitting = {each.id: world.requested.get((each.target_currency, each.target)) for each in good}

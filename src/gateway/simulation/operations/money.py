@@ -1,4 +1,4 @@
-"""Money comes in, goes out, and is taken back."""
+"""Deposits, payouts and reversals."""
 
 from typing import Final
 
@@ -9,11 +9,11 @@ from gateway.domain.user import UserId
 from gateway.simulation.world import CURRENCIES, NOBODY, World
 
 USUAL_MINOR: Final = 20_000
-"""A deposit is about as much."""
+"""The typical amount of a deposit."""
 
 
 def deposit(world: World) -> MakeDeposit:
-    """An operator or the owner brings money in; seldom somebody else, or in another currency."""
+    """A deposit by an operator or the owner; seldom by another user, or in another currency."""
     account_id = world.account()
     owner, currency = owner_of(world, account_id)
     return MakeDeposit(
@@ -24,7 +24,7 @@ def deposit(world: World) -> MakeDeposit:
 
 
 def payout(world: World) -> MakePayout:
-    """The owner takes money out: a part, exactly all, or one minor unit more than there is."""
+    """A payout by the owner: a part, exactly all, or one minor unit more than available."""
     account_id = world.account()
     owner, currency = owner_of(world, account_id)
     key = world.model.keys.get(account_id)
@@ -33,12 +33,12 @@ def payout(world: World) -> MakePayout:
 
 
 def reverse(world: World) -> ReverseTransaction:
-    """An operator takes a transaction back, which only some allow."""
+    """An operator reverses a transaction, which only some types allow."""
     return ReverseTransaction(transaction_id=world.transaction(), reason="a mistake")
 
 
 def owner_of(world: World, account_id: AccountId) -> tuple[UserId, CurrencyCode]:
-    """Who asks for an account, and in which currency: mostly as they should."""
+    """The user and the currency of a command on an account: mostly the right ones."""
     key = world.model.keys.get(account_id)
     owner = NOBODY if key is None or world.chance(2) else key.owner_id
     currency = world.one_of(CURRENCIES) if key is None or world.chance(2) else key.currency

@@ -1,4 +1,4 @@
-"""Customers pay and confirm, merchants ask, capture and cancel, and time runs out."""
+"""Customers pay and confirm; merchants request, capture and cancel; payments expire."""
 
 from typing import Final, NamedTuple
 
@@ -22,7 +22,7 @@ EXPIRES_IN_SECONDS: Final = (None, None, 60, 3_600, 86_400)
 
 
 class CaptureTerms(NamedTuple):
-    """When an order is captured, and how long it is held."""
+    """The capture method of an order, and the lifetime of its hold."""
 
     capture: CaptureMethod
     expires_in_seconds: int | None
@@ -55,7 +55,7 @@ def pay(world: World) -> Pay:
 
 
 def request(world: World) -> RequestPayment:
-    """A merchant asks a customer, or nobody in particular."""
+    """A merchant requests a payment from a customer, or from any customer."""
     payer = world.one_of(world.payers)
     customer = world.one_of((payer.owner_id, payer.owner_id, None, NOBODY if world.chance(10) else payer.owner_id))
     return RequestPayment(
@@ -72,7 +72,7 @@ def request(world: World) -> RequestPayment:
 
 
 def confirm(world: World) -> ConfirmPayment:
-    """A customer confirms: mostly the one who was asked."""
+    """A customer confirms a request: mostly the one it names."""
     return confirming(world, world.payment("requires_confirmation"))
 
 
@@ -118,12 +118,12 @@ def canceling(world: World, payment: ModelPayment | None) -> CancelPayment:
 
 
 def expire(world: World) -> ExpirePayment:
-    """Somebody says that the time of a payment is over."""
+    """A user expires a payment."""
     return expiring(world, world.payment())
 
 
 def expiring(world: World, payment: ModelPayment | None) -> ExpirePayment:  # noqa: ARG001 - asked as its neighbours.
-    """This payment is said to be over."""
+    """This payment is expired."""
     return ExpirePayment(payment_id=NO_PAYMENT if payment is None else payment.id)
 
 

@@ -1,4 +1,4 @@
-"""Merchants give money back."""
+"""Refunds by merchants."""
 
 from typing import Final
 

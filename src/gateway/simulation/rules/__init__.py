@@ -18,7 +18,7 @@ RULES: Final[Rules] = {
 
 
 def effect_of(command: Command[Any], model: Model, now: datetime) -> Effect:
-    """What a command must come to."""
+    """The effect that a command must have."""
     try:
         return RULES[type(command)](model, command, now)
     except Refused as refused:

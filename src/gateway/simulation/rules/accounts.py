@@ -31,7 +31,7 @@ def register(model: Model, command: Register, now: datetime) -> Effect:
 
 
 def open_account(model: Model, command: OpenAccount, now: datetime) -> Effect:
-    """There is one of each key."""
+    """Open an account: one for each key."""
     if command.key in model.accounts:
         raise Refused("account_exists")
     opened = _missing(model, command.key)
@@ -39,17 +39,17 @@ def open_account(model: Model, command: OpenAccount, now: datetime) -> Effect:
 
 
 def freeze(model: Model, command: FreezeAccount, now: datetime) -> Effect:
-    """It may pay no more."""
+    """Freeze an account: it may not pay."""
     return _with_status(model, model.key_of(command.account_id), frozen=True)
 
 
 def unfreeze(model: Model, command: UnfreezeAccount, now: datetime) -> Effect:
-    """It may pay again."""
+    """Unfreeze an account: it may pay again."""
     return _with_status(model, model.key_of(command.account_id), frozen=False)
 
 
 def set_fees(model: Model, command: SetFees, now: datetime) -> Effect:
-    """So much is kept from now on."""
+    """Set the fees of later captures."""
     key = model.payee(command.merchant_id, command.currency)
     before = model.accounts[key]
     wanted = (command.fees.basis_points, command.fees.fixed_minor)

@@ -17,13 +17,13 @@ from gateway.simulation.model import Model, Refused, Rules
 from gateway.simulation.model_records import ModelQuote, Move, customer_key, own_key
 
 EXPONENTS: Final = {"JPY": 0, "USD": 2, "KWD": 3, "CLF": 4}
-"""So many decimals has a major unit."""
+"""The number of decimals of each currency."""
 
 AMOUNT_MAX: Final = 999_999_999_999
 
 
 def quote(model: Model, command: MakeQuote, now: datetime) -> Effect:
-    """A rate is promised, for one payment and a while. Nothing moves."""
+    """Make a quote: a rate for one payment, for a limited time. No money moves."""
     source_currency, target_currency = command.pair
     if source_currency == target_currency:
         raise Refused("same_currency")
@@ -56,13 +56,13 @@ def quote(model: Model, command: MakeQuote, now: datetime) -> Effect:
 
 
 def spread_of(source: int, basis_points: int) -> int:
-    """The gateway's part of what is paid: the next whole minor unit."""
+    """The gateway's share of an amount paid, rounded up to a minor unit."""
     whole, rest = divmod(source * basis_points, 10_000)
     return whole + (rest > 0)
 
 
 def target_of(source: int, price: Fraction, basis_points: int) -> int:
-    """What is got for so much."""
+    """The target amount for a source amount."""
     left = source - spread_of(source, basis_points)
     return left * price.numerator // price.denominator
 
@@ -70,7 +70,7 @@ def target_of(source: int, price: Fraction, basis_points: int) -> int:
 def good_quote(
     model: Model, quote_id: QuoteId, customer: UserId, amount: int, currency: str, now: datetime, *, manual: bool
 ) -> ModelQuote:
-    """The quote, which must be the customer's, unused, in time, and for exactly this."""
+    """The quote, which must be the customer's, unused, not expired, and for exactly this amount."""
     if manual:
         raise Refused("validation_error")
     promised = model.quotes.get(quote_id)
@@ -88,7 +88,7 @@ def good_quote(
 
 
 def paid_across(promised: ModelQuote, merchant: AccountKey) -> list[Move]:
-    """The exchange pays the merchant, the customer the exchange, and the spread is kept."""
+    """The moves of a payment: customer to exchange, exchange to merchant, and the spread."""
     exchange = own_key(AccountKind.EXCHANGE, promised.source_currency)
     fees = own_key(AccountKind.FEES, promised.source_currency)
     moves = [
@@ -101,7 +101,7 @@ def paid_across(promised: ModelQuote, merchant: AccountKey) -> list[Move]:
 
 
 def returned_across(promised: ModelQuote, before: int, after: int) -> list[Move]:
-    """The customer gets back, of what they paid, the share of all refunds, of which some have gone before."""
+    """The moves of a refund to the customer: the share of all refunds, less that of earlier ones."""
     exchange = own_key(AccountKind.EXCHANGE, promised.source_currency)
     fees = own_key(AccountKind.FEES, promised.source_currency)
     source = promised.source * after // promised.target - promised.source * before // promised.target
@@ -112,7 +112,7 @@ def returned_across(promised: ModelQuote, before: int, after: int) -> list[Move]
 
 
 def _least_source(target: int, price: Fraction, basis_points: int) -> int:
-    """The smallest payment that is enough, found by trying; one above the largest if none is."""
+    """The smallest source amount that suffices, found by search; one above the maximum if none does."""
     enough, short = AMOUNT_MAX + 1, 0
     while enough - short > 1:
         tried = (enough + short) // 2

@@ -1,4 +1,4 @@
-"""Money in and out: deposits, payouts, and taking either of them back once."""
+"""Money in and out: deposits, payouts, and their reversals."""
 
 from datetime import datetime
 from typing import Final
@@ -12,7 +12,7 @@ from gateway.simulation.model_records import Move, own_key
 
 
 def deposit(model: Model, command: MakeDeposit, now: datetime) -> Effect:
-    """From the outside world to an account, also a frozen one."""
+    """Deposit: from the funding account to an account, also a frozen one."""
     key = model.key_of(command.account_id)
     if command.owner_id not in {None, key.owner_id}:
         raise Refused("account_not_found")
@@ -28,7 +28,7 @@ def deposit(model: Model, command: MakeDeposit, now: datetime) -> Effect:
 
 
 def payout(model: Model, command: MakePayout, now: datetime) -> Effect:
-    """From an account of its owner's to the outside world."""
+    """Payout: from an account of its owner's to the funding account."""
     key = model.key_of(command.account_id)
     if command.owner_id != key.owner_id:
         raise Refused("account_not_found")
@@ -46,7 +46,7 @@ def payout(model: Model, command: MakePayout, now: datetime) -> Effect:
 
 
 def reverse(model: Model, command: ReverseTransaction, now: datetime) -> Effect:
-    """The same amount the other way, once."""
+    """Reverse a transaction: the same amount the other way, once."""
     original = model.transactions.get(command.transaction_id)
     if original is None:
         raise Refused("transaction_not_found")

@@ -1,4 +1,4 @@
-"""Payments: from the order or the request to their end, with what is held and what is kept of them."""
+"""Payments: from the order or the request to their end, with holds and fees."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -53,7 +53,7 @@ def pay(model: Model, command: Pay, now: datetime) -> Effect:
 
 
 def request(model: Model, command: RequestPayment, now: datetime) -> Effect:
-    """A merchant asks to be paid."""
+    """A merchant requests a payment."""
     asked = command.request
     if asked.customer_id == asked.merchant_id:
         raise Refused("same_account")
@@ -66,7 +66,7 @@ def request(model: Model, command: RequestPayment, now: datetime) -> Effect:
 
 
 def confirm(model: Model, command: ConfirmPayment, now: datetime) -> Effect:
-    """The customer who was asked, or anybody if nobody was named, pays."""
+    """A customer confirms a request: the one it names, or any if it names none."""
     payment = model.payment(command.payment_id)
     if payment.customer not in {None, command.customer_id}:
         raise Refused("payment_not_found")
@@ -84,7 +84,7 @@ def confirm(model: Model, command: ConfirmPayment, now: datetime) -> Effect:
 
 
 def capture(model: Model, command: CapturePayment, now: datetime) -> Effect:
-    """The merchant takes what is held, or a part of it; after the final part the rest goes back."""
+    """The merchant captures the hold, or a part. The final capture releases the rest."""
     payment = model.payment(command.payment_id)
     if payment.merchant != command.merchant_id:
         raise Refused("payment_not_found")
@@ -123,7 +123,7 @@ def capture(model: Model, command: CapturePayment, now: datetime) -> Effect:
 
 
 def cancel(model: Model, command: CancelPayment, now: datetime) -> Effect:
-    """Its merchant calls it off; before it was confirmed, its customer may as well."""
+    """The merchant cancels a payment; before it is confirmed, the customer may too."""
     payment = model.payment(command.payment_id)
     if command.by not in {payment.merchant, payment.customer}:
         raise Refused("payment_not_found")
@@ -134,7 +134,7 @@ def cancel(model: Model, command: CancelPayment, now: datetime) -> Effect:
 
 
 def expire(model: Model, command: ExpirePayment, now: datetime) -> Effect:
-    """Its time is over, which is written down once."""
+    """A payment expires, once."""
     payment = model.payment(command.payment_id)
     if payment.status not in ENDS_AS:
         return Effect(told=payment)
@@ -144,7 +144,7 @@ def expire(model: Model, command: ExpirePayment, now: datetime) -> Effect:
 
 
 def must_stand(payment: ModelPayment, now: datetime, *statuses: str) -> None:
-    """Refuse what cannot be asked of a payment from where it stands."""
+    """Refuse an action that the status of a payment does not allow."""
     status = payment.status_at(now)
     if status not in statuses:
         code = "payment_expired" if status == "expired" else "payment_state_invalid"
@@ -152,7 +152,7 @@ def must_stand(payment: ModelPayment, now: datetime, *statuses: str) -> None:
 
 
 def fee_on(merchant: ModelAccount, amount: int) -> int:
-    """What is kept of an amount: half to even, and never more than there is."""
+    """The fee on an amount: rounded half to even, and at most the amount."""
     return min(amount, round(Fraction(amount * merchant.basis_points, 10_000)) + merchant.fixed_minor)
 
 
@@ -165,7 +165,7 @@ def _promised(
 
 
 def _covered(model: Model, payment: ModelPayment, promised: ModelQuote | None) -> bool:
-    """Whether the customer has the price."""
+    """Whether the customer has the funds."""
     if promised is None:
         return model.must_pay(_parties(payment)[0]).available >= payment.amount
     customer = customer_key(promised.customer, promised.source_currency)
