@@ -53,7 +53,7 @@ class Expiry:
                 await _wait(stop, self.limits.interval_seconds)
 
     async def run_once(self) -> int:
-        """End payments whose time is over, at most a batch of them, the longest overdue first. Returns how many it ended.
+        """End payments whose time is over, at most a batch of them, the longest overdue first. Returns their number.
 
         Raises:
             StorageUnavailable: It cannot be reached. Payments that were not ended stay due.
