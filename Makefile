@@ -36,8 +36,12 @@ demo: $(RUNTIME) ## Show the life of payments as tables (ARGS)
 	$(BIN)/gateway demo $(ARGS)
 
 .PHONY: test
+ifdef ARGS
 test: $(DEVELOPMENT) ## Run the tests; they find or start a real Postgres themselves (ARGS="-k money")
 	$(BIN)/pytest $(ARGS)
+else
+test: coverage test-rest
+endif
 
 .PHONY: coverage
 coverage: $(DEVELOPMENT) ## Run the tests of the domain, the application and the contracts, and measure their branch coverage (ARGS)
