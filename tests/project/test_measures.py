@@ -9,7 +9,8 @@ from support.measures import (
     table,
 )
 
-COMPLEXITY_MAX = 12
+COMPLEXITY_MAX = 10
+LINES_MAX = 300
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
@@ -28,6 +29,10 @@ def test_a_circle_is_found() -> None:
 
 def test_no_function_is_too_complex() -> None:
     assert [each for each in most_complex_functions(10) if each[0] > COMPLEXITY_MAX] == []
+
+
+def test_no_file_is_too_long() -> None:
+    assert [each for each in longest_files(10) if each[0] > LINES_MAX] == []
 
 
 def test_each_measure_has_a_value() -> None:
