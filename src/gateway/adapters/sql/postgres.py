@@ -48,8 +48,8 @@ class PostgresState:
     order: Order
 
 
-class Way(Protocol):
-    """One of the three ways to load and commit."""
+class Strategy(Protocol):
+    """One of the three ways to load and commit. See the module."""
 
     async def load(self, wanted: Wanted) -> Records:
         """Load what is wanted. See `UnitOfWork.load`."""
@@ -67,19 +67,19 @@ class PostgresUnitOfWork(UnitOfWork):
         self._transaction = transaction
         self._state = state
         self._turn: Turn | None = None
-        self._way: Way = Checked(transaction, state)
+        self._strategy: Strategy = Checked(transaction, state)
 
     @override
     async def load(self, wanted: Wanted) -> Records:
-        self._way = await self._choose(wanted)
-        return await self._way.load(wanted)
+        self._strategy = await self._choose(wanted)
+        return await self._strategy.load(wanted)
 
     @override
     async def commit(self, changes: Changes) -> None:
         """Cancelled before the COMMIT it rolls back; cancelled during it, it finishes it."""
-        await self._way.commit(changes)
+        await self._strategy.commit(changes)
 
-    async def _choose(self, wanted: Wanted) -> Way:
+    async def _choose(self, wanted: Wanted) -> Strategy:
         transaction, state = self._transaction, self._state
         if not wanted.may_be_cached:
             return Locked(transaction, state) if self._must_lock(wanted) else Checked(transaction, state)
@@ -115,7 +115,7 @@ class PostgresUnitOfWork(UnitOfWork):
                 self._turn.end()
 
 
-class Locked(Way):
+class Locked(Strategy):
     """Locks what it loads: BEGIN, a statement for each kind of record, one that writes, COMMIT."""
 
     def __init__(self, transaction: AsyncpgTransaction, state: PostgresState) -> None:
@@ -146,7 +146,7 @@ class Locked(Way):
         state.order.committed(writes.get(IDS_AHEAD, ()))
 
 
-class Checked(Way):
+class Checked(Strategy):
     """Locks nothing: one statement writes if every record still has the version that was read, or fails as a whole."""
 
     def __init__(self, transaction: AsyncpgTransaction, state: PostgresState) -> None:
@@ -173,7 +173,7 @@ class Checked(Way):
         state.order.committed(writes.get(IDS_AHEAD, ()))
 
 
-class Pipelined(Way):
+class Pipelined(Strategy):
     """Decides on cached accounts, as the unit of work before it leaves them, while that one commits.
 
     Its own statement is sent once the unit of work before it was committed. From then on, the next one has its turn. If
