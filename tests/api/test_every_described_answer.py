@@ -87,7 +87,8 @@ async def test_every_described_answer_can_be_met(scene: Scene) -> None:
         if code not in ELSEWHERE
     }
     successes = {(operation.name, operation.status, "") for operation in OPERATIONS}
-    assert sorted((refusals | successes) - scene.world.anyone.contract.seen) == []
+    never_met = sorted((refusals | successes) - scene.world.anyone.contract.seen)
+    assert never_met == [], f"Nothing here or in tests/support/lives_of_payments.py causes these: {never_met}"
 
 
 def path_of(operation: Operation, path_id: str = "x") -> str:

@@ -32,12 +32,6 @@ async def shop(storage: Storage) -> AsyncIterator[Shop]:
     assert await shop.findings() == []
 
 
-async def test_no_command_is_forgotten() -> None:
-    shop = await a_shop(memory_storage())
-    every = {kind for kind in vars(commands).values() if isinstance(kind, type) and issubclass(kind, Command)}
-    assert shop.commands.keys() == every
-
-
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -1,7 +1,7 @@
 """Reverse a deposit or a payout."""
 
 from dataclasses import replace
-from typing import ClassVar, assert_never
+from typing import ClassVar, Final
 
 from typing_extensions import override
 
@@ -15,6 +15,8 @@ from gateway.domain.limits import REASON_LENGTH_MAX
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import post
 from gateway.domain.value import value
+
+REVERSIBLE: Final = frozenset({TransactionType.DEPOSIT, TransactionType.PAYOUT})
 
 
 @value
@@ -68,20 +70,9 @@ def must_be_reversible(transaction: Transaction) -> None:
         TransactionNotReversible: It is a reversal.
         AlreadyReversed: It was reversed.
     """
-    match transaction.type:
-        case TransactionType.DEPOSIT | TransactionType.PAYOUT:
-            pass
-        case (
-            TransactionType.PAYMENT
-            | TransactionType.HOLD
-            | TransactionType.CAPTURE
-            | TransactionType.RELEASE
-            | TransactionType.REFUND
-        ):
-            raise UseRefund("A payment is taken back with a refund.", payment_id=transaction.payment_id)
-        case TransactionType.REVERSAL:
-            raise TransactionNotReversible("A reversal cannot be reversed.")
-        case _:
-            assert_never(transaction.type)
+    if transaction.payment_id is not None:
+        raise UseRefund("A payment is taken back with a refund.", payment_id=transaction.payment_id)
+    if transaction.type not in REVERSIBLE:
+        raise TransactionNotReversible("A reversal cannot be reversed.")
     if transaction.reversed_by is not None:
         raise AlreadyReversed("The transaction was reversed before.", reversed_by=transaction.reversed_by)
