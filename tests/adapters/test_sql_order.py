@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage
-from gateway.adapters.sql.order import Order
+from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.system.identifiers import TimeOrderedIds
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
@@ -67,7 +67,7 @@ async def test_a_history_made_by_two_processes_is_in_the_order_of_its_versions(
     ],
 )
 def test_how_far_ids_are_ahead_is_told_once_in_powers_of_two(ahead: timedelta, seconds: int) -> None:
-    order = Order()
+    order = HybridClock()
     transaction = a_transaction(1)
     changes = Changes(transactions_new=[transaction], latest_at=transaction.created_at + ahead)
     [row] = order.ahead(changes)
@@ -81,6 +81,6 @@ def test_how_far_ids_are_ahead_is_told_once_in_powers_of_two(ahead: timedelta, s
 
 
 def test_ids_that_are_of_the_moment_of_their_transactions_are_not_ahead() -> None:
-    assert not Order().ahead(Changes(transactions_new=[a_transaction(1)], latest_at=NOW))
-    assert not Order().ahead(Changes(latest_at=NOW))
-    assert not Order().ahead(Changes(transactions_new=[a_transaction(1)]))
+    assert not HybridClock().ahead(Changes(transactions_new=[a_transaction(1)], latest_at=NOW))
+    assert not HybridClock().ahead(Changes(latest_at=NOW))
+    assert not HybridClock().ahead(Changes(transactions_new=[a_transaction(1)]))

@@ -12,7 +12,7 @@ from gateway.contracts.records import EUR, JPY, USD, a_quote, a_rate
 from gateway.domain.conversion import Conversion, converted, minor_price, spread_on
 from gateway.domain.errors import AmountTooLarge, AmountTooSmall, Refusal, SameCurrency
 from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, Money, currency_code
-from gateway.domain.quote import Quote, Returned, returned
+from gateway.domain.quote import Quote, SourceRefund, source_refund
 from gateway.domain.rate import (
     RATE_MAX,
     RATE_MIN,
@@ -20,7 +20,7 @@ from gateway.domain.rate import (
     CurrencyPair,
     ExchangeRate,
     Rate,
-    must_be_two,
+    check_distinct,
     rate_of,
     rate_text,
 )
@@ -147,7 +147,7 @@ def test_refunds_in_any_parts_bring_back_exactly_what_was_paid(
     exchange_source = conversion.source.amount_minor - conversion.spread_minor
     fees, customer, refunded = conversion.spread_minor, 0, 0
     for cut in cuts:
-        part = returned(quote, refunded_before_minor=refunded, refunded_minor=cut)
+        part = source_refund(quote, refunded_before_minor=refunded, refunded_minor=cut)
         assert min(part) >= 0
         fees, customer, refunded = fees - part.spread_minor, customer + part.source_minor, cut
         exchange_source += part.spread_minor - part.source_minor
@@ -169,9 +169,15 @@ def quote_of(conversion: Conversion, rate: ExchangeRate) -> Quote:
 
 def test_a_small_part_may_bring_the_customer_nothing_until_the_next() -> None:
     quote = a_quote(source=Money(10, EUR), target=Money(1_000, JPY), spread_minor=1)
-    assert returned(quote, refunded_before_minor=0, refunded_minor=99) == Returned(source_minor=0, spread_minor=0)
-    assert returned(quote, refunded_before_minor=99, refunded_minor=100) == Returned(source_minor=1, spread_minor=0)
-    assert returned(quote, refunded_before_minor=100, refunded_minor=1_000) == Returned(source_minor=9, spread_minor=1)
+    assert source_refund(quote, refunded_before_minor=0, refunded_minor=99) == SourceRefund(
+        source_minor=0, spread_minor=0
+    )
+    assert source_refund(quote, refunded_before_minor=99, refunded_minor=100) == SourceRefund(
+        source_minor=1, spread_minor=0
+    )
+    assert source_refund(quote, refunded_before_minor=100, refunded_minor=1_000) == SourceRefund(
+        source_minor=9, spread_minor=1
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,6 +244,6 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
 
 
 def test_an_exchange_is_between_two_currencies() -> None:
-    assert must_be_two(CurrencyPair(EUR, USD)) == (EUR, USD)
+    assert check_distinct(CurrencyPair(EUR, USD)) == (EUR, USD)
     with pytest.raises(SameCurrency):
-        must_be_two(CurrencyPair(EUR, EUR))
+        check_distinct(CurrencyPair(EUR, EUR))

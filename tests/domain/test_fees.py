@@ -84,26 +84,26 @@ def test_a_schedule_that_changes_in_between_never_charges_more_than_the_part(
 def test_the_shares_of_refunds_are_the_fee_on_the_whole(data: st.DataObject, parts: list[int]) -> None:
     captured = sum(parts)
     charged = data.draw(st.integers(0, captured))
-    refunded = returned = 0
+    refunded = source_refund = 0
     for part in parts:
         refunded += part
         share = fee_share_of_refund(
             part_minor=part,
             charged_minor=charged,
-            returned_minor=returned,
+            returned_minor=source_refund,
             refunded_with_fee_minor=refunded,
             captured_minor=captured,
         )
-        assert 0 <= share <= charged - returned
-        returned += share
-    assert returned == charged
+        assert 0 <= share <= charged - source_refund
+        source_refund += share
+    assert source_refund == charged
 
 
 @given(st.lists(schedules, min_size=8, max_size=8), splits(), st.data())
 def test_refunds_between_captures_give_no_more_of_the_fee_back_than_themselves_and_in_the_end_all_of_it(
     changing: list[FeeSchedule], parts: list[int], data: st.DataObject
 ) -> None:
-    captured = charged = refunded = returned = 0
+    captured = charged = refunded = source_refund = 0
     for schedule, part in zip(changing, parts, strict=False):
         charged += fee_on_capture(schedule, captured_before_minor=captured, part_minor=part, charged_minor=charged)
         captured += part
@@ -113,10 +113,10 @@ def test_refunds_between_captures_give_no_more_of_the_fee_back_than_themselves_a
         share = fee_share_of_refund(
             part_minor=refund,
             charged_minor=charged,
-            returned_minor=returned,
+            returned_minor=source_refund,
             refunded_with_fee_minor=refunded,
             captured_minor=captured,
         )
         assert 0 <= share <= refund
-        returned += share
-    assert returned == charged
+        source_refund += share
+    assert source_refund == charged

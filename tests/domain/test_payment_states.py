@@ -23,20 +23,12 @@ from gateway.domain.errors import (
     Refusal,
 )
 from gateway.domain.fees import NO_FEES, FeeSchedule
+from gateway.domain.limits import CAPTURES_MAX, EXPIRES_IN_SECONDS_DEFAULT, REFUNDS_MAX
 from gateway.domain.new_payment import authorized, failed, paid_at_once, requested
 from gateway.domain.payment import CaptureMethod, Payment
-from gateway.domain.payment_life import (
-    CAPTURES_MAX,
-    REFUNDS_MAX,
-    cancel,
-    capture,
-    confirmation_failed,
-    confirmed,
-    expire,
-    refund,
-)
+from gateway.domain.payment_life import cancel, capture, confirmation_failed, confirmed, expire, refund
 from gateway.domain.payment_status import UNFINISHED, PaymentStatus
-from gateway.domain.payment_terms import EXPIRES_IN_SECONDS_DEFAULT, PaymentOrder, PaymentRequest
+from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from gateway.domain.user import UserId
 from support.builders import usd
 

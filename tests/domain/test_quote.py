@@ -19,7 +19,7 @@ from gateway.domain.new_payment import failed, paid_at_once
 from gateway.domain.payment_life import confirmed
 from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.payment_terms import PaymentOrder
-from gateway.domain.quote import Quote, must_be_good
+from gateway.domain.quote import Quote, check_usable
 from gateway.domain.transaction import TransactionType
 
 QUOTE = a_quote(target=Money(53, USD), expires_at=NOW)
@@ -27,7 +27,7 @@ BEFORE = NOW - timedelta(microseconds=1)
 
 
 def check(quote: Quote = QUOTE, *, customer: int = 1, amount: Money = QUOTE.target, now: datetime = BEFORE) -> None:
-    must_be_good(quote, customer_id=user_id(customer), amount=amount, now=now)
+    check_usable(quote, customer_id=user_id(customer), amount=amount, now=now)
 
 
 def test_it_is_good_to_the_last_moment_before_its_time_is_over() -> None:

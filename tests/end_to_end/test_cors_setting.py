@@ -14,7 +14,7 @@ async def test_an_allowed_origin_may_read_every_answer(tmp_path: Path) -> None:
         for path in ("/payments", "/payments/pay_1", "/docs", "/nowhere"):
             answer = await http.get(path, headers={"origin": origin})
             assert answer.headers["access-control-allow-origin"] == origin
-            asking = {"origin": origin, "access-control-request-method": "POST"}
-            assert (await http.options(path, headers=asking)).status_code == 204
+            quote_command = {"origin": origin, "access-control-request-method": "POST"}
+            assert (await http.options(path, headers=quote_command)).status_code == 204
         answer = await http.get("/payments", headers={"origin": "https://elsewhere.example"})
         assert "access-control-allow-origin" not in answer.headers

@@ -31,7 +31,7 @@ from gateway.domain.fees import FeeSchedule, divided_half_even
 from gateway.domain.payment import Payment
 from gateway.domain.payment_status import PaymentAction, PaymentStatus, after_its_time
 from gateway.domain.payment_terms import PaymentOrder
-from gateway.domain.quote import Quote, Returned
+from gateway.domain.quote import Quote, SourceRefund
 from gateway.domain.refund import Refund
 from gateway.domain.user import UserId
 
@@ -158,10 +158,10 @@ def a_confirmed_request_keeps_its_failure_code(patch: pytest.MonkeyPatch) -> Non
 def holds_outlive_their_payment(patch: pytest.MonkeyPatch) -> None:
     """Canceling forgets to give back what is held."""
 
-    def ended(after: payments.Ended, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
-        return shared_payments.ended(after._replace(released_minor=0), ledger, moment)
+    def release_decision(after: payments.PaymentEnding, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
+        return shared_payments.release_decision(after._replace(released_minor=0), ledger, moment)
 
-    patch.setattr("gateway.application.commands.cancel_payment.ended", ended)
+    patch.setattr("gateway.application.commands.cancel_payment.release_decision", release_decision)
 
 
 def the_rest_of_a_capture_stays_held(patch: pytest.MonkeyPatch) -> None:
@@ -252,13 +252,13 @@ def quotes_are_good_for_any_amount(patch: pytest.MonkeyPatch) -> None:
 
 
 def _good_as(patch: pytest.MonkeyPatch, taken: Callable[[Quote, dict[str, Any]], tuple[Quote, dict[str, Any]]]) -> None:
-    must_be_good = quotes.must_be_good
+    check_usable = quotes.check_usable
 
-    def must_be_good_as(quote: Quote, **asked: Any) -> None:
+    def check_usable_as(quote: Quote, **asked: Any) -> None:
         instead, asked_instead = taken(quote, asked)
-        must_be_good(instead, **asked_instead)
+        check_usable(instead, **asked_instead)
 
-    patch.setattr(shared_payments, "must_be_good", must_be_good_as)
+    patch.setattr(shared_payments, "check_usable", check_usable_as)
 
 
 def targets_are_rounded_up(patch: pytest.MonkeyPatch) -> None:
@@ -273,48 +273,50 @@ def a_minor_unit_is_a_cent(patch: pytest.MonkeyPatch) -> None:
 
 def the_spread_is_not_returned(patch: pytest.MonkeyPatch) -> None:
     """A refund forgets it: the customer gets theirs, and the exchange pays for it."""
-    _returned_as(patch, lambda right, quote, refunded: right._replace(spread_minor=0))  # noqa: ARG005 - as the others.
+    _source_refund_as(patch, lambda right, quote, refunded: right._replace(spread_minor=0))  # noqa: ARG005 - as the others.
 
 
 def the_last_refund_returns_the_spread_again(patch: pytest.MonkeyPatch) -> None:
     """All of it, whatever went back before."""
 
-    def again(right: Returned, quote: Quote, refunded: Mapping[str, int]) -> Returned:
+    def again(right: SourceRefund, quote: Quote, refunded: Mapping[str, int]) -> SourceRefund:
         is_last = refunded["refunded_minor"] == quote.target.amount_minor
         return right._replace(spread_minor=quote.spread_minor) if is_last else right
 
-    _returned_as(patch, again)
+    _source_refund_as(patch, again)
 
 
 def refunds_go_back_one_to_one(patch: pytest.MonkeyPatch) -> None:
     """The amount is right, and in another currency."""
 
-    def one_to_one(right: Returned, quote: Quote, refunded: Mapping[str, int]) -> Returned:
+    def one_to_one(right: SourceRefund, quote: Quote, refunded: Mapping[str, int]) -> SourceRefund:
         del quote
         return right._replace(source_minor=refunded["refunded_minor"] - refunded["refunded_before_minor"])
 
-    _returned_as(patch, one_to_one)
+    _source_refund_as(patch, one_to_one)
 
 
 def the_last_refund_across_gets_its_own_share(patch: pytest.MonkeyPatch) -> None:
     """Each refund's share is rounded for itself, so that the last one does not take the rest."""
 
-    def its_own(right: Returned, quote: Quote, refunded: Mapping[str, int]) -> Returned:
+    def its_own(right: SourceRefund, quote: Quote, refunded: Mapping[str, int]) -> SourceRefund:
         del right
         part = refunded["refunded_minor"] - refunded["refunded_before_minor"]
         shares = (
             whole * part // quote.target.amount_minor for whole in (quote.source.amount_minor, quote.spread_minor)
         )
-        return Returned(*shares)
+        return SourceRefund(*shares)
 
-    _returned_as(patch, its_own)
+    _source_refund_as(patch, its_own)
 
 
-def _returned_as(patch: pytest.MonkeyPatch, instead: Callable[[Returned, Quote, Mapping[str, int]], Returned]) -> None:
-    def returned(quote: Quote, **refunded: int) -> Returned:
-        return instead(quotes.returned(quote, **refunded), quote, refunded)
+def _source_refund_as(
+    patch: pytest.MonkeyPatch, instead: Callable[[SourceRefund, Quote, Mapping[str, int]], SourceRefund]
+) -> None:
+    def source_refund(quote: Quote, **refunded: int) -> SourceRefund:
+        return instead(quotes.source_refund(quote, **refunded), quote, refunded)
 
-    patch.setattr("gateway.application.commands.shared.exchange_legs.returned", returned)
+    patch.setattr("gateway.application.commands.shared.exchange_legs.source_refund", source_refund)
 
 
 def transactions_are_reversed_twice(patch: pytest.MonkeyPatch) -> None:
@@ -397,7 +399,7 @@ def an_event_is_missing(patch: pytest.MonkeyPatch) -> None:
 
 def a_version_is_not_raised(patch: pytest.MonkeyPatch) -> None:
     """Fees change without a new version of the account."""
-    patch.setattr(Account, "charged", lambda self, fees: replace(self, fees=fees))
+    patch.setattr(Account, "with_fee_schedule", lambda self, fees: replace(self, fees=fees))
 
 
 def an_atomic_bundle_leaves_its_first_parts(patch: pytest.MonkeyPatch) -> None:

@@ -308,7 +308,7 @@ class Ledger:
         if order.merchant == customer:
             raise No("same_account")
         self._must_be_payable(order, customer)
-        self._must_be_good(quote, customer, order.amount, order.capture)
+        self._check_usable(quote, customer, order.amount, order.capture)
         payment = self._payment(
             order, customer, "authorized" if order.capture == "manual" else "captured", named_by=customer
         )
@@ -348,7 +348,7 @@ class Ledger:
         if payment.customer not in {None, customer}:
             raise No("payment_not_found")
         self._must_allow(payment, "confirm")
-        self._must_be_good(quote, customer, payment.amount, payment.capture)
+        self._check_usable(quote, customer, payment.amount, payment.capture)
         try:
             self._must_cover(quote, customer, payment.amount)
         except No as no:
@@ -447,7 +447,7 @@ class Ledger:
         ):
             raise No("duplicate_reference")
 
-    def _must_be_good(self, quote: Quote | None, customer: str, amount: int, capture: str) -> None:
+    def _check_usable(self, quote: Quote | None, customer: str, amount: int, capture: str) -> None:
         if quote is None:
             return
         if capture == "manual":

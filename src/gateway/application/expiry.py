@@ -34,7 +34,7 @@ class ExpiryLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expiry:
-    """Ends payments whose time is over. Whether it has been by changes nothing of what anybody is answered."""
+    """Expires overdue payments. No response depends on it: every read computes the status at the current time."""
 
     executor: CommandExecutor
     reader: Reader

@@ -9,8 +9,9 @@ from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.rates import Rates
 from gateway.domain.checks import check_integer
+from gateway.domain.limits import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
 from gateway.domain.money import Money
-from gateway.domain.quote import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN, Quote
+from gateway.domain.quote import Quote
 from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate, check_pair
 from gateway.domain.user import UserId
 from gateway.domain.value import value
@@ -63,13 +64,13 @@ class Quotes:
             StorageUnavailable: The storage could not be reached.
         """
         self.loop.check()
-        return await self.executor.execute(await self.asking(customer_id, pair, amount))
+        return await self.executor.execute(await self.quote_command(customer_id, pair, amount))
 
-    async def asking(self, customer_id: UserId, pair: CurrencyPair, amount: Money) -> MakeQuote:
+    async def quote_command(self, customer_id: UserId, pair: CurrencyPair, amount: Money) -> MakeQuote:
         """The command that asks for a quote at the rate of now."""
         self.loop.check()
         check_pair(pair)
-        # Also without a rate: that is the command's to refuse, for it may be a repetition of one that was answered.
+        # A missing rate is passed on: the command refuses it, unless its key has an answer to replay.
         return MakeQuote(
             customer_id=customer_id,
             pair=pair,

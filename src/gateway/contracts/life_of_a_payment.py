@@ -208,27 +208,27 @@ class LifeOfAPaymentContract:
         before = an_account(fees=FeeSchedule(10_000, AMOUNT_MINOR_MAX))
         await commit(storage, Changes(accounts_new=[before]))
         assert await storage.reader.account(before.id) == before
-        after = before.charged(NO_FEES)
+        after = before.with_fee_schedule(NO_FEES)
         await commit(storage, Changes(accounts_changed=[after]), Wanted(account_ids=[before.id]))
         assert await storage.reader.account(before.id) == after
 
     async def test_the_account_for_fees_comes_along_with_a_merchant_who_is_charged_any(self, storage: Storage) -> None:
         """In the merchant's currency; and not with one who is not, so that nobody waits for it in vain."""
-        charged = an_account(1, kind=AccountKind.MERCHANT, fees=FeeSchedule(0, 1))
+        with_fee_schedule = an_account(1, kind=AccountKind.MERCHANT, fees=FeeSchedule(0, 1))
         free = an_account(2, kind=AccountKind.MERCHANT)
         fees, euros = for_fees(), for_fees(8, currency=EUR)
-        await commit(storage, Changes(accounts_new=[charged, free, fees, euros]))
-        for wanted in (Wanted(account_keys=[charged.key]), Wanted(account_ids=[charged.id])):
-            assert accounts_in(await load(storage, wanted)) == {charged.id: charged, fees.id: fees}
+        await commit(storage, Changes(accounts_new=[with_fee_schedule, free, fees, euros]))
+        for wanted in (Wanted(account_keys=[with_fee_schedule.key]), Wanted(account_ids=[with_fee_schedule.id])):
+            assert accounts_in(await load(storage, wanted)) == {with_fee_schedule.id: with_fee_schedule, fees.id: fees}
         assert accounts_in(await load(storage, Wanted(account_keys=[free.key]))) == {free.id: free}
-        both = Wanted(account_keys=[charged.key, fees.key, euros.key])
-        assert accounts_in(await load(storage, both)).keys() == {charged.id, fees.id, euros.id}
+        both = Wanted(account_keys=[with_fee_schedule.key, fees.key, euros.key])
+        assert accounts_in(await load(storage, both)).keys() == {with_fee_schedule.id, fees.id, euros.id}
 
     async def test_the_account_for_fees_comes_along_with_a_payment_that_was_charged(self, storage: Storage) -> None:
         """Though its merchant is charged no longer: what was charged may go back."""
         merchant, fees = an_account(2, kind=AccountKind.MERCHANT), for_fees()
-        charged = a_payment(1, amount_captured_minor=40, fee_amount_minor=1)
-        await commit(storage, Changes(accounts_new=[merchant, fees], payments_new=[charged, a_payment(2)]))
+        with_fee_schedule = a_payment(1, amount_captured_minor=40, fee_amount_minor=1)
+        await commit(storage, Changes(accounts_new=[merchant, fees], payments_new=[with_fee_schedule, a_payment(2)]))
         found = await load(storage, Wanted(payments=[payment_id(1)]))
         assert accounts_in(found).keys() == {merchant.id, fees.id}
         assert accounts_in(await load(storage, Wanted(payments=[payment_id(2)]))).keys() == {merchant.id}

@@ -42,7 +42,7 @@ class AccountStatus(StrEnum):
 
 
 class AccountKey(NamedTuple):
-    """What there is one account of: an owner has one per currency and kind."""
+    """The unique key of an account: owner, currency and kind."""
 
     owner_id: UserId
     currency: CurrencyCode
@@ -72,7 +72,7 @@ class Account:
 
     @property
     def key(self) -> AccountKey:
-        """What this is the one account of."""
+        """The unique key of the account."""
         return AccountKey(self.owner_id, self.currency, self.kind)
 
     @property
@@ -147,7 +147,7 @@ class Account:
         """The account, so that it may pay again. Unchanged unless it is frozen."""
         return self.changed(status=AccountStatus.OPEN) if self.status is AccountStatus.FROZEN else self
 
-    def charged(self, fees: FeeSchedule) -> "Account":
+    def with_fee_schedule(self, fees: FeeSchedule) -> "Account":
         """The account, with this schedule for payments to it. Unchanged if it has it already."""
         return self if self.fees == fees else self.changed(fees=fees)
 

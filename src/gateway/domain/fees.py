@@ -58,10 +58,10 @@ def fee_on_capture(schedule: FeeSchedule, *, captured_before_minor: int, part_mi
 def fee_share_of_refund(
     *, part_minor: int, charged_minor: int, returned_minor: int, refunded_with_fee_minor: int, captured_minor: int
 ) -> int:
-    """The share of the fee that goes back with a refund, which is the last part of `refunded_with_fee_minor` already.
+    """The part of the fee to return with a refund. `refunded_with_fee_minor` includes this refund.
 
-    Cumulative, as for captures: once all that was captured is refunded so, all that was charged has gone back. Never
-    more than the refund itself: a later capture under a dearer schedule would have made up for earlier, cheaper ones.
+    Cumulative, as for captures: once all that was captured is refunded so, all that was charged has gone back. Capped
+    at the refund: after a capture at a higher fee, the cumulative share could exceed it.
     """
     due = divided_half_even(charged_minor * refunded_with_fee_minor, captured_minor) - returned_minor
     return max(0, min(part_minor, due))

@@ -36,3 +36,15 @@ POSITION_MAX: Final = 2**63 - 1
 YEAR_MIN: Final = 1970
 YEAR_MAX: Final = 9998
 """Of times. At the ends of Python's calendar, another time zone would leave it."""
+
+CAPTURES_MAX: Final = 50
+REFUNDS_MAX: Final = 100
+
+EXPIRES_IN_SECONDS_DEFAULT: Final = 604_800
+EXPIRES_IN_SECONDS_MIN: Final = 60
+EXPIRES_IN_SECONDS_MAX: Final = 2_678_400
+
+QUOTE_SECONDS_DEFAULT: Final = 60
+QUOTE_SECONDS_MIN: Final = 1
+QUOTE_SECONDS_MAX: Final = 3_600
+"""A quote lets its customer wait for a better rate: the longer it is valid, the more it costs the exchange."""

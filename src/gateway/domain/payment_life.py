@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, NamedTuple, assert_never
+from typing import NamedTuple, assert_never
 
 from gateway.domain.errors import (
     CaptureAmountExceedsAuthorized,
@@ -15,13 +15,11 @@ from gateway.domain.errors import (
     RefundLimitReached,
 )
 from gateway.domain.fees import FeeSchedule, fee_on_capture, fee_share_of_refund
+from gateway.domain.limits import CAPTURES_MAX, REFUNDS_MAX
 from gateway.domain.money import check_amount
 from gateway.domain.payment import CaptureMethod, Payment, QuoteId
 from gateway.domain.payment_status import ENDED_WITHOUT_MONEY, UNFINISHED, PaymentAction, PaymentStatus
 from gateway.domain.user import UserId
-
-CAPTURES_MAX: Final = 50
-REFUNDS_MAX: Final = 100
 
 
 def confirmed(
@@ -108,14 +106,14 @@ def capture(payment: Payment, *, amount_minor: int | None, final: bool, fees: Fe
     return Capture(after, part, 0 if goes_on else left - part, fee)
 
 
-class Ended(NamedTuple):
+class PaymentEnding(NamedTuple):
     """The payment after its hold or its request ended, and the amount released, in minor units."""
 
     payment: Payment
     released_minor: int
 
 
-def cancel(payment: Payment, *, now: datetime) -> Ended:
+def cancel(payment: Payment, *, now: datetime) -> PaymentEnding:
     """Cancel a payment. A partially captured one becomes captured.
 
     Raises:
@@ -124,10 +122,10 @@ def cancel(payment: Payment, *, now: datetime) -> Ended:
     must_allow(payment, PaymentAction.CANCEL, now)
     partly = payment.status is PaymentStatus.PARTIALLY_CAPTURED
     status = PaymentStatus.CAPTURED if partly else PaymentStatus.CANCELED
-    return Ended(_next(payment, now, status=status), payment.amount_held_minor)
+    return PaymentEnding(_next(payment, now, status=status), payment.amount_held_minor)
 
 
-def expire(payment: Payment, *, now: datetime) -> Ended:
+def expire(payment: Payment, *, now: datetime) -> PaymentEnding:
     """Expire a payment.
 
     Raises:
@@ -138,7 +136,7 @@ def expire(payment: Payment, *, now: datetime) -> Ended:
         raise state_refusal(payment)
     if payment.status_at(now) is payment.status:
         raise PaymentNotDue("The payment's time is not over yet.")
-    return Ended(_next(payment, now, status=payment.status_at(now)), payment.amount_held_minor)
+    return PaymentEnding(_next(payment, now, status=payment.status_at(now)), payment.amount_held_minor)
 
 
 class Refunded(NamedTuple):
@@ -161,7 +159,7 @@ def refund(payment: Payment, *, amount_minor: int | None, refund_fee: bool, now:
     if amount_minor is not None:
         check_amount("amount_minor", amount_minor)
     if payment.amount_captured_minor == 0:
-        raise PaymentNotRefundable("Nothing of this payment was captured.", **_standing(payment.at(now)))
+        raise PaymentNotRefundable("Nothing of this payment was captured.", **_state_facts(payment.at(now)))
     left = payment.amount_refundable_minor
     part = left if amount_minor is None else amount_minor
     if part > left or left == 0:
@@ -205,16 +203,17 @@ def must_allow(payment: Payment, action: PaymentAction, now: datetime) -> None:
 def state_refusal(standing: Payment) -> PaymentExpired | PaymentStateInvalid:
     """The refusal of an action that the status of a payment does not allow."""
     if standing.status is PaymentStatus.EXPIRED:
-        return PaymentExpired("The payment's time is over.", **_standing(standing))
-    return PaymentStateInvalid(f"The payment is {standing.status}.", **_standing(standing))
+        return PaymentExpired("The payment's time is over.", **_state_facts(standing))
+    return PaymentStateInvalid(f"The payment is {standing.status}.", **_state_facts(standing))
 
 
-def _standing(payment: Payment) -> dict[str, object]:
+def _state_facts(payment: Payment) -> dict[str, object]:
     actions = [action.value for action in payment.allowed_actions]
     return {"current_status": payment.status.value, "allowed_actions": actions}
 
 
 def _next(payment: Payment, now: datetime, **changes: object) -> Payment:
+    """The next version. A payment that ends without money releases its reference."""
     # The clock of the server that wrote the version before may be ahead.
     updated_at = max(now, payment.updated_at)
     if changes.get("status") in ENDED_WITHOUT_MONEY:

@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
 
 from gateway.domain.checks import check_free_text, check_id, check_integer, check_text, check_type
 from gateway.domain.errors import SameAccount, invalid
-from gateway.domain.limits import DESCRIPTION_LENGTH_MAX, REFERENCE_LENGTH_MAX
+from gateway.domain.limits import (
+    DESCRIPTION_LENGTH_MAX,
+    EXPIRES_IN_SECONDS_DEFAULT,
+    EXPIRES_IN_SECONDS_MAX,
+    EXPIRES_IN_SECONDS_MIN,
+    REFERENCE_LENGTH_MAX,
+)
 from gateway.domain.metadata import checked_metadata
 from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod, PaymentReference, QuoteId
 from gateway.domain.user import UserId
 from gateway.domain.value import value
-
-EXPIRES_IN_SECONDS_DEFAULT: Final = 604_800
-EXPIRES_IN_SECONDS_MIN: Final = 60
-EXPIRES_IN_SECONDS_MAX: Final = 2_678_400
 
 
 @value

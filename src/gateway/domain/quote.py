@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from gateway.domain.conversion import share_of
 from gateway.domain.errors import CurrencyMismatch, QuoteAmountMismatch, QuoteExpired, QuoteNotFound, QuoteUsed
@@ -11,11 +11,6 @@ from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.rate import Rate
 from gateway.domain.user import UserId
 from gateway.domain.value import value
-
-QUOTE_SECONDS_DEFAULT: Final = 60
-QUOTE_SECONDS_MIN: Final = 1
-QUOTE_SECONDS_MAX: Final = 3_600
-"""A quote lets its customer wait for a better rate: the longer it is valid, the more it costs the exchange."""
 
 
 @value
@@ -39,18 +34,18 @@ class Quote:
     version: int = 1
 
     def used_by(self, payment_id: PaymentId) -> "Quote":
-        """The quote, once a payment has used it. Whether one may is for `must_be_good` to say, before."""
+        """A copy that is marked as used by this payment. Call `check_usable` first."""
         return replace(self, payment_id=payment_id, version=self.version + 1)
 
 
-class Returned(NamedTuple):
+class SourceRefund(NamedTuple):
     """What goes back of a payment across currencies, in minor units of the source: in all, and of it the spread."""
 
     source_minor: int
     spread_minor: int
 
 
-def must_be_good(quote: Quote, *, customer_id: UserId, amount: Money, now: datetime) -> None:
+def check_usable(quote: Quote, *, customer_id: UserId, amount: Money, now: datetime) -> None:
     """Check that a customer's payment of this amount may use a quote now.
 
     Raises:
@@ -73,7 +68,7 @@ def must_be_good(quote: Quote, *, customer_id: UserId, amount: Money, now: datet
         )
 
 
-def returned(quote: Quote, *, refunded_before_minor: int, refunded_minor: int) -> Returned:
+def source_refund(quote: Quote, *, refunded_before_minor: int, refunded_minor: int) -> SourceRefund:
     """What goes back to the customer when the refunds of its payment rise from one amount to another.
 
     At the rate of the quote, rounded down over all refunds so far: a part may bring the customer nothing yet, and
@@ -81,8 +76,10 @@ def returned(quote: Quote, *, refunded_before_minor: int, refunded_minor: int) -
     target currency.
     """
 
-    def gone_back(whole_minor: int) -> int:
+    def source_refund_at(whole_minor: int) -> int:
         after = share_of(whole_minor, part_minor=refunded_minor, of_minor=quote.target.amount_minor)
         return after - share_of(whole_minor, part_minor=refunded_before_minor, of_minor=quote.target.amount_minor)
 
-    return Returned(source_minor=gone_back(quote.source.amount_minor), spread_minor=gone_back(quote.spread_minor))
+    return SourceRefund(
+        source_minor=source_refund_at(quote.source.amount_minor), spread_minor=source_refund_at(quote.spread_minor)
+    )

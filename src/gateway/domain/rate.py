@@ -50,7 +50,7 @@ class ExchangeRate:
 
     def __post_init__(self) -> None:
         check_pair(self.pair)
-        must_be_two(self.pair)
+        check_distinct(self.pair)
         check_rate(self.rate)
         check_integer("spread_basis_points", self.spread_basis_points, 0, SPREAD_BASIS_POINTS_MAX)
         check_instant("updated_at", self.updated_at)
@@ -98,8 +98,8 @@ def rate_text(rate: Rate) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def must_be_two(pair: CurrencyPair) -> CurrencyPair:
-    """The pair, once it is clear that it is one.
+def check_distinct(pair: CurrencyPair) -> CurrencyPair:
+    """Return the pair; refuse a pair of two equal currencies.
 
     Raises:
         SameCurrency: Both are the same.

@@ -20,7 +20,7 @@ class TransferKind(StrEnum):
 
 
 class Effect(NamedTuple):
-    """How a transfer moves the counters: its amount so many times, the debits of one and the credits of the other."""
+    """The factors (-1, 0 or 1) by which an amount is added to the debits of one account and the credits of another."""
 
     pending: int
     posted: int
@@ -78,7 +78,7 @@ def post(debit: Account, credit: Account, amount_minor: int) -> Moved:
         InsufficientFunds: The debited account would fall below zero and is not one that may.
         BalanceOverflow: A counter would pass `COUNTER_MAX`.
     """
-    _must_be_two_of_a_currency(debit, credit)
+    _check_distinct_of_a_currency(debit, credit)
     _must_be_open(debit, credit)
     _must_be_available(debit, amount_minor)
     return _moved(TransferKind.POST, debit, credit, amount_minor)
@@ -90,7 +90,7 @@ def charge(debit: Account, credit: Account, amount_minor: int) -> Moved:
     Raises:
         SameAccount, CurrencyMismatch, InsufficientFunds, BalanceOverflow: As `post`.
     """
-    _must_be_two_of_a_currency(debit, credit)
+    _check_distinct_of_a_currency(debit, credit)
     _must_be_available(debit, amount_minor)
     return _moved(TransferKind.POST, debit, credit, amount_minor)
 
@@ -101,7 +101,7 @@ def hold(debit: Account, credit: Account, amount_minor: int) -> Moved:
     Raises:
         SameAccount, CurrencyMismatch, AccountFrozen, InsufficientFunds, BalanceOverflow: As `post`.
     """
-    _must_be_two_of_a_currency(debit, credit)
+    _check_distinct_of_a_currency(debit, credit)
     _must_be_open(debit, credit)
     _must_be_available(debit, amount_minor)
     return _moved(TransferKind.HOLD, debit, credit, amount_minor)
@@ -114,7 +114,7 @@ def post_held(debit: Account, credit: Account, amount_minor: int) -> Moved:
         SameAccount, CurrencyMismatch, AccountFrozen, BalanceOverflow: As `post`.
         InsufficientFunds: Less is held between them.
     """
-    _must_be_two_of_a_currency(debit, credit)
+    _check_distinct_of_a_currency(debit, credit)
     _must_be_open(debit, credit)
     _must_be_held(debit, credit, amount_minor)
     return _moved(TransferKind.POST_HELD, debit, credit, amount_minor)
@@ -127,12 +127,12 @@ def release(debit: Account, credit: Account, amount_minor: int) -> Moved:
         SameAccount, CurrencyMismatch: As `post`.
         InsufficientFunds: Less is held between them.
     """
-    _must_be_two_of_a_currency(debit, credit)
+    _check_distinct_of_a_currency(debit, credit)
     _must_be_held(debit, credit, amount_minor)
     return _moved(TransferKind.RELEASE, debit, credit, amount_minor)
 
 
-def _must_be_two_of_a_currency(debit: Account, credit: Account) -> None:
+def _check_distinct_of_a_currency(debit: Account, credit: Account) -> None:
     if debit.id == credit.id:
         raise SameAccount("An account cannot pay itself.")
     if debit.currency != credit.currency:

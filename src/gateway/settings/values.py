@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from gateway.domain.quote import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
+from gateway.domain.limits import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
 from gateway.settings.field import FORM, SettingField, SettingsRefused
 from gateway.settings.forms import DATABASE, HOST, ORIGINS, PATH, PROXIES, PUBLIC_KEYS, ROOT_PATH, SECRET
 
@@ -208,7 +208,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, description="How long to wait for the result of one statement.")
     ] = 8.0
     database_lock_timeout_seconds: Annotated[
-        float, Meta(gt=0, description="How long a statement may wait for a lock.")
+        float,
+        Meta(
+            gt=0,
+            description="How long to wait for a lock, or for a running request with the same key.",
+        ),
     ] = 2.0
     database_statement_timeout_seconds: Annotated[
         float, Meta(gt=0, description="How long the database may run one statement.")

@@ -274,7 +274,7 @@ def described(step: Step, at: datetime) -> str:
 def _lines(submissions: Sequence[Submission], indent: str) -> Iterator[str]:
     for each in submissions:
         if isinstance(each, Bundle):
-            yield f"{indent}{each.key.key}: {'all or none' if each.atomic else 'each for itself'} of"
+            yield f"{indent}{each.key.key}: {'all or none' if each.atomic else 'each for identity'} of"
             yield from _lines(each.parts, indent * 2)
         else:
             yield f"{indent}{each.key.key}: {each.command!r}"

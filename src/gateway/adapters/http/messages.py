@@ -17,7 +17,7 @@ Header = tuple[bytes, bytes]
 JSON: Final = b"application/json"
 
 _NONE: Final[Any] = None
-"""The default of a body and a query: of their types only an operation that declares none of them has it."""
+"""The default of `body` and `query`; a request keeps it if its operation declares none."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -25,11 +25,11 @@ _REFUSED: Final = 400
 """The lowest status of a refusal."""
 
 
-def nothing(_: object) -> None:
+def no_record(_: object) -> None:
     """No record: the body shows something else than `GET`."""
 
 
-def itself(result: ResultT) -> ResultT:
+def identity(result: ResultT) -> ResultT:
     """The result is the record that is shown."""
     return result
 
@@ -38,19 +38,19 @@ def submitting(
     to_command: Callable[[Request[BodyT]], Command[ResultT]],
     to_view: Callable[[ResultT], object],
     *,
-    shows: Callable[[ResultT], object] = nothing,
+    record_of: Callable[[ResultT], object] = no_record,
 ) -> Handler[BodyT, None]:
     """The handler of an operation that changes the ledger: submits the command, shows its result.
 
     Args:
         to_command: Makes the command of a request.
         to_view: Makes the body of the response from the result.
-        shows: The record that the body shows as `GET` does. If an event of the command has the same, its data is the
-            body.
+        record_of: The record whose `GET` representation is the body, if there is one. If an event has this record as
+            its object, the data of the event is the body.
     """
 
     async def handle(request: Request[BodyT]) -> Response:
-        return await submitted(request, to_command(request), to_view, shows=shows)
+        return await submitted(request, to_command(request), to_view, record_of=record_of)
 
     return handle
 
@@ -60,7 +60,7 @@ async def submitted(
     command: Command[ResultT],
     to_view: Callable[[ResultT], object],
     *,
-    shows: Callable[[ResultT], object] = nothing,
+    record_of: Callable[[ResultT], object] = no_record,
 ) -> Response:
     """Submit a command under the caller's idempotency key, or under a fresh one."""
     executor = request.gateway.executor
@@ -70,7 +70,7 @@ async def submitted(
             command=command,
             key=executor.fresh_key() if key is None else AnswerKey(request.caller.user_id, key),
             fingerprint=fingerprint(request.method.encode(), request.path.encode(), canonical_json(request.body)),
-            codec=StoredCodec(request, request.success_status, to_view, shows),
+            codec=StoredCodec(request, request.success_status, to_view, record_of),
         )
     )
     return stored_response(answer)
@@ -84,25 +84,25 @@ def canonical_json(body: object) -> bytes:
 class StoredCodec:
     """The codec of stored responses; `status` is that of success."""
 
-    __slots__ = ("_request", "_shows", "_status", "_to_view")
+    __slots__ = ("_record_of", "_request", "_status", "_to_view")
 
     def __init__(
         self,
         request: AnyRequest,
         status: int,
         to_view: Callable[[Any], object],
-        shows: Callable[[Any], object] = nothing,
+        record_of: Callable[[Any], object] = no_record,
     ) -> None:
         self._request = request
         self._status = status
         self._to_view = to_view
-        self._shows = shows
+        self._record_of = record_of
 
     def encode(self, outcome: Any, events: Collection[Event] = ()) -> Encoded:
         """The stored response of a result or a refusal."""
         if isinstance(outcome, Refusal):
             return Encoded(stored_problem(outcome, self._request))
-        shown = self._shows(outcome)
+        shown = self._record_of(outcome)
         for event in events:
             if event.object is shown:
                 return Encoded(stored(self._status, event.data), event.id)

@@ -15,7 +15,7 @@ from gateway.application.plain_text import NotPlainText, plain_text
 from gateway.application.ports.rates import Rates
 from gateway.domain.errors import Refusal
 from gateway.domain.money import currency_code
-from gateway.domain.rate import SPREAD_BASIS_POINTS_MAX, CurrencyPair, ExchangeRate, must_be_two, rate_of
+from gateway.domain.rate import SPREAD_BASIS_POINTS_MAX, CurrencyPair, ExchangeRate, check_distinct, rate_of
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ def _read(path: Path) -> Mapping[CurrencyPair, ExchangeRate]:
 
 def _to_rate(line: _Line, modified: datetime) -> ExchangeRate:
     return ExchangeRate(
-        pair=must_be_two(CurrencyPair(currency_code(line.from_currency), currency_code(line.to_currency))),
+        pair=check_distinct(CurrencyPair(currency_code(line.from_currency), currency_code(line.to_currency))),
         rate=rate_of(line.rate),
         spread_basis_points=line.spread_basis_points,
         updated_at=modified,

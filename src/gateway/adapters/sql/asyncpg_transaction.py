@@ -130,7 +130,7 @@ class AsyncpgTransaction:
             must_connect = self._pool.get_size() < self._pool.get_max_size()
             seconds_max = self._acquire_seconds_max + (self._connect_seconds_max if must_connect else 0.0)
         self._connection = await self._pool.acquire(timeout=seconds_max)
-        self._driver = self._connection.itself
+        self._driver = self._connection.identity
 
     async def _check(self) -> None:
         """Replace the connection if it has died. The others were idle as well, and are replaced when they are taken."""

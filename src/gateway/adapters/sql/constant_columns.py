@@ -1,4 +1,4 @@
-"""Shapes: which columns of the rows of a batch are all alike, and so travel once."""
+"""Constant columns: which columns of the rows of a batch are all alike, and so travel once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ Constant = frozenset[int]
 
 
 class ConstantColumns:
-    """What has been seen of batches so far.
+    """The columns that were constant in all batches so far.
 
     Most columns of most batches are alike: one status, one currency, one time, no description. As single values they
     cost a tenth of what arrays cost asyncpg, which asks of each element whether it is an array itself. A column that
@@ -19,7 +19,7 @@ class ConstantColumns:
         self._alike: dict[str, Constant] = {}
 
     def of(self, name: str, columns: Sequence[Sequence[Any]]) -> Constant:
-        """Which columns of the rows called `name` are alike, now and in every batch before. The first one never is.
+        """The positions of the columns that had one value per batch in every batch so far, without column 0.
 
         One row by itself is alike in all of them, and tells nothing about others.
         """

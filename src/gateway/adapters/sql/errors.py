@@ -45,7 +45,7 @@ READ_ONLY: Final = "25006"
 UNIQUE_VIOLATION: Final = "23505"
 LOCK_NOT_AVAILABLE: Final = "55P03"
 DIVISION_BY_ZERO: Final = "22012"
-"""How a statement that writes says that what it was to replace is not there any more. No other one divides."""
+"""Raised on purpose by a checked write when a row no longer has the expected version. No other statement divides."""
 
 # The transaction is over and may be run again: connection lost, serialization failure, deadlock, cancelled or shut down
 # by an operator or a time limit, read-only after a failover, lain idle too long, taken too long.

@@ -14,7 +14,9 @@ class SqlLimits:
         connect_timeout_seconds: How long making a connection may take.
         command_timeout_seconds: How long to wait for the answer to one statement. It is what notices a database that
             went silent, so it should be longer than the two below, which the database itself watches.
-        lock_timeout_seconds: How long a statement may wait for one lock (on SQLite, for another writer to end).
+        lock_timeout_seconds: How long a statement may wait for one lock (on SQLite, for another writer to end). On
+            Postgres also how long a request waits for a running one with its idempotency key, before
+            `idempotency_in_progress`.
         statement_timeout_seconds: How long one statement may run in all.
         idle_timeout_seconds: How long a transaction may lie between two statements. It frees the locks of a process
             that hangs.

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol, TypeAlias
 
-from gateway.adapters.sql.order import Order
+from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.rows.accounts import to_account, to_latest_at
 from gateway.adapters.sql.rows.events import to_answer
 from gateway.adapters.sql.rows.payments import to_payment
@@ -76,18 +76,18 @@ class Accounts(Protocol):
 class StoredAccounts:
     """Accounts from the database."""
 
-    def __init__(self, queries: Queries, order: Order) -> None:
+    def __init__(self, queries: Queries, order: HybridClock) -> None:
         self._queries = queries
-        self._order = order
+        self._clock = order
 
     async def load(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
         """Run one statement."""
         rows = await self._queries.accounts(keys, ids)
-        self._order.notice(map(to_latest_at, rows))
+        self._clock.notice(map(to_latest_at, rows))
         return [to_account(row) for row in rows]
 
 
-async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, order: Order) -> Records:
+async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, order: HybridClock) -> Records:
     """Load what is wanted and what comes along with it. A kind of record that is not wanted costs no round trip.
 
     Locks are taken on payments, then quotes, then accounts, then accounts for fees: batches that lock in one order

@@ -17,8 +17,8 @@ from gateway.adapters.sql.account_cache import AccountCache
 from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
 from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
+from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.loading import Accounts, StoredAccounts, load_records
-from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.pipeline import InFlight, Pipeline, Turn, was_committed
 from gateway.adapters.sql.postgres_queries import PostgresQueries, Statement, statement_of
 from gateway.adapters.sql.postgres_statements import RELIED_ON
@@ -45,10 +45,10 @@ class PostgresState:
     constant_columns: ConstantColumns
     cache: AccountCache
     pipeline: Pipeline
-    order: Order
+    order: HybridClock
 
 
-class Strategy(Protocol):
+class CommitStrategy(Protocol):
     """One of the three ways to load and commit. See the module."""
 
     async def load(self, wanted: Wanted) -> Records:
@@ -67,7 +67,7 @@ class PostgresUnitOfWork(UnitOfWork):
         self._transaction = transaction
         self._state = state
         self._turn: Turn | None = None
-        self._strategy: Strategy = Checked(transaction, state)
+        self._strategy: CommitStrategy = Checked(transaction, state)
 
     @override
     async def load(self, wanted: Wanted) -> Records:
@@ -79,7 +79,7 @@ class PostgresUnitOfWork(UnitOfWork):
         """Cancelled before the COMMIT it rolls back; cancelled during it, it finishes it."""
         await self._strategy.commit(changes)
 
-    async def _choose(self, wanted: Wanted) -> Strategy:
+    async def _choose(self, wanted: Wanted) -> CommitStrategy:
         transaction, state = self._transaction, self._state
         if not wanted.may_be_cached:
             return Locked(transaction, state) if self._must_lock(wanted) else Checked(transaction, state)
@@ -115,7 +115,7 @@ class PostgresUnitOfWork(UnitOfWork):
                 self._turn.end()
 
 
-class Locked(Strategy):
+class Locked(CommitStrategy):
     """Locks what it loads: BEGIN, a statement for each kind of record, one that writes, COMMIT."""
 
     def __init__(self, transaction: AsyncpgTransaction, state: PostgresState) -> None:
@@ -146,7 +146,7 @@ class Locked(Strategy):
         state.order.committed(writes.get(IDS_AHEAD, ()))
 
 
-class Checked(Strategy):
+class Checked(CommitStrategy):
     """Locks nothing: one statement writes if every record still has the version that was read, or fails as a whole."""
 
     def __init__(self, transaction: AsyncpgTransaction, state: PostgresState) -> None:
@@ -173,7 +173,7 @@ class Checked(Strategy):
         state.order.committed(writes.get(IDS_AHEAD, ()))
 
 
-class Pipelined(Strategy):
+class Pipelined(CommitStrategy):
     """Decides on cached accounts, as the unit of work before it leaves them, while that one commits.
 
     Its own statement is sent once the unit of work before it was committed. From then on, the next one has its turn. If

@@ -63,7 +63,7 @@ class CheckedConnection(asyncpg.Connection):  # type: ignore[misc]  # as above.
     """When it was used last, by `time.monotonic`."""
 
     @property
-    def itself(self) -> "CheckedConnection":
+    def identity(self) -> "CheckedConnection":
         """This connection, without what its pool puts in front of it."""
         return self
 

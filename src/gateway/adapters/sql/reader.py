@@ -121,7 +121,7 @@ class SqlReader(Reader):
                     (payments.c.currency, where.currency),
                     (payments.c.reference, where.reference),
                 ),
-                *_standing(where.status, where.as_of),
+                *_status_conditions(where.status, where.as_of),
                 *_created_after(payments.c.id, "pay", payments.c.created_at, where.created_after),
                 *_created_before(payments.c.id, "pay", payments.c.created_at, where.created_before, ahead),
                 *_older(payments.c.id, before),
@@ -220,7 +220,7 @@ def _equal(*wanted: tuple[ColumnElement[Any], str | None]) -> list[ColumnElement
     return [column == str(value) for column, value in wanted if value is not None]
 
 
-def _standing(status: PaymentStatus | None, as_of: datetime | None) -> list[ColumnElement[bool]]:
+def _status_conditions(status: PaymentStatus | None, as_of: datetime | None) -> list[ColumnElement[bool]]:
     """That payments stand so at a time, whether or not their expiry has been written down."""
     if status is None:
         return []

@@ -9,8 +9,8 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import UpdateBase
 from typing_extensions import override
 
+from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.loading import Queries, Rows, StoredAccounts, load_records
-from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.rows.accounts import ACCOUNT_CHANGES
 from gateway.adapters.sql.rows.events import EVENT_BATCH_COLUMNS, EVENT_COLUMNS
 from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
@@ -158,26 +158,26 @@ class SqliteQueries(Queries):
 class SqliteUnitOfWork(UnitOfWork):
     """See the port. There are no round trips to save: one statement for each kind of record."""
 
-    def __init__(self, transaction: DatabaseTransaction, order: Order) -> None:
+    def __init__(self, transaction: DatabaseTransaction, order: HybridClock) -> None:
         self._transaction = transaction
-        self._order = order
+        self._clock = order
         self._versions: Versions = {}
 
     @override
     async def load(self, wanted: Wanted) -> Records:
         queries = SqliteQueries(self._transaction)
-        records = await load_records(wanted, queries, StoredAccounts(queries, self._order), self._order)
+        records = await load_records(wanted, queries, StoredAccounts(queries, self._clock), self._clock)
         self._versions = versions_of(records)
         return records
 
     @override
     async def commit(self, changes: Changes) -> None:
         """Cancelled before the COMMIT it rolls back; cancelled during it, it finishes it."""
-        writes = rows_to_write(changes, self._versions, self._order)
+        writes = rows_to_write(changes, self._versions, self._clock)
         counts = {name: await self._write(name, rows) for name, rows in writes.items()}
         check_counts(writes, counts)
         await self._transaction.commit()
-        self._order.committed(writes.get(IDS_AHEAD, ()))
+        self._clock.committed(writes.get(IDS_AHEAD, ()))
 
     async def _write(self, name: str, rows: Sequence[Values]) -> int:
         columns, statement = PARTS[name]

@@ -13,9 +13,9 @@ from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.engine import is_sqlite, postgres_engine, sqlite_engine
 from gateway.adapters.sql.events import SqlEventFeed
+from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.login_failures import SqlLoginFailures
-from gateway.adapters.sql.order import Order
 from gateway.adapters.sql.pipeline import Pipeline
 from gateway.adapters.sql.postgres import PostgresState, PostgresUnitOfWork
 from gateway.adapters.sql.postgres_connections import connect_seconds_max
@@ -64,7 +64,7 @@ Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[], Scheduling], AsyncEngi
 @asynccontextmanager
 async def _on_sqlite(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     engine = sqlite_engine(url, limits)
-    order = Order()
+    order = HybridClock()
     try:
         yield lambda: SqliteUnitOfWork(DatabaseTransaction(engine), order), sequential, engine
     finally:
@@ -79,7 +79,7 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
         constant_columns=ConstantColumns(),
         cache=AccountCache(limits.cached_max),
         pipeline=Pipeline(),
-        order=Order(),
+        order=HybridClock(),
     )
     seconds_max = connect_seconds_max(url, limits)
     try:

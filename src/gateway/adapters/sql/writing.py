@@ -5,7 +5,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Final, TypeAlias
 
-from gateway.adapters.sql.order import Order
+from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.rows.accounts import account_changes, account_values
 from gateway.adapters.sql.rows.events import answer_values, event_batch_values, event_values
 from gateway.adapters.sql.rows.payments import payment_changes, payment_values, refund_values
@@ -35,7 +35,7 @@ def versions_of(records: Records) -> Versions:
     return versions
 
 
-def rows_to_write(changes: Changes, versions: Versions, order: Order) -> dict[str, Sequence[Values]]:
+def rows_to_write(changes: Changes, versions: Versions, order: HybridClock) -> dict[str, Sequence[Values]]:
     """The rows of every kind that there are any of, in the order in which they are written.
 
     Raises:
@@ -62,7 +62,7 @@ def check_counts(writes: Writes, counts: Mapping[str, int]) -> None:
 
 
 def writes_of(changes: Changes, versions: Mapping[str, int], latest_at: datetime | None) -> Writes:
-    """The rows of everything that there is any of. What replaces something has the version behind it that it replaces.
+    """Rows by kind; kinds without rows are left out. Each changed row ends with the version that it replaces.
 
     What others may write too is sorted by its key: writing waits for them, as locking does, and so it has one order.
 

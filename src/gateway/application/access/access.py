@@ -13,7 +13,7 @@ from gateway.application.access.passwords import (
     hash_password,
     verify_password,
 )
-from gateway.application.access.refresh_tokens import (
+from gateway.application.access.refresh_token_format import (
     hash_of,
     new_secret,
     refresh_token_of,

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gateway.application.commands.shared.payments import ended
+from gateway.application.commands.shared.payments import release_decision
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.errors import RoleForbidden
@@ -46,4 +46,4 @@ class CancelPayment(Command[Payment]):
         must_allow(payment, PaymentAction.CANCEL, moment.now)
         if self.by != payment.merchant_id and payment.status is not PaymentStatus.REQUIRES_CONFIRMATION:
             raise RoleForbidden("Only the merchant can cancel a payment that was confirmed.")
-        return ended(cancel(payment, now=moment.now), ledger, moment)
+        return release_decision(cancel(payment, now=moment.now), ledger, moment)

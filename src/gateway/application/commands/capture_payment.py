@@ -5,8 +5,8 @@ from typing import ClassVar
 from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import fees_account, payee_account, payer_account
-from gateway.application.commands.shared.payments import Paid, Settlement
-from gateway.application.commands.shared.steps import Steps
+from gateway.application.commands.shared.payments import Paid, Settlement, payment_of_merchant
+from gateway.application.commands.shared.steps import TransferSequence
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
@@ -50,9 +50,7 @@ class CapturePayment(Command[Paid]):
 
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Paid]:
-        held = ledger.payment(self.payment_id)
-        if held.merchant_id != self.merchant_id:
-            raise PaymentNotFound("There is no such payment.")
+        held = payment_of_merchant(ledger, self.payment_id, self.merchant_id)
         must_allow(held, PaymentAction.CAPTURE, moment.now)
         if held.customer_id is None:
             raise PaymentNotFound("Nobody has confirmed this payment.")
@@ -60,7 +58,7 @@ class CapturePayment(Command[Paid]):
         merchant = payee_account(ledger, held.merchant_id, currency)
         customer = payer_account(ledger, held.customer_id, currency)
         taken = capture(held, amount_minor=self.amount_minor, final=self.final, fees=merchant.fees, now=moment.now)
-        steps = Steps()
+        steps = TransferSequence()
         steps.make(post_held, customer, merchant, taken.captured_minor)
         steps.make(release, customer, merchant, taken.released_minor)
         if taken.fee_minor:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gateway.application.commands.shared.payments import ended
+from gateway.application.commands.shared.payments import release_decision
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
@@ -38,4 +38,4 @@ class ExpirePayment(Command[Payment]):
         payment = ledger.payment(self.payment_id)
         if payment.status not in UNFINISHED:
             return Decision(outcome=payment)
-        return ended(expire(payment, now=moment.now), ledger, moment)
+        return release_decision(expire(payment, now=moment.now), ledger, moment)

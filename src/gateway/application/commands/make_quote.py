@@ -12,10 +12,11 @@ from gateway.domain.account import check_user_id
 from gateway.domain.checks import check_integer, check_type
 from gateway.domain.conversion import converted
 from gateway.domain.errors import RateNotFound, invalid
+from gateway.domain.limits import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
 from gateway.domain.money import Money
 from gateway.domain.payment import QuoteId
-from gateway.domain.quote import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN, Quote
-from gateway.domain.rate import CurrencyPair, ExchangeRate, check_pair, must_be_two
+from gateway.domain.quote import Quote
+from gateway.domain.rate import CurrencyPair, ExchangeRate, check_distinct, check_pair
 from gateway.domain.user import UserId
 from gateway.domain.value import value
 
@@ -57,7 +58,7 @@ class MakeQuote(Command[Quote]):
 
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Quote]:
-        pair = must_be_two(self.pair)
+        pair = check_distinct(self.pair)
         if self.rate is None:
             raise RateNotFound(f"There is no rate from {pair.source} to {pair.target}.")
         conversion = converted(self.amount, self.rate)

@@ -6,8 +6,8 @@ from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import exchange_account, fees_account, payee_account, payer_account
 from gateway.application.commands.shared.exchange_legs import return_across
-from gateway.application.commands.shared.payments import payment_event
-from gateway.application.commands.shared.steps import Steps
+from gateway.application.commands.shared.payments import payment_event, payment_of_merchant
+from gateway.application.commands.shared.steps import TransferSequence
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
@@ -58,15 +58,13 @@ class RefundPayment(Command[Refund]):
 
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Refund]:
-        paid = ledger.payment(self.payment_id)
-        if paid.merchant_id != self.merchant_id:
-            raise PaymentNotFound("There is no such payment.")
+        paid = payment_of_merchant(ledger, self.payment_id, self.merchant_id)
         refunded = refund(paid, amount_minor=self.amount_minor, refund_fee=self.refund_fee, now=moment.now)
         if paid.customer_id is None:
             raise PaymentNotFound("Nobody has confirmed this payment.")
         payment, currency = refunded.payment, paid.amount.currency
         merchant = payee_account(ledger, paid.merchant_id, currency)
-        steps = Steps()
+        steps = TransferSequence()
         if paid.quote_id is None:
             payee = payer_account(ledger, paid.customer_id, currency)
         else:

@@ -49,7 +49,7 @@ class SetFees(Command[Account]):
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
         before = payee_account(ledger, self.merchant_id, self.currency)
-        after = before.charged(self.fees)
+        after = before.with_fee_schedule(self.fees)
         if after is before:
             return Decision(outcome=before)
         return Decision(

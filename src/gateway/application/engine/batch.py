@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.draft import Draft
-from gateway.application.engine.ledger_view import MustBeAlone
+from gateway.application.engine.ledger_view import RequiresOwnTransaction
 from gateway.application.engine.submission import Answer, Bundle, Failed, Submission, is_kept
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
@@ -35,7 +35,7 @@ class Batch:
         Raises:
             TryAgain: The transaction did not commit, or its result is unknown.
             StorageUnavailable: The storage cannot be reached.
-            MustBeAlone: The submissions cannot be written in one transaction; each must be run alone.
+            RequiresOwnTransaction: The submissions cannot be written in one transaction; each must be run alone.
         """
         needs = needs_of(submissions)
         async with self.unit_of_work() as work:
@@ -94,7 +94,7 @@ def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Fai
     try:
         decision = decide(submission.command, draft, moment)
         body, event_id = submission.codec.encode(decision.outcome, decision.events)
-    except MustBeAlone:
+    except RequiresOwnTransaction:
         raise
     except Exception as bug:  # noqa: BLE001 - as above; nothing of this command is written.
         return Failed(bug)

@@ -84,4 +84,5 @@ def isolating(run_batch: RunBatch) -> RunBatch:
 def _alone(submission: Submission, error: Exception) -> Answer | Failed:
     if not isinstance(error, KeyBusy):
         return Failed(error)
+    # The storage has waited for its lock timeout (`GATEWAY_DATABASE_LOCK_TIMEOUT_SECONDS`).
     return refusal(submission, IdempotencyInProgress("The first request with this key is still running."))

@@ -17,7 +17,7 @@ from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import UserId
 
 
-class MustBeAlone(Exception):  # noqa: N818 - it says what must be.
+class RequiresOwnTransaction(Exception):  # noqa: N818 - it says what must be.
     """A command uses a reference that another command of the same batch releases.
 
     One statement writes the whole batch, and the unique index may see the new payment before the old one ends. Each
@@ -111,10 +111,10 @@ class LedgerView:
 
         Raises:
             DuplicateReference: A payment has it.
-            MustBeAlone: A payment had it, and was ended by another command of the same batch.
+            RequiresOwnTransaction: A payment had it, and was ended by another command of the same batch.
         """
         if reference in self._references_given_back:
-            raise MustBeAlone
+            raise RequiresOwnTransaction
         if reference in self._references_taken:
             raise DuplicateReference("Another payment of yours at this merchant has this reference.")
 

@@ -143,7 +143,7 @@ class Holder(NamedTuple):
 
 @value
 class Records:
-    """What was found of it. What does not exist is left out.
+    """The loaded records of a `Wanted`. Records that do not exist are left out.
 
     `holders` answers only for account keys that were not found: who of their owners has an account of that kind in
     another currency. `references_taken`, `emails_taken` and `user_ids_taken` are those of the
@@ -161,8 +161,8 @@ class Records:
     """With `reversed_by` filled in."""
     quotes: Collection[Quote] = ()
     latest_at: datetime | None = None
-    """The ids of new transactions are of later moments, whatever the clock says: this is not before any `latest_at`
-    with which one of the accounts was changed. So ids sort an account's transactions in the order of its versions."""
+    """The ids of new transactions are of later moments: at least the largest `latest_at` stored with a loaded
+    account. Ids then sort in the order of an account's versions, even if clocks differ."""
     are_cached: bool = False
     """Whether any account comes from the cache of this process, which may hold what another unit of work is still
     committing. Then `commit` must be called, also without changes: it raises `Conflict` unless every cached account

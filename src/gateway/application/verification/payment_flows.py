@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from gateway.domain.account import AccountKind
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import Payment
-from gateway.domain.quote import Quote, returned
+from gateway.domain.quote import Quote, source_refund
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import Transfer, TransferKind
 
@@ -76,7 +76,7 @@ def flows_implied_by(payment: Payment) -> Counter[Flow]:
 
 def flows_implied_by_quote(quote: Quote, payment: Payment) -> Counter[Flow]:
     """The further flows that its quote implies for a payment, in minor units of both currencies."""
-    back = returned(quote, refunded_before_minor=0, refunded_minor=payment.amount_refunded_minor)
+    back = source_refund(quote, refunded_before_minor=0, refunded_minor=payment.amount_refunded_minor)
     amounts = {
         ("got", quote.target.currency): payment.amount_captured_minor,
         ("got back", quote.target.currency): payment.amount_refunded_minor,

@@ -14,7 +14,7 @@ from gateway.adapters.http.operations import (
     json_response,
 )
 from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, PageQuery, Reference
-from gateway.adapters.http.submissions import itself, submitting
+from gateway.adapters.http.submissions import identity, submitting
 from gateway.application.commands import FreezeAccount, MakeDeposit, OpenAccount, UnfreezeAccount
 from gateway.application.ports.reader import AccountFilter
 from gateway.application.queries import Page
@@ -140,7 +140,7 @@ def operations(cursors: Cursors, *, sandbox: bool) -> tuple[AnyOperation, ...]:
             name="openAccount",
             tag=TAG,
             summary="Open an account in another currency",
-            handler=submitting(to_open_account, account_view, shows=itself),
+            handler=submitting(to_open_account, account_view, record_of=identity),
             roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
             status=201,
             body=OpenAccountBody,
@@ -168,7 +168,7 @@ def operations(cursors: Cursors, *, sandbox: bool) -> tuple[AnyOperation, ...]:
             name="freezeAccount",
             tag=TAG,
             summary="Let an account receive but not pay",
-            handler=submitting(to_freeze, account_view, shows=itself),
+            handler=submitting(to_freeze, account_view, record_of=identity),
             roles=operator,
             body=NoFields,
             result=AccountView,
@@ -182,7 +182,7 @@ def operations(cursors: Cursors, *, sandbox: bool) -> tuple[AnyOperation, ...]:
             name="unfreezeAccount",
             tag=TAG,
             summary="Let an account pay again",
-            handler=submitting(to_unfreeze, account_view, shows=itself),
+            handler=submitting(to_unfreeze, account_view, record_of=identity),
             roles=operator,
             body=NoFields,
             result=AccountView,
@@ -196,7 +196,7 @@ def operations(cursors: Cursors, *, sandbox: bool) -> tuple[AnyOperation, ...]:
             name="makeDeposit",
             tag=TAG,
             summary="Bring money in from outside; in the sandbox owners may do it themselves",
-            handler=submitting(to_deposit, deposit_view, shows=itself),
+            handler=submitting(to_deposit, deposit_view, record_of=identity),
             roles=EVERY_ROLE if sandbox else operator,
             status=201,
             body=DepositBody,

@@ -8,6 +8,8 @@ import msgspec
 from gateway.domain.errors import FieldError, InvalidInput
 from gateway.domain.limits import (
     DESCRIPTION_LENGTH_MAX,
+    EXPIRES_IN_SECONDS_MAX,
+    EXPIRES_IN_SECONDS_MIN,
     ID_LENGTH_MAX,
     LIST_LIMIT_DEFAULT,
     LIST_LIMIT_MAX,
@@ -21,7 +23,6 @@ from gateway.domain.limits import (
     YEAR_MIN,
 )
 from gateway.domain.money import AMOUNT_MINOR_MAX, AMOUNT_MINOR_MIN
-from gateway.domain.payment_terms import EXPIRES_IN_SECONDS_MAX, EXPIRES_IN_SECONDS_MIN
 from gateway.domain.rate import RATE_PATTERN, RATE_PLACES_MAX, SPREAD_BASIS_POINTS_MAX
 
 IdT = TypeVar("IdT", bound=str)

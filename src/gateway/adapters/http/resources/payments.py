@@ -224,7 +224,7 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             name="createPayment",
             tag=TAG,
             summary="Pay a merchant, at once or with a hold (`capture=manual`); as a merchant, ask to be paid",
-            handler=submitting(to_pay_or_request, to_payment_view, shows=payment_of),
+            handler=submitting(to_pay_or_request, to_payment_view, record_of=payment_of),
             roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
             status=201,
             body=PaymentBody,

@@ -3,7 +3,7 @@
 from gateway.adapters.http.messages import Request
 from gateway.adapters.http.operations import Body, Idempotency, Operation
 from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, Reference
-from gateway.adapters.http.submissions import itself, submitting
+from gateway.adapters.http.submissions import identity, submitting
 from gateway.application.commands import MakePayout
 from gateway.application.views.payouts import PayoutView, payout_view
 from gateway.domain.account import AccountId
@@ -40,7 +40,7 @@ OPERATIONS = (
         name="makePayout",
         tag=TAG,
         summary="Take money out of an account of one's own",
-        handler=submitting(to_payout, payout_view, shows=itself),
+        handler=submitting(to_payout, payout_view, record_of=identity),
         roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
         status=201,
         body=PayoutBody,

@@ -46,7 +46,7 @@ async def make_quote(request: Request[QuoteBody]) -> Response:
             raise invalid_request([NO_AMOUNT])
         case _:
             raise invalid_request([BOTH_AMOUNTS])
-    command = await request.gateway.quotes.asking(request.caller.user_id, pair, amount)
+    command = await request.gateway.quotes.quote_command(request.caller.user_id, pair, amount)
     return await submitted(request, command, quote_view)
 
 

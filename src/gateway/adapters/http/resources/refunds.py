@@ -15,7 +15,7 @@ from gateway.adapters.http.operations import (
     json_response,
 )
 from gateway.adapters.http.resources.fields import Amount, PageQuery, Reason
-from gateway.adapters.http.submissions import itself, submitting
+from gateway.adapters.http.submissions import identity, submitting
 from gateway.application.commands import RefundPayment
 from gateway.application.queries import Page
 from gateway.application.views.refunds import RefundView, refund_view
@@ -87,7 +87,7 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             name="createRefund",
             tag=TAG,
             summary="Give captured money back, whole or in parts",
-            handler=submitting(to_refund, refund_view, shows=itself),
+            handler=submitting(to_refund, refund_view, record_of=identity),
             roles=frozenset({Role.MERCHANT}),
             status=201,
             body=RefundBody,

@@ -6,15 +6,15 @@ fees. The merchant's transfer has the same place as without a quote: first in a 
 """
 
 from gateway.application.commands.shared.accounts import exchange_account, fees_account, payer_account
-from gateway.application.commands.shared.steps import Steps
+from gateway.application.commands.shared.steps import TransferSequence
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.account import Account
 from gateway.domain.payment import Payment
-from gateway.domain.quote import Quote, returned
+from gateway.domain.quote import Quote, source_refund
 from gateway.domain.transfer import post
 
 
-def pay_across(steps: Steps, quote: Quote, customer: Account, merchant: Account, ledger: LedgerView) -> None:
+def pay_across(steps: TransferSequence, quote: Quote, customer: Account, merchant: Account, ledger: LedgerView) -> None:
     """Add the transfers of a payment with a quote, except the merchant's fee.
 
     Raises:
@@ -28,7 +28,7 @@ def pay_across(steps: Steps, quote: Quote, customer: Account, merchant: Account,
         steps.make(post, exchange, fees_account(ledger, source), quote.spread_minor)
 
 
-def return_across(steps: Steps, quote: Quote, before: Payment, after: Payment, ledger: LedgerView) -> None:
+def return_across(steps: TransferSequence, quote: Quote, before: Payment, after: Payment, ledger: LedgerView) -> None:
     """Add the transfers of a refund in the source currency, which return the customer's share.
 
     Args:
@@ -41,7 +41,7 @@ def return_across(steps: Steps, quote: Quote, before: Payment, after: Payment, l
     Raises:
         AccountFrozen, BalanceOverflow: As `post`.
     """
-    share = returned(
+    share = source_refund(
         quote, refunded_before_minor=before.amount_refunded_minor, refunded_minor=after.amount_refunded_minor
     )
     source = quote.source.currency

@@ -4,16 +4,17 @@ from typing import Final, Protocol, assert_never
 
 from gateway.application.commands.shared.accounts import fees_account, payee_account, payer_account
 from gateway.application.commands.shared.exchange_legs import pay_across
-from gateway.application.commands.shared.steps import Steps
+from gateway.application.commands.shared.steps import TransferSequence
 from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
+from gateway.domain.errors import PaymentNotFound
 from gateway.domain.event import Event, EventType
 from gateway.domain.money import Money
-from gateway.domain.payment import CaptureMethod, Payment, PaymentReference, QuoteId
-from gateway.domain.payment_life import Ended
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentReference, QuoteId
+from gateway.domain.payment_life import PaymentEnding
 from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.payment_terms import must_be_at_once, payment_to_oneself
-from gateway.domain.quote import Quote, must_be_good
+from gateway.domain.quote import Quote, check_usable
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import charge, hold, post, release
 from gateway.domain.user import UserId
@@ -63,7 +64,7 @@ class Settlement:
     """The transfers of a payment, with the quote that they use."""
 
     kind: TransactionType
-    steps: Steps
+    steps: TransferSequence
     fee_minor: int = 0
     quote: Quote | None = None
 
@@ -83,6 +84,18 @@ class Settlement:
         )
 
 
+def payment_of_merchant(ledger: LedgerView, payment_id: PaymentId, merchant_id: UserId) -> Payment:
+    """A payment for its merchant. Another merchant's payment is refused like one that does not exist.
+
+    Raises:
+        PaymentNotFound: The merchant has no such payment.
+    """
+    payment = ledger.payment(payment_id)
+    if payment.merchant_id != merchant_id:
+        raise PaymentNotFound("There is no such payment.")
+    return payment
+
+
 def settle(
     terms: Terms,
     *,
@@ -100,8 +113,8 @@ def settle(
         SameAccount: The customer is the merchant.
         MerchantNotFound, CurrencyMismatch: The merchant or the customer has no account in the currency.
         InvalidInput: There is a quote, and the amount is to be held.
-        QuoteNotFound, QuoteUsed, QuoteExpired, QuoteAmountMismatch: As `must_be_good`.
-        DuplicateReference, MustBeAlone: As `LedgerView.must_be_free`.
+        QuoteNotFound, QuoteUsed, QuoteExpired, QuoteAmountMismatch: As `check_usable`.
+        DuplicateReference, RequiresOwnTransaction: As `LedgerView.must_be_free`.
         AccountFrozen, BalanceOverflow: As `post`.
         InsufficientFunds: The customer's available balance is too low.
     """
@@ -113,11 +126,11 @@ def settle(
     if quote_id is not None:
         must_be_at_once(terms.capture, field="quote_id")
         quote = ledger.quote(quote_id)
-        must_be_good(quote, customer_id=customer_id, amount=terms.amount, now=moment.now)
+        check_usable(quote, customer_id=customer_id, amount=terms.amount, now=moment.now)
     customer = payer_account(ledger, customer_id, currency if quote is None else quote.source.currency)
     if reference is not None:
         ledger.must_be_free(reference)
-    steps = Steps()
+    steps = TransferSequence()
     match terms.capture:
         case CaptureMethod.AUTOMATIC:
             if quote is None:
@@ -135,7 +148,7 @@ def settle(
             assert_never(terms.capture)
 
 
-def ended(after: Ended, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
+def release_decision(after: PaymentEnding, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
     """The decision that a payment ended before all of it was captured: held money is released.
 
     A requested payment holds nothing, and moves nothing.
@@ -145,7 +158,7 @@ def ended(after: Ended, ledger: LedgerView, moment: Moment) -> Decision[Payment]
     if after.released_minor == 0 or payment.customer_id is None:
         return Decision(outcome=payment, payments=(payment,), events=events)
     currency = payment.amount.currency
-    steps = Steps()
+    steps = TransferSequence()
     steps.make(
         release,
         payer_account(ledger, payment.customer_id, currency),

@@ -6,7 +6,7 @@ from gateway.domain.account import Account, AccountId
 from gateway.domain.transfer import Moved, Transfer
 
 
-class Steps:
+class TransferSequence:
     """The transfers of one transaction. Each starts from the balances that the previous one left."""
 
     __slots__ = ("accounts", "transfers")

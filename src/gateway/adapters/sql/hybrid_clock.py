@@ -11,7 +11,7 @@ _SECOND: Final = timedelta(seconds=1)
 _NOT_AHEAD: Final = timedelta()
 
 
-class Order:
+class HybridClock:
     """Shared by all units of work of a storage, for it may know accounts that no unit of work loads again.
 
     Attributes:
