@@ -7,13 +7,20 @@ from gateway.simulation.run import Report, simulate
 from simulation.conftest import SEED, STEPS
 from simulation.planted_bugs import PLANTED, Plant
 
+SEEDS = range(SEED, SEED + 3)
+"""A new operation changes every history. If the first one meets a planted bug elsewhere, the next one is tried."""
+
 
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 async def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
-    failure = (await simulate(memory_storage(), seed=SEED, steps=STEPS, faulty=True)).failure
-    assert failure is not None
-    assert PLANTED[plant] in {violation.invariant for violation in failure.violations}
+    found = set[str]()
+    for seed in SEEDS:
+        failure = (await simulate(memory_storage(), seed=seed, steps=STEPS, faulty=True)).failure
+        found |= {violation.invariant for violation in failure.violations} if failure else set()
+        if PLANTED[plant] in found:
+            return
+    pytest.fail(f"No seed of {SEEDS} finds the planted bug as {PLANTED[plant]}, only as {sorted(found)}.")
 
 
 async def test_the_same_history_is_sound_without_them(sound_report: Report) -> None:
