@@ -77,11 +77,14 @@ class ModelPayment:
 
     def standing(self, now: datetime) -> dict[str, object]:
         """The status and the actions that refusals and views show at a time."""
-        status = self.status_at(now)
-        actions = list(ALLOWED.get(status, ()))
+        return {"current_status": self.status_at(now), "allowed_actions": self.actions_at(now)}
+
+    def actions_at(self, now: datetime) -> list[str]:
+        """The actions that the payment allows at a time."""
+        actions = list(ALLOWED.get(self.status_at(now), ()))
         if self.captured > self.refunded:
             actions.append("refund")
-        return {"current_status": status, "allowed_actions": actions}
+        return actions
 
 
 @value
