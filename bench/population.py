@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from gateway import MakeDeposit, Pay, Register, Registered
 from gateway.adapters.jose.access_tokens import JoseAccessTokens
 from gateway.adapters.jose.keys import signing_key_from_pem
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.commands import MakeDeposit, Pay, Register, Registered
 from gateway.application.engine import outcome_codec
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command

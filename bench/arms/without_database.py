@@ -9,9 +9,9 @@ from pathlib import Path
 from litestar import Litestar
 
 from bench.population import People, payment, populate
+from gateway import Paid
 from gateway.adapters.http import HttpLimits, create_app
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.commands import Paid
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.submission import Answer, Submission
 from gateway.application.gateway import Gateway

@@ -6,26 +6,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gateway.application.access.access import SignedIn
     from gateway.application.access.caller import Caller
-    from gateway.application.commands import (
-        CancelPayment,
-        CapturePayment,
-        ConfirmPayment,
-        ExpirePayment,
-        FreezeAccount,
-        MakeDeposit,
-        MakePayout,
-        MakeQuote,
-        OpenAccount,
-        Paid,
-        Pay,
-        RefundPayment,
-        Register,
-        Registered,
-        RequestPayment,
-        ReverseTransaction,
-        SetFees,
-        UnfreezeAccount,
-    )
+    from gateway.application.commands.cancel_payment import CancelPayment
+    from gateway.application.commands.capture_payment import CapturePayment
+    from gateway.application.commands.confirm_payment import ConfirmPayment
+    from gateway.application.commands.deposit import MakeDeposit
+    from gateway.application.commands.expire_payment import ExpirePayment
+    from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
+    from gateway.application.commands.make_quote import MakeQuote
+    from gateway.application.commands.open_account import OpenAccount
+    from gateway.application.commands.pay import Pay
+    from gateway.application.commands.payout import MakePayout
+    from gateway.application.commands.refund_payment import RefundPayment
+    from gateway.application.commands.register import Register, Registered
+    from gateway.application.commands.request_payment import RequestPayment
+    from gateway.application.commands.reverse_transaction import ReverseTransaction
+    from gateway.application.commands.set_fees import SetFees
+    from gateway.application.commands.shared.payments import Paid
     from gateway.application.engine.event_loop import WrongEventLoop
     from gateway.application.events.feed import Events
     from gateway.application.gateway import Gateway
@@ -129,26 +125,22 @@ __all__ = [
 _NAMES = {
     "gateway.application.access.access": ("SignedIn",),
     "gateway.application.access.caller": ("Caller",),
-    "gateway.application.commands": (
-        "CancelPayment",
-        "CapturePayment",
-        "ConfirmPayment",
-        "ExpirePayment",
-        "FreezeAccount",
-        "MakeDeposit",
-        "MakePayout",
-        "MakeQuote",
-        "OpenAccount",
-        "Paid",
-        "Pay",
-        "RefundPayment",
-        "Register",
-        "Registered",
-        "RequestPayment",
-        "ReverseTransaction",
-        "SetFees",
-        "UnfreezeAccount",
-    ),
+    "gateway.application.commands.cancel_payment": ("CancelPayment",),
+    "gateway.application.commands.capture_payment": ("CapturePayment",),
+    "gateway.application.commands.confirm_payment": ("ConfirmPayment",),
+    "gateway.application.commands.deposit": ("MakeDeposit",),
+    "gateway.application.commands.expire_payment": ("ExpirePayment",),
+    "gateway.application.commands.freeze_account": ("FreezeAccount", "UnfreezeAccount"),
+    "gateway.application.commands.make_quote": ("MakeQuote",),
+    "gateway.application.commands.open_account": ("OpenAccount",),
+    "gateway.application.commands.pay": ("Pay",),
+    "gateway.application.commands.payout": ("MakePayout",),
+    "gateway.application.commands.refund_payment": ("RefundPayment",),
+    "gateway.application.commands.register": ("Register", "Registered"),
+    "gateway.application.commands.request_payment": ("RequestPayment",),
+    "gateway.application.commands.reverse_transaction": ("ReverseTransaction",),
+    "gateway.application.commands.set_fees": ("SetFees",),
+    "gateway.application.commands.shared.payments": ("Paid",),
     "gateway.application.engine.event_loop": ("WrongEventLoop",),
     "gateway.application.events.feed": ("Events",),
     "gateway.application.quotes": ("Quotes",),

@@ -12,18 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from gateway import CapturePayment, FreezeAccount, OpenAccount, Pay, SetFees, UnfreezeAccount
 from gateway.adapters.sql import SqlLimits, contention, open_sql_storage
 from gateway.adapters.sql.engine import audit_engine
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.commands import (
-    CapturePayment,
-    FreezeAccount,
-    OpenAccount,
-    Pay,
-    SetFees,
-    UnfreezeAccount,
-)
 from gateway.application.commands.shared.payments import Paid
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits

@@ -8,17 +8,9 @@ from typing import Any
 
 import pytest
 
+from gateway import ConfirmPayment, MakeQuote, OpenAccount, Pay, RefundPayment, RequestPayment, SetFees
 from gateway.adapters.sql import open_sql_storage
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.commands import (
-    ConfirmPayment,
-    MakeQuote,
-    OpenAccount,
-    Pay,
-    RefundPayment,
-    RequestPayment,
-    SetFees,
-)
 from gateway.application.engine.command import Command
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne

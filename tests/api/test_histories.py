@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 
-from gateway.application.commands import (
+from gateway import (
     CancelPayment,
     CapturePayment,
     ConfirmPayment,

@@ -5,15 +5,8 @@ from typing import Any
 
 import pytest
 
+from gateway import ConfirmPayment, OpenAccount, Paid, Pay, RefundPayment, RequestPayment
 from gateway.adapters.memory import MemoryDatabase
-from gateway.application.commands import (
-    ConfirmPayment,
-    OpenAccount,
-    Paid,
-    Pay,
-    RefundPayment,
-    RequestPayment,
-)
 from gateway.application.engine.command import Command
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.ports.storage import Storage

@@ -4,15 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from gateway.application.commands import (
-    CancelPayment,
-    CapturePayment,
-    ConfirmPayment,
-    Pay,
-    RefundPayment,
-    RequestPayment,
-    SetFees,
-)
+from gateway import CancelPayment, CapturePayment, ConfirmPayment, Pay, RefundPayment, RequestPayment, SetFees
 from gateway.application.engine.command import Command
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.ports.storage import Storage

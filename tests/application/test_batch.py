@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway import FreezeAccount, OpenAccount, Paid, UnfreezeAccount
 from gateway.adapters.memory import memory_storage
-from gateway.application.commands import FreezeAccount, OpenAccount, Paid, UnfreezeAccount
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.ports.storage import Storage

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from application.conftest import OpenExecutor
-from gateway.application.commands import FreezeAccount, UnfreezeAccount
+from gateway import FreezeAccount, UnfreezeAccount
 from gateway.application.engine.command import Command
 from gateway.application.engine.executor import Executor
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from application.conftest import OpenExecutor
+from gateway import FreezeAccount, MakeDeposit, OpenAccount, UnfreezeAccount
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.commands import FreezeAccount, MakeDeposit, OpenAccount, UnfreezeAccount
 from gateway.application.engine.command import Command
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.ports.reader import AccountFilter

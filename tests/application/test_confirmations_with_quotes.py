@@ -3,9 +3,7 @@
 import pytest
 
 from application.bureau import DOLLARS, EUROS, Bureau, refused
-from gateway.application.commands import (
-    ConfirmPayment,
-)
+from gateway import ConfirmPayment
 from gateway.application.errors import InvalidInput
 from gateway.contracts.records import EUR, user_id
 from gateway.domain.errors import (

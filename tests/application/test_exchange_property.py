@@ -7,13 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from application.bureau import payment_with
+from gateway import MakeQuote, RefundPayment, SetFees
 from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.commands import (
-    MakeQuote,
-    RefundPayment,
-    SetFees,
-)
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.ports.storage import Storage

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from application.conftest import OpenExecutor
-from gateway.application.commands import Paid
+from gateway import Paid
 from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded

@@ -3,9 +3,7 @@
 import pytest
 
 from application.shop import Shop, capture, confirm, moves, refund, set_fees
-from gateway.application.commands import (
-    SetFees,
-)
+from gateway import SetFees
 from gateway.contracts.records import EUR, USD, user_id
 from gateway.domain.errors import (
     CurrencyMismatch,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from application.conftest import OpenExecutor
+from gateway import FreezeAccount, OpenAccount, UnfreezeAccount
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.commands import FreezeAccount, OpenAccount, UnfreezeAccount
 from gateway.application.engine.command import Command
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.outcome_codec import decode, encode, refusals

@@ -5,11 +5,7 @@ from typing import Any
 import pytest
 
 from application.shop import Shop, authorize, cancel, capture, moves
-from gateway.application.commands import (
-    ExpirePayment,
-    FreezeAccount,
-    Paid,
-)
+from gateway import ExpirePayment, FreezeAccount, Paid
 from gateway.application.engine.command import Command
 from gateway.application.errors import RoleForbidden
 from gateway.domain.errors import (

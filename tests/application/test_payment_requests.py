@@ -6,11 +6,7 @@ from typing import Any
 import pytest
 
 from application.shop import SECOND, Shop, a_request, cancel, confirm
-from gateway.application.commands import (
-    ExpirePayment,
-    OpenAccount,
-    Paid,
-)
+from gateway import ExpirePayment, OpenAccount, Paid
 from gateway.application.engine.command import Command
 from gateway.contracts.records import EUR, USD, user_id
 from gateway.domain.account import AccountKey, AccountKind

@@ -6,12 +6,7 @@ from datetime import timedelta
 import pytest
 
 from application.bureau import DOLLARS, EUROS, PAIR, STRANGER, Bureau, moved, payment_with, refused
-from gateway.application.commands import (
-    FreezeAccount,
-    OpenAccount,
-    Paid,
-    SetFees,
-)
+from gateway import FreezeAccount, OpenAccount, Paid, SetFees
 from gateway.application.errors import InvalidInput
 from gateway.contracts.records import EUR, USD, user_id
 from gateway.domain.account import AccountKey, AccountKind

@@ -3,10 +3,7 @@
 import pytest
 
 from application.shop import Shop
-from gateway.application.commands import (
-    MakePayout,
-    ReverseTransaction,
-)
+from gateway import MakePayout, ReverseTransaction
 from gateway.contracts.records import account_id, transaction_id
 from gateway.domain.errors import (
     AccountNotFound,

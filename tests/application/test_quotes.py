@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from application.bureau import PAIR, RATE, Bureau
-from gateway.application.commands import (
-    MakeQuote,
-)
+from gateway import MakeQuote
 from gateway.application.errors import InvalidInput
 from gateway.application.quotes import QuoteLimits
 from gateway.contracts.records import EUR, JPY, NOW, USD, a_rate

@@ -5,12 +5,7 @@ from typing import Any
 import pytest
 
 from application.shop import Shop, capture, refund
-from gateway.application.commands import (
-    CapturePayment,
-    ExpirePayment,
-    MakePayout,
-    RefundPayment,
-)
+from gateway import CapturePayment, ExpirePayment, MakePayout, RefundPayment
 from gateway.application.engine.command import Command
 from gateway.contracts.records import payment_id, user_id
 from gateway.domain.errors import (

@@ -1,11 +1,7 @@
 """Refunds of payments with a quote."""
 
 from application.bureau import DOLLARS, EUROS, PAIR, Bureau, moved, refused
-from gateway.application.commands import (
-    MakePayout,
-    RefundPayment,
-    ReverseTransaction,
-)
+from gateway import MakePayout, RefundPayment, ReverseTransaction
 from gateway.contracts.records import USD
 from gateway.domain.errors import (
     MerchantInsufficientFunds,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import gateway
 from gateway.adapters.memory import memory_storage
-from gateway.application import commands
 from gateway.application.engine.command import Command
 from gateway.application.engine.outcome_codec import refusals
 from gateway.application.ports.storage import Storage
@@ -87,7 +87,7 @@ async def test_every_hostile_value_in_every_field_has_the_same_answer_as_on_the_
 
 
 @pytest.mark.parametrize("amount", [0, -5, True, 1.5, "1", 10**12])
-@pytest.mark.parametrize("kind", [commands.CapturePayment, commands.RefundPayment])
+@pytest.mark.parametrize("kind", [gateway.CapturePayment, gateway.RefundPayment])
 async def test_a_capture_or_a_refund_of_no_amount_is_refused_and_nothing_is_written(
     shop: Shop, kind: type[Command[Any]], amount: Any
 ) -> None:
@@ -118,7 +118,7 @@ def test_a_fee_schedule_out_of_bounds_cannot_be_made(basis_points: Any, fixed_mi
 async def test_a_fee_schedule_that_was_made_past_its_checks_is_refused_too(shop: Shop) -> None:
     before = await shop.written()
     with pytest.raises(InvalidInput):
-        with_value(shop.commands[commands.SetFees], ("fees",), FeeSchedule(0, 1)._replace(fixed_minor=-1))
+        with_value(shop.commands[gateway.SetFees], ("fees",), FeeSchedule(0, 1)._replace(fixed_minor=-1))
     assert await shop.written() == before
 
 
@@ -134,16 +134,16 @@ async def test_a_fee_schedule_that_was_made_past_its_checks_is_refused_too(shop:
 async def test_nobody_opens_an_account_of_the_gateways_own(shop: Shop, key: Any, field: str) -> None:
     before = await shop.written()
     with pytest.raises(InvalidInput) as refused:
-        await shop.executor.execute(commands.OpenAccount(key=key))
+        await shop.executor.execute(gateway.OpenAccount(key=key))
     assert [error.field for error in refused.value.errors] == [field]
     for owner in ("system", ""):
         with pytest.raises(InvalidInput):
-            with_value(shop.commands[commands.OpenAccount], ("key", "owner_id"), owner)
+            with_value(shop.commands[gateway.OpenAccount], ("key", "owner_id"), owner)
     assert await shop.written() == before
 
 
 async def test_an_id_that_a_user_has_is_not_given_to_another(shop: Shop) -> None:
-    taken = with_value(shop.commands[commands.Register], ("user_id",), CUSTOMER)
+    taken = with_value(shop.commands[gateway.Register], ("user_id",), CUSTOMER)
     before = await shop.written()
     assert await shop.outcome(taken) == "user_exists"
     assert await shop.written() == before
@@ -153,7 +153,7 @@ async def test_an_id_that_a_user_has_is_not_given_to_another(shop: Shop) -> None
 
 
 async def test_two_who_register_with_one_id_in_one_batch_are_one_user(shop: Shop) -> None:
-    register = shop.commands[commands.Register]
+    register = shop.commands[gateway.Register]
     assert await shop.outcome(register) == ""
     assert await shop.outcome(with_value(register, ("email",), "other@example.com")) == "user_exists"
 
@@ -162,7 +162,7 @@ async def test_two_who_register_with_one_id_in_one_batch_are_one_user(shop: Shop
 async def test_an_idempotency_key_is_1_to_255_visible_characters(shop: Shop, key: Any) -> None:
     before = await shop.written()
     with pytest.raises(InvalidInput) as refused:
-        await shop.executor.execute(shop.commands[commands.Pay], idempotency_key=key)
+        await shop.executor.execute(shop.commands[gateway.Pay], idempotency_key=key)
     assert [error.field for error in refused.value.errors] == ["idempotency_key"]
     assert await shop.written() == before
 
@@ -172,12 +172,12 @@ async def test_the_owner_of_a_key_is_an_id(shop: Shop, owner: Any) -> None:
     before = await shop.written()
     for key in (None, "key-1"):
         with pytest.raises(InvalidInput) as refused:
-            await shop.executor.execute(shop.commands[commands.Pay], idempotency_key=key, owner_id=owner)
+            await shop.executor.execute(shop.commands[gateway.Pay], idempotency_key=key, owner_id=owner)
         assert [error.field for error in refused.value.errors] == ["owner_id"]
     assert await shop.written() == before
 
 
-@pytest.mark.parametrize("command", [None, "Pay", 7, commands.Pay, usd(1)])
+@pytest.mark.parametrize("command", [None, "Pay", 7, gateway.Pay, usd(1)])
 async def test_what_is_no_command_is_refused(shop: Shop, command: Any) -> None:
     with pytest.raises(InvalidInput) as refused:
         await shop.executor.execute(command)
@@ -188,7 +188,7 @@ async def test_metadata_is_copied_when_a_command_is_made(shop: Shop) -> None:
     metadata = {"order": "1"}
     order = PaymentOrder(customer_id=CUSTOMER, merchant_id=MERCHANT, amount=usd(1), metadata=metadata)
     metadata["order"] = "4242424242424242"
-    paid = await shop.executor.execute(commands.Pay(order=order))
+    paid = await shop.executor.execute(gateway.Pay(order=order))
     assert paid.payment.metadata == {"order": "1"}
 
 
@@ -203,17 +203,17 @@ async def test_a_valid_command_at_each_limit_is_kept_as_it_was_given(shop: Shop)
         capture=CaptureMethod.MANUAL,
         expires_in_seconds=2_678_400,
     )
-    paid = await shop.executor.execute(commands.Pay(order=order), idempotency_key="k" * 255, owner_id=CUSTOMER)
+    paid = await shop.executor.execute(gateway.Pay(order=order), idempotency_key="k" * 255, owner_id=CUSTOMER)
     kept = await shop.storage.reader.payment(paid.payment.id)
     assert kept is not None
     assert (kept.reference, kept.description, kept.metadata) == (order.reference, order.description, order.metadata)
 
 
 async def test_ids_that_nothing_has_are_not_found_anywhere(shop: Shop) -> None:
-    assert await shop.outcome(commands.FreezeAccount(account_id=AccountId("x" * 64))) == "account_not_found"
-    assert await shop.outcome(commands.ExpirePayment(payment_id=PaymentId("é🙈 %_'"))) == "payment_not_found"
+    assert await shop.outcome(gateway.FreezeAccount(account_id=AccountId("x" * 64))) == "account_not_found"
+    assert await shop.outcome(gateway.ExpirePayment(payment_id=PaymentId("é🙈 %_'"))) == "payment_not_found"
     with pytest.raises(InvalidInput):
-        commands.FreezeAccount(account_id=AccountId("x" * 65))
+        gateway.FreezeAccount(account_id=AccountId("x" * 65))
 
 
 def made(command: Command[Any], path: Path, hostile: object) -> tuple[Command[Any] | None, str]:

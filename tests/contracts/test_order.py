@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from gateway import SetFees
 from gateway.adapters.system.identifiers import TimeOrderedIds
-from gateway.application.commands import SetFees
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.submission import Answer
 from gateway.application.ports.reader import PaymentFilter, TransactionFilter

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.application.commands import CancelPayment, ConfirmPayment, ExpirePayment, Paid, Pay, RequestPayment
+from gateway import CancelPayment, ConfirmPayment, ExpirePayment, Paid, Pay, RequestPayment
 from gateway.application.engine.command import Command
 from gateway.application.engine.executor import isolating
 from gateway.application.engine.retry import RetryLimits, retrying

@@ -8,9 +8,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from gateway import Pay
 from gateway.adapters.sql import open_sql_storage
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.commands import Pay
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.ports.storage import Storage

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tenacity import AsyncRetrying, retry_if_exception_type
 
+from gateway import CancelPayment, ConfirmPayment
 from gateway.adapters.memory import MemoryUnitOfWork
-from gateway.application.commands import CancelPayment, ConfirmPayment
 from gateway.application.commands.shared import payments as shared_payments
 from gateway.application.commands.shared.payments import Paid
 from gateway.application.engine import batch

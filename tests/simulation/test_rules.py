@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from gateway.application.commands import RefundPayment
+from gateway import RefundPayment
 from gateway.domain.payment import PaymentId
 from gateway.domain.user import UserId
 from gateway.simulation.model import Model

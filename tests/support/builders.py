@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
+from gateway import MakeDeposit, Pay, Register
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.commands import MakeDeposit, Pay, Register
 from gateway.application.engine import outcome_codec
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command

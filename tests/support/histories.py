@@ -12,7 +12,7 @@ import httpx
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.application.commands import ExpirePayment, MakeDeposit, OpenAccount, Pay, ReverseTransaction
+from gateway import ExpirePayment, MakeDeposit, OpenAccount, Pay, ReverseTransaction
 from gateway.application.engine.command import Command
 from gateway.application.expiry import Expiry
 from gateway.application.verification.verify import verify

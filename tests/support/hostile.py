@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, cast
 
-from gateway.application.commands import (
+from gateway import (
     CancelPayment,
     CapturePayment,
     ConfirmPayment,

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from gateway.application.commands import Pay, RequestPayment
+from gateway import Pay, RequestPayment
 from gateway.domain.money import CurrencyCode, Money
 from gateway.domain.payment import CaptureMethod, QuoteId
 from gateway.domain.payment_terms import PaymentOrder, PaymentRequest

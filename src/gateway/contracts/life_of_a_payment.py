@@ -7,7 +7,8 @@ from typing import Final
 
 import pytest
 
-from gateway.application.commands import ConfirmPayment, Paid
+from gateway.application.commands.confirm_payment import ConfirmPayment
+from gateway.application.commands.shared.payments import Paid
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne

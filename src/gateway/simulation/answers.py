@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.application.commands import Registered
+from gateway.application.commands.register import Registered
 from gateway.application.commands.shared.payments import Paid
 from gateway.domain.account import Account, AccountStatus
 from gateway.domain.deposit import Deposit

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.application.commands import CapturePayment, ExpirePayment, RefundPayment
+from gateway.application.commands.capture_payment import CapturePayment
+from gateway.application.commands.expire_payment import ExpirePayment
+from gateway.application.commands.refund_payment import RefundPayment
 from gateway.application.engine import outcome_codec
 from gateway.application.engine.command import Command
 from gateway.application.engine.submission import Answer, Bundle, CommandSubmission, Failed, Submission, fingerprint

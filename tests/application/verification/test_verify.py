@@ -5,10 +5,10 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from gateway import FreezeAccount, MakeDeposit, OpenAccount, Pay, UnfreezeAccount
 from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.commands import FreezeAccount, MakeDeposit, OpenAccount, Pay, UnfreezeAccount
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import pytest
 
+from gateway import MakeQuote, Pay, RefundPayment, SetFees
 from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.commands import MakeQuote, Pay, RefundPayment, SetFees
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.verification.verify import verify

@@ -3,7 +3,10 @@
 from decimal import Decimal
 from typing import Final
 
-from gateway.application.commands import ConfirmPayment, MakeQuote, Pay, RequestPayment
+from gateway.application.commands.confirm_payment import ConfirmPayment
+from gateway.application.commands.make_quote import MakeQuote
+from gateway.application.commands.pay import Pay
+from gateway.application.commands.request_payment import RequestPayment
 from gateway.domain.money import CurrencyCode, Money, exponent
 from gateway.domain.payment import CaptureMethod, QuoteId
 from gateway.domain.payment_terms import PaymentOrder, PaymentRequest

@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from gateway.application.commands import MakeDeposit, MakePayout, ReverseTransaction
+from gateway.application.commands.deposit import MakeDeposit
+from gateway.application.commands.payout import MakePayout
+from gateway.application.commands.reverse_transaction import ReverseTransaction
 from gateway.domain.account import AccountId
 from gateway.domain.money import CurrencyCode, Money
 from gateway.domain.user import UserId

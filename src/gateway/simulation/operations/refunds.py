@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway.application.commands import RefundPayment
+from gateway.application.commands.refund_payment import RefundPayment
 from gateway.simulation.model_records import ModelPayment
 from gateway.simulation.operations.payments import merchant_of
 from gateway.simulation.world import NO_PAYMENT, NOBODY, World

@@ -4,7 +4,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from gateway.application.commands import FreezeAccount, OpenAccount, Register, SetFees, UnfreezeAccount
+from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
+from gateway.application.commands.open_account import OpenAccount
+from gateway.application.commands.register import Register
+from gateway.application.commands.set_fees import SetFees
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.simulation.effect import Effect
 from gateway.simulation.model import Model, Refused, Rules

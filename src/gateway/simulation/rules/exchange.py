@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
-from gateway.application.commands import MakeQuote
+from gateway.application.commands.make_quote import MakeQuote
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.payment import QuoteId
 from gateway.domain.user import UserId

@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Final
 
-from gateway.application.commands import MakeDeposit, MakePayout, ReverseTransaction
+from gateway.application.commands.deposit import MakeDeposit
+from gateway.application.commands.payout import MakePayout
+from gateway.application.commands.reverse_transaction import ReverseTransaction
 from gateway.domain.account import AccountKind
 from gateway.domain.user import SYSTEM
 from gateway.simulation.effect import Effect

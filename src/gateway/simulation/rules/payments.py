@@ -5,14 +5,12 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
-from gateway.application.commands import (
-    CancelPayment,
-    CapturePayment,
-    ConfirmPayment,
-    ExpirePayment,
-    Pay,
-    RequestPayment,
-)
+from gateway.application.commands.cancel_payment import CancelPayment
+from gateway.application.commands.capture_payment import CapturePayment
+from gateway.application.commands.confirm_payment import ConfirmPayment
+from gateway.application.commands.expire_payment import ExpirePayment
+from gateway.application.commands.pay import Pay
+from gateway.application.commands.request_payment import RequestPayment
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.payment import QuoteId
 from gateway.domain.payment_terms import PaymentTerms

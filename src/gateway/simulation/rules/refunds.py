@@ -5,7 +5,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Final
 
-from gateway.application.commands import RefundPayment
+from gateway.application.commands.refund_payment import RefundPayment
 from gateway.domain.account import AccountKind
 from gateway.simulation.effect import Effect
 from gateway.simulation.model import Model, Refused, Rules

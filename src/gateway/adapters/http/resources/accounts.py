@@ -15,7 +15,9 @@ from gateway.adapters.http.operations import (
 )
 from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, PageQuery, Reference
 from gateway.adapters.http.submissions import identity, submitting
-from gateway.application.commands import FreezeAccount, MakeDeposit, OpenAccount, UnfreezeAccount
+from gateway.application.commands.deposit import MakeDeposit
+from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
+from gateway.application.commands.open_account import OpenAccount
 from gateway.application.ports.reader import AccountFilter
 from gateway.application.queries import Page
 from gateway.application.views.accounts import AccountView, account_view

@@ -8,7 +8,7 @@ from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import Body, ListView, Operation, json_response
 from gateway.adapters.http.resources.fields import CurrencyText
 from gateway.adapters.http.submissions import submitting
-from gateway.application.commands import SetFees
+from gateway.application.commands.set_fees import SetFees
 from gateway.application.views.fees import FeeScheduleView, fee_schedule_view
 from gateway.domain.fees import BASIS_POINTS_MAX, FeeSchedule
 from gateway.domain.money import AMOUNT_MINOR_MAX, currency_code

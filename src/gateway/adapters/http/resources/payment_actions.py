@@ -5,7 +5,9 @@ from gateway.adapters.http.operations import Body, Idempotency, NoFields, Operat
 from gateway.adapters.http.resources.fields import Amount, IdText
 from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT, QUOTE_CODES, TAG, payment_of, to_payment_view
 from gateway.adapters.http.submissions import submitting
-from gateway.application.commands import CancelPayment, CapturePayment, ConfirmPayment
+from gateway.application.commands.cancel_payment import CancelPayment
+from gateway.application.commands.capture_payment import CapturePayment
+from gateway.application.commands.confirm_payment import ConfirmPayment
 from gateway.application.views.payments import PaymentView
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.user import Role

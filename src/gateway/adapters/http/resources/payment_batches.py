@@ -30,7 +30,8 @@ from gateway.adapters.http.submissions import (
     stored_problem,
     stored_response,
 )
-from gateway.application.commands import Paid, Pay
+from gateway.application.commands.pay import Pay
+from gateway.application.commands.shared.payments import Paid
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.engine.submission import Answer, Bundle, CommandSubmission, Failed, fingerprint

@@ -29,7 +29,9 @@ from gateway.adapters.http.resources.fields import (
     Reference,
 )
 from gateway.adapters.http.submissions import submitting
-from gateway.application.commands import Paid, Pay, RequestPayment
+from gateway.application.commands.pay import Pay
+from gateway.application.commands.request_payment import RequestPayment
+from gateway.application.commands.shared.payments import Paid
 from gateway.application.engine.command import Command
 from gateway.application.ports.reader import PaymentFilter
 from gateway.application.queries import Page

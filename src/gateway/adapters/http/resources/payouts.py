@@ -4,7 +4,7 @@ from gateway.adapters.http.messages import Request
 from gateway.adapters.http.operations import Body, Idempotency, Operation
 from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, Reference
 from gateway.adapters.http.submissions import identity, submitting
-from gateway.application.commands import MakePayout
+from gateway.application.commands.payout import MakePayout
 from gateway.application.views.payouts import PayoutView, payout_view
 from gateway.domain.account import AccountId
 from gateway.domain.money import Money, currency_code

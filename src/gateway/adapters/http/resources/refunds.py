@@ -16,7 +16,7 @@ from gateway.adapters.http.operations import (
 )
 from gateway.adapters.http.resources.fields import Amount, PageQuery, Reason
 from gateway.adapters.http.submissions import identity, submitting
-from gateway.application.commands import RefundPayment
+from gateway.application.commands.refund_payment import RefundPayment
 from gateway.application.queries import Page
 from gateway.application.views.refunds import RefundView, refund_view
 from gateway.domain.payment import PaymentId

@@ -5,7 +5,7 @@ from gateway.adapters.http.operations import Body, Idempotency, Operation
 from gateway.adapters.http.resources.fields import Reason
 from gateway.adapters.http.resources.transactions import EXAMPLE_TRANSACTION, TAG
 from gateway.adapters.http.submissions import submitting
-from gateway.application.commands import ReverseTransaction
+from gateway.application.commands.reverse_transaction import ReverseTransaction
 from gateway.application.views.transactions import TransactionView, transaction_view
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import Role

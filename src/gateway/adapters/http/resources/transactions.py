@@ -14,7 +14,8 @@ from gateway.adapters.http.operations import (
 )
 from gateway.adapters.http.resources.fields import Amount, CreatedQuery, CurrencyText, Description, IdText
 from gateway.adapters.http.submissions import submitting
-from gateway.application.commands import Paid, Pay
+from gateway.application.commands.pay import Pay
+from gateway.application.commands.shared.payments import Paid
 from gateway.application.ports.reader import TransactionFilter
 from gateway.application.queries import Page
 from gateway.application.views.transactions import TransactionView, transaction_view
