@@ -13,8 +13,8 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error.
 
     Attributes:
         code: The stable name that clients decide on. Never reworded.
-        lasting: Whether the same idempotency key keeps this answer. A refusal that somebody else can lift (a frozen
-            account) is not kept, so that the same request may be sent again.
+        lasting: Whether the answer is kept under the idempotency key. Refusals that may pass are not (a frozen account,
+            a missing rate, a payment that is not due): the same request may be sent again.
         detail: One sentence for a person.
         facts: What a client needs to go on, for example `remaining` or `current_status`.
     """

@@ -65,7 +65,7 @@ def app_of(settings: Settings, *, layers: Sequence[Layer] = (), access_log: Acce
 async def open_served(settings: Settings) -> AsyncGenerator[Gateway]:
     """A gateway to serve, with a worker beside it if the settings say so."""
     async with open_gateway(settings) as gateway:
-        if not settings.serve_works:
+        if not settings.worker_runs_in_serve:
             yield gateway
             return
         async with working(gateway, settings):

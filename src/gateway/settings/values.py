@@ -265,7 +265,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings({', '.join(shown)})"
 
     @property
-    def serve_works(self) -> bool:
+    def worker_runs_in_serve(self) -> bool:
         """Whether what serves does the work of a worker too."""
         if self.worker_in_serve == "auto":
             return self.environment == "sandbox"

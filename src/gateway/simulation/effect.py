@@ -11,7 +11,7 @@ from gateway.domain.user import UserId
 from gateway.domain.value import value
 from gateway.simulation.model_records import ModelAccount, ModelPayment, ModelQuote, Move
 
-PASSING_REFUSALS: Final = frozenset(
+REFUSALS_NOT_KEPT: Final = frozenset(
     {
         "account_frozen",
         "idempotency_in_progress",
@@ -61,7 +61,7 @@ class Effect:
     @property
     def lasting(self) -> bool:
         """Whether the key keeps the answer."""
-        return self.refusal not in PASSING_REFUSALS
+        return self.refusal not in REFUSALS_NOT_KEPT
 
     def named(self, payment_id: PaymentId | None, quote_id: QuoteId | None) -> "Effect":
         """The same effect, with the ids that the gateway assigned to a new payment and a new quote."""

@@ -6,7 +6,8 @@ from typing import Final
 
 LOCKING_SECONDS_MIN: Final = 0.25
 LOCKING_SECONDS_MAX: Final = 4.0
-"""How long a storage locks what it loads after a conflict. A second conflict within that time after it doubles it."""
+"""How long a storage locks what it loads after a conflict. If the next conflict comes soon after that time (within its
+length), the time doubles."""
 
 
 class Contention:

@@ -1,4 +1,4 @@
-"""The order of transactions: what this process knows of the moments that their identifiers are of."""
+"""A hybrid logical clock: ids of new transactions sort after all that this process has seen (docs/decisions/0022)."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ _NOT_AHEAD: Final = timedelta()
 
 
 class HybridClock:
-    """Shared by all units of work of a storage, for it may know accounts that no unit of work loads again.
+    """One for each storage: accounts that are cached are not loaded again.
 
     Attributes:
         latest_at: The latest moment that identifiers of transactions are of, among all accounts that were loaded and

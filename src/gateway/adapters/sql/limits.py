@@ -20,11 +20,12 @@ class SqlLimits:
         statement_timeout_seconds: How long one statement may run in all.
         idle_timeout_seconds: How long a transaction may lie between two statements. It frees the locks of a process
             that hangs.
-        optimistic: Whether units of work that change accounts alone check at the end that nobody else has, rather than
-            lock them, unless others were seen to lately (Postgres).
+        optimistic: Whether units of work that change only accounts compare versions when they commit, instead of
+            locking. After a conflict with another process they lock for a while, see `Contention` (Postgres).
         cached_max: Accounts in the cache, and keys that were answered lately;
             0 for none (Postgres, if `optimistic`).
-        audit_timeout_seconds: In place of the last three, for an audit: one of its statements may count everything.
+        audit_timeout_seconds: Replaces the command, lock, statement and idle time-outs of an audit and of a migration:
+            one statement may read the whole database.
     """
 
     write_pool_size: int = 4

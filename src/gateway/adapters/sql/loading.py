@@ -76,9 +76,9 @@ class Accounts(Protocol):
 class StoredAccounts:
     """Accounts from the database."""
 
-    def __init__(self, queries: Queries, order: HybridClock) -> None:
+    def __init__(self, queries: Queries, clock: HybridClock) -> None:
         self._queries = queries
-        self._clock = order
+        self._clock = clock
 
     async def load(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
         """Run one statement."""
@@ -87,7 +87,7 @@ class StoredAccounts:
         return [to_account(row) for row in rows]
 
 
-async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, order: HybridClock) -> Records:
+async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock: HybridClock) -> Records:
     """Load what is wanted and what comes along with it. A kind of record that is not wanted costs no round trip.
 
     Locks are taken on payments, then quotes, then accounts, then accounts for fees: batches that lock in one order
@@ -120,5 +120,5 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, order
         user_ids_taken=[row[0] for row in user_ids],
         transactions=transactions,
         quotes=quotes,
-        latest_at=order.latest_at,
+        latest_at=clock.latest_at,
     )

@@ -45,7 +45,7 @@ class PostgresState:
     constant_columns: ConstantColumns
     cache: AccountCache
     pipeline: Pipeline
-    order: HybridClock
+    clock: HybridClock
 
 
 class CommitStrategy(Protocol):
@@ -127,8 +127,8 @@ class Locked(CommitStrategy):
     async def load(self, wanted: Wanted) -> Records:
         await self._transaction.begin()
         queries = PostgresQueries(self._transaction, wanted.answers, locks=True)
-        order = self._state.order
-        records = await load_records(wanted, queries, StoredAccounts(queries, order), order)
+        clock = self._state.clock
+        records = await load_records(wanted, queries, StoredAccounts(queries, clock), clock)
         self._versions = versions_of(records)
         return records
 
@@ -136,14 +136,14 @@ class Locked(CommitStrategy):
     async def commit(self, changes: Changes) -> None:
         state = self._state
         try:
-            writes = rows_to_write(changes, self._versions, state.order)
+            writes = rows_to_write(changes, self._versions, state.clock)
             statement = statement_of(writes, state.constant_columns, checked=False)
             [counts] = await self._transaction.rows(statement.text, statement.parameters)
             check_counts(writes, dict(zip(writes, counts, strict=True)))
             await self._transaction.commit()
         finally:
             state.cache.forget(account.id for account in changes.accounts_changed)
-        state.order.committed(writes.get(IDS_AHEAD, ()))
+        state.clock.committed(writes.get(IDS_AHEAD, ()))
 
 
 class Checked(CommitStrategy):
@@ -157,8 +157,8 @@ class Checked(CommitStrategy):
     @override
     async def load(self, wanted: Wanted) -> Records:
         queries = PostgresQueries(self._transaction, wanted.answers, locks=False)
-        order = self._state.order
-        records = await load_records(wanted, queries, StoredAccounts(queries, order), order)
+        clock = self._state.clock
+        records = await load_records(wanted, queries, StoredAccounts(queries, clock), clock)
         self._versions = versions_of(records)
         return records
 
@@ -166,11 +166,11 @@ class Checked(CommitStrategy):
     async def commit(self, changes: Changes) -> None:
         state = self._state
         try:
-            writes = rows_to_write(changes, self._versions, state.order)
+            writes = rows_to_write(changes, self._versions, state.clock)
             await run_checked(statement_of(writes, state.constant_columns, checked=True), self._transaction, state)
         finally:
             state.cache.forget(account.id for account in changes.accounts_changed)
-        state.order.committed(writes.get(IDS_AHEAD, ()))
+        state.clock.committed(writes.get(IDS_AHEAD, ()))
 
 
 class Pipelined(CommitStrategy):
@@ -204,9 +204,9 @@ class Pipelined(CommitStrategy):
         state = self._state
         self._wanted = wanted
         self._queries = PostgresQueries(self._transaction, wanted.answers, locks=False)
-        stored = StoredAccounts(self._queries, state.order)
+        stored = StoredAccounts(self._queries, state.clock)
         accounts = CachedAccounts(state.cache, self._queries, stored, self._cached) if self._uses_cache else stored
-        records = await load_records(wanted, self._queries, accounts, state.order)
+        records = await load_records(wanted, self._queries, accounts, state.clock)
         self._versions = versions_of(records)
         return replace(records, are_cached=True) if self._cached else records
 
@@ -221,7 +221,7 @@ class Pipelined(CommitStrategy):
 
     async def _commit(self, changes: Changes, changed: Collection[AccountId]) -> None:
         state = self._state
-        writes = rows_to_write(changes, self._versions, state.order)
+        writes = rows_to_write(changes, self._versions, state.clock)
         relied_on = [(each.id, each.version) for each in self._cached.values() if each.id not in changed]
         if relied_on:
             writes[RELIED_ON] = relied_on
@@ -236,7 +236,7 @@ class Pipelined(CommitStrategy):
         try:
             await run_checked(statement, self._transaction, state)
             committed = True
-            state.order.committed(writes.get(IDS_AHEAD, ()))
+            state.clock.committed(writes.get(IDS_AHEAD, ()))
         finally:
             if in_flight is not None:
                 in_flight.set_result(committed)

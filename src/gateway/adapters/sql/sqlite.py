@@ -158,9 +158,9 @@ class SqliteQueries(Queries):
 class SqliteUnitOfWork(UnitOfWork):
     """See the port. There are no round trips to save: one statement for each kind of record."""
 
-    def __init__(self, transaction: DatabaseTransaction, order: HybridClock) -> None:
+    def __init__(self, transaction: DatabaseTransaction, clock: HybridClock) -> None:
         self._transaction = transaction
-        self._clock = order
+        self._clock = clock
         self._versions: Versions = {}
 
     @override

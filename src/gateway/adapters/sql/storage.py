@@ -64,9 +64,9 @@ Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[], Scheduling], AsyncEngi
 @asynccontextmanager
 async def _on_sqlite(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     engine = sqlite_engine(url, limits)
-    order = HybridClock()
+    clock = HybridClock()
     try:
-        yield lambda: SqliteUnitOfWork(DatabaseTransaction(engine), order), sequential, engine
+        yield lambda: SqliteUnitOfWork(DatabaseTransaction(engine), clock), sequential, engine
     finally:
         await engine.dispose()
 
@@ -79,7 +79,7 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
         constant_columns=ConstantColumns(),
         cache=AccountCache(limits.cached_max),
         pipeline=Pipeline(),
-        order=HybridClock(),
+        clock=HybridClock(),
     )
     seconds_max = connect_seconds_max(url, limits)
     try:

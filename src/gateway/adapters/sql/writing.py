@@ -35,15 +35,15 @@ def versions_of(records: Records) -> Versions:
     return versions
 
 
-def rows_to_write(changes: Changes, versions: Versions, order: HybridClock) -> dict[str, Sequence[Values]]:
+def rows_to_write(changes: Changes, versions: Versions, clock: HybridClock) -> dict[str, Sequence[Values]]:
     """The rows of every kind that there are any of, in the order in which they are written.
 
     Raises:
         StorageRefused: A text has a lone surrogate, of which no JSON is made.
     """
-    order.notice([changes.latest_at])
-    ahead = order.ahead(changes)
-    writes = writes_of(changes, versions, order.latest_at)
+    clock.notice([changes.latest_at])
+    ahead = clock.ahead(changes)
+    writes = writes_of(changes, versions, clock.latest_at)
     return {IDS_AHEAD: ahead, **writes} if ahead else {**writes}
 
 

@@ -179,7 +179,7 @@ class Access:
         now = self.clock()
         await self.sessions.revoke_token(hash_of(secret), caller.user_id, now=now)
         await self.sessions.revoke(caller.session_id, now=now)
-        self._revocations.expire()
+        self._revocations.invalidate()
 
     async def change_password(self, caller: Caller, *, current: str, new: str) -> None:
         """Change the caller's password, and revoke all their sessions.
@@ -205,7 +205,7 @@ class Access:
                 await count_failure()
                 raise InvalidCredentials("The current password is wrong.")
         await self.sessions.revoke_user(caller.user_id, now=self.clock())
-        self._revocations.expire()
+        self._revocations.invalidate()
 
     async def user(self, user_id: UserId) -> User:
         """The user with this id.
@@ -272,7 +272,7 @@ class Access:
             return sealed(presented.sealed, by=secret)
         if presented.session_id is not None:
             await self.sessions.revoke(presented.session_id, now=now)
-            self._revocations.expire()
+            self._revocations.invalidate()
         raise TokenRevoked("This refresh token was used before: its session has ended.")
 
     def _stored(self, secret: bytes, now: datetime) -> StoredToken:

@@ -8,9 +8,9 @@ class AccessLimits:
     """Durations are in seconds.
 
     After `free_tries` failures in a row at one account, the next attempt must wait 1 s, then 2, up to
-    `backoff_seconds_max`. `forget_failures_seconds` without a failure reset the count. Accounts are never locked:
-    the right password always gets in. Attempts from one network address are limited likewise, but an address may
-    belong to a whole office, and so has more free tries.
+    `backoff_seconds_max`. `forget_failures_seconds` without a failure reset the count. An account is never locked for
+    good: after the wait, the next attempt is checked. During the wait every attempt is refused. Attempts from one
+    network address are limited likewise, but an address may belong to a whole office, and so has more free tries.
 
     `leeway_seconds` is the largest difference between the clocks of servers. A refresh token that was used may be used
     again within `refresh_grace_seconds`, in case the response was lost. The list of revoked sessions is at most

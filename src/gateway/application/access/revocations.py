@@ -27,7 +27,7 @@ class Revocations:
             return False
         return 0 <= (now - self._read_at).total_seconds() <= self._limits.revocations_seconds_max
 
-    def expire(self) -> None:
+    def invalidate(self) -> None:
         """Let the next token wait for a new list."""
         self._read_at = self._reading = None
 

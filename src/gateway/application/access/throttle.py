@@ -60,11 +60,11 @@ class Throttle:
 
     def _seconds_to_wait(self, failures: Failures, free_tries: int, now: datetime) -> float:
         since_last = (now - failures.last_at).total_seconds()
-        too_many = failures.count - free_tries
-        if too_many < 0 or not 0 <= since_last <= self._limits.forget_failures_seconds:
+        beyond_free_tries = failures.count - free_tries
+        if beyond_free_tries < 0 or not 0 <= since_last <= self._limits.forget_failures_seconds:
             return 0.0
         # Beyond 2**60 s `backoff_seconds_max` is lower anyway, and the number would only grow.
-        return float(min(2 ** min(too_many, 60), self._limits.backoff_seconds_max)) - since_last
+        return float(min(2 ** min(beyond_free_tries, 60), self._limits.backoff_seconds_max)) - since_last
 
 
 def _account_scope(email: str) -> str:

@@ -6,7 +6,7 @@ from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import fees_account, payee_account, payer_account
 from gateway.application.commands.shared.payments import Paid, Settlement, payment_of_merchant
-from gateway.application.commands.shared.steps import TransferSequence
+from gateway.application.commands.shared.transfer_sequence import TransferSequence
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs

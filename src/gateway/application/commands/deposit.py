@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gateway.application.commands.shared.external import external_needs, move_external
+from gateway.application.commands.shared.funding import external_needs, move_funding
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
@@ -48,7 +48,7 @@ class MakeDeposit(Command[Deposit]):
 
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Deposit]:
-        transaction, accounts = move_external(
+        transaction, accounts = move_funding(
             TransactionType.DEPOSIT,
             self.account_id,
             self.amount,

@@ -7,7 +7,7 @@ from typing_extensions import override
 from gateway.application.commands.shared.accounts import exchange_account, fees_account, payee_account, payer_account
 from gateway.application.commands.shared.exchange_legs import return_across
 from gateway.application.commands.shared.payments import payment_event, payment_of_merchant
-from gateway.application.commands.shared.steps import TransferSequence
+from gateway.application.commands.shared.transfer_sequence import TransferSequence
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs

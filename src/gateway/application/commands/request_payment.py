@@ -53,7 +53,7 @@ class RequestPayment(Command[Payment]):
         if request.customer_id is not None:
             # The customer may still open an account in this currency before the confirmation.
             key = payer_key(request.customer_id, request.amount.currency)
-            if ledger.find_account(key) is None and not ledger.holds_another_currency(key):
+            if ledger.find_account(key) is None and not ledger.has_account_in_another_currency(key):
                 raise UserNotFound("There is no such customer.")
         if (reference := reference_of(request)) is not None:
             ledger.must_be_free(reference)

@@ -69,7 +69,7 @@ class LedgerView:
         account_id = self._account_ids.get(key)
         return None if account_id is None else self._accounts[account_id]
 
-    def holds_another_currency(self, key: AccountKey) -> bool:
+    def has_account_in_another_currency(self, key: AccountKey) -> bool:
         """Whether the owner has an account of this kind in another currency; for keys of missing accounts only."""
         return Holder(key.owner_id, key.kind) in self._holders
 

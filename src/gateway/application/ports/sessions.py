@@ -45,8 +45,8 @@ class Standing(Enum):
 class Presented:
     """What became of a refresh token that was presented. All but `standing` is `None` for an unknown one.
 
-    `used_at`, `sealed` and `successor_used` tell, of one that had been used before, when it was, the secret that it was
-    exchanged for, and whether that one has been used in turn.
+    For a token that was used before: `used_at` is the time of that use, `sealed` the sealed secret of its successor,
+    and `successor_used` whether the successor has been used.
     """
 
     standing: Standing

@@ -52,7 +52,7 @@ def payee_account(ledger: LedgerView, merchant_id: UserId, currency: CurrencyCod
     account = ledger.find_account(key)
     if account is not None:
         return account
-    if ledger.holds_another_currency(key):
+    if ledger.has_account_in_another_currency(key):
         raise CurrencyMismatch(f"The merchant has no account in {currency}.")
     raise MerchantNotFound("There is no such merchant.")
 

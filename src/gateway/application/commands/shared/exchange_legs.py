@@ -6,7 +6,7 @@ fees. The merchant's transfer has the same place as without a quote: first in a 
 """
 
 from gateway.application.commands.shared.accounts import exchange_account, fees_account, payer_account
-from gateway.application.commands.shared.steps import TransferSequence
+from gateway.application.commands.shared.transfer_sequence import TransferSequence
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.account import Account
 from gateway.domain.payment import Payment

@@ -4,7 +4,7 @@ from typing import Final, Protocol, assert_never
 
 from gateway.application.commands.shared.accounts import fees_account, payee_account, payer_account
 from gateway.application.commands.shared.exchange_legs import pay_across
-from gateway.application.commands.shared.steps import TransferSequence
+from gateway.application.commands.shared.transfer_sequence import TransferSequence
 from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.errors import PaymentNotFound

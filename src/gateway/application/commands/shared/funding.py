@@ -14,7 +14,7 @@ from gateway.domain.transfer import post
 from gateway.domain.user import UserId
 
 
-class External(NamedTuple):
+class FundingTransfer(NamedTuple):
     """The transaction of a deposit or a payout, and both accounts after it."""
 
     transaction: Transaction
@@ -26,7 +26,7 @@ def external_needs(account_id: AccountId, currency: CurrencyCode) -> Needs:
     return Needs(account_ids=(account_id,), account_keys=(system_account(AccountKind.FUNDING, currency),))
 
 
-def move_external(
+def move_funding(
     kind: TransactionType,
     account_id: AccountId,
     amount: Money,
@@ -35,7 +35,7 @@ def move_external(
     reference: str | None,
     ledger: LedgerView,
     moment: Moment,
-) -> External:
+) -> FundingTransfer:
     """Credit the account with a deposit, or debit it with a payout.
 
     Raises:
@@ -50,4 +50,4 @@ def move_external(
     debit, credit = (funding, account) if kind is TransactionType.DEPOSIT else (account, funding)
     moved = post(debit, credit, amount.amount_minor)
     transaction = moment.transaction(kind, (moved.transfer,), parties=account, description=reference)
-    return External(transaction, (moved.debit, moved.credit))
+    return FundingTransfer(transaction, (moved.debit, moved.credit))
