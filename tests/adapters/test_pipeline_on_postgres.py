@@ -191,7 +191,7 @@ async def test_the_statement_of_one_is_sent_before_the_next_one_is_decided(
     assert decided_when_sent == [0, 1, 2, 3]  # what locks the account; the payments
 
 
-# It is not committed if the one before is not.
+# A pipelined batch is not committed if the batch ahead of it is not.
 
 
 async def test_if_the_one_before_finds_its_key_taken_the_next_one_is_decided_again(

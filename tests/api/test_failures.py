@@ -28,6 +28,7 @@ from gateway.application.queries import Queries
 from support.api_client import Json, World, created, fresh_key, ok, open_world, refused
 
 Trouble = Callable[[], Awaitable[None]]
+RunBatchWith = Callable[[Sequence[Submission], RunBatch], Awaitable[list[Answer | Failed]]]
 
 
 def raising(error: Exception) -> Trouble:
@@ -187,13 +188,8 @@ async def test_a_payment_cut_off_by_the_deadline_is_made_once_under_the_same_key
         assert await customer.available() == 90
 
 
-async def test_a_request_whose_twin_is_still_running_is_told_to_come_back() -> None:
-    busy = True
-
-    async def run(submissions: Sequence[Submission], run_batch: RunBatch) -> list[Answer | Failed]:
-        if busy:
-            raise KeyBusy("Another transaction holds it.")
-        return await run_batch(submissions)
+def running_batches_with(run: RunBatchWith) -> Callable[[Gateway], Gateway]:
+    """A gateway whose executor gives each batch, and what would have run it, to `run`."""
 
     def changed(gateway: Gateway) -> Gateway:
         batch = Batch(
@@ -202,7 +198,18 @@ async def test_a_request_whose_twin_is_still_running_is_told_to_come_back() -> N
         executor = OneByOne(lambda submissions: run(submissions, batch.run))
         return replace(gateway, executor=CommandExecutor(executor, time_ordered_id))
 
-    async with open_world(changed=changed) as world:
+    return changed
+
+
+async def test_a_request_whose_twin_is_still_running_is_told_to_come_back() -> None:
+    busy = True
+
+    async def run(submissions: Sequence[Submission], run_batch: RunBatch) -> list[Answer | Failed]:
+        if busy:
+            raise KeyBusy("Another transaction holds it.")
+        return await run_batch(submissions)
+
+    async with open_world(changed=running_batches_with(run)) as world:
         customer = await world.customer()
         key = fresh_key()
         answer = await customer.api.post("/accounts", {"currency": "EUR"}, key=key)
@@ -222,14 +229,7 @@ async def test_after_an_internal_error_the_same_key_may_be_sent_again_as_the_ans
             raise RuntimeError("ERROR: column payments.amount does not exist")
         return await run_batch(submissions)
 
-    def changed(gateway: Gateway) -> Gateway:
-        batch = Batch(
-            unit_of_work=gateway.storage.unit_of_work, clock=gateway.access.clock, identifiers=time_ordered_id
-        )
-        executor = OneByOne(lambda submissions: run(submissions, batch.run))
-        return replace(gateway, executor=CommandExecutor(executor, time_ordered_id))
-
-    async with open_world(changed=changed) as world:
+    async with open_world(changed=running_batches_with(run)) as world:
         customer = await world.customer()
         key = fresh_key()
         problem = refused(await customer.api.post("/accounts", {"currency": "EUR"}, key=key), 500, "internal_error")

@@ -88,7 +88,7 @@ async def each_is_in_its_minute(http: httpx.AsyncClient, person: Person, path: s
 
 async def the_history_is_in_the_order_of_its_balances(http: httpx.AsyncClient, person: Person) -> None:
     history = await everything(http, person, "/transactions", account_id=person.account_id)
-    # Oldest first, each entry goes on from the balance that the one before it has left.
+    # Oldest first, each entry continues from the balance after the previous entry.
     balance = 0
     for transaction in reversed(history):
         for entry in transaction["entries"]:

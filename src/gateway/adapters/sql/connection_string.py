@@ -111,7 +111,7 @@ class ConnectionString:
 def parse_connection_string(url: str) -> ConnectionString:
     """Read `postgresql://user:password@host:port,host:port/database?parameter=value`.
 
-    Parts are percent-encoded. Parameters are those of libpq, and those by which poolers are known.
+    Parts are percent-encoded. The parameters of libpq and of poolers are known.
 
     Raises:
         ConnectionStringRefused: It is none, or has a part that the gateway cannot honour.
@@ -240,6 +240,6 @@ def _refuse_what_is_left(parameters: Parameters) -> None:
     parameters.all_of(_NOTES)
     for name in parameters:
         advice = _ADVICE.get(
-            name, "Parameters are those of libpq; settings of the server are options=-c%20name%3Dvalue."
+            name, "Parameters have the names of libpq; settings of the server are options=-c%20name%3Dvalue."
         )
         raise ConnectionStringRefused(f"The gateway does not know the parameter {name}. {advice}")

@@ -96,7 +96,7 @@ class AccountHistory:
         self._last_version = max(self._last_version, after.version)
 
     def is_unbroken(self) -> bool:
-        """Whether each balance that a transfer recorded follows from the one before it."""
+        """Whether each balance that a transfer recorded follows from the account's previous balance."""
         return self._last_version == 0 or self._chain == (
             _digest(self._last_version, self.counters.posted, self.counters.debits_pending) - _digest(0, 0, 0)
         )
