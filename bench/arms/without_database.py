@@ -9,7 +9,7 @@ from pathlib import Path
 from litestar import Litestar
 
 from bench.population import People, payment, populate
-from gateway import Paid
+from gateway import PaymentResult
 from gateway.adapters.http import HttpLimits, create_app
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.command_executor import CommandExecutor
@@ -24,7 +24,7 @@ from gateway.settings.reader import read_settings
 class AnswersAtOnce:
     """An executor that answers all submissions with the same result: only the cost of HTTP remains."""
 
-    def __init__(self, paid: Paid) -> None:
+    def __init__(self, paid: PaymentResult) -> None:
         self._paid = paid
 
     async def perform(self, submission: Submission) -> Answer:

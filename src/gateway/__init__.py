@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.application.commands.request_payment import RequestPayment
     from gateway.application.commands.reverse_transaction import ReverseTransaction
     from gateway.application.commands.set_fees import SetFees
-    from gateway.application.commands.shared.payments import Paid
+    from gateway.application.commands.shared.payments import PaymentResult
     from gateway.application.engine.event_loop import WrongEventLoop
     from gateway.application.events.feed import Events
     from gateway.application.gateway import Gateway
@@ -79,12 +79,12 @@ __all__ = [
     "MakeQuote",
     "Money",
     "OpenAccount",
-    "Paid",
     "Pay",
     "Payment",
     "PaymentId",
     "PaymentOrder",
     "PaymentRequest",
+    "PaymentResult",
     "PaymentStatus",
     "Payout",
     "Quote",
@@ -140,7 +140,7 @@ _NAMES = {
     "gateway.application.commands.request_payment": ("RequestPayment",),
     "gateway.application.commands.reverse_transaction": ("ReverseTransaction",),
     "gateway.application.commands.set_fees": ("SetFees",),
-    "gateway.application.commands.shared.payments": ("Paid",),
+    "gateway.application.commands.shared.payments": ("PaymentResult",),
     "gateway.application.engine.event_loop": ("WrongEventLoop",),
     "gateway.application.events.feed": ("Events",),
     "gateway.application.quotes": ("Quotes",),

@@ -17,7 +17,7 @@ from gateway.adapters.sql import SqlLimits, contention, open_sql_storage
 from gateway.adapters.sql.engine import audit_engine
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.commands.shared.payments import Paid
+from gateway.application.commands.shared.payments import PaymentResult
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.outcome_codec import decode
@@ -160,8 +160,8 @@ async def test_the_next_batch_is_decided_while_one_commits_on_what_that_one_leav
             await here.has_decided(2)
             await a_moment()
             assert counted == {"statements": 1, "BEGIN": 0, "COMMIT": 0}, "the second one waits for the first"
-    assert outcomes(first) == [Paid]
-    assert outcomes(second) == [InsufficientFunds, Paid]
+    assert outcomes(first) == [PaymentResult]
+    assert outcomes(second) == [InsufficientFunds, PaymentResult]
     assert here.decided == 2
     assert await here.available(people.customers[0], people.merchants[0]) == [0, 200]
 
@@ -169,7 +169,7 @@ async def test_the_next_batch_is_decided_while_one_commits_on_what_that_one_leav
 async def test_a_chain_of_batches_each_decided_on_the_one_before(here: Process, people: People) -> None:
     with counting() as counted:
         answers = await asyncio.gather(*(here.run(asked(pay(usd(30)))) for _ in range(4)))
-    assert [type(answer.outcome) for [answer] in answers] == [Paid, Paid, Paid, InsufficientFunds]
+    assert [type(answer.outcome) for [answer] in answers] == [PaymentResult] * 3 + [InsufficientFunds]
     assert here.decided == 4
     assert counted == {"statements": 4, "BEGIN": 0, "COMMIT": 0}
     assert await here.available(people.customers[0], people.merchants[0]) == [10, 190]
@@ -191,7 +191,7 @@ async def test_the_statement_of_one_is_sent_before_the_next_one_is_decided(
     assert decided_when_sent == [0, 1, 2, 3]  # what locks the account; the payments
 
 
-# A pipelined batch is not committed if the batch ahead of it is not.
+# A pipelined batch is not committed if the batch before it is not.
 
 
 async def test_if_the_one_before_finds_its_key_taken_the_next_one_is_decided_again(
@@ -201,7 +201,7 @@ async def test_if_the_one_before_finds_its_key_taken_the_next_one_is_decided_aga
     await elsewhere.run(replace(taken, command=pay(usd(1), customer=3, merchant=4)))
     first, second = await one_after_the_other(here, elsewhere, people, postgres, taken, asked(pay(usd(60))))
     assert isinstance(first, KeyTaken)
-    assert isinstance(second.outcome, Paid)
+    assert isinstance(second.outcome, PaymentResult)
     assert here.decided == 3
     assert here.storage.scheduling() is Scheduling.PIPELINED, "whoever asks twice is no reason to lock"
     assert await here.available(people.customers[0], people.merchants[0]) == [40, 160]
@@ -215,7 +215,7 @@ async def test_if_the_one_before_is_overtaken_the_next_one_is_decided_again(
         here, elsewhere, people, postgres, asked(pay(usd(60))), asked(pay(usd(110)))
     )
     assert isinstance(first, Conflict)
-    assert isinstance(second.outcome, Paid)
+    assert isinstance(second.outcome, PaymentResult)
     assert here.decided == 3
     assert here.storage.scheduling() is Scheduling.ALTERNATING
     assert await here.available(people.customers[0], people.merchants[0]) == [0, 210]
@@ -244,7 +244,7 @@ async def test_if_the_connection_of_the_one_before_breaks_the_next_one_is_decide
         here, elsewhere, people, postgres, asked(pay(usd(60))), asked(pay(usd(60))), end=STOP
     )
     assert type(first) is TryAgain
-    assert isinstance(second.outcome, Paid)
+    assert isinstance(second.outcome, PaymentResult)
     assert here.decided == 3
     assert await here.available(people.customers[0], people.merchants[0]) == [40, 160]
 
@@ -260,7 +260,7 @@ async def test_nobody_pays_twice_if_the_connection_broke_after_the_commit(
         await here.has_decided(2)
     [told] = first.result()
     assert told.replayed
-    assert outcomes(second) == [Paid]
+    assert outcomes(second) == [PaymentResult]
     assert here.decided == 4
     assert await here.available(people.customers[0], people.merchants[0]) == [0, 200]
 
@@ -274,7 +274,7 @@ async def test_both_go_through_in_the_end_whatever_becomes_of_the_first(
         second = tasks.create_task(here.run(asked(pay(usd(40)))))
         await here.has_decided(2)
         await postgres.rows(STOP, {"backend": backend})
-    assert outcomes(first, second) == [Paid, Paid]
+    assert outcomes(first, second) == [PaymentResult, PaymentResult]
     assert await here.available(people.customers[0], people.merchants[0]) == [0, 200]
 
 
@@ -309,14 +309,14 @@ async def test_a_key_that_the_one_before_fails_to_answer_is_answered_by_the_next
         await a_moment()
         await postgres.rows(STOP, {"backend": backend})
     assert type(first.result()) is TryAgain
-    assert outcomes(second) == [Paid]
+    assert outcomes(second) == [PaymentResult]
     assert await here.available(people.customers[0], people.merchants[0]) == [40, 160]
 
 
 async def test_a_key_that_was_answered_elsewhere_is_not_refused_for_what_came_later(
     here: Process, people: People, postgres_url: str
 ) -> None:
-    """That an account is frozen is no answer that is kept, and so nothing is written that would find the key taken."""
+    """The refusal of a frozen account is not stored, so nothing is written that would find the key taken."""
     paid = asked(pay(usd(10)))
     [there] = await here.run(paid)
     async with open_sql_storage(postgres_url, PATIENT) as storage:
@@ -352,7 +352,7 @@ async def test_a_refusal_that_memory_is_right_about_takes_one_statement(here: Pr
     with counting() as counted:
         [refused, paid] = await here.once(asked(pay(usd(101))), asked(pay(usd(1), customer=3, merchant=4)))
     assert isinstance(refused.outcome, InsufficientFunds)
-    assert isinstance(paid.outcome, Paid)
+    assert isinstance(paid.outcome, PaymentResult)
     assert here.decided == 1
     assert counted == {"statements": 1, "BEGIN": 0, "COMMIT": 0}
     assert await here.available(people.customers[0], people.customers[1]) == [100, 99]
@@ -375,7 +375,7 @@ async def test_one_that_is_not_kept_takes_two(here: Process, people: People) -> 
 async def test_who_has_got_money_elsewhere_is_not_refused(here: Process, elsewhere: Process, people: People) -> None:
     await elsewhere.run(asked(deposit(usd(1), to=people.customers[0])))
     [paid, refused] = await here.run(asked(pay(usd(101))), asked(pay(usd(101), customer=3, merchant=4)))
-    assert isinstance(paid.outcome, Paid)
+    assert isinstance(paid.outcome, PaymentResult)
     assert isinstance(refused.outcome, InsufficientFunds)
     assert here.decided == 2
     assert await here.available(people.customers[0], people.customers[1]) == [0, 100]
@@ -385,7 +385,7 @@ async def test_who_has_spent_it_elsewhere_is(here: Process, elsewhere: Process, 
     await elsewhere.run(asked(pay(usd(100))))
     [refused, paid] = await here.run(asked(pay(usd(1))), asked(pay(usd(1), customer=3, merchant=4)))
     assert isinstance(refused.outcome, InsufficientFunds)
-    assert isinstance(paid.outcome, Paid)
+    assert isinstance(paid.outcome, PaymentResult)
     assert here.decided == 2
     assert await here.available(people.customers[0], people.customers[1]) == [0, 99]
 
@@ -401,7 +401,7 @@ async def test_who_may_pay_again_elsewhere_does(here: Process, elsewhere: Proces
     await here.run(asked(FreezeAccount(account_id=people.customers[0])))
     await elsewhere.run(asked(UnfreezeAccount(account_id=people.customers[0])))
     [paid] = await here.run(asked(pay(usd(1))))
-    assert isinstance(paid.outcome, Paid)
+    assert isinstance(paid.outcome, PaymentResult)
     assert here.decided == 1 + 2
 
 
@@ -435,7 +435,7 @@ async def test_an_account_that_is_opened_is_waited_for(
         second = tasks.create_task(here.run(asked(pay(eur(1)))))
         await a_moment()
         assert here.decided == 1
-    assert outcomes(first)[-1] is Paid
+    assert outcomes(first)[-1] is PaymentResult
     assert outcomes(second) == [InsufficientFunds], "there is an account, with nothing on it"
 
 
@@ -443,7 +443,7 @@ async def test_whoever_pays_beside_an_account_that_is_opened_is_remembered(here:
     await here.run(asked(OpenAccount(key=AccountKey(user_id(1), EUR, AccountKind.CUSTOMER))), asked(pay(usd(60))))
     with counting() as counted:
         [paid] = await here.once(asked(pay(usd(40))))
-    assert isinstance(paid.outcome, Paid)
+    assert isinstance(paid.outcome, PaymentResult)
     assert counted == {"statements": 1, "BEGIN": 0, "COMMIT": 0}
     assert await here.available(people.customers[0], people.merchants[0]) == [0, 200]
 
@@ -459,7 +459,7 @@ async def test_a_batch_that_locks_is_waited_for(
         second = tasks.create_task(here.run(asked(pay(usd(90)))))
         await a_moment()
         assert here.decided == 1
-    assert outcomes(first, second) == [Paid, Paid]
+    assert outcomes(first, second) == [PaymentResult, PaymentResult]
     assert here.decided == 3
     assert await here.available(people.customers[0], people.merchants[0]) == [0, 200]
 
@@ -476,7 +476,7 @@ async def test_a_batch_that_locks_waits_for_the_one_before(
             second = tasks.create_task(here.run(asked(capture)))
             await a_moment()
         assert counted == {"statements": 0, "BEGIN": 0, "COMMIT": 0}
-    assert outcomes(first, second) == [Paid, Paid]
+    assert outcomes(first, second) == [PaymentResult, PaymentResult]
     assert here.decided == 3
     assert await here.available(people.customers[0], people.merchants[0]) == [50, 150]
 
@@ -496,7 +496,7 @@ async def test_one_who_gives_up_waiting_for_a_turn_holds_up_nobody(
         third = tasks.create_task(here.run(asked(pay(usd(40)))))
         await a_moment()
         await given_up(second)
-    assert outcomes(first, third) == [Paid, Paid]
+    assert outcomes(first, third) == [PaymentResult, PaymentResult]
     assert here.decided == 3
     await goes_on(here, people)
     assert await here.available(people.customers[0], people.merchants[0]) == [50, 151]
@@ -513,7 +513,7 @@ async def test_one_who_gives_up_while_loading_holds_up_nobody(
         second = tasks.create_task(here.run(asked(pay(usd(20), customer=3, merchant=4))))
         await given_up(first)
         await asyncio.wait([second])
-    assert outcomes(second) == [Paid]
+    assert outcomes(second) == [PaymentResult]
     await goes_on(here, people)
     assert await here.available(people.customers[0], people.merchants[0]) == [90, 101]
 
@@ -535,7 +535,7 @@ async def test_one_who_gives_up_waiting_for_the_one_before_takes_nobody_along(
             await a_moment()
             assert not third.done()
         assert counted["statements"] <= 1, "what the third one reads"
-    assert outcomes(first, third) == [Paid, Paid]
+    assert outcomes(first, third) == [PaymentResult, PaymentResult]
     assert await here.available(people.customers[0], people.merchants[0]) == [0, 200]
     await goes_on(here, people)
 
@@ -552,7 +552,7 @@ async def test_one_who_gives_up_while_it_is_written_is_written_and_the_next_one_
         await a_moment()
         assert not first.done(), "half a commit is no state"
     assert first.cancelled()
-    assert outcomes(second) == [InsufficientFunds, Paid]
+    assert outcomes(second) == [InsufficientFunds, PaymentResult]
     assert await here.available(people.customers[0], people.merchants[0]) == [0, 200]
     await goes_on(here, people)
 
@@ -591,7 +591,7 @@ async def test_a_batch_that_memory_has_no_room_for_is_waited_for(
             second = tasks.create_task(here.run(asked(pay(usd(81))), asked(pay(usd(80)))))
             await a_moment()
             assert here.decided == 1
-        assert outcomes(second) == [InsufficientFunds, Paid]
+        assert outcomes(second) == [InsufficientFunds, PaymentResult]
         assert here.decided == 2, "what was remembered of the first pair is out of date, and forgotten"
         assert storage.scheduling() is Scheduling.PIPELINED
         assert await here.available(*people.customers) == [0, 90, 100]
@@ -605,7 +605,7 @@ async def test_however_little_is_remembered_all_comes_out_right(postgres_url: st
         pairs = [(1, 2), (3, 4), (5, 6)]
         orders = [pay(usd(12), customer=customer, merchant=merchant) for customer, merchant in pairs * 9]
         answers = await asyncio.gather(*(here.run(asked(order)) for order in orders))
-        assert [type(answer.outcome) for [answer] in answers].count(Paid) == 3 * 8
+        assert [type(answer.outcome) for [answer] in answers].count(PaymentResult) == 3 * 8
         assert await here.available(*people.customers, *people.merchants) == [4] * 3 + [196] * 3
         scheduling = Scheduling.PIPELINED if cached_max else Scheduling.SEQUENTIAL
         assert storage.scheduling() is scheduling, "it was never overtaken, and least by itself"
@@ -636,7 +636,7 @@ async def test_what_is_not_known_is_read_beside_what_is(postgres_url: str, here:
         }
         with counting() as counted:
             [paid] = await third.once(asked(pay(usd(100))))
-        assert isinstance(paid.outcome, Paid)
+        assert isinstance(paid.outcome, PaymentResult)
         assert counted == {"statements": 2, "BEGIN": 0, "COMMIT": 0}  # the merchant's account; all that is written
         with counting() as counted:
             [refused] = await third.once(asked(pay(usd(1))))
@@ -651,7 +651,7 @@ async def test_who_has_an_account_in_another_currency_is_found_beside_what_is_kn
     assert isinstance(refused.outcome, CurrencyMismatch)
     [mixed, paid] = await here.once(asked(pay(eur(1))), asked(pay(usd(1))))
     assert isinstance(mixed.outcome, CurrencyMismatch)
-    assert isinstance(paid.outcome, Paid)
+    assert isinstance(paid.outcome, PaymentResult)
     assert await here.available(people.merchants[0]) == [101]
 
 
@@ -738,10 +738,10 @@ async def test_two_processes_with_two_batches_under_way_each_keep_the_ledger_rig
                 await executor.close()
 
     assert all(len(told) == 1 for told in bodies.values()), "a key has one answer"
-    told = [decode(body, Paid) for bodies_of_one in bodies.values() for body in bodies_of_one]
-    paid = [each.payment for each in told if isinstance(each, Paid)]
+    told = [decode(body, PaymentResult) for bodies_of_one in bodies.values() for body in bodies_of_one]
+    paid = [each.payment for each in told if isinstance(each, PaymentResult)]
     assert 500 < len(paid) < 1000
-    assert {type(each) for each in told} == {Paid, InsufficientFunds}
+    assert {type(each) for each in told} == {PaymentResult, InsufficientFunds}
     assert len({payment.id for payment in paid}) == len(paid)
     for payment in paid:
         assert await here.storage.reader.payment(payment.id) == payment
@@ -853,7 +853,7 @@ async def goes_on(here: Process, people: People) -> None:
         answers = await asyncio.gather(
             here.run(asked(deposit(usd(1), to=people.customers[0]))), here.run(asked(pay(usd(1))))
         )
-    assert isinstance(answers[1][0].outcome, Paid)
+    assert isinstance(answers[1][0].outcome, PaymentResult)
 
 
 async def elsewhere_reads(elsewhere: Process, key: AccountKey) -> int:

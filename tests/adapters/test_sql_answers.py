@@ -1,4 +1,4 @@
-"""Answers in SQL: what is in the event of a payment already is not kept again for its key."""
+"""Answers in SQL: the part that is in the event of a payment is not stored twice."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ async def world_on(url: str) -> AsyncIterator[World]:
 
 
 async def bodies(url: str, key: str) -> list[tuple[bytes, bool]]:
-    """What is kept for a key in its own row, and whether it goes on in an event."""
+    """What the row of a key stores, and whether the answer goes on in an event."""
     engine = audit_engine(url, SqlLimits())
     try:
         async with engine.connect() as connection:

@@ -70,17 +70,17 @@ def test_how_far_ids_are_ahead_is_told_once_in_powers_of_two(ahead: timedelta, s
     order = HybridClock()
     transaction = a_transaction(1)
     changes = Changes(transactions_new=[transaction], latest_at=transaction.created_at + ahead)
-    [row] = order.ahead(changes)
+    [row] = order.ids_ahead(changes)
     assert row == (transaction.id, seconds)
     # Until it is committed, nobody knows of it.
-    assert order.ahead(changes) == [row]
+    assert order.ids_ahead(changes) == [row]
     order.committed([row])
-    assert not order.ahead(changes)
+    assert not order.ids_ahead(changes)
     further = Changes(transactions_new=[transaction], latest_at=transaction.created_at + (seconds + 1) * SECOND)
-    assert order.ahead(further) == [(transaction.id, 2 * seconds)]
+    assert order.ids_ahead(further) == [(transaction.id, 2 * seconds)]
 
 
 def test_ids_that_are_of_the_moment_of_their_transactions_are_not_ahead() -> None:
-    assert not HybridClock().ahead(Changes(transactions_new=[a_transaction(1)], latest_at=NOW))
-    assert not HybridClock().ahead(Changes(latest_at=NOW))
-    assert not HybridClock().ahead(Changes(transactions_new=[a_transaction(1)]))
+    assert not HybridClock().ids_ahead(Changes(transactions_new=[a_transaction(1)], latest_at=NOW))
+    assert not HybridClock().ids_ahead(Changes(latest_at=NOW))
+    assert not HybridClock().ids_ahead(Changes(transactions_new=[a_transaction(1)]))

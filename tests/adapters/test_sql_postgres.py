@@ -20,7 +20,7 @@ from gateway.application.commands.deposit import MakeDeposit
 from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
 from gateway.application.commands.pay import Pay
 from gateway.application.commands.register import Register
-from gateway.application.commands.shared.payments import Paid
+from gateway.application.commands.shared.payments import PaymentResult
 from gateway.application.engine import outcome_codec
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command
@@ -164,7 +164,7 @@ async def test_what_is_remembered_is_no_reason_to_refuse(storage: Storage, locki
     deposit = MakeDeposit(account_id=account.id, amount=Money(100, USD), owner_id=None)
     await run(locking, [deposit])  # By another process, as far as the storage can tell.
     [paid] = await run(storage, [pay(customer, merchant, amount_minor=101)])
-    assert isinstance(paid, Paid)
+    assert isinstance(paid, PaymentResult)
 
 
 async def test_what_is_remembered_is_no_reason_to_pay(storage: Storage, locking: Storage) -> None:
@@ -185,7 +185,7 @@ async def test_what_is_remembered_of_a_freeze_is_checked_before_anybody_is_told(
     await run(storage, [pay(customer, merchant), FreezeAccount(account_id=account.id)])
     await run(locking, [UnfreezeAccount(account_id=account.id)])
     [paid] = await run(storage, [pay(customer, merchant)])
-    assert isinstance(paid, Paid)
+    assert isinstance(paid, PaymentResult)
     await run(locking, [FreezeAccount(account_id=account.id)])
     [refused] = await run(storage, [pay(customer, merchant)])
     assert isinstance(refused, AccountFrozen)

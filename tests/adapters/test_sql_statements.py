@@ -41,7 +41,7 @@ READS: Mapping[str, Executable] = {
     "answers": postgres.FIND_ANSWERS,
     "references": postgres.FIND_REFERENCES,
     "emails": postgres.FIND_EMAILS,
-    "holders": postgres.FIND_HOLDERS,
+    "account_holders": postgres.FIND_ACCOUNT_HOLDERS,
     "transactions": postgres.FIND_TRANSACTIONS,
 }
 ALL_DIFFER = tuple((name, Constant()) for name in postgres.PARTS)
@@ -96,7 +96,15 @@ def test_accounts_are_locked_in_the_order_of_their_ids() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["accounts, unlocked", "accounts by key, unlocked", "answers", "references", "emails", "holders", "transactions"],
+    [
+        "accounts, unlocked",
+        "accounts by key, unlocked",
+        "answers",
+        "references",
+        "emails",
+        "account_holders",
+        "transactions",
+    ],
 )
 def test_what_is_only_looked_at_is_not_locked(name: str) -> None:
     assert "FOR " not in sql_of(READS[name])

@@ -91,7 +91,7 @@ async def test_an_action_without_fields_refuses_any_and_does_nothing(
         key = fresh_key()
         [error] = refused(await api.post(path, body, key=key), 400, "validation_error")["errors"]
         assert (error["pointer"], error["code"]) == (f"/{name}", "field_unknown")
-        # A refusal of the form is not kept: the key is still free.
+        # A refusal of the form is not stored: the key is still free.
         assert "idempotency-replayed" not in (await api.post(path, {}, key=key)).headers
     del world
 

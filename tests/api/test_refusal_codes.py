@@ -103,8 +103,8 @@ def test_every_refusal_is_in_the_table() -> None:
 
 def test_what_may_be_sent_again_says_so() -> None:
     assert {code for code, kind in KINDS.items() if kind.retryable} == RETRYABLE
-    lasting = {kind.code for kind in every_refusal() if kind is not HttpRefusal and kind.lasting}
-    assert not lasting & RETRYABLE
+    stored = {kind.code for kind in every_refusal() if kind is not HttpRefusal and kind.stored}
+    assert not stored & RETRYABLE
 
 
 def test_every_status_is_one_of_http_and_every_title_is_said_once() -> None:

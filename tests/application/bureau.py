@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway import ConfirmPayment, OpenAccount, Paid, Pay, RefundPayment, RequestPayment
+from gateway import ConfirmPayment, OpenAccount, Pay, PaymentResult, RefundPayment, RequestPayment
 from gateway.adapters.memory import MemoryDatabase
 from gateway.application.engine.command import Command
 from gateway.application.engine.command_executor import CommandExecutor
@@ -69,7 +69,7 @@ class Bureau:
         """A quote for $10.50, unless told otherwise."""
         return await self.exchange.quote(user_id(customer), PAIR, amount or usd(1_050))
 
-    async def pay(self, quote: Quote, **terms: object) -> Paid:
+    async def pay(self, quote: Quote, **terms: object) -> PaymentResult:
         return await self.executor.execute(payment_with(quote.id, **{"amount": quote.target, **terms}))
 
     async def refund(self, payment: Payment, amount_minor: int | None = None, *, refund_fee: bool = False) -> None:
@@ -82,7 +82,7 @@ class Bureau:
         request = PaymentRequest(merchant_id=MERCHANT, amount=usd(1_050), metadata={})
         return await self.executor.execute(RequestPayment(request=replace(request, **terms)))  # type: ignore[arg-type]  # Tests name fields.
 
-    async def confirm(self, payment: Payment, quote: Quote, *, customer: int = 1) -> Paid:
+    async def confirm(self, payment: Payment, quote: Quote, *, customer: int = 1) -> PaymentResult:
         command = ConfirmPayment(payment_id=payment.id, customer_id=user_id(customer), quote_id=quote.id)
         return await self.executor.execute(command)
 

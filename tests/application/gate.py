@@ -8,7 +8,7 @@ from gateway.application.engine.batch import RunBatch
 from gateway.application.engine.group_commit import GroupCommit
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.ports.storage import Scheduling
-from support.builders import a_bundle, pay, submit, usd
+from support.builders import a_bulk_submission, pay, submit, usd
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Gate:
             self.may_pass.release()
 
 
-def ahead() -> Scheduling:
+def pipelined() -> Scheduling:
     return Scheduling.PIPELINED
 
 
@@ -49,10 +49,10 @@ def ask(executor: GroupCommit, count: int, name: str) -> list["asyncio.Task[Answ
     return [asyncio.create_task(executor.perform(submit(pay(usd(1)), f"{name}-{n}"))) for n in range(count)]
 
 
-def ask_bundle(executor: GroupCommit, size: int, name: str) -> "asyncio.Task[Answer]":
-    """A bundle of `size` payments."""
+def ask_bulk(executor: GroupCommit, size: int, name: str) -> "asyncio.Task[Answer]":
+    """A bulk submission of `size` payments."""
     parts = [submit(pay(usd(1)), f"{name}-{n}") for n in range(size)]
-    return asyncio.create_task(executor.perform(a_bundle(*parts, atomic=False, key=name)))
+    return asyncio.create_task(executor.perform(a_bulk_submission(*parts, atomic=False, key=name)))
 
 
 async def settle() -> None:

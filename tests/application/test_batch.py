@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import FreezeAccount, OpenAccount, Paid, UnfreezeAccount
+from gateway import FreezeAccount, OpenAccount, PaymentResult, UnfreezeAccount
 from gateway.adapters.memory import memory_storage
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.submission import Answer, Failed, Submission
@@ -55,7 +55,7 @@ async def test_a_refused_command_leaves_the_rest_of_its_batch_alone(storage: Sto
     await opened(storage, balance=100)
     refused, accepted = await run(batch, *submissions(pay(usd(101)), pay(usd(60))))
     assert isinstance(refused.outcome, InsufficientFunds)
-    assert isinstance(accepted.outcome, Paid)
+    assert isinstance(accepted.outcome, PaymentResult)
     assert await balances(storage) == (40, 60)
 
 
@@ -63,7 +63,7 @@ async def test_a_command_sees_what_earlier_commands_of_its_batch_decided(storage
     batch = a_batch(storage)
     await opened(storage, balance=100)
     first, second = await run(batch, *submissions(pay(usd(60)), pay(usd(60))))
-    assert isinstance(first.outcome, Paid)
+    assert isinstance(first.outcome, PaymentResult)
     assert isinstance(second.outcome, InsufficientFunds)
     assert await balances(storage) == (40, 60)
 
@@ -143,7 +143,7 @@ async def test_a_key_serves_one_request_only(storage: Storage, *, together: bool
     assert (original.replayed, original.body) == (True, answers[0].body)
 
 
-async def test_a_payment_refused_for_lack_of_funds_is_kept_as_failed(storage: Storage) -> None:
+async def test_a_payment_refused_for_lack_of_funds_is_stored_as_failed(storage: Storage) -> None:
     await opened(storage, balance=10)
     watch = Watch()
     [answer] = await run(a_batch(watched(storage, watch)), submit(pay(usd(11)), "key"))
@@ -168,7 +168,7 @@ async def test_a_refusal_for_lack_of_funds_stays_even_when_funds_come(storage: S
     assert await balances(storage) == (110, 0)
 
 
-async def test_a_refusal_that_somebody_else_can_lift_is_not_kept(storage: Storage) -> None:
+async def test_a_refusal_that_somebody_else_can_lift_is_not_stored(storage: Storage) -> None:
     batch = a_batch(storage)
     await opened(storage, balance=100)
     await run(batch, submit(FreezeAccount(account_id=CUSTOMER_ACCOUNT), "freeze"))
@@ -176,7 +176,7 @@ async def test_a_refusal_that_somebody_else_can_lift_is_not_kept(storage: Storag
     assert isinstance(refused.outcome, AccountFrozen)
     await run(batch, submit(UnfreezeAccount(account_id=CUSTOMER_ACCOUNT), "unfreeze"))
     [accepted] = await run(batch, submit(pay(usd(40)), "key"))
-    assert isinstance(accepted.outcome, Paid)
+    assert isinstance(accepted.outcome, PaymentResult)
     assert await balances(storage) == (60, 40)
 
 
@@ -195,7 +195,7 @@ async def test_a_bug_in_needing_fails_alone(storage: Storage) -> None:
     batch = a_batch(storage)
     await opened(storage)
     first, broken, last = await batch.run(submissions(pay(usd(10)), BrokenNeeds(), pay(usd(10))))
-    assert isinstance(broken, Failed), "a bug was taken for an answer, and kept"
+    assert isinstance(broken, Failed), "a bug was taken for an answer, and stored"
     assert isinstance(broken.error, BugError)
     assert isinstance(first, Answer)
     assert isinstance(last, Answer)

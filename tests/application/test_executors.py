@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from application.conftest import OpenExecutor
-from gateway import Paid
+from gateway import PaymentResult
 from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
@@ -31,7 +31,7 @@ async def test_an_answer_is_given(storage: Storage, open_executor: OpenExecutor)
     await opened(storage)
     async with open_executor(a_batch(storage).run) as executor:
         answer = await executor.perform(submit(pay(usd(40)), "key"))
-    assert isinstance(answer.outcome, Paid)
+    assert isinstance(answer.outcome, PaymentResult)
     assert await balances(storage) == (60, 40)
 
 
@@ -39,7 +39,7 @@ async def test_a_refused_command_leaves_the_others_alone(storage: Storage, open_
     await opened(storage, balance=100)
     async with open_executor(a_batch(storage).run) as executor:
         answers = await asyncio.gather(*map(executor.perform, submissions(pay(usd(60)), pay(usd(41)), pay(usd(40)))))
-    assert [type(answer.outcome) for answer in answers] == [Paid, InsufficientFunds, Paid]
+    assert [type(answer.outcome) for answer in answers] == [PaymentResult, InsufficientFunds, PaymentResult]
     assert await balances(storage) == (0, 100)
 
 
@@ -74,8 +74,8 @@ async def test_a_busy_key_is_refused_alone(storage: Storage, open_executor: Open
         )
     assert isinstance(refused.outcome, IdempotencyInProgress)
     assert b"idempotency_in_progress" in refused.body
-    assert isinstance(first.outcome, Paid)
-    assert isinstance(last.outcome, Paid)
+    assert isinstance(first.outcome, PaymentResult)
+    assert isinstance(last.outcome, PaymentResult)
     assert await balances(storage) == (80, 20)
 
 

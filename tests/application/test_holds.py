@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from application.shop import Shop, authorize, cancel, capture, moves
-from gateway import ExpirePayment, FreezeAccount, Paid
+from gateway import ExpirePayment, FreezeAccount, PaymentResult
 from gateway.application.engine.command import Command
 from gateway.application.errors import RoleForbidden
 from gateway.domain.errors import (
@@ -26,7 +26,7 @@ from support.builders import (
 
 
 async def test_a_hold_is_captured_whole(shop: Shop) -> None:
-    paid: Paid = await shop.executor.execute(authorize(40))
+    paid: PaymentResult = await shop.executor.execute(authorize(40))
     assert paid.payment.status is PaymentStatus.AUTHORIZED
     assert paid.transaction.type is TransactionType.HOLD
     assert (await balances(shop.storage), await shop.held()) == ((60, 0), 40)

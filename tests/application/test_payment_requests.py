@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from application.shop import SECOND, Shop, a_request, cancel, confirm
-from gateway import ExpirePayment, OpenAccount, Paid
+from gateway import ExpirePayment, OpenAccount, PaymentResult
 from gateway.application.engine.command import Command
 from gateway.contracts.records import EUR, USD, user_id
 from gateway.domain.account import AccountKey, AccountKind
@@ -43,7 +43,7 @@ async def test_nobody_asks_themselves_for_a_payment_or_confirms_it(shop: Shop) -
     asked = await shop.executor.execute(a_request(customer_id=None))
     with pytest.raises(SameAccount):
         await shop.executor.execute(confirm(asked.id, customer=2))
-    paid: Paid = await shop.executor.execute(confirm(asked.id))
+    paid: PaymentResult = await shop.executor.execute(confirm(asked.id))
     assert paid.payment.customer_id == CUSTOMER
 
 
@@ -53,7 +53,7 @@ async def test_a_customer_confirms_what_a_merchant_asks_for(shop: Shop, method: 
     assert await balances(shop.storage) == (100, 0)
     with pytest.raises(PaymentNotFound):
         await shop.executor.execute(confirm(payment, customer=9))
-    confirmed: Paid = await shop.executor.execute(confirm(payment))
+    confirmed: PaymentResult = await shop.executor.execute(confirm(payment))
     automatic = method is CaptureMethod.AUTOMATIC
     assert confirmed.payment.status is (PaymentStatus.CAPTURED if automatic else PaymentStatus.AUTHORIZED)
     assert await balances(shop.storage) == ((60, 40) if automatic else (60, 0))
@@ -87,7 +87,7 @@ async def test_a_request_survives_a_confirmation_that_lacks_funds_and_is_then_co
     await shop.executor.execute(deposit(usd(1)))
     with pytest.raises(InsufficientFunds):
         await shop.executor.execute(confirm(payment), idempotency_key="first")
-    paid: Paid = await shop.executor.execute(confirm(payment), idempotency_key="third")
+    paid: PaymentResult = await shop.executor.execute(confirm(payment), idempotency_key="third")
     status = PaymentStatus.CAPTURED if method is CaptureMethod.AUTOMATIC else PaymentStatus.AUTHORIZED
     assert (paid.payment.status, paid.payment.failure_code, paid.payment.version) == (status, None, 4)
 
@@ -103,7 +103,7 @@ async def test_a_stranger_without_funds_neither_binds_an_open_request_nor_is_nam
     assert (tried.customer_id, tried.status) == (None, PaymentStatus.REQUIRES_CONFIRMATION)
     assert (event.type, event.object, event.sequence) == (EventType.PAYMENT_CONFIRMATION_FAILED, tried, 2)
     assert (event.customer_id, event.merchant_id) == (None, MERCHANT)
-    confirmed: Paid = await shop.executor.execute(confirm(payment))
+    confirmed: PaymentResult = await shop.executor.execute(confirm(payment))
     assert (confirmed.payment.customer_id, confirmed.payment.version) == (CUSTOMER, 3)
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from application.bureau import DOLLARS, EUROS, PAIR, STRANGER, Bureau, moved, payment_with, refused
-from gateway import FreezeAccount, OpenAccount, Paid, SetFees
+from gateway import FreezeAccount, OpenAccount, PaymentResult, SetFees
 from gateway.application.errors import InvalidInput
 from gateway.contracts.records import EUR, USD, user_id
 from gateway.domain.account import AccountKey, AccountKind
@@ -82,7 +82,7 @@ async def test_of_many_at_once_one_uses_a_quote(bureau: Bureau) -> None:
     outcomes = await asyncio.gather(
         *(bureau.executor.execute(payment_with(quote.id)) for _ in range(8)), return_exceptions=True
     )
-    assert sum(isinstance(outcome, Paid) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, PaymentResult) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, QuoteUsed) for outcome in outcomes) == 7
     assert bureau.posted(DOLLARS) == [1_050]
 

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from application.gate import Gate, ahead, ask, ask_bundle, settle
+from application.gate import Gate, ask, ask_bulk, pipelined, settle
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
@@ -18,7 +18,7 @@ from support.builders import a_batch, balances, opened, pay, submissions, submit
 async def test_batches_run_side_by_side(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=5, write_connections=3), scheduling=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=5, write_connections=3), scheduling=pipelined)
     asked = [asyncio.create_task(executor.perform(each)) for each in submissions(*[pay(usd(1)) for _ in range(20)])]
     await settle()
     assert gate.inside == 3
@@ -33,7 +33,7 @@ async def test_batches_run_side_by_side(storage: Storage) -> None:
 async def test_the_next_batch_begins_ahead_once_it_has_half_the_size_of_the_one_in_flight(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), scheduling=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(), scheduling=pipelined)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 4, "too-few")
@@ -51,13 +51,13 @@ async def test_the_next_batch_begins_ahead_once_it_has_half_the_size_of_the_one_
 async def test_a_bundle_counts_for_all_its_parts(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), scheduling=ahead)
-    asked = [ask_bundle(executor, 10, "under-way")]
+    executor = GroupCommit(gate.run, GroupLimits(), scheduling=pipelined)
+    asked = [ask_bulk(executor, 10, "under-way")]
     await settle()
     asked += ask(executor, 2, "too-few")
     await settle()
     assert gate.sizes == [1]
-    asked.append(ask_bundle(executor, 3, "enough"))
+    asked.append(ask_bulk(executor, 3, "enough"))
     await settle()
     assert gate.sizes == [1, 3]
     gate.open()
@@ -68,8 +68,8 @@ async def test_a_bundle_counts_for_all_its_parts(storage: Storage) -> None:
 async def test_a_full_batch_begins_however_much_is_in_flight(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), scheduling=ahead)
-    asked = [ask_bundle(executor, 40, "under-way")]
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), scheduling=pipelined)
+    asked = [ask_bulk(executor, 40, "under-way")]
     await settle()
     asked += ask(executor, 3, "too-few")
     await settle()
@@ -85,7 +85,7 @@ async def test_a_full_batch_begins_however_much_is_in_flight(storage: Storage) -
 async def test_all_batches_in_flight_count(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(write_connections=3), scheduling=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(write_connections=3), scheduling=pipelined)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 6, "second")
@@ -131,7 +131,7 @@ async def test_where_nothing_may_be_decided_ahead_the_next_batch_waits_for_the_e
 async def test_no_more_batches_are_in_flight_than_write_connections(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), scheduling=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), scheduling=pipelined)
     asked = ask(executor, 40, "all")
     await settle()
     assert gate.sizes == [4, 4]
@@ -149,7 +149,7 @@ async def test_no_more_batches_are_in_flight_than_write_connections(storage: Sto
 async def test_what_was_too_few_begins_when_enough_has_committed(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), scheduling=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(), scheduling=pipelined)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 6, "second")
@@ -170,7 +170,7 @@ async def test_what_was_too_few_begins_when_enough_has_committed(storage: Storag
 async def test_however_few_wait_they_begin_when_nothing_is_in_flight(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), scheduling=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(), scheduling=pipelined)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 5, "second")
@@ -190,7 +190,7 @@ async def test_however_few_wait_they_begin_when_nothing_is_in_flight(storage: St
 async def test_a_full_queue_refuses_however_many_are_in_flight(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4, waiting_max=5), scheduling=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4, waiting_max=5), scheduling=pipelined)
     asked = ask(executor, 4, "first")
     await settle()
     asked += ask(executor, 4, "second")
@@ -210,7 +210,7 @@ async def test_a_full_queue_refuses_however_many_are_in_flight(storage: Storage)
 async def test_closing_while_two_are_in_flight_answers_all(storage: Storage) -> None:
     await opened(storage)
     gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), scheduling=ahead)
+    executor = GroupCommit(gate.run, GroupLimits(), scheduling=pipelined)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 5, "second")
@@ -239,7 +239,7 @@ async def test_storage_that_goes_down_while_two_are_in_flight_answers_everybody(
         await gone.wait()
         raise StorageUnavailable
 
-    executor = GroupCommit(down, GroupLimits(), scheduling=ahead)
+    executor = GroupCommit(down, GroupLimits(), scheduling=pipelined)
     asked = ask(executor, 10, "first")
     await settle()
     asked += ask(executor, 5, "second")
@@ -288,7 +288,9 @@ async def test_every_submission_is_answered_at_any_pace(write_connections: int) 
 
 async def test_the_same_key_in_two_batches_moves_money_once(storage: Storage) -> None:
     await opened(storage)
-    executor = GroupCommit(a_batch(storage).run, GroupLimits(batch_size_max=1, write_connections=4), scheduling=ahead)
+    executor = GroupCommit(
+        a_batch(storage).run, GroupLimits(batch_size_max=1, write_connections=4), scheduling=pipelined
+    )
     answers = await asyncio.gather(*(executor.perform(submit(pay(usd(10)), "key")) for _ in range(8)))
     await executor.close()
     assert len({answer.body for answer in answers}) == 1

@@ -6,12 +6,12 @@ import pytest
 
 from gateway.application.ports.related_records import (
     AccountsToLoad,
+    account_holders_to_find,
     accounts_to_load,
     fee_accounts_to_load,
-    holders_to_find,
     quotes_to_load,
 )
-from gateway.application.ports.unit_of_work import Holder, Payer, Wanted
+from gateway.application.ports.unit_of_work import AccountHolder, Payer, Wanted
 from gateway.contracts.records import (
     EUR,
     USD,
@@ -82,4 +82,4 @@ def test_merchants_and_payments_with_fees_bring_the_accounts_for_fees_of_their_c
 
 def test_the_owners_of_accounts_that_were_not_found_are_looked_for() -> None:
     found = an_account(owner_id=user_id(1), currency=USD)
-    assert holders_to_find([CUSTOMER, MERCHANT], [found]) == {Holder(user_id(2), AccountKind.MERCHANT)}
+    assert account_holders_to_find([CUSTOMER, MERCHANT], [found]) == {AccountHolder(user_id(2), AccountKind.MERCHANT)}

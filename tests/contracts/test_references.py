@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway import CancelPayment, ConfirmPayment, ExpirePayment, Paid, Pay, RequestPayment
+from gateway import CancelPayment, ConfirmPayment, ExpirePayment, Pay, PaymentResult, RequestPayment
 from gateway.application.engine.command import Command
 from gateway.application.engine.executor import isolating
 from gateway.application.engine.retry import RetryLimits, retrying
@@ -59,7 +59,7 @@ class Shop:
 
     async def paid(self, command: Pay) -> Payment:
         [outcome] = await self.ask(command)
-        assert isinstance(outcome, Paid), outcome
+        assert isinstance(outcome, PaymentResult), outcome
         return outcome.payment
 
     async def requested(self, amount: Money, reference: str) -> Payment:
@@ -106,7 +106,7 @@ async def test_nobody_uses_up_the_names_of_others(shop: Shop) -> None:
     request = await shop.requested(usd(5), "order-1")
     await shop.paid(pay(usd(2), reference="order-1"))
     [confirmed] = await shop.ask(ConfirmPayment(payment_id=request.id, customer_id=CUSTOMER))
-    assert isinstance(confirmed, Paid), confirmed
+    assert isinstance(confirmed, PaymentResult), confirmed
     assert confirmed.payment.reference_held_by == MERCHANT
     again = PaymentRequest(merchant_id=MERCHANT, amount=usd(5), reference="order-1", metadata={})
     assert await shop.refused(RequestPayment(request=again)) is DuplicateReference
@@ -143,7 +143,7 @@ async def test_a_name_that_is_given_back_and_taken_in_one_batch_is_the_later_one
         pay(usd(5), reference="order-1"),
         pay(usd(6), reference="order-1"),
     )
-    assert isinstance(outcome, Paid), outcome
+    assert isinstance(outcome, PaymentResult), outcome
     assert isinstance(refusal, DuplicateReference)
     async with shop.storage.audit() as audit:
         assert (await verify(audit)).ok
@@ -153,4 +153,4 @@ async def test_of_many_who_race_for_a_name_one_gets_it(shop: Shop) -> None:
     runs = [retrying(a_batch(shop.storage, shop.clock).run, RetryLimits()) for _ in range(8)]
     answers = await asyncio.gather(*(run([with_fresh_key(pay(usd(1), reference="order-1"))]) for run in runs))
     outcomes = [type(answer.outcome) for [answer] in answers if isinstance(answer, Answer)]
-    assert sorted(kind.__name__ for kind in outcomes) == ["DuplicateReference"] * 7 + ["Paid"]
+    assert sorted(kind.__name__ for kind in outcomes) == ["DuplicateReference"] * 7 + ["PaymentResult"]

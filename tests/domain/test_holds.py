@@ -17,9 +17,9 @@ from gateway.domain.errors import (
     SameAccount,
 )
 from gateway.domain.money import COUNTER_MAX
-from gateway.domain.transfer import EFFECTS, Moved, TransferKind, charge, hold, post, post_held, release
+from gateway.domain.transfer import EFFECTS, TransferKind, TransferResult, charge, hold, post, post_held, release
 
-MOVES: dict[TransferKind, Callable[[Account, Account, int], Moved]] = {
+MOVES: dict[TransferKind, Callable[[Account, Account, int], TransferResult]] = {
     TransferKind.POST: post,
     TransferKind.HOLD: hold,
     TransferKind.POST_HELD: post_held,

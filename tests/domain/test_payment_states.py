@@ -26,7 +26,7 @@ from gateway.domain.fees import NO_FEES, FeeSchedule
 from gateway.domain.limits import CAPTURES_MAX, EXPIRES_IN_SECONDS_DEFAULT, REFUNDS_MAX
 from gateway.domain.new_payment import authorized, failed, paid_at_once, requested
 from gateway.domain.payment import CaptureMethod, Payment
-from gateway.domain.payment_life import cancel, capture, confirmation_failed, confirmed, expire, refund
+from gateway.domain.payment_life import cancel, capture_hold, confirmation_failed, confirmed, expire, refund
 from gateway.domain.payment_status import UNFINISHED, PaymentStatus
 from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from gateway.domain.user import UserId
@@ -61,7 +61,7 @@ def a_hold(amount_minor: int = 100) -> Payment:
 
 
 def captured_in_part(amount_minor: int = 30) -> Payment:
-    return capture(a_hold(), amount_minor=amount_minor, final=False, fees=NO_FEES, now=NOW).payment
+    return capture_hold(a_hold(), amount_minor=amount_minor, final=False, fees=NO_FEES, now=NOW).payment
 
 
 def in_status(status: PaymentStatus) -> Payment:
@@ -84,9 +84,9 @@ Act = Callable[[Payment, datetime], Any]
 ACTS: dict[str, Act] = {
     "confirm": lambda payment, now: confirmed(payment, customer_id=CUSTOMER, fee_minor=0, now=now),
     "fail to confirm": lambda payment, now: confirmation_failed(payment, failure_code="insufficient_funds", now=now),
-    "capture": lambda payment, now: capture(payment, amount_minor=None, final=True, fees=NO_FEES, now=now).payment,
+    "capture": lambda payment, now: capture_hold(payment, amount_minor=None, final=True, fees=NO_FEES, now=now).payment,
     "capture a part": lambda payment, now: (
-        capture(payment, amount_minor=10, final=False, fees=NO_FEES, now=now).payment
+        capture_hold(payment, amount_minor=10, final=False, fees=NO_FEES, now=now).payment
     ),
     "cancel": lambda payment, now: cancel(payment, now=now).payment,
     "expire": lambda payment, now: expire(payment, now=now).payment,
@@ -225,7 +225,7 @@ def test_a_request_that_ends_unpaid_keeps_why_its_last_confirmation_failed(statu
 
 
 def test_a_final_capture_gives_the_rest_back() -> None:
-    taken = capture(a_hold(), amount_minor=30, final=True, fees=FEES, now=NOW)
+    taken = capture_hold(a_hold(), amount_minor=30, final=True, fees=FEES, now=NOW)
     assert (taken.captured_minor, taken.released_minor, taken.fee_minor) == (30, 70, 30)
     assert taken.payment.status is S.CAPTURED
     assert (taken.payment.amount_captured_minor, taken.payment.amount_capturable_minor) == (30, 0)
@@ -233,9 +233,9 @@ def test_a_final_capture_gives_the_rest_back() -> None:
 
 def test_the_last_unit_can_be_captured_and_not_one_more() -> None:
     with pytest.raises(CaptureAmountExceedsAuthorized) as refused:
-        capture(captured_in_part(30), amount_minor=71, final=False, fees=NO_FEES, now=NOW)
+        capture_hold(captured_in_part(30), amount_minor=71, final=False, fees=NO_FEES, now=NOW)
     assert refused.value.facts == {"remaining": 70}
-    taken = capture(captured_in_part(30), amount_minor=70, final=False, fees=NO_FEES, now=NOW)
+    taken = capture_hold(captured_in_part(30), amount_minor=70, final=False, fees=NO_FEES, now=NOW)
     assert (taken.payment.status, taken.released_minor) == (S.CAPTURED, 0)
 
 
@@ -255,11 +255,11 @@ def test_the_last_unit_can_be_refunded_and_not_one_more() -> None:
 def test_captures_and_refunds_have_a_limit() -> None:
     payment = a_hold(1000)
     for _ in range(CAPTURES_MAX):
-        payment = capture(payment, amount_minor=2, final=False, fees=NO_FEES, now=NOW).payment
+        payment = capture_hold(payment, amount_minor=2, final=False, fees=NO_FEES, now=NOW).payment
     with pytest.raises(CaptureLimitReached):
-        capture(payment, amount_minor=1, final=False, fees=NO_FEES, now=NOW)
+        capture_hold(payment, amount_minor=1, final=False, fees=NO_FEES, now=NOW)
     payment = cancel(payment, now=NOW).payment
-    payment = capture(a_hold(1000), amount_minor=None, final=True, fees=NO_FEES, now=NOW).payment
+    payment = capture_hold(a_hold(1000), amount_minor=None, final=True, fees=NO_FEES, now=NOW).payment
     for _ in range(REFUNDS_MAX):
         payment = refund(payment, amount_minor=1, refund_fee=False, now=NOW).payment
     with pytest.raises(RefundLimitReached):
@@ -305,7 +305,7 @@ def test_no_history_makes_or_loses_a_minor_unit(history: list[tuple[str, int | N
         version = payment.version
         try:
             if act == "capture":
-                after = capture(payment, amount_minor=amount_minor, final=flag, fees=schedule, now=NOW)
+                after = capture_hold(payment, amount_minor=amount_minor, final=flag, fees=schedule, now=NOW)
                 held -= after.captured_minor + after.released_minor
                 taken += after.captured_minor
                 fees += after.fee_minor

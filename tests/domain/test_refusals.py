@@ -56,7 +56,7 @@ CODES = {
 }
 """What clients decide on. Additions only: a code that is reworded breaks whoever knows it."""
 
-NOT_LASTING = {
+NOT_STORED = {
     "account_frozen",
     "idempotency_in_progress",
     "invalid_credentials",
@@ -96,8 +96,8 @@ def test_codes_are_words_in_lower_case() -> None:
     assert all(kind.code.replace("_", "").isalpha() and kind.code.islower() for kind in every_refusal())
 
 
-def test_a_refusal_that_somebody_else_can_lift_is_not_kept() -> None:
-    assert {kind.code for kind in every_refusal() if not kind.lasting} & CODES == NOT_LASTING
+def test_a_refusal_that_somebody_else_can_lift_is_not_stored() -> None:
+    assert {kind.code for kind in every_refusal() if not kind.stored} & CODES == NOT_STORED
 
 
 def test_a_refusal_carries_a_sentence_and_facts() -> None:

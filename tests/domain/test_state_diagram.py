@@ -11,7 +11,7 @@ from gateway.domain.errors import Refusal
 from gateway.domain.fees import NO_FEES
 from gateway.domain.new_payment import authorized, failed, paid_at_once
 from gateway.domain.payment import CaptureMethod, Payment
-from gateway.domain.payment_life import cancel, capture, confirmation_failed, confirmed, expire
+from gateway.domain.payment_life import cancel, capture_hold, confirmation_failed, confirmed, expire
 from gateway.domain.payment_status import PaymentStatus
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
@@ -29,9 +29,9 @@ ACTIONS: dict[str, Callable[[Payment], Payment]] = {
     "confirm, without funds": lambda payment: confirmation_failed(
         payment, failure_code="insufficient_funds", now=LATER
     ),
-    "capture": lambda payment: capture(payment, amount_minor=None, final=True, fees=NO_FEES, now=LATER).payment,
+    "capture": lambda payment: capture_hold(payment, amount_minor=None, final=True, fees=NO_FEES, now=LATER).payment,
     "capture, final=false": lambda payment: (
-        capture(payment, amount_minor=1, final=False, fees=NO_FEES, now=LATER).payment
+        capture_hold(payment, amount_minor=1, final=False, fees=NO_FEES, now=LATER).payment
     ),
     "cancel": lambda payment: cancel(payment, now=LATER).payment,
     "time is over": lambda payment: expire(payment, now=DEADLINE).payment,

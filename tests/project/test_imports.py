@@ -21,4 +21,4 @@ def test_the_simulation_rules_import_no_function_of_the_domain() -> None:
         f"{module}.{name}" for module, name in imported if inspect.isfunction(getattr(import_module(module), name))
     }
     assert imported
-    assert functions == {"gateway.domain.value.value"}
+    assert functions == {"gateway.domain.immutable.immutable"}

@@ -12,14 +12,14 @@ from tenacity import AsyncRetrying, retry_if_exception_type
 from gateway import CancelPayment, ConfirmPayment
 from gateway.adapters.memory import MemoryUnitOfWork
 from gateway.application.commands.shared import payments as shared_payments
-from gateway.application.commands.shared.payments import Paid
+from gateway.application.commands.shared.payments import PaymentResult
 from gateway.application.engine import batch
 from gateway.application.engine.batch import Batch, moment_after, needs_of, wanted_by
 from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.draft import Draft
 from gateway.application.engine.group_commit import GroupCommit, Ticket
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.application.engine.submission import Answer, Failed, Submission, is_kept
+from gateway.application.engine.submission import Answer, Failed, Submission, is_stored
 from gateway.application.ports.unit_of_work import Changes, TryAgain
 from gateway.domain import new_payment
 from gateway.domain import payment_life as payments
@@ -126,7 +126,7 @@ def _refused_confirmation_as(
 ) -> None:
     decide = ConfirmPayment.decide
 
-    def decide_as(self: ConfirmPayment, ledger: LedgerView, moment: Moment) -> Decision[Paid]:
+    def decide_as(self: ConfirmPayment, ledger: LedgerView, moment: Moment) -> Decision[PaymentResult]:
         decision = decide(self, ledger, moment)
         if not isinstance(decision.outcome, InsufficientFunds):
             return decision
@@ -167,10 +167,10 @@ def holds_outlive_their_payment(patch: pytest.MonkeyPatch) -> None:
 def the_rest_of_a_capture_stays_held(patch: pytest.MonkeyPatch) -> None:
     """The final capture forgets the release."""
 
-    def capture(*arguments: Any, **named: Any) -> payments.Capture:
-        return payments.capture(*arguments, **named)._replace(released_minor=0)
+    def capture_hold(*arguments: Any, **named: Any) -> payments.Capture:
+        return payments.capture_hold(*arguments, **named)._replace(released_minor=0)
 
-    patch.setattr("gateway.application.commands.capture_payment.capture", capture)
+    patch.setattr("gateway.application.commands.capture_payment.capture_hold", capture_hold)
 
 
 def fees_are_rounded_half_up(patch: pytest.MonkeyPatch) -> None:
@@ -359,13 +359,13 @@ def a_key_answers_any_request(patch: pytest.MonkeyPatch) -> None:
 
 
 def refusals_are_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """Only successes are kept for their key."""
-    patch.setattr(batch, "is_kept", lambda outcome: is_kept(outcome) and not isinstance(outcome, Refusal))
+    """Only successes are stored under their key."""
+    patch.setattr(batch, "is_stored", lambda outcome: is_stored(outcome) and not isinstance(outcome, Refusal))
 
 
 def passing_refusals_are_kept(patch: pytest.MonkeyPatch) -> None:
     """A frozen account stays frozen for its key, whatever operators do."""
-    patch.setattr(batch, "is_kept", lambda outcome: True)  # noqa: ARG005 - that is the bug.
+    patch.setattr(batch, "is_stored", lambda outcome: True)  # noqa: ARG005 - that is the bug.
 
 
 def the_commit_alone_is_retried(patch: pytest.MonkeyPatch) -> None:
@@ -476,11 +476,11 @@ PLANTED: Mapping[Plant, str] = {
     a_customer_uses_up_the_names_of_others: "outcome",
     a_key_answers_any_request: "same_answer",
     refusals_are_forgotten: "acknowledged",
-    passing_refusals_are_kept: "answers_kept",
+    passing_refusals_are_kept: "answers_stored",
     the_commit_alone_is_retried: "acknowledged",
     an_event_is_missing: "events",
     a_version_is_not_raised: "account_versions",
-    an_atomic_bundle_leaves_its_first_parts: "answers_kept",
+    an_atomic_bundle_leaves_its_first_parts: "answers_stored",
     answers_are_given_to_the_wrong_askers: "own_answer",
     the_storage_loses_an_update: "payment",
     money_moves_again_when_an_acknowledgement_is_lost: "key_decided_once",

@@ -12,15 +12,15 @@ from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine import outcome_codec
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command
-from gateway.application.engine.submission import Answer, Bundle, CommandSubmission, fingerprint
+from gateway.application.engine.submission import Answer, BulkSubmission, CommandSubmission, fingerprint
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, Records, UnitOfWork, Wanted
 from gateway.contracts.records import EUR, NOW, USD, SequentialIdentifiers, account_id, user_id
 from gateway.domain.account import AccountId
+from gateway.domain.immutable import immutable
 from gateway.domain.money import CurrencyCode, Money
 from gateway.domain.payment_terms import PaymentOrder
 from gateway.domain.user import Role
-from gateway.domain.value import value
 
 CUSTOMER = user_id(1)
 MERCHANT = user_id(2)
@@ -87,9 +87,9 @@ def submit(command: Command[Any], key: str, *, fingerprint_of: bytes | None = No
     )
 
 
-def a_bundle(*parts: CommandSubmission, atomic: bool, key: str = "bundle-1") -> Bundle:
+def a_bulk_submission(*parts: CommandSubmission, atomic: bool, key: str = "bulk-1") -> BulkSubmission:
     """Its answer is the number of its parts' answers."""
-    return Bundle(
+    return BulkSubmission(
         parts=parts,
         atomic=atomic,
         key=AnswerKey(CUSTOMER, key),
@@ -124,7 +124,7 @@ async def balances(storage: Storage) -> tuple[int, int]:
     return customer, merchant
 
 
-@value
+@immutable
 class Fault:
     """What goes wrong with one commit: `before` it reached the storage, or `after`, when only its answer is lost."""
 

@@ -7,7 +7,7 @@ from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Changes, Needs
 from gateway.contracts.records import an_account
 from gateway.domain.account import Account
-from gateway.domain.value import value
+from gateway.domain.immutable import immutable
 from support.builders import CUSTOMER_ACCOUNT
 
 
@@ -15,7 +15,7 @@ class BugError(Exception):
     """What a bug raises."""
 
 
-@value
+@immutable
 class BrokenNeeds(Command[Account]):
     """Fails when it is asked what it needs."""
 
@@ -28,7 +28,7 @@ class BrokenNeeds(Command[Account]):
         return Decision(outcome=ledger.account(CUSTOMER_ACCOUNT))
 
 
-@value
+@immutable
 class BrokenDecide(Command[Account]):
     """Fails when it decides."""
 
@@ -41,7 +41,7 @@ class BrokenDecide(Command[Account]):
         raise BugError
 
 
-@value
+@immutable
 class BrokenDecision(Command[Account]):
     """Decides on a record that is none."""
 
@@ -55,7 +55,7 @@ class BrokenDecision(Command[Account]):
         return Decision(outcome=an_account(666), accounts=(an_account(666), no_account))
 
 
-@value
+@immutable
 class BrokenWrite(Command[Account]):
     """Decides on a record that `refusing_poison` will not have written."""
 

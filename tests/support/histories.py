@@ -210,7 +210,7 @@ class HistoryMachine(RuleBasedStateMachine):
         body: Json = sent.response.json()
         check(effect, request.success, sent.response.status_code, body)
         assert "idempotency-replayed" not in sent.response.headers
-        (self.stored if effect.lasting else self.refused_for_now).append(sent)
+        (self.stored if effect.stored else self.refused_for_now).append(sent)
         self.learn(effect, body)
         return body
 
@@ -223,7 +223,7 @@ class HistoryMachine(RuleBasedStateMachine):
         sent = Sent(request, None, key, self.send(request, key))
         body: Json = sent.response.json()
         assert "idempotency-replayed" not in sent.response.headers
-        if all(effect.lasting for effect in effects):
+        if all(effect.stored for effect in effects):
             self.stored.append(sent)
         refusal = effects[-1].refusal
         if is_atomic and refusal:

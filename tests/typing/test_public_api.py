@@ -25,11 +25,11 @@ from gateway import (
     MakePayout,
     Money,
     OpenAccount,
-    Paid,
     Pay,
     Payment,
     PaymentOrder,
     PaymentRequest,
+    PaymentResult,
     Payout,
     Quote,
     Rate,
@@ -78,7 +78,7 @@ async def test_each_command_has_the_type_of_its_result() -> None:
         await gateway.execute(deposit)
 
         order = PaymentOrder(customer_id=customer_id, merchant_id=merchant_id, amount=Money(100, USD), metadata={})
-        paid = assert_type(await gateway.execute(Pay(order=order), idempotency_key="order-1"), Paid)
+        paid = assert_type(await gateway.execute(Pay(order=order), idempotency_key="order-1"), PaymentResult)
         assert_type(paid.payment, Payment)
         assert_type(paid.transaction, Transaction)
         refund = RefundPayment(payment_id=paid.payment.id, merchant_id=merchant_id)
@@ -93,12 +93,12 @@ async def test_each_command_has_the_type_of_its_result() -> None:
         )
         held = await gateway.execute(Pay(order=hold))
         capture = CapturePayment(payment_id=held.payment.id, merchant_id=merchant_id)
-        assert_type(await gateway.execute(capture), Paid)
+        assert_type(await gateway.execute(capture), PaymentResult)
 
         request = PaymentRequest(merchant_id=merchant_id, amount=Money(100, USD), metadata={}, customer_id=None)
         requested = assert_type(await gateway.execute(RequestPayment(request=request)), Payment)
         confirm = ConfirmPayment(payment_id=requested.id, customer_id=customer_id)
-        assert_type(await gateway.execute(confirm), Paid)
+        assert_type(await gateway.execute(confirm), PaymentResult)
         other = await gateway.execute(RequestPayment(request=request))
         assert_type(await gateway.execute(CancelPayment(payment_id=other.id, by=merchant_id)), Payment)
 

@@ -20,60 +20,60 @@ class InvalidCredentials(Refusal):
     """The e-mail address and the password do not belong together. The same words for an unknown address."""
 
     code = "invalid_credentials"
-    lasting = False
+    stored = False
 
 
 class TokenMissing(Refusal):
     """A bearer token is needed, and none came."""
 
     code = "token_missing"
-    lasting = False
+    stored = False
 
 
 class TokenInvalid(Refusal):
     """The token is not one of ours, or is damaged."""
 
     code = "token_invalid"
-    lasting = False
+    stored = False
 
 
 class TokenExpired(Refusal):
     """The token was ours, and its time is over."""
 
     code = "token_expired"
-    lasting = False
+    stored = False
 
 
 class TokenRevoked(Refusal):
     """The session was ended: logged out, password changed, or a refresh token used twice."""
 
     code = "token_revoked"
-    lasting = False
+    stored = False
 
 
 class RoleForbidden(Refusal):
     """Users of this role may not ask this."""
 
     code = "role_forbidden"
-    lasting = False
+    stored = False
 
 
 class RateLimited(Refusal):
     """Too many tries; `retry_after_seconds` says when the next one is heard."""
 
     code = "rate_limited"
-    lasting = False
+    stored = False
 
 
 class RatesReadOnly(Refusal):
     """Rates come from a file, and are changed there."""
 
     code = "rates_read_only"
-    lasting = False
+    stored = False
 
 
 class Overloaded(Refusal):
     """Too many are waiting; nothing was done with this one, and the same key may be sent again."""
 
     code = "overloaded"
-    lasting = False
+    stored = False

@@ -15,8 +15,8 @@ from gateway.application.ports.clock import Clock
 from gateway.application.ports.reader import Reader
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.domain.errors import Refusal
+from gateway.domain.immutable import immutable
 from gateway.domain.payment import PaymentId
-from gateway.domain.value import value
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ IDS_LOGGED_MAX: Final = 100
 """How many payments one line names. All of them are counted."""
 
 
-@value
+@immutable
 class ExpiryLimits:
     """How often payments are looked for whose time is over, and how many are ended at once."""
 

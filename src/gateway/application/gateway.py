@@ -10,13 +10,13 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
+from gateway.domain.immutable import immutable
 from gateway.domain.user import SYSTEM, UserId
-from gateway.domain.value import value
 
 Result = TypeVar("Result")
 
 
-@value
+@immutable
 class Gateway:
     """What an embedding service holds, and what the HTTP adapter speaks to. Made by `gateway.open_gateway`."""
 

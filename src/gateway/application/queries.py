@@ -25,13 +25,13 @@ from gateway.domain.errors import (
     RefundNotFound,
     TransactionNotFound,
 )
+from gateway.domain.immutable import immutable
 from gateway.domain.limits import LIST_LIMIT_MAX
 from gateway.domain.payment import Payment, PaymentId, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import Role, UserId
-from gateway.domain.value import value
 
 Item_co = TypeVar("Item_co", covariant=True)
 Other = TypeVar("Other")
@@ -40,7 +40,7 @@ ACCOUNTS_PER_OWNER_MAX = 200
 """More than there are currencies: all accounts of an owner fit into one read."""
 
 
-@value
+@immutable
 class Page(Generic[Item_co]):
     """Some of a list, newest first, and whether there is more."""
 

@@ -9,15 +9,15 @@ from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.rates import Rates
 from gateway.domain.checks import check_integer
+from gateway.domain.immutable import immutable
 from gateway.domain.limits import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
 from gateway.domain.money import Money
 from gateway.domain.quote import Quote
 from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate, check_pair
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class QuoteLimits:
     """How long a quote is good for, `QUOTE_SECONDS_MIN` to `QUOTE_SECONDS_MAX`."""
 

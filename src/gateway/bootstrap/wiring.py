@@ -34,7 +34,7 @@ from gateway.bootstrap.keys import access_tokens
 from gateway.bootstrap.limits import access_limits, group_limits, quote_limits, retry_limits
 from gateway.bootstrap.refusal import StartRefused
 from gateway.bootstrap.storage import open_storage
-from gateway.domain.value import value
+from gateway.domain.immutable import immutable
 from gateway.settings.reader import read_settings
 from gateway.settings.values import Settings
 
@@ -114,7 +114,7 @@ async def in_memory_gateway(
         await passwords.close()
 
 
-@value
+@immutable
 class _Parts:
     """The adapters and limits that a gateway is made of."""
 

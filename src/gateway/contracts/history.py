@@ -55,6 +55,7 @@ from gateway.contracts.records import (
 )
 from gateway.domain.account import KIND_OF_ROLE, MAY_BE_NEGATIVE, Account, AccountId, AccountKey, AccountKind
 from gateway.domain.fees import FeeSchedule
+from gateway.domain.immutable import immutable
 from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, Money
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId
 from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
@@ -64,7 +65,6 @@ from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
 from gateway.domain.transfer import EFFECTS
 from gateway.domain.user import SYSTEM, Role, UserId
-from gateway.domain.value import value
 
 Record = TypeVar("Record")
 
@@ -78,7 +78,7 @@ CURRENCIES: Final = (USD, EUR, JPY)
 PAIRS: Final = (CurrencyPair(EUR, USD), CurrencyPair(EUR, USD), CurrencyPair(EUR, JPY), CurrencyPair(USD, JPY))
 
 
-@value
+@immutable
 class Step:
     """One command with its idempotency key; `None` means a fresh one."""
 
@@ -86,7 +86,7 @@ class Step:
     key: str | None
 
 
-@value
+@immutable
 class Consequences:
     """The answers of a history, and the records after it."""
 

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from gateway.application.commands.confirm_payment import ConfirmPayment
-from gateway.application.commands.shared.payments import Paid
+from gateway.application.commands.shared.payments import PaymentResult
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
@@ -192,7 +192,7 @@ class LifeOfAPaymentContract:
             outcomes = await asyncio.gather(
                 *(executor.execute(confirm(n)) for n in (5, 6, 4, 7, 8)), return_exceptions=True
             )
-        [paid] = [outcome.payment for outcome in outcomes if isinstance(outcome, Paid)]
+        [paid] = [outcome.payment for outcome in outcomes if isinstance(outcome, PaymentResult)]
         failures = sum(isinstance(outcome, InsufficientFunds) for outcome in outcomes)
         assert failures + sum(isinstance(outcome, PaymentNotFound) for outcome in outcomes) == len(poor)
         assert (paid.customer_id, paid.failure_code, paid.version) == (user_id(4), None, failures + 2)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from gateway.application.ports.identifiers import NewId
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import AnswerKey, Changes, KeptAnswer, NewUser, Records, Wanted
+from gateway.application.ports.unit_of_work import AnswerKey, Changes, NewUser, Records, StoredAnswer, Wanted
 from gateway.application.views.events import event_data
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
 from gateway.domain.event import Event, EventId, EventType
@@ -218,9 +218,9 @@ def an_event(number: int, of: Account | Payment, kind: EventType) -> Event:
     )
 
 
-def an_answer(key: str = "key-1", *, owner: int = 1, body: bytes = b'{"ok":true}', **fields: Any) -> KeptAnswer:
+def an_answer(key: str = "key-1", *, owner: int = 1, body: bytes = b'{"ok":true}', **fields: Any) -> StoredAnswer:
     """An answer to `key` of user `owner`."""
-    answer = KeptAnswer(key=AnswerKey(user_id(owner), key), fingerprint=b"\x01" * 32, body=body, created_at=NOW)
+    answer = StoredAnswer(key=AnswerKey(user_id(owner), key), fingerprint=b"\x01" * 32, body=body, created_at=NOW)
     return replace(answer, **fields)
 
 
@@ -232,7 +232,7 @@ async def load(storage: Storage, wanted: Wanted) -> Records:
         answers=tuple(found.answers),
         accounts=tuple(found.accounts),
         payments=tuple(found.payments),
-        holders=tuple(found.holders),
+        account_holders=tuple(found.account_holders),
         references_taken=tuple(found.references_taken),
         emails_taken=tuple(found.emails_taken),
         user_ids_taken=tuple(found.user_ids_taken),

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from gateway.application.ports.sessions import Presented, SessionId, Standing, StoredToken, Successor
+from gateway.application.ports.sessions import RotationResult, SessionId, StoredToken, Successor, TokenStatus
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes
 from gateway.contracts.records import NOW, a_user, commit, identifier, user_id
@@ -18,23 +18,23 @@ class SessionsContract:
     async def test_a_refresh_token_is_exchanged_for_its_successor(self, storage: Storage) -> None:
         """It tells whose session it is, and the successor is good in turn."""
         await begin(storage, 1)
-        assert await rotate(storage, "1", "2") == Presented(
-            standing=Standing.ROTATED,
+        assert await rotate(storage, "1", "2") == RotationResult(
+            status=TokenStatus.ROTATED,
             session_id=session_id(1),
             user_id=user_id(1),
             used_at=NOW,
             sealed=sealed("2"),
         )
-        presented = await rotate(storage, "2", "3", seconds=0.000001)
-        assert presented.standing is Standing.ROTATED
-        assert presented.session_id == session_id(1)
+        rotation = await rotate(storage, "2", "3", seconds=0.000001)
+        assert rotation.status is TokenStatus.ROTATED
+        assert rotation.session_id == session_id(1)
 
     async def test_a_used_token_tells_what_it_was_exchanged_for(self, storage: Storage) -> None:
         """And stores no second successor."""
         await begin(storage, 1)
         await rotate(storage, "1", "2")
-        expected = Presented(
-            standing=Standing.USED,
+        expected = RotationResult(
+            status=TokenStatus.USED,
             session_id=session_id(1),
             user_id=user_id(1),
             used_at=NOW,
@@ -43,7 +43,7 @@ class SessionsContract:
         )
         assert await rotate(storage, "1", "other", seconds=5) == expected
         assert await rotate(storage, "1", "another", seconds=6) == expected
-        assert (await rotate(storage, "other", "3")).standing is Standing.UNKNOWN
+        assert (await rotate(storage, "other", "3")).status is TokenStatus.UNKNOWN
 
     async def test_a_used_token_tells_whether_its_successor_has_been_used(self, storage: Storage) -> None:
         """Then the answer cannot have been lost."""
@@ -52,28 +52,28 @@ class SessionsContract:
         await rotate(storage, "2", "3", seconds=1)
         first = await rotate(storage, "1", "other", seconds=2)
         second = await rotate(storage, "2", "other", seconds=2)
-        assert (first.standing, first.successor_used, first.sealed) == (Standing.USED, True, sealed("2"))
-        assert (second.standing, second.successor_used, second.sealed) == (Standing.USED, False, sealed("3"))
+        assert (first.status, first.successor_used, first.sealed) == (TokenStatus.USED, True, sealed("2"))
+        assert (second.status, second.successor_used, second.sealed) == (TokenStatus.USED, False, sealed("3"))
         assert second.used_at == NOW + SECOND
 
     async def test_of_sixteen_concurrent_exchanges_exactly_one_rotates(self, storage: Storage) -> None:
         """The others find the token used, for the winner's successor."""
         await begin(storage, 1)
         async with asyncio.timeout(30):
-            presented = await asyncio.gather(*(rotate(storage, "1", f"next-{n}") for n in range(16)))
-        standings = [each.standing for each in presented]
-        assert standings.count(Standing.ROTATED) == 1
-        assert standings.count(Standing.USED) == 15
-        winner = standings.index(Standing.ROTATED)
-        assert {each.sealed for each in presented} == {sealed(f"next-{winner}")}
-        good = [(await rotate(storage, f"next-{n}", f"last-{n}")).standing for n in range(16)]
-        assert [n for n, standing in enumerate(good) if standing is not Standing.UNKNOWN] == [winner]
+            rotation = await asyncio.gather(*(rotate(storage, "1", f"next-{n}") for n in range(16)))
+        statuses = [each.status for each in rotation]
+        assert statuses.count(TokenStatus.ROTATED) == 1
+        assert statuses.count(TokenStatus.USED) == 15
+        winner = statuses.index(TokenStatus.ROTATED)
+        assert {each.sealed for each in rotation} == {sealed(f"next-{winner}")}
+        good = [(await rotate(storage, f"next-{n}", f"last-{n}")).status for n in range(16)]
+        assert [n for n, status in enumerate(good) if status is not TokenStatus.UNKNOWN] == [winner]
 
     async def test_an_unknown_token_tells_nothing(self, storage: Storage) -> None:
         """And stores nothing."""
         await begin(storage, 1)
-        assert await rotate(storage, "unknown", "2") == Presented(standing=Standing.UNKNOWN)
-        assert await rotate(storage, "2", "3") == Presented(standing=Standing.UNKNOWN)
+        assert await rotate(storage, "unknown", "2") == RotationResult(status=TokenStatus.UNKNOWN)
+        assert await rotate(storage, "2", "3") == RotationResult(status=TokenStatus.UNKNOWN)
 
     async def test_a_token_is_good_until_its_last_moment_and_no_longer(self, storage: Storage) -> None:
         """Its end is no part of its life."""
@@ -81,9 +81,9 @@ class SessionsContract:
         await begin(storage, 2)
         before = await storage.sessions.rotate(token_hash("1"), successor("3"), now=LATER - timedelta(microseconds=1))
         after = await storage.sessions.rotate(token_hash("2"), successor("4"), now=LATER)
-        assert before.standing is Standing.ROTATED
-        assert after.standing is Standing.EXPIRED
-        assert (await rotate(storage, "4", "5")).standing is Standing.UNKNOWN
+        assert before.status is TokenStatus.ROTATED
+        assert after.status is TokenStatus.EXPIRED
+        assert (await rotate(storage, "4", "5")).status is TokenStatus.UNKNOWN
 
     async def test_no_token_of_an_ended_session_is_good(self, storage: Storage) -> None:
         """Whether it was used or not; other sessions go on."""
@@ -91,10 +91,10 @@ class SessionsContract:
         await begin(storage, 2)
         await rotate(storage, "1", "next")
         await storage.sessions.revoke(session_id(1), now=NOW)
-        assert (await rotate(storage, "1", "a")).standing is Standing.REVOKED
-        assert (await rotate(storage, "next", "b")).standing is Standing.REVOKED
-        assert (await rotate(storage, "b", "c")).standing is Standing.UNKNOWN
-        assert (await rotate(storage, "2", "d")).standing is Standing.ROTATED
+        assert (await rotate(storage, "1", "a")).status is TokenStatus.REVOKED
+        assert (await rotate(storage, "next", "b")).status is TokenStatus.REVOKED
+        assert (await rotate(storage, "b", "c")).status is TokenStatus.UNKNOWN
+        assert (await rotate(storage, "2", "d")).status is TokenStatus.ROTATED
 
     async def test_a_session_that_has_ended_stays_as_it_is(self, storage: Storage) -> None:
         """It ended when it ended."""
@@ -115,13 +115,13 @@ class SessionsContract:
         await begin(storage, 1)
         await rotate(storage, "1", "2")
         await storage.sessions.revoke_token(token_hash("1"), user_id(1), now=NOW)
-        assert (await rotate(storage, "2", "3")).standing is Standing.REVOKED
+        assert (await rotate(storage, "2", "3")).status is TokenStatus.REVOKED
 
     async def test_a_user_cannot_end_the_session_of_another(self, storage: Storage) -> None:
         """Even if they hold its token."""
         await begin(storage, 1)
         await storage.sessions.revoke_token(token_hash("1"), user_id(2), now=NOW)
-        assert (await rotate(storage, "1", "2")).standing is Standing.ROTATED
+        assert (await rotate(storage, "1", "2")).status is TokenStatus.ROTATED
 
     async def test_all_sessions_of_a_user_end_together(self, storage: Storage) -> None:
         """And nobody else's."""
@@ -129,8 +129,8 @@ class SessionsContract:
         await begin(storage, 2, user=1)
         await begin(storage, 3)
         await storage.sessions.revoke_user(user_id(1), now=NOW)
-        standings = [(await rotate(storage, str(n), f"next-{n}")).standing for n in (1, 2, 3)]
-        assert standings == [Standing.REVOKED, Standing.REVOKED, Standing.ROTATED]
+        statuses = [(await rotate(storage, str(n), f"next-{n}")).status for n in (1, 2, 3)]
+        assert statuses == [TokenStatus.REVOKED, TokenStatus.REVOKED, TokenStatus.ROTATED]
         assert await storage.sessions.revoked_since(NOW) == {session_id(1), session_id(2)}
 
     async def test_ending_all_sessions_of_a_user_does_not_end_one_twice(self, storage: Storage) -> None:
@@ -182,6 +182,6 @@ async def begin(storage: Storage, number: int, *, user: int | None = None) -> No
     await storage.sessions.start(session_id(number), user_id(user or number), token, now=NOW)
 
 
-async def rotate(storage: Storage, name: str, into: str, *, seconds: float = 0) -> Presented:
+async def rotate(storage: Storage, name: str, into: str, *, seconds: float = 0) -> RotationResult:
     """Present the token `name`, so long after `NOW`."""
     return await storage.sessions.rotate(token_hash(name), successor(into), now=NOW + timedelta(seconds=seconds))

@@ -15,12 +15,12 @@ import pytest
 
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import (
+    AccountHolder,
     AnswerKey,
     Changes,
-    Holder,
-    KeptAnswer,
     KeyTaken,
     Records,
+    StoredAnswer,
     TryAgain,
     Wanted,
 )
@@ -229,7 +229,7 @@ class UnitOfWorkContract:
         found = await load(
             storage, Wanted(account_keys=[not_theirs, elsewhere, an_account(3, currency=EUR).key, an_account(4).key])
         )
-        assert found.holders == (Holder(user_id(2), AccountKind.CUSTOMER),)
+        assert found.account_holders == (AccountHolder(user_id(2), AccountKind.CUSTOMER),)
         assert [account.id for account in found.accounts] == [account_id(3)]
 
     async def test_the_accounts_of_a_payment_come_along(self, storage: Storage) -> None:
@@ -433,7 +433,7 @@ class UnitOfWorkContract:
         """Byte for byte, whichever of sixteen was first; exactly one of them has moved the money."""
         await commit(storage, Changes(accounts_new=[an_account()]))
 
-        async def claim(number: int) -> KeptAnswer:
+        async def claim(number: int) -> StoredAnswer:
             answer = an_answer("key-1", body=bytes(range(256)) + bytes([number]), fingerprint=bytes([number]) * 32)
             while True:
                 async with storage.unit_of_work() as work:

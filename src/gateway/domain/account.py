@@ -11,9 +11,9 @@ from typing import NamedTuple, NewType
 from gateway.domain.checks import check_id, check_type, wrong_type
 from gateway.domain.errors import BalanceOverflow, invalid
 from gateway.domain.fees import NO_FEES, FeeSchedule
+from gateway.domain.immutable import immutable
 from gateway.domain.money import COUNTER_MAX, CurrencyCode, currency_code
 from gateway.domain.user import SYSTEM, Role, UserId
-from gateway.domain.value import value
 
 AccountId = NewType("AccountId", str)
 
@@ -49,7 +49,7 @@ class AccountKey(NamedTuple):
     kind: AccountKind
 
 
-@value
+@immutable
 class Account:
     """One owner's money in one currency. All counters are minor units ≥ 0; `version` rises by 1 at each change.
 

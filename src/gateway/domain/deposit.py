@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import NewType
 
 from gateway.domain.account import AccountId
+from gateway.domain.immutable import immutable
 from gateway.domain.money import Money
 from gateway.domain.transaction import TransactionId
-from gateway.domain.value import value
 
 DepositId = NewType("DepositId", str)
 
 
-@value
+@immutable
 class Deposit:
     """A deposit, moved by the transaction `transaction_id`. `reference` is the sender's name for it."""
 

@@ -13,14 +13,14 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error.
 
     Attributes:
         code: The stable name that clients decide on. Never reworded.
-        lasting: Whether the answer is kept under the idempotency key. Refusals that may pass are not (a frozen account,
-            a missing rate, a payment that is not due): the same request may be sent again.
+        stored: Whether the refusal is stored under the idempotency key. A refusal that may pass is not (a frozen
+            account, a missing rate, a payment that is not due): the same request may be sent again.
         detail: One sentence for a person.
         facts: What a client needs to go on, for example `remaining` or `current_status`.
     """
 
     code: ClassVar[str]
-    lasting: ClassVar[bool] = True
+    stored: ClassVar[bool] = True
 
     def __init__(self, detail: str, **facts: Any) -> None:
         super().__init__(detail)
@@ -46,7 +46,7 @@ class InvalidInput(Refusal, ValueError):  # noqa: N818 - as `Refusal`.
     """A value has a wrong type or is out of bounds; `errors` names each field with what is wrong."""
 
     code = "validation_error"
-    lasting = False
+    stored = False
 
     def __init__(self, detail: str, errors: Sequence[FieldError] = (), **facts: Any) -> None:
         super().__init__(detail, **facts)
@@ -74,7 +74,7 @@ class AccountFrozen(Refusal):
     """A frozen account may receive but not pay."""
 
     code = "account_frozen"
-    lasting = False
+    stored = False
 
 
 class SameAccount(Refusal):
@@ -159,7 +159,7 @@ class PaymentNotDue(Refusal):
     """The payment's time is not over yet. Not kept: later it is."""
 
     code = "payment_not_due"
-    lasting = False
+    stored = False
 
 
 class CaptureAmountExceedsAuthorized(Refusal):
@@ -202,7 +202,7 @@ class RateNotFound(Refusal):
     """Nobody has set a rate for these currencies, in this direction. Not kept: somebody may."""
 
     code = "rate_not_found"
-    lasting = False
+    stored = False
 
 
 class AmountTooSmall(Refusal):
@@ -287,4 +287,4 @@ class IdempotencyInProgress(Refusal):
     """The first request with this key is still running."""
 
     code = "idempotency_in_progress"
-    lasting = False
+    stored = False

@@ -6,12 +6,12 @@ from typing import NewType
 
 from gateway.domain.account import Account
 from gateway.domain.deposit import Deposit
+from gateway.domain.immutable import immutable
 from gateway.domain.payment import Payment
 from gateway.domain.payout import Payout
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 EventId = NewType("EventId", str)
 EventObject = Payment | Refund | Deposit | Payout | Transaction | Account
@@ -39,7 +39,7 @@ class EventType(StrEnum):
     ACCOUNT_FEES_CHANGED = "account.fees_changed"
 
 
-@value
+@immutable
 class Event:
     """One change of one object, committed with it.
 

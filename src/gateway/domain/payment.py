@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, NewType, assert_never
 
+from gateway.domain.immutable import immutable
 from gateway.domain.money import Money
 from gateway.domain.payment_status import PaymentAction, PaymentStatus, after_its_time
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 PaymentId = NewType("PaymentId", str)
 QuoteId = NewType("QuoteId", str)
@@ -30,7 +30,7 @@ class PaymentReference(NamedTuple):
     given_by: UserId
 
 
-@value
+@immutable
 class Payment:
     """A payment of a customer to a merchant, in one of its states. Amounts are in minor units of its currency.
 

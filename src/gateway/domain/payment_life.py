@@ -70,7 +70,9 @@ class Capture(NamedTuple):
     fee_minor: int
 
 
-def capture(payment: Payment, *, amount_minor: int | None, final: bool, fees: FeeSchedule, now: datetime) -> Capture:
+def capture_hold(
+    payment: Payment, *, amount_minor: int | None, final: bool, fees: FeeSchedule, now: datetime
+) -> Capture:
     """Capture held money: `amount_minor` (≥ 1), or all that is left. The `final` capture releases the rest.
 
     Raises:
@@ -195,16 +197,16 @@ def must_allow(payment: Payment, action: PaymentAction, now: datetime) -> None:
         PaymentExpired: It has expired.
         PaymentStateInvalid: Its status does not allow the action.
     """
-    standing = payment.at(now)
-    if action not in standing.allowed_actions:
-        raise state_refusal(standing)
+    current = payment.at(now)
+    if action not in current.allowed_actions:
+        raise state_refusal(current)
 
 
-def state_refusal(standing: Payment) -> PaymentExpired | PaymentStateInvalid:
+def state_refusal(current: Payment) -> PaymentExpired | PaymentStateInvalid:
     """The refusal of an action that the status of a payment does not allow."""
-    if standing.status is PaymentStatus.EXPIRED:
-        return PaymentExpired("The payment's time is over.", **_state_facts(standing))
-    return PaymentStateInvalid(f"The payment is {standing.status}.", **_state_facts(standing))
+    if current.status is PaymentStatus.EXPIRED:
+        return PaymentExpired("The payment's time is over.", **_state_facts(current))
+    return PaymentStateInvalid(f"The payment is {current.status}.", **_state_facts(current))
 
 
 def _state_facts(payment: Payment) -> dict[str, object]:

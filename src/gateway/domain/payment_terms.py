@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from gateway.domain.checks import check_free_text, check_id, check_integer, check_text, check_type
 from gateway.domain.errors import SameAccount, invalid
+from gateway.domain.immutable import immutable
 from gateway.domain.limits import (
     DESCRIPTION_LENGTH_MAX,
     EXPIRES_IN_SECONDS_DEFAULT,
@@ -16,10 +17,9 @@ from gateway.domain.metadata import checked_metadata
 from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod, PaymentReference, QuoteId
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class PaymentTerms:
     """The fields of a payment that do not change later, except for the customer.
 
@@ -59,7 +59,7 @@ class PaymentTerms:
         return now + timedelta(seconds=seconds)
 
 
-@value
+@immutable
 class PaymentOrder(PaymentTerms):
     """The terms of a customer who pays; with a `quote_id`, from their account in the quote's source currency.
 
@@ -85,7 +85,7 @@ class PaymentOrder(PaymentTerms):
             must_be_at_once(self.capture, field="capture")
 
 
-@value
+@immutable
 class PaymentRequest(PaymentTerms):
     """The terms of a merchant who requests a payment; without a `customer_id`, any customer may confirm it.
 

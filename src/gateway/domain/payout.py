@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import NewType
 
 from gateway.domain.account import AccountId
+from gateway.domain.immutable import immutable
 from gateway.domain.money import Money
 from gateway.domain.transaction import TransactionId
-from gateway.domain.value import value
 
 PayoutId = NewType("PayoutId", str)
 
 
-@value
+@immutable
 class Payout:
     """A payout, moved by the transaction `transaction_id`. `reference` is the account owner's name for it."""
 

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from gateway.domain.conversion import share_of
 from gateway.domain.errors import CurrencyMismatch, QuoteAmountMismatch, QuoteExpired, QuoteNotFound, QuoteUsed
+from gateway.domain.immutable import immutable
 from gateway.domain.money import Money
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.rate import Rate
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class Quote:
     """What a customer pays in one currency so that a merchant gets `target` in another.
 

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple, NewType
 from gateway.domain.checks import check_instant, check_integer, check_type, wrong_type
 from gateway.domain.errors import SameCurrency, invalid
 from gateway.domain.fees import BASIS_POINTS_MAX
+from gateway.domain.immutable import immutable
 from gateway.domain.money import CurrencyCode, currency_code
-from gateway.domain.value import value
 
 Rate = NewType("Rate", Decimal)
 """So many major units of one currency for one major unit of another. Made by `rate_of`, so it is within bounds."""
@@ -34,7 +34,7 @@ class CurrencyPair(NamedTuple):
     target: CurrencyCode
 
 
-@value
+@immutable
 class ExchangeRate:
     """What one unit of `pair.source` costs in `pair.target`, and the part of the source that the gateway takes.
 

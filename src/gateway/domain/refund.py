@@ -3,15 +3,15 @@
 from datetime import datetime
 from typing import NewType
 
+from gateway.domain.immutable import immutable
 from gateway.domain.money import Money
 from gateway.domain.payment import PaymentId
 from gateway.domain.transaction import TransactionId
-from gateway.domain.value import value
 
 RefundId = NewType("RefundId", str)
 
 
-@value
+@immutable
 class Refund:
     """One refund of a payment. `fee_refunded_minor` is the part of the fee that was returned to the merchant."""
 

@@ -4,11 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+from gateway.domain.immutable import immutable
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId
 from gateway.domain.transfer import Transfer
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 TransactionId = NewType("TransactionId", str)
 
@@ -26,7 +26,7 @@ class TransactionType(StrEnum):
     REVERSAL = "reversal"
 
 
-@value
+@immutable
 class Transaction:
     """An immutable transaction. A correction is a new transaction, which `reverses` this one.
 

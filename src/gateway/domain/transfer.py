@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId, AccountStatus
 from gateway.domain.checks import check_integer
 from gateway.domain.errors import AccountFrozen, CurrencyMismatch, InsufficientFunds, SameAccount
+from gateway.domain.immutable import immutable
 from gateway.domain.money import COUNTER_MAX, CurrencyCode
-from gateway.domain.value import value
 
 
 class TransferKind(StrEnum):
@@ -47,7 +47,7 @@ class BalanceAfter(NamedTuple):
         return self.posted - self.held
 
 
-@value
+@immutable
 class Transfer:
     """One amount from the debited to the credited account. Immutable: corrections are new transfers."""
 
@@ -60,7 +60,7 @@ class Transfer:
     credit_after: BalanceAfter
 
 
-class Moved(NamedTuple):
+class TransferResult(NamedTuple):
     """A transfer, with both accounts as it leaves them."""
 
     debit: Account
@@ -68,7 +68,7 @@ class Moved(NamedTuple):
     transfer: Transfer
 
 
-def post(debit: Account, credit: Account, amount_minor: int) -> Moved:
+def post(debit: Account, credit: Account, amount_minor: int) -> TransferResult:
     """Move `amount_minor` (≥ 1) from `debit` to `credit`, at once and for good.
 
     Raises:
@@ -81,10 +81,10 @@ def post(debit: Account, credit: Account, amount_minor: int) -> Moved:
     _check_distinct_of_a_currency(debit, credit)
     _must_be_open(debit, credit)
     _must_be_available(debit, amount_minor)
-    return _moved(TransferKind.POST, debit, credit, amount_minor)
+    return _transfer(TransferKind.POST, debit, credit, amount_minor)
 
 
-def charge(debit: Account, credit: Account, amount_minor: int) -> Moved:
+def charge(debit: Account, credit: Account, amount_minor: int) -> TransferResult:
     """Post a fee out of what has just arrived at `debit`. A frozen account is charged too: it receives less the fee.
 
     Raises:
@@ -92,10 +92,10 @@ def charge(debit: Account, credit: Account, amount_minor: int) -> Moved:
     """
     _check_distinct_of_a_currency(debit, credit)
     _must_be_available(debit, amount_minor)
-    return _moved(TransferKind.POST, debit, credit, amount_minor)
+    return _transfer(TransferKind.POST, debit, credit, amount_minor)
 
 
-def hold(debit: Account, credit: Account, amount_minor: int) -> Moved:
+def hold(debit: Account, credit: Account, amount_minor: int) -> TransferResult:
     """Promise `amount_minor` (≥ 1) of `debit` to `credit`: it can be spent no more, and has not arrived yet.
 
     Raises:
@@ -104,10 +104,10 @@ def hold(debit: Account, credit: Account, amount_minor: int) -> Moved:
     _check_distinct_of_a_currency(debit, credit)
     _must_be_open(debit, credit)
     _must_be_available(debit, amount_minor)
-    return _moved(TransferKind.HOLD, debit, credit, amount_minor)
+    return _transfer(TransferKind.HOLD, debit, credit, amount_minor)
 
 
-def post_held(debit: Account, credit: Account, amount_minor: int) -> Moved:
+def post_held(debit: Account, credit: Account, amount_minor: int) -> TransferResult:
     """Move `amount_minor` (≥ 1) that was held, all of it or a part, from `debit` to `credit`.
 
     Raises:
@@ -117,10 +117,10 @@ def post_held(debit: Account, credit: Account, amount_minor: int) -> Moved:
     _check_distinct_of_a_currency(debit, credit)
     _must_be_open(debit, credit)
     _must_be_held(debit, credit, amount_minor)
-    return _moved(TransferKind.POST_HELD, debit, credit, amount_minor)
+    return _transfer(TransferKind.POST_HELD, debit, credit, amount_minor)
 
 
-def release(debit: Account, credit: Account, amount_minor: int) -> Moved:
+def release(debit: Account, credit: Account, amount_minor: int) -> TransferResult:
     """Give `amount_minor` (≥ 1) that was held back to `debit`. Frozen accounts too: a hold never outlives its payment.
 
     Raises:
@@ -129,7 +129,7 @@ def release(debit: Account, credit: Account, amount_minor: int) -> Moved:
     """
     _check_distinct_of_a_currency(debit, credit)
     _must_be_held(debit, credit, amount_minor)
-    return _moved(TransferKind.RELEASE, debit, credit, amount_minor)
+    return _transfer(TransferKind.RELEASE, debit, credit, amount_minor)
 
 
 def _check_distinct_of_a_currency(debit: Account, credit: Account) -> None:
@@ -156,14 +156,14 @@ def _must_be_held(debit: Account, credit: Account, amount_minor: int) -> None:
         raise InsufficientFunds("What is held does not cover the amount.")
 
 
-def _moved(kind: TransferKind, debit: Account, credit: Account, amount_minor: int) -> Moved:
+def _transfer(kind: TransferKind, debit: Account, credit: Account, amount_minor: int) -> TransferResult:
     if type(amount_minor) is not int or amount_minor < 1:
         check_integer("amount_minor", amount_minor, 1, COUNTER_MAX)
     effect = EFFECTS[kind]
     pending, posted = effect.pending * amount_minor, effect.posted * amount_minor
     debit_after = debit.changed(debits_pending=pending, debits_posted=posted)
     credit_after = credit.changed(credits_pending=pending, credits_posted=posted)
-    return Moved(
+    return TransferResult(
         debit_after,
         credit_after,
         Transfer(

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Final, NewType
 
 from gateway.domain.checks import check_free_text, check_type
+from gateway.domain.immutable import immutable
 from gateway.domain.limits import NAME_LENGTH_MAX
-from gateway.domain.value import value
 
 UserId = NewType("UserId", str)
 
@@ -22,7 +22,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
-@value
+@immutable
 class User:
     """Somebody who can log in. `email` is the canonical spelling of their address, unless they had another before."""
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.application.commands.register import Registered
-from gateway.application.commands.shared.payments import Paid
+from gateway.application.commands.shared.payments import PaymentResult
 from gateway.domain.account import Account, AccountStatus
 from gateway.domain.deposit import Deposit
 from gateway.domain.errors import Refusal
@@ -19,7 +19,7 @@ def told(outcome: Any) -> object:
     """The facts in an outcome, which the rules must produce too."""
     facts: object = None
     match outcome:
-        case Paid():
+        case PaymentResult():
             facts = model_payment(outcome.payment)
         case Payment():
             facts = model_payment(outcome)
@@ -103,7 +103,7 @@ def quote_id_of(outcome: Any) -> QuoteId | None:
 def payment_id_of(outcome: Any) -> PaymentId | None:
     """The payment that an outcome made, or is about."""
     match outcome:
-        case Paid():
+        case PaymentResult():
             return outcome.payment.id
         case Payment():
             return outcome.id

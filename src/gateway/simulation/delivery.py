@@ -1,4 +1,4 @@
-"""Delivery: how commands are submitted. Alone, concurrently, twice, in bundles, or again."""
+"""Delivery: how commands are submitted. Alone, concurrently, twice, in bulk submissions, or again."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -12,10 +12,17 @@ from gateway.application.commands.expire_payment import ExpirePayment
 from gateway.application.commands.refund_payment import RefundPayment
 from gateway.application.engine import outcome_codec
 from gateway.application.engine.command import Command
-from gateway.application.engine.submission import Answer, Bundle, CommandSubmission, Failed, Submission, fingerprint
+from gateway.application.engine.submission import (
+    Answer,
+    BulkSubmission,
+    CommandSubmission,
+    Failed,
+    Submission,
+    fingerprint,
+)
 from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.domain.immutable import immutable
 from gateway.domain.user import SYSTEM
-from gateway.domain.value import value
 from gateway.simulation.model_records import ModelPayment
 from gateway.simulation.operations import any_command
 from gateway.simulation.operations.exchange import paying
@@ -24,7 +31,7 @@ from gateway.simulation.operations.refunds import refunding
 from gateway.simulation.world import World
 
 TOGETHER_MAX: Final = 8
-"""The number of commands that are submitted concurrently, or in a bundle."""
+"""The number of commands that are submitted concurrently, or in a bulk submission."""
 
 DUE_MAX: Final = 32
 """The number of payments that the worker expires at once."""
@@ -45,7 +52,7 @@ class Door(StrEnum):
     BOTH = "both executors"
 
 
-@value
+@immutable
 class Step:
     """Submissions that run concurrently. `name` is for people."""
 
@@ -92,17 +99,19 @@ def again(world: World) -> Step:
 
 
 def bundled(world: World) -> Step:
-    """A bundle, atomic or not. Some parts were submitted before, or are in it twice."""
+    """A bulk submission, atomic or not. Some parts were submitted before, or are in it twice."""
     parts: list[CommandSubmission] = []
     for _ in range(world.random.randint(1, TOGETHER_MAX)):
-        earlier = [each for each in (*parts, *world.submissions[-TOGETHER_MAX:]) if not isinstance(each, Bundle)]
+        earlier = [
+            each for each in (*parts, *world.submissions[-TOGETHER_MAX:]) if not isinstance(each, BulkSubmission)
+        ]
         if earlier and world.chance(6):
             parts.append(world.one_of(earlier))
         elif earlier and world.chance(2):
             parts.append(submission(world, any_command(world), world.one_of(earlier).key))
         else:
             parts.append(submission(world, any_command(world)))
-    return _step(world, "bundle", [bundle(world, parts, atomic=world.chance(50))])
+    return _step(world, "bulk submission", [bulk_submission(world, parts, atomic=world.chance(50))])
 
 
 def at_the_last_moment(world: World) -> Step:
@@ -129,11 +138,11 @@ def at_the_end_of_a_quote(world: World) -> Step:
 
 
 def one_quote_for_all(world: World) -> Step:
-    """Several payments with the same quote, concurrently or in a bundle."""
+    """Several payments with the same quote, concurrently or in a bulk submission."""
     quote_id = world.quote()
     parts = [submission(world, paying(world, quote_id)) for _ in range(world.random.randint(2, 3))]
     if world.chance(50):
-        return _step(world, "one quote for all", [bundle(world, parts, atomic=world.chance(50))])
+        return _step(world, "one quote for all", [bulk_submission(world, parts, atomic=world.chance(50))])
     return _step(world, "one quote for all", parts)
 
 
@@ -173,9 +182,9 @@ def submission(world: World, command: Command[Any], key: AnswerKey | None = None
     )
 
 
-def bundle(world: World, parts: Sequence[CommandSubmission], *, atomic: bool) -> Bundle:
+def bulk_submission(world: World, parts: Sequence[CommandSubmission], *, atomic: bool) -> BulkSubmission:
     """Parts as one submission."""
-    return Bundle(
+    return BulkSubmission(
         key=parts[-1].key if world.chance(2) else AnswerKey(SYSTEM, world.fresh_key()),
         fingerprint=fingerprint(bytes([atomic]), *(part.fingerprint for part in parts)),
         codec=outcome_codec,

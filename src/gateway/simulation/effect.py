@@ -5,13 +5,13 @@ from dataclasses import field, replace
 from typing import Final
 
 from gateway.domain.account import AccountKey
+from gateway.domain.immutable import immutable
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 from gateway.simulation.model_records import ModelAccount, ModelPayment, ModelQuote, Move
 
-REFUSALS_NOT_KEPT: Final = frozenset(
+REFUSALS_NOT_STORED: Final = frozenset(
     {
         "account_frozen",
         "idempotency_in_progress",
@@ -21,15 +21,15 @@ REFUSALS_NOT_KEPT: Final = frozenset(
         "validation_error",
     }
 )
-"""Refusals that are not kept under their key."""
+"""Refusals that are not stored under their key."""
 
 
-@value
+@immutable
 class Effect:
     """The effect that a command must have.
 
     Attributes:
-        refusal: The code, or nothing. It may come with effects: a payment that failed is kept, a request keeps why.
+        refusal: The code, or nothing. It may come with effects: a failed payment is stored, a request stores why.
         facts: What the refusal must tell.
         told: What the answer must tell, as `answers.told` reads it. Without it, that is the payment, or else the quote.
         opened: New accounts, with nothing in them.
@@ -59,9 +59,9 @@ class Effect:
     events: tuple[str, ...] = ()
 
     @property
-    def lasting(self) -> bool:
-        """Whether the key keeps the answer."""
-        return self.refusal not in REFUSALS_NOT_KEPT
+    def stored(self) -> bool:
+        """Whether the answer is stored under its key."""
+        return self.refusal not in REFUSALS_NOT_STORED
 
     def named(self, payment_id: PaymentId | None, quote_id: QuoteId | None) -> "Effect":
         """The same effect, with the ids that the gateway assigned to a new payment and a new quote."""

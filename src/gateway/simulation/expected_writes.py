@@ -18,7 +18,7 @@ class ExpectedWrites:
     """Collects effects, and compares them with the changes of a commit."""
 
     answers: dict[AnswerKey, tuple[bytes, bytes]] = field(default_factory=dict[AnswerKey, tuple[bytes, bytes]])
-    """The fingerprint and the body of each answer that is kept."""
+    """The fingerprint and the body of each stored answer."""
     quotes: dict[QuoteId, ModelQuote] = field(default_factory=dict[QuoteId, ModelQuote])
     events: list[str] = field(default_factory=list[str])
     transactions: list[tuple[str, tuple[Move, ...]]] = field(default_factory=list[tuple[str, tuple[Move, ...]]])
@@ -32,7 +32,7 @@ class ExpectedWrites:
             self.transactions.append((effect.transaction, effect.moves))
 
     def adopt(self, others: "ExpectedWrites") -> None:
-        """Add the writes of an atomic bundle."""
+        """Add the writes of an atomic bulk submission."""
         self.answers.update(others.answers)
         self.quotes.update(others.quotes)
         self.events.extend(others.events)
@@ -46,7 +46,7 @@ class ExpectedWrites:
         answers = {answer.key: (answer.fingerprint, answer.body) for answer in written.answers_new}
         if answers != self.answers:
             detail = f"Kept are {list(answers)}; it must be {list(self.answers)}, as answered."
-            yield Violation("answers_kept", detail)
+            yield Violation("answers_stored", detail)
         events = [event.type.value for event in written.events_new]
         if events != self.events:
             yield Violation("events", f"Written are {events}; it must be {self.events}.")

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from gateway.domain.account import AccountKey, AccountKind
+from gateway.domain.immutable import immutable
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.user import SYSTEM, UserId
-from gateway.domain.value import value
 
 ENDS_AS: Final = {"requires_confirmation": "expired", "authorized": "expired", "partially_captured": "captured"}
 """The status of a payment after it expires. Other statuses are final."""
@@ -21,7 +21,7 @@ ALLOWED: Final = {
 """The actions that a status allows, besides refunds of what was captured."""
 
 
-@value
+@immutable
 class ModelAccount:
     """An account as it must be. Amounts are in minor units."""
 
@@ -39,7 +39,7 @@ class ModelAccount:
         return self.posted - self.held
 
 
-@value
+@immutable
 class ModelPayment:
     """A payment as it must be. `id` is empty until the gateway has assigned one; amounts are in minor units."""
 
@@ -75,7 +75,7 @@ class ModelPayment:
         over = self.expires_at is not None and self.expires_at <= now
         return ENDS_AS.get(self.status, self.status) if over else self.status
 
-    def standing(self, now: datetime) -> dict[str, object]:
+    def state_facts(self, now: datetime) -> dict[str, object]:
         """The status and the actions that refusals and views show at a time."""
         return {"current_status": self.status_at(now), "allowed_actions": self.actions_at(now)}
 
@@ -87,7 +87,7 @@ class ModelPayment:
         return actions
 
 
-@value
+@immutable
 class ModelQuote:
     """A quote as it must be. `id` is empty until the gateway has assigned one; `payment` is the one that used it."""
 
@@ -116,7 +116,7 @@ class Move(NamedTuple):
     amount: int
 
 
-@value
+@immutable
 class ModelTransaction:
     """A transaction that can be asked to be reversed."""
 
@@ -125,7 +125,7 @@ class ModelTransaction:
     reversed: bool = False
 
 
-@value
+@immutable
 class ModelAnswer:
     """The answer that a key must replay."""
 

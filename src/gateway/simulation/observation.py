@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 
-from gateway.application.engine.submission import Answer, Bundle, CommandSubmission, Encoded, Failed, Submission
+from gateway.application.engine.submission import Answer, BulkSubmission, CommandSubmission, Encoded, Failed, Submission
 from gateway.application.ports.unit_of_work import Changes
 from gateway.domain.errors import Refusal
 from gateway.domain.event import Event
@@ -24,16 +24,20 @@ class Observation:
 
     def __init__(self, submission: Submission) -> None:
         self.submission = submission
-        self.command: Any = None if isinstance(submission, Bundle) else submission.command
-        self.parts = [Observation(part) for part in submission.parts] if isinstance(submission, Bundle) else []
+        self.command: Any = None if isinstance(submission, BulkSubmission) else submission.command
+        self.parts = [Observation(part) for part in submission.parts] if isinstance(submission, BulkSubmission) else []
         self.outcome: Any = UNDECIDED
         self.body = b""
 
     @property
     def open(self) -> Submission:
         """The same submission, which reports its outcome to this observation."""
-        if isinstance(self.submission, Bundle):
-            parts = [part.open_part(part.submission) for part in self.parts if not isinstance(part.submission, Bundle)]
+        if isinstance(self.submission, BulkSubmission):
+            parts = [
+                part.open_part(part.submission)
+                for part in self.parts
+                if not isinstance(part.submission, BulkSubmission)
+            ]
             return replace(self.submission, parts=parts, codec=self, encode_all=self._encode_all)
         return self.open_part(self.submission)
 
@@ -55,7 +59,7 @@ class Observation:
 
     def _encode_all(self, answers: Sequence[Answer | Failed]) -> bytes:
         self.outcome = answers
-        if isinstance(self.submission, Bundle):
+        if isinstance(self.submission, BulkSubmission):
             self.body = self.submission.encode_all(answers)
         return self.body
 
@@ -70,7 +74,7 @@ class Run(NamedTuple):
 
 
 def decided_in(observations: Sequence[Observation]) -> Iterator[Observation]:
-    """The observations that a run reached, with their parts. An atomic bundle ends with its first refusal."""
+    """The observations that a run reached, with their parts. An atomic bulk submission ends with its first refusal."""
     for observation in observations:
         yield observation
         if isinstance(observation.outcome, list):
@@ -81,7 +85,7 @@ def difference_of(effect: Effect, observation: Observation) -> Violation | None:
     """The difference between what the gateway decided and what it must decide."""
     outcome, command = observation.outcome, observation.command
     if outcome is UNDECIDED:
-        return Violation("decided", f"{command!r} was not decided, and has no kept answer.")
+        return Violation("decided", f"{command!r} was not decided, and has no stored answer.")
     code = outcome.code if isinstance(outcome, Refusal) else ""
     if code != effect.refusal:
         return Violation("outcome", f"It came to {_named(code)}; it must be {_named(effect.refusal)}.")
@@ -96,9 +100,9 @@ def difference_of(effect: Effect, observation: Observation) -> Violation | None:
     return None
 
 
-def is_lasting(outcome: Any) -> bool:
-    """Whether a key keeps an outcome."""
-    return not isinstance(outcome, Refusal) or Effect(refusal=outcome.code).lasting
+def is_stored(outcome: Any) -> bool:
+    """Whether an outcome is stored under its key."""
+    return not isinstance(outcome, Refusal) or Effect(refusal=outcome.code).stored
 
 
 def _named(code: str) -> str:

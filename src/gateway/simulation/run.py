@@ -15,15 +15,15 @@ from gateway.application.access.caller import Caller
 from gateway.application.engine.executor import Executor, OneByOne
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.retry import RetryLimits, retrying
-from gateway.application.engine.submission import Answer, Bundle, Submission
+from gateway.application.engine.submission import Answer, BulkSubmission, Submission
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Scheduling, Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.queries import Queries
 from gateway.application.verification.verify import verify
 from gateway.domain.errors import IdempotencyInProgress, Refusal
+from gateway.domain.immutable import immutable
 from gateway.domain.user import Role, UserId
-from gateway.domain.value import value
 from gateway.simulation.answers import model_account, model_payment, model_quote
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.delivery import Door, Step, next_step, submission
@@ -51,7 +51,7 @@ _PAUSES: Final = ((70, 2_000_000), (24, 1), (5, 3_600_000_000), (1, 86_400_000_0
 _PAUSE_DECK: Final = tuple(microseconds for weight, microseconds in _PAUSES for _ in range(weight))
 
 
-@value
+@immutable
 class Failure:
     """The step and the invariants that a history violated."""
 
@@ -214,7 +214,7 @@ class _Simulation:
                 shown = await self._queries.payment(_OPERATOR, payment_id)
                 actions = [action.value for action in shown.allowed_actions]
                 seen = {"current_status": shown.status.value, "allowed_actions": actions}
-                self._must_be("payment_shown", payment_id, seen, must.standing(now))
+                self._must_be("payment_shown", payment_id, seen, must.state_facts(now))
 
         for quote_id in touched.quotes:
             quote, promised = await reader.quote(quote_id), model.quotes.get(quote_id)
@@ -273,7 +273,7 @@ def described(step: Step, at: datetime) -> str:
 
 def _lines(submissions: Sequence[Submission], indent: str) -> Iterator[str]:
     for each in submissions:
-        if isinstance(each, Bundle):
+        if isinstance(each, BulkSubmission):
             yield f"{indent}{each.key.key}: {'all or none' if each.atomic else 'each for identity'} of"
             yield from _lines(each.parts, indent * 2)
         else:

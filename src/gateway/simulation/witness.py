@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command
-from gateway.application.engine.submission import Answer, Bundle, Failed, Submission
+from gateway.application.engine.submission import Answer, BulkSubmission, Failed, Submission
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, TryAgain, UnitOfWork
@@ -21,7 +21,7 @@ from gateway.simulation.expected_writes import ExpectedWrites, moves_of
 from gateway.simulation.faults import Faults, FaultyUnitOfWork
 from gateway.simulation.model import Model
 from gateway.simulation.model_records import ModelAnswer, ModelTransaction
-from gateway.simulation.observation import UNDECIDED, Observation, Run, decided_in, difference_of, is_lasting
+from gateway.simulation.observation import UNDECIDED, Observation, Run, decided_in, difference_of, is_stored
 from gateway.simulation.rules import effect_of
 from gateway.simulation.violation import Violation
 from gateway.simulation.world import NO_ACCOUNT
@@ -189,14 +189,14 @@ class Witness:
         if replayed is not None:
             self._compare(_KEY_REUSED, observation)
             return True
-        if isinstance(submission, Bundle):
-            return self._bundle_decided(model, observation, submission, expected, now)
+        if isinstance(submission, BulkSubmission):
+            return self._bulk_decided(model, observation, submission, expected, now)
         effect = self._effect(model, observation, now)
         self._compare(effect, observation)
         self._touch(effect, submission.command)
         model.apply(effect)
         expected.add(effect)
-        self._keep(model, observation, expected, lasting=effect.lasting, refused=bool(effect.refusal))
+        self._store(model, observation, expected, stored=effect.stored, refused=bool(effect.refusal))
         return bool(effect.refusal)
 
     def _effect(self, model: Model, observation: Observation, now: datetime) -> Effect:
@@ -215,31 +215,31 @@ class Witness:
                 return read
         return effect
 
-    def _bundle_decided(
-        self, model: Model, observation: Observation, bundle: Bundle, expected: ExpectedWrites, now: datetime
+    def _bulk_decided(
+        self, model: Model, observation: Observation, bulk: BulkSubmission, expected: ExpectedWrites, now: datetime
     ) -> bool:
-        """Let the model decide a bundle: all parts or none if it is atomic, otherwise each part by itself."""
-        draft, drafted = (model.fork(), ExpectedWrites()) if bundle.atomic else (model, expected)
-        lasting, refused = True, False
+        """Let the model decide a bulk submission: all parts or none if it is atomic, otherwise each part by itself."""
+        draft, drafted = (model.fork(), ExpectedWrites()) if bulk.atomic else (model, expected)
+        stored, refused = True, False
         for part in observation.parts:
-            if part.submission.key == bundle.key:
+            if part.submission.key == bulk.key:
                 self._compare(_KEY_REUSED, part)
                 refused = True
             else:
                 refused = self._decided(draft, part, drafted, now)
-            lasting = lasting and is_lasting(part.outcome)
-            if refused and bundle.atomic:
+            stored = stored and is_stored(part.outcome)
+            if refused and bulk.atomic:
                 break
-        if bundle.atomic and not refused:
+        if bulk.atomic and not refused:
             model.adopt(draft)
             expected.adopt(drafted)
-        self._keep(model, observation, expected, lasting=lasting, refused=False)
+        self._store(model, observation, expected, stored=stored, refused=False)
         return False
 
-    def _keep(
-        self, model: Model, observation: Observation, expected: ExpectedWrites, *, lasting: bool, refused: bool
+    def _store(
+        self, model: Model, observation: Observation, expected: ExpectedWrites, *, stored: bool, refused: bool
     ) -> None:
-        if not lasting:
+        if not stored:
             return
         submission = observation.submission
         expected.answers[submission.key] = (submission.fingerprint, observation.body)

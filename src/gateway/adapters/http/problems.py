@@ -90,7 +90,7 @@ _encoder = msgspec.json.Encoder()
 class HttpRefusal(Refusal):
     """A refusal by the HTTP adapter: for a path, a header, or a malformed body."""
 
-    lasting = False
+    stored = False
 
     def __init__(self, code: str, detail: str, **facts: Any) -> None:
         super().__init__(detail, **facts)

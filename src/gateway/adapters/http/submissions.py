@@ -70,7 +70,7 @@ async def submitted(
             command=command,
             key=executor.fresh_key() if key is None else AnswerKey(request.caller.user_id, key),
             fingerprint=fingerprint(request.method.encode(), request.path.encode(), canonical_json(request.body)),
-            codec=StoredCodec(request, request.success_status, to_view, record_of),
+            codec=StoredResponseCodec(request, request.success_status, to_view, record_of),
         )
     )
     return stored_response(answer)
@@ -81,7 +81,7 @@ def canonical_json(body: object) -> bytes:
     return _NO_BODY if type(body) is NoFields else _canonical.encode(body)
 
 
-class StoredCodec:
+class StoredResponseCodec:
     """The codec of stored responses; `status` is that of success."""
 
     __slots__ = ("_record_of", "_request", "_status", "_to_view")

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.application.ports.unit_of_work import AnswerKey, Holder, KeptAnswer
+from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, StoredAnswer
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.event import Event
@@ -24,7 +24,7 @@ class MemoryDatabase:
     user_ids: dict[str, UserId] = field(default_factory=dict[str, UserId])
     accounts: dict[AccountId, Account] = field(default_factory=dict[AccountId, Account])
     account_ids: dict[AccountKey, AccountId] = field(default_factory=dict[AccountKey, AccountId])
-    holders: set[Holder] = field(default_factory=set[Holder])
+    account_holders: set[AccountHolder] = field(default_factory=set[AccountHolder])
     payments: dict[PaymentId, Payment] = field(default_factory=dict[PaymentId, Payment])
     quotes: dict[QuoteId, Quote] = field(default_factory=dict[QuoteId, Quote])
     quotes_of_payments: set[QuoteId] = field(default_factory=set[QuoteId])
@@ -36,6 +36,6 @@ class MemoryDatabase:
     reversals: dict[TransactionId, TransactionId] = field(default_factory=dict[TransactionId, TransactionId])
     """Of each transaction that was reversed, the one that did it."""
     events: list[Event] = field(default_factory=list[Event])
-    answers: dict[AnswerKey, KeptAnswer] = field(default_factory=dict[AnswerKey, KeptAnswer])
+    answers: dict[AnswerKey, StoredAnswer] = field(default_factory=dict[AnswerKey, StoredAnswer])
     latest_at: datetime | None = None
     transaction: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from gateway.application.ports.sessions import Presented, SessionId, Sessions, Standing, StoredToken, Successor
+from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
 from gateway.domain.user import UserId
 
 
@@ -37,24 +37,24 @@ class MemorySessions(Sessions):
         self._tokens[token.token_hash] = _Token(session_id, token.expires_at)
 
     @override
-    async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> Presented:
+    async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> RotationResult:
         token = self._tokens.get(token_hash)
         if token is None:
-            return Presented(standing=Standing.UNKNOWN)
+            return RotationResult(status=TokenStatus.UNKNOWN)
         session = self._sessions[token.session_id]
         if session.revoked_at is not None:
-            standing = Standing.REVOKED
+            status = TokenStatus.REVOKED
         elif token.used_at is not None:
-            standing = Standing.USED
+            status = TokenStatus.USED
         elif token.expires_at <= now:
-            standing = Standing.EXPIRED
+            status = TokenStatus.EXPIRED
         else:
-            standing = Standing.ROTATED
+            status = TokenStatus.ROTATED
             token.used_at, token.successor = now, successor
             self._tokens[successor.token.token_hash] = _Token(token.session_id, successor.token.expires_at)
         next_token = None if token.successor is None else self._tokens[token.successor.token.token_hash]
-        return Presented(
-            standing=standing,
+        return RotationResult(
+            status=status,
             session_id=token.session_id,
             user_id=session.user_id,
             used_at=token.used_at,

@@ -9,14 +9,14 @@ from typing_extensions import override
 
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.application.ports.related_records import (
+    account_holders_to_find,
     accounts_to_load,
     fee_accounts_to_load,
-    holders_to_find,
     quotes_to_load,
 )
 from gateway.application.ports.unit_of_work import (
+    AccountHolder,
     Changes,
-    Holder,
     KeyTaken,
     Records,
     StorageRefused,
@@ -45,12 +45,12 @@ class MemoryUnitOfWork(UnitOfWork):
         accounts = self._accounts(to_load.keys, to_load.ids)
         fee_keys = fee_accounts_to_load(to_load, accounts.values(), payments)
         accounts |= self._accounts(fee_keys, ())
-        missing = holders_to_find(to_load.keys | fee_keys, accounts.values())
+        missing = account_holders_to_find(to_load.keys | fee_keys, accounts.values())
         return Records(
             answers=[database.answers[key] for key in wanted.answers if key in database.answers],
             accounts=accounts.values(),
             payments=payments,
-            holders=[holder for holder in missing if holder in database.holders],
+            account_holders=[holder for holder in missing if holder in database.account_holders],
             references_taken=[reference for reference in wanted.references if reference in database.references],
             user_ids_taken=[user_id for user_id in wanted.user_ids if user_id in database.users],
             emails_taken=[email for email in wanted.emails if email in database.user_ids],
@@ -77,7 +77,7 @@ class MemoryUnitOfWork(UnitOfWork):
         for account in changes.accounts_new:
             database.accounts[account.id] = account
             database.account_ids[account.key] = account.id
-            database.holders.add(Holder(account.owner_id, account.kind))
+            database.account_holders.add(AccountHolder(account.owner_id, account.kind))
         for account in changes.accounts_changed:
             database.accounts[account.id] = account
         for payment in (*changes.payments_new, *changes.payments_changed):

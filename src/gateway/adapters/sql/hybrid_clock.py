@@ -29,7 +29,7 @@ class HybridClock:
             if moment is not None and (self.latest_at is None or moment > self.latest_at):
                 self.latest_at = moment
 
-    def ahead(self, changes: Changes) -> list[Values]:
+    def ids_ahead(self, changes: Changes) -> list[Values]:
         """The row of `ids_ahead`, if identifiers are further ahead of `created_at` than any before them.
 
         Powers of two: few rows, however clocks drift apart.

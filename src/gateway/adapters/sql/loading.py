@@ -11,12 +11,12 @@ from gateway.adapters.sql.rows.quotes import to_quote
 from gateway.adapters.sql.rows.transactions import to_transactions
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.related_records import (
+    account_holders_to_find,
     accounts_to_load,
     fee_accounts_to_load,
-    holders_to_find,
     quotes_to_load,
 )
-from gateway.application.ports.unit_of_work import AnswerKey, Holder, Records, Wanted
+from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, Records, Wanted
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
@@ -60,8 +60,8 @@ class Queries(Protocol):
         """Those of `user_ids` that exist."""
         ...
 
-    async def holders(self, holders: Collection[Holder]) -> Rows:
-        """Those of `holders` who have an account of that kind."""
+    async def account_holders(self, account_holders: Collection[AccountHolder]) -> Rows:
+        """Those of `account_holders` who have an account of that kind."""
         ...
 
 
@@ -102,19 +102,19 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
     fee_keys = fee_accounts_to_load(to_load, accounts, payments)
     if fee_keys:
         accounts += await stored.load(fee_keys, ())
-    missing: set[Holder] = set()
+    missing: set[AccountHolder] = set()
     if len(accounts) < len(to_load.keys) + len(to_load.ids) + len(fee_keys):
-        missing = holders_to_find(to_load.keys | fee_keys, accounts)
+        missing = account_holders_to_find(to_load.keys | fee_keys, accounts)
     answers = await queries.answers(wanted.answers) if wanted.answers else ()
     references = await queries.references(wanted.references) if wanted.references else ()
     emails = await queries.emails(wanted.emails) if wanted.emails else ()
     user_ids = await queries.user_ids(wanted.user_ids) if wanted.user_ids else ()
-    holders = await queries.holders(missing) if missing else ()
+    account_holders = await queries.account_holders(missing) if missing else ()
     return Records(
         answers=[to_answer(row) for row in answers],
         accounts=accounts,
         payments=payments,
-        holders=[Holder(row[0], AccountKind(row[1])) for row in holders],
+        account_holders=[AccountHolder(row[0], AccountKind(row[1])) for row in account_holders],
         references_taken=[PaymentReference(*row) for row in references],
         emails_taken=[row[0] for row in emails],
         user_ids_taken=[row[0] for row in user_ids],

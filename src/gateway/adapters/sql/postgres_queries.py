@@ -10,15 +10,15 @@ from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
 from gateway.adapters.sql.constant_columns import Constant, ConstantColumns
 from gateway.adapters.sql.loading import Queries, Rows
 from gateway.adapters.sql.postgres_statements import (
+    ACCOUNT_HOLDER,
     ACCOUNT_KEY,
     ANSWER_KEY,
+    FIND_ACCOUNT_HOLDERS,
     FIND_ANSWERS,
     FIND_EMAILS,
-    FIND_HOLDERS,
     FIND_REFERENCES,
     FIND_TRANSACTIONS,
     FIND_USER_IDS,
-    HOLDER,
     LOCK_ACCOUNTS,
     LOCK_PAYMENTS,
     LOCK_QUOTES,
@@ -30,7 +30,7 @@ from gateway.adapters.sql.postgres_statements import (
     write_statement,
 )
 from gateway.adapters.sql.writing import Writes
-from gateway.application.ports.unit_of_work import AnswerKey, Holder
+from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
@@ -101,8 +101,8 @@ class PostgresQueries(Queries):
         return await self._transaction.rows(FIND_USER_IDS, {"wanted_id": list(user_ids)})
 
     @override
-    async def holders(self, holders: Collection[Holder]) -> Rows:
-        return await self._transaction.rows(FIND_HOLDERS, arrays("wanted", HOLDER, holders))
+    async def account_holders(self, account_holders: Collection[AccountHolder]) -> Rows:
+        return await self._transaction.rows(FIND_ACCOUNT_HOLDERS, arrays("wanted", ACCOUNT_HOLDER, account_holders))
 
 
 class Statement(NamedTuple):

@@ -87,7 +87,7 @@ ANSWER_KEY: Final = (answers.c.owner_id, answers.c.key)
 REFERENCE: Final = (payments.c.merchant_id, payments.c.reference, payments.c.reference_held_by)
 EMAIL: Final = (users.c.email,)
 USER_ID: Final = (users.c.id,)
-HOLDER: Final = (accounts.c.owner_id, accounts.c.kind)
+ACCOUNT_HOLDER: Final = (accounts.c.owner_id, accounts.c.kind)
 IDS: Final = bindparam("ids", type_=ARRAY(accounts.c.id.type))
 
 LOCK_PAYMENTS: Final = select(payments).where(payments.c.id == any_(IDS)).order_by(payments.c.id).with_for_update()
@@ -127,7 +127,7 @@ FIND_ANSWERS: Final = _named(ANSWER_KEY, (*answers.c, DATA_OF_EVENT))
 FIND_REFERENCES: Final = _named(REFERENCE, REFERENCE)
 FIND_EMAILS: Final = _named(EMAIL, EMAIL)
 FIND_USER_IDS: Final = _named(USER_ID, USER_ID)
-FIND_HOLDERS: Final = _named(HOLDER, HOLDER)
+FIND_ACCOUNT_HOLDERS: Final = _named(ACCOUNT_HOLDER, ACCOUNT_HOLDER)
 
 
 RELIED_ON: Final = "accounts_relied_on"

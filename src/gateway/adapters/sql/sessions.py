@@ -11,7 +11,7 @@ from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables.access import refresh_tokens, sessions
 from gateway.adapters.sql.types import BYTES, MOMENT, Found
-from gateway.application.ports.sessions import Presented, SessionId, Sessions, Standing, StoredToken, Successor
+from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
 from gateway.domain.user import UserId
 
 _now: Final = bindparam("now", type_=MOMENT)
@@ -78,7 +78,7 @@ class SqlSessions(Sessions):
         await self._transactions.write(work)
 
     @override
-    async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> Presented:
+    async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> RotationResult:
         use = {
             "presented_hash": token_hash,
             "now": now,
@@ -86,14 +86,14 @@ class SqlSessions(Sessions):
             "new_sealed": successor.sealed,
         }
 
-        async def work(transaction: DatabaseTransaction) -> Presented:
+        async def work(transaction: DatabaseTransaction) -> RotationResult:
             rotated = await transaction.change(USE_TOKEN, use) == 1
             found = await transaction.rows(FIND_TOKEN, {"presented_hash": token_hash})
             if not found:
-                return Presented(standing=Standing.UNKNOWN)
+                return RotationResult(status=TokenStatus.UNKNOWN)
             if rotated:
                 await _store(transaction, found[0].session_id, successor.token)
-            return _presented(found[0], rotated=rotated)
+            return _rotation_result(found[0], rotated=rotated)
 
         return await self._transactions.write(work)
 
@@ -119,18 +119,18 @@ async def _store(transaction: DatabaseTransaction, session_id: SessionId, token:
     await transaction.change(STORE_TOKEN, values)
 
 
-def _presented(row: Found, *, rotated: bool) -> Presented:
+def _rotation_result(row: Found, *, rotated: bool) -> RotationResult:
     if rotated:
-        standing = Standing.ROTATED
+        status = TokenStatus.ROTATED
     elif row.revoked_at is not None:
-        standing = Standing.REVOKED
+        status = TokenStatus.REVOKED
     elif row.used_at is not None:
-        standing = Standing.USED
+        status = TokenStatus.USED
     else:
         # It was not taken, although it is neither used nor of a session that has ended: its time is over.
-        standing = Standing.EXPIRED
-    return Presented(
-        standing=standing,
+        status = TokenStatus.EXPIRED
+    return RotationResult(
+        status=status,
         session_id=row.session_id,
         user_id=row.user_id,
         used_at=row.used_at,

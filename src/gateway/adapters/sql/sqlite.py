@@ -23,7 +23,7 @@ from gateway.adapters.sql.tables.events import answers, event_batches, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
 from gateway.adapters.sql.writing import IDS_AHEAD, Versions, check_counts, rows_to_write, versions_of
-from gateway.application.ports.unit_of_work import AnswerKey, Changes, Holder, Records, UnitOfWork, Wanted
+from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, Changes, Records, UnitOfWork, Wanted
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
@@ -52,9 +52,9 @@ _REFERENCE: Final = (payments.c.merchant_id, payments.c.reference, payments.c.re
 FIND_REFERENCES: Final = select(*_REFERENCE).where(payments.c.reference.is_not(None), _among("references", *_REFERENCE))
 FIND_EMAILS: Final = select(users.c.email).where(users.c.email.in_(bindparam("emails", expanding=True)))
 FIND_USER_IDS: Final = select(users.c.id).where(users.c.id.in_(bindparam("user_ids", expanding=True)))
-FIND_HOLDERS: Final = (
+FIND_ACCOUNT_HOLDERS: Final = (
     select(accounts.c.owner_id, accounts.c.kind)
-    .where(_among("holders", accounts.c.owner_id, accounts.c.kind))
+    .where(_among("account_holders", accounts.c.owner_id, accounts.c.kind))
     .distinct()
 )
 
@@ -151,8 +151,8 @@ class SqliteQueries(Queries):
         return await self._transaction.rows(FIND_USER_IDS, {"user_ids": list(user_ids)})
 
     @override
-    async def holders(self, holders: Collection[Holder]) -> Rows:
-        return await self._transaction.rows(FIND_HOLDERS, {"holders": list(holders)})
+    async def account_holders(self, account_holders: Collection[AccountHolder]) -> Rows:
+        return await self._transaction.rows(FIND_ACCOUNT_HOLDERS, {"account_holders": list(account_holders)})
 
 
 class SqliteUnitOfWork(UnitOfWork):

@@ -42,7 +42,7 @@ def rows_to_write(changes: Changes, versions: Versions, clock: HybridClock) -> d
         StorageRefused: A text has a lone surrogate, of which no JSON is made.
     """
     clock.notice([changes.latest_at])
-    ahead = clock.ahead(changes)
+    ahead = clock.ids_ahead(changes)
     writes = writes_of(changes, versions, clock.latest_at)
     return {IDS_AHEAD: ahead, **writes} if ahead else {**writes}
 

@@ -32,20 +32,20 @@ from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.login_failures import LoginFailures
 from gateway.application.ports.passwords import PasswordHasher
-from gateway.application.ports.sessions import Presented, SessionId, Sessions, Standing, StoredToken, Successor
+from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.users import Users
 from gateway.domain.checks import check_id, check_text, wrong_type
 from gateway.domain.errors import UserNotFound
+from gateway.domain.immutable import immutable
 from gateway.domain.limits import ADDRESS_LENGTH_MAX, EMAIL_LENGTH_MAX
 from gateway.domain.money import currency_code
 from gateway.domain.user import Role, User, UserId, check_profile, normal_email
-from gateway.domain.value import value
 
 ROLES: Final = {role.value: role for role in Role}
 
 
-@value
+@immutable
 class SignedIn:
     """A session's tokens: a short-lived access token, and a refresh token that can be used once."""
 
@@ -150,21 +150,21 @@ class Access:
         now = self.clock()
         next_secret = new_secret()
         successor = Successor(token=self._stored(next_secret, now), sealed=sealed(next_secret, by=secret))
-        presented = await self.sessions.rotate(hash_of(secret), successor, now=now)
-        match presented.standing:
-            case Standing.ROTATED:
+        rotation = await self.sessions.rotate(hash_of(secret), successor, now=now)
+        match rotation.status:
+            case TokenStatus.ROTATED:
                 pass
-            case Standing.USED:
-                next_secret = await self._same_successor(presented, secret, now)
-            case Standing.REVOKED:
+            case TokenStatus.USED:
+                next_secret = await self._same_successor(rotation, secret, now)
+            case TokenStatus.REVOKED:
                 raise TokenRevoked("This session has ended.")
-            case Standing.EXPIRED:
+            case TokenStatus.EXPIRED:
                 raise TokenExpired("This refresh token has expired.")
-            case Standing.UNKNOWN:
+            case TokenStatus.UNKNOWN:
                 raise unknown_refresh_token()
-        if presented.session_id is None or presented.user_id is None:
+        if rotation.session_id is None or rotation.user_id is None:
             raise unknown_refresh_token()
-        return self._signed_in(await self.user(presented.user_id), presented.session_id, next_secret, now)
+        return self._signed_in(await self.user(rotation.user_id), rotation.session_id, next_secret, now)
 
     async def log_out(self, caller: Caller, refresh_token: str) -> None:
         """Revoke the session of a refresh token, and that of the caller.
@@ -262,16 +262,14 @@ class Access:
             return typed
         return canonical
 
-    async def _same_successor(self, presented: Presented, secret: bytes, now: datetime) -> bytes:
+    async def _same_successor(self, rotation: RotationResult, secret: bytes, now: datetime) -> bytes:
         """The secret that a used refresh token was exchanged for, if its response may have been lost."""
         grace = timedelta(seconds=self.limits.refresh_grace_seconds)
-        may_be_lost = (
-            presented.used_at is not None and now - presented.used_at <= grace and not presented.successor_used
-        )
-        if may_be_lost and presented.sealed is not None:
-            return sealed(presented.sealed, by=secret)
-        if presented.session_id is not None:
-            await self.sessions.revoke(presented.session_id, now=now)
+        may_be_lost = rotation.used_at is not None and now - rotation.used_at <= grace and not rotation.successor_used
+        if may_be_lost and rotation.sealed is not None:
+            return sealed(rotation.sealed, by=secret)
+        if rotation.session_id is not None:
+            await self.sessions.revoke(rotation.session_id, now=now)
             self._revocations.invalidate()
         raise TokenRevoked("This refresh token was used before: its session has ended.")
 

@@ -2,11 +2,11 @@
 
 from gateway.application.ports.sessions import SessionId
 from gateway.domain.checks import check_id, check_type
+from gateway.domain.immutable import immutable
 from gateway.domain.user import Role, UserId
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class Caller:
     """A signed-in user."""
 

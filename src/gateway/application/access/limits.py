@@ -1,9 +1,9 @@
 """Limits of access: the lifetime of sessions, and the rate at which passwords may be tried."""
 
-from gateway.domain.value import value
+from gateway.domain.immutable import immutable
 
 
-@value
+@immutable
 class AccessLimits:
     """Durations are in seconds.
 

@@ -11,14 +11,14 @@ from gateway.application.errors import RoleForbidden
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_id
 from gateway.domain.errors import PaymentNotFound
+from gateway.domain.immutable import immutable
 from gateway.domain.payment import Payment, PaymentId
 from gateway.domain.payment_life import cancel, must_allow
 from gateway.domain.payment_status import PaymentAction, PaymentStatus
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class CancelPayment(Command[Payment]):
     """Release the held money. The merchant may cancel; its customer may too, before the confirmation.
 

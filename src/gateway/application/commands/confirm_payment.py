@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gateway.application.commands.shared.payments import Paid, payment_event, settle
+from gateway.application.commands.shared.payments import PaymentResult, payment_event, settle
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs, Payer
@@ -12,15 +12,15 @@ from gateway.domain.account import check_user_id
 from gateway.domain.checks import check_id
 from gateway.domain.errors import InsufficientFunds, PaymentNotFound
 from gateway.domain.event import EventType
+from gateway.domain.immutable import immutable
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.payment_life import confirmation_failed, confirmed, must_allow
 from gateway.domain.payment_status import PaymentAction
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 
-@value
-class ConfirmPayment(Command[Paid]):
+@immutable
+class ConfirmPayment(Command[PaymentResult]):
     """Move or hold the money of a requested payment. If it names no customer, any customer may confirm it.
 
     With a quote, the customer pays its source, and the merchant gets its target. A confirmation without funds does not
@@ -31,7 +31,7 @@ class ConfirmPayment(Command[Paid]):
     validation_error if the payment is to be held.
     """
 
-    result_type: ClassVar = Paid
+    result_type: ClassVar = PaymentResult
 
     payment_id: PaymentId
     customer_id: UserId
@@ -51,7 +51,7 @@ class ConfirmPayment(Command[Paid]):
         return Needs(payments=(self.payment_id,), payers=(Payer(self.payment_id, self.customer_id),))
 
     @override
-    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Paid]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[PaymentResult]:
         requested = ledger.payment(self.payment_id)
         if requested.customer_id not in (None, self.customer_id):
             raise PaymentNotFound("There is no such payment.")

@@ -12,14 +12,14 @@ from gateway.domain.account import AccountId
 from gateway.domain.checks import check_id, check_text, check_type
 from gateway.domain.deposit import Deposit, DepositId
 from gateway.domain.event import EventType
+from gateway.domain.immutable import immutable
 from gateway.domain.limits import REFERENCE_LENGTH_MAX
 from gateway.domain.money import Money
 from gateway.domain.transaction import TransactionType
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class MakeDeposit(Command[Deposit]):
     """Move `amount` from outside the gateway to an account.
 

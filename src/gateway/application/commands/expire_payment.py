@@ -9,13 +9,13 @@ from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_id
+from gateway.domain.immutable import immutable
 from gateway.domain.payment import Payment, PaymentId
 from gateway.domain.payment_life import expire
 from gateway.domain.payment_status import UNFINISHED
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class ExpirePayment(Command[Payment]):
     """End a payment whose time is over, and release its held money. A payment that has ended is not changed.
 

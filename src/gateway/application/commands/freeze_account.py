@@ -11,10 +11,10 @@ from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account, AccountId
 from gateway.domain.checks import check_id
 from gateway.domain.event import EventType
-from gateway.domain.value import value
+from gateway.domain.immutable import immutable
 
 
-@value
+@immutable
 class FreezeAccount(Command[Account]):
     """Stop an account from paying; it can still receive. A frozen one is not changed. Refuses: account_not_found."""
 
@@ -35,7 +35,7 @@ class FreezeAccount(Command[Account]):
         return status_changed(account, account.frozen(), EventType.ACCOUNT_FROZEN, moment)
 
 
-@value
+@immutable
 class UnfreezeAccount(Command[Account]):
     """Let a frozen account pay again. An open account is not changed. Refuses: account_not_found."""
 

@@ -12,16 +12,16 @@ from gateway.domain.account import check_user_id
 from gateway.domain.checks import check_integer, check_type
 from gateway.domain.conversion import converted
 from gateway.domain.errors import RateNotFound, invalid
+from gateway.domain.immutable import immutable
 from gateway.domain.limits import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
 from gateway.domain.money import Money
 from gateway.domain.payment import QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.rate import CurrencyPair, ExchangeRate, check_distinct, check_pair
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class MakeQuote(Command[Quote]):
     """Promise to convert `amount` at `rate` for one payment within `valid_seconds`. No money moves.
 

@@ -11,10 +11,10 @@ from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account, AccountKey, check_users_account
 from gateway.domain.errors import AccountExists
 from gateway.domain.event import EventType
-from gateway.domain.value import value
+from gateway.domain.immutable import immutable
 
 
-@value
+@immutable
 class OpenAccount(Command[Account]):
     """Open a user's account, and the gateway's own accounts of a new currency. Refuses: account_exists."""
 

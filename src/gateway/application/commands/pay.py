@@ -5,20 +5,20 @@ from typing import ClassVar, assert_never
 from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import payee_key, payer_key
-from gateway.application.commands.shared.payments import Paid, settle, status_event
+from gateway.application.commands.shared.payments import PaymentResult, settle, status_event
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_type
 from gateway.domain.errors import InsufficientFunds
+from gateway.domain.immutable import immutable
 from gateway.domain.new_payment import authorized, failed, paid_at_once
 from gateway.domain.payment import CaptureMethod, PaymentId
 from gateway.domain.payment_terms import PaymentOrder, reference_of
-from gateway.domain.value import value
 
 
-@value
-class Pay(Command[Paid]):
+@immutable
+class Pay(Command[PaymentResult]):
     """Move the order's amount from the customer to the merchant, or hold it (`capture=manual`).
 
     With a quote, the customer pays its source, and the merchant gets its target. A failed payment does not use the
@@ -28,7 +28,7 @@ class Pay(Command[Paid]):
     quote_expired, quote_amount_mismatch.
     """
 
-    result_type: ClassVar = Paid
+    result_type: ClassVar = PaymentResult
 
     order: PaymentOrder
 
@@ -51,7 +51,7 @@ class Pay(Command[Paid]):
         )
 
     @override
-    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Paid]:
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[PaymentResult]:
         """Settle the payment, or store it as failed if the customer lacks funds."""
         order = self.order
         payment_id = PaymentId(moment.new_id("pay"))

@@ -11,15 +11,15 @@ from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import AccountId
 from gateway.domain.checks import check_id, check_text, check_type
 from gateway.domain.event import EventType
+from gateway.domain.immutable import immutable
 from gateway.domain.limits import REFERENCE_LENGTH_MAX
 from gateway.domain.money import Money
 from gateway.domain.payout import Payout, PayoutId
 from gateway.domain.transaction import TransactionType
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class MakePayout(Command[Payout]):
     """Move `amount` from an account of `owner_id` to outside the gateway.
 

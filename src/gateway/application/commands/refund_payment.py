@@ -14,6 +14,7 @@ from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_free_text, check_id, check_type
 from gateway.domain.errors import InsufficientFunds, MerchantInsufficientFunds, PaymentNotFound
 from gateway.domain.event import EventType
+from gateway.domain.immutable import immutable
 from gateway.domain.limits import REASON_LENGTH_MAX
 from gateway.domain.money import Money, check_amount
 from gateway.domain.payment import PaymentId
@@ -22,10 +23,9 @@ from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import TransactionType
 from gateway.domain.transfer import post
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class RefundPayment(Command[Refund]):
     """Refund `amount_minor` (≥ 1), or all that is left. With `refund_fee`, the merchant gets its share of the fee back.
 

@@ -13,13 +13,13 @@ from gateway.domain.account import KIND_OF_ROLE, Account, AccountKey, check_user
 from gateway.domain.checks import check_text
 from gateway.domain.errors import invalid
 from gateway.domain.event import EventType
+from gateway.domain.immutable import immutable
 from gateway.domain.limits import EMAIL_LENGTH_MAX, PASSWORD_HASH_LENGTH_MAX
 from gateway.domain.money import CurrencyCode, currency_code
 from gateway.domain.user import Role, User, UserId, check_profile
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class Registered:
     """A new user, with their account; an operator has none."""
 
@@ -27,7 +27,7 @@ class Registered:
     accounts: tuple[Account, ...]
 
 
-@value
+@immutable
 class Register(Command[Registered]):
     """Create a user, and open an account in `currency`. `email` is canonical, as `canonical_email` returns it.
 

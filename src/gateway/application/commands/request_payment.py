@@ -11,13 +11,13 @@ from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_type
 from gateway.domain.errors import UserNotFound
+from gateway.domain.immutable import immutable
 from gateway.domain.new_payment import requested
 from gateway.domain.payment import Payment, PaymentId
 from gateway.domain.payment_terms import PaymentRequest, payment_to_oneself, reference_of
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class RequestPayment(Command[Payment]):
     """Create a payment for a customer to confirm. No money moves.
 

@@ -11,15 +11,15 @@ from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_free_text, check_id
 from gateway.domain.errors import AlreadyReversed, TransactionNotReversible, UseRefund
 from gateway.domain.event import EventType
+from gateway.domain.immutable import immutable
 from gateway.domain.limits import REASON_LENGTH_MAX
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import post
-from gateway.domain.value import value
 
 REVERSIBLE: Final = frozenset({TransactionType.DEPOSIT, TransactionType.PAYOUT})
 
 
-@value
+@immutable
 class ReverseTransaction(Command[Transaction]):
     """Move the same amount back. A transaction can be reversed once.
 

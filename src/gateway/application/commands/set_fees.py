@@ -12,12 +12,12 @@ from gateway.domain.account import Account, AccountKind, system_account
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.event import EventType
 from gateway.domain.fees import FeeSchedule, check_fees
+from gateway.domain.immutable import immutable
 from gateway.domain.money import CurrencyCode, currency_code
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class SetFees(Command[Account]):
     """Set the fee schedule of the merchant's account in a currency, for captures from now on.
 

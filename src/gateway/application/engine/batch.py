@@ -11,17 +11,17 @@ from datetime import datetime, timedelta
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.draft import Draft
 from gateway.application.engine.ledger_view import RequiresOwnTransaction
-from gateway.application.engine.submission import Answer, Bundle, Failed, Submission, is_kept
+from gateway.application.engine.submission import Answer, BulkSubmission, Failed, Submission, is_stored
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
-from gateway.application.ports.unit_of_work import Changes, KeptAnswer, Needs, UnitOfWorkFactory, Wanted
+from gateway.application.ports.unit_of_work import Changes, Needs, StoredAnswer, UnitOfWorkFactory, Wanted
 from gateway.domain.errors import IdempotencyKeyReused, Refusal
-from gateway.domain.value import value
+from gateway.domain.immutable import immutable
 
 RunBatch = Callable[[Sequence[Submission]], Awaitable[list[Answer | Failed]]]
 
 
-@value
+@immutable
 class Batch:
     """Runs submissions as one database transaction. Decisions are pure, and a run that did not commit is repeated."""
 
@@ -65,7 +65,7 @@ def moment_after(latest_at: datetime | None, now: datetime, identifiers: Identif
 def wanted_by(submissions: Sequence[Submission], needs: Sequence[Needs | Failed]) -> Wanted:
     """What all submissions need, each record once, and the answers under their keys."""
     keys = {submission.key for submission in submissions}
-    keys.update(part.key for each in submissions if isinstance(each, Bundle) for part in each.parts)
+    keys.update(part.key for each in submissions if isinstance(each, BulkSubmission) for part in each.parts)
     known = [need for need in needs if isinstance(need, Needs)]
     return replace(Wanted.union(known), answers=keys, may_be_cached=True)
 
@@ -83,14 +83,14 @@ def needs_of(submissions: Sequence[Submission]) -> list[Needs | Failed]:
 
 def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Failed:
     """The answer to one submission: replayed, or decided now."""
-    kept = draft.answer(submission.key)
-    if kept is not None:
-        if kept.fingerprint != submission.fingerprint:
+    stored = draft.answer(submission.key)
+    if stored is not None:
+        if stored.fingerprint != submission.fingerprint:
             return reused(submission)
-        refused = submission.codec.is_refusal(kept.body)
-        return Answer(body=kept.body, outcome=None, refused=refused, replayed=True)
-    if isinstance(submission, Bundle):
-        return answer_bundle(submission, draft, moment)
+        refused = submission.codec.is_refusal(stored.body)
+        return Answer(body=stored.body, outcome=None, refused=refused, replayed=True)
+    if isinstance(submission, BulkSubmission):
+        return answer_bulk(submission, draft, moment)
     try:
         decision = decide(submission.command, draft, moment)
         body, event_id = submission.codec.encode(decision.outcome, decision.events)
@@ -99,10 +99,10 @@ def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Fai
     except Exception as bug:  # noqa: BLE001 - as above; nothing of this command is written.
         return Failed(bug)
     refused = isinstance(decision.outcome, Refusal)
-    if not refused or is_kept(decision.outcome):
+    if not refused or is_stored(decision.outcome):
         draft.write(decision)
-        draft.keep(
-            KeptAnswer(
+        draft.store(
+            StoredAnswer(
                 key=submission.key,
                 fingerprint=submission.fingerprint,
                 body=body,
@@ -113,27 +113,27 @@ def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Fai
     return Answer(body=body, outcome=decision.outcome, refused=refused, replayed=False)
 
 
-def answer_bundle(bundle: Bundle, draft: Draft, moment: Moment) -> Answer | Failed:
-    """The answer to a bundle, with those to its parts."""
-    trial = draft.fork() if bundle.atomic else draft
+def answer_bulk(bulk: BulkSubmission, draft: Draft, moment: Moment) -> Answer | Failed:
+    """The answer to a bulk submission, which contains the answers to its parts."""
+    trial = draft.fork() if bulk.atomic else draft
     answers: list[Answer | Failed] = []
-    for part in bundle.parts:
-        # The bundle's own key counts as used from the start, although its answer is written last.
-        last = reused(part) if part.key == bundle.key else answer(part, trial, moment)
+    for part in bulk.parts:
+        # The bulk submission's own key counts as used from the start, although its answer is written last.
+        last = reused(part) if part.key == bulk.key else answer(part, trial, moment)
         answers.append(last)
-        if bundle.atomic and isinstance(last, Failed):
+        if bulk.atomic and isinstance(last, Failed):
             return last
-        if bundle.atomic and isinstance(last, Answer) and last.refused:
+        if bulk.atomic and isinstance(last, Answer) and last.refused:
             break
     else:
         draft.adopt(trial)
     try:
-        body = bundle.encode_all(answers)
-        refused = bundle.codec.is_refusal(body)
+        body = bulk.encode_all(answers)
+        refused = bulk.codec.is_refusal(body)
     except Exception as bug:  # noqa: BLE001 - as above; the parts have keys of their own, and can be sent again.
         return Failed(bug)
-    if all(isinstance(each, Answer) and is_kept(each.outcome) for each in answers):
-        draft.keep(KeptAnswer(key=bundle.key, fingerprint=bundle.fingerprint, body=body, created_at=moment.now))
+    if all(isinstance(each, Answer) and is_stored(each.outcome) for each in answers):
+        draft.store(StoredAnswer(key=bulk.key, fingerprint=bulk.fingerprint, body=body, created_at=moment.now))
     return Answer(body=body, outcome=answers, refused=refused, replayed=False)
 
 

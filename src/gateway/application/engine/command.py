@@ -12,13 +12,13 @@ from gateway.application.views.events import event_data
 from gateway.domain.account import Account
 from gateway.domain.errors import Refusal
 from gateway.domain.event import Event, EventId, EventObject, EventType
+from gateway.domain.immutable import immutable
 from gateway.domain.payment import Payment, PaymentId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import Transfer
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
@@ -38,7 +38,7 @@ class Parties(Protocol):
         ...
 
 
-@value
+@immutable
 class Moment:
     """The time of a decision, with the ids, events and transactions that it dates.
 
@@ -93,7 +93,7 @@ class Moment:
         )
 
 
-@value
+@immutable
 class Decision(Generic[Result_co]):
     """The outcome of a command, and the records to write.
 
@@ -112,7 +112,7 @@ class Decision(Generic[Result_co]):
 
 
 class Command(ABC, Generic[Result]):
-    """A change of the ledger: a `value` of plain fields, which can be decided again if a commit fails."""
+    """A change of the ledger: an `immutable` record of plain fields, which can be decided again if a commit fails."""
 
     __slots__ = ()
 

@@ -9,12 +9,12 @@ from typing import Any
 from gateway.application.engine.command import Decision
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import (
+    AccountHolder,
     AnswerKey,
     Changes,
-    Holder,
-    KeptAnswer,
     NewUser,
     Records,
+    StoredAnswer,
 )
 from gateway.domain.account import Account, AccountId
 from gateway.domain.event import Event
@@ -55,9 +55,9 @@ class Draft(LedgerView):
         self._quotes_changed: dict[QuoteId, Quote] = {}
         self._refunds_new: list[Refund] = []
         self._events_new: list[Event] = []
-        self._answers_new: list[KeptAnswer] = []
+        self._answers_new: list[StoredAnswer] = []
 
-    def answer(self, key: AnswerKey) -> KeptAnswer | None:
+    def answer(self, key: AnswerKey) -> StoredAnswer | None:
         """The answer stored under this key, if any."""
         return self._answers.get(key)
 
@@ -70,7 +70,7 @@ class Draft(LedgerView):
         for account in decision.accounts:
             if account.id not in self._accounts:
                 self._account_ids[account.key] = account.id
-                self._holders.add(Holder(account.owner_id, account.kind))
+                self._account_holders.add(AccountHolder(account.owner_id, account.kind))
             is_new = account.id not in self._accounts or account.id in self._accounts_new
             (self._accounts_new if is_new else self._accounts_changed)[account.id] = account
             self._accounts[account.id] = account
@@ -119,7 +119,7 @@ class Draft(LedgerView):
         for name in _SLOTS:
             setattr(self, name, getattr(other, name))
 
-    def keep(self, answer: KeptAnswer) -> None:
+    def store(self, answer: StoredAnswer) -> None:
         """Add an answer."""
         self._answers[answer.key] = answer
         self._answers_new.append(answer)

@@ -21,7 +21,7 @@ from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
 from gateway.application.ports.storage import Scheduling, sequential
 from gateway.application.ports.unit_of_work import StorageUnavailable
-from gateway.domain.value import value
+from gateway.domain.immutable import immutable
 
 PIPELINED_SHARE: Final = 0.5
 """A pipelined batch begins when it has this share of the size of those in flight, or is full. With a smaller batch, the
@@ -32,7 +32,7 @@ QUIET_TURNS: Final = 8
 requests wait for a batch of every other process."""
 
 
-@value
+@immutable
 class GroupLimits:
     """Limits of batches and of the queue.
 
@@ -159,7 +159,7 @@ class GroupCommit(Executor):
         return self._waiting_size >= worth_it and self._scheduling() is Scheduling.PIPELINED
 
     def _take(self) -> list[Ticket]:
-        """The next submissions that fit into a batch. A bundle larger than the limit is a batch of its own."""
+        """The next submissions that fit into a batch. A bulk submission larger than the limit is a batch of its own."""
         taken = [self._first()]
         room = self._limits.batch_size_max - taken[0].submission.size
         while self._waiting and (room := room - self._waiting[0].submission.size) >= 0:

@@ -1,6 +1,6 @@
 """The read-only view of the ledger on which commands decide."""
 
-from gateway.application.ports.unit_of_work import Holder, Records
+from gateway.application.ports.unit_of_work import AccountHolder, Records
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.errors import (
     AccountNotFound,
@@ -29,10 +29,10 @@ class LedgerView:
     """The loaded records of a batch, with the changes of the commands decided so far."""
 
     __slots__ = (
+        "_account_holders",
         "_account_ids",
         "_accounts",
         "_emails_taken",
-        "_holders",
         "_payments",
         "_quotes",
         "_references_given_back",
@@ -47,7 +47,7 @@ class LedgerView:
         self._payments = {payment.id: payment for payment in records.payments}
         self._transactions = {transaction.id: transaction for transaction in records.transactions}
         self._quotes = {quote.id: quote for quote in records.quotes}
-        self._holders = set(records.holders)
+        self._account_holders = set(records.account_holders)
         self._references_taken = set(records.references_taken)
         self._references_given_back = set[PaymentReference]()
         self._emails_taken = set(records.emails_taken)
@@ -71,7 +71,7 @@ class LedgerView:
 
     def has_account_in_another_currency(self, key: AccountKey) -> bool:
         """Whether the owner has an account of this kind in another currency; for keys of missing accounts only."""
-        return Holder(key.owner_id, key.kind) in self._holders
+        return AccountHolder(key.owner_id, key.kind) in self._account_holders
 
     def payment(self, payment_id: PaymentId) -> Payment:
         """The payment with this id.

@@ -18,7 +18,7 @@ class _Refused(msgspec.Struct, frozen=True):
     facts: dict[str, Any]
 
 
-class _Kept(msgspec.Struct, Generic[Result], frozen=True, omit_defaults=True):
+class _StoredOutcome(msgspec.Struct, Generic[Result], frozen=True, omit_defaults=True):
     result: Result | None = None
     refused: _Refused | None = None
 
@@ -30,8 +30,8 @@ def encode(outcome: object, events: Collection[Event] = ()) -> Encoded:  # noqa:
     """The JSON of a result (a dataclass of plain values) or of a refusal."""
     if isinstance(outcome, Refusal):
         refused = _Refused(code=outcome.code, detail=outcome.detail, facts=outcome.facts)
-        return Encoded(_encoder.encode(_Kept[object](refused=refused)))
-    return Encoded(_encoder.encode(_Kept(result=outcome)))
+        return Encoded(_encoder.encode(_StoredOutcome[object](refused=refused)))
+    return Encoded(_encoder.encode(_StoredOutcome(result=outcome)))
 
 
 def is_refusal(body: bytes) -> bool:
@@ -41,10 +41,10 @@ def is_refusal(body: bytes) -> bool:
 
 def decode(body: bytes, result_type: Any) -> Any:
     """The outcome that `encode` made `body` of: a result of type `result_type`, or a refusal."""
-    kept: _Kept[Any] = msgspec.json.decode(body, type=_Kept[result_type])
-    if kept.refused is None:
-        return kept.result
-    return refusals()[kept.refused.code](kept.refused.detail, **kept.refused.facts)
+    stored: _StoredOutcome[Any] = msgspec.json.decode(body, type=_StoredOutcome[result_type])
+    if stored.refused is None:
+        return stored.result
+    return refusals()[stored.refused.code](stored.refused.detail, **stored.refused.facts)
 
 
 def refusals() -> dict[str, type[Refusal]]:

@@ -14,7 +14,7 @@ from tenacity import (
 )
 
 from gateway.application.ports.unit_of_work import Conflict, KeyTaken, StorageUnavailable, TryAgain
-from gateway.domain.value import value
+from gateway.domain.immutable import immutable
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -22,7 +22,7 @@ Returned = TypeVar("Returned")
 _jitter = wait_random_exponential(multiplier=0.02, max=1)
 
 
-@value
+@immutable
 class RetryLimits:
     """How often, and for how long, a unit of work is retried."""
 

@@ -10,7 +10,7 @@ from gateway.application.ports.unit_of_work import AnswerKey, Needs
 from gateway.domain.checks import check_id, check_idempotency_key
 from gateway.domain.errors import Refusal
 from gateway.domain.event import Event, EventId
-from gateway.domain.value import value
+from gateway.domain.immutable import immutable
 
 
 class Encoded(NamedTuple):
@@ -32,9 +32,9 @@ class Codec(Protocol):
         ...
 
 
-@value
-class Keyed:
-    """What every submission has.
+@immutable
+class BaseSubmission:
+    """The attributes of every submission.
 
     Attributes:
         key: The idempotency key: the caller's own, or a fresh one.
@@ -54,8 +54,8 @@ class Keyed:
         check_idempotency_key(self.key.key)
 
 
-@value
-class CommandSubmission(Keyed):
+@immutable
+class CommandSubmission(BaseSubmission):
     """One command, with its idempotency key."""
 
     command: Command[Any]
@@ -70,18 +70,19 @@ class CommandSubmission(Keyed):
         return self.command.needs()
 
 
-@value
-class Bundle(Keyed):
-    """Several submissions in one transaction, with one more answer under a key of the bundle.
+@immutable
+class BulkSubmission(BaseSubmission):
+    """Several submissions in one transaction, each with an answer under its own key, and one answer to all of them.
 
-    `codec` encodes refusals of the bundle itself, and tells whether the answer to the bundle is a refusal.
+    `key` and `fingerprint` belong to the answer to all. `codec` encodes a refusal of the whole, and tells whether the
+    answer to all is a refusal.
 
     Attributes:
         parts: Decided in this order, each under its own key.
-        atomic: All or none: the first refused part ends the bundle, and nothing of it is written. Otherwise each part
-            is written or refused alone.
-        encode_all: The answer to the bundle, from the answers to its parts; of an atomic bundle that ended early, those
-            up to the refusal.
+        atomic: All or none: the first refused part ends the bulk submission, and nothing of it is written. Otherwise
+            each part is written or refused alone.
+        encode_all: Makes the answer to all from the answers to the parts. If an atomic bulk submission ended early, it
+            gets the answers up to the refusal.
     """
 
     parts: Sequence[CommandSubmission]
@@ -98,16 +99,16 @@ class Bundle(Keyed):
         return Needs.union([part.needs() for part in self.parts])
 
 
-Submission: TypeAlias = CommandSubmission | Bundle
+Submission: TypeAlias = CommandSubmission | BulkSubmission
 
 
-@value
+@immutable
 class Answer:
     """The answer to a submission.
 
     Attributes:
         body: The outcome, as the submission's codec encodes it.
-        outcome: The result or the refusal; of a bundle, the answers to its parts. `None` if replayed.
+        outcome: The result or the refusal; of a bulk submission, the answers to its parts. `None` if replayed.
         refused: Whether the outcome is a refusal, also if replayed.
         replayed: Whether an earlier submission with the same key got this answer.
     """
@@ -125,9 +126,9 @@ class Failed:
     error: Exception
 
 
-def is_kept(outcome: object) -> bool:
+def is_stored(outcome: object) -> bool:
     """Whether an outcome is stored under its key. A refusal that may end later (a frozen account) is not."""
-    return not isinstance(outcome, Refusal) or outcome.lasting
+    return not isinstance(outcome, Refusal) or outcome.stored
 
 
 def fingerprint(*parts: bytes) -> bytes:

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.event import EventId, EventType
+from gateway.domain.immutable import immutable
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class FeedEvent:
     """An event as it stands in the feed.
 

@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from gateway.domain.value import value
+from gateway.domain.immutable import immutable
 
 
-@value
+@immutable
 class Failures:
     """How often logins have failed in a row, and when the last one did."""
 

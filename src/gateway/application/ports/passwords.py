@@ -2,14 +2,14 @@
 
 from typing import Protocol
 
-from gateway.domain.value import value
+from gateway.domain.immutable import immutable
 
 
 class HashingOverloaded(Exception):  # noqa: N818 - names what happened, as every refusal of the gateway does.
     """So many passwords wait to be hashed that this one was not taken; nothing was done, and it may be tried again."""
 
 
-@value
+@immutable
 class PasswordCheck:
     """What a stored hash says about a password.
 

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from gateway.domain.account import Account, AccountId
 from gateway.domain.checks import check_id, check_instant, check_text, check_type
+from gateway.domain.immutable import immutable
 from gateway.domain.limits import REFERENCE_LENGTH_MAX
 from gateway.domain.money import CurrencyCode, currency_code
 from gateway.domain.payment import Payment, PaymentId, QuoteId
@@ -14,10 +15,9 @@ from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class AccountFilter:
     """Which accounts; a field that is `None` does not limit. Making one that is not valid raises `InvalidInput`."""
 
@@ -30,7 +30,7 @@ class AccountFilter:
             currency_code(self.currency)
 
 
-@value
+@immutable
 class PaymentFilter:
     """Which payments; `None` does not limit. Times: `created_after` ≤ created < `created_before`.
 
@@ -57,7 +57,7 @@ class PaymentFilter:
         _check_instants(created_after=self.created_after, created_before=self.created_before, as_of=self.as_of)
 
 
-@value
+@immutable
 class TransactionFilter:
     """Which transactions; `None` does not limit. Times: `created_after` ≤ created < `created_before`."""
 
@@ -93,7 +93,7 @@ def _check_instants(**instants: datetime | None) -> None:
             check_instant(field, instant)
 
 
-@value
+@immutable
 class CurrencyTotals:
     """All accounts of one currency added up, in minor units, as of one moment."""
 

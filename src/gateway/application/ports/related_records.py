@@ -7,7 +7,7 @@ asks these functions between them: payments and transactions, then quotes, then 
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from gateway.application.ports.unit_of_work import Holder, Wanted
+from gateway.application.ports.unit_of_work import AccountHolder, Wanted
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
 from gateway.domain.payment import Payment, QuoteId
 from gateway.domain.quote import Quote
@@ -45,10 +45,10 @@ def fee_accounts_to_load(
     return to_load.fee_keys | {system_account(AccountKind.FEES, currency) for currency in currencies}
 
 
-def holders_to_find(keys: Iterable[AccountKey], accounts: Iterable[Account]) -> set[Holder]:
+def account_holders_to_find(keys: Iterable[AccountKey], accounts: Iterable[Account]) -> set[AccountHolder]:
     """The owners of accounts that were not found: each may have an account of this kind in another currency."""
     found = {account.key for account in accounts}
-    return {Holder(key.owner_id, key.kind) for key in keys if key not in found}
+    return {AccountHolder(key.owner_id, key.kind) for key in keys if key not in found}
 
 
 def _of_parties(payments: Iterable[Payment]) -> Iterator[AccountKey]:

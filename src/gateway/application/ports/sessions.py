@@ -5,13 +5,13 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import NewType, Protocol
 
+from gateway.domain.immutable import immutable
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 SessionId = NewType("SessionId", str)
 
 
-@value
+@immutable
 class StoredToken:
     """A refresh token as it is kept: by its SHA-256 alone."""
 
@@ -19,7 +19,7 @@ class StoredToken:
     expires_at: datetime
 
 
-@value
+@immutable
 class Successor:
     """What a refresh token is exchanged for.
 
@@ -31,8 +31,8 @@ class Successor:
     sealed: bytes
 
 
-class Standing(Enum):
-    """What a refresh token turned out to be when it was presented."""
+class TokenStatus(Enum):
+    """What a refresh token is when it is exchanged."""
 
     ROTATED = auto()  # It was good, and is now used: its successor is stored.
     USED = auto()  # It had been used before; nothing was changed.
@@ -41,15 +41,15 @@ class Standing(Enum):
     UNKNOWN = auto()
 
 
-@value
-class Presented:
-    """What became of a refresh token that was presented. All but `standing` is `None` for an unknown one.
+@immutable
+class RotationResult:
+    """The result of exchanging a refresh token. For an unknown token, everything but `status` has its default.
 
     For a token that was used before: `used_at` is the time of that use, `sealed` the sealed secret of its successor,
     and `successor_used` whether the successor has been used.
     """
 
-    standing: Standing
+    status: TokenStatus
     session_id: SessionId | None = None
     user_id: UserId | None = None
     used_at: datetime | None = None
@@ -64,7 +64,7 @@ class Sessions(Protocol):
         """Begin a session with its first refresh token."""
         ...
 
-    async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> Presented:
+    async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> RotationResult:
         """Use a refresh token and store its successor, in one step.
 
         Of any number of concurrent calls with one token, exactly one finds it `ROTATED`; the others find it `USED`.

@@ -11,7 +11,7 @@ from gateway.application.ports.reader import Audit, Reader
 from gateway.application.ports.sessions import Sessions
 from gateway.application.ports.unit_of_work import UnitOfWorkFactory
 from gateway.application.ports.users import Users
-from gateway.domain.value import value
+from gateway.domain.immutable import immutable
 
 
 class Scheduling(Enum):
@@ -34,7 +34,7 @@ def sequential() -> Scheduling:
     return Scheduling.SEQUENTIAL
 
 
-@value
+@immutable
 class Storage:
     """The storage ports, all over one database.
 

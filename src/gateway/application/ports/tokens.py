@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from gateway.domain.value import value
+from gateway.domain.immutable import immutable
 
 
-@value
+@immutable
 class AccessClaims:
     """What a verified token says.
 

@@ -12,12 +12,12 @@ from typing import NamedTuple, Protocol, Self
 
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
 from gateway.domain.event import Event, EventId
+from gateway.domain.immutable import immutable
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import User, UserId
-from gateway.domain.value import value
 
 
 class StorageUnavailable(Exception):  # noqa: N818 - the name says what is wrong.
@@ -59,8 +59,8 @@ class AnswerKey(NamedTuple):
     key: str
 
 
-@value
-class KeptAnswer:
+@immutable
+class StoredAnswer:
     """The answer to an idempotency key.
 
     Attributes:
@@ -77,7 +77,7 @@ class KeptAnswer:
     event_id: EventId | None = field(default=None, compare=False)
 
 
-@value
+@immutable
 class NewUser:
     """A user who registers, with the hash of their password."""
 
@@ -92,7 +92,7 @@ class Payer(NamedTuple):
     customer_id: UserId
 
 
-@value
+@immutable
 class Needs:
     """The records that a command decides on. Accounts are named by key or by id, as the command knows them.
 
@@ -125,35 +125,35 @@ class Needs:
         )
 
 
-@value
+@immutable
 class Wanted(Needs):
-    """What a batch reads: the needs of its commands, and the answers that are kept under their keys."""
+    """What a batch reads: the needs of its commands, and the answers stored under their keys."""
 
     answers: Collection[AnswerKey] = ()
     may_be_cached: bool = False
     """Any of the accounts may come from the account cache, and answers be left out: see `Records.are_cached`."""
 
 
-class Holder(NamedTuple):
+class AccountHolder(NamedTuple):
     """An owner who has an account of a kind, in whatever currency."""
 
     owner_id: UserId
     kind: AccountKind
 
 
-@value
+@immutable
 class Records:
     """The loaded records of a `Wanted`. Records that do not exist are left out.
 
-    `holders` answers only for account keys that were not found: who of their owners has an account of that kind in
-    another currency. `references_taken`, `emails_taken` and `user_ids_taken` are those of the
-    wanted ones that exist.
+    `account_holders` answers only for account keys that were not found: it names the owners who have an account of that
+    kind in another currency. `references_taken`, `emails_taken` and `user_ids_taken` name the wanted references, e-mail
+    addresses and user ids that exist.
     """
 
-    answers: Collection[KeptAnswer] = ()
+    answers: Collection[StoredAnswer] = ()
     accounts: Collection[Account] = ()
     payments: Collection[Payment] = ()
-    holders: Collection[Holder] = ()
+    account_holders: Collection[AccountHolder] = ()
     references_taken: Collection[PaymentReference] = ()
     emails_taken: Collection[str] = ()
     user_ids_taken: Collection[UserId] = ()
@@ -170,7 +170,7 @@ class Records:
     that."""
 
 
-@value
+@immutable
 class Changes:
     """Everything a batch decided: what is new, and what replaces a loaded record of the same id."""
 
@@ -184,7 +184,7 @@ class Changes:
     quotes_changed: Collection[Quote] = ()
     refunds_new: Collection[Refund] = ()
     events_new: Collection[Event] = ()
-    answers_new: Collection[KeptAnswer] = ()
+    answers_new: Collection[StoredAnswer] = ()
     latest_at: datetime | None = None
     """The moment that the ids of new transactions are of, where it is kept with their accounts."""
 

@@ -2,11 +2,11 @@
 
 from typing import Protocol
 
+from gateway.domain.immutable import immutable
 from gateway.domain.user import User, UserId
-from gateway.domain.value import value
 
 
-@value
+@immutable
 class Credentials:
     """A user, with the hash of their password."""
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from gateway.domain.value import value
+from gateway.domain.immutable import immutable
 
 
 class WebhookError(StrEnum):
@@ -24,7 +24,7 @@ class WebhookError(StrEnum):
     TIMEOUT = "timeout"
 
 
-@value
+@immutable
 class WebhookMessage:
     """One attempt to deliver one event.
 
@@ -43,7 +43,7 @@ class WebhookMessage:
     sent_at: datetime
 
 
-@value
+@immutable
 class WebhookResponse:
     """What came of an attempt. It holds nothing that the receiver chose but a status and a time to wait.
 

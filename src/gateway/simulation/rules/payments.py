@@ -146,7 +146,7 @@ def must_stand(payment: ModelPayment, now: datetime, *statuses: str) -> None:
     status = payment.status_at(now)
     if status not in statuses:
         code = "payment_expired" if status == "expired" else "payment_state_invalid"
-        raise Refused(code, **payment.standing(now))
+        raise Refused(code, **payment.state_facts(now))
 
 
 def fee_on(merchant: ModelAccount, amount: int) -> int:

@@ -21,7 +21,7 @@ def refund(model: Model, command: RefundPayment, now: datetime) -> Effect:
     if payment.merchant != command.merchant_id:
         raise Refused("payment_not_found")
     if payment.captured == 0 or payment.customer is None:
-        raise Refused("payment_not_refundable", **payment.standing(now))
+        raise Refused("payment_not_refundable", **payment.state_facts(now))
     left = payment.captured - payment.refunded
     part = left if command.amount_minor is None else command.amount_minor
     if part > left or left == 0:

@@ -23,7 +23,7 @@ from gateway.adapters.http.resources.payments import (
     to_payment_view,
 )
 from gateway.adapters.http.submissions import (
-    StoredCodec,
+    StoredResponseCodec,
     canonical_json,
     split_stored,
     stored,
@@ -31,16 +31,16 @@ from gateway.adapters.http.submissions import (
     stored_response,
 )
 from gateway.application.commands.pay import Pay
-from gateway.application.commands.shared.payments import Paid
+from gateway.application.commands.shared.payments import PaymentResult
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.application.engine.submission import Answer, Bundle, CommandSubmission, Failed, fingerprint
+from gateway.application.engine.submission import Answer, BulkSubmission, CommandSubmission, Failed, fingerprint
 from gateway.application.ports.unit_of_work import AnswerKey, Needs
 from gateway.domain.checks import check_idempotency_key
 from gateway.domain.errors import InvalidInput, UnknownCurrency
+from gateway.domain.immutable import immutable
 from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
 from gateway.domain.user import Role
-from gateway.domain.value import value
 
 ITEMS_MAX: Final = 1_000
 BODY_BYTES_MAX: Final = 1024 * 1024
@@ -76,11 +76,11 @@ class BatchView(msgspec.Struct, frozen=True, kw_only=True):
     results: list[ItemResultView]
 
 
-@value
-class RefusedItem(Command[Paid]):
+@immutable
+class RefusedItem(Command[PaymentResult]):
     """An item that cannot become a command: its currency is unknown. It is refused in its place of the batch."""
 
-    result_type: ClassVar = Paid
+    result_type: ClassVar = PaymentResult
 
     refusal: UnknownCurrency
 
@@ -88,24 +88,24 @@ class RefusedItem(Command[Paid]):
         """Nothing."""
         return Needs()
 
-    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Paid]:  # noqa: ARG002 - nothing to decide.
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[PaymentResult]:  # noqa: ARG002 - nothing to decide.
         """Refuse it."""
         return Decision(outcome=self.refusal)
 
 
 async def pay_all(request: Request[BatchBody]) -> Response:
-    """Submit all items as one bundle."""
+    """Submit all items as one bulk submission."""
     body = request.body
     executor = request.gateway.executor
     key = request.idempotency_key
     parts = submissions(request)
     answer = await executor.perform(
-        Bundle(
+        BulkSubmission(
             parts=parts,
             atomic=body.mode == "atomic",
             key=executor.fresh_key() if key is None else AnswerKey(request.caller.user_id, key),
             fingerprint=fingerprint(request.method.encode(), request.path.encode(), canonical_json(body)),
-            codec=StoredCodec(request, request.success_status, to_payment_view),
+            codec=StoredResponseCodec(request, request.success_status, to_payment_view),
             encode_all=lambda answers: encode_answers(request, answers),
         )
     )
@@ -141,7 +141,7 @@ def submission(request: Request[BatchBody], item: ItemBody) -> CommandSubmission
         command=to_command(request, body),
         key=AnswerKey(request.caller.user_id, item.idempotency_key),
         fingerprint=fingerprint(b"POST", b"/payments", canonical_json(body)),
-        codec=StoredCodec(request, 201, to_payment_view, payment_of),
+        codec=StoredResponseCodec(request, 201, to_payment_view, payment_of),
     )
 
 

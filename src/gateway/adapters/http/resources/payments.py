@@ -31,7 +31,7 @@ from gateway.adapters.http.resources.fields import (
 from gateway.adapters.http.submissions import submitting
 from gateway.application.commands.pay import Pay
 from gateway.application.commands.request_payment import RequestPayment
-from gateway.application.commands.shared.payments import Paid
+from gateway.application.commands.shared.payments import PaymentResult
 from gateway.application.engine.command import Command
 from gateway.application.ports.reader import PaymentFilter
 from gateway.application.queries import Page
@@ -141,12 +141,12 @@ def to_request(body: PaymentBody, merchant_id: UserId) -> RequestPayment:
     )
 
 
-def to_payment_view(result: Paid | Payment) -> PaymentView:
+def to_payment_view(result: PaymentResult | Payment) -> PaymentView:
     """The view of the payment of a command's result."""
     return payment_view(payment_of(result))
 
 
-def payment_of(result: Paid | Payment) -> Payment:
+def payment_of(result: PaymentResult | Payment) -> Payment:
     """The payment of a command's result."""
     return result if isinstance(result, Payment) else result.payment
 

@@ -15,7 +15,7 @@ from gateway.adapters.http.operations import (
 from gateway.adapters.http.resources.fields import Amount, CreatedQuery, CurrencyText, Description, IdText
 from gateway.adapters.http.submissions import submitting
 from gateway.application.commands.pay import Pay
-from gateway.application.commands.shared.payments import Paid
+from gateway.application.commands.shared.payments import PaymentResult
 from gateway.application.ports.reader import TransactionFilter
 from gateway.application.queries import Page
 from gateway.application.views.transactions import TransactionView, transaction_view
@@ -60,7 +60,7 @@ def to_pay(request: Request[TransactionBody]) -> Pay:
     )
 
 
-def to_transaction_view(paid: Paid) -> TransactionView:
+def to_transaction_view(paid: PaymentResult) -> TransactionView:
     """The payment's transaction, with the payer's entry only."""
     transaction = paid.transaction
     return transaction_view(transaction, {transaction.transfers[0].debit_account_id})

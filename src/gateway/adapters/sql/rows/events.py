@@ -7,7 +7,7 @@ from gateway.adapters.sql.rows.values import Values
 from gateway.adapters.sql.tables.events import event_batches, events
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.events import FeedEvent
-from gateway.application.ports.unit_of_work import AnswerKey, KeptAnswer
+from gateway.application.ports.unit_of_work import AnswerKey, StoredAnswer
 from gateway.domain.event import Event, EventId, EventType
 
 EVENT_COLUMNS: Final = [each for each in events.c if each is not events.c.batch_id]
@@ -59,7 +59,7 @@ def to_feed_event(row: Found) -> FeedEvent:
     )
 
 
-def answer_values(answer: KeptAnswer, data_of: Mapping[EventId, bytes]) -> Values:
+def answer_values(answer: StoredAnswer, data_of: Mapping[EventId, bytes]) -> Values:
     """The row of an answer. The data of the event that it names is left out: the event has it."""
     body = answer.body
     if answer.event_id is not None:
@@ -67,9 +67,9 @@ def answer_values(answer: KeptAnswer, data_of: Mapping[EventId, bytes]) -> Value
     return (*answer.key, answer.fingerprint, body, answer.created_at, answer.event_id)
 
 
-def to_answer(row: Found) -> KeptAnswer:
+def to_answer(row: Found) -> StoredAnswer:
     """The answer of a row, behind which stands the data of the event that the row names, if it names one."""
     owner_id, key, fingerprint, body, created_at, event_id, data = row
     if event_id is not None:
         body += data.encode()
-    return KeptAnswer(key=AnswerKey(owner_id, key), fingerprint=fingerprint, body=body, created_at=created_at)
+    return StoredAnswer(key=AnswerKey(owner_id, key), fingerprint=fingerprint, body=body, created_at=created_at)

@@ -95,7 +95,7 @@ Index(
     sqlite_where=webhook_deliveries.c.ended_at.is_not(None),
 )
 
-# Requests to deliver the events of a time range again. The dispatcher works on them in steps, in the order of event ids.
+# Requests to deliver the events of a time range again. The dispatcher delivers them in steps, in order of event ids.
 webhook_replays: Final = table(
     "webhook_replays",
     key("id"),

@@ -9,6 +9,7 @@ from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.errors import PaymentNotFound
 from gateway.domain.event import Event, EventType
+from gateway.domain.immutable import immutable
 from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.payment_life import PaymentEnding
@@ -18,7 +19,6 @@ from gateway.domain.quote import Quote, check_usable
 from gateway.domain.transaction import Transaction, TransactionType
 from gateway.domain.transfer import charge, hold, post, release
 from gateway.domain.user import UserId
-from gateway.domain.value import value
 
 EVENT_OF: Final = {
     PaymentStatus.REQUIRES_CONFIRMATION: EventType.PAYMENT_CREATED,
@@ -32,8 +32,8 @@ EVENT_OF: Final = {
 """The event of each status that a payment can reach."""
 
 
-@value
-class Paid:
+@immutable
+class PaymentResult:
     """A payment, and the transaction that moved or held its money."""
 
     payment: Payment
@@ -59,7 +59,7 @@ class Terms(Protocol):
         ...
 
 
-@value
+@immutable
 class Settlement:
     """The transfers of a payment, with the quote that they use."""
 
@@ -68,14 +68,14 @@ class Settlement:
     fee_minor: int = 0
     quote: Quote | None = None
 
-    def decision(self, payment: Payment, moment: Moment) -> Decision[Paid]:
+    def decision(self, payment: Payment, moment: Moment) -> Decision[PaymentResult]:
         """The decision that `payment` was paid, held or captured with these transfers."""
         steps, quote = self.steps, self.quote
         transaction = moment.transaction(
             self.kind, steps.transfers, parties=payment, payment_id=payment.id, description=payment.description
         )
         return Decision(
-            outcome=Paid(payment=payment, transaction=transaction),
+            outcome=PaymentResult(payment=payment, transaction=transaction),
             accounts=steps.accounts.values(),
             payments=(payment,),
             quotes=() if quote is None else (quote.used_by(payment.id),),

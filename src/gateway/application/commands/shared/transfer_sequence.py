@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gateway.domain.account import Account, AccountId
-from gateway.domain.transfer import Moved, Transfer
+from gateway.domain.transfer import Transfer, TransferResult
 
 
 class TransferSequence:
@@ -17,7 +17,11 @@ class TransferSequence:
         self.transfers: list[Transfer] = []
 
     def make(
-        self, move: Callable[[Account, Account, int], Moved], debit: Account, credit: Account, amount_minor: int
+        self,
+        move: Callable[[Account, Account, int], TransferResult],
+        debit: Account,
+        credit: Account,
+        amount_minor: int,
     ) -> None:
         """Add a transfer, unless the amount is 0. Raises what `move` raises."""
         if amount_minor == 0:

@@ -18,7 +18,7 @@ from support.builders import (
     CUSTOMER_ACCOUNT,
     Watch,
     a_batch,
-    a_bundle,
+    a_bulk_submission,
     balances,
     opened,
     pay,
@@ -49,7 +49,7 @@ def parts(*commands: Command[Any]) -> Sequence[CommandSubmission]:
 
 @pytest.mark.parametrize("atomic", [True, False])
 async def test_a_bundle_is_one_transaction(executor: Executor, storage: Storage, watch: Watch, *, atomic: bool) -> None:
-    answer = await executor.perform(a_bundle(*parts(*(pay(usd(1)) for _ in range(50))), atomic=atomic))
+    answer = await executor.perform(a_bulk_submission(*parts(*(pay(usd(1)) for _ in range(50))), atomic=atomic))
     assert answer.body == b"50"
     assert await balances(storage) == (50, 50)
     [changes] = watch.commits
@@ -59,11 +59,11 @@ async def test_a_bundle_is_one_transaction(executor: Executor, storage: Storage,
 async def test_a_refused_part_of_an_atomic_bundle_leaves_nothing_behind(
     executor: Executor, storage: Storage, watch: Watch
 ) -> None:
-    refused = a_bundle(*parts(pay(usd(60)), pay(usd(60)), pay(usd(1))), atomic=True)
+    refused = a_bulk_submission(*parts(pay(usd(60)), pay(usd(60)), pay(usd(1))), atomic=True)
     assert (await executor.perform(refused)).body == b"2"
     assert await balances(storage) == (100, 0)
     [changes] = watch.commits
-    assert [answer.key.key for answer in changes.answers_new] == ["bundle-1"]
+    assert [answer.key.key for answer in changes.answers_new] == ["bulk-1"]
     assert not changes.payments_new
     assert not changes.events_new
     again = await executor.perform(refused)
@@ -71,7 +71,7 @@ async def test_a_refused_part_of_an_atomic_bundle_leaves_nothing_behind(
 
 
 async def test_a_refused_part_of_another_bundle_is_alone(executor: Executor, storage: Storage) -> None:
-    answer = await executor.perform(a_bundle(*parts(pay(usd(60)), pay(usd(60)), pay(usd(1))), atomic=False))
+    answer = await executor.perform(a_bulk_submission(*parts(pay(usd(60)), pay(usd(60)), pay(usd(1))), atomic=False))
     assert answer.body == b"3"
     assert await balances(storage) == (39, 61)
 
@@ -80,66 +80,66 @@ async def test_a_part_that_was_asked_for_before_is_not_done_again(executor: Exec
     first, second = parts(pay(usd(10)), pay(usd(20)))
     await executor.perform(first)
     for atomic in (True, False):
-        await executor.perform(a_bundle(first, second, atomic=atomic, key=f"atomic-{atomic}"))
+        await executor.perform(a_bulk_submission(first, second, atomic=atomic, key=f"atomic-{atomic}"))
     assert await balances(storage) == (70, 30)
 
 
-async def test_a_replayed_refusal_ends_an_atomic_bundle(executor: Executor, storage: Storage) -> None:
+async def test_a_replayed_refusal_ends_an_atomic_bulk_submission(executor: Executor, storage: Storage) -> None:
     refused, paid = parts(pay(usd(101)), pay(usd(20)))
     assert (await executor.perform(refused)).refused
-    answer = await executor.perform(a_bundle(refused, paid, atomic=True))
+    answer = await executor.perform(a_bulk_submission(refused, paid, atomic=True))
     [part] = answer.outcome
     assert (part.refused, part.replayed) == (True, True)
     assert await balances(storage) == (100, 0)
 
 
 async def test_the_key_of_a_bundle_serves_one_request_only(executor: Executor, storage: Storage) -> None:
-    await executor.perform(a_bundle(*parts(pay(usd(10))), atomic=True))
-    answer = await executor.perform(a_bundle(*parts(pay(usd(20))), atomic=True))
+    await executor.perform(a_bulk_submission(*parts(pay(usd(10))), atomic=True))
+    answer = await executor.perform(a_bulk_submission(*parts(pay(usd(20))), atomic=True))
     assert isinstance(answer.outcome, IdempotencyKeyReused)
     assert await balances(storage) == (90, 10)
 
 
 @pytest.mark.parametrize("atomic", [True, False])
 async def test_the_key_of_a_bundle_is_none_of_its_parts(executor: Executor, storage: Storage, *, atomic: bool) -> None:
-    bundle = a_bundle(submit(pay(usd(10)), "mine"), submit(pay(usd(20)), "bundle-1"), atomic=atomic)
-    answer = await executor.perform(bundle)
+    bulk = a_bulk_submission(submit(pay(usd(10)), "mine"), submit(pay(usd(20)), "bulk-1"), atomic=atomic)
+    answer = await executor.perform(bulk)
     *_, part = answer.outcome
     assert isinstance(part.outcome, IdempotencyKeyReused)
     assert await balances(storage) == ((100, 0) if atomic else (90, 10))
-    again = await executor.perform(bundle)
+    again = await executor.perform(bulk)
     assert (again.body, again.replayed) == (answer.body, True)
 
 
 async def test_what_may_end_otherwise_next_time_is_not_kept(executor: Executor, storage: Storage, watch: Watch) -> None:
     await executor.perform(submit(FreezeAccount(account_id=CUSTOMER_ACCOUNT), "freeze"))
     watch.commits.clear()
-    bundle = a_bundle(*parts(pay(usd(10))), atomic=True)
-    answer = await executor.perform(bundle)
+    bulk = a_bulk_submission(*parts(pay(usd(10))), atomic=True)
+    answer = await executor.perform(bulk)
     [part] = answer.outcome
     assert isinstance(part.outcome, AccountFrozen)
     assert watch.commits == []
     await executor.perform(submit(UnfreezeAccount(account_id=CUSTOMER_ACCOUNT), "unfreeze"))
-    assert (await executor.perform(bundle)).replayed is False
+    assert (await executor.perform(bulk)).replayed is False
     assert await balances(storage) == (90, 10)
 
 
 async def test_a_bug_in_an_atomic_bundle_fails_it_and_in_another_its_part(executor: Executor, storage: Storage) -> None:
     with pytest.raises(BugError):
-        await executor.perform(a_bundle(*parts(pay(usd(1)), BrokenDecide()), atomic=True))
+        await executor.perform(a_bulk_submission(*parts(pay(usd(1)), BrokenDecide()), atomic=True))
     assert await balances(storage) == (100, 0)
-    answer = await executor.perform(a_bundle(*parts(pay(usd(1)), BrokenDecide()), atomic=False))
+    answer = await executor.perform(a_bulk_submission(*parts(pay(usd(1)), BrokenDecide()), atomic=False))
     paid, broken = answer.outcome
     assert isinstance(paid, Answer)
     assert isinstance(broken, Failed)
     assert await balances(storage) == (99, 1)
 
 
-async def test_bundles_fill_batches_by_their_size(storage: Storage, watch: Watch) -> None:
+async def test_bulk_submissions_fill_batches_by_their_size(storage: Storage, watch: Watch) -> None:
     await opened(storage)
     executor = GroupCommit(a_batch(watched(storage, watch)).run, GroupLimits(batch_size_max=4))
     handed_in: list[Submission] = [
-        a_bundle(*(submit(pay(usd(1)), f"{n}-{m}") for m in range(3)), atomic=False, key=f"bundle-{n}")
+        a_bulk_submission(*(submit(pay(usd(1)), f"{n}-{m}") for m in range(3)), atomic=False, key=f"bulk-{n}")
         for n in range(3)
     ]
     handed_in.append(submit(pay(usd(1)), "alone"))

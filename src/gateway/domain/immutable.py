@@ -1,4 +1,4 @@
-"""value: a dataclass that is frozen for the type checkers, and costs a third of one that is frozen at run time."""
+"""immutable: a dataclass that is frozen for the type checkers, and costs a third of one that is frozen at run time."""
 
 from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform
@@ -7,7 +7,7 @@ Class = TypeVar("Class")
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
-def value(kind: type[Class]) -> type[Class]:
+def immutable(kind: type[Class]) -> type[Class]:
     """Make a class an immutable record, compared and hashed by its fields, which are given by name.
 
     Assigning to a field is an error of mypy and pyright, which both run over all of this code. At run time nothing
