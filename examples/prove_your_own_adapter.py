@@ -2,7 +2,7 @@
 
 Run it with `pytest examples/prove_your_own_adapter.py` after `pip install gateway[contracts]`.
 
-A storage is the eight ports of `gateway.application.ports.storage`; several adapters may supply them. This adapter
+A storage is the ports of `gateway.application.ports.storage`; several adapters may supply them. This adapter
 keeps the ledger in memory and in a journal on disk: it appends every commit to a file, and reads the file after a
 restart. Only the unit of work is new. `gateway.contracts` tests it as it tests the gateway's own adapters.
 """
@@ -11,7 +11,7 @@ import os
 import pickle
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import count
 from pathlib import Path
 
@@ -67,17 +67,7 @@ async def open_journal(path: Path) -> AsyncGenerator[Storage]:
     for changes in entries(path):
         async with MemoryUnitOfWork(database) as work:
             await work.commit(changes)
-    storage = memory_storage(database)
-    yield Storage(
-        unit_of_work=lambda: JournalUnitOfWork(database, path),
-        users=storage.users,
-        sessions=storage.sessions,
-        login_failures=storage.login_failures,
-        rates=storage.rates,
-        reader=storage.reader,
-        events=storage.events,
-        audit=storage.audit,
-    )
+    yield replace(memory_storage(database), unit_of_work=lambda: JournalUnitOfWork(database, path))
 
 
 # The tests: the contracts, the fixture that they need, and one test of this adapter's own promise.

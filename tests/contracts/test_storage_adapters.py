@@ -13,6 +13,7 @@ The order in which several new keys are claimed shows here only now and then: th
 """
 
 from gateway.contracts.audit import AuditContract
+from gateway.contracts.event_cursors import EventCursorsContract
 from gateway.contracts.events import EventFeedContract
 from gateway.contracts.hostile_input import HostileInputContract
 from gateway.contracts.login_failures import LoginFailuresContract
@@ -47,6 +48,10 @@ class TestReader(ReaderContract):
 
 
 class TestEventFeed(EventFeedContract):
+    pass
+
+
+class TestEventCursors(EventCursorsContract):
     pass
 
 

@@ -38,6 +38,15 @@ class EventFeedContract:
         assert list(await storage.events.read(after=only.position, limit=10)) == []
         assert list(await storage.events.read(after=2**62, limit=10)) == []
 
+    async def test_the_newest_position_is_that_of_the_last_event(self, storage: Storage) -> None:
+        """0 at first; then at once the position of an event that was committed, whatever its id."""
+        assert await storage.events.newest() == 0
+        for batch in ((7, 8, 9), (1,), (5, 4)):
+            await commit(storage, Changes(events_new=events(*batch)))
+            newest = await storage.events.newest()
+            [*_, last] = await storage.events.read(after=0, limit=100)
+            assert newest == last.position
+
     async def test_events_are_in_the_order_of_their_commits(self, storage: Storage) -> None:
         """Whatever their ids: those of one transaction in the order in which it made them."""
         batches = [(7, 8, 9), (1, 2), (5,), (4, 3)]

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.login_failures import LoginFailures
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, Reader, TransactionFilter
@@ -93,6 +94,10 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
             [given.text], now=given.moment, forget_before=given.moment
         ),
         "clear": lambda storage, given: storage.login_failures.clear(given.text),
+    },
+    EventCursors: {
+        "position": lambda storage, given: storage.event_cursors.position(given.text),
+        "move": lambda storage, given: storage.event_cursors.move(given.text, expected=given.number, to=given.number),
     },
     Rates: {
         "rate": lambda storage, given: storage.rates.rate(

@@ -1,6 +1,7 @@
 """Storage in plain dictionaries, with the transaction rules of a real database."""
 
 from gateway.adapters.memory.database import MemoryDatabase
+from gateway.adapters.memory.event_cursors import MemoryEventCursors
 from gateway.adapters.memory.events import MemoryEventFeed
 from gateway.adapters.memory.login_failures import MemoryLoginFailures
 from gateway.adapters.memory.rates import MemoryRates
@@ -24,5 +25,6 @@ def memory_storage(database: MemoryDatabase | None = None) -> Storage:
         rates=MemoryRates(kept),
         reader=MemoryReader(kept),
         events=MemoryEventFeed(kept),
+        event_cursors=MemoryEventCursors(kept),
         audit=lambda: memory_audit(kept),
     )

@@ -36,6 +36,7 @@ class MemoryDatabase:
     reversals: dict[TransactionId, TransactionId] = field(default_factory=dict[TransactionId, TransactionId])
     """Of each transaction that was reversed, the one that did it."""
     events: list[Event] = field(default_factory=list[Event])
+    event_cursors: dict[str, int] = field(default_factory=dict[str, int])
     answers: dict[AnswerKey, StoredAnswer] = field(default_factory=dict[AnswerKey, StoredAnswer])
     latest_at: datetime | None = None
     transaction: asyncio.Lock = field(default_factory=asyncio.Lock)

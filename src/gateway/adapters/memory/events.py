@@ -31,3 +31,7 @@ class MemoryEventFeed(EventFeed):
             )
             for position, event in enumerate(events, after + 1)
         ]
+
+    @override
+    async def newest(self) -> int:
+        return len(self._database.events)

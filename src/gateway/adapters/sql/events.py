@@ -54,6 +54,8 @@ READ: Final = {
     for dialect, events_of_batch in _EVENTS_OF_BATCH.items()
 }
 
+NEWEST: Final = text("SELECT first_position + size - 1 FROM event_batches ORDER BY first_position DESC LIMIT 1")
+
 ANY_UNNUMBERED: Final = text("SELECT EXISTS (SELECT FROM event_batches_unnumbered)")
 
 LOCK: Final = text("SELECT pg_advisory_xact_lock(7497, CAST(CAST('event_batches' AS regclass) AS oid)::int)")
@@ -96,6 +98,13 @@ class SqlEventFeed(EventFeed):
             await self._number_committed_batches()
         rows = await self._transactions.read(self._read, {"after": after, "limit": limit})
         return [to_feed_event(row) for row in rows]
+
+    @override
+    async def newest(self) -> int:
+        if not self._is_numbered_at_once:
+            await self._number_committed_batches()
+        rows = await self._transactions.read(NEWEST)
+        return rows[0][0] if rows else 0
 
     async def _number_committed_batches(self) -> None:
         # If there are none, others have numbered all that was committed until now, and have committed that too.

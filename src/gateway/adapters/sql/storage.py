@@ -12,6 +12,7 @@ from gateway.adapters.sql.audit import sql_audit
 from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.engine import is_sqlite, postgres_engine, sqlite_engine
+from gateway.adapters.sql.event_cursors import SqlEventCursors
 from gateway.adapters.sql.events import SqlEventFeed
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.limits import SqlLimits
@@ -53,6 +54,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             rates=SqlRates(database),
             reader=SqlReader(database),
             events=SqlEventFeed(database),
+            event_cursors=SqlEventCursors(database),
             audit=lambda: sql_audit(url, limits),
             scheduling=scheduling,
         )

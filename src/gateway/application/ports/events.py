@@ -46,3 +46,7 @@ class EventFeed(Protocol):
             limit: How many events at most: 1 … `EVENTS_PER_READ_MAX`.
         """
         ...
+
+    async def newest(self) -> int:
+        """The position of the newest event that was committed before the call; 0 if there are none."""
+        ...

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
 
+from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.events import EventFeed
 from gateway.application.ports.login_failures import LoginFailures
 from gateway.application.ports.rates import Rates
@@ -49,5 +50,6 @@ class Storage:
     rates: Rates
     reader: Reader
     events: EventFeed
+    event_cursors: EventCursors
     audit: Callable[[], AbstractAsyncContextManager[Audit]]
     scheduling: Callable[[], Scheduling] = sequential
