@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import field
 from os import PathLike, fspath
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor, OneByOne
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.retry import RetryLimits, retrying
+from gateway.application.events.commit_signal import CommitSignal
 from gateway.application.events.feed import Events
 from gateway.application.gateway import Gateway
 from gateway.application.ports.clock import Clock
@@ -126,10 +128,16 @@ class _Parts:
     identifiers: Identifiers
     access_limits: AccessLimits
     quote_limits: QuoteLimits
+    commits: CommitSignal = field(default_factory=CommitSignal)
 
     def run_batch(self, limits: RetryLimits) -> RunBatch:
         """The function that runs a batch of submissions, and again if its transaction did not commit."""
-        batch = Batch(unit_of_work=self.storage.unit_of_work, clock=self.clock, identifiers=self.identifiers)
+        batch = Batch(
+            unit_of_work=self.storage.unit_of_work,
+            clock=self.clock,
+            identifiers=self.identifiers,
+            committed=self.commits.notify,
+        )
         return retrying(batch.run, limits)
 
     def gateway(self, submissions: Executor) -> Gateway:
@@ -150,7 +158,7 @@ class _Parts:
             ),
             queries=Queries(self.storage.reader, self.clock),
             quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),
-            events=Events(self.storage.events),
+            events=Events(self.storage.events, self.commits),
             tokens=self.tokens,
             storage=self.storage,
         )

@@ -21,13 +21,22 @@ from gateway.domain.immutable import immutable
 RunBatch = Callable[[Sequence[Submission]], Awaitable[list[Answer | Failed]]]
 
 
+def not_observed() -> None:
+    """Nobody in this process waits for events."""
+
+
 @immutable
 class Batch:
-    """Runs submissions as one database transaction. Decisions are pure, and a run that did not commit is repeated."""
+    """Runs submissions as one database transaction. Decisions are pure, and a run that did not commit is repeated.
+
+    Attributes:
+        committed: Called after each commit with events.
+    """
 
     unit_of_work: UnitOfWorkFactory
     clock: Clock
     identifiers: Identifiers
+    committed: Callable[[], None] = not_observed
 
     async def run(self, submissions: Sequence[Submission]) -> list[Answer | Failed]:
         """Answer the submissions, in order.
@@ -50,6 +59,8 @@ class Batch:
             changes = draft.changes(moment.transactions_at)
             if changes is not None or records.are_cached:
                 await work.commit(changes or Changes())
+        if changes is not None and changes.events_new:
+            self.committed()
         return answers
 
 

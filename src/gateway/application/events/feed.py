@@ -1,16 +1,16 @@
 """Events: what has changed, for readers in this process."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from gateway.application.engine.event_loop import OneEventLoop
+from gateway.application.events.commit_signal import CommitSignal
 from gateway.application.ports.events import EventFeed, FeedEvent
 from gateway.domain.checks import check_integer
 from gateway.domain.limits import EVENTS_PER_READ_MAX, POSITION_MAX
 
 POLL_SECONDS = 0.2
-"""How long `follow` waits before it looks again, unless told otherwise."""
+"""How often `follow` looks for events of other processes, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,13 @@ class Events:
 
     Both methods refuse arguments out of bounds with `InvalidInput`, and raise `StorageUnavailable` when the storage is
     away.
+
+    Attributes:
+        commits: Told after each commit of this gateway with events.
     """
 
     feed: EventFeed
+    commits: CommitSignal = field(default_factory=CommitSignal, repr=False, compare=False)
     loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
 
     async def read(self, *, after: int = 0, limit: int = 100) -> Sequence[FeedEvent]:
@@ -39,14 +43,17 @@ class Events:
     async def follow(self, *, after: int = 0, poll_seconds: float = POLL_SECONDS) -> AsyncGenerator[FeedEvent]:
         """All events after a position, and then each new one, without end.
 
+        An event of this gateway comes as soon as it is committed, one of another process after `poll_seconds` at most.
+
         Args:
             after: The position of the last event that is known; 0 begins with the oldest event.
-            poll_seconds: How long to wait at the end of the feed before it is read again.
+            poll_seconds: How often the feed is read while this gateway commits nothing.
         """
         while True:
+            seen = self.commits.commits
             events = await self.read(after=after, limit=EVENTS_PER_READ_MAX)
             for event in events:
                 after = event.position
                 yield event
             if len(events) < EVENTS_PER_READ_MAX:
-                await asyncio.sleep(poll_seconds)
+                await self.commits.wait(poll_seconds, seen=seen)

@@ -1,14 +1,16 @@
 """Events, as clients see them: the record that an event is about."""
 
-from typing import assert_never
+from typing import Annotated, Literal, assert_never
 
 import msgspec
 
+from gateway.application.ports.events import FeedEvent
 from gateway.application.views.accounts import account_view
 from gateway.application.views.deposits import deposit_view
 from gateway.application.views.payments import payment_view
 from gateway.application.views.payouts import payout_view
 from gateway.application.views.refunds import refund_view
+from gateway.application.views.times import Instant
 from gateway.application.views.transactions import transaction_view
 from gateway.domain.account import Account, AccountId
 from gateway.domain.deposit import Deposit
@@ -19,6 +21,49 @@ from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionType
 
 _encoder = msgspec.json.Encoder()
+
+
+class EventDataView(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event tells."""
+
+    object: Annotated[
+        msgspec.Raw, msgspec.Meta(description="The object that changed, as `GET` answered it right after the change.")
+    ]
+
+
+class EventView(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of one object.
+
+    `position` orders all events; `sequence` counts the changes of this object.
+    """
+
+    id: str
+    object: Literal["event"] = "event"
+    type: str
+    position: int
+    sequence: int
+    created_at: Instant
+    data: EventDataView
+
+
+def event_view(event: FeedEvent) -> EventView:
+    """An event as clients see it."""
+    return EventView(
+        id=event.id,
+        type=event.type.value,
+        position=event.position,
+        sequence=event.sequence,
+        created_at=event.created_at,
+        data=EventDataView(object=msgspec.Raw(event.data)),
+    )
+
+
+def event_view_json(event: FeedEvent) -> bytes:
+    """The JSON of an event as clients see it, whoever sends it: the same event always gives the same bytes.
+
+    The data of the event stands in it unchanged.
+    """
+    return _encoder.encode(event_view(event))
 
 
 def event_data(of: EventObject) -> bytes:
