@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
     from gateway.domain.deposit import Deposit
     from gateway.domain.errors import FieldError, InvalidInput, Refusal
-    from gateway.domain.event import EventType
+    from gateway.domain.event_type import EventType
     from gateway.domain.fees import FeeSchedule
     from gateway.domain.money import CurrencyCode, Money, currency_code
     from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
@@ -153,7 +153,7 @@ _NAMES = {
     "gateway.domain.account": ("Account", "AccountId", "AccountKey", "AccountKind", "AccountStatus"),
     "gateway.domain.deposit": ("Deposit",),
     "gateway.domain.errors": ("FieldError", "InvalidInput", "Refusal"),
-    "gateway.domain.event": ("EventType",),
+    "gateway.domain.event_type": ("EventType",),
     "gateway.domain.fees": ("FeeSchedule",),
     "gateway.domain.money": ("CurrencyCode", "Money", "currency_code"),
     "gateway.domain.payment": ("CaptureMethod", "Payment", "PaymentId", "QuoteId"),

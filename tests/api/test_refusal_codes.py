@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import gateway.application.errors
 import gateway.domain.errors
+import gateway.domain.webhook_errors
 from gateway.adapters.http.problems import KINDS, HttpRefusal
 from gateway.domain.errors import Refusal
 from support.api_client import Person, World, refused
@@ -24,6 +25,7 @@ CONTRACT = {
         "rate_not_found",
         "refund_not_found",
         "transaction_not_found",
+        "webhook_endpoint_not_found",
     ),
     405: ("method_not_allowed",),
     408: ("request_timeout",),
@@ -44,6 +46,8 @@ CONTRACT = {
         "already_reversed",
         "use_refund",
         "transaction_not_reversible",
+        "endpoint_limit_reached",
+        "webhook_endpoint_disabled",
         "idempotency_in_progress",
     ),
     413: ("body_too_large",),
@@ -94,7 +98,7 @@ def test_every_promised_code_has_its_status_and_there_is_no_other() -> None:
 
 
 def test_every_refusal_is_in_the_table() -> None:
-    for module in (gateway.domain.errors, gateway.application.errors):
+    for module in (gateway.domain.errors, gateway.domain.webhook_errors, gateway.application.errors):
         assert any(kind.__module__ == module.__name__ for kind in every_refusal())
     codes = [kind.code for kind in every_refusal() if kind is not HttpRefusal and kind.__module__.startswith("gateway")]
     assert set(codes) <= KINDS.keys()

@@ -9,7 +9,7 @@ from gateway.application.engine.command import Command
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.ports.storage import Storage
 from gateway.contracts.records import USD, account_id, user_id
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId
 from gateway.domain.payment_terms import PaymentOrder, PaymentRequest

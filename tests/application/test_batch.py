@@ -23,7 +23,7 @@ from gateway.domain.errors import (
     IdempotencyKeyReused,
     InsufficientFunds,
 )
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.payment_status import PaymentStatus
 from support.builders import (
     CUSTOMER,

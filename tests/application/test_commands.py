@@ -29,7 +29,7 @@ from gateway.domain.errors import (
     Refusal,
     SameAccount,
 )
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.money import COUNTER_MAX
 from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.transaction import TransactionType

@@ -14,7 +14,7 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.expiry import Expiry, ExpiryLimits
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from support.builders import Fault, StandingClock, Watch, a_batch, balances, opened, watched
 
 

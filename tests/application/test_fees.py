@@ -12,7 +12,7 @@ from gateway.domain.errors import (
     MerchantNotFound,
     Refusal,
 )
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.transfer import TransferKind
 from gateway.domain.user import Role

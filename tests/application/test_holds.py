@@ -15,7 +15,7 @@ from gateway.domain.errors import (
     PaymentNotDue,
     PaymentNotFound,
 )
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.transaction import TransactionType
 from gateway.domain.transfer import TransferKind

@@ -22,7 +22,7 @@ from gateway.domain.errors import (
     SameAccount,
     UserNotFound,
 )
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.payment import CaptureMethod
 from gateway.domain.payment_status import PaymentStatus
 from support.builders import (

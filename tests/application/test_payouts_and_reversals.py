@@ -15,7 +15,7 @@ from gateway.domain.errors import (
     TransactionNotReversible,
     UseRefund,
 )
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.transaction import TransactionId, TransactionType
 from gateway.domain.user import SYSTEM
 from support.builders import (

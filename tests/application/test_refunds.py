@@ -14,7 +14,7 @@ from gateway.domain.errors import (
     PaymentNotRefundable,
     RefundAmountExceedsRemaining,
 )
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from support.builders import (
     MERCHANT,
     MERCHANT_ACCOUNT,

@@ -13,7 +13,7 @@ from gateway.adapters.memory import MemoryDatabase
 from gateway.application.ports.events import FeedEvent
 from gateway.contracts.records import USD
 from gateway.domain.errors import InvalidInput
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from support.builders import CUSTOMER, MERCHANT, pay, usd
 
 OpenGateway = Callable[[], AbstractAsyncContextManager[Gateway]]

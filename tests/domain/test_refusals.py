@@ -2,6 +2,7 @@
 
 from gateway.application import errors as application_errors
 from gateway.domain import errors as domain_errors
+from gateway.domain import webhook_errors
 from gateway.domain.errors import FieldError, InsufficientFunds, InvalidInput, Refusal, invalid
 
 CODES = {
@@ -17,6 +18,7 @@ CODES = {
     "currency_mismatch",
     "duplicate_reference",
     "email_taken",
+    "endpoint_limit_reached",
     "idempotency_in_progress",
     "idempotency_key_reused",
     "insufficient_funds",
@@ -53,11 +55,14 @@ CODES = {
     "user_exists",
     "user_not_found",
     "validation_error",
+    "webhook_endpoint_disabled",
+    "webhook_endpoint_not_found",
 }
 """What clients decide on. Additions only: a code that is reworded breaks whoever knows it."""
 
 NOT_STORED = {
     "account_frozen",
+    "endpoint_limit_reached",
     "idempotency_in_progress",
     "invalid_credentials",
     "overloaded",
@@ -71,13 +76,14 @@ NOT_STORED = {
     "token_missing",
     "token_revoked",
     "validation_error",
+    "webhook_endpoint_disabled",
 }
 
 
 def every_refusal() -> set[type[Refusal]]:
     return {
         kind
-        for module in (domain_errors, application_errors)
+        for module in (domain_errors, webhook_errors, application_errors)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Refusal) and kind is not Refusal
     }

@@ -18,7 +18,7 @@ from gateway.contracts.records import (
     payment_id,
     transaction_id,
 )
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.payment import PaymentId
 from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.transfer import BalanceAfter, Transfer

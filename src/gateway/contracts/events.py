@@ -10,7 +10,8 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyTaken
 from gateway.contracts.records import a_payment, an_account, an_answer, an_event, commit
 from gateway.contracts.unit_of_work import run_again
-from gateway.domain.event import Event, EventType
+from gateway.domain.event import Event
+from gateway.domain.event_type import EventType
 
 TIMEOUT_SECONDS = 60
 """Longer than any storage may take."""

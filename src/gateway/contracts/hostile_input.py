@@ -32,7 +32,7 @@ from gateway.contracts.records import (
     user_id,
 )
 from gateway.domain.account import AccountId, AccountKey, AccountKind
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.rate import CurrencyPair

@@ -11,7 +11,8 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, NewUser, Records, StoredAnswer, Wanted
 from gateway.application.views.events import event_data
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
-from gateway.domain.event import Event, EventId, EventType
+from gateway.domain.event import Event, EventId
+from gateway.domain.event_type import EventType
 from gateway.domain.money import CurrencyCode, Money, currency_code
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
 from gateway.domain.payment_status import PaymentStatus

@@ -43,7 +43,7 @@ from gateway.contracts.records import (
     user_id,
 )
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.money import AMOUNT_MINOR_MAX, COUNTER_MAX, Money
 from gateway.domain.payment import CaptureMethod, Payment, PaymentReference
 from gateway.domain.payment_status import PaymentStatus

@@ -1,42 +1,21 @@
 """Event: a change of an object, named in the past tense."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import NewType
 
 from gateway.domain.account import Account
 from gateway.domain.deposit import Deposit
+from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
 from gateway.domain.payment import Payment
 from gateway.domain.payout import Payout
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
 from gateway.domain.user import UserId
+from gateway.domain.webhook_endpoint import WebhookEndpoint
 
 EventId = NewType("EventId", str)
-EventObject = Payment | Refund | Deposit | Payout | Transaction | Account
-
-
-class EventType(StrEnum):
-    """The type of each change. Quotes have no events: the events of payments show their use."""
-
-    PAYMENT_CREATED = "payment.created"
-    PAYMENT_AUTHORIZED = "payment.authorized"
-    PAYMENT_CAPTURED = "payment.captured"
-    PAYMENT_PARTIALLY_CAPTURED = "payment.partially_captured"
-    PAYMENT_FAILED = "payment.failed"
-    PAYMENT_CONFIRMATION_FAILED = "payment.confirmation_failed"
-    PAYMENT_CANCELED = "payment.canceled"
-    PAYMENT_EXPIRED = "payment.expired"
-    PAYMENT_REFUNDED = "payment.refunded"
-    REFUND_SUCCEEDED = "refund.succeeded"
-    DEPOSIT_SUCCEEDED = "deposit.succeeded"
-    PAYOUT_SUCCEEDED = "payout.succeeded"
-    TRANSACTION_REVERSED = "transaction.reversed"
-    ACCOUNT_OPENED = "account.opened"
-    ACCOUNT_FROZEN = "account.frozen"
-    ACCOUNT_UNFROZEN = "account.unfrozen"
-    ACCOUNT_FEES_CHANGED = "account.fees_changed"
+EventObject = Payment | Refund | Deposit | Payout | Transaction | Account | WebhookEndpoint
 
 
 @immutable

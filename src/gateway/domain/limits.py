@@ -30,6 +30,13 @@ LIST_LIMIT_DEFAULT: Final = 20
 LIST_LIMIT_MAX: Final = 100
 """How many records a page of a list has."""
 
+WEBHOOK_ENDPOINTS_PER_OWNER_MAX: Final = 16
+WEBHOOK_URL_LENGTH_MAX: Final = 2_048
+EVENT_FILTERS_MAX: Final = 32
+EVENT_FILTER_LENGTH_MAX: Final = 64
+WEBHOOK_SECRET_BYTES_MIN: Final = 24
+WEBHOOK_SECRET_BYTES_MAX: Final = 64
+
 EVENTS_PER_READ_MAX: Final = 1_000
 POSITION_MAX: Final = 2**63 - 1
 """Of the event feed."""

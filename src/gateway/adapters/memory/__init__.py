@@ -9,6 +9,7 @@ from gateway.adapters.memory.reader import MemoryReader, memory_audit
 from gateway.adapters.memory.sessions import MemorySessions
 from gateway.adapters.memory.unit_of_work import MemoryUnitOfWork
 from gateway.adapters.memory.users import MemoryUsers
+from gateway.adapters.memory.webhook_endpoints import MemoryWebhookEndpoints
 from gateway.application.ports.storage import Storage
 
 __all__ = ["MemoryDatabase", "MemoryUnitOfWork", "memory_storage"]
@@ -26,5 +27,6 @@ def memory_storage(database: MemoryDatabase | None = None) -> Storage:
         reader=MemoryReader(kept),
         events=MemoryEventFeed(kept),
         event_cursors=MemoryEventCursors(kept),
+        webhook_endpoints=MemoryWebhookEndpoints(kept),
         audit=lambda: memory_audit(kept),
     )

@@ -14,6 +14,7 @@ from gateway.domain.rate import CurrencyPair, ExchangeRate
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import UserId
+from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class MemoryDatabase:
     refunds: dict[RefundId, Refund] = field(default_factory=dict[RefundId, Refund])
     reversals: dict[TransactionId, TransactionId] = field(default_factory=dict[TransactionId, TransactionId])
     """Of each transaction that was reversed, the one that did it."""
+    webhook_endpoints: dict[EndpointId, WebhookEndpoint] = field(default_factory=dict[EndpointId, WebhookEndpoint])
     events: list[Event] = field(default_factory=list[Event])
     event_cursors: dict[str, int] = field(default_factory=dict[str, int])
     answers: dict[AnswerKey, StoredAnswer] = field(default_factory=dict[AnswerKey, StoredAnswer])

@@ -26,7 +26,7 @@ from gateway.adapters.sql.types import Found
 from gateway.application.ports.reader import Audit, LedgerSize, StatusChange, UsedQuote
 from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
 from gateway.domain.account import Account, AccountId
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.payment import Payment, PaymentId
 from gateway.domain.transaction import Transaction as LedgerTransaction
 

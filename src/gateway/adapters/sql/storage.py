@@ -27,6 +27,7 @@ from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.sqlite import SqliteUnitOfWork
 from gateway.adapters.sql.users import SqlUsers
+from gateway.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
 from gateway.application.ports.storage import Scheduling, Storage, sequential
 from gateway.application.ports.unit_of_work import UnitOfWorkFactory
 
@@ -55,6 +56,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             reader=SqlReader(database),
             events=SqlEventFeed(database),
             event_cursors=SqlEventCursors(database),
+            webhook_endpoints=SqlWebhookEndpoints(database),
             audit=lambda: sql_audit(url, limits),
             scheduling=scheduling,
         )

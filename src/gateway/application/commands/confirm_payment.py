@@ -11,7 +11,7 @@ from gateway.application.ports.unit_of_work import Needs, Payer
 from gateway.domain.account import check_user_id
 from gateway.domain.checks import check_id
 from gateway.domain.errors import InsufficientFunds, PaymentNotFound
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.payment_life import confirmation_failed, confirmed, must_allow

@@ -11,7 +11,7 @@ from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import AccountId
 from gateway.domain.checks import check_id, check_text, check_type
 from gateway.domain.deposit import Deposit, DepositId
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import REFERENCE_LENGTH_MAX
 from gateway.domain.money import Money

@@ -10,7 +10,7 @@ from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account, AccountKey, check_users_account
 from gateway.domain.errors import AccountExists
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
 
 

@@ -13,7 +13,7 @@ from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_free_text, check_id, check_type
 from gateway.domain.errors import InsufficientFunds, MerchantInsufficientFunds, PaymentNotFound
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import REASON_LENGTH_MAX
 from gateway.domain.money import Money, check_amount

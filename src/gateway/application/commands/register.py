@@ -12,7 +12,7 @@ from gateway.application.ports.unit_of_work import Needs, NewUser
 from gateway.domain.account import KIND_OF_ROLE, Account, AccountKey, check_user_id
 from gateway.domain.checks import check_text
 from gateway.domain.errors import invalid
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import EMAIL_LENGTH_MAX, PASSWORD_HASH_LENGTH_MAX
 from gateway.domain.money import CurrencyCode, currency_code

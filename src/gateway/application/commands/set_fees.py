@@ -10,7 +10,7 @@ from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account, AccountKind, system_account
 from gateway.domain.checks import check_id, check_type
-from gateway.domain.event import EventType
+from gateway.domain.event_type import EventType
 from gateway.domain.fees import FeeSchedule, check_fees
 from gateway.domain.immutable import immutable
 from gateway.domain.money import CurrencyCode, currency_code

@@ -11,7 +11,8 @@ from gateway.application.ports.unit_of_work import Needs, NewUser
 from gateway.application.views.events import event_data
 from gateway.domain.account import Account
 from gateway.domain.errors import Refusal
-from gateway.domain.event import Event, EventId, EventObject, EventType
+from gateway.domain.event import Event, EventId, EventObject
+from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
 from gateway.domain.payment import Payment, PaymentId
 from gateway.domain.quote import Quote

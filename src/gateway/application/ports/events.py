@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from gateway.domain.event import EventId, EventType
+from gateway.domain.event import EventId
+from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
 from gateway.domain.user import UserId
 

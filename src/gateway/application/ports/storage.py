@@ -12,6 +12,7 @@ from gateway.application.ports.reader import Audit, Reader
 from gateway.application.ports.sessions import Sessions
 from gateway.application.ports.unit_of_work import UnitOfWorkFactory
 from gateway.application.ports.users import Users
+from gateway.application.ports.webhook_endpoints import WebhookEndpoints
 from gateway.domain.immutable import immutable
 
 
@@ -51,5 +52,6 @@ class Storage:
     reader: Reader
     events: EventFeed
     event_cursors: EventCursors
+    webhook_endpoints: WebhookEndpoints
     audit: Callable[[], AbstractAsyncContextManager[Audit]]
     scheduling: Callable[[], Scheduling] = sequential

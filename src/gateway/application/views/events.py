@@ -12,6 +12,7 @@ from gateway.application.views.payouts import payout_view
 from gateway.application.views.refunds import refund_view
 from gateway.application.views.times import Instant
 from gateway.application.views.transactions import transaction_view
+from gateway.application.views.webhook_endpoints import webhook_endpoint_view
 from gateway.domain.account import Account, AccountId
 from gateway.domain.deposit import Deposit
 from gateway.domain.event import EventObject
@@ -19,6 +20,7 @@ from gateway.domain.payment import Payment
 from gateway.domain.payout import Payout
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionType
+from gateway.domain.webhook_endpoint import WebhookEndpoint
 
 _encoder = msgspec.json.Encoder()
 
@@ -72,21 +74,25 @@ def event_data(of: EventObject) -> bytes:
 
 
 def _event_view(record: EventObject) -> msgspec.Struct:
+    view: msgspec.Struct
     match record:
         case Payment():
-            return payment_view(record)
+            view = payment_view(record)
         case Refund():
-            return refund_view(record)
+            view = refund_view(record)
         case Deposit():
-            return deposit_view(record)
+            view = deposit_view(record)
         case Payout():
-            return payout_view(record)
+            view = payout_view(record)
         case Transaction():
-            return transaction_view(record, _owners_account(record))
+            view = transaction_view(record, _owners_account(record))
         case Account():
-            return account_view(record)
+            view = account_view(record)
+        case WebhookEndpoint():
+            view = webhook_endpoint_view(record)
         case _:
             assert_never(record)
+    return view
 
 
 def _owners_account(transaction: Transaction) -> set[AccountId]:

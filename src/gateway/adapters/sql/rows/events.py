@@ -8,7 +8,8 @@ from gateway.adapters.sql.tables.events import event_batches, events
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.events import FeedEvent
 from gateway.application.ports.unit_of_work import AnswerKey, StoredAnswer
-from gateway.domain.event import Event, EventId, EventType
+from gateway.domain.event import Event, EventId
+from gateway.domain.event_type import EventType
 
 EVENT_COLUMNS: Final = [each for each in events.c if each is not events.c.batch_id]
 """The columns of `event_values`."""

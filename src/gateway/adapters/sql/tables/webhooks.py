@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Column, Index
+from sqlalchemy import CheckConstraint, Column, Index, literal_column
 
 from gateway.adapters.sql.tables.base import integers, key, table, text
 from gateway.adapters.sql.types import MOMENT
@@ -31,6 +31,15 @@ webhook_endpoints: Final = table(
 
 # The endpoints of an owner: for the owner, for the limit of their number, and for the dispatcher.
 Index("webhook_endpoints_owner_id_idx", webhook_endpoints.c.owner_id, webhook_endpoints.c.id)
+
+# The few endpoints for all merchants, among the many of merchants.
+IS_FOR_ALL_MERCHANTS: Final = webhook_endpoints.c.all_merchants == literal_column("1")
+Index(
+    "webhook_endpoints_all_merchants_idx",
+    webhook_endpoints.c.id,
+    postgresql_where=IS_FOR_ALL_MERCHANTS,
+    sqlite_where=IS_FOR_ALL_MERCHANTS,
+)
 
 # What the dispatcher knows of an endpoint. One worker at a time delivers to an endpoint: the one that holds the lease.
 webhook_queues: Final = table(

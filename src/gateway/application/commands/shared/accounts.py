@@ -14,7 +14,8 @@ from gateway.domain.account import (
     system_account,
 )
 from gateway.domain.errors import AccountNotFound, CurrencyMismatch, MerchantNotFound
-from gateway.domain.event import Event, EventType
+from gateway.domain.event import Event
+from gateway.domain.event_type import EventType
 from gateway.domain.money import CurrencyCode
 from gateway.domain.user import SYSTEM, UserId
 

@@ -8,7 +8,8 @@ from gateway.application.commands.shared.transfer_sequence import TransferSequen
 from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.errors import PaymentNotFound
-from gateway.domain.event import Event, EventType
+from gateway.domain.event import Event
+from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
 from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentReference, QuoteId

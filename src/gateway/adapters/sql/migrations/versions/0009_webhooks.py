@@ -37,6 +37,13 @@ def _make_endpoints() -> None:
         sqlite_strict=True,
     )
     op.create_index("webhook_endpoints_owner_id_idx", "webhook_endpoints", ["owner_id", "id"])
+    op.create_index(
+        "webhook_endpoints_all_merchants_idx",
+        "webhook_endpoints",
+        ["id"],
+        postgresql_where=sa.text("all_merchants = 1"),
+        sqlite_where=sa.text("all_merchants = 1"),
+    )
     op.create_table(
         "webhook_queues",
         sa.Column("endpoint_id", TEXT, primary_key=True),

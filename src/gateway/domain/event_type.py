@@ -1,0 +1,27 @@
+"""EventType: the type of each change."""
+
+from enum import StrEnum
+
+
+class EventType(StrEnum):
+    """The type of each change. Quotes have no events: the events of payments show their use."""
+
+    PAYMENT_CREATED = "payment.created"
+    PAYMENT_AUTHORIZED = "payment.authorized"
+    PAYMENT_CAPTURED = "payment.captured"
+    PAYMENT_PARTIALLY_CAPTURED = "payment.partially_captured"
+    PAYMENT_FAILED = "payment.failed"
+    PAYMENT_CONFIRMATION_FAILED = "payment.confirmation_failed"
+    PAYMENT_CANCELED = "payment.canceled"
+    PAYMENT_EXPIRED = "payment.expired"
+    PAYMENT_REFUNDED = "payment.refunded"
+    REFUND_SUCCEEDED = "refund.succeeded"
+    DEPOSIT_SUCCEEDED = "deposit.succeeded"
+    PAYOUT_SUCCEEDED = "payout.succeeded"
+    TRANSACTION_REVERSED = "transaction.reversed"
+    ACCOUNT_OPENED = "account.opened"
+    ACCOUNT_FROZEN = "account.frozen"
+    ACCOUNT_UNFROZEN = "account.unfrozen"
+    ACCOUNT_FEES_CHANGED = "account.fees_changed"
+    ENDPOINT_DISABLED = "endpoint.disabled"
+    ENDPOINT_TEST = "endpoint.test"
