@@ -1,9 +1,9 @@
 """One transaction over the dictionaries: from its beginning to its end it has them to itself."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from typing_extensions import override
 
@@ -26,7 +26,10 @@ from gateway.application.ports.unit_of_work import (
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.payment import Payment
-from gateway.domain.transaction import Transaction, TransactionId
+from gateway.domain.transaction import Transaction
+
+Key = TypeVar("Key")
+Record = TypeVar("Record")
 
 
 class MemoryUnitOfWork(UnitOfWork):
@@ -38,22 +41,22 @@ class MemoryUnitOfWork(UnitOfWork):
     @override
     async def load(self, wanted: Wanted) -> Records:
         database = self._database
-        payments = [database.payments[id_] for id_ in wanted.payments if id_ in database.payments]
-        quotes = [database.quotes[id_] for id_ in quotes_to_load(wanted, payments) if id_ in database.quotes]
-        transactions = [self._transaction(id_) for id_ in wanted.transactions if id_ in database.transactions]
+        payments = _found(database.payments, wanted.payments)
+        quotes = _found(database.quotes, quotes_to_load(wanted, payments))
+        transactions = [self._with_reversal(each) for each in _found(database.transactions, wanted.transactions)]
         to_load = accounts_to_load(wanted, payments, quotes, transactions)
         accounts = self._accounts(to_load.keys, to_load.ids)
         fee_keys = fee_accounts_to_load(to_load, accounts.values(), payments)
         accounts |= self._accounts(fee_keys, ())
         missing = account_holders_to_find(to_load.keys | fee_keys, accounts.values())
         return Records(
-            answers=[database.answers[key] for key in wanted.answers if key in database.answers],
+            answers=_found(database.answers, wanted.answers),
             accounts=accounts.values(),
             payments=payments,
-            account_holders=[holder for holder in missing if holder in database.account_holders],
-            references_taken=[reference for reference in wanted.references if reference in database.references],
-            user_ids_taken=[user_id for user_id in wanted.user_ids if user_id in database.users],
-            emails_taken=[email for email in wanted.emails if email in database.user_ids],
+            account_holders=missing & database.account_holders,
+            references_taken=database.references.intersection(wanted.references),
+            user_ids_taken=database.users.keys() & wanted.user_ids,
+            emails_taken=database.user_ids.keys() & wanted.emails,
             transactions=transactions,
             quotes=quotes,
             latest_at=database.latest_at,
@@ -62,9 +65,8 @@ class MemoryUnitOfWork(UnitOfWork):
     def _accounts(self, keys: Iterable[AccountKey], ids: Iterable[AccountId]) -> dict[AccountId, Account]:
         """Accounts by key or by id, each once."""
         database = self._database
-        found = {id_ for key in keys if (id_ := database.account_ids.get(key)) is not None}
-        found.update(id_ for id_ in ids if id_ in database.accounts)
-        return {id_: database.accounts[id_] for id_ in found}
+        found = {*_found(database.account_ids, keys), *ids}
+        return {account.id: account for account in _found(database.accounts, found)}
 
     @override
     async def commit(self, changes: Changes) -> None:
@@ -104,9 +106,8 @@ class MemoryUnitOfWork(UnitOfWork):
             database.quotes_of_payments.add(payment.quote_id)
         database.payments[payment.id] = payment
 
-    def _transaction(self, transaction_id: TransactionId) -> Transaction:
-        found = self._database.transactions[transaction_id]
-        return replace(found, reversed_by=self._database.reversals.get(transaction_id))
+    def _with_reversal(self, transaction: Transaction) -> Transaction:
+        return replace(transaction, reversed_by=self._database.reversals.get(transaction.id))
 
     def _check_unique_keys(self, changes: Changes) -> None:
         database = self._database
@@ -139,3 +140,8 @@ class MemoryUnitOfWork(UnitOfWork):
     ) -> None:
         """Let the next one in."""
         self._database.transaction.release()
+
+
+def _found(records: Mapping[Key, Record], keys: Iterable[Key]) -> list[Record]:
+    """The records of the keys that exist."""
+    return [records[key] for key in keys if key in records]

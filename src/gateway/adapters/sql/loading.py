@@ -1,7 +1,7 @@
 """Loading what a batch wants: few statements, each for a set, in the order in which locks are taken."""
 
-from collections.abc import Collection, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Protocol, TypeAlias, TypeVar
 
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.rows.accounts import to_account, to_latest_at
@@ -23,6 +23,7 @@ from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
 
 Rows: TypeAlias = Sequence[Found]
+Key = TypeVar("Key")
 
 
 class Queries(Protocol):
@@ -49,19 +50,19 @@ class Queries(Protocol):
         ...
 
     async def references(self, references: Collection[PaymentReference]) -> Rows:
-        """Those of `references` that payments have."""
+        """The given references that payments have."""
         ...
 
     async def emails(self, emails: Collection[str]) -> Rows:
-        """Those of `emails` that users have."""
+        """The given addresses that users have."""
         ...
 
     async def user_ids(self, user_ids: Collection[UserId]) -> Rows:
-        """Those of `user_ids` that exist."""
+        """The given ids that users have."""
         ...
 
     async def account_holders(self, account_holders: Collection[AccountHolder]) -> Rows:
-        """Those of `account_holders` who have an account of that kind."""
+        """The given owners who have an account of the given kind."""
         ...
 
 
@@ -93,10 +94,9 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
     Locks are taken on payments, then quotes, then accounts, then accounts for fees: batches that lock in one order
     never wait for each other in a circle.
     """
-    payments = [to_payment(row) for row in await queries.payments(wanted.payments)] if wanted.payments else []
-    quote_ids = quotes_to_load(wanted, payments)
-    quotes = [to_quote(row) for row in await queries.quotes(quote_ids)] if quote_ids else []
-    transactions = to_transactions(await queries.transactions(wanted.transactions)) if wanted.transactions else []
+    payments = [to_payment(row) for row in await _rows(queries.payments, wanted.payments)]
+    quotes = [to_quote(row) for row in await _rows(queries.quotes, quotes_to_load(wanted, payments))]
+    transactions = to_transactions(await _rows(queries.transactions, wanted.transactions))
     to_load = accounts_to_load(wanted, payments, quotes, transactions)
     accounts = await stored.load(to_load.keys, to_load.ids) if to_load.keys or to_load.ids else []
     fee_keys = fee_accounts_to_load(to_load, accounts, payments)
@@ -105,20 +105,23 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
     missing: set[AccountHolder] = set()
     if len(accounts) < len(to_load.keys) + len(to_load.ids) + len(fee_keys):
         missing = account_holders_to_find(to_load.keys | fee_keys, accounts)
-    answers = await queries.answers(wanted.answers) if wanted.answers else ()
-    references = await queries.references(wanted.references) if wanted.references else ()
-    emails = await queries.emails(wanted.emails) if wanted.emails else ()
-    user_ids = await queries.user_ids(wanted.user_ids) if wanted.user_ids else ()
-    account_holders = await queries.account_holders(missing) if missing else ()
     return Records(
-        answers=[to_answer(row) for row in answers],
+        answers=list(map(to_answer, await _rows(queries.answers, wanted.answers))),
         accounts=accounts,
         payments=payments,
-        account_holders=[AccountHolder(row[0], AccountKind(row[1])) for row in account_holders],
-        references_taken=[PaymentReference(*row) for row in references],
-        emails_taken=[row[0] for row in emails],
-        user_ids_taken=[row[0] for row in user_ids],
+        account_holders=[
+            AccountHolder(owner_id, AccountKind(kind))
+            for owner_id, kind in await _rows(queries.account_holders, missing)
+        ],
+        references_taken=[PaymentReference(*row) for row in await _rows(queries.references, wanted.references)],
+        emails_taken=[email for [email] in await _rows(queries.emails, wanted.emails)],
+        user_ids_taken=[user_id for [user_id] in await _rows(queries.user_ids, wanted.user_ids)],
         transactions=transactions,
         quotes=quotes,
         latest_at=clock.latest_at,
     )
+
+
+async def _rows(query: Callable[[Collection[Key]], Awaitable[Rows]], keys: Collection[Key]) -> Rows:
+    """The rows of a query. Without keys there is no round trip."""
+    return await query(keys) if keys else ()

@@ -7,8 +7,9 @@ trips as its database allows, and an adapter for a new database is two methods l
 from collections.abc import Callable, Collection
 from dataclasses import field
 from datetime import datetime
+from itertools import chain
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
 from gateway.domain.event import Event, EventId
@@ -92,6 +93,13 @@ class Payer(NamedTuple):
     customer_id: UserId
 
 
+Key = TypeVar("Key")
+
+
+def _distinct(collections: Collection[Collection[Key]]) -> set[Key]:
+    return set(chain.from_iterable(collections))
+
+
 @immutable
 class Needs:
     """The records that a command decides on. Accounts are named by key or by id, as the command knows them.
@@ -113,15 +121,15 @@ class Needs:
     def union(cls, needs: Collection["Needs"]) -> Self:
         """The needs of several commands, each record once."""
         return cls(
-            account_keys={key for each in needs for key in each.account_keys},
-            account_ids={account_id for each in needs for account_id in each.account_ids},
-            payments={payment_id for each in needs for payment_id in each.payments},
-            references={reference for each in needs for reference in each.references},
-            emails={email for each in needs for email in each.emails},
-            user_ids={user_id for each in needs for user_id in each.user_ids},
-            payers={payer for each in needs for payer in each.payers},
-            transactions={transaction_id for each in needs for transaction_id in each.transactions},
-            quotes={quote_id for each in needs for quote_id in each.quotes},
+            account_keys=_distinct([each.account_keys for each in needs]),
+            account_ids=_distinct([each.account_ids for each in needs]),
+            payments=_distinct([each.payments for each in needs]),
+            references=_distinct([each.references for each in needs]),
+            emails=_distinct([each.emails for each in needs]),
+            user_ids=_distinct([each.user_ids for each in needs]),
+            payers=_distinct([each.payers for each in needs]),
+            transactions=_distinct([each.transactions for each in needs]),
+            quotes=_distinct([each.quotes for each in needs]),
         )
 
 
