@@ -1,4 +1,4 @@
-"""Keys: those of the settings, or the sandbox's own, for access tokens and cursors."""
+"""The keys for access tokens and cursors: from the settings, or the sandbox's own."""
 
 import re
 from pathlib import Path
@@ -44,7 +44,7 @@ def access_tokens(settings: Settings) -> AccessTokens:
 
 
 def cursor_keys(settings: Settings) -> JoseSignatures:
-    """The keys that sign and verify the cursors of lists: those of access tokens.
+    """The keys that sign and verify the cursors of lists: the same keys as for access tokens.
 
     Raises:
         StartRefused: A key is missing or cannot be used.

@@ -79,7 +79,7 @@ class AuditContract:
         assert sequences == {payment_id(n): [1] for n in numbers}
 
     async def test_it_tells_every_change_that_no_transfer_made(self, storage: Storage) -> None:
-        """Opened, frozen, unfrozen; other versions are those of transfers."""
+        """Opened, frozen, unfrozen; every other version comes from a transfer."""
         opened = an_account(1)
         await commit(
             storage,

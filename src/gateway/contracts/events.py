@@ -49,7 +49,7 @@ class EventFeedContract:
             assert newest == last.position
 
     async def test_events_are_in_the_order_of_their_commits(self, storage: Storage) -> None:
-        """Whatever their ids: those of one transaction in the order in which it made them."""
+        """Whatever their ids: the events of one transaction in the order in which it made them."""
         batches = [(7, 8, 9), (1, 2), (5,), (4, 3)]
         for batch in batches:
             await commit(storage, Changes(events_new=events(*batch)))

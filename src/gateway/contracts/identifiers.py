@@ -78,7 +78,7 @@ class IdentifiersContract:
         assert all(earlier < later for part in made for earlier, later in pairwise(part))
 
     def test_identifiers_without_a_moment_are_of_the_present(self, identifiers: Identifiers) -> None:
-        """As those of the moments before and after show."""
+        """As the ids of the moments before and after show."""
         before = datetime.now(UTC)
         made = identifiers("pay")
         after = datetime.now(UTC)

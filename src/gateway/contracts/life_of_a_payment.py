@@ -106,7 +106,7 @@ class LifeOfAPaymentContract:
         assert await storage.reader.refund(refund_id(3)) is None
 
     async def test_the_refunds_of_a_payment_come_newest_first_page_by_page(self, storage: Storage) -> None:
-        """And those of no other."""
+        """And the refunds of no other payment."""
         await commit(storage, Changes(refunds_new=[a_refund(n, payment_id(1 + n % 2)) for n in (3, 1, 2, 4, 5)]))
         first = await storage.reader.refunds(payment_id(2), before=None, limit=2)
         assert [refund.id for refund in first] == [refund_id(5), refund_id(3)]
@@ -183,7 +183,7 @@ class LifeOfAPaymentContract:
     async def test_of_many_confirmations_of_an_open_request_at_once_each_failure_is_a_version_and_one_pays(
         self, storage: Storage
     ) -> None:
-        """Those who come after the one who pays find no such payment."""
+        """Customers who come after the paying customer find no such payment."""
         asked = a_request_of(customer_id=None)
         payer, poor = an_account(4, credits_posted=40), [an_account(n) for n in range(5, 9)]
         await commit(storage, Changes(accounts_new=[*PARTIES, payer, *poor], payments_new=[asked]))

@@ -52,7 +52,7 @@ class LoginFailuresContract:
         assert await storage.login_failures.of(["account:a"]) == {}
 
     async def test_old_failures_are_forgotten_by_the_next_one(self, storage: Storage) -> None:
-        """Those whose last is older than `forget_before`, to the microsecond, each scope for itself."""
+        """A scope and its failures, when the last failure is older than `forget_before`, to the microsecond."""
         await fail(storage, "account:a", "account:b")
         await fail(storage, "account:b", seconds=1)
         later = NOW + timedelta(hours=2)

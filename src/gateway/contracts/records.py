@@ -64,7 +64,7 @@ class SequentialIdentifiers:
         return dict(self._made)
 
     def go_back(self, made: Mapping[str, int]) -> None:
-        """Make those that came after so many once more."""
+        """Make once more the identifiers that came after `made`."""
         self._made = defaultdict(int, made)
 
 

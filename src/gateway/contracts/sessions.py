@@ -142,7 +142,7 @@ class SessionsContract:
         assert await storage.sessions.revoked_since(NOW + SECOND) == {session_id(2)}
 
     async def test_ended_sessions_are_told_from_a_moment_on(self, storage: Storage) -> None:
-        """That moment included, to the microsecond; those which go on are not told."""
+        """That moment included, to the microsecond. Sessions that have not ended are left out."""
         for number in (1, 2, 3):
             await begin(storage, number)
         await storage.sessions.revoke(session_id(1), now=NOW)

@@ -71,7 +71,7 @@ class UsersContract:
         assert await storage.users.by_id(user_id(1)) is None
 
     async def test_of_sixteen_concurrent_changes_of_a_password_one_wins(self, storage: Storage) -> None:
-        """The hash is that of the winner."""
+        """The stored hash is the winner's."""
         await commit(storage, Changes(users_new=[a_user(1, password_hash="$one")]))  # noqa: S106 - as above.
         users = storage.users
         replaced = await asyncio.gather(

@@ -65,8 +65,8 @@ def minor_price(rate: ExchangeRate) -> Fraction:
 def share_of(whole_minor: int, *, part_minor: int, of_minor: int) -> int:
     """The share of an amount that belongs to a part of another one, rounded down; to all of it belongs the whole.
 
-    What belongs to a further part is the share of all parts so far, less that of those before: however an amount is
-    split, no minor unit is made or lost.
+    What belongs to a further part is the share of all parts so far, less the share of earlier parts: however an
+    amount is split, no minor unit is made or lost.
     """
     return whole_minor * part_minor // of_minor
 

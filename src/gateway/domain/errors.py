@@ -150,7 +150,7 @@ class PaymentStateInvalid(Refusal):
 
 
 class PaymentExpired(Refusal):
-    """The time of the payment was over before it came to this. The facts are those of `PaymentStateInvalid`."""
+    """The time of the payment was over before it came to this. The facts are the same as of `PaymentStateInvalid`."""
 
     code = "payment_expired"
 
@@ -236,7 +236,7 @@ class QuoteUsed(Refusal):
 
 
 class QuoteAmountMismatch(Refusal):
-    """The payment is over another amount than the quote's target; `target_amount` tells that one."""
+    """The payment is over another amount than the quote's target; `target_amount` is the target."""
 
     code = "quote_amount_mismatch"
 

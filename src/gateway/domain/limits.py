@@ -1,6 +1,6 @@
 """How long texts may be, and how many there may be of something: alike over HTTP, in Python and on the command line.
 
-Lengths are counted in characters. Also the bounds of years, and of durations that clients choose. Those of amounts and
+Lengths are counted in characters. Also the bounds of years, and of durations that clients choose. Bounds of amounts and
 rates are in `money.py` and `rate.py`.
 """
 

@@ -42,7 +42,7 @@ class Payment:
     `fee_amount_minor` is the fee that the gateway keeps, `fee_refunded_minor` the fee that it returned; it charged the
     sum. `amount_refunded_with_fee_minor` is the sum of the refunds that returned their share of the fee.
 
-    `quote_id` is the quote at which the customer paid in another currency. The amounts are those of the merchant.
+    `quote_id` is the quote at which the customer paid in another currency. All amounts are in the merchant's currency.
 
     `reference_held_by` is the user who gave the reference: the customer who paid, or the merchant who requested it.
     It is `None` without a reference, and after the payment has ended without money: the reference is free again.

@@ -28,7 +28,7 @@ _BOUNDS: Final = f"A rate is a decimal between {RATE_MIN:f} and {RATE_MAX} with 
 
 
 class CurrencyPair(NamedTuple):
-    """The currency that somebody pays in, and the one that somebody else gets."""
+    """The currency that the customer pays in, and the currency that the merchant gets."""
 
     source: CurrencyCode
     target: CurrencyCode

@@ -43,7 +43,7 @@ def health(*, asked: Literal["server", "worker"] | None, **flags: str | None) ->
     """Ask whether the server or the worker of this host lives. Exit code 1 if not.
 
     Asks the server where the settings say that it listens. If nothing answers there, and a worker of this host has
-    left its sign of life in the data folder, that one counts.
+    left its sign of life in the data folder, the worker counts.
     """
     from gateway.entrypoints.health import health as run
 

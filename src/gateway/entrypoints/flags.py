@@ -23,7 +23,7 @@ def settings_flags(*fields: str) -> Callable[[Decorated], Decorated]:
     """Give a command a flag for each setting that is no secret: everybody on the machine sees a command's flags.
 
     Args:
-        fields: Those that `--help` shows. The others are taken too.
+        fields: The settings that `--help` shows. Flags of other settings are accepted too.
     """
 
     def decorate(command: Decorated) -> Decorated:
@@ -40,7 +40,7 @@ def settings_flags(*fields: str) -> Callable[[Decorated], Decorated]:
 
 
 def given(flags: Flags) -> dict[str, str]:
-    """Those that were given."""
+    """The settings that were given as flags."""
     return {field: text for field, text in flags.items() if text is not None}
 
 

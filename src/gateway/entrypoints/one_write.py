@@ -10,7 +10,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 FINAL_HEAD: Final = tuple(f"HTTP/1.1 {digit}".encode() for digit in range(2, 6))
-"""How the head of a response begins, if it is not one of those that only say to go on (100)."""
+"""The first bytes of a final response. An interim one (100 Continue) begins otherwise."""
 
 
 class OneWriteTransport:

@@ -11,8 +11,8 @@ refused, and so is a value of the wrong type or out of bounds. `gateway settings
 secrets stay hidden. Commands that read settings take each setting except secrets as a flag too. Flags override
 variables: `GATEWAY_DATA_DIR` is `--data-dir`.
 
-Kubernetes gives every container variables named after its Services. Those of a Service called `gateway` would be taken
-for settings: give the Service another name, or set `enableServiceLinks: false`.
+Kubernetes gives every container variables named after its Services. The variables of a Service called `gateway` would
+be taken for settings: give the Service another name, or set `enableServiceLinks: false`.
 
 `gateway settings --markdown` makes this page.
 """

@@ -240,7 +240,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
 
     def __post_init__(self) -> None:
-        """Check values made in Python as strictly as those of the environment."""
+        """Check values made in Python as strictly as values of the environment."""
         problems: list[str] = []
         for name, field in FIELDS.items():
             try:

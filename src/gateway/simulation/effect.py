@@ -38,7 +38,7 @@ class Effect:
         payment: The payment as it must be afterwards.
         quote: The quote as it must be afterwards, if it is new or used.
         transaction: The type of the transaction that the moves make.
-        reverses: The transaction which that one reverses.
+        reverses: The earlier transaction that this transaction reverses.
         email: The address that is now taken.
         user_id: The id of a user that is now taken.
         events: The types of all events, in their order.

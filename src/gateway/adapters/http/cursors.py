@@ -44,7 +44,7 @@ class Cursors:
 
         Args:
             cursor: From the client.
-            list_name: The list of the request; that of the cursor must be the same.
+            list_name: The list of the request; the cursor must be of the same list.
             owner_id: Likewise.
             filters: Likewise, unless the request has none.
 

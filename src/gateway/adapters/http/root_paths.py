@@ -11,7 +11,7 @@ from gateway.adapters.http.messages import Request
 
 
 def below_root_paths(scope: dict[str, Any], root_path: str, knows: Callable[[str], bool]) -> dict[str, Any]:
-    """The scope with `root_path` and ASGI's root path removed from its path; `raw_path` is that of the client.
+    """The scope with `root_path` and ASGI's root path removed from its path; `raw_path` stays as the client sent it.
 
     `knows` tells whether the gateway has a path: the root path may be equal to one ("/payments").
     """

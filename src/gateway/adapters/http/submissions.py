@@ -82,7 +82,7 @@ def canonical_json(body: object) -> bytes:
 
 
 class StoredResponseCodec:
-    """The codec of stored responses; `status` is that of success."""
+    """The codec of stored responses; `status` is the HTTP status of a success."""
 
     __slots__ = ("_record_of", "_request", "_status", "_to_view")
 

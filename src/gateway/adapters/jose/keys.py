@@ -101,7 +101,7 @@ def signing_key_from_pem(pem: str) -> SigningKey:
 
 
 def verifying_key_from_pem(pem: str) -> VerifyingKey:
-    """Read a public key for ES256, such as that of a signing key which has been replaced.
+    """Read a public key for ES256, such as the public key of a replaced signing key.
 
     Raises:
         KeyRefused: It is not a public key on the curve P-256 in PEM.

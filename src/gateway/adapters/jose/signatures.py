@@ -10,7 +10,7 @@ PURPOSE: Final = b"gateway: cursors of lists\n"
 
 
 class JoseSignatures:
-    """Signs with one key, and verifies with it and with those that signed before or will sign next."""
+    """Signs with one key, and verifies with this key, with earlier ones, and with the key that will sign next."""
 
     def __init__(self, signing_key: SigningKey, verifying_keys: Sequence[VerifyingKey] = ()) -> None:
         self._signer = signing_key.signer

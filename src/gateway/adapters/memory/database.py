@@ -29,13 +29,13 @@ class MemoryDatabase:
     payments: dict[PaymentId, Payment] = field(default_factory=dict[PaymentId, Payment])
     quotes: dict[QuoteId, Quote] = field(default_factory=dict[QuoteId, Quote])
     quotes_of_payments: set[QuoteId] = field(default_factory=set[QuoteId])
-    """Those that payments name."""
+    """The quotes that payments name."""
     rates: dict[CurrencyPair, ExchangeRate] = field(default_factory=dict[CurrencyPair, ExchangeRate])
     references: set[PaymentReference] = field(default_factory=set[PaymentReference])
     transactions: dict[TransactionId, Transaction] = field(default_factory=dict[TransactionId, Transaction])
     refunds: dict[RefundId, Refund] = field(default_factory=dict[RefundId, Refund])
     reversals: dict[TransactionId, TransactionId] = field(default_factory=dict[TransactionId, TransactionId])
-    """Of each transaction that was reversed, the one that did it."""
+    """The reversal of each reversed transaction."""
     webhook_endpoints: dict[EndpointId, WebhookEndpoint] = field(default_factory=dict[EndpointId, WebhookEndpoint])
     events: list[Event] = field(default_factory=list[Event])
     event_cursors: dict[str, int] = field(default_factory=dict[str, int])

@@ -116,7 +116,7 @@ class SqlAudit(Audit):
 
     @override
     async def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:
-        """In the order of the events: those of one payment may be spread over pages."""
+        """In the order of the events: the events of one payment may be spread over pages."""
         async for rows in self._pages(PAYMENT_EVENTS):
             sequences: dict[PaymentId, list[int]] = defaultdict(list)
             for row in rows:

@@ -36,7 +36,7 @@ class Parameters:
             self._given.setdefault(name, []).append(decoded(text))
 
     def __iter__(self) -> Iterator[str]:
-        """The names of those that were not taken."""
+        """The names of the parameters that were not taken."""
         return iter(self._given)
 
     def each(self, name: str) -> list[str]:
@@ -49,7 +49,7 @@ class Parameters:
         return next(filter(None, texts), None)
 
     def all_of(self, names: Sequence[str]) -> dict[str, str]:
-        """Take several parameters; those that were given."""
+        """Take several parameters. Returns the ones that were given."""
         return {name: text for name in names if (text := self.last(name)) is not None}
 
     def one_of(self, permitted: Sequence[str], name: str) -> str | None:

@@ -27,7 +27,7 @@ Key = TypeVar("Key")
 
 
 class Queries(Protocol):
-    """The statements of one database. Those that lock do so in the order of ids."""
+    """The statements of one database. Statements that lock do so in the order of ids."""
 
     async def payments(self, ids: Collection[PaymentId]) -> Rows:
         """Payments, locked."""

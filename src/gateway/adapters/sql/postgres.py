@@ -174,10 +174,10 @@ class Checked(CommitStrategy):
 
 
 class Pipelined(CommitStrategy):
-    """Decides on cached accounts, as the unit of work before it leaves them, while that one commits.
+    """Decides on cached accounts, as the previous unit of work leaves them, while the previous one commits.
 
-    Its own statement is sent once the unit of work before it was committed. From then on, the next one has its turn. If
-    this one fails, its accounts leave the cache, and the next one fails with `Conflict`.
+    Its own statement is sent once the previous unit of work was committed. Then the next unit of work has its turn. If
+    this unit of work fails, its accounts leave the cache, and the next one fails with `Conflict`.
     """
 
     def __init__(
@@ -242,7 +242,7 @@ class Pipelined(CommitStrategy):
                 in_flight.set_result(committed)
 
     async def _must_be_unanswered(self, keys: Collection[AnswerKey]) -> None:
-        """Look for answers that no statement has looked for: those of keys that this commit does not claim."""
+        """Look for answers under keys that this commit does not claim: no other statement looks for them."""
         if keys and await self._queries.answers_of(keys):
             raise KeyTaken("One of the idempotency keys was answered elsewhere.")
 

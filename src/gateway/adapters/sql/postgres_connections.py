@@ -47,7 +47,7 @@ DURABLE: Final = frozenset({"on", "remote_apply"})
 """Values of `synchronous_commit` with which nothing that was acknowledged is lost."""
 
 POOLED_SETTINGS: Final = frozenset({"application_name", "timezone"})
-"""Of the parameters of a session, those that every pooler keeps for its clients. PgBouncer refuses others."""
+"""The parameters of a session that every pooler keeps for its clients. PgBouncer refuses others."""
 
 _DEFAULT_ROOTS: Final = Path("~/.postgresql/root.crt")
 """Where libpq and asyncpg look for trusted certificates unless they are told."""

@@ -138,7 +138,7 @@ class Part(NamedTuple):
     """One of the sets that a batch writes.
 
     Attributes:
-        columns: Those of its rows.
+        columns: The columns of its rows.
         written: Makes the statement that writes rows.
         returned: What the statement gives of each row that it has written.
     """

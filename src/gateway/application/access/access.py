@@ -167,7 +167,7 @@ class Access:
         return self._signed_in(await self.user(rotation.user_id), rotation.session_id, next_secret, now)
 
     async def log_out(self, caller: Caller, refresh_token: str) -> None:
-        """Revoke the session of a refresh token, and that of the caller.
+        """Revoke the session of a refresh token, and the session of the caller.
 
         Raises:
             InvalidInput: `refresh_token` is not a text, or too long.
@@ -249,9 +249,10 @@ class Access:
         return Caller(user_id=UserId(claims.subject), role=role, session_id=SessionId(session_id))
 
     async def _stored_spelling(self, email: str) -> str:
-        """The spelling that the user of an address is stored under: the canonical one, or that of an earlier version.
+        """The spelling that the user of an address is stored under: the canonical spelling, or an earlier version's.
 
-        Earlier versions stored other spellings (`gateway migrate` lists them). Such users log in with exactly that one.
+        Earlier versions stored other spellings (`gateway migrate` lists them). Such users log in with the
+        stored spelling only.
         """
         typed = normal_email(email)
         try:

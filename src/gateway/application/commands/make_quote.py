@@ -48,7 +48,7 @@ class MakeQuote(Command[Quote]):
         if self.rate is not None:
             check_type("rate", self.rate, ExchangeRate)
             if self.rate.pair != self.pair:
-                raise invalid("rate", "value_invalid", "The rate is that of other currencies.")
+                raise invalid("rate", "value_invalid", "The rate is for other currencies.")
         check_integer("valid_seconds", self.valid_seconds, QUOTE_SECONDS_MIN, QUOTE_SECONDS_MAX)
 
     @override

@@ -24,8 +24,8 @@ from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.domain.immutable import immutable
 
 PIPELINED_SHARE: Final = 0.5
-"""A pipelined batch begins when it has this share of the size of those in flight, or is full. With a smaller batch, the
-submissions after it would wait for one more commit."""
+"""A pipelined batch begins when it has this share of the size of the batches in flight, or is full. With a smaller
+batch, the submissions after it would wait for one more commit."""
 
 QUIET_TURNS: Final = 8
 """An alternating batch begins after this many turns of the event loop (some 10 µs) without a new submission. Later

@@ -28,7 +28,7 @@ class Codec(Protocol):
         ...
 
     def is_refusal(self, body: bytes) -> bool:
-        """Whether a body is that of a refusal."""
+        """Whether a body encodes a refusal."""
         ...
 
 

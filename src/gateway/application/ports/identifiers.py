@@ -31,9 +31,9 @@ class Identifiers(Protocol):
         """Return what makes new identifiers of a moment.
 
         An identifier is the prefix, an underscore and the 26 lower-case Crockford base32 characters of a UUIDv7
-        (RFC 9562), as TypeID writes them. Its milliseconds are exactly those of the moment, whatever the clock of the
-        machine says meanwhile. Identifiers of a later moment sort, as text, after those of an earlier one with the same
-        prefix; those that a process makes of one moment sort in the order in which they are made.
+        (RFC 9562), as TypeID writes them. Its milliseconds are exactly the moment's, whatever the clock of the
+        machine says meanwhile. With one prefix, identifiers of a later moment sort, as text, after identifiers of an
+        earlier moment. Identifiers that a process makes of one moment sort in the order in which they are made.
 
         Args:
             moment: Aware, not before 1970.

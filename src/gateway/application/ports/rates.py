@@ -21,7 +21,7 @@ class Rates(Protocol):
         ...
 
     async def put(self, rate: ExchangeRate) -> None:
-        """Set the rate of a pair, in the place of the one it has.
+        """Set the rate of a pair, in place of its present rate.
 
         Raises:
             RatesReadOnly: They are set elsewhere.

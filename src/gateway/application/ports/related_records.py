@@ -23,7 +23,7 @@ class AccountsToLoad(NamedTuple):
 
 
 def quotes_to_load(wanted: Wanted, payments: Iterable[Payment]) -> set[QuoteId]:
-    """The quotes that are wanted, and those of the payments."""
+    """The quotes that are wanted, and the quotes of the payments."""
     return {*wanted.quotes, *(payment.quote_id for payment in payments if payment.quote_id is not None)}
 
 

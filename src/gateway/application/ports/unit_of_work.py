@@ -209,8 +209,9 @@ class UnitOfWork(Protocol):
         locked.
 
         Where accounts may be cached, a storage may pipeline its units of work: this one waits until the unit of work
-        before it has decided, and gets the accounts as that one leaves them, though it may still be committing. A unit
-        of work that cannot be pipelined (it locks, or opens accounts) waits until that one has ended.
+        before it has decided, and gets the accounts as the earlier unit of work leaves them, though that may still be
+        committing. A unit of work that cannot be pipelined (it locks, or opens accounts) waits until the earlier unit
+        of work has ended.
 
         Raises:
             StorageUnavailable: The storage could not be reached; nothing was started.

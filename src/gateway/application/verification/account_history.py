@@ -84,7 +84,7 @@ class AccountHistory:
     def add_transfer(self, change: Counters, after: BalanceAfter) -> None:
         """Record a transfer. Transfers come in any order.
 
-        The sum gains the digest of the balance after each transfer and loses that of the balance before it. In an
+        The sum gains the digest of the balance after each transfer and loses the digest of the balance before it. In an
         unbroken chain all but the first and the last digest cancel out.
         """
         before = after.version - 1

@@ -57,7 +57,7 @@ def _failure_fits(payment: Payment) -> bool:
         case PaymentStatus.FAILED:
             return payment.failure_code is not None
         case PaymentStatus.REQUIRES_CONFIRMATION | PaymentStatus.CANCELED | PaymentStatus.EXPIRED:
-            # A failed confirmation makes a version besides that of the request and that of the end.
+            # A failed confirmation makes a version besides the versions of the request and of the end.
             others = 1 if payment.status is PaymentStatus.REQUIRES_CONFIRMATION else 2
             return payment.failure_code is None or payment.version > others
         case PaymentStatus.AUTHORIZED | PaymentStatus.PARTIALLY_CAPTURED | PaymentStatus.CAPTURED:

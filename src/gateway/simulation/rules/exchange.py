@@ -101,7 +101,7 @@ def paid_across(promised: ModelQuote, merchant: AccountKey) -> list[Move]:
 
 
 def returned_across(promised: ModelQuote, before: int, after: int) -> list[Move]:
-    """The moves of a refund to the customer: the share of all refunds, less that of earlier ones."""
+    """The moves of a refund to the customer: the share of all refunds, less the share of earlier refunds."""
     exchange = own_key(AccountKind.EXCHANGE, promised.source_currency)
     fees = own_key(AccountKind.FEES, promised.source_currency)
     source = promised.source * after // promised.target - promised.source * before // promised.target

@@ -146,7 +146,7 @@ async def _migrate(engine: AsyncEngine) -> Plan:
     # All revisions in one transaction, which both databases can: either the tables are there, or nothing is.
     async with DatabaseTransaction(engine) as transaction:
         if engine.dialect.name == POSTGRES:
-            # Nobody but another migration waits for this lock, and that one may take its time.
+            # Nobody but another migration waits for this lock, and a migration may take its time.
             await transaction.rows(_LOCK)
             await transaction.change(_LOCK_TIMEOUT)
         plan = await transaction.run(_checked_plan)
@@ -215,7 +215,7 @@ def _schema(connection: Connection) -> Schema:
     known = {script.revision for script in scripts.walk_revisions()}
     if known.issuperset(current):
         return Schema.OLDER
-    # The gateway's revisions are numbers that grow; those of other applications are usually hexadecimal.
+    # The gateway's revisions are numbers that grow; revisions of other applications are usually hexadecimal.
     newest = max(heads)
     ours = all(len(each) == len(newest) and each.isdecimal() for each in current)
     return Schema.NEWER if ours and max(current) > newest else Schema.FOREIGN

@@ -42,7 +42,7 @@ def transfer_values(transaction: Transaction) -> list[Values]:
 
 
 def to_transactions(rows: Sequence[Found]) -> list[Transaction]:
-    """The transactions of rows in which those of one transaction stand together, in their order.
+    """The transactions of the rows. Rows of one transaction follow each other, in their order.
 
     A row may have one value more than the table: the id of the transaction that reverses it.
     """

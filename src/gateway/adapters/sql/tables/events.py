@@ -21,8 +21,8 @@ events: Final = table(
     *integers("batch_id", "batch_index"),
 )
 
-# The events of one transaction, and where they stand in the feed. Events have no index of their batch: those of a batch
-# are found between two ids, which belong to nearly no other batch.
+# The events of one transaction, and where they stand in the feed. Events have no index of their batch: the
+# events of a batch are found between two ids, which belong to nearly no other batch.
 event_batches: Final = table(
     "event_batches",
     Column("first_position", INTEGER, primary_key=True),

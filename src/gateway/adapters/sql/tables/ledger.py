@@ -18,8 +18,8 @@ accounts: Final = table(
     *integers("version"),
     Column("created_at", MOMENT, nullable=False),
     *integers("fee_basis_points", "fee_fixed"),
-    # The moment that the id of the newest transaction is of. Those of the next one sort after it, whatever the clock of
-    # the next server says: the history of an account is in the order of its versions.
+    # The moment that the id of the newest transaction is of. Ids of the next transaction sort after it, whatever the
+    # clock of the next server says: the history of an account is in the order of its versions.
     Column("latest_at", MOMENT),
     # Batches find accounts by it, owners list theirs by it, and it lets nobody open one twice.
     UniqueConstraint("owner_id", "currency", "kind", name="accounts_owner_id_currency_kind_key"),
@@ -80,7 +80,7 @@ Index("payments_customer_id_id_idx", payments.c.customer_id, payments.c.id)
 
 Index("payments_merchant_id_id_idx", payments.c.merchant_id, payments.c.id)
 
-# Those whose time is nearly over. Payments at once are not in it, and cost nothing.
+# The payments that expire, by their time. Payments at once are not in it, and cost nothing.
 _unfinished: Final = payments.c.status.in_(["authorized", "partially_captured", "requires_confirmation"])
 
 Index(
@@ -91,8 +91,9 @@ Index(
     sqlite_where=_unfinished,
 )
 
-# A reference names one payment of those that the same user named. A payment that gave it back has no holder: nulls
-# differ from each other in a unique index, and lists still find it. Payments without a reference are not in it.
+# Of the payments whose reference one user gave, each reference names one. A payment that released its reference has no
+# holder: nulls differ from each other in a unique index, and lists still find it. Payments without a reference are not
+# in it.
 Index(
     "payments_reference_key",
     payments.c.merchant_id,
@@ -138,7 +139,7 @@ transfers: Final = table(
 
 
 def _first_transfers(name: str, *columns: str, unique: bool = False) -> None:
-    """An index of transactions, by their first transfer; those which have none of the column cost nothing."""
+    """An index of transactions, by their first transfer. Transactions without a value in the column cost nothing."""
     there = transfers.c[columns[0]].is_not(None) & (transfers.c.position == 0)
     Index(name, *(transfers.c[column] for column in columns), unique=unique, postgresql_where=there, sqlite_where=there)
 

@@ -75,7 +75,7 @@ def exchange_account(ledger: LedgerView, currency: CurrencyCode) -> Account:
 
 
 def users_account(ledger: LedgerView, account_id: AccountId, owner_id: UserId | None = None) -> Account:
-    """A user's account: that of `owner_id`, or of any user if it is `None`.
+    """The account of the user `owner_id`, or of any user if `owner_id` is `None`.
 
     Raises:
         AccountNotFound: No account has this id, it is the gateway's own, or another user's.
@@ -92,7 +92,7 @@ def keys_to_open(key: AccountKey) -> tuple[AccountKey, ...]:
 
 
 def open_missing(keys: Iterable[AccountKey], ledger: LedgerView, moment: Moment) -> list[Account]:
-    """New accounts for those of `keys` that do not exist yet, in their order."""
+    """New accounts for the keys without an account, in the order of `keys`."""
     return [
         open_account(key, account_id=AccountId(moment.new_id("acc")), now=moment.now)
         for key in keys
