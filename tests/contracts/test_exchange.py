@@ -1,7 +1,7 @@
 """Every storage adapter keeps rates and quotes.
 
 That quotes are locked, and in which order, does not show here: the unique key of payments alone would see to it that
-a quote is used once. tests/adapters/test_sql_statements.py pins the locks.
+a quote is used once. tests/adapters/sql/test_statements.py pins the locks.
 """
 
 import pytest
