@@ -8,8 +8,12 @@ if TYPE_CHECKING:
     from gateway.application.access.caller import Caller
     from gateway.application.commands.cancel_payment import CancelPayment
     from gateway.application.commands.capture_payment import CapturePayment
+    from gateway.application.commands.change_webhook_endpoint import ChangeWebhookEndpoint
     from gateway.application.commands.confirm_payment import ConfirmPayment
+    from gateway.application.commands.create_webhook_endpoint import CreateWebhookEndpoint
+    from gateway.application.commands.delete_webhook_endpoint import DeleteWebhookEndpoint
     from gateway.application.commands.deposit import MakeDeposit
+    from gateway.application.commands.disable_webhook_endpoint import DisableWebhookEndpoint
     from gateway.application.commands.expire_payment import ExpirePayment
     from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
     from gateway.application.commands.make_quote import MakeQuote
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
     from gateway.application.commands.register import Register, Registered
     from gateway.application.commands.request_payment import RequestPayment
     from gateway.application.commands.reverse_transaction import ReverseTransaction
+    from gateway.application.commands.rotate_webhook_secret import RotateWebhookSecret
+    from gateway.application.commands.send_test_event import SendTestEvent, SentTestEvent
     from gateway.application.commands.set_fees import SetFees
     from gateway.application.commands.shared.payments import PaymentResult
     from gateway.application.engine.event_loop import WrongEventLoop
@@ -46,6 +52,7 @@ if TYPE_CHECKING:
     from gateway.domain.refund import Refund
     from gateway.domain.transaction import Transaction, TransactionId
     from gateway.domain.user import Role, User, UserId
+    from gateway.domain.webhook_endpoint import DisabledReason, EndpointId, WebhookEndpoint
     from gateway.settings.field import SettingsRefused
     from gateway.settings.reader import read_settings
     from gateway.settings.values import Settings
@@ -60,10 +67,16 @@ __all__ = [
     "CancelPayment",
     "CaptureMethod",
     "CapturePayment",
+    "ChangeWebhookEndpoint",
     "ConfirmPayment",
+    "CreateWebhookEndpoint",
     "CurrencyCode",
     "CurrencyPair",
+    "DeleteWebhookEndpoint",
     "Deposit",
+    "DisableWebhookEndpoint",
+    "DisabledReason",
+    "EndpointId",
     "EventType",
     "Events",
     "ExchangeRate",
@@ -99,6 +112,9 @@ __all__ = [
     "RequestPayment",
     "ReverseTransaction",
     "Role",
+    "RotateWebhookSecret",
+    "SendTestEvent",
+    "SentTestEvent",
     "SetFees",
     "Settings",
     "SettingsRefused",
@@ -111,6 +127,7 @@ __all__ = [
     "UnfreezeAccount",
     "User",
     "UserId",
+    "WebhookEndpoint",
     "WrongEventLoop",
     "collect_garbage_seldom",
     "currency_code",
@@ -165,6 +182,13 @@ _NAMES = {
     "gateway.domain.refund": ("Refund",),
     "gateway.domain.transaction": ("Transaction", "TransactionId"),
     "gateway.domain.user": ("Role", "User", "UserId"),
+    "gateway.application.commands.change_webhook_endpoint": ("ChangeWebhookEndpoint",),
+    "gateway.application.commands.create_webhook_endpoint": ("CreateWebhookEndpoint",),
+    "gateway.application.commands.delete_webhook_endpoint": ("DeleteWebhookEndpoint",),
+    "gateway.application.commands.disable_webhook_endpoint": ("DisableWebhookEndpoint",),
+    "gateway.application.commands.rotate_webhook_secret": ("RotateWebhookSecret",),
+    "gateway.application.commands.send_test_event": ("SendTestEvent", "SentTestEvent"),
+    "gateway.domain.webhook_endpoint": ("DisabledReason", "EndpointId", "WebhookEndpoint"),
     "gateway.settings.field": ("SettingsRefused",),
     "gateway.settings.reader": ("read_settings",),
     "gateway.settings.values": ("Settings",),

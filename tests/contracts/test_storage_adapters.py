@@ -7,6 +7,7 @@ A contract that nothing can break proves nothing. What was broken by hand in the
 - commit in place of rollback: test_nothing_of_a_commit_is_written_when_a_unique_key_is_taken
 - a claim that found its key taken and went on: test_the_second_transaction_with_a_key_finds_the_first_answer
 - a refresh token taken without looking whether it was used: test_of_sixteen_concurrent_exchanges_exactly_one_rotates
+- the lock of the owners of webhook endpoints taken out: test_of_concurrent_creations_each_sees_the_endpoints_before_it
 - scopes of failures written in no order: test_no_concurrent_failure_is_lost
 
 The order in which several new keys are claimed shows here only now and then: the statement is over too soon.
@@ -21,6 +22,7 @@ from gateway.contracts.reader import ReaderContract
 from gateway.contracts.sessions import SessionsContract
 from gateway.contracts.unit_of_work import UnitOfWorkContract
 from gateway.contracts.users import UsersContract
+from gateway.contracts.webhook_endpoints import WebhookEndpointsContract
 
 
 class TestUnitOfWork(UnitOfWorkContract):
@@ -52,6 +54,10 @@ class TestEventFeed(EventFeedContract):
 
 
 class TestEventCursors(EventCursorsContract):
+    pass
+
+
+class TestWebhookEndpoints(WebhookEndpointsContract):
     pass
 
 

@@ -28,11 +28,26 @@ PACKAGE = ROOT / "src" / "gateway"
 RESOURCES = PACKAGE / "adapters" / "http" / "resources"
 NOT_PAYMENTS = {TransactionType.DEPOSIT, TransactionType.PAYOUT, TransactionType.REVERSAL}
 WITHOUT_OPERATION = {
+    "ChangeWebhookEndpoint": "application/webhooks.py submits it",
+    "CreateWebhookEndpoint": "application/webhooks.py submits it",
+    "DeleteWebhookEndpoint": "application/webhooks.py submits it",
+    "DisableWebhookEndpoint": "application/events/dispatcher.py submits it",
     "ExpirePayment": "application/expiry.py submits it",
     "MakeQuote": "application/quotes.py submits it",
     "Register": "application/access/access.py submits it",
+    "RotateWebhookSecret": "application/webhooks.py submits it",
+    "SendTestEvent": "application/webhooks.py submits it",
 }
 """The commands that no operation makes of a request."""
+WITHOUT_SIMULATION = {
+    "ChangeWebhookEndpoint",
+    "CreateWebhookEndpoint",
+    "DeleteWebhookEndpoint",
+    "DisableWebhookEndpoint",
+    "RotateWebhookSecret",
+    "SendTestEvent",
+}
+"""The commands that move no money: random users do not use them."""
 
 
 def every_command() -> set[str]:
@@ -63,11 +78,11 @@ def with_an_operation() -> set[str]:
 
 
 def simulated() -> set[str]:
-    return {get_type_hints(operation)["return"].__name__ for _, operation in OPERATIONS}
+    return {get_type_hints(operation)["return"].__name__ for _, operation in OPERATIONS} | WITHOUT_SIMULATION
 
 
 def with_a_rule() -> set[str]:
-    return {kind.__name__ for kind in RULES}
+    return {kind.__name__ for kind in RULES} | WITHOUT_SIMULATION
 
 
 def with_hostile_input() -> set[str]:

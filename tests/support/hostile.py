@@ -9,7 +9,12 @@ from typing import Any, Final, cast
 from gateway import (
     CancelPayment,
     CapturePayment,
+    ChangeWebhookEndpoint,
     ConfirmPayment,
+    CreateWebhookEndpoint,
+    DeleteWebhookEndpoint,
+    DisabledReason,
+    DisableWebhookEndpoint,
     ExpirePayment,
     FreezeAccount,
     MakeDeposit,
@@ -21,6 +26,8 @@ from gateway import (
     Register,
     RequestPayment,
     ReverseTransaction,
+    RotateWebhookSecret,
+    SendTestEvent,
     SetFees,
     UnfreezeAccount,
 )
@@ -30,7 +37,7 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.ports.storage import Storage
 from gateway.application.verification.verify import verify
-from gateway.contracts.records import EUR, USD, SequentialIdentifiers, a_rate, user_id
+from gateway.contracts.records import EUR, USD, SequentialIdentifiers, a_rate, a_webhook_secret, user_id
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.errors import Refusal
 from gateway.domain.fees import FeeSchedule
@@ -124,6 +131,19 @@ VALUES: Final[tuple[Any, ...]] = (
     AccountKind.FUNDING,
     AccountKind.FEES,
     AccountKind.EXCHANGE,
+    DisabledReason.BY_OWNER,
+    "https://shop.example/webhooks",
+    "http://[::1]/",
+    "https://user@shop.example/",
+    "payment.*",
+    ("payment.*",),
+    ("payment.*", "payment.*"),
+    ("payment.unknown",),
+    ("payment.captured", None),
+    ("*",) * 33,
+    "whsec_",
+    "whsec_" + "A" * 32,
+    "whsec_" + "A" * 33,
 )
 
 Path = tuple[str, ...]
@@ -153,9 +173,10 @@ class Shop:
         return [f"{finding.rule} {finding.subject}: {finding.detail}" for finding in found.named]
 
     async def written(self) -> object:
-        """What every command changes: the ledger added up, and how many records there are."""
+        """What every command changes: the ledger added up, how many records there are, and webhook endpoints."""
+        endpoints = await self.storage.webhook_endpoints.endpoints(None, before=None, limit=100)
         async with self.storage.audit() as audit:
-            return list(await self.storage.reader.totals()), await audit.size()
+            return list(await self.storage.reader.totals()), await audit.size(), list(endpoints)
 
 
 async def a_shop(storage: Storage) -> Shop:
@@ -192,6 +213,16 @@ async def a_shop(storage: Storage) -> Shop:
         customer_id=CUSTOMER, pair=CurrencyPair(EUR, USD), amount=usd(100), rate=a_rate(EUR, USD), valid_seconds=60
     )
     quote = await executor.execute(promise)
+    create = CreateWebhookEndpoint(
+        owner_id=MERCHANT,
+        all_merchants=False,
+        url="https://shop.example/webhooks",
+        events=("payment.*", "refund.succeeded"),
+        description="orders",
+        enabled=True,
+        secret=a_webhook_secret(1),
+    )
+    endpoints = [await executor.execute(create) for _ in range(5)]
     commands: list[Command[Any]] = [
         CancelPayment(payment_id=held.id, by=MERCHANT),
         CapturePayment(payment_id=held.id, merchant_id=MERCHANT, amount_minor=1, final=False),
@@ -216,6 +247,19 @@ async def a_shop(storage: Storage) -> Shop:
         RequestPayment(request=replace(request, reference="order-4")),
         ReverseTransaction(transaction_id=given.transaction_id, reason="twice"),
         SetFees(merchant_id=MERCHANT, currency=USD, fees=FeeSchedule(100, 1)),
+        create,
+        ChangeWebhookEndpoint(
+            endpoint_id=endpoints[0].id,
+            owner_id=MERCHANT,
+            url="https://shop.example/other",
+            events=("*",),
+            description="other",
+            enabled=False,
+        ),
+        DeleteWebhookEndpoint(endpoint_id=endpoints[1].id, owner_id=MERCHANT),
+        DisableWebhookEndpoint(endpoint_id=endpoints[2].id, reason=DisabledReason.FAILING),
+        RotateWebhookSecret(endpoint_id=endpoints[3].id, owner_id=MERCHANT, secret=a_webhook_secret(2)),
+        SendTestEvent(endpoint_id=endpoints[4].id, owner_id=MERCHANT),
     ]
     return Shop(storage=storage, executor=executor, commands={type(command): command for command in commands})
 

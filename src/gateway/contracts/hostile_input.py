@@ -15,6 +15,7 @@ from gateway.application.ports.sessions import SessionId, Sessions, StoredToken,
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, Payer, StorageRefused, Wanted
 from gateway.application.ports.users import Users
+from gateway.application.ports.webhook_endpoints import WebhookEndpoints
 from gateway.contracts.records import (
     NOW,
     a_payment,
@@ -23,6 +24,7 @@ from gateway.contracts.records import (
     a_transaction,
     a_transfer,
     a_user,
+    a_webhook_endpoint,
     account_id,
     an_account,
     an_answer,
@@ -39,6 +41,7 @@ from gateway.domain.rate import CurrencyPair
 from gateway.domain.refund import RefundId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
+from gateway.domain.webhook_endpoint import EndpointId
 
 
 class Hostile(NamedTuple):
@@ -106,6 +109,13 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
         "rates": lambda storage, _: storage.rates.rates(),
         "put": lambda storage, _: storage.rates.put(a_rate()),
     },
+    WebhookEndpoints: {
+        "endpoint": lambda storage, given: storage.webhook_endpoints.endpoint(EndpointId(given.text)),
+        "endpoints": lambda storage, given: storage.webhook_endpoints.endpoints(
+            UserId(given.text), before=EndpointId(given.text), limit=given.number
+        ),
+        "enabled_for": lambda storage, given: storage.webhook_endpoints.enabled_for([UserId(given.text)]),
+    },
     Reader: {
         "account": lambda storage, given: storage.reader.account(AccountId(given.text)),
         "accounts": lambda storage, given: storage.reader.accounts(
@@ -144,6 +154,8 @@ def _wanted(given: Hostile) -> Iterator[Wanted]:
     yield Wanted(payments=[PaymentId(text)], payers=[Payer(PaymentId(text), user)])
     yield Wanted(transactions=[TransactionId(text)])
     yield Wanted(quotes=[QuoteId(text)])
+    yield Wanted(webhook_endpoints=[EndpointId(text)])
+    yield Wanted(webhook_owners=[user])
 
 
 def _changes(given: Hostile) -> Iterator[Changes]:
@@ -160,6 +172,7 @@ def _changes(given: Hostile) -> Iterator[Changes]:
     yield Changes(transactions_new=[a_transaction(11, a_transfer(account_id(8), account_id(9), amount_minor=number))])
     yield Changes(transactions_new=[a_transaction(12, description=text)])
     yield Changes(events_new=[replace(an_event(11, an_account(9), EventType.ACCOUNT_OPENED), customer_id=user)])
+    yield Changes(webhook_endpoints_new=[a_webhook_endpoint(11, sequence=max(0, min(number, 2**63 - 1)))])
     yield Changes(answers_new=[an_answer(text)])
     yield Changes(answers_new=[an_answer("key-9", created_at=moment)])
 
@@ -202,15 +215,21 @@ class HostileInputContract:
 
     async def test_a_record_with_the_id_of_another_is_refused(self, storage: Storage) -> None:
         """Ids are made once. Nothing of the first record is lost."""
-        await commit(storage, Changes(accounts_new=[an_account(1)], payments_new=[a_payment(1)]))
+        endpoint = a_webhook_endpoint(1)
+        await commit(
+            storage,
+            Changes(accounts_new=[an_account(1)], payments_new=[a_payment(1)], webhook_endpoints_new=[endpoint]),
+        )
         for changes in (
             Changes(accounts_new=[an_account(1, owner_id=user_id(2))]),
             Changes(payments_new=[a_payment(1, description="another")]),
+            Changes(webhook_endpoints_new=[a_webhook_endpoint(1, owner=3)]),
         ):
             with pytest.raises(StorageRefused):
                 await commit(storage, changes)
         assert await storage.reader.account(account_id(1)) == an_account(1)
         assert await storage.reader.payment(a_payment(1).id) == a_payment(1)
+        assert await storage.webhook_endpoints.endpoint(endpoint.id) == endpoint
 
 
 async def _answered_or_refused(call: Awaitable[object]) -> bool:

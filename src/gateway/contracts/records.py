@@ -1,5 +1,6 @@
 """Records to store: plausible ones, of which a test names the fields that it is about."""
 
+import base64
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,6 +22,7 @@ from gateway.domain.rate import CurrencyPair, ExchangeRate, rate_of
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import BalanceAfter, Transfer, TransferKind
 from gateway.domain.user import Role, User, UserId
+from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
 
 NOW: Final = datetime(2030, 1, 2, 12, 30, 15, 123_456, tzinfo=UTC)
 USD: Final = currency_code("USD")
@@ -219,6 +221,33 @@ def an_event(number: int, of: Account | Payment, kind: EventType) -> Event:
     )
 
 
+def endpoint_id(number: int) -> EndpointId:
+    """The id of webhook endpoint `number`."""
+    return EndpointId(identifier("whe", number))
+
+
+def a_webhook_endpoint(number: int = 1, *, owner: int = 2, **fields: Any) -> WebhookEndpoint:
+    """An enabled endpoint of user `owner` for all events of payments, unless `fields` say otherwise."""
+    endpoint = WebhookEndpoint(
+        id=endpoint_id(number),
+        owner_id=user_id(owner),
+        all_merchants=False,
+        url=f"https://shop.example/webhooks/{number}",
+        events=("payment.*",),
+        description=None,
+        disabled_reason=None,
+        secret=a_webhook_secret(number),
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return replace(endpoint, **fields)
+
+
+def a_webhook_secret(number: int = 1) -> str:
+    """A secret, which nobody else has to guess."""
+    return "whsec_" + base64.b64encode(number.to_bytes(32, "big")).decode()
+
+
 def an_answer(key: str = "key-1", *, owner: int = 1, body: bytes = b'{"ok":true}', **fields: Any) -> StoredAnswer:
     """An answer to `key` of user `owner`."""
     answer = StoredAnswer(key=AnswerKey(user_id(owner), key), fingerprint=b"\x01" * 32, body=body, created_at=NOW)
@@ -239,6 +268,7 @@ async def load(storage: Storage, wanted: Wanted) -> Records:
         user_ids_taken=tuple(found.user_ids_taken),
         transactions=tuple(found.transactions),
         quotes=tuple(found.quotes),
+        webhook_endpoints=tuple(found.webhook_endpoints),
         latest_at=found.latest_at,
     )
 

@@ -162,15 +162,14 @@ class WebhookEndpoint:
         )
 
 
-def must_be_owned(endpoint: WebhookEndpoint | None, owner_id: UserId | None) -> WebhookEndpoint:
-    """The endpoint, if it exists and belongs to this owner; `None` stands for a caller who may change any endpoint.
+def must_be_owned(endpoint: WebhookEndpoint, owner_id: UserId | None) -> None:
+    """Check that an endpoint belongs to this owner. `None` stands for a caller who may change any endpoint.
 
     Raises:
-        WebhookEndpointNotFound: It does not exist, or belongs to another owner.
+        WebhookEndpointNotFound: It belongs to another owner.
     """
-    if endpoint is None or owner_id not in (None, endpoint.owner_id):
+    if owner_id not in (None, endpoint.owner_id):
         raise WebhookEndpointNotFound("There is no such webhook endpoint.")
-    return endpoint
 
 
 def must_be_enabled(endpoint: WebhookEndpoint) -> None:

@@ -60,7 +60,7 @@ def _is_url(url: str) -> bool:
             return False
     except ValueError:
         return False
-    return "@" not in parts.netloc and port != 0 and not parts.netloc.endswith(":")
+    return "%" not in host and "@" not in parts.netloc and port != 0 and not parts.netloc.endswith(":")
 
 
 def check_event_filters(filters: object) -> None:

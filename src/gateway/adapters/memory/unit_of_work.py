@@ -1,6 +1,6 @@
 """One transaction over the dictionaries: from its beginning to its end it has them to itself."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self, TypeVar
@@ -27,6 +27,7 @@ from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.payment import Payment
 from gateway.domain.transaction import Transaction
+from gateway.domain.webhook_endpoint import WebhookEndpoint
 
 Key = TypeVar("Key")
 Record = TypeVar("Record")
@@ -59,6 +60,7 @@ class MemoryUnitOfWork(UnitOfWork):
             emails_taken=database.user_ids.keys() & wanted.emails,
             transactions=transactions,
             quotes=quotes,
+            webhook_endpoints=self._webhook_endpoints(wanted),
             latest_at=database.latest_at,
         )
 
@@ -67,6 +69,14 @@ class MemoryUnitOfWork(UnitOfWork):
         database = self._database
         found = {*_found(database.account_ids, keys), *ids}
         return {account.id: account for account in _found(database.accounts, found)}
+
+    def _webhook_endpoints(self, wanted: Wanted) -> Sequence[WebhookEndpoint]:
+        if not (wanted.webhook_owners or wanted.webhook_endpoints):
+            return ()
+        endpoints = self._database.webhook_endpoints.values()
+        return [
+            each for each in endpoints if each.id in wanted.webhook_endpoints or each.owner_id in wanted.webhook_owners
+        ]
 
     @override
     async def commit(self, changes: Changes) -> None:
@@ -89,6 +99,10 @@ class MemoryUnitOfWork(UnitOfWork):
             database.transactions[transaction.id] = transaction
         database.reversals |= {new.reverses: new.id for new in changes.transactions_new if new.reverses is not None}
         database.refunds |= {refund.id: refund for refund in changes.refunds_new}
+        for endpoint in (*changes.webhook_endpoints_new, *changes.webhook_endpoints_changed):
+            database.webhook_endpoints[endpoint.id] = endpoint
+        for endpoint_id in changes.webhook_endpoints_deleted:
+            del database.webhook_endpoints[endpoint_id]
         database.events.extend(changes.events_new)
         for answer in changes.answers_new:
             database.answers[answer.key] = answer
@@ -126,6 +140,7 @@ class MemoryUnitOfWork(UnitOfWork):
             (database.accounts, changes.accounts_new),
             (database.payments, changes.payments_new),
             (database.quotes, changes.quotes_new),
+            (database.webhook_endpoints, changes.webhook_endpoints_new),
         )
         if any(not there.keys().isdisjoint([record.id for record in new]) for there, new in new_ids):
             raise StorageRefused("A new record has the id of another one.")

@@ -9,6 +9,7 @@ from gateway.adapters.sql.rows.events import to_answer
 from gateway.adapters.sql.rows.payments import to_payment
 from gateway.adapters.sql.rows.quotes import to_quote
 from gateway.adapters.sql.rows.transactions import to_transactions
+from gateway.adapters.sql.rows.webhook_endpoints import to_webhook_endpoint
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.related_records import (
     account_holders_to_find,
@@ -21,6 +22,7 @@ from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
+from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
 
 Rows: TypeAlias = Sequence[Found]
 Key = TypeVar("Key")
@@ -43,6 +45,10 @@ class Queries(Protocol):
 
     async def accounts(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> Rows:
         """Accounts by key or by id, each once; locked, or read if the commit compares their versions."""
+        ...
+
+    async def webhook_endpoints(self, ids: Collection[EndpointId], owner_ids: Collection[UserId]) -> Rows:
+        """Webhook endpoints by id or by owner, each once; locked. No other transaction creates one for these owners."""
         ...
 
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:
@@ -91,8 +97,8 @@ class StoredAccounts:
 async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock: HybridClock) -> Records:
     """Load what is wanted and what comes along with it. A kind of record that is not wanted costs no round trip.
 
-    Locks are taken on payments, then quotes, then accounts, then accounts for fees: batches that lock in one order
-    never wait for each other in a circle.
+    Locks are taken on payments, then quotes, accounts, accounts for fees and webhook endpoints: batches that lock in
+    one order never wait for each other in a circle.
     """
     payments = [to_payment(row) for row in await _rows(queries.payments, wanted.payments)]
     quotes = [to_quote(row) for row in await _rows(queries.quotes, quotes_to_load(wanted, payments))]
@@ -102,6 +108,10 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
     fee_keys = fee_accounts_to_load(to_load, accounts, payments)
     if fee_keys:
         accounts += await stored.load(fee_keys, ())
+    endpoints: Sequence[WebhookEndpoint] = ()
+    if wanted.webhook_endpoints or wanted.webhook_owners:
+        found = await queries.webhook_endpoints(wanted.webhook_endpoints, wanted.webhook_owners)
+        endpoints = [to_webhook_endpoint(row) for row in found]
     missing: set[AccountHolder] = set()
     if len(accounts) < len(to_load.keys) + len(to_load.ids) + len(fee_keys):
         missing = account_holders_to_find(to_load.keys | fee_keys, accounts)
@@ -118,6 +128,7 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
         user_ids_taken=[user_id for [user_id] in await _rows(queries.user_ids, wanted.user_ids)],
         transactions=transactions,
         quotes=quotes,
+        webhook_endpoints=endpoints,
         latest_at=clock.latest_at,
     )
 

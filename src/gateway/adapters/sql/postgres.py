@@ -96,7 +96,14 @@ class PostgresUnitOfWork(UnitOfWork):
 
     def _must_lock(self, wanted: Wanted) -> bool:
         return self._state.contention.is_expected or bool(
-            wanted.payments or wanted.quotes or wanted.transactions or wanted.emails or wanted.user_ids or wanted.payers
+            wanted.payments
+            or wanted.quotes
+            or wanted.transactions
+            or wanted.emails
+            or wanted.user_ids
+            or wanted.payers
+            or wanted.webhook_endpoints
+            or wanted.webhook_owners
         )
 
     async def __aenter__(self) -> Self:

@@ -22,6 +22,8 @@ from gateway.adapters.sql.postgres_statements import (
     LOCK_ACCOUNTS,
     LOCK_PAYMENTS,
     LOCK_QUOTES,
+    LOCK_WEBHOOK_ENDPOINTS,
+    LOCK_WEBHOOK_OWNERS,
     READ_ACCOUNTS,
     READ_ACCOUNTS_BY_KEY,
     REFERENCE,
@@ -35,6 +37,7 @@ from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
+from gateway.domain.webhook_endpoint import EndpointId
 
 
 class PostgresQueries(Queries):
@@ -79,6 +82,12 @@ class PostgresQueries(Queries):
         self.has_read_accounts = True
         self.may_be_answered = found[0][-1] if found else True
         return found
+
+    @override
+    async def webhook_endpoints(self, ids: Collection[EndpointId], owner_ids: Collection[UserId]) -> Rows:
+        if owner_ids:
+            await self._transaction.rows(LOCK_WEBHOOK_OWNERS, {"owner_ids": list(owner_ids)})
+        return await self._transaction.rows(LOCK_WEBHOOK_ENDPOINTS, {"ids": list(ids), "owner_ids": list(owner_ids)})
 
     @override
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:

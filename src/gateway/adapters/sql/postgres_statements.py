@@ -11,6 +11,7 @@ from sqlalchemy import (
     ARRAY,
     Column,
     ColumnElement,
+    Delete,
     Executable,
     Insert,
     Integer,
@@ -23,10 +24,13 @@ from sqlalchemy import (
     any_,
     bindparam,
     column,
+    delete,
     exists,
     func,
     literal_column,
+    or_,
     select,
+    text,
     true,
     update,
 )
@@ -47,7 +51,8 @@ from gateway.adapters.sql.tables.access import users
 from gateway.adapters.sql.tables.events import answers, event_batch_ids, event_batches_unnumbered, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
-from gateway.adapters.sql.types import INTEGER
+from gateway.adapters.sql.tables.webhooks import webhook_endpoints
+from gateway.adapters.sql.types import INTEGER, TEXT
 
 Columns = Sequence[Column[Any]]
 
@@ -89,6 +94,7 @@ EMAIL: Final = (users.c.email,)
 USER_ID: Final = (users.c.id,)
 ACCOUNT_HOLDER: Final = (accounts.c.owner_id, accounts.c.kind)
 IDS: Final = bindparam("ids", type_=ARRAY(accounts.c.id.type))
+OWNER_IDS: Final = bindparam("owner_ids", type_=ARRAY(TEXT))
 
 LOCK_PAYMENTS: Final = select(payments).where(payments.c.id == any_(IDS)).order_by(payments.c.id).with_for_update()
 
@@ -124,6 +130,21 @@ FIND_TRANSACTIONS: Final = (
     .order_by(transfers.c.transaction_id, transfers.c.position)
 )
 FIND_ANSWERS: Final = _named(ANSWER_KEY, (*answers.c, DATA_OF_EVENT))
+LOCK_WEBHOOK_ENDPOINTS: Final = (
+    select(webhook_endpoints)
+    .where(or_(webhook_endpoints.c.id == any_(IDS), webhook_endpoints.c.owner_id == any_(OWNER_IDS)))
+    .order_by(webhook_endpoints.c.id)
+    .with_for_update()
+)
+LOCK_WEBHOOK_OWNERS: Final = text(
+    """
+    SELECT pg_advisory_xact_lock(CAST(CAST('webhook_endpoints' AS regclass) AS oid)::int, owner)
+    FROM (SELECT DISTINCT hashtext(id) AS owner FROM unnest(:owner_ids) AS given(id) ORDER BY owner) AS owners
+    """
+).bindparams(bindparam("owner_ids", type_=ARRAY(TEXT)))
+"""Nobody else creates a webhook endpoint for these owners until the transaction has ended: row locks do not prevent it,
+and two transactions at the same time could create more endpoints than an owner may have."""
+
 FIND_REFERENCES: Final = _named(REFERENCE, REFERENCE)
 FIND_EMAILS: Final = _named(EMAIL, EMAIL)
 FIND_USER_IDS: Final = _named(USER_ID, USER_ID)
@@ -144,7 +165,7 @@ class Part(NamedTuple):
     """
 
     columns: Columns
-    written: Callable[[Select[Any]], Insert | Update | Select[Any]]
+    written: Callable[[Select[Any]], Insert | Update | Delete | Select[Any]]
     returned: ColumnElement[int] = ONE
 
 
@@ -163,6 +184,22 @@ def _updating(table: Table, changes: Columns) -> Part:
         return update(table).values(values).where(is_what_was_loaded)
 
     return Part([*changes, VERSION_BEFORE], updated)
+
+
+def _replacing(table: Table) -> Part:
+    def replaced(rows: Select[Any]) -> Update:
+        after = rows.subquery("after")
+        values = {each: after.c[each.name] for each in table.c if each is not table.c.id}
+        return update(table).values(values).where(table.c.id == after.c.id)
+
+    return Part([*table.c], replaced)
+
+
+def _deleting(table: Table) -> Part:
+    def deleted(rows: Select[Any]) -> Delete:
+        return delete(table).where(table.c.id.in_(rows))
+
+    return Part([table.c.id], deleted)
 
 
 def _finding(columns: Columns) -> Part:
@@ -203,6 +240,9 @@ PARTS: Final[Mapping[str, Part]] = {
     "quotes_new": _inserting(quotes),
     "quotes_changed": _updating(quotes, QUOTE_CHANGES),
     "refunds_new": _inserting(refunds),
+    "webhook_endpoints_new": _inserting(webhook_endpoints),
+    "webhook_endpoints_changed": _replacing(webhook_endpoints),
+    "webhook_endpoints_deleted": _deleting(webhook_endpoints),
     # The database numbers a batch, and its events are given that number.
     _BATCHES: Part(EVENT_BATCH_COLUMNS, _inserted_batches, _BATCH_ID),
     "events_new": Part(EVENT_COLUMNS, _inserted_events),

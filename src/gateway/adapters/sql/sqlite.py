@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
-from sqlalchemy import BindParameter, Column, Table, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import BindParameter, Column, Table, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import UpdateBase
 from typing_extensions import override
@@ -22,12 +22,14 @@ from gateway.adapters.sql.tables.access import users
 from gateway.adapters.sql.tables.events import answers, event_batches, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
+from gateway.adapters.sql.tables.webhooks import webhook_endpoints
 from gateway.adapters.sql.writing import IDS_AHEAD, Versions, check_counts, rows_to_write, versions_of
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, Changes, Records, UnitOfWork, Wanted
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
+from gateway.domain.webhook_endpoint import EndpointId
 
 Columns = Collection[Column[Any]]
 
@@ -49,6 +51,12 @@ FIND_TRANSACTIONS: Final = (
 )
 FIND_ANSWERS: Final = select(answers, DATA_OF_EVENT).where(_among("keys", answers.c.owner_id, answers.c.key))
 _REFERENCE: Final = (payments.c.merchant_id, payments.c.reference, payments.c.reference_held_by)
+FIND_WEBHOOK_ENDPOINTS: Final = select(webhook_endpoints).where(
+    or_(
+        webhook_endpoints.c.id.in_(bindparam("ids", expanding=True)),
+        webhook_endpoints.c.owner_id.in_(bindparam("owner_ids", expanding=True)),
+    )
+)
 FIND_REFERENCES: Final = select(*_REFERENCE).where(payments.c.reference.is_not(None), _among("references", *_REFERENCE))
 FIND_EMAILS: Final = select(users.c.email).where(users.c.email.in_(bindparam("emails", expanding=True)))
 FIND_USER_IDS: Final = select(users.c.id).where(users.c.id.in_(bindparam("user_ids", expanding=True)))
@@ -74,6 +82,17 @@ def _updated(table: Table, changes: Columns) -> tuple[Columns, UpdateBase]:
     # As on Postgres: what is there is what was loaded, or nothing is written, and that is noticed.
     same = (table.c.id == bindparam("given_id"), table.c.version == bindparam(_parameter_of(VERSION_BEFORE)))
     return [*changes, VERSION_BEFORE], update(table).values(values).where(*same)
+
+
+def _replaced(table: Table) -> tuple[Columns, UpdateBase]:
+    values: dict[Column[Any], BindParameter[Any]] = {
+        each: bindparam(_parameter_of(each)) for each in table.c if each is not table.c.id
+    }
+    return [*table.c], update(table).values(values).where(table.c.id == bindparam(_parameter_of(table.c.id)))
+
+
+def _deleted(table: Table) -> tuple[Columns, UpdateBase]:
+    return [table.c.id], delete(table).where(table.c.id == bindparam(_parameter_of(table.c.id)))
 
 
 def _inserted_batches() -> tuple[Columns, UpdateBase]:
@@ -104,6 +123,9 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
     "quotes_new": _inserted(quotes),
     "quotes_changed": _updated(quotes, QUOTE_CHANGES),
     "refunds_new": _inserted(refunds),
+    "webhook_endpoints_new": _inserted(webhook_endpoints),
+    "webhook_endpoints_changed": _replaced(webhook_endpoints),
+    "webhook_endpoints_deleted": _deleted(webhook_endpoints),
     "event_batches_new": _inserted_batches(),
     "events_new": _inserted_events(),
     "answers_new": _inserted(answers),
@@ -133,6 +155,10 @@ class SqliteQueries(Queries):
         by_key = await self._transaction.rows(FIND_ACCOUNTS_BY_KEY, {"keys": list(keys)}) if keys else ()
         by_id = await self._transaction.rows(FIND_ACCOUNTS_BY_ID, {"ids": list(ids)}) if ids else ()
         return list({row[0]: row for row in (*by_key, *by_id)}.values())
+
+    @override
+    async def webhook_endpoints(self, ids: Collection[EndpointId], owner_ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(FIND_WEBHOOK_ENDPOINTS, {"ids": list(ids), "owner_ids": list(owner_ids)})
 
     @override
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:

@@ -13,6 +13,7 @@ from gateway.adapters.sql.rows.quotes import quote_changes, quote_values
 from gateway.adapters.sql.rows.transactions import transfer_values
 from gateway.adapters.sql.rows.users import user_values
 from gateway.adapters.sql.rows.values import Values
+from gateway.adapters.sql.rows.webhook_endpoints import webhook_endpoint_values
 from gateway.application.ports.unit_of_work import Changes, KeyTaken, Records, StorageRefused
 from gateway.domain.account import Account
 from gateway.domain.payment import Payment
@@ -97,11 +98,23 @@ def _writes_of(changes: Changes, versions: Mapping[str, int], latest_at: datetim
             (*quote_changes(quote), _version_before(quote, versions)) for quote in changes.quotes_changed
         ],
         "refunds_new": [refund_values(refund) for refund in changes.refunds_new],
+        **_webhook_endpoint_writes(changes),
         "event_batches_new": [event_batch_values(changes.events_new)] if changes.events_new else [],
         "events_new": [event_values(event, index) for index, event in enumerate(changes.events_new)],
         "answers_new": [answer_values(answer, data_of) for answer in answers],
     }
     return {name: rows for name, rows in writes.items() if rows}
+
+
+def _webhook_endpoint_writes(changes: Changes) -> dict[str, list[Values]]:
+    """They were locked when they were loaded: no versions are compared."""
+    if not (changes.webhook_endpoints_new or changes.webhook_endpoints_changed or changes.webhook_endpoints_deleted):
+        return {}
+    return {
+        "webhook_endpoints_new": [webhook_endpoint_values(each) for each in changes.webhook_endpoints_new],
+        "webhook_endpoints_changed": [webhook_endpoint_values(each) for each in changes.webhook_endpoints_changed],
+        "webhook_endpoints_deleted": [(endpoint_id,) for endpoint_id in changes.webhook_endpoints_deleted],
+    }
 
 
 def _version_before(changed: Account | Payment | Quote, versions: Mapping[str, int]) -> int:

@@ -20,6 +20,7 @@ from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import Transfer
 from gateway.domain.user import UserId
+from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
@@ -109,6 +110,8 @@ class Decision(Generic[Result_co]):
     quotes: Collection[Quote] = ()
     refunds: Collection[Refund] = ()
     transactions: Collection[Transaction] = ()
+    webhook_endpoints: Collection[WebhookEndpoint] = ()
+    webhook_endpoints_deleted: Collection[EndpointId] = ()
     events: Collection[Event] = ()
 
 

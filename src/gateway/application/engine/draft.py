@@ -22,6 +22,7 @@ from gateway.domain.payment import Payment, PaymentId, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
+from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
 
 
 class Draft(LedgerView):
@@ -40,6 +41,9 @@ class Draft(LedgerView):
         "_refunds_new",
         "_transactions_new",
         "_users_new",
+        "_webhook_endpoints_changed",
+        "_webhook_endpoints_deleted",
+        "_webhook_endpoints_new",
     )
 
     def __init__(self, records: Records) -> None:
@@ -54,6 +58,9 @@ class Draft(LedgerView):
         self._quotes_new: dict[QuoteId, Quote] = {}
         self._quotes_changed: dict[QuoteId, Quote] = {}
         self._refunds_new: list[Refund] = []
+        self._webhook_endpoints_new: dict[EndpointId, WebhookEndpoint] = {}
+        self._webhook_endpoints_changed: dict[EndpointId, WebhookEndpoint] = {}
+        self._webhook_endpoints_deleted: set[EndpointId] = set()
         self._events_new: list[Event] = []
         self._answers_new: list[StoredAnswer] = []
 
@@ -89,8 +96,9 @@ class Draft(LedgerView):
             if transaction.reverses is not None:
                 original = self._transactions[transaction.reverses]
                 self._transactions[original.id] = replace(original, reversed_by=transaction.id)
-        if decision.quotes:
+        if decision.quotes or decision.webhook_endpoints or decision.webhook_endpoints_deleted:
             self._write_quotes(decision.quotes)
+            self._write_webhook_endpoints(decision.webhook_endpoints, decision.webhook_endpoints_deleted)
         self._refunds_new.extend(decision.refunds)
         self._events_new.extend(decision.events)
 
@@ -106,6 +114,17 @@ class Draft(LedgerView):
             is_new = quote.id not in self._quotes or quote.id in self._quotes_new
             (self._quotes_new if is_new else self._quotes_changed)[quote.id] = quote
             self._quotes[quote.id] = quote
+
+    def _write_webhook_endpoints(self, endpoints: Collection[WebhookEndpoint], deleted: Collection[EndpointId]) -> None:
+        for endpoint in endpoints:
+            is_new = endpoint.id not in self._webhook_endpoints or endpoint.id in self._webhook_endpoints_new
+            (self._webhook_endpoints_new if is_new else self._webhook_endpoints_changed)[endpoint.id] = endpoint
+            self._webhook_endpoints[endpoint.id] = endpoint
+        for endpoint_id in deleted:
+            del self._webhook_endpoints[endpoint_id]
+            self._webhook_endpoints_changed.pop(endpoint_id, None)
+            if self._webhook_endpoints_new.pop(endpoint_id, None) is None:
+                self._webhook_endpoints_deleted.add(endpoint_id)
 
     def fork(self) -> "Draft":
         """A copy. Its changes are not in this draft until this draft adopts it."""
@@ -139,6 +158,9 @@ class Draft(LedgerView):
             quotes_new=self._quotes_new.values(),
             quotes_changed=self._quotes_changed.values(),
             refunds_new=self._refunds_new,
+            webhook_endpoints_new=self._webhook_endpoints_new.values(),
+            webhook_endpoints_changed=self._webhook_endpoints_changed.values(),
+            webhook_endpoints_deleted=self._webhook_endpoints_deleted,
             events_new=self._events_new,
             answers_new=self._answers_new,
             latest_at=latest_at,

@@ -15,6 +15,8 @@ from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import UserId
+from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
+from gateway.domain.webhook_errors import WebhookEndpointNotFound
 
 
 class RequiresOwnTransaction(Exception):  # noqa: N818 - it says what must be.
@@ -39,6 +41,7 @@ class LedgerView:
         "_references_taken",
         "_transactions",
         "_user_ids_taken",
+        "_webhook_endpoints",
     )
 
     def __init__(self, records: Records) -> None:
@@ -52,6 +55,7 @@ class LedgerView:
         self._references_given_back = set[PaymentReference]()
         self._emails_taken = set(records.emails_taken)
         self._user_ids_taken = set(records.user_ids_taken)
+        self._webhook_endpoints = {endpoint.id: endpoint for endpoint in records.webhook_endpoints}
 
     def account(self, account_id: AccountId) -> Account:
         """The account with this id.
@@ -105,6 +109,25 @@ class LedgerView:
             return self._quotes[quote_id]
         except KeyError:
             raise QuoteNotFound("There is no such quote.") from None
+
+    def webhook_endpoint(self, endpoint_id: EndpointId) -> WebhookEndpoint:
+        """The webhook endpoint with this id.
+
+        Raises:
+            WebhookEndpointNotFound: It does not exist.
+        """
+        try:
+            return self._webhook_endpoints[endpoint_id]
+        except KeyError:
+            raise WebhookEndpointNotFound("There is no such webhook endpoint.") from None
+
+    def find_webhook_endpoint(self, endpoint_id: EndpointId) -> WebhookEndpoint | None:
+        """The webhook endpoint with this id, if it exists."""
+        return self._webhook_endpoints.get(endpoint_id)
+
+    def count_webhook_endpoints(self, owner_id: UserId) -> int:
+        """The number of webhook endpoints of an owner who is among the loaded owners."""
+        return sum(endpoint.owner_id == owner_id for endpoint in self._webhook_endpoints.values())
 
     def must_be_free(self, reference: PaymentReference) -> None:
         """Check that no payment has this reference.

@@ -19,6 +19,7 @@ from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import User, UserId
+from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
 
 
 class StorageUnavailable(Exception):  # noqa: N818 - the name says what is wrong.
@@ -116,6 +117,9 @@ class Needs:
     payers: Collection[Payer] = ()
     transactions: Collection[TransactionId] = ()
     quotes: Collection[QuoteId] = ()
+    webhook_endpoints: Collection[EndpointId] = ()
+    webhook_owners: Collection[UserId] = ()
+    """All webhook endpoints of these owners are loaded, and no other unit of work creates one meanwhile."""
 
     @classmethod
     def union(cls, needs: Collection["Needs"]) -> Self:
@@ -130,6 +134,8 @@ class Needs:
             payers=_distinct([each.payers for each in needs]),
             transactions=_distinct([each.transactions for each in needs]),
             quotes=_distinct([each.quotes for each in needs]),
+            webhook_endpoints=_distinct([each.webhook_endpoints for each in needs]),
+            webhook_owners=_distinct([each.webhook_owners for each in needs]),
         )
 
 
@@ -168,6 +174,7 @@ class Records:
     transactions: Collection[Transaction] = ()
     """With `reversed_by` filled in."""
     quotes: Collection[Quote] = ()
+    webhook_endpoints: Collection[WebhookEndpoint] = ()
     latest_at: datetime | None = None
     """The ids of new transactions are of later moments: at least the largest `latest_at` stored with a loaded
     account. Ids then sort in the order of an account's versions, even if clocks differ."""
@@ -191,6 +198,9 @@ class Changes:
     quotes_new: Collection[Quote] = ()
     quotes_changed: Collection[Quote] = ()
     refunds_new: Collection[Refund] = ()
+    webhook_endpoints_new: Collection[WebhookEndpoint] = ()
+    webhook_endpoints_changed: Collection[WebhookEndpoint] = ()
+    webhook_endpoints_deleted: Collection[EndpointId] = ()
     events_new: Collection[Event] = ()
     answers_new: Collection[StoredAnswer] = ()
     latest_at: datetime | None = None
@@ -204,9 +214,9 @@ class UnitOfWork(Protocol):
         """Read what is wanted. Called once, before `commit`.
 
         Accounts, payments and quotes are locked until the transaction ends, or `commit` checks that nobody has changed
-        them since. Locks are taken in one order (payments, quotes, accounts, accounts for fees; each by id), so that
-        two batches never wait for each other in a circle. Answers, references, e-mails and transactions are read, not
-        locked.
+        them since. Webhook endpoints are always locked. Locks are taken in one order (payments, quotes, accounts,
+        accounts for fees, webhook endpoints; each by id), so that two batches never wait for each other in a circle.
+        Answers, references, e-mails and transactions are read, not locked.
 
         Where accounts may be cached, a storage may pipeline its units of work: this one waits until the unit of work
         before it has decided, and gets the accounts as the earlier unit of work leaves them, though that may still be

@@ -1,0 +1,43 @@
+"""Disable a webhook endpoint that does not receive."""
+
+from typing import ClassVar
+
+from typing_extensions import override
+
+from gateway.application.commands.shared.webhook_endpoints import tell
+from gateway.application.engine.command import Command, Decision, Moment
+from gateway.application.engine.ledger_view import LedgerView
+from gateway.application.ports.unit_of_work import Needs
+from gateway.domain.checks import check_id, check_type
+from gateway.domain.event_type import EventType
+from gateway.domain.immutable import immutable
+from gateway.domain.webhook_endpoint import DisabledReason, EndpointId, WebhookEndpoint
+
+
+@immutable
+class DisableWebhookEndpoint(Command[WebhookEndpoint | None]):
+    """Send nothing to an endpoint any more, and tell its owner by an event; the dispatcher decides when.
+
+    The result is the endpoint; `None` if it was deleted. An endpoint that is disabled keeps its reason.
+    """
+
+    result_type: ClassVar = WebhookEndpoint | None
+
+    endpoint_id: EndpointId
+    reason: DisabledReason
+
+    def __post_init__(self) -> None:
+        check_id("endpoint_id", self.endpoint_id)
+        check_type("reason", self.reason, DisabledReason)
+
+    @override
+    def needs(self) -> Needs:
+        return Needs(webhook_endpoints=(self.endpoint_id,))
+
+    @override
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[WebhookEndpoint | None]:
+        endpoint = ledger.find_webhook_endpoint(self.endpoint_id)
+        if endpoint is None or not endpoint.enabled:
+            return Decision(outcome=endpoint)
+        told = tell(EventType.ENDPOINT_DISABLED, endpoint.disable(self.reason, now=moment.now), moment)
+        return Decision(outcome=told.endpoint, webhook_endpoints=(told.endpoint,), events=(told.event,))
