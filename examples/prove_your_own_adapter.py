@@ -21,6 +21,7 @@ from gateway.adapters.memory import MemoryDatabase, MemoryUnitOfWork, memory_sto
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes
 from gateway.contracts.audit import AuditContract
+from gateway.contracts.event_search import EventSearchContract
 from gateway.contracts.events import EventFeedContract
 from gateway.contracts.history import HistoryContract, OpenStorage
 from gateway.contracts.reader import ReaderContract
@@ -97,6 +98,10 @@ class TestReader(ReaderContract):
 
 class TestEventFeed(EventFeedContract):
     """The contract of the event feed."""
+
+
+class TestEventSearch(EventSearchContract):
+    """The contract of searches of the event feed."""
 
 
 class TestAudit(AuditContract):

@@ -15,6 +15,7 @@ The order in which several new keys are claimed shows here only now and then: th
 
 from gateway.contracts.audit import AuditContract
 from gateway.contracts.event_cursors import EventCursorsContract
+from gateway.contracts.event_search import EventSearchContract
 from gateway.contracts.events import EventFeedContract
 from gateway.contracts.hostile_input import HostileInputContract
 from gateway.contracts.login_failures import LoginFailuresContract
@@ -50,6 +51,10 @@ class TestReader(ReaderContract):
 
 
 class TestEventFeed(EventFeedContract):
+    pass
+
+
+class TestEventSearch(EventSearchContract):
     pass
 
 

@@ -14,6 +14,7 @@ pytest.register_assert_rewrite(
         for module in (
             "audit",
             "event_cursors",
+            "event_search",
             "events",
             "history",
             "hostile_input",

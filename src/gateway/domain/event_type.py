@@ -1,6 +1,7 @@
 """EventType: the type of each change."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class EventType(StrEnum):
@@ -25,3 +26,11 @@ class EventType(StrEnum):
     ACCOUNT_FEES_CHANGED = "account.fees_changed"
     ENDPOINT_DISABLED = "endpoint.disabled"
     ENDPOINT_TEST = "endpoint.test"
+
+
+_FILTERS_OF: Final = {each: frozenset({"*", each.partition(".")[0] + ".*", each.value}) for each in EventType}
+
+
+def filters_of(event_type: EventType) -> frozenset[str]:
+    """The filters that select a type: `*`, `payment.*` and `payment.captured`."""
+    return _FILTERS_OF[event_type]

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from gateway.adapters.sql.errors import READ_ONLY, SQLITE_PRIMARY_CODE
+from gateway.adapters.sql.event_keys import get_bit
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.postgres_connections import CheckedConnection, Connector
 from gateway.adapters.sql.sqlite_file import read_only, try_to_write
@@ -192,6 +193,7 @@ def _sqlite_engine(url: URL, busy_timeout_seconds: float, **pool: Any) -> AsyncE
     journal_mode = "WAL" if sqlite3.sqlite_version_info >= WAL_VERSION_MIN else "TRUNCATE"
 
     def prepare(connection: Any, _record: object) -> None:
+        connection.create_function("get_bit", 2, get_bit, deterministic=True)
         with closing(connection.cursor()) as cursor:
             cursor.execute(f"PRAGMA journal_mode = {journal_mode}")
             cursor.execute("PRAGMA synchronous = FULL")

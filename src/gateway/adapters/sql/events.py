@@ -4,57 +4,26 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from sqlalchemy import bindparam, column, text
+from sqlalchemy import bindparam, text
 from typing_extensions import override
 
-from gateway.adapters.sql.engine import POSTGRES, SQLITE
+from gateway.adapters.sql.engine import SQLITE
+from gateway.adapters.sql.event_index import BLOCK_EVENTS, EventIndex
+from gateway.adapters.sql.event_search import EventSearch
+from gateway.adapters.sql.event_statements import EVENT, NEWEST, OLDEST, READ
 from gateway.adapters.sql.rows.events import to_feed_event
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.types import INTEGER, MOMENT, TEXT
-from gateway.application.ports.events import EventFeed, FeedEvent
+from gateway.adapters.sql.types import INTEGER
+from gateway.application.ports.events import EventFeed, EventFilter, FeedEvent, FoundEvents
 from gateway.application.ports.unit_of_work import StorageReadOnly
+from gateway.domain.event import EventId
 
 BATCHES_PER_STEP_MAX: Final = 10_000
 """How many batches are numbered in one transaction. Each has an event at least, so they fill any page of the feed."""
 
-_EVENTS_OF_BATCH: Final = {
-    # The limit keeps the planner from making a join of it, for which it might read all events.
-    POSTGRES: """LATERAL (
-        SELECT * FROM events
-        WHERE id BETWEEN first_event_id AND last_event_id AND batch_id = event_batches.batch_id
-        LIMIT size
-    ) AS event ON true""",
-    SQLITE: """events AS event
-        ON event.id BETWEEN first_event_id AND last_event_id AND event.batch_id = event_batches.batch_id""",
-}
-READ: Final = {
-    dialect: text(
-        f"""
-        SELECT first_position + event.batch_index AS position, event.id, event.type, event.object_id, event.sequence,
-            event.customer_id, event.merchant_id, event.created_at, event.data
-        FROM event_batches JOIN {events_of_batch}
-        WHERE first_position >= coalesce(
-                (SELECT max(first_position) FROM event_batches WHERE first_position <= :after), 0
-            )
-            AND first_position + event.batch_index > :after
-        ORDER BY first_position, event.batch_index
-        LIMIT :limit
-        """  # noqa: S608 - made of the constants above.
-    )
-    .bindparams(bindparam("after", type_=INTEGER), bindparam("limit", type_=INTEGER))
-    .columns(
-        column("position", INTEGER),
-        *(column(name, TEXT) for name in ("id", "type", "object_id")),
-        column("sequence", INTEGER),
-        *(column(name, TEXT) for name in ("customer_id", "merchant_id")),
-        column("created_at", MOMENT),
-        column("data", TEXT),
-    )
-    for dialect, events_of_batch in _EVENTS_OF_BATCH.items()
-}
-
-NEWEST: Final = text("SELECT first_position + size - 1 FROM event_batches ORDER BY first_position DESC LIMIT 1")
+INDEXED_PER_SEARCH_MAX: Final = 32
+"""How many blocks a search adds to the index. The worker adds the others."""
 
 ANY_UNNUMBERED: Final = text("SELECT EXISTS (SELECT FROM event_batches_unnumbered)")
 
@@ -91,22 +60,48 @@ class SqlEventFeed(EventFeed):
         self._transactions = transactions
         self._is_numbered_at_once = transactions.dialect_name == SQLITE
         self._read = READ[transactions.dialect_name]
+        self._index = EventIndex(transactions)
 
     @override
     async def read(self, *, after: int, limit: int) -> Sequence[FeedEvent]:
-        if not self._is_numbered_at_once:
-            await self._number_committed_batches()
+        await self._number_committed_batches()
         rows = await self._transactions.read(self._read, {"after": after, "limit": limit})
         return [to_feed_event(row) for row in rows]
 
     @override
     async def newest(self) -> int:
-        if not self._is_numbered_at_once:
-            await self._number_committed_batches()
+        await self._number_committed_batches()
         rows = await self._transactions.read(NEWEST)
         return rows[0][0] if rows else 0
 
+    @override
+    async def event(self, event_id: EventId) -> FeedEvent | None:
+        await self._number_committed_batches()
+        rows = await self._transactions.read(EVENT, {"id": event_id})
+        return to_feed_event(rows[0]) if rows else None
+
+    @override
+    async def find_after(self, where: EventFilter, *, after: int, limit: int) -> FoundEvents:
+        search = await self._search(where, limit)
+        return await search.ascending(after)
+
+    @override
+    async def find_before(self, where: EventFilter, *, before: int | None, limit: int) -> FoundEvents:
+        search = await self._search(where, limit)
+        rows = await self._transactions.read(OLDEST)
+        oldest = rows[0][0] if rows else search.newest + 1
+        return await search.descending(search.newest + 1 if before is None else before, oldest)
+
+    async def _search(self, where: EventFilter, limit: int) -> EventSearch:
+        newest = await self.newest()
+        indexed_until = await self._index.end()
+        if newest - indexed_until >= BLOCK_EVENTS:
+            indexed_until = await self._index.extend(indexed_until, blocks_max=INDEXED_PER_SEARCH_MAX)
+        return EventSearch(self._transactions, where, limit, indexed_until, newest)
+
     async def _number_committed_batches(self) -> None:
+        if self._is_numbered_at_once:
+            return
         # If there are none, others have numbered all that was committed until now, and have committed that too.
         [[any_unnumbered]] = await self._transactions.read(ANY_UNNUMBERED)
         if any_unnumbered:

@@ -46,9 +46,16 @@ refresh_tokens: Final = table(
     Column("sealed", BYTES),
 )
 
+# To delete the tokens that have expired, and then the sessions without tokens.
+Index("refresh_tokens_session_id_idx", refresh_tokens.c.session_id)
+Index("refresh_tokens_expires_at_idx", refresh_tokens.c.expires_at)
+
 login_failures: Final = table(
     "login_failures",
     key("scope"),
     *integers("count"),
     Column("last_at", MOMENT, nullable=False),
 )
+
+# To delete failures of long ago.
+Index("login_failures_last_at_idx", login_failures.c.last_at)

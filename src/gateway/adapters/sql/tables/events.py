@@ -48,6 +48,28 @@ event_batches_unnumbered: Final = table(
     postgresql_with={"autovacuum_vacuum_scale_factor": 0, "autovacuum_vacuum_threshold": 1000},
 )
 
+# A block of consecutive positions, with a Bloom filter of the parties, objects and types of its events
+# (docs/decisions/0026). Blocks are added long after the events were committed; no payment writes to this table.
+event_index: Final = table(
+    "event_index",
+    Column("first_position", INTEGER, primary_key=True),
+    *integers("last_position"),
+    Column("first_created_at", MOMENT, nullable=False),
+    Column("last_created_at", MOMENT, nullable=False),
+    Column("keys", BYTES, nullable=False),
+    CheckConstraint("first_position >= 1 AND last_position >= first_position", name="event_index_positions_check"),
+)
+
+# How far old rows were deleted, by kind: `events`, `answers`, `quotes`.
+retention: Final = table(
+    "retention",
+    key("name"),
+    # The last id that was looked at.
+    text("deleted_until"),
+    # Rows that are older may be missing.
+    Column("kept_since", MOMENT, nullable=False),
+)
+
 answers: Final = table(
     "answers",
     key("owner_id"),
