@@ -3,18 +3,25 @@
 import asyncio
 from dataclasses import dataclass, field
 
+import pytest
+
 from gateway.adapters.jose.access_tokens import JoseAccessTokens
 from gateway.adapters.jose.keys import signing_key_from_secret
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.access.access import Access
+from gateway.application.access.access import Access, SignedIn
 from gateway.application.access.limits import AccessLimits
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
+from gateway.application.errors import InvalidCredentials
 from gateway.application.ports.passwords import HashingOverloaded, PasswordCheck
 from gateway.application.ports.storage import Storage
 from support.builders import StandingClock, a_batch
 
 SIGNING_KEY = signing_key_from_secret("a secret that is for tests only, and long enough")
+EMAIL = "ada@example.com"
+PASSWORD = "correct horse battery staple"
+OTHER_PASSWORD = "staple battery horse correct"
+HERE = "192.0.2.1"
 
 
 @dataclass(slots=True)
@@ -65,3 +72,13 @@ def an_access(
         identifiers=time_ordered_id,
         limits=limits or AccessLimits(),
     )
+
+
+async def log_in(access: Access, email: str = EMAIL, password: str = PASSWORD, address: str = HERE) -> SignedIn:
+    return await access.log_in(email=email, password=password, address=address)
+
+
+async def fail_to_log_in(access: Access, times: int = 1, email: str = EMAIL, address: str = HERE) -> None:
+    for _ in range(times):
+        with pytest.raises(InvalidCredentials):
+            await log_in(access, email, "wrong password", address)
