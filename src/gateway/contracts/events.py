@@ -9,7 +9,7 @@ from gateway.application.ports.events import FeedEvent
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyTaken
 from gateway.contracts.records import a_payment, an_account, an_answer, an_event, commit
-from gateway.contracts.unit_of_work import run_again
+from gateway.contracts.unit_of_work.support import run_again
 from gateway.domain.event import Event
 from gateway.domain.event_type import EventType
 

@@ -21,7 +21,7 @@ from gateway.contracts.records import (
     quote_id,
     user_id,
 )
-from gateway.contracts.unit_of_work import run_again
+from gateway.contracts.unit_of_work.support import run_again
 from gateway.domain.account import Account, AccountId, AccountKind
 from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, Money
 from gateway.domain.payment import PaymentId
