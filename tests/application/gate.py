@@ -1,14 +1,15 @@
 """A gate that lets batches run one by one, and submissions that wait for it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from gateway.application.engine.batch import RunBatch
-from gateway.application.engine.group_commit import GroupCommit
+from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.submission import Answer, Failed, Submission
-from gateway.application.ports.storage import Scheduling
-from support.builders import a_bulk_submission, pay, submit, usd
+from gateway.application.ports.storage import Scheduling, Storage
+from support.builders import a_batch, a_bulk_submission, opened, pay, submit, usd
 
 
 @dataclass(slots=True)
@@ -44,15 +45,59 @@ def alternating() -> Scheduling:
     return Scheduling.ALTERNATING
 
 
+@dataclass(slots=True)
+class GatedExecutor:
+    """A group commit whose batches wait at a gate, and all that was submitted to it."""
+
+    gate: Gate
+    executor: GroupCommit
+    asked: list["asyncio.Task[Answer]"] = field(default_factory=list["asyncio.Task[Answer]"])
+
+    @property
+    def sizes(self) -> list[int]:
+        """The sizes of the batches that have begun."""
+        return self.gate.sizes
+
+    async def ask(self, count: int, name: str) -> None:
+        """Submit `count` payments, and let the batches begin that may."""
+        self.asked += ask(self.executor, count, name)
+        await settle()
+
+    async def ask_bulk(self, size: int, name: str) -> None:
+        """Submit `size` payments as one, and let the batches begin that may."""
+        parts = [submit(pay(usd(1)), f"{name}-{n}") for n in range(size)]
+        bulk = a_bulk_submission(*parts, atomic=False, key=name)
+        self.asked.append(asyncio.create_task(self.executor.perform(bulk)))
+        await settle()
+
+    async def let_one_pass(self) -> None:
+        """Let one batch be run, and those begin that may."""
+        self.gate.open(1)
+        await settle()
+
+    async def answers(self) -> list[Answer]:
+        """Let all batches be run, and return all answers."""
+        self.gate.open()
+        async with asyncio.timeout(30):
+            return await asyncio.gather(*self.asked)
+
+
+@asynccontextmanager
+async def gated(
+    storage: Storage, limits: GroupLimits | None = None, *, scheduling: Callable[[], Scheduling] = pipelined
+) -> AsyncGenerator[GatedExecutor]:
+    """A group commit over a storage with opened accounts; in the end all is answered, and it is closed."""
+    await opened(storage)
+    gate = Gate(a_batch(storage).run)
+    gated_executor = GatedExecutor(gate, GroupCommit(gate.run, limits or GroupLimits(), scheduling=scheduling))
+    yield gated_executor
+    await gated_executor.answers()
+    await gated_executor.executor.close()
+
+
 def ask(executor: GroupCommit, count: int, name: str) -> list["asyncio.Task[Answer]"]:
     """`count` submissions at once, with keys of this name."""
     return [asyncio.create_task(executor.perform(submit(pay(usd(1)), f"{name}-{n}"))) for n in range(count)]
-
-
-def ask_bulk(executor: GroupCommit, size: int, name: str) -> "asyncio.Task[Answer]":
-    """A bulk submission of `size` payments."""
-    parts = [submit(pay(usd(1)), f"{name}-{n}") for n in range(size)]
-    return asyncio.create_task(executor.perform(a_bulk_submission(*parts, atomic=False, key=name)))
 
 
 async def settle() -> None:

@@ -6,226 +6,137 @@ from random import Random
 
 import pytest
 
-from application.gate import Gate, ask, ask_bulk, pipelined, settle
+from application.gate import ask, gated, pipelined, settle
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
 from gateway.application.ports.storage import Scheduling, Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
-from support.builders import a_batch, balances, opened, pay, submissions, submit, usd
+from support.builders import a_batch, balances, opened, pay, submit, usd
 
 
 async def test_batches_run_side_by_side(storage: Storage) -> None:
-    await opened(storage)
-    gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=5, write_connections=3), scheduling=pipelined)
-    asked = [asyncio.create_task(executor.perform(each)) for each in submissions(*[pay(usd(1)) for _ in range(20)])]
-    await settle()
-    assert gate.inside == 3
-    gate.open()
-    await asyncio.gather(*asked)
-    await executor.close()
-    assert gate.inside_max == 3
-    assert sum(gate.sizes) == 20
+    async with gated(storage, GroupLimits(batch_size_max=5, write_connections=3)) as group:
+        await group.ask(20, "all")
+        assert group.gate.inside == 3
+    assert group.gate.inside_max == 3
+    assert sum(group.sizes) == 20
     assert await balances(storage) == (80, 20)
 
 
-async def test_the_next_batch_begins_ahead_once_it_has_half_the_size_of_the_one_in_flight(storage: Storage) -> None:
-    await opened(storage)
-    gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), scheduling=pipelined)
-    asked = ask(executor, 10, "first")
-    await settle()
-    asked += ask(executor, 4, "too-few")
-    await settle()
-    assert gate.sizes == [10]
-    asked += ask(executor, 1, "enough")
-    await settle()
-    assert gate.sizes == [10, 5]
-    gate.open()
-    await asyncio.gather(*asked)
-    await executor.close()
-    assert gate.sizes == [10, 5]
+async def test_the_next_batch_begins_once_it_has_half_the_size_of_the_one_in_flight(storage: Storage) -> None:
+    async with gated(storage) as group:
+        await group.ask(10, "first")
+        await group.ask(4, "too-few")
+        assert group.sizes == [10]
+        await group.ask(1, "enough")
+        assert group.sizes == [10, 5]
+    assert group.sizes == [10, 5]
 
 
-async def test_a_bundle_counts_for_all_its_parts(storage: Storage) -> None:
-    await opened(storage)
-    gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), scheduling=pipelined)
-    asked = [ask_bulk(executor, 10, "under-way")]
-    await settle()
-    asked += ask(executor, 2, "too-few")
-    await settle()
-    assert gate.sizes == [1]
-    asked.append(ask_bulk(executor, 3, "enough"))
-    await settle()
-    assert gate.sizes == [1, 3]
-    gate.open()
-    await asyncio.gather(*asked)
-    await executor.close()
+async def test_a_bulk_submission_counts_for_all_its_parts(storage: Storage) -> None:
+    async with gated(storage) as group:
+        await group.ask_bulk(10, "in-flight")
+        await group.ask(2, "too-few")
+        assert group.sizes == [1]
+        await group.ask_bulk(3, "enough")
+        assert group.sizes == [1, 3]
 
 
 async def test_a_full_batch_begins_however_much_is_in_flight(storage: Storage) -> None:
-    await opened(storage)
-    gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), scheduling=pipelined)
-    asked = [ask_bulk(executor, 40, "under-way")]
-    await settle()
-    asked += ask(executor, 3, "too-few")
-    await settle()
-    assert gate.sizes == [1]
-    asked += ask(executor, 1, "full")
-    await settle()
-    assert gate.sizes == [1, 4]
-    gate.open()
-    await asyncio.gather(*asked)
-    await executor.close()
+    async with gated(storage, GroupLimits(batch_size_max=4)) as group:
+        await group.ask_bulk(40, "in-flight")
+        await group.ask(3, "too-few")
+        assert group.sizes == [1]
+        await group.ask(1, "full")
+        assert group.sizes == [1, 4]
 
 
 async def test_all_batches_in_flight_count(storage: Storage) -> None:
-    await opened(storage)
-    gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(write_connections=3), scheduling=pipelined)
-    asked = ask(executor, 10, "first")
-    await settle()
-    asked += ask(executor, 6, "second")
-    await settle()
-    asked += ask(executor, 7, "too-few")
-    await settle()
-    assert gate.sizes == [10, 6]
-    asked += ask(executor, 1, "enough")
-    await settle()
-    assert gate.sizes == [10, 6, 8]
-    gate.open()
-    await asyncio.gather(*asked)
-    await executor.close()
+    async with gated(storage, GroupLimits(write_connections=3)) as group:
+        await group.ask(10, "first")
+        await group.ask(6, "second")
+        await group.ask(7, "too-few")
+        assert group.sizes == [10, 6]
+        await group.ask(1, "enough")
+        assert group.sizes == [10, 6, 8]
 
 
-async def test_where_nothing_may_be_decided_ahead_the_next_batch_waits_for_the_end_of_the_running_one(
-    storage: Storage,
-) -> None:
-    await opened(storage)
-    gate = Gate(a_batch(storage).run)
+async def test_where_batches_are_sequential_the_next_one_waits_for_the_end_of_the_running_one(storage: Storage) -> None:
     scheduling = Scheduling.SEQUENTIAL
-    executor = GroupCommit(gate.run, GroupLimits(), scheduling=lambda: scheduling)
-    asked = ask(executor, 4, "first")
-    await settle()
-    asked += ask(executor, 40, "second")
-    await settle()
-    assert gate.sizes == [4]
-    gate.open(1)
-    await settle()
-    assert gate.sizes == [4, 40]
-    asked += ask(executor, 20, "third")
-    await settle()
-    assert gate.sizes == [4, 40]
-    scheduling = Scheduling.PIPELINED
-    asked += ask(executor, 1, "who-comes-when-it-may")
-    await settle()
-    assert gate.sizes == [4, 40, 21]
-    gate.open()
-    await asyncio.gather(*asked)
-    await executor.close()
+    async with gated(storage, scheduling=lambda: scheduling) as group:
+        await group.ask(4, "first")
+        await group.ask(40, "second")
+        assert group.sizes == [4]
+        await group.let_one_pass()
+        assert group.sizes == [4, 40]
+        await group.ask(20, "third")
+        assert group.sizes == [4, 40]
+        scheduling = Scheduling.PIPELINED
+        await group.ask(1, "when-batches-are-pipelined")
+        assert group.sizes == [4, 40, 21]
 
 
 async def test_no_more_batches_are_in_flight_than_write_connections(storage: Storage) -> None:
-    await opened(storage)
-    gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4), scheduling=pipelined)
-    asked = ask(executor, 40, "all")
-    await settle()
-    assert gate.sizes == [4, 4]
-    for _ in range(8):
-        gate.open(1)
-        await settle()
-        assert gate.inside == 2
-    gate.open()
-    await asyncio.gather(*asked)
-    await executor.close()
-    assert gate.inside_max == 2
-    assert gate.sizes == [4] * 10
+    async with gated(storage, GroupLimits(batch_size_max=4)) as group:
+        await group.ask(40, "all")
+        assert group.sizes == [4, 4]
+        for _ in range(8):
+            await group.let_one_pass()
+            assert group.gate.inside == 2
+    assert group.gate.inside_max == 2
+    assert group.sizes == [4] * 10
 
 
 async def test_what_was_too_few_begins_when_enough_has_committed(storage: Storage) -> None:
-    await opened(storage)
-    gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), scheduling=pipelined)
-    asked = ask(executor, 10, "first")
-    await settle()
-    asked += ask(executor, 6, "second")
-    await settle()
-    asked += ask(executor, 3, "third")
-    await settle()
-    assert gate.sizes == [10, 6]
-    gate.open(1)
-    await settle()
-    assert gate.sizes == [10, 6, 3]
-    asked += ask(executor, 1, "last")
-    gate.open()
-    await asyncio.gather(*asked)
-    assert gate.sizes == [10, 6, 3, 1]
-    await executor.close()
+    async with gated(storage) as group:
+        await group.ask(10, "first")
+        await group.ask(6, "second")
+        await group.ask(3, "third")
+        assert group.sizes == [10, 6]
+        await group.let_one_pass()
+        assert group.sizes == [10, 6, 3]
+        group.asked += ask(group.executor, 1, "last")
+    assert group.sizes == [10, 6, 3, 1]
 
 
 async def test_however_few_wait_they_begin_when_nothing_is_in_flight(storage: Storage) -> None:
-    await opened(storage)
-    gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), scheduling=pipelined)
-    asked = ask(executor, 10, "first")
-    await settle()
-    asked += ask(executor, 5, "second")
-    await settle()
-    asked += ask(executor, 1, "last")
-    gate.open(1)
-    await settle()
-    assert gate.sizes == [10, 5], "a batch of one would be too small beside one of five"
-    gate.open(1)
-    await settle()
-    assert gate.sizes == [10, 5, 1]
-    gate.open()
-    await asyncio.gather(*asked)
-    await executor.close()
+    async with gated(storage) as group:
+        await group.ask(10, "first")
+        await group.ask(5, "second")
+        group.asked += ask(group.executor, 1, "last")
+        await group.let_one_pass()
+        assert group.sizes == [10, 5], "a batch of one would be too small beside one of five"
+        await group.let_one_pass()
+        assert group.sizes == [10, 5, 1]
 
 
 async def test_a_full_queue_refuses_however_many_are_in_flight(storage: Storage) -> None:
-    await opened(storage)
-    gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(batch_size_max=4, waiting_max=5), scheduling=pipelined)
-    asked = ask(executor, 4, "first")
-    await settle()
-    asked += ask(executor, 4, "second")
-    await settle()
-    asked += ask(executor, 5, "waiting")
-    await settle()
-    assert gate.sizes == [4, 4]
-    with pytest.raises(Overloaded):
-        await executor.perform(submit(pay(usd(1)), "too-many"))
-    gate.open()
-    await asyncio.gather(*asked)
-    assert isinstance(await executor.perform(submit(pay(usd(1)), "too-many")), Answer)
-    await executor.close()
+    async with gated(storage, GroupLimits(batch_size_max=4, waiting_max=5)) as group:
+        await group.ask(4, "first")
+        await group.ask(4, "second")
+        await group.ask(5, "waiting")
+        assert group.sizes == [4, 4]
+        with pytest.raises(Overloaded):
+            await group.executor.perform(submit(pay(usd(1)), "too-many"))
+        await group.answers()
+        assert isinstance(await group.executor.perform(submit(pay(usd(1)), "too-many")), Answer)
     assert await balances(storage) == (86, 14)
 
 
 async def test_closing_while_two_are_in_flight_answers_all(storage: Storage) -> None:
-    await opened(storage)
-    gate = Gate(a_batch(storage).run)
-    executor = GroupCommit(gate.run, GroupLimits(), scheduling=pipelined)
-    asked = ask(executor, 10, "first")
-    await settle()
-    asked += ask(executor, 5, "second")
-    await settle()
-    asked += ask(executor, 1, "waiting")
-    await settle()
-    closing = asyncio.create_task(executor.close())
-    await settle()
-    assert not closing.done()
-    gate.open()
-    async with asyncio.timeout(10):
-        answers = await asyncio.gather(*asked)
-        await closing
-    assert all(isinstance(answer, Answer) for answer in answers)
-    assert gate.sizes == [10, 5, 1]
+    async with gated(storage) as group:
+        await group.ask(10, "first")
+        await group.ask(5, "second")
+        await group.ask(1, "waiting")
+        closing = asyncio.create_task(group.executor.close())
+        await settle()
+        assert not closing.done()
+        answers = await group.answers()
+        async with asyncio.timeout(30):
+            await closing
+        assert all(isinstance(answer, Answer) for answer in answers)
+    assert group.sizes == [10, 5, 1]
     assert await balances(storage) == (84, 16)
 
 
