@@ -2,30 +2,23 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import pytest
 
-from gateway.adapters.http.app import all_operations
-from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.openapi_responses import codes_of
 from gateway.adapters.http.operations import Idempotency, Operation
 from gateway.adapters.http.problems import KINDS
 from support.api_client import (
-    CURSOR_KEYS,
     PASSWORD,
-    Api,
     Json,
-    Person,
-    World,
     fresh_email,
     fresh_key,
     ok,
     open_world,
 )
+from support.every_operation import EVERY_OPERATION, Everybody
 from support.lives_of_payments import meet_what_lives_of_payments_cause
 
-OPERATIONS = all_operations(Cursors(CURSOR_KEYS), sandbox=True)
 ELSEWHERE = {
     "internal_error",
     "storage_unavailable",
@@ -39,26 +32,12 @@ ELSEWHERE = {
 gateway whose rates come from a file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """A world with one of each kind in it; the key "used" belongs to a request that each of them has made."""
-
-    world: World
-    customer: Person
-    merchant: Person
-    operator: Person
-
-    def api_for(self, operation: Operation) -> Api:
-        """Somebody who may."""
-        people = {"customer": self.customer, "merchant": self.merchant, "operator": self.operator}
-        return people[min(operation.roles)].api if operation.roles else self.world.anyone
-
-
 @pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
+async def scene() -> AsyncIterator[Everybody]:
+    """The key "used" belongs to a request that each of them has made."""
     async with open_world() as world:
         world.anyone.contract.seen.clear()
-        scene = Scene(
+        scene = Everybody(
             world=world,
             customer=await world.customer(balance=1000),
             merchant=await world.merchant(),
@@ -70,8 +49,8 @@ async def scene() -> AsyncIterator[Scene]:
         yield scene
 
 
-async def test_every_described_answer_can_be_met(scene: Scene) -> None:
-    for operation in OPERATIONS:
+async def test_every_described_answer_can_be_met(scene: Everybody) -> None:
+    for operation in EVERY_OPERATION:
         await meet_what_tokens_cause(scene, operation)
         await meet_what_the_form_causes(scene, operation)
     await meet_what_lives_of_payments_cause(scene.world, scene.operator)
@@ -82,20 +61,21 @@ async def test_every_described_answer_can_be_met(scene: Scene) -> None:
 
     refusals = {
         (operation.name, KINDS[code].status, code)
-        for operation in OPERATIONS
+        for operation in EVERY_OPERATION
         for code in codes_of(operation)
         if code not in ELSEWHERE
     }
-    successes = {(operation.name, operation.status, "") for operation in OPERATIONS}
+    successes = {(operation.name, operation.status, "") for operation in EVERY_OPERATION}
     never_met = sorted((refusals | successes) - scene.world.anyone.contract.seen)
     assert never_met == [], f"Nothing here or in tests/support/lives_of_payments.py causes these: {never_met}"
 
 
-def path_of(operation: Operation, path_id: str = "x") -> str:
+def path_with(operation: Operation, path_id: str = "x") -> str:
+    """The path, with this id in place of every id and currency."""
     return re.sub(r"{\w+}", path_id, operation.path)
 
 
-async def meet_what_tokens_cause(scene: Scene, operation: Operation) -> None:
+async def meet_what_tokens_cause(scene: Everybody, operation: Operation) -> None:
     if not operation.roles:
         return
     gone = await scene.world.customer()
@@ -105,14 +85,14 @@ async def meet_what_tokens_cause(scene: Scene, operation: Operation) -> None:
         subject="usr_1", role="customer", token_id="1", now=now.replace(year=2000)
     )
     for token in (None, "nonsense", expired, gone.api.token):
-        await scene.world.anyone.with_token(token).send(operation.method, path_of(operation))
+        await scene.world.anyone.with_token(token).send(operation.method, path_with(operation))
     for person in (scene.customer, scene.merchant, scene.operator):
-        await person.api.send(operation.method, path_of(operation), content=b"[]")
+        await person.api.send(operation.method, path_with(operation), content=b"[]")
 
 
-async def meet_what_the_form_causes(scene: Scene, operation: Operation) -> None:
-    api, method, path = scene.api_for(operation), operation.method, path_of(operation)
-    await api.send(method, path_of(operation, "%00"))
+async def meet_what_the_form_causes(scene: Everybody, operation: Operation) -> None:
+    api, method, path = scene.who_may(operation), operation.method, path_with(operation)
+    await api.send(method, path_with(operation, "%00"))
     await api.send(method, f"{path}?unknown=1", key=fresh_key())
     if operation.idempotency is not Idempotency.NONE:
         await api.send(method, path, operation.example or None)
@@ -124,7 +104,7 @@ async def meet_what_the_form_causes(scene: Scene, operation: Operation) -> None:
         await api.send(method, path, content=b"{}", headers={"content-type": "text/plain"}, key=fresh_key())
 
 
-async def meet_what_paying_causes(scene: Scene) -> None:
+async def meet_what_paying_causes(scene: Everybody) -> None:
     customer, merchant, operator = scene.customer, scene.merchant, scene.operator
     await customer.pay(merchant, 1, reference="taken")
     body = {"merchant_id": merchant.id, "amount": 1, "currency": "USD"}
@@ -152,7 +132,7 @@ async def meet_what_paying_causes(scene: Scene) -> None:
     await pay()
 
 
-async def meet_what_accounts_cause(scene: Scene) -> None:
+async def meet_what_accounts_cause(scene: Everybody) -> None:
     customer, operator = scene.customer, scene.operator
     for currency in ("CHF", "CHF", "ZZZ"):
         await customer.api.post("/accounts", {"currency": currency})
@@ -170,7 +150,7 @@ async def meet_what_accounts_cause(scene: Scene) -> None:
     await customer.api.post("/deposits", body, key=fresh_key())
 
 
-async def meet_what_lists_cause(scene: Scene) -> None:
+async def meet_what_lists_cause(scene: Everybody) -> None:
     for path, other in (
         ("/accounts", "currency=USD"),
         ("/payments", "currency=USD"),
@@ -181,7 +161,7 @@ async def meet_what_lists_cause(scene: Scene) -> None:
             await scene.customer.api.send("GET", f"{path}?{query}")
 
 
-async def meet_what_users_cause(scene: Scene) -> None:
+async def meet_what_users_cause(scene: Everybody) -> None:
     world, anyone = scene.world, scene.world.anyone
     person = await world.customer()
     body: Json = {"email": person.email, "password": PASSWORD, "role": "customer"}

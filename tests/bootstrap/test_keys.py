@@ -3,21 +3,16 @@
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from gateway.adapters.jose.keys import generate_pem
 from gateway.bootstrap.keys import access_tokens, cursor_keys
 from gateway.bootstrap.refusal import StartRefused
 from gateway.settings.reader import read_settings
 from gateway.settings.values import FIELDS, Settings
+from support.pem import public_pem
 
 RANDOM = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"
 """As random as a secret must be."""
-
-
-def public_pem(private_pem: str) -> str:
-    public = load_pem_private_key(private_pem.encode(), password=None).public_key()
-    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def test_keys_are_read_from_files_too(tmp_path: Path) -> None:

@@ -3,15 +3,10 @@
 from pathlib import Path
 
 import httpx
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from gateway.adapters.jose.keys import generate_pem
+from support.pem import public_pem
 from support.servers import Installation
-
-
-def public_pem(private_pem: str) -> str:
-    public = load_pem_private_key(private_pem.encode(), password=None).public_key()
-    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 async def test_tokens_and_cursors_live_through_a_new_signing_key_while_processes_are_replaced(tmp_path: Path) -> None:

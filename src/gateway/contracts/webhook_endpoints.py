@@ -19,7 +19,7 @@ from gateway.contracts.records import (
     load,
     user_id,
 )
-from gateway.contracts.unit_of_work import TIMEOUT_SECONDS, run_again
+from gateway.contracts.unit_of_work.support import TIMEOUT_SECONDS, run_again
 from gateway.domain.user import SYSTEM
 from gateway.domain.webhook_endpoint import DisabledReason, WebhookEndpoint
 

@@ -16,8 +16,6 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
 )
 
 from gateway.adapters.jose.keys import (
@@ -29,6 +27,7 @@ from gateway.adapters.jose.keys import (
     signing_key_from_secret,
     verifying_key_from_pem,
 )
+from support.pem import public_pem
 
 KEEP_A_KEY = """
 import sys
@@ -42,11 +41,6 @@ print(keep_signing_key(Path(sys.argv[1])).verifying.key_id)
 
 def private_pem(key: PrivateKeyTypes) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-
-
-def public_pem(pem: str) -> str:
-    public = load_pem_private_key(pem.encode(), None).public_key()
-    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def test_a_key_is_named_by_its_thumbprint() -> None:
