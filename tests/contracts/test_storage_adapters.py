@@ -14,6 +14,7 @@ The order in which several new keys are claimed shows here only now and then: th
 """
 
 from gateway.contracts.audit import AuditContract
+from gateway.contracts.deliveries import DeliveriesContract
 from gateway.contracts.event_cursors import EventCursorsContract
 from gateway.contracts.event_search import EventSearchContract
 from gateway.contracts.events import EventFeedContract
@@ -69,3 +70,7 @@ class TestWebhookEndpoints(WebhookEndpointsContract):
 class TestAudit(AuditContract):
     # The SQL adapter's pages have 5,000 rows; the one where this one ends falls between two of the same transaction.
     records = 5_100
+
+
+class TestDeliveries(DeliveriesContract):
+    pass

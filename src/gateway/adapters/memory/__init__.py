@@ -1,6 +1,7 @@
 """Storage in plain dictionaries, with the transaction rules of a real database."""
 
 from gateway.adapters.memory.database import MemoryDatabase
+from gateway.adapters.memory.deliveries import MemoryDeliveries
 from gateway.adapters.memory.event_cursors import MemoryEventCursors
 from gateway.adapters.memory.events import MemoryEventFeed
 from gateway.adapters.memory.login_failures import MemoryLoginFailures
@@ -28,5 +29,6 @@ def memory_storage(database: MemoryDatabase | None = None) -> Storage:
         events=MemoryEventFeed(kept),
         event_cursors=MemoryEventCursors(kept),
         webhook_endpoints=MemoryWebhookEndpoints(kept),
+        deliveries=MemoryDeliveries(kept),
         audit=lambda: memory_audit(kept),
     )

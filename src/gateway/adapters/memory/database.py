@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from gateway.adapters.memory.delivery_queue import Queue
+from gateway.application.ports.delivery_records import Delivery, DeliveryId, Replay, ReplayId
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, StoredAnswer
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
@@ -39,6 +41,10 @@ class MemoryDatabase:
     webhook_endpoints: dict[EndpointId, WebhookEndpoint] = field(default_factory=dict[EndpointId, WebhookEndpoint])
     events: list[Event] = field(default_factory=list[Event])
     event_cursors: dict[str, int] = field(default_factory=dict[str, int])
+    deliveries: dict[DeliveryId, Delivery] = field(default_factory=dict[DeliveryId, Delivery])
+    delivery_queues: dict[EndpointId, Queue] = field(default_factory=dict[EndpointId, Queue])
+    """The deliveries that wait, by endpoint."""
+    webhook_replays: dict[ReplayId, Replay] = field(default_factory=dict[ReplayId, Replay])
     answers: dict[AnswerKey, StoredAnswer] = field(default_factory=dict[AnswerKey, StoredAnswer])
     latest_at: datetime | None = None
     transaction: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -18,7 +18,7 @@ _COLUMNS: Final[tuple[Any, ...]] = (
     column("created_at", MOMENT),
 )
 
-_EVENTS_OF_BATCH: Final = {
+EVENTS_OF_BATCH: Final = {
     # The limit keeps the planner from making a join of it, for which it might read all events.
     POSTGRES: """JOIN LATERAL (
         SELECT * FROM events
@@ -29,7 +29,8 @@ _EVENTS_OF_BATCH: Final = {
     SQLITE: """CROSS JOIN events AS event
         ON event.id BETWEEN first_event_id AND last_event_id AND event.batch_id = batch.batch_id""",
 }
-_BATCH_AT: Final = "coalesce((SELECT max(first_position) FROM event_batches WHERE first_position <= {}), 0)"
+"""Joins the events of a row of `event_batches AS batch`."""
+BATCH_AT: Final = "coalesce((SELECT max(first_position) FROM event_batches WHERE first_position <= {}), 0)"
 """The batch that a position belongs to."""
 
 
@@ -37,8 +38,8 @@ def _read(dialect: str, data: str) -> TextClause:
     return text(
         f"""
         SELECT {_EVENT}{data}
-        FROM event_batches AS batch {_EVENTS_OF_BATCH[dialect]}
-        WHERE first_position >= {_BATCH_AT.format(":after")} AND first_position + event.batch_index > :after
+        FROM event_batches AS batch {EVENTS_OF_BATCH[dialect]}
+        WHERE first_position >= {BATCH_AT.format(":after")} AND first_position + event.batch_index > :after
         ORDER BY first_position, event.batch_index
         LIMIT :limit
         """  # noqa: S608 - made of the constants above.
@@ -46,11 +47,11 @@ def _read(dialect: str, data: str) -> TextClause:
 
 
 READ: Final = {
-    dialect: _read(dialect, ", event.data").columns(*_COLUMNS, column("data", TEXT)) for dialect in _EVENTS_OF_BATCH
+    dialect: _read(dialect, ", event.data").columns(*_COLUMNS, column("data", TEXT)) for dialect in EVENTS_OF_BATCH
 }
 """The first events after a position."""
 
-READ_KEYS: Final = {dialect: _read(dialect, "").columns(*_COLUMNS) for dialect in _EVENTS_OF_BATCH}
+READ_KEYS: Final = {dialect: _read(dialect, "").columns(*_COLUMNS) for dialect in EVENTS_OF_BATCH}
 """As `READ`, without the data."""
 
 EVENT: Final = (
@@ -102,7 +103,7 @@ def events_between(dialect: str, names: frozenset[str], *, descending: bool, in_
             "(SELECT first_position AS low, last_position AS high FROM event_index WHERE first_position IN :blocks)"
         )
         parameters.append(bindparam("blocks", type_=INTEGER, expanding=True))
-    batches = f"first_position BETWEEN {_BATCH_AT.format('low')} AND high"
+    batches = f"first_position BETWEEN {BATCH_AT.format('low')} AND high"
     batch = {
         # The limit, as above. A range has no more batches than positions.
         POSTGRES: f"JOIN LATERAL (SELECT * FROM event_batches WHERE {batches} LIMIT high - low + 1) AS batch ON true",  # noqa: S608 - constants.
@@ -112,7 +113,7 @@ def events_between(dialect: str, names: frozenset[str], *, descending: bool, in_
         text(
             f"""
             SELECT {_EVENT}, event.data
-            FROM {ranges} AS ranges {batch} {_EVENTS_OF_BATCH[dialect]}
+            FROM {ranges} AS ranges {batch} {EVENTS_OF_BATCH[dialect]}
             WHERE first_position + event.batch_index BETWEEN low AND high
                 AND first_position + event.batch_index BETWEEN :lowest AND :highest {conditions}
             ORDER BY position {"DESC" if descending else "ASC"}

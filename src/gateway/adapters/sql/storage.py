@@ -11,6 +11,7 @@ from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, write_p
 from gateway.adapters.sql.audit import sql_audit
 from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
+from gateway.adapters.sql.deliveries import SqlDeliveries
 from gateway.adapters.sql.engine import is_sqlite, postgres_engine, sqlite_engine
 from gateway.adapters.sql.event_cursors import SqlEventCursors
 from gateway.adapters.sql.events import SqlEventFeed
@@ -47,6 +48,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
     async with _on_sqlite(url, limits) if is_sqlite(url) else _on_postgres(url, limits) as opened:
         unit_of_work, scheduling, engine = opened
         database = ShortTransactions(engine)
+        events = SqlEventFeed(database)
         yield Storage(
             unit_of_work=unit_of_work,
             users=SqlUsers(database),
@@ -54,9 +56,10 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             login_failures=SqlLoginFailures(database),
             rates=SqlRates(database),
             reader=SqlReader(database),
-            events=SqlEventFeed(database),
+            events=events,
             event_cursors=SqlEventCursors(database),
             webhook_endpoints=SqlWebhookEndpoints(database),
+            deliveries=SqlDeliveries(database, events),
             audit=lambda: sql_audit(url, limits),
             scheduling=scheduling,
         )

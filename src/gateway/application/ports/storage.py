@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
 
+from gateway.application.ports.deliveries import Deliveries
 from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.events import EventFeed
 from gateway.application.ports.login_failures import LoginFailures
@@ -53,5 +54,6 @@ class Storage:
     events: EventFeed
     event_cursors: EventCursors
     webhook_endpoints: WebhookEndpoints
+    deliveries: Deliveries
     audit: Callable[[], AbstractAsyncContextManager[Audit]]
     scheduling: Callable[[], Scheduling] = sequential

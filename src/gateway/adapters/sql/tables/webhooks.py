@@ -45,12 +45,26 @@ Index(
 webhook_queues: Final = table(
     "webhook_queues",
     key("endpoint_id"),
+    # Not later than the first waiting delivery is due; null if none waits. Exact whenever a lease is given back.
+    Column("due_at", MOMENT),
+    # 1 if the last holder of the lease found that the receiver fails or is slow.
+    *integers("is_slow"),
     text("leased_by", nullable=True),
     Column("leased_until", MOMENT),
     # The receiver asked for a pause (429, 502, 504, Retry-After).
     Column("paused_until", MOMENT),
     # The first failure since the last success; null after a success.
     Column("failing_since", MOMENT),
+    CheckConstraint("is_slow IN (0, 1)", name="webhook_queues_is_slow_check"),
+)
+
+# The endpoints with due deliveries, in the order in which they get their turns.
+Index(
+    "webhook_queues_due_at_idx",
+    webhook_queues.c.is_slow,
+    webhook_queues.c.due_at,
+    postgresql_where=webhook_queues.c.due_at.is_not(None),
+    sqlite_where=webhook_queues.c.due_at.is_not(None),
 )
 
 webhook_deliveries: Final = table(
@@ -94,8 +108,20 @@ Index(
     postgresql_where=_waiting,
     sqlite_where=_waiting,
 )
-# The list of an endpoint's deliveries.
-Index("webhook_deliveries_list_idx", webhook_deliveries.c.endpoint_id, webhook_deliveries.c.id)
+# The delivery that waits the longest.
+Index(
+    "webhook_deliveries_waiting_idx",
+    webhook_deliveries.c.created_at,
+    postgresql_where=_waiting,
+    sqlite_where=_waiting,
+)
+# The list of an endpoint's deliveries, of each outcome.
+Index(
+    "webhook_deliveries_list_idx",
+    webhook_deliveries.c.endpoint_id,
+    webhook_deliveries.c.outcome,
+    webhook_deliveries.c.id,
+)
 # The deliveries that ended long ago, to delete them.
 Index(
     "webhook_deliveries_ended_at_idx",
@@ -104,15 +130,15 @@ Index(
     sqlite_where=webhook_deliveries.c.ended_at.is_not(None),
 )
 
-# Requests to deliver the events of a time range again. The dispatcher delivers them in steps, in order of event ids.
+# Requests to deliver the events of a time range again. The dispatcher delivers them in steps, in the order of the feed.
 webhook_replays: Final = table(
     "webhook_replays",
     key("id"),
     text("endpoint_id"),
     Column("created_from", MOMENT, nullable=False),
     Column("created_to", MOMENT, nullable=False),
-    # The last event that was queued; empty at first.
-    text("after_event_id"),
+    # The position of the last event that was looked at; 0 at first.
+    *integers("after_position"),
     Column("created_at", MOMENT, nullable=False),
 )
 

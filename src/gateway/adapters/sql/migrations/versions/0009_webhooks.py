@@ -47,11 +47,22 @@ def _make_endpoints() -> None:
     op.create_table(
         "webhook_queues",
         sa.Column("endpoint_id", TEXT, primary_key=True),
+        sa.Column("due_at", MOMENT),
+        sa.Column("is_slow", INTEGER, nullable=False),
         sa.Column("leased_by", TEXT),
         sa.Column("leased_until", MOMENT),
         sa.Column("paused_until", MOMENT),
         sa.Column("failing_since", MOMENT),
+        sa.CheckConstraint("is_slow IN (0, 1)", name="webhook_queues_is_slow_check"),
         sqlite_strict=True,
+    )
+    has_waiting = sa.text("due_at IS NOT NULL")
+    op.create_index(
+        "webhook_queues_due_at_idx",
+        "webhook_queues",
+        ["is_slow", "due_at"],
+        postgresql_where=has_waiting,
+        sqlite_where=has_waiting,
     )
 
 
@@ -79,7 +90,8 @@ def _make_deliveries() -> None:
     for name, columns, where in (
         ("webhook_deliveries_due_idx", ["endpoint_id", "due_at", "position"], waiting),
         ("webhook_deliveries_object_idx", ["endpoint_id", "object_id", "position"], waiting),
-        ("webhook_deliveries_list_idx", ["endpoint_id", "id"], None),
+        ("webhook_deliveries_waiting_idx", ["created_at"], waiting),
+        ("webhook_deliveries_list_idx", ["endpoint_id", "outcome", "id"], None),
         ("webhook_deliveries_ended_at_idx", ["ended_at"], ended),
     ):
         op.create_index(name, "webhook_deliveries", columns, postgresql_where=where, sqlite_where=where)
@@ -92,7 +104,7 @@ def _make_replays_and_cursors() -> None:
         sa.Column("endpoint_id", TEXT, nullable=False),
         sa.Column("created_from", MOMENT, nullable=False),
         sa.Column("created_to", MOMENT, nullable=False),
-        sa.Column("after_event_id", TEXT, nullable=False),
+        sa.Column("after_position", INTEGER, nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sqlite_strict=True,
     )

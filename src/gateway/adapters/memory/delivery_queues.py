@@ -1,0 +1,154 @@
+"""The queues of waiting deliveries in dictionaries."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from heapq import nsmallest
+
+from typing_extensions import override
+
+from gateway.adapters.memory.database import MemoryDatabase
+from gateway.adapters.memory.delivery_queue import Queue, due_at_of
+from gateway.application.ports.deliveries import DeliveryQueues
+from gateway.application.ports.delivery_records import (
+    Delivery,
+    DeliveryOutcome,
+    DueDelivery,
+    Lease,
+    QueueState,
+    Recording,
+    WorkerId,
+)
+from gateway.application.ports.events import FeedEvent
+from gateway.domain.webhook_endpoint import EndpointId
+
+
+class MemoryDeliveryQueues(DeliveryQueues):
+    """See the port. No method awaits anything, so each is one step."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+        self._queues = database.delivery_queues
+        self._deliveries = database.deliveries
+
+    @override
+    async def lease(
+        self, worker: WorkerId, *, now: datetime, until: datetime, fast_max: int, slow_max: int
+    ) -> Sequence[Lease]:
+        free = [(id_, queue) for id_, queue in self._queues.items() if queue.may_be_leased(now, until)]
+        leases: list[Lease] = []
+        for is_slow, limit in ((False, fast_max), (True, slow_max)):
+            candidates = [each for each in free if each[1].is_slow is is_slow]
+            for endpoint_id, queue in nsmallest(limit, candidates, key=lambda each: (each[1].due_at, each[0])):
+                queue.leased_by, queue.leased_until = worker, until
+                leases.append(Lease(endpoint_id=endpoint_id, failing_since=queue.failing_since, is_slow=queue.is_slow))
+        return leases
+
+    @override
+    async def renew(
+        self, worker: WorkerId, endpoint_ids: Collection[EndpointId], *, until: datetime
+    ) -> Collection[EndpointId]:
+        held = self._held(worker, endpoint_ids)
+        for queue in held.values():
+            queue.leased_until = until
+        return held.keys()
+
+    @override
+    async def release(
+        self, worker: WorkerId, endpoint_ids: Collection[EndpointId], *, now: datetime
+    ) -> Sequence[tuple[EndpointId, datetime]]:
+        due: list[tuple[EndpointId, datetime]] = []
+        for endpoint_id, queue in self._held(worker, endpoint_ids).items():
+            queue.leased_by = queue.leased_until = None
+            first = queue.first_due_at()
+            queue.due_at = None if first is None else max(first, now)
+            if queue.due_at is not None:
+                due.append((endpoint_id, max(queue.due_at, queue.paused_until or queue.due_at)))
+        return due
+
+    @override
+    async def due(self, endpoint_id: EndpointId, *, now: datetime, limit: int) -> Sequence[DueDelivery]:
+        queue = self._queues.get(endpoint_id, Queue())
+        due = (each for each in queue.waiting.values() if due_at_of(each) <= now)
+        first = nsmallest(limit, due, key=lambda each: (due_at_of(each), each.position))
+        return [
+            DueDelivery(
+                delivery=each, due_at=due_at_of(each), event=self._event(each), predecessor=queue.predecessor(each)
+            )
+            for each in first
+        ]
+
+    @override
+    async def record(
+        self, worker: WorkerId, recordings: Sequence[Recording], states: Sequence[QueueState] = ()
+    ) -> None:
+        for recording in recordings:
+            before = self._deliveries.get(recording.delivery_id)
+            if before is None or before.due_at is None:
+                continue
+            if before.due_at == recording.due_before or recording.outcome is DeliveryOutcome.DELIVERED:
+                after = replace(
+                    before,
+                    due_at=recording.due_at,
+                    ended_at=recording.ended_at,
+                    outcome=recording.outcome,
+                    attempts=recording.attempts,
+                )
+                self._write(after)
+        for state in states:
+            queue = self._queues.get(state.endpoint_id)
+            if queue is not None and queue.leased_by == worker:
+                queue.failing_since = state.failing_since
+                queue.paused_until = state.paused_until
+                queue.is_slow = state.is_slow
+
+    @override
+    async def abandoned(self, *, limit: int) -> Sequence[EndpointId]:
+        endpoints = self._database.webhook_endpoints
+        enabled = {id_ for id_, endpoint in endpoints.items() if endpoint.enabled}
+        return [id_ for id_, queue in self._queues.items() if queue.waiting and id_ not in enabled][:limit]
+
+    @override
+    async def cancel(self, endpoint_id: EndpointId, *, now: datetime, limit: int) -> int:
+        queue = self._queues.get(endpoint_id, Queue())
+        first = sorted(queue.waiting.values(), key=lambda each: (due_at_of(each), each.position))[:limit]
+        for each in first:
+            self._write(replace(each, due_at=None, ended_at=now, outcome=DeliveryOutcome.CANCELED))
+        if not queue.waiting:
+            queue.due_at = None
+        return len(first)
+
+    def _held(self, worker: WorkerId, endpoint_ids: Iterable[EndpointId]) -> dict[EndpointId, Queue]:
+        queues = {id_: self._queues[id_] for id_ in endpoint_ids if id_ in self._queues}
+        return {id_: queue for id_, queue in queues.items() if queue.leased_by == worker}
+
+    def _enqueue(self, delivery: Delivery) -> None:
+        queue = self._queues.setdefault(delivery.endpoint_id, Queue())
+        due_at = due_at_of(delivery)
+        queue.due_at = due_at if queue.due_at is None else min(queue.due_at, due_at)
+        self._write(delivery)
+
+    def _write(self, delivery: Delivery) -> None:
+        self._deliveries[delivery.id] = delivery
+        queue = self._queues[delivery.endpoint_id]
+        if delivery.due_at is None:
+            queue.remove(delivery)
+        else:
+            queue.put(delivery)
+
+    def _event(self, delivery: Delivery) -> FeedEvent | None:
+        events = self._database.events
+        if delivery.position > len(events):
+            return None
+        event = events[delivery.position - 1]
+        return FeedEvent(
+            position=delivery.position,
+            id=event.id,
+            type=event.type,
+            object_id=event.object.id,
+            sequence=event.sequence,
+            customer_id=event.customer_id,
+            merchant_id=event.merchant_id,
+            created_at=event.created_at,
+            data=event.data,
+        )

@@ -1,0 +1,292 @@
+"""A turn of one endpoint: the worker that holds its lease sends what is due, and records what came of it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final
+
+from gateway.application.causes import cause_of
+from gateway.application.events.delivery_counts import DeliveryCounts
+from gateway.application.events.delivery_limits import DeliveryLimits
+from gateway.application.events.delivery_recorder import DeliveryRecorder
+from gateway.application.events.delivery_schedule import ended, recording_of, waiting
+from gateway.application.events.delivery_window import DeliveryWindow, Postponed, limit_of_load
+from gateway.application.events.receiver import Receiver
+from gateway.application.ports.clock import Clock
+from gateway.application.ports.deliveries import DUE_PER_LOAD_MAX, DeliveryQueues
+from gateway.application.ports.delivery_records import DeliveryId, DeliveryOutcome, DueDelivery, Lease
+from gateway.application.ports.events import FeedEvent
+from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.ports.webhook_endpoints import WebhookEndpoints
+from gateway.application.ports.webhook_sender import WebhookError, WebhookMessage, WebhookResponse, WebhookSender
+from gateway.application.views.events import event_view_json
+from gateway.domain.errors import Refusal
+from gateway.domain.immutable import immutable
+from gateway.domain.webhook_endpoint import DisabledReason, EndpointId, WebhookEndpoint
+
+logger = logging.getLogger(__name__)
+
+CANCELED_PER_STEP_MAX: Final = 1_000
+
+Disable = Callable[[EndpointId, DisabledReason], Awaitable[None]]
+
+
+@immutable
+class TurnTools:
+    """What the turns of a worker share.
+
+    Attributes:
+        disable: Disables an endpoint.
+        may_send: Whether one more request may be in flight.
+    """
+
+    queues: DeliveryQueues
+    endpoints: WebhookEndpoints
+    sender: WebhookSender
+    recorder: DeliveryRecorder
+    disable: Disable
+    clock: Clock
+    random: Callable[[], float]
+    limits: DeliveryLimits
+    counts: DeliveryCounts
+    may_send: Callable[[], bool]
+
+
+class EndpointTurn:
+    """Delivers to one endpoint until nothing is due, the receiver wants a pause, or the turn is ended.
+
+    Requests are in flight while the next deliveries are loaded and while results are recorded. No transaction is open
+    meanwhile.
+    """
+
+    def __init__(self, lease: Lease, until: datetime, tools: TurnTools) -> None:
+        """A turn that has not begun.
+
+        Args:
+            lease: The lease.
+            until: When it ends, unless it is renewed.
+            tools: What the turns share.
+        """
+        self.endpoint_id = lease.endpoint_id
+        self.lease_until = until
+        self.began = asyncio.get_running_loop().time()
+        self._tools = tools
+        self._receiver = Receiver(lease, tools.limits)
+        self._recorded_state = self._receiver.state
+        self._window = DeliveryWindow(tools.limits.order_seconds)
+        self._endpoint: WebhookEndpoint | None = None
+        self._is_abandoned = False
+        self._is_ending = False
+        self._in_flight: dict[asyncio.Task[None], float] = {}
+        """The requests, the oldest first, and when they began."""
+        self._loading: asyncio.Task[None] | None = None
+        self._news = 1
+        self._news_loaded = 0
+        self._woken = asyncio.Event()
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are in flight."""
+        return len(self._in_flight)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the endpoint fails, or its oldest request has taken long."""
+        oldest = next(iter(self._in_flight.values()), None)
+        age = 0.0 if oldest is None else asyncio.get_running_loop().time() - oldest
+        return self._receiver.is_slow or age > self._tools.limits.slow_seconds
+
+    def look_again(self) -> None:
+        """There may be new deliveries."""
+        self._news += 1
+        self._woken.set()
+
+    def end(self) -> None:
+        """Send nothing further."""
+        self._is_ending = True
+        self._woken.set()
+
+    def abort(self) -> None:
+        """Cancel all requests. Their deliveries are still due."""
+        self.end()
+        for request in self._in_flight:
+            request.cancel()
+
+    async def run(self) -> datetime | None:
+        """Deliver, and give the lease back.
+
+        Returns:
+            When the endpoint may be leased again; `None` if no delivery waits.
+        """
+        try:
+            await self._deliver()
+        except BaseException:
+            self.abort()
+            if self._loading is not None:
+                self._loading.cancel()
+            raise
+        if self._receiver.disable_reason is not None:
+            await self._disable(self._receiver.disable_reason)
+        if self._is_abandoned:
+            await self._cancel_waiting()
+        self._record_state()
+        return await self._tools.recorder.release(self.endpoint_id)
+
+    async def _deliver(self) -> None:
+        while True:
+            self._woken.clear()
+            if self._may_go_on():
+                self._load_if_few_are_ready()
+                self._start_requests()
+            else:
+                self._window.abandon()
+            if self._loading is None and not self._window.held:
+                return
+            await self._woken.wait()
+            if self._loading is not None and self._loading.done():
+                loaded, self._loading = self._loading, None
+                loaded.result()
+
+    def _may_go_on(self) -> bool:
+        now = self._tools.clock()
+        return not (self._is_ending or self._is_abandoned) and now < self.lease_until and self._receiver.wants_more(now)
+
+    def _load_if_few_are_ready(self) -> None:
+        size = self._tools.limits.window_size
+        few = min(size // 2, 2 * self._receiver.sends_max)
+        has_room = self._window.ready < few and len(self._window.held) < 2 * size
+        if self._loading is None and self._news_loaded != self._news and has_room:
+            self._loading = asyncio.create_task(self._load(), name=f"webhook-load-{self.endpoint_id}")
+            self._loading.add_done_callback(lambda _: self._woken.set())
+
+    async def _load(self) -> None:
+        tools, news = self._tools, self._news
+        ignored = frozenset(self._window.held)
+        limit = limit_of_load(self._window, tools.limits.window_size, DUE_PER_LOAD_MAX)
+        now = tools.clock()
+        try:
+            endpoint = await tools.endpoints.endpoint(self.endpoint_id)
+            if endpoint is None or not endpoint.enabled:
+                self._is_abandoned = True
+                return
+            due = await tools.queues.due(self.endpoint_id, now=now, limit=limit)
+        except StorageUnavailable as unavailable:
+            logger.warning("webhook_turn_ends", extra={"cause": cause_of(unavailable)})
+            self._is_ending = True
+            return
+        self._endpoint = endpoint
+        if len(due) < limit:
+            self._news_loaded = news
+        self._postpone(self._window.load(due, ignored=ignored, now=now))
+
+    def _start_requests(self) -> None:
+        endpoint = self._endpoint
+        while endpoint is not None and self._may_send():
+            due = self._window.next()
+            if due is None:
+                return
+            if due.event is None:
+                self._cancel(due)
+                continue
+            request = asyncio.create_task(self._request(endpoint, due, due.event))
+            self._in_flight[request] = asyncio.get_running_loop().time()
+            request.add_done_callback(self._request_ended)
+
+    def _may_send(self) -> bool:
+        # An endpoint with no request in flight may always send one: whoever waits, waits for a request of its own.
+        in_flight = len(self._in_flight)
+        return in_flight == 0 or (in_flight < self._receiver.sends_max and self._tools.may_send())
+
+    def _request_ended(self, request: asyncio.Task[None]) -> None:
+        del self._in_flight[request]
+        self._woken.set()
+
+    async def _request(self, endpoint: WebhookEndpoint, due: DueDelivery, event: FeedEvent) -> None:
+        sent_at = self._tools.clock()
+        message = WebhookMessage(
+            url=endpoint.url,
+            event_id=event.id,
+            secrets=endpoint.signing_secrets(sent_at),
+            body=event_view_json(event),
+            sent_at=sent_at,
+        )
+        try:
+            response = await self._tools.sender.send(message)
+        except asyncio.CancelledError:
+            self._window.dropped(due)
+            raise
+        except Exception:
+            logger.exception("webhook_sender_failed")
+            response = WebhookResponse(
+                status=None, error=WebhookError.CONNECTION_FAILED, retry_after_seconds=None, latency_ms=0
+            )
+        self._settle(due, sent_at, response)
+
+    def _settle(self, due: DueDelivery, sent_at: datetime, response: WebhookResponse) -> None:
+        tools, now = self._tools, self._tools.clock()
+        recording = recording_of(due, response, sent_at=sent_at, now=now, random=tools.random(), limits=tools.limits)
+        tools.recorder.record(recording, self._recorded)
+        tools.counts.count(recording.outcome)
+        if response.success:
+            self._receiver.succeeded(response)
+        else:
+            self._receiver.failed(response, now)
+            tools.counts.failed_attempts += 1
+        if recording.due_at is None:
+            self._window.ended(due)
+        else:
+            self._postpone(self._window.failed(due, recording.due_at, now=now))
+        state, known = self._receiver.state, self._recorded_state
+        if state.paused_until or (state.failing_since is None) != (known.failing_since is None):
+            self._record_state()
+
+    def _cancel(self, due: DueDelivery) -> None:
+        """End a delivery whose event is no longer kept."""
+        canceled = ended(due, DeliveryOutcome.CANCELED, due.delivery.attempts, self._tools.clock())
+        self._tools.recorder.record(canceled, self._recorded)
+        self._tools.counts.count(canceled.outcome)
+        self._window.ended(due)
+
+    def _postpone(self, postponed: list[Postponed]) -> None:
+        for each in postponed:
+            recording = waiting(each.due, each.due_at, each.due.delivery.attempts)
+            self._tools.recorder.record(recording, self._recorded)
+
+    def _recorded(self, delivery_id: DeliveryId) -> None:
+        self._window.recorded(delivery_id)
+        self._woken.set()
+
+    def _record_state(self) -> None:
+        state = self._receiver.state
+        if state != self._recorded_state:
+            self._recorded_state = state
+            self._tools.recorder.set_state(state)
+
+    async def _disable(self, reason: DisabledReason) -> None:
+        try:
+            await self._tools.disable(self.endpoint_id, reason)
+        except (Refusal, StorageUnavailable) as error:
+            # The next failure tries again.
+            logger.warning("webhook_endpoint_not_disabled", extra={"cause": cause_of(error)})
+            return
+        logger.info("webhook_endpoint_disabled", extra={"endpoint_id": self.endpoint_id, "reason": reason.value})
+        self._tools.counts.disabled += 1
+        self._is_abandoned = True
+
+    async def _cancel_waiting(self) -> None:
+        tools = self._tools
+        try:
+            tools.counts.canceled += await cancel_waiting(tools.queues, self.endpoint_id, tools.clock)
+        except StorageUnavailable as unavailable:
+            logger.warning("webhook_turn_ends", extra={"cause": cause_of(unavailable)})
+
+
+async def cancel_waiting(queues: DeliveryQueues, endpoint_id: EndpointId, clock: Clock) -> int:
+    """End all waiting deliveries of an endpoint as canceled, in steps. Returns how many."""
+    canceled = 0
+    while True:
+        step = await queues.cancel(endpoint_id, now=clock(), limit=CANCELED_PER_STEP_MAX)
+        canceled += step
+        if step < CANCELED_PER_STEP_MAX:
+            return canceled
