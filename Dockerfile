@@ -6,7 +6,7 @@ RUN python -m venv /opt/gateway
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY src src
 COPY docs/api.md docs/api.md
-RUN /opt/gateway/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt .
+RUN /opt/gateway/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt '.[nats]'
 
 FROM python:3.14-slim-trixie
 RUN useradd --system --uid 10001 --home-dir /var/lib/gateway --create-home gateway

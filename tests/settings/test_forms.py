@@ -178,3 +178,58 @@ def test_origins_are_taken_as_browsers_send_them(origins: str) -> None:
 def test_an_origin_that_no_browser_sends_is_refused(origins: str) -> None:
     with pytest.raises(SettingsRefused, match=r"^GATEWAY_CORS_ALLOWED_ORIGINS cannot be"):
         read_settings({"GATEWAY_CORS_ALLOWED_ORIGINS": origins})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nats://localhost",
+        "nats://10.0.0.1:4222",
+        "tls://[::1]:4222",
+        "tls://user:pass%40word@nats.example.com:4222",
+        "nats://a:4222,nats://b:4222, tls://c",
+    ],
+)
+def test_urls_of_nats_servers_are_accepted(url: str) -> None:
+    assert read_settings({"GATEWAY_EVENTS_NATS_URL": url}).events_nats_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:4222",
+        "http://localhost:4222",
+        "nats://",
+        "nats://:4222",
+        "nats://a:99999999",
+        "nats://a,",
+        "nats://a/b",
+        "nats://token@a",
+        "nats://user:hunter2@hunter2@a",
+        "nats://user:hunter2@a b",
+        "ws://a",
+    ],
+)
+def test_other_urls_are_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        read_settings({"GATEWAY_EVENTS_NATS_URL": url})
+    assert str(refused.value).startswith(
+        "GATEWAY_EVENTS_NATS_URL cannot be this. It takes URLs such as `nats://host:4222`"
+    )
+
+
+def test_passwords_of_nats_urls_are_hidden() -> None:
+    settings = Settings(events_nats_url="nats://one:hunter2@a:4222,nats://two:hunter3@b:4222")
+    assert "hunter" not in repr(settings) + FIELDS["events_nats_url"].shown(settings.events_nats_url)
+
+
+@pytest.mark.parametrize(
+    ("field", "bad"),
+    [
+        *(("events_nats_stream", bad) for bad in ("a.b", "a b", "a*", "a>", "")),
+        *(("events_nats_subject", bad) for bad in ("a..b", ".a", "a.", "a b", "a.*", ">", "")),
+    ],
+)
+def test_names_of_streams_and_subjects_have_no_wildcards_and_no_blanks(field: str, bad: str) -> None:
+    with pytest.raises(SettingsRefused, match=f"^{FIELDS[field].variable} cannot be"):
+        made(**{field: bad})

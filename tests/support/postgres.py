@@ -183,7 +183,7 @@ class LocalPostgres(PostgresServer):
             "max_connections": MAX_CONNECTIONS,
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
-        command = [*self._unprivileged.prefix, *_dies_with_parent(), str(self._binaries / "postgres")]
+        command = [*self._unprivileged.prefix, *dies_with_parent(), str(self._binaries / "postgres")]
         with self._log.open("wb") as log:
             return subprocess.Popen(
                 [*command, "-D", str(self._data), *options],
@@ -364,7 +364,7 @@ def _unprivileged() -> _Unprivileged:
     )
 
 
-def _dies_with_parent() -> tuple[str, ...]:
+def dies_with_parent() -> tuple[str, ...]:
     """Words before a command which make the system stop it when its parent ends, however that ends (Linux)."""
     setpriv = shutil.which("setpriv")
     return (setpriv, "--pdeathsig", "INT") if setpriv else ()

@@ -14,6 +14,7 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.reader import Reader
 from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.waiting import wait_for_stop
 from gateway.domain.errors import Refusal
 from gateway.domain.immutable import immutable
 from gateway.domain.payment import PaymentId
@@ -50,7 +51,7 @@ class Expiry:
                 logger.warning("expiry_waits", extra={"cause": cause_of(unavailable)})
                 ended = 0
             if ended < self.limits.batch_size:
-                await _wait(stop, self.limits.interval_seconds)
+                await wait_for_stop(stop, self.limits.interval_seconds)
 
     async def run_once(self) -> int:
         """End payments whose time is over, at most a batch of them, the longest overdue first. Returns their number.
@@ -79,11 +80,3 @@ class Expiry:
             logger.info("expiry_refused", extra={"payment_id": payment_id, "code": refusal.code})
             return False
         return True
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        pass

@@ -1,14 +1,16 @@
-"""`gateway worker`: what happens without anybody asking, which is that the time of payments runs out."""
+"""`gateway worker`: the jobs that run without a request. They expire payments and publish events."""
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import click
 
 from gateway.application.expiry import Expiry, ExpiryLimits
 from gateway.application.gateway import Gateway
+from gateway.bootstrap.event_sinks import open_relay
 from gateway.bootstrap.schema import require_schema
 from gateway.bootstrap.wiring import open_gateway
 from gateway.entrypoints.flags import Flags, settings_with
@@ -17,23 +19,39 @@ from gateway.entrypoints.logs import configure_logging
 from gateway.settings.values import Settings
 
 
+class Job(Protocol):
+    """Work that goes on until it is told to stop."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until told to stop."""
+        ...
+
+
 def worker(flags: Flags) -> None:
-    """End payments whose time is over, until SIGTERM or Ctrl-C."""
+    """Run all jobs until SIGTERM or Ctrl-C."""
     settings = settings_with(flags)
     configure_logging(settings)
     asyncio.run(_work(settings))
 
 
 @asynccontextmanager
+async def open_jobs(gateway: Gateway, settings: Settings) -> AsyncGenerator[Sequence[Job]]:
+    """The jobs of a worker."""
+    async with open_relay(gateway, settings) as relay:
+        yield [expiry_of(gateway, settings), *([] if relay is None else [relay])]
+
+
+@asynccontextmanager
 async def working(gateway: Gateway, settings: Settings) -> AsyncGenerator[None]:
     """A worker beside whatever else goes on; it finishes what it began before this ends."""
     stop = asyncio.Event()
-    work = asyncio.create_task(expiry_of(gateway, settings).run(stop), name="expiry")
-    try:
-        yield
-    finally:
-        stop.set()
-        await work
+    async with open_jobs(gateway, settings) as jobs:
+        work = asyncio.create_task(_run(jobs, stop), name="worker")
+        try:
+            yield
+        finally:
+            stop.set()
+            await work
 
 
 def expiry_of(gateway: Gateway, settings: Settings) -> Expiry:
@@ -50,7 +68,15 @@ async def _work(settings: Settings) -> None:
     await require_schema(settings)
     async with open_gateway(settings) as gateway:
         await gateway.storage.reader.check()
-        async with beating(heartbeat_file(settings)):
+        async with beating(heartbeat_file(settings)), open_jobs(gateway, settings) as jobs:
             click.echo("The worker ends payments whose time is over.")
-            await expiry_of(gateway, settings).run(stop)
+            if settings.events_nats_url:
+                click.echo("The worker publishes events to NATS.")
+            await _run(jobs, stop)
     click.echo("The worker has finished.")
+
+
+async def _run(jobs: Sequence[Job], stop: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for job in jobs:
+            tasks.create_task(job.run(stop), name=type(job).__name__)

@@ -32,6 +32,11 @@ _URL_WITHOUT_SCHEME: Final = re.compile(r"@|(?<=.)//|^postgres(ql)?/|^localhost/
 """What tells a mistyped URL such as `postgres//localhost/name` from the name of an SQLite file."""
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _ORIGIN: Final = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:(?P<port>[1-9][0-9]{0,4}))?")
+_NATS_URL: Final = re.compile(
+    r"(nats|tls)://([^\s,:@/?#]+:[^\s,:@/?#]+@)?(?P<host>\[[0-9a-fA-F:.]+\]|[^\s,@:/?#\[\]]+)(:[1-9][0-9]{0,4})?"
+)
+_NATS_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
+_NATS_SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _NUMBERS_ALONE: Final = re.compile(r"[0-9.]+")
 
 
@@ -88,6 +93,19 @@ def _is_origin(text: str) -> bool:
     )
 
 
+def _are_nats_urls(text: str) -> bool:
+    found = [_NATS_URL.fullmatch(url.strip()) for url in text.split(",")]
+    return all(url is not None and _is_host(url["host"].strip("[]")) for url in found)
+
+
+def _is_nats_name(text: str) -> bool:
+    return bool(_NATS_NAME.fullmatch(text))
+
+
+def _is_nats_subject(text: str) -> bool:
+    return bool(_NATS_SUBJECT.fullmatch(text))
+
+
 def _has_no_byte_order_mark(text: str) -> bool:
     return not text.startswith(_BYTE_ORDER_MARK) and "\0" not in text
 
@@ -104,6 +122,13 @@ DATABASE: Final = Form(
     _is_database,
     password=True,
 )
+NATS_URLS: Final = Form(
+    "URLs such as `nats://host:4222`, `tls://host:4222` or `tls://user:password@host:4222`, separated by commas",
+    _are_nats_urls,
+    password=True,
+)
+NATS_NAME: Final = Form("letters, digits, `-` and `_`", _is_nats_name)
+NATS_SUBJECT: Final = Form("letters, digits, `-` and `_`, in parts separated by dots", _is_nats_subject)
 SECRET: Final = Form("text without a byte-order mark", _has_no_byte_order_mark, secret=True)
 PUBLIC_KEYS: Final = Form("public keys as PEM, without a byte-order mark", _has_no_byte_order_mark)
 

@@ -9,11 +9,12 @@ from msgspec import Meta
 from gateway.domain.limits import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
 from gateway.settings.field import FORM, SettingField, SettingsRefused
 from gateway.settings.forms import DATABASE, HOST, ORIGINS, PATH, PROXIES, PUBLIC_KEYS, ROOT_PATH, SECRET
+from gateway.settings.nats import NatsSettings
 
 DATABASE_FILE_NAME: Final = "gateway.sqlite3"
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(NatsSettings, frozen=True, kw_only=True):
     """Every setting: `database_url` is `GATEWAY_DATABASE_URL` in the environment, and so on.
 
     This class is the one table of them. Lengths of time are in seconds, sizes in bytes unless the name says otherwise.
@@ -290,8 +291,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _HINTS: Final = get_type_hints(Settings, include_extras=True)
+_OWN: Final = Settings.__annotations__
 FIELDS: Final = {
     field.name: SettingField(field.name, _HINTS[field.name], field.default)
-    for field in msgspec.structs.fields(Settings)
+    for field in sorted(msgspec.structs.fields(Settings), key=lambda field: field.name not in _OWN)
 }
-"""Every setting by its name, in the order of the class."""
+"""Every setting by its name: those of the class itself in its order, then those of the classes that it inherits."""
