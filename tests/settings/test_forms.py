@@ -233,3 +233,25 @@ def test_passwords_of_nats_urls_are_hidden() -> None:
 def test_names_of_streams_and_subjects_have_no_wildcards_and_no_blanks(field: str, bad: str) -> None:
     with pytest.raises(SettingsRefused, match=f"^{FIELDS[field].variable} cannot be"):
         made(**{field: bad})
+
+
+def test_webhook_destinations_are_lists() -> None:
+    settings = read_settings(
+        {"GATEWAY_WEBHOOK_ALLOWED_ADDRESSES": "10.0.0.7, fd00::7", "GATEWAY_WEBHOOK_PORTS": "443, 9000"}
+    )
+
+    assert settings.webhook_allowed_addresses == ("10.0.0.7", "fd00::7")
+    assert settings.webhook_ports == ("443", "9000")
+    assert read_settings({"GATEWAY_WEBHOOK_PORTS": "*"}).webhook_ports == ("*",)
+
+
+@pytest.mark.parametrize("addresses", ["*", "10.0.0.0/8", "localhost", "127.1", "0x7f000001", "10.0.0.7, *"])
+def test_only_exact_addresses_are_allowed_to_webhooks(addresses: str) -> None:
+    with pytest.raises(SettingsRefused, match=r"^GATEWAY_WEBHOOK_ALLOWED_ADDRESSES cannot be"):
+        read_settings({"GATEWAY_WEBHOOK_ALLOWED_ADDRESSES": addresses})
+
+
+@pytest.mark.parametrize("ports", ["0", "65536", "https", "-1", "080", "443, *", "４４３"])  # noqa: RUF001 - full-width digits.
+def test_what_is_no_port_is_refused(ports: str) -> None:
+    with pytest.raises(SettingsRefused, match=r"^GATEWAY_WEBHOOK_PORTS cannot be"):
+        read_settings({"GATEWAY_WEBHOOK_PORTS": ports})

@@ -8,6 +8,7 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.events.feed import Events
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
+from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
 from gateway.domain.immutable import immutable
@@ -27,6 +28,7 @@ class Gateway:
     events: Events
     tokens: AccessTokens
     storage: Storage
+    webhook_sender: WebhookSender
 
     async def execute(
         self, command: Command[Result], *, idempotency_key: str | None = None, owner_id: UserId = SYSTEM

@@ -30,12 +30,14 @@ from gateway.application.ports.passwords import PasswordHasher
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
+from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.queries import Queries
 from gateway.application.quotes import QuoteLimits, Quotes
 from gateway.bootstrap.keys import access_tokens
 from gateway.bootstrap.limits import access_limits, group_limits, quote_limits, retry_limits
 from gateway.bootstrap.refusal import StartRefused
 from gateway.bootstrap.storage import open_storage
+from gateway.bootstrap.webhooks import open_webhook_sender
 from gateway.domain.immutable import immutable
 from gateway.settings.reader import read_settings
 from gateway.settings.values import Settings
@@ -51,19 +53,24 @@ async def open_gateway(settings: Settings | str | PathLike[str] | None = None) -
 
     Raises:
         SettingsRefused: A setting in the environment or the database's URL cannot be used.
-        StartRefused: The keys or the file of rates are missing or cannot be used, or the database's schema is not this
-            version's.
+        StartRefused: The keys, the file of rates or the file of certificate authorities are missing or cannot be used,
+            or the database's schema is not this version's.
         StorageUnavailable: The database cannot be reached.
     """
     chosen = _as_settings(settings)
     tokens = access_tokens(chosen)
     file_rates = _file_rates(chosen)
-    async with open_storage(chosen) as storage, _open_hasher(chosen) as passwords:
+    async with (
+        open_storage(chosen) as storage,
+        _open_hasher(chosen) as passwords,
+        open_webhook_sender(chosen) as webhook_sender,
+    ):
         parts = _Parts(
             storage=storage,
             rates=storage.rates if file_rates is None else file_rates,
             passwords=passwords,
             tokens=tokens,
+            webhook_sender=webhook_sender,
             clock=system_clock,
             identifiers=time_ordered_id,
             access_limits=access_limits(chosen),
@@ -84,6 +91,7 @@ async def in_memory_gateway(
     clock: Clock = system_clock,
     identifiers: Identifiers = time_ordered_id,
     database: MemoryDatabase | None = None,
+    webhook_sender: WebhookSender | None = None,
 ) -> AsyncGenerator[Gateway]:
     """A whole gateway without files or network, for tests: fast password hashes, a signing key of its own.
 
@@ -92,28 +100,33 @@ async def in_memory_gateway(
         clock: Tells the time.
         identifiers: Makes identifiers.
         database: The records, for tests that inspect them. A new one by default.
+        webhook_sender: Sends webhooks. By default, the sender of the sandbox.
     """
-    storage = memory_storage(database)
-    passwords = Argon2PasswordHasher(threads=1, time_cost=1, memory_cost_kibibytes=8)
-    parts = _Parts(
-        storage=storage,
-        rates=storage.rates,
-        passwords=passwords,
-        tokens=JoseAccessTokens(issuer="gateway", audience="gateway", signing_key=signing_key_from_pem(generate_pem())),
-        clock=clock,
-        identifiers=identifiers,
-        access_limits=AccessLimits(),
-        quote_limits=QuoteLimits(),
-    )
-    run_batch = parts.run_batch(RetryLimits())
-    executor: Executor = (
-        OneByOne(run_batch) if one_by_one else GroupCommit(run_batch, GroupLimits(), scheduling=storage.scheduling)
-    )
-    try:
-        yield parts.gateway(executor)
-    finally:
-        await executor.close()
-        await passwords.close()
+    async with open_webhook_sender(Settings()) as sandbox_sender:
+        storage = memory_storage(database)
+        passwords = Argon2PasswordHasher(threads=1, time_cost=1, memory_cost_kibibytes=8)
+        parts = _Parts(
+            storage=storage,
+            rates=storage.rates,
+            passwords=passwords,
+            tokens=JoseAccessTokens(
+                issuer="gateway", audience="gateway", signing_key=signing_key_from_pem(generate_pem())
+            ),
+            webhook_sender=webhook_sender or sandbox_sender,
+            clock=clock,
+            identifiers=identifiers,
+            access_limits=AccessLimits(),
+            quote_limits=QuoteLimits(),
+        )
+        run_batch = parts.run_batch(RetryLimits())
+        executor: Executor = (
+            OneByOne(run_batch) if one_by_one else GroupCommit(run_batch, GroupLimits(), scheduling=storage.scheduling)
+        )
+        try:
+            yield parts.gateway(executor)
+        finally:
+            await executor.close()
+            await passwords.close()
 
 
 @immutable
@@ -124,6 +137,7 @@ class _Parts:
     rates: Rates
     passwords: PasswordHasher
     tokens: AccessTokens
+    webhook_sender: WebhookSender
     clock: Clock
     identifiers: Identifiers
     access_limits: AccessLimits
@@ -161,6 +175,7 @@ class _Parts:
             events=Events(self.storage.events, self.commits),
             tokens=self.tokens,
             storage=self.storage,
+            webhook_sender=self.webhook_sender,
         )
 
 

@@ -2,9 +2,7 @@
 
 import base64
 import re
-from ipaddress import IPv6Address
 from typing import Final, cast
-from urllib.parse import urlsplit
 
 from gateway.domain.checks import check_text, check_type
 from gateway.domain.errors import invalid
@@ -16,6 +14,7 @@ from gateway.domain.limits import (
     WEBHOOK_SECRET_BYTES_MIN,
     WEBHOOK_URL_LENGTH_MAX,
 )
+from gateway.domain.webhook_url import parse_webhook_url
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - it is none.
 
@@ -27,40 +26,15 @@ EVENT_FILTERS: Final = frozenset(
 """The filters that select anything: exact types, all types of a kind (`payment.*`), everything (`*`)."""
 
 _FILTER: Final = re.compile(r"\*|[a-z_]+\.(?:\*|[a-z_]+)")
-_URL: Final = re.compile(r"https?://[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
-"""The characters of RFC 3986: all of them are visible ASCII."""
-_HOST_NAME: Final = re.compile(r"[0-9A-Za-z._-]+")
 
 
 def check_url(url: object) -> None:
-    """Refuse what is not the URL of a receiver: `https://` or `http://`, a host, and no user or fragment.
+    """Refuse what `parse_webhook_url` refuses, and what has more than `WEBHOOK_URL_LENGTH_MAX` characters.
 
-    It has at most `WEBHOOK_URL_LENGTH_MAX` characters, all of RFC 3986. Internationalized host names are given in
-    Punycode, other characters percent-encoded. Whether `http://` is allowed, and whether the host may be called, is
-    decided by the port `WebhookSender`.
+    Whether `http://` is allowed, and whether the host may be called, is decided by the port `WebhookSender`.
     """
     check_text("url", url, WEBHOOK_URL_LENGTH_MAX)
-    if not _is_url(cast("str", url)):
-        detail = (
-            "This must be an absolute URL with https:// and a host, without a user or a fragment. Characters outside "
-            "ASCII are percent-encoded, in host names as Punycode."
-        )
-        raise invalid("url", "url_invalid", detail)
-
-
-def _is_url(url: str) -> bool:
-    if _URL.fullmatch(url) is None or "#" in url:
-        return False
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-        if host is not None and parts.netloc.startswith("["):
-            IPv6Address(host)
-        elif host is None or _HOST_NAME.fullmatch(host) is None:
-            return False
-    except ValueError:
-        return False
-    return "%" not in host and "@" not in parts.netloc and port != 0 and not parts.netloc.endswith(":")
+    parse_webhook_url(cast("str", url))
 
 
 def check_event_filters(filters: object) -> None:

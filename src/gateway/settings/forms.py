@@ -14,12 +14,14 @@ class Form(NamedTuple):
         fits: Tells whether a text that is not empty has this form.
         secret: The value is never shown.
         password: The value is a URL, shown without its password.
+        everything: In a list, the text `*` alone stands for everything.
     """
 
     words: str
     fits: Callable[[str], bool]
     secret: bool = False
     password: bool = False
+    everything: bool = False
 
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
@@ -37,6 +39,8 @@ _NATS_URL: Final = re.compile(
 )
 _NATS_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _NATS_SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_PORT: Final = re.compile(r"[1-9][0-9]{0,4}")
+_PORT_MAX: Final = 65_535
 _NUMBERS_ALONE: Final = re.compile(r"[0-9.]+")
 
 
@@ -69,6 +73,10 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_port(text: str) -> bool:
+    return bool(_PORT.fullmatch(text)) and int(text) <= _PORT_MAX
 
 
 def _is_database(text: str) -> bool:
@@ -113,8 +121,14 @@ def _has_no_byte_order_mark(text: str) -> bool:
 TEXT: Final = Form("text without control characters, and without blanks or quotes around it", _is_clean)
 PATH: Final = Form("a path without control characters and `?`, and without `~`, which only a shell expands", _is_path)
 HOST: Final = Form("an IP address or a host name, without a port", _is_host)
-PROXIES: Final = Form("IP addresses or networks such as `10.0.0.0/8`, separated by commas; or `*`", _is_network)
-ORIGINS: Final = Form("origins such as `https://shop.example`, separated by commas; or `*`", _is_origin)
+PROXIES: Final = Form(
+    "IP addresses or networks such as `10.0.0.0/8`, separated by commas; or `*`", _is_network, everything=True
+)
+ORIGINS: Final = Form(
+    "origins such as `https://shop.example`, separated by commas; or `*`", _is_origin, everything=True
+)
+ADDRESSES: Final = Form("IP addresses such as `10.0.0.7`, separated by commas", _is_address)
+PORTS: Final = Form("port numbers, separated by commas; or `*`", _is_port, everything=True)
 ROOT_PATH: Final = Form("a path such as `/gateway`, without a slash at its end", _is_root_path)
 DATABASE: Final = Form(
     "`postgresql://user:password@host:5432/name` (not `host=… password=…`), `sqlite:///file` or a file name, "
@@ -134,5 +148,5 @@ PUBLIC_KEYS: Final = Form("public keys as PEM, without a byte-order mark", _has_
 
 
 def fits_all(form: Form, texts: tuple[str, ...]) -> bool:
-    """Whether every text of a list has the form. `*` means everything, and must be the only text."""
-    return texts == ("*",) or all(form.fits(text) for text in texts)
+    """Whether every text of a list has the form. `*` means everything, where that is possible, and is the only text."""
+    return (form.everything and texts == ("*",)) or all(form.fits(text) for text in texts)

@@ -1,0 +1,1 @@
+"""Webhooks over HTTP: signed, and sent only to addresses that are allowed."""

@@ -1,0 +1,128 @@
+"""HttpWebhookSender: posts signed events to addresses that are checked at each new connection."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from datetime import timedelta
+from functools import lru_cache
+from typing import Final
+
+from gateway.adapters.webhooks.connection import Received
+from gateway.adapters.webhooks.connections import PinnedConnections
+from gateway.adapters.webhooks.name_lookup import NameLookup, NameNotResolved
+from gateway.adapters.webhooks.request import retry_after_seconds, signed_request
+from gateway.adapters.webhooks.rules import DestinationRefused, SendingRules
+from gateway.application.ports.webhook_sender import WebhookError, WebhookMessage, WebhookResponse
+from gateway.domain.errors import InvalidInput, invalid
+from gateway.domain.webhook_fields import check_url
+from gateway.domain.webhook_url import WebhookUrl, parse_webhook_url
+
+TIMEOUT_SECONDS_DEFAULT: Final = 15.0
+_URLS_PARSED_MAX: Final = 4096
+
+_parsed = lru_cache(_URLS_PARSED_MAX)(parse_webhook_url)
+
+
+def trusted_authorities(ca_file: str = "") -> ssl.SSLContext:
+    """TLS that trusts the certificate authorities of the operating system, and further ones in a PEM file.
+
+    Raises:
+        OSError: The file cannot be read, or has no certificate (`ssl.SSLError`).
+    """
+    context = ssl.create_default_context()
+    if ca_file:
+        context.load_verify_locations(ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class HttpWebhookSender:
+    """The sender over HTTP/1.1. It follows no redirects, uses no proxy, decodes no content and keeps no body.
+
+    Nothing is loaded or started before the first webhook is sent.
+
+    Args:
+        rules: The URLs and addresses that webhooks may be sent to.
+        timeout_seconds: The time for one attempt in all: name look-up, connection, TLS, request and response.
+        user_agent: The value of the header `User-Agent`, in ASCII.
+        lookup: Finds the addresses of names.
+        tls: Makes the TLS context of all connections, when the first one needs it.
+    """
+
+    def __init__(
+        self,
+        *,
+        rules: SendingRules,
+        timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT,
+        user_agent: str = "Gateway-Webhooks",
+        lookup: NameLookup | None = None,
+        tls: Callable[[], ssl.SSLContext] = trusted_authorities,
+    ) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._user_agent = user_agent
+        self._lookup = lookup or NameLookup()
+        self._connections = PinnedConnections(rules=rules, lookup=self._lookup, tls=tls)
+
+    async def check(self, url: str) -> None:
+        """As `WebhookSender.check`."""
+        check_url(url)
+        try:
+            await self._connections.check(parse_webhook_url(url))
+        except DestinationRefused as refused:
+            raise invalid("url", "url_not_allowed", str(refused)) from refused
+        except NameNotResolved as unresolved:
+            raise invalid("url", "url_not_resolved", "The host of the URL has no address.") from unresolved
+
+    async def send(self, message: WebhookMessage) -> WebhookResponse:
+        """As `WebhookSender.send`."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        received = await self._attempt(message, began + self._timeout_seconds)
+        duration = loop.time() - began
+        return WebhookResponse(
+            status=received.status,
+            error=received.error,
+            retry_after_seconds=retry_after_seconds(
+                received.retry_after, now=message.sent_at + timedelta(seconds=duration)
+            ),
+            latency_ms=round(duration * 1000),
+        )
+
+    async def close(self) -> None:
+        """Close idle connections and stop waiting for name look-ups."""
+        self._connections.close()
+        await self._lookup.close()
+
+    async def _attempt(self, message: WebhookMessage, deadline: float) -> Received:
+        try:
+            url = _parsed(message.url)
+            request = signed_request(message, url, user_agent=self._user_agent)
+            return await self._exchange(url, request, deadline)
+        except (InvalidInput, DestinationRefused):
+            error = WebhookError.ADDRESS_NOT_ALLOWED
+        except NameNotResolved:
+            error = WebhookError.NAME_NOT_RESOLVED
+        except TimeoutError:
+            error = WebhookError.TIMEOUT
+        except ssl.SSLError:
+            error = WebhookError.TLS_FAILED
+        except ConnectionRefusedError:
+            error = WebhookError.CONNECTION_REFUSED
+        except OSError:
+            error = WebhookError.CONNECTION_FAILED
+        return Received(None, None, error, silent=True)
+
+    async def _exchange(self, url: WebhookUrl, request: bytes, deadline: float) -> Received:
+        idle = self._connections.take(url)
+        if idle is not None:
+            received = await idle.exchange(request, deadline=deadline)
+            # A receiver may close an idle connection at the moment at which a request is sent: that is no failure of
+            # the receiver. If it has read the request all the same, it gets the same event a second time.
+            if not (received.silent and received.error is WebhookError.CONNECTION_FAILED):
+                self._connections.give_back(url, idle)
+                return received
+        async with asyncio.timeout_at(deadline):
+            connection = await self._connections.open(url)
+        received = await connection.exchange(request, deadline=deadline)
+        self._connections.give_back(url, connection)
+        return received
