@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from gateway.adapters.sql.migrations import newest_revision
 from gateway.entrypoints.cli import main
 from gateway.settings.values import FIELDS, Settings
 from support.migrations import on_connection, to_revision
-from support.servers import Installation, free_port
+from support.servers import Installation
 
 COMMANDS = sorted(main.commands)
 FOR_WORK_ALONE = ("sqlalchemy", "alembic", "litestar", "asyncpg", "aiosqlite", "jose", "uvicorn", "httpx", "argon2")
@@ -43,34 +43,6 @@ def run(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedPr
         check=False,
         timeout=60,
     )
-
-
-BEGUN = "begun\n"
-PROGRAM = f"""
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from gateway.entrypoints.launch import launch
-print({BEGUN!r}, end='', flush=True)
-launch()
-"""
-"""The command, which tells when it begins: before, Python itself takes its time, and nobody can be quiet. A shell
-that runs the tests in its background ignores Ctrl-C for all that they start; the command begins as at a terminal."""
-
-
-def begin(folder: Path, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        cwd=folder,
-        env=environment(folder, **environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == BEGUN
-    return process
 
 
 HELPS = [("--help",), ("--version",), *((command, "--help") for command in COMMANDS)]
@@ -238,58 +210,3 @@ def test_what_cannot_be_verified_is_a_sentence_and_no_document(tmp_path: Path) -
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: There is no ledger in sqlite:///")
-
-
-@pytest.mark.parametrize("command", ["migrate", "serve", "worker", "demo", "simulate", "verify"])
-@pytest.mark.parametrize("seconds", [0.02, 0.15, 0.4, 0.9])
-def test_ctrl_c_is_quiet_at_any_moment(tmp_path: Path, command: str, seconds: float) -> None:
-    if command in {"worker", "verify"}:
-        run(tmp_path, "migrate")
-    port = ("--port", str(free_port())) if command == "serve" else ()
-    process = begin(tmp_path, command, *port)
-    try:
-        time.sleep(seconds)
-        process.send_signal(signal.SIGINT)
-        _, complained = process.communicate(timeout=END_SECONDS_MAX)
-    finally:
-        process.kill()
-        process.wait()
-
-    # JSON lines are the log, in which a server says that it ends.
-    assert [line for line in complained.splitlines() if not line.startswith("{")] == []
-    # Zero when it had done its work, and as a signal when Python was about to leave with that.
-    assert process.returncode in {0, INTERRUPTED, -signal.SIGINT}
-
-
-@pytest.mark.parametrize("seconds", [0.5, 0.6, 0.7, 0.8, 1.0, 1.5])
-def test_ctrl_c_is_quiet_while_workers_start(tmp_path: Path, postgres_url: str, seconds: float) -> None:
-    workers = ("--workers", "2", "--port", str(free_port()))
-    process = begin(tmp_path, "serve", *workers, GATEWAY_DATABASE_URL=postgres_url)
-    try:
-        time.sleep(seconds)
-        os.killpg(process.pid, signal.SIGINT)  # A terminal sends it to all processes of the command.
-        _, complained = process.communicate(timeout=END_SECONDS_MAX)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-    assert [line for line in complained.splitlines() if not line.startswith("{")] == []
-    assert process.returncode in {0, INTERRUPTED}
-
-
-def test_ctrl_c_at_a_prompt_ends_with_the_same_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupted(_: str) -> str:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("click.termui.hidden_prompt_func", interrupted)
-    monkeypatch.setenv("GATEWAY_DATA_DIR", str(tmp_path))
-
-    with pytest.raises(SystemExit) as ended:
-        main(["create-operator", "--email", "op@example.com"], prog_name="gateway")
-
-    assert ended.value.code == INTERRUPTED
-    assert "Aborted" not in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
