@@ -10,12 +10,16 @@ from sqlalchemy import text
 
 from support.load import Load, code_of, keys, open_shop
 from support.postgres import LocalPostgres, temporary_database
-from support.servers import Installation, Server
+from support.servers import PATIENT, Installation, Server
 
 PAYMENTS = 1000
 ACKNOWLEDGED_PER_SAMPLE = 20
-READY_SECONDS_MAX = 5.0
-RECOVERED_SECONDS_MAX = 30.0
+NOT_READY_SECONDS_MAX = 20.0
+ANSWERED_SECONDS_MAX = 25.0
+REFUSED_SECONDS_MAX = 4.0
+"""Shorter than the retries of a payment (5 s), and than the waits for a connection that `LATE` allows."""
+LATE = {"GATEWAY_DATABASE_CONNECT_TIMEOUT_SECONDS": "20", "GATEWAY_DATABASE_POOL_TIMEOUT_SECONDS": "20"}
+RECOVERED_SECONDS_MAX = 60.0
 """What Postgres may take until it is back, on a busy machine."""
 
 COMMIT_WAITS_FOR_LOCK = (
@@ -86,7 +90,7 @@ async def test_a_payment_whose_server_died_while_postgres_committed_it_is_found_
     postgres_url: str, tmp_path: Path
 ) -> None:
     gateway = Installation(tmp_path, postgres_url)
-    async with gateway.serving() as server, gateway.connected() as database:
+    async with gateway.serving(**PATIENT) as server, gateway.connected() as database:
         async with server.client() as http:
             shop = await open_shop(http)
         for statement in COMMIT_WAITS_FOR_LOCK:
@@ -113,7 +117,7 @@ async def test_postgres_killed_amid_payments_is_said_at_once_and_survived(
 ) -> None:
     async with temporary_database(private_postgres) as database:
         gateway = Installation(tmp_path, private_postgres.url(database))
-        async with gateway.serving(GATEWAY_BATCH_SIZE_MAX="16") as server, server.client() as http:
+        async with gateway.serving(**LATE, GATEWAY_BATCH_SIZE_MAX="16") as server, server.client() as http:
             shop = await open_shop(http)
             await _slow_down(gateway)
             load, asked = Load(shop), keys(400)
@@ -121,13 +125,13 @@ async def test_postgres_killed_amid_payments_is_said_at_once_and_survived(
             await load.until_answered(40)
             assert len(load.answers) < len(asked)
             await asyncio.to_thread(private_postgres.kill)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(ANSWERED_SECONDS_MAX):
                 await sending
             _check_that_each_was_told(load, asked)
             assert load.statuses()[503] > 0
 
-            await server.until_ready(503, READY_SECONDS_MAX)
-            async with asyncio.timeout(1):
+            await server.until_ready(503, NOT_READY_SECONDS_MAX)
+            async with asyncio.timeout(REFUSED_SECONDS_MAX):
                 refused = await shop.pay(http, asked[0])
             assert (refused.status_code, code_of(refused)) == (503, "storage_unavailable")
             assert (await http.get("/health/live")).status_code == 200
@@ -157,7 +161,7 @@ async def test_a_backend_of_postgres_killed_amid_payments_is_survived(
             assert len(load.answers) < len(asked)
             # Postgres then ends every session and recovers, for the dead one may have left anything in shared memory.
             os.kill(backend, signal.SIGKILL)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(ANSWERED_SECONDS_MAX):
                 await sending
             _check_that_each_was_told(load, asked)
             await server.until_ready(200, RECOVERED_SECONDS_MAX)

@@ -14,8 +14,9 @@ from gateway.settings.field import SettingsRefused
 from gateway.settings.values import Settings
 from support.load import open_shop
 from support.migrations import execute
+from support.processes import Done
 from support.proxies import proxied
-from support.servers import Done, Installation
+from support.servers import Installation
 
 COMMANDS = ("migrate", "verify", "serve", "worker")
 UNUSABLE = {

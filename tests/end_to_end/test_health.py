@@ -18,7 +18,8 @@ from gateway.adapters.sql import migrate
 from gateway.entrypoints.health import address_of
 from gateway.entrypoints.heartbeat import heartbeat_file
 from gateway.settings.reader import read_settings
-from support.servers import Done, Installation, free_port
+from support.processes import DEVNULL, Done, started
+from support.servers import STOP_SECONDS_MAX, Installation, free_port
 
 ROOT = Path(__file__).parents[2]
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a server in a container listens so.
@@ -128,22 +129,12 @@ def test_compose_asks_gateway_health() -> None:
 
 
 @asynccontextmanager
-async def _running(gateway: Installation, command: str) -> AsyncGenerator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "gateway",
-        command,
-        cwd=gateway.folder,
-        env=gateway.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
+async def _running(gateway: Installation, name: str) -> AsyncGenerator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "gateway", name]
+    with started(command, cwd=gateway.folder, env=gateway.environment, stdout=DEVNULL, stderr=DEVNULL) as process:
         yield process
-    finally:
         process.send_signal(signal.SIGTERM)
-        assert await process.wait() == 0
+        assert await asyncio.to_thread(process.wait, STOP_SECONDS_MAX) == 0
 
 
 async def _until_well(gateway: Installation) -> Done:

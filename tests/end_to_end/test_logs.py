@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from support.processes import DEVNULL, started
 from support.servers import Installation, Server, free_port
 
 AWAY = "postgresql://gateway:hunter2@127.0.0.1:9/gateway"
@@ -54,23 +55,15 @@ def test_production_logs_json_also_on_a_terminal(tmp_path: Path) -> None:
         [sys.executable, "-m", "gateway", "migrate"], cwd=tmp_path, env=gateway.environment, check=True, timeout=60
     )
     port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway", "serve", "--environment", "production", "--port", str(port)],
-        cwd=tmp_path,
-        env=gateway.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=follower,
-    )
+    command = [sys.executable, "-m", "gateway", "serve", "--environment", "production", "--port", str(port)]
     try:
-        said = b""
-        while b"\n" not in said:
-            said += os.read(leader, 4096)
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        with started(command, cwd=tmp_path, env=gateway.environment, stdout=DEVNULL, stderr=follower) as process:
+            said = b""
+            while b"\n" not in said:
+                said += os.read(leader, 4096)
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
     finally:
-        process.kill()
-        process.wait()
         os.close(leader)
         os.close(follower)
 

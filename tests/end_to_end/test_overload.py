@@ -7,7 +7,7 @@ import httpx
 from sqlalchemy import text
 
 from support.load import Load, code_of, keys, open_shop
-from support.servers import Installation
+from support.servers import PATIENT, Installation
 
 LOCK_ACCOUNT = text("SELECT 1 FROM accounts WHERE id = :id FOR UPDATE")
 
@@ -16,8 +16,9 @@ async def test_whoever_finds_the_queue_full_is_told_to_come_back_and_pays_once(
     postgres_url: str, tmp_path: Path
 ) -> None:
     gateway = Installation(tmp_path, postgres_url)
+    little_room = {"GATEWAY_WAITING_MAX": "8", "GATEWAY_BATCH_SIZE_MAX": "4", "GATEWAY_WRITE_CONNECTIONS": "1"}
     async with (
-        gateway.serving(GATEWAY_WAITING_MAX="8", GATEWAY_BATCH_SIZE_MAX="4", GATEWAY_WRITE_CONNECTIONS="1") as server,
+        gateway.serving(**PATIENT, **little_room) as server,
         server.client() as http,
         gateway.connected() as database,
     ):
@@ -43,7 +44,7 @@ async def test_whoever_finds_the_queue_full_is_told_to_come_back_and_pays_once(
 
 async def test_whoever_finds_too_many_requests_running_is_told_to_come_back(postgres_url: str, tmp_path: Path) -> None:
     gateway = Installation(tmp_path, postgres_url)
-    async with gateway.serving(GATEWAY_REQUESTS_MAX="16") as server, gateway.connected() as database:
+    async with gateway.serving(**PATIENT, GATEWAY_REQUESTS_MAX="16") as server, gateway.connected() as database:
         async with server.client() as http:
             shop = await open_shop(http)
         await database.execute(LOCK_ACCOUNT, {"id": shop.customer.account_id})

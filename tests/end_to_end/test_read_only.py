@@ -18,8 +18,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from gateway.adapters.sql import migrate, open_sql_storage
 from support.api_client import open_world
 from support.postgres import LocalPostgres, temporary_database
+from support.processes import DEVNULL, started
 from support.read_only import NOBODY, as_somebody, command, mounted_read_only, open_folder, run
-from support.servers import Installation, free_port
+from support.servers import STOP_SECONDS_MAX, Installation, free_port
 
 SOUND = "The ledger is sound: 0 accounts"
 CANNOT_WRITE = "This process cannot write: the database's file or its folder is read-only."
@@ -184,19 +185,14 @@ async def test_a_server_whose_file_becomes_read_only_is_not_ready_and_says_why(l
         for path in (ledger, ledger.parent):
             os.chown(path, NOBODY, NOBODY)
     port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        *command("serve", "--port", str(port), "--database-url", str(ledger), before=as_somebody()),
-        env={
-            "PATH": os.environ["PATH"],
-            "GATEWAY_TOKEN_ALGORITHM": "HS256",
-            "GATEWAY_TOKEN_SECRET": "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d",
-            "GATEWAY_WORKER_IN_SERVE": "false",
-        },
-        cwd="/",
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
+    serve = command("serve", "--port", str(port), "--database-url", str(ledger), before=as_somebody())
+    environ = {
+        "PATH": os.environ["PATH"],
+        "GATEWAY_TOKEN_ALGORITHM": "HS256",
+        "GATEWAY_TOKEN_SECRET": "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d",
+        "GATEWAY_WORKER_IN_SERVE": "false",
+    }
+    with started(serve, cwd=Path("/"), env=environ, stdout=DEVNULL, stderr=DEVNULL) as process:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             assert await _ready(client, 200) == {"status": "ok"}
             _set_read_only(ledger, read_only=True)
@@ -209,9 +205,9 @@ async def test_a_server_whose_file_becomes_read_only_is_not_ready_and_says_why(l
             _set_read_only(ledger, read_only=False)
             assert await _ready(client, 200) == {"status": "ok"}
             assert (await client.post("/users/register", json=register)).status_code == 201
-    finally:
+
         process.send_signal(signal.SIGTERM)
-        assert await process.wait() == 0
+        assert await asyncio.to_thread(process.wait, STOP_SECONDS_MAX) == 0
 
 
 @pytest.mark.parametrize(

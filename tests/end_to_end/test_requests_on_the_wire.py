@@ -11,7 +11,7 @@ import pytest
 from support.load import Shop, keys, open_shop
 from support.servers import Installation, Server
 
-SECONDS_MAX = 10.0
+SECONDS_MAX = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ import httpx
 from sqlalchemy import text
 
 from support.load import Load, keys, open_shop
-from support.servers import Installation, until
+from support.servers import PATIENT, Installation, until
 
 
 async def test_requests_that_run_when_sigterm_comes_are_answered_and_no_new_ones_are_taken(
     postgres_url: str, tmp_path: Path
 ) -> None:
     gateway = Installation(tmp_path, postgres_url)
-    async with gateway.serving() as server, gateway.connected() as database:
+    async with gateway.serving(**PATIENT) as server, gateway.connected() as database:
         async with server.client() as http:
             shop = await open_shop(http)
         # All are held up in the middle: the first batch waits for this lock, the others for the first batch.
@@ -27,7 +27,7 @@ async def test_requests_that_run_when_sigterm_comes_are_answered_and_no_new_ones
         await gateway.until_sessions("waiting for a lock")
 
         server.send(signal.SIGTERM)
-        await until(lambda: _is_refused(server.url), 5)
+        await until(lambda: _is_refused(server.url), 15)
         await database.rollback()
 
         answers = [await reader.read() for reader, _ in connections]

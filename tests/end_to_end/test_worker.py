@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from gateway.application.verification.verify import verify
 from gateway.domain.payment import CaptureMethod
 from gateway.domain.payment_terms import PaymentOrder
 from support.builders import CUSTOMER, MERCHANT, StandingClock, a_batch, balances, opened, usd
+from support.processes import started
+from support.servers import until
 
 HOLDS = 20
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 
 
 async def hold_an_hour_ago(storage: Storage) -> None:
@@ -40,11 +43,10 @@ async def hold_an_hour_ago(storage: Storage) -> None:
         await executor.execute(Pay(order=order))
 
 
-def start_worker(url: str, folder: str) -> subprocess.Popen[str]:
+def a_worker(url: str, folder: str) -> AbstractContextManager[subprocess.Popen[str]]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     environ |= {"GATEWAY_DATABASE_URL": url, "GATEWAY_DATA_DIR": folder, "GATEWAY_EXPIRY_INTERVAL_SECONDS": "0.05"}
-    command = [sys.executable, "-m", "gateway", "worker"]
-    return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return started([sys.executable, "-m", "gateway", "worker"], env=environ, stderr=subprocess.STDOUT)
 
 
 async def until_it_works(worker: subprocess.Popen[str]) -> None:
@@ -55,15 +57,15 @@ async def until_it_works(worker: subprocess.Popen[str]) -> None:
 async def test_several_workers_end_each_payment_once_and_finish_at_sigterm(postgres_url: str, tmp_path: Path) -> None:
     async with open_sql_storage(postgres_url) as storage:
         await hold_an_hour_ago(storage)
-        workers = [start_worker(postgres_url, str(tmp_path)) for _ in range(2)]
-        try:
+        with a_worker(postgres_url, str(tmp_path)) as one, a_worker(postgres_url, str(tmp_path)) as other:
+            workers = (one, other)
             async with asyncio.timeout(SECONDS_MAX):
                 await asyncio.gather(*(until_it_works(worker) for worker in workers))
-                for _ in range(10_000):
-                    if await balances(storage) == (100, 0):
-                        break
-                    await asyncio.sleep(0.02)
-        finally:
+
+            async def all_have_ended() -> bool:
+                return await balances(storage) == (100, 0)
+
+            await until(all_have_ended, SECONDS_MAX)
             for worker in workers:
                 worker.send_signal(signal.SIGTERM)
             said = [worker.communicate(timeout=SECONDS_MAX)[0] for worker in workers]

@@ -1,12 +1,12 @@
 """The examples of the documents, as pasted into a shell."""
 
-import asyncio
 import json
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
+from support.processes import run_to_end
 from support.servers import Installation, Server
 
 ROOT = Path(__file__).parents[2]
@@ -24,19 +24,15 @@ async def paste(lines: str, gateway: Installation, server: Server, *, shell: str
     pasted = lines.replace("G=http://127.0.0.1:8000", f"G={server.url}")
     assert server.url in pasted
     path = f"{Path(sys.executable).parent}:{gateway.environment['PATH']}"
-    process = await asyncio.create_subprocess_exec(
-        shell,
+    done = await run_to_end(
+        [shell],
         cwd=gateway.folder,
         env=gateway.environment | {"PATH": path},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stdin=pasted,
+        seconds_max=PASTING_SECONDS_MAX,
     )
-    async with asyncio.timeout(PASTING_SECONDS_MAX):
-        said, complained = await process.communicate(pasted.encode())
-    assert complained == b""
-    assert process.returncode == 0
-    return said.decode()
+    assert (done.exit_code, done.complained) == (0, "")
+    return done.said
 
 
 def values(line: str) -> list[dict[str, Any]]:

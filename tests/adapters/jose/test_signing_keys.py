@@ -3,9 +3,9 @@
 import base64
 import os
 import secrets
-import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,7 @@ from gateway.adapters.jose.keys import (
     verifying_key_from_pem,
 )
 from support.pem import public_pem
+from support.processes import PIPE, started
 
 KEEP_A_KEY = """
 import sys
@@ -189,20 +190,17 @@ def test_every_later_start_uses_the_key_of_the_first(tmp_path: Path) -> None:
 
 def test_processes_that_start_together_use_one_key(tmp_path: Path) -> None:
     # All have imported what they need and wait, so that one line sets them off at the same moment.
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", KEEP_A_KEY, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(4)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    key_ids = {process.communicate(timeout=60)[0].strip() for process in processes}
+    with ExitStack() as stack:
+        command = [sys.executable, "-c", KEEP_A_KEY, str(tmp_path)]
+        processes = [stack.enter_context(started(command, env=os.environ, stdin=PIPE)) for _ in range(4)]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        key_ids = {process.communicate(timeout=60)[0].strip() for process in processes}
     assert key_ids == {keep_signing_key(tmp_path).verifying.key_id}
     assert [entry.name for entry in tmp_path.iterdir()] == ["signing-key.pem"]
 
