@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gateway.application.ports.events import FeedEvent
     from gateway.application.ports.unit_of_work import StorageRefused, StorageUnavailable
     from gateway.application.quotes import Quotes
+    from gateway.application.webhooks import Webhooks
     from gateway.bootstrap.garbage_collection import collect_garbage_seldom
     from gateway.bootstrap.refusal import StartRefused
     from gateway.bootstrap.wiring import in_memory_gateway, open_gateway
@@ -128,6 +129,7 @@ __all__ = [
     "User",
     "UserId",
     "WebhookEndpoint",
+    "Webhooks",
     "WrongEventLoop",
     "collect_garbage_seldom",
     "currency_code",
@@ -144,8 +146,12 @@ _NAMES = {
     "gateway.application.access.caller": ("Caller",),
     "gateway.application.commands.cancel_payment": ("CancelPayment",),
     "gateway.application.commands.capture_payment": ("CapturePayment",),
+    "gateway.application.commands.change_webhook_endpoint": ("ChangeWebhookEndpoint",),
     "gateway.application.commands.confirm_payment": ("ConfirmPayment",),
+    "gateway.application.commands.create_webhook_endpoint": ("CreateWebhookEndpoint",),
+    "gateway.application.commands.delete_webhook_endpoint": ("DeleteWebhookEndpoint",),
     "gateway.application.commands.deposit": ("MakeDeposit",),
+    "gateway.application.commands.disable_webhook_endpoint": ("DisableWebhookEndpoint",),
     "gateway.application.commands.expire_payment": ("ExpirePayment",),
     "gateway.application.commands.freeze_account": ("FreezeAccount", "UnfreezeAccount"),
     "gateway.application.commands.make_quote": ("MakeQuote",),
@@ -156,14 +162,17 @@ _NAMES = {
     "gateway.application.commands.register": ("Register", "Registered"),
     "gateway.application.commands.request_payment": ("RequestPayment",),
     "gateway.application.commands.reverse_transaction": ("ReverseTransaction",),
+    "gateway.application.commands.rotate_webhook_secret": ("RotateWebhookSecret",),
+    "gateway.application.commands.send_test_event": ("SendTestEvent", "SentTestEvent"),
     "gateway.application.commands.set_fees": ("SetFees",),
     "gateway.application.commands.shared.payments": ("PaymentResult",),
     "gateway.application.engine.event_loop": ("WrongEventLoop",),
     "gateway.application.events.feed": ("Events",),
-    "gateway.application.quotes": ("Quotes",),
     "gateway.application.gateway": ("Gateway",),
     "gateway.application.ports.events": ("FeedEvent",),
     "gateway.application.ports.unit_of_work": ("StorageRefused", "StorageUnavailable"),
+    "gateway.application.quotes": ("Quotes",),
+    "gateway.application.webhooks": ("Webhooks",),
     "gateway.bootstrap.garbage_collection": ("collect_garbage_seldom",),
     "gateway.bootstrap.refusal": ("StartRefused",),
     "gateway.bootstrap.wiring": ("in_memory_gateway", "open_gateway"),
@@ -182,12 +191,6 @@ _NAMES = {
     "gateway.domain.refund": ("Refund",),
     "gateway.domain.transaction": ("Transaction", "TransactionId"),
     "gateway.domain.user": ("Role", "User", "UserId"),
-    "gateway.application.commands.change_webhook_endpoint": ("ChangeWebhookEndpoint",),
-    "gateway.application.commands.create_webhook_endpoint": ("CreateWebhookEndpoint",),
-    "gateway.application.commands.delete_webhook_endpoint": ("DeleteWebhookEndpoint",),
-    "gateway.application.commands.disable_webhook_endpoint": ("DisableWebhookEndpoint",),
-    "gateway.application.commands.rotate_webhook_secret": ("RotateWebhookSecret",),
-    "gateway.application.commands.send_test_event": ("SendTestEvent", "SentTestEvent"),
     "gateway.domain.webhook_endpoint": ("DisabledReason", "EndpointId", "WebhookEndpoint"),
     "gateway.settings.field": ("SettingsRefused",),
     "gateway.settings.reader": ("read_settings",),

@@ -8,7 +8,17 @@ from gateway.adapters.http.operations import Operation
 from support.api_client import Json, Person, World, created, fresh_key, ok, refused
 from support.every_operation import EVERY_OPERATION, Everybody, path_of
 
-OPTIONAL = {"confirmPayment", "capturePayment", "cancelPayment", "createRefund", "freezeAccount", "unfreezeAccount"}
+OPTIONAL = {
+    "confirmPayment",
+    "capturePayment",
+    "cancelPayment",
+    "createRefund",
+    "freezeAccount",
+    "unfreezeAccount",
+    "changeWebhookEndpoint",
+    "rotateWebhookSecret",
+    "testWebhookEndpoint",
+}
 NO_BODY: list[dict[str, str | bytes]] = [{}, {"content-type": "application/json"}, {"content-type": "text/plain"}]
 without_a_body = pytest.mark.parametrize("headers", NO_BODY, ids=["", "json", "text"])
 

@@ -159,6 +159,7 @@ async def meet_what_lists_cause(scene: Everybody) -> None:
         page = ok(await scene.customer.api.get(path, limit=1))
         for query in (f"cursor={page['next_cursor']}&{other}", "cursor=x", "currency=ZZZ"):
             await scene.customer.api.send("GET", f"{path}?{query}")
+    await scene.merchant.api.get("/webhook-endpoints", cursor="x")
 
 
 async def meet_what_users_cause(scene: Everybody) -> None:

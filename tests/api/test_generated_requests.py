@@ -38,6 +38,10 @@ UNSAID_DETAILS = {
     "This must be a whole number.",
     "Never send card numbers here.",
     "Everybody tries this password first. Choose another.",
+    (
+        "This must be a URL with https:// and a host, without a user or a fragment. Characters outside ASCII are "
+        "percent-encoded, in host names they are Punycode. An IPv4 address is four decimal numbers."
+    ),
     "A time is between the years 1970 and 9998.",
     # Of the caller.
     "A customer pays for themselves.",

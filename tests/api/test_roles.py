@@ -46,6 +46,13 @@ ROLES = {
     "PUT /rates/{from}/{to}": {"operator"},
     "POST /quotes": {"customer"},
     "GET /quotes/{quote_id}": ALL,
+    "POST /webhook-endpoints": {"merchant", "operator"},
+    "GET /webhook-endpoints": {"merchant", "operator"},
+    "GET /webhook-endpoints/{endpoint_id}": {"merchant", "operator"},
+    "PATCH /webhook-endpoints/{endpoint_id}": {"merchant", "operator"},
+    "DELETE /webhook-endpoints/{endpoint_id}": {"merchant", "operator"},
+    "POST /webhook-endpoints/{endpoint_id}/rotate-secret": {"merchant", "operator"},
+    "POST /webhook-endpoints/{endpoint_id}/test": {"merchant", "operator"},
     "GET /ledger/invariants": {"operator"},
 }
 """Written from the contract, not from the code."""

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from gateway.adapters.memory import MemoryWebhookSender
 from gateway.bootstrap.refusal import StartRefused
-from gateway.bootstrap.webhooks import sending_rules
+from gateway.bootstrap.webhooks import open_webhook_sender, sending_rules
 from gateway.bootstrap.wiring import in_memory_gateway, open_gateway
 from gateway.domain.errors import InvalidInput
 from gateway.settings.values import Settings
@@ -58,11 +59,20 @@ async def test_a_gateway_sends_webhooks(tmp_path: Path) -> None:
     assert user_agent[-1].isdigit()
 
 
-async def test_a_gateway_in_memory_sends_webhooks_too() -> None:
+async def test_a_gateway_in_memory_sends_nothing_and_needs_no_network() -> None:
     async with receiver() as found, in_memory_gateway() as gateway:
-        assert (await gateway.webhook_sender.send(message(f"http://127.0.0.1:{found.port}/"))).status == 200
-        with pytest.raises(InvalidInput):
-            await gateway.webhook_sender.check("http://127.0.0.2/")
+        await gateway.webhook_sender.check("https://shop.example/webhooks")
+        sent = message(f"http://127.0.0.1:{found.port}/")
+        assert (await gateway.webhook_sender.send(sent)).status == 204
+        assert isinstance(gateway.webhook_sender, MemoryWebhookSender)
+        assert list(gateway.webhook_sender.messages) == [sent]
+    assert found.requests == []
+
+
+async def test_a_gateway_in_memory_uses_the_sender_that_it_is_given() -> None:
+    async with open_webhook_sender(Settings()) as sender, in_memory_gateway(webhook_sender=sender) as gateway:
+        assert gateway.webhooks.sender is sender
+        assert gateway.webhook_sender is sender
 
 
 async def test_receivers_with_certificates_of_an_own_authority_are_trusted(tmp_path: Path) -> None:

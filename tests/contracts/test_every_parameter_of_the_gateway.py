@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.adapters.memory import MemoryWebhookSender
 from gateway.application.access.access import Access
 from gateway.application.access.caller import Caller
 from gateway.application.engine.outcome_codec import refusals
@@ -15,7 +16,8 @@ from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Storage
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
-from gateway.contracts.records import EUR, USD, quote_id
+from gateway.application.webhooks import Webhooks
+from gateway.contracts.records import EUR, USD, endpoint_id, quote_id
 from gateway.domain.errors import InvalidInput, Refusal
 from gateway.domain.rate import CurrencyPair, rate_of
 from gateway.domain.refund import RefundId
@@ -55,6 +57,12 @@ VALID: Mapping[str, object] = {
     "new": "incorrect horse battery",
     "user_id": CUSTOMER,
     "access_token": "a.b.c",
+    "endpoint_id": endpoint_id(1),
+    "url": "https://shop.example/webhooks",
+    "events": ["payment.*"],
+    "description": "orders",
+    "enabled": True,
+    "all_merchants": False,
 }
 """An argument for each parameter of each method; `where` is a filter of the method's own."""
 
@@ -65,6 +73,7 @@ def parts(storage: Storage) -> list[Any]:
         Queries(storage.reader, StandingClock()),
         Quotes(executor=access.executor, rates=storage.rates, clock=StandingClock()),
         Events(storage.events),
+        Webhooks(executor=access.executor, stored=storage.webhook_endpoints, sender=MemoryWebhookSender()),
         access,
     ]
 
@@ -97,7 +106,7 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
     assert refused > answered > 0
 
 
-@pytest.mark.parametrize("part", [Queries, Quotes, Events, Access])
+@pytest.mark.parametrize("part", [Queries, Quotes, Events, Webhooks, Access])
 def test_no_parameter_is_forgotten(part: type[Any]) -> None:
     parameters = {name for method in methods(part).values() for name in inspect.signature(method).parameters}
     assert parameters - {"self"} <= VALID.keys() | {"where"}

@@ -15,6 +15,7 @@ from gateway.application.access.access import Access
 from gateway.application.events.feed import Events
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
+from gateway.application.webhooks import Webhooks
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.money import currency_code
 from support.builders import CUSTOMER, MERCHANT, pay, usd
@@ -78,7 +79,7 @@ async def test_a_thread_hands_its_calls_over_as_the_error_says(gateway: Gateway)
     assert await available(gateway) == 90
 
 
-@pytest.mark.parametrize("kind", [Access, Events, Queries, Quotes])
+@pytest.mark.parametrize("kind", [Access, Events, Queries, Quotes, Webhooks])
 async def test_whatever_else_is_asked_from_another_loop_is_refused_too(gateway: Gateway, kind: type[Any]) -> None:
     executor = getattr(gateway, kind.__name__.lower())
     methods = [name for name, member in vars(kind).items() if inspect.iscoroutinefunction(member) and name[0] != "_"]

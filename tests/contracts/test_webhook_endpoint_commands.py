@@ -26,8 +26,10 @@ from gateway.application.engine.command import Command
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.engine.retry import RetryLimits, retrying
+from gateway.application.engine.submission import Answer
 from gateway.application.ports.storage import Storage
-from gateway.contracts.records import NOW, a_webhook_secret, endpoint_id, user_id
+from gateway.application.ports.unit_of_work import Wanted
+from gateway.contracts.records import NOW, a_webhook_secret, endpoint_id, load, user_id
 from gateway.domain.event_type import EventType
 from gateway.domain.user import SYSTEM
 from support.builders import MERCHANT, a_batch, opened, pay, submissions, submit, usd
@@ -240,3 +242,12 @@ async def test_endpoints_and_payments_are_decided_in_one_batch(storage: Storage)
 def test_no_command_shows_its_secret() -> None:
     rotate = RotateWebhookSecret(endpoint_id=endpoint_id(1), owner_id=None, secret=a_webhook_secret(2))
     assert "whsec_" not in repr((CREATE, rotate))
+
+
+async def test_no_answer_shows_a_secret(storage: Storage) -> None:
+    [answer] = await a_batch(storage).run([submit(CREATE, "key-1")])
+    assert isinstance(answer, Answer)
+    assert b"whsec_" in answer.body
+    found = await load(storage, Wanted(answers=[submit(CREATE, "key-1").key]))
+    assert [b"whsec_" in each.body for each in found.answers] == [True]
+    assert "whsec_" not in repr((answer, found))

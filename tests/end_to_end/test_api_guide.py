@@ -47,5 +47,7 @@ async def test_the_examples_of_the_guide_work_as_pasted_one_after_the_other(tmp_
         "quote",
         "payment captured 1050",
         "refund succeeded 525",
+        "webhook_endpoint",
+        "webhook_test",
     ]
     await gateway.verify()

@@ -30,13 +30,11 @@ NOT_PAYMENTS = {TransactionType.DEPOSIT, TransactionType.PAYOUT, TransactionType
 WITHOUT_OPERATION = {
     "ChangeWebhookEndpoint": "application/webhooks.py submits it",
     "CreateWebhookEndpoint": "application/webhooks.py submits it",
-    "DeleteWebhookEndpoint": "application/webhooks.py submits it",
     "DisableWebhookEndpoint": "application/events/dispatcher.py submits it",
     "ExpirePayment": "application/expiry.py submits it",
     "MakeQuote": "application/quotes.py submits it",
     "Register": "application/access/access.py submits it",
     "RotateWebhookSecret": "application/webhooks.py submits it",
-    "SendTestEvent": "application/webhooks.py submits it",
 }
 """The commands that no operation makes of a request."""
 WITHOUT_SIMULATION = {

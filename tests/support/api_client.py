@@ -334,7 +334,8 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
     )
     queries = replace(gateway.queries, reader=storage.reader)
     try:
-        yield replace(gateway, executor=executor, access=access, queries=queries, storage=storage)
+        webhooks = replace(gateway.webhooks, executor=executor, stored=storage.webhook_endpoints)
+        yield replace(gateway, executor=executor, access=access, queries=queries, webhooks=webhooks, storage=storage)
     finally:
         await submissions.close()
 

@@ -49,6 +49,7 @@ async def meet_what_lives_of_payments_cause(world: World, operator: Person) -> N
     await meet_what_fees_cause(lives)
     await meet_what_exchange_causes(lives)
     await meet_what_too_little_or_too_much_causes(lives)
+    await meet_what_webhook_endpoints_cause(merchant)
 
 
 async def meet_what_requests_cause(lives: Lives) -> None:
@@ -191,3 +192,17 @@ async def meet_what_too_little_or_too_much_causes(lives: Lives) -> None:
     await do(operator, f"/transactions/{payout['transaction_id']}/reverse", {"reason": "x"})
     await lives.world.fill(customer, room=0)
     await do(merchant, f"{paid}/refunds", {})
+
+
+async def meet_what_webhook_endpoints_cause(merchant: Person) -> None:
+    body: Json = {"url": "https://shop.example/webhooks", "events": ["payment.*"]}
+    for _ in range(17):
+        await merchant.api.post("/webhook-endpoints", body)
+    [endpoint, *_] = ok(await merchant.api.get("/webhook-endpoints"))["data"]
+    for path in (f"/webhook-endpoints/{endpoint['id']}", "/webhook-endpoints/x"):
+        await merchant.api.get(path)
+        for action in ("rotate-secret", "test"):
+            await merchant.api.post(f"{path}/{action}")
+        await merchant.api.send("PATCH", path, {"enabled": False})
+        await merchant.api.post(f"{path}/test")
+        await merchant.api.send("DELETE", path)

@@ -11,6 +11,7 @@ from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
+from gateway.application.webhooks import Webhooks
 from gateway.domain.immutable import immutable
 from gateway.domain.user import SYSTEM, UserId
 
@@ -26,6 +27,7 @@ class Gateway:
     queries: Queries
     quotes: Quotes
     events: Events
+    webhooks: Webhooks
     tokens: AccessTokens
     storage: Storage
     webhook_sender: WebhookSender

@@ -94,7 +94,7 @@ class Queries:
             if where.owner_id not in (None, caller.user_id):
                 return Page(items=(), has_more=False)
             where = replace(where, owner_id=caller.user_id)
-        return _page(await self.reader.accounts(where, before=before, limit=limit + 1), limit)
+        return page_of(await self.reader.accounts(where, before=before, limit=limit + 1), limit)
 
     async def accounts_of(self, owner_id: UserId) -> Sequence[Account]:
         """All accounts of one owner."""
@@ -136,7 +136,7 @@ class Queries:
         now = self.clock()
         where = replace(where, as_of=now)
         found = await self.reader.payments(where, before=before, limit=limit + 1)
-        return _page([payment.at(now) for payment in found], limit)
+        return page_of([payment.at(now) for payment in found], limit)
 
     async def quote(self, caller: Caller, quote_id: QuoteId) -> Quote:
         """One quote.
@@ -178,7 +178,7 @@ class Queries:
         self.loop.check()
         check_page(before, limit)
         await self.payment(caller, payment_id)
-        return _page(await self.reader.refunds(payment_id, before=before, limit=limit + 1), limit)
+        return page_of(await self.reader.refunds(payment_id, before=before, limit=limit + 1), limit)
 
     async def merchant_accounts(self, caller: Caller, merchant_id: UserId) -> Sequence[Account]:
         """The accounts of a merchant, with their fees: for the merchant, and for operators.
@@ -228,7 +228,7 @@ class Queries:
                 where = replace(where, merchant_id=caller.user_id)
             case Role.OPERATOR:
                 pass
-        return _page(await self.reader.transactions(where, before=before, limit=limit + 1), limit)
+        return page_of(await self.reader.transactions(where, before=before, limit=limit + 1), limit)
 
     async def totals(self) -> Sequence[CurrencyTotals]:
         """The ledger added up by currency."""
@@ -261,6 +261,7 @@ def may_see(caller: Caller, *parties: UserId | None) -> bool:
     return caller.role is Role.OPERATOR or caller.user_id in parties
 
 
-def _page(found: Sequence[Item_co], limit: int) -> Page[Item_co]:
+def page_of(found: Sequence[Item_co], limit: int) -> Page[Item_co]:
+    """The first `limit` of what was found."""
     # One more than asked for is read: whether it is there tells whether there is more, without a COUNT(*).
     return Page(items=found[:limit], has_more=len(found) > limit)

@@ -10,7 +10,7 @@ from pathlib import Path
 from gateway.adapters.argon2.password_hasher import Argon2PasswordHasher
 from gateway.adapters.jose.access_tokens import JoseAccessTokens
 from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
-from gateway.adapters.memory import MemoryDatabase, memory_storage
+from gateway.adapters.memory import MemoryDatabase, MemoryWebhookSender, memory_storage
 from gateway.adapters.rates_file import FileRates, RatesFileRefused
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
@@ -33,6 +33,7 @@ from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.queries import Queries
 from gateway.application.quotes import QuoteLimits, Quotes
+from gateway.application.webhooks import Webhooks
 from gateway.bootstrap.keys import access_tokens
 from gateway.bootstrap.limits import access_limits, group_limits, quote_limits, retry_limits
 from gateway.bootstrap.refusal import StartRefused
@@ -100,33 +101,30 @@ async def in_memory_gateway(
         clock: Tells the time.
         identifiers: Makes identifiers.
         database: The records, for tests that inspect them. A new one by default.
-        webhook_sender: Sends webhooks. By default, the sender of the sandbox.
+        webhook_sender: Checks the URLs of webhook endpoints. By default every URL is allowed, and nothing is sent.
     """
-    async with open_webhook_sender(Settings()) as sandbox_sender:
-        storage = memory_storage(database)
-        passwords = Argon2PasswordHasher(threads=1, time_cost=1, memory_cost_kibibytes=8)
-        parts = _Parts(
-            storage=storage,
-            rates=storage.rates,
-            passwords=passwords,
-            tokens=JoseAccessTokens(
-                issuer="gateway", audience="gateway", signing_key=signing_key_from_pem(generate_pem())
-            ),
-            webhook_sender=webhook_sender or sandbox_sender,
-            clock=clock,
-            identifiers=identifiers,
-            access_limits=AccessLimits(),
-            quote_limits=QuoteLimits(),
-        )
-        run_batch = parts.run_batch(RetryLimits())
-        executor: Executor = (
-            OneByOne(run_batch) if one_by_one else GroupCommit(run_batch, GroupLimits(), scheduling=storage.scheduling)
-        )
-        try:
-            yield parts.gateway(executor)
-        finally:
-            await executor.close()
-            await passwords.close()
+    storage = memory_storage(database)
+    passwords = Argon2PasswordHasher(threads=1, time_cost=1, memory_cost_kibibytes=8)
+    parts = _Parts(
+        storage=storage,
+        rates=storage.rates,
+        passwords=passwords,
+        tokens=JoseAccessTokens(issuer="gateway", audience="gateway", signing_key=signing_key_from_pem(generate_pem())),
+        clock=clock,
+        identifiers=identifiers,
+        access_limits=AccessLimits(),
+        quote_limits=QuoteLimits(),
+        webhook_sender=webhook_sender or MemoryWebhookSender(),
+    )
+    run_batch = parts.run_batch(RetryLimits())
+    executor: Executor = (
+        OneByOne(run_batch) if one_by_one else GroupCommit(run_batch, GroupLimits(), scheduling=storage.scheduling)
+    )
+    try:
+        yield parts.gateway(executor)
+    finally:
+        await executor.close()
+        await passwords.close()
 
 
 @immutable
@@ -173,6 +171,7 @@ class _Parts:
             queries=Queries(self.storage.reader, self.clock),
             quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),
             events=Events(self.storage.events, self.commits),
+            webhooks=Webhooks(executor=executor, stored=self.storage.webhook_endpoints, sender=self.webhook_sender),
             tokens=self.tokens,
             storage=self.storage,
             webhook_sender=self.webhook_sender,

@@ -55,6 +55,8 @@ const steps = [
   "createPayment:hold", merchantLogsIn, "capturePayment", "createRefund", "listRefunds", "getRefund", "getFees",
   "createPayment:request", customerLogsIn, "confirmPayment:own_currency",
   "createPayment:hold", merchantLogsIn, "cancelPayment",
+  "createWebhookEndpoint", "listWebhookEndpoints", "getWebhookEndpoint", "changeWebhookEndpoint", "rotateWebhookSecret",
+  "testWebhookEndpoint", "deleteWebhookEndpoint",
   operatorLogsIn, "setRate", "setFees", "freezeAccount", "unfreezeAccount", "getInvariants",
   customerLogsIn, "makeDeposit", operatorLogsIn, "reverseTransaction",
   customerLogsIn, "openAccount", "makeDeposit:euros", merchantLogsIn, "createPayment:request",

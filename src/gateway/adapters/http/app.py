@@ -29,6 +29,7 @@ from gateway.adapters.http.resources import (
     reversals,
     transactions,
     users,
+    webhook_endpoints,
 )
 from gateway.adapters.http.root_paths import below_root_paths
 from gateway.application.gateway import Gateway
@@ -65,6 +66,7 @@ def all_operations(cursors: Cursors, *, sandbox: bool) -> list[AnyOperation]:
         *rates.OPERATIONS,
         *quotes.OPERATIONS,
         *fees.OPERATIONS,
+        *webhook_endpoints.operations(cursors),
         *health.OPERATIONS,
     ]
 

@@ -31,6 +31,7 @@ TAGS: Final = {
     "Payments": "From a customer to a merchant: at once, with a hold, or on request.",
     "Payouts": "How money leaves.",
     "Refunds": "Captured money that goes back to its customer.",
+    "Webhooks": "Where events are sent, signed.",
     "Transactions": "What moved, with both sides of every transfer.",
 }
 PARAMETERS: Final = {
@@ -40,6 +41,7 @@ PARAMETERS: Final = {
     "currency": "In this currency.",
     "cursor": "The `next_cursor` of the page before, with the same filters.",
     "customer_id": "The user id of a customer.",
+    "endpoint_id": "The id of a webhook endpoint.",
     "from": "The currency that is paid.",
     "limit": "How many at most.",
     "merchant_id": "The user id of a merchant.",
@@ -57,6 +59,7 @@ PARAMETERS: Final = {
 
 PATH_EXAMPLES: Final = {
     "account_id": "acc_01kc3x0m5fe7v8qj2r4n6p9stb",
+    "endpoint_id": "whe_01kc3x0m5fe7v8qj2r4n6p9stk",
     "from": "EUR",
     "merchant_id": "usr_01kc3x0m5fe7v8qj2r4n6p9stf",
     "payment_id": "pay_01kc3x0m5fe7v8qj2r4n6p9ste",

@@ -11,9 +11,10 @@ from gateway.adapters.memory.sessions import MemorySessions
 from gateway.adapters.memory.unit_of_work import MemoryUnitOfWork
 from gateway.adapters.memory.users import MemoryUsers
 from gateway.adapters.memory.webhook_endpoints import MemoryWebhookEndpoints
+from gateway.adapters.memory.webhook_sender import MemoryWebhookSender
 from gateway.application.ports.storage import Storage
 
-__all__ = ["MemoryDatabase", "MemoryUnitOfWork", "memory_storage"]
+__all__ = ["MemoryDatabase", "MemoryUnitOfWork", "MemoryWebhookSender", "memory_storage"]
 
 
 def memory_storage(database: MemoryDatabase | None = None) -> Storage:

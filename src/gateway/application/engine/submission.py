@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from gateway.application.engine.command import Command
@@ -113,7 +113,7 @@ class Answer:
         replayed: Whether an earlier submission with the same key got this answer.
     """
 
-    body: bytes
+    body: bytes = field(repr=False)  # It may hold a secret that is shown once.
     outcome: Any
     refused: bool
     replayed: bool

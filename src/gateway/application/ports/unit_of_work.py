@@ -74,7 +74,7 @@ class StoredAnswer:
 
     key: AnswerKey
     fingerprint: bytes
-    body: bytes
+    body: bytes = field(repr=False)  # It may hold a secret that is shown once.
     created_at: datetime
     event_id: EventId | None = field(default=None, compare=False)
 

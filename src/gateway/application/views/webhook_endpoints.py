@@ -1,5 +1,6 @@
 """Webhook endpoints, as clients see them. The secret is shown when it is made, and never again."""
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -28,6 +29,15 @@ class WebhookEndpointWithSecretView(WebhookEndpointView, frozen=True, kw_only=Tr
     secret: str
 
 
+class SentTestEventView(msgspec.Struct, frozen=True, kw_only=True):
+    """A test event that was written. It is delivered as every other event."""
+
+    object: Literal["webhook_test"] = "webhook_test"
+    endpoint_id: str
+    event_id: str
+    created_at: Instant
+
+
 def webhook_endpoint_view(endpoint: WebhookEndpoint) -> WebhookEndpointView:
     """A webhook endpoint as clients see it."""
     return WebhookEndpointView(
@@ -47,3 +57,8 @@ def webhook_endpoint_with_secret_view(endpoint: WebhookEndpoint) -> WebhookEndpo
     return WebhookEndpointWithSecretView(
         **msgspec.structs.asdict(webhook_endpoint_view(endpoint)), secret=endpoint.secret
     )
+
+
+def sent_test_event_view(endpoint_id: str, event_id: str, created_at: datetime) -> SentTestEventView:
+    """A test event as the owner of the endpoint sees it."""
+    return SentTestEventView(endpoint_id=endpoint_id, event_id=event_id, created_at=created_at)
