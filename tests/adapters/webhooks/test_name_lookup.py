@@ -69,7 +69,7 @@ async def test_a_dead_name_is_given_up(names: DeadNames) -> None:
 
 
 async def test_one_name_occupies_one_thread_however_many_wait_for_it(names: DeadNames) -> None:
-    lookup = NameLookup(names, seconds_max=0.1)
+    lookup = NameLookup(names, seconds_max=0.5)
     for _ in range(3):
         waiting = (lookup.addresses("dead.example") for _ in range(50))
         assert all(isinstance(each, NameNotResolved) for each in await asyncio.gather(*waiting, return_exceptions=True))
@@ -79,23 +79,44 @@ async def test_one_name_occupies_one_thread_however_many_wait_for_it(names: Dead
     await lookup.close()
 
 
-async def test_names_that_were_slow_leave_threads_to_others(names: DeadNames, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_neither_new_nor_slow_names_take_the_threads_of_others(
+    names: DeadNames, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(name_lookup, "THREADS_MAX", 4)
     monkeypatch.setattr(name_lookup, "SLOW_THREADS_MAX", 2)
-    monkeypatch.setattr(name_lookup, "SLOW_SECONDS", 0.05)
-    lookup = NameLookup(names, seconds_max=0.1)
-    dead = [f"dead{number}.example" for number in range(4)]
-    # At first nobody knows that they are slow: they take all threads.
+    monkeypatch.setattr(name_lookup, "SLOW_SECONDS", 0.5)
+    lookup = NameLookup(names, seconds_max=1.0)
+    await lookup.addresses("shop.example")
+    dead = [f"dead{number}.example" for number in range(6)]
+    # New names take the threads for new names. A name that was fast does not need them.
     await asyncio.gather(*map(lookup.addresses, dead), return_exceptions=True)
+    assert len(names.asked) == 1 + 4
+    names.asked.clear()
+    assert await lookup.addresses("shop.example")
     names.end.set()
     await asyncio.gather(*lookup._running.values())  # noqa: SLF001 - nothing else tells.
     names.end.clear()
+    names.asked.clear()
 
-    await asyncio.gather(*map(lookup.addresses, dead), return_exceptions=True)
-    assert len(names.asked) == 4 + 2
+    # Four of them were slow; slow names take the threads for slow names.
+    await asyncio.gather(*map(lookup.addresses, dead[:4]), return_exceptions=True)
+    assert len(names.asked) == 2
     assert await lookup.addresses("shop.example")
+    assert await lookup.addresses("new.example")
     names.end.set()
     await lookup.close()
+
+
+async def test_names_that_wait_are_bounded(names: DeadNames, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(name_lookup, "WAITING_MAX", 3)
+    lookup = NameLookup(names)
+    waiting = [asyncio.create_task(lookup.addresses(f"dead{number}.example")) for number in range(3)]
+    assert await asyncio.to_thread(names.begun.wait, 60)
+    with pytest.raises(NameNotResolved):
+        await lookup.addresses("shop.example")
+    names.end.set()
+    await asyncio.gather(*waiting)
+    assert await lookup.addresses("shop.example")
 
 
 async def test_a_canceled_caller_does_not_cancel_the_lookup_of_others(names: DeadNames) -> None:

@@ -121,10 +121,10 @@ async def _silence(_writer: asyncio.StreamWriter) -> None:
 
 
 async def test_a_receiver_that_does_not_answer_is_left_after_the_timeout() -> None:
-    response, found = await _sent_to(_silence, timeout_seconds=0.3)
+    response, found = await _sent_to(_silence, timeout_seconds=1.0)
 
     assert _shown(response) == (None, WebhookError.TIMEOUT)
-    assert response.latency_ms >= 290
+    assert response.latency_ms >= 990
     assert len(found.requests) == 1
 
 
@@ -148,7 +148,7 @@ async def test_a_slow_loris_is_left_after_the_timeout(before: bytes, status: int
         writer.write(before)
         await _drip(writer)
 
-    response, _ = await _sent_to(loris, timeout_seconds=0.5)
+    response, _ = await _sent_to(loris, timeout_seconds=1.5)
 
     assert response.status == status
     # The first byte of the first one is no beginning of a response.

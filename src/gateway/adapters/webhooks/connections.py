@@ -89,12 +89,14 @@ class PinnedConnections:
         """Keep a connection for the next request, unless it is closed, old, or one too many."""
         loop = asyncio.get_running_loop()
         connection.idle_since = loop.time()
-        idle = self._idle.setdefault(_receiver(url), [])
+        receiver = _receiver(url)
+        idle = self._idle.get(receiver, [])
         has_room = self._idle_count < IDLE_MAX and len(idle) < IDLE_OF_A_RECEIVER_MAX and not self._closed
         if not has_room or not _is_usable(connection, connection.idle_since):
             connection.abort()
             return
         idle.append(connection)
+        self._idle[receiver] = idle
         self._idle_count += 1
         if self._sweep_timer is None:
             self._sweep_timer = loop.call_later(IDLE_SECONDS_MAX, self._sweep)

@@ -14,10 +14,13 @@ from gateway.adapters.webhooks.addresses import Address
 LOOKUP_SECONDS_MAX: Final = 5.0
 """How long a caller waits. The operating system may take longer: see `THREADS_MAX`."""
 THREADS_MAX: Final = 32
+"""Threads for names whose last look-up took at most `SLOW_SECONDS`; and as many for names that are looked up first."""
 SLOW_THREADS_MAX: Final = 4
-"""Threads for names whose last lookup took longer than `SLOW_SECONDS`, so that they leave the others to fast names."""
+"""Threads for all other names."""
 SLOW_SECONDS: Final = 1.0
-SLOW_NAMES_MAX: Final = 4096
+NAMES_REMEMBERED_MAX: Final = 4096
+WAITING_MAX: Final = 1024
+"""Names that are looked up or wait for a thread. One more counts as not resolved."""
 
 SystemLookup = Callable[[str], Sequence[str]]
 
@@ -36,17 +39,22 @@ class NameLookup:
     """Looks names up, each name in one thread at a time.
 
     `getaddrinfo` blocks and cannot be canceled, and an endpoint's owner may run a name server that never answers. Such
-    a name occupies one thread of the few for slow names, however many webhooks wait for it. Threads are daemons: they
-    do not delay the end of the process.
+    a name occupies one thread of the few for slow names, however many webhooks wait for it. Names that are looked up
+    for the first time have threads of their own, so that a flood of registrations does not delay webhooks. Threads are
+    daemons: they do not delay the end of the process.
     """
 
     def __init__(self, lookup: SystemLookup = system_lookup, *, seconds_max: float = LOOKUP_SECONDS_MAX) -> None:
         self._lookup = lookup
         self._seconds_max = seconds_max
         self._running: dict[str, asyncio.Task[tuple[Address, ...]]] = {}
-        self._slow: dict[str, None] = {}
-        self._threads = asyncio.Semaphore(THREADS_MAX)
-        self._slow_threads = asyncio.Semaphore(SLOW_THREADS_MAX)
+        # The names of the last look-ups, and whether these were slow.
+        self._slow: dict[str, bool] = {}
+        self._threads = {
+            None: asyncio.Semaphore(THREADS_MAX),
+            False: asyncio.Semaphore(THREADS_MAX),
+            True: asyncio.Semaphore(SLOW_THREADS_MAX),
+        }
 
     async def addresses(self, host: str) -> tuple[Address, ...]:
         """All addresses of a host name: at least one.
@@ -56,6 +64,8 @@ class NameLookup:
         """
         running = self._running.get(host)
         if running is None:
+            if len(self._running) >= WAITING_MAX:
+                raise NameNotResolved(host)
             running = asyncio.get_running_loop().create_task(self._run(host), name=f"lookup of {host}")
             self._running[host] = running
             running.add_done_callback(_retrieve)
@@ -75,7 +85,7 @@ class NameLookup:
 
     async def _run(self, host: str) -> tuple[Address, ...]:
         try:
-            async with self._slow_threads if host in self._slow else self._threads:
+            async with self._threads[self._slow.get(host)]:
                 began = time.monotonic()
                 try:
                     return await self._in_thread(host)
@@ -110,10 +120,9 @@ class NameLookup:
 
     def _remember(self, host: str, *, slow: bool) -> None:
         self._slow.pop(host, None)
-        if slow:
-            self._slow[host] = None
-            if len(self._slow) > SLOW_NAMES_MAX:
-                del self._slow[next(iter(self._slow))]
+        self._slow[host] = slow
+        if len(self._slow) > NAMES_REMEMBERED_MAX:
+            del self._slow[next(iter(self._slow))]
 
 
 def _retrieve(task: asyncio.Task[tuple[Address, ...]]) -> None:
