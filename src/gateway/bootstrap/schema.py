@@ -37,7 +37,7 @@ async def require_schema(settings: Settings) -> None:
         StorageUnavailable: The database cannot be reached or read.
     """
     if settings.url == MEMORY_URL:
-        raise StartRefused("memory:// has a ledger only inside a running process.")
+        raise StartRefused("There is no ledger in memory:// outside a running process.")
     _check_url(settings)
     schema = await schema_of(settings.url, sql_limits(settings))
     if schema is not Schema.CURRENT:

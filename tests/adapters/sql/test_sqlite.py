@@ -1,11 +1,14 @@
 """What SQLite must be told, so that it keeps money as well as a server does."""
 
+import asyncio
+import gc
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -92,6 +95,39 @@ async def test_another_process_that_writes_too_long_is_tried_again(file: Path, s
     other.execute("ROLLBACK")
     other.close()
     await load(storage, Wanted())
+
+
+async def test_a_transaction_cancelled_within_a_statement_frees_the_file(file: Path, engine: AsyncEngine) -> None:
+    """The driver's thread runs the statement to its end; a connection given up meanwhile keeps the file locked."""
+    async with DatabaseTransaction(engine) as transaction:
+        await transaction.change(text("INSERT INTO login_failures VALUES ('account:a', 1, 1)"))
+        await transaction.commit()
+    statements: asyncio.Queue[str] = asyncio.Queue()
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *each: statements.put_nowait(each[2]))
+
+    async def read_and_write() -> None:
+        async with DatabaseTransaction(engine) as transaction:
+            await transaction.rows(text("SELECT * FROM login_failures"))
+            await transaction.change(text("DELETE FROM login_failures"))
+
+    async def cancelled_at(statement: str) -> None:
+        writing = asyncio.create_task(read_and_write())
+        while not (await statements.get()).startswith(statement):
+            pass
+        writing.cancel()
+        await asyncio.wait([writing])
+        assert writing.cancelled()
+
+    gc.disable()  # Collecting a connection would close it.
+    try:
+        for statement in ("BEGIN", "SELECT", "DELETE") * 10:
+            await cancelled_at(statement)
+            with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                assert other.execute("SELECT count(*) FROM login_failures").fetchall() == [(1,)]
+                other.execute("ROLLBACK")
+    finally:
+        gc.enable()
 
 
 async def test_an_account_that_is_not_what_was_loaded_stops_everything(storage: Storage) -> None:

@@ -1,7 +1,7 @@
 """One connection and one transaction on it, whose errors leave in the words of the ports."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -32,7 +32,8 @@ class DatabaseTransaction:
             writes: Whether it may write. SQLite lets one transaction at a time do so, and so it must say at once.
         """
         self._connection = engine.connect()
-        self._begin = "BEGIN IMMEDIATE" if writes and engine.dialect.name == SQLITE else None
+        self._on_sqlite = engine.dialect.name == SQLITE
+        self._begin = "BEGIN IMMEDIATE" if writes and self._on_sqlite else None
 
     async def rows(self, statement: Executable, parameters: Parameters | None = None) -> Sequence[Found]:
         """Run a statement and fetch all its rows."""
@@ -59,11 +60,19 @@ class DatabaseTransaction:
     async def _execute(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
         return await self._translated(self._connection.execute(statement, parameters))
 
-    async def _translated(self, work: Awaitable[Result]) -> Result:
+    async def _translated(self, work: Coroutine[Any, Any, Result]) -> Result:
         try:
-            return await work
+            return await self._uninterrupted(work)
         except DATABASE_ERRORS as error:
             raise port_error(error) from error
+
+    async def _uninterrupted(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Await `work`; on SQLite to its end, even if this task is cancelled meanwhile.
+
+        SQLite runs in a thread, which no cancellation reaches: a connection that is given up within a statement would
+        keep the file locked until it is garbage.
+        """
+        return await (to_the_end(work) if self._on_sqlite else work)
 
     async def __aenter__(self) -> Self:
         """Take a connection, and begin on SQLite (on Postgres, the first statement does).
@@ -74,12 +83,16 @@ class DatabaseTransaction:
             TryAgain: Another process is writing to the SQLite file.
         """
         try:
-            await self._connection.start()
+            await self._uninterrupted(self._connection.start())
         except DATABASE_ERRORS as error:
             meant = port_error(error)
             if isinstance(meant, StorageReadOnly):
                 raise meant from error
             raise StorageUnavailable("The database cannot be reached.") from error
+        except asyncio.CancelledError:
+            if self._connection.sync_connection is not None:
+                await self._close()
+            raise
         if self._begin is not None:
             try:
                 await self._translated(self._connection.exec_driver_sql(self._begin))
