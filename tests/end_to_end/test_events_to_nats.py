@@ -22,6 +22,7 @@ from gateway.domain.payment import CaptureMethod
 from gateway.domain.payment_terms import PaymentOrder
 from support.builders import usd
 from support.nats import NatsServer, StoredMessage, connected, stored
+from support.processes import run_to_end
 from support.servers import Installation, until
 
 SECONDS_MAX = 100
@@ -229,19 +230,10 @@ async def test_serve_publishes_too_where_it_does_the_work_of_a_worker(tmp_path: 
 async def test_without_the_extra_a_start_is_refused_in_a_sentence(tmp_path: Path) -> None:
     hidden = "import sys, runpy; sys.modules['nats'] = None; runpy.run_module('gateway', run_name='__main__')"
     environ = {"PATH": os.environ["PATH"], "GATEWAY_EVENTS_NATS_URL": "nats://127.0.0.1:4222"}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        hidden,
-        "serve",
-        cwd=tmp_path,
-        env=environ,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+    done = await run_to_end(
+        [sys.executable, "-c", hidden, "serve"], cwd=tmp_path, env=environ, stdin="", seconds_max=SECONDS_MAX
     )
-    async with asyncio.timeout(SECONDS_MAX):
-        said, _ = await process.communicate()
-    assert process.returncode
-    assert "GATEWAY_EVENTS_NATS_URL is set, but the NATS client is not installed." in said.decode()
-    assert "pip install 'gateway[nats]'" in said.decode()
-    assert "Traceback" not in said.decode()
+    assert done.exit_code
+    assert "GATEWAY_EVENTS_NATS_URL is set, but the NATS client is not installed." in done.complained
+    assert "pip install 'gateway[nats]'" in done.complained
+    assert "Traceback" not in done.said + done.complained

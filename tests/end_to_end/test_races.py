@@ -1,6 +1,7 @@
 """Whoever races for the same money, over HTTP and two processes on one Postgres: exactly one wins, every time."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -15,11 +16,17 @@ from support.load import Shop, code_of
 from support.postgres import PostgresServer, temporary_database
 from support.servers import Installation, until
 
-LEADS_SECONDS = (0.5, 0.1, 0.012, 0.005, 0.003, 0.0015, 0.0)
-"""How long before its deadline an end is asked for: about as long as an answer takes, or more for a busy machine."""
+LEADS = (20.0, 2.4, 1.0, 0.6, 0.3, 0.0)
+"""How long before its deadline an end is asked for, in times that a payment takes when many are sent at once: about as
+long as an answer takes, and more."""
+BETWEEN_DEADLINES = 4.0
+"""In the same unit: twice as long as the two servers need for the two requests of a hold."""
+PAYMENT_SECONDS_MIN = 0.005
+"""What counts as the least time of a payment: it keeps the shortest leads above what a timer can tell apart."""
 FIRST_DEADLINE_SECONDS = 3.0
-BETWEEN_DEADLINES_SECONDS = 0.02
 WRITTEN_DOWN_SECONDS_MAX = 30.0
+
+pytestmark = pytest.mark.timeout(300)  # Hundreds of rounds, on a machine that may be busy.
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +98,18 @@ async def holds_with_deadlines_soon(arena: Arena) -> list[Hold]:
     async def hold(shop: Shop) -> None:
         held.append((shop, await arena.pay(shop, 10, capture="manual")))
 
+    began = time.monotonic()
     await arena.rounds(hold)
+    # A busy machine takes many times as long as an idle one: fixed deadlines would all pass before an answer.
+    payment_seconds = max(PAYMENT_SECONDS_MIN, (time.monotonic() - began) / ROUNDS)
     opening = datetime.now(UTC) + timedelta(seconds=FIRST_DEADLINE_SECONDS)
-    leads = cycle(product(LEADS_SECONDS, LEADS_SECONDS))
+    leads_seconds = [lead * payment_seconds for lead in LEADS]
+    leads = cycle(product(leads_seconds, leads_seconds))
     holds = [
         Hold(
             shop=shop,
             path=path,
-            deadline=opening + timedelta(seconds=number * BETWEEN_DEADLINES_SECONDS),
+            deadline=opening + timedelta(seconds=number * BETWEEN_DEADLINES * payment_seconds),
             leads_seconds=next(leads),
         )
         for number, (shop, path) in enumerate(held)
