@@ -50,6 +50,15 @@ def in_a_callback_of_a_weak_reference(act):
     del anything
 
 
+def in_a_class_that_is_made(act):
+    class Named:
+        def __set_name__(self, owner, name):
+            act()
+
+    class Owner:
+        named = Named()
+
+
 def interrupt():
     signal.raise_signal(signal.SIGINT)
 
@@ -122,6 +131,30 @@ async def test_ctrl_c_that_python_ignores_ends_the_command_quietly(tmp_path: Pat
         said, complained = process.communicate(timeout=END_SECONDS_MAX)
 
     assert (process.returncode, said, complained) == (INTERRUPTED, "", "")
+
+
+@pytest.mark.parametrize("module", ["gateway.entrypoints.commands", "gateway.entrypoints.worker"])
+def test_ctrl_c_while_a_class_is_made_is_quiet(tmp_path: Path, module: str) -> None:
+    making = program("in_a_class_that_is_made(interrupt)", module=module)
+    with started([*making, "worker"], cwd=tmp_path, env=Installation(tmp_path).environment) as process:
+        said, complained = process.communicate(timeout=END_SECONDS_MAX)
+
+    assert (process.returncode, said, complained) == (INTERRUPTED, "", "")
+
+
+def test_ctrl_c_while_the_arguments_are_read_is_quiet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("click.Group.parse_args", interrupted)
+
+    with pytest.raises(SystemExit) as ended:
+        main(["worker"], prog_name="gateway")
+
+    assert ended.value.code == INTERRUPTED
+    assert capsys.readouterr().err == ""
 
 
 def test_other_exceptions_that_python_ignores_are_reported(tmp_path: Path) -> None:

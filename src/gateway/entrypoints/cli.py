@@ -3,9 +3,11 @@
 from typing import Any
 
 import click
+from typing_extensions import override
 
 from gateway.entrypoints.commands import ALL_COMMANDS
 from gateway.entrypoints.exit_codes import INTERRUPTED
+from gateway.entrypoints.interrupts import is_interrupt
 from gateway.settings.field import SettingsRefused
 
 
@@ -18,11 +20,23 @@ class _SettingsError(click.ClickException):
 class _Commands(click.Group):
     """Commands whose expected failures are a sentence and an exit code. Anything else is a bug, and loud."""
 
+    @override
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **options)
+        except KeyboardInterrupt:  # click would print that it aborted.
+            raise click.exceptions.Exit(INTERRUPTED) from None
+
+    @override
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
+            return self._invoke(ctx)
+        except KeyboardInterrupt:  # Also from the import of `failures`.
             ctx.exit(INTERRUPTED)
+
+    def _invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
         except click.Abort as aborted:
             # At a prompt, click tells of Ctrl-C and of the end of the input alike.
             if isinstance(aborted.__context__, KeyboardInterrupt):
@@ -33,6 +47,8 @@ class _Commands(click.Group):
         except SettingsRefused as refused:
             raise _SettingsError(str(refused)) from refused
         except Exception as error:
+            if is_interrupt(error):
+                ctx.exit(INTERRUPTED)
             # Loaded when it is needed: it knows the errors of the adapters.
             from gateway.entrypoints.failures import in_a_sentence
 

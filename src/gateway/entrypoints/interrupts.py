@@ -48,6 +48,13 @@ def stop_interrupts() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+def is_interrupt(error: BaseException | None) -> bool:
+    """Whether this is a `KeyboardInterrupt`, or was raised from one: Python 3.11 does that while it makes a class."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
+
+
 def _interrupt_soon() -> None:
     # A signal that is raised now would be handled in the ignored call, and be ignored too.
     signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)

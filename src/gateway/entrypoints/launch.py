@@ -3,7 +3,7 @@
 import sys
 
 from gateway.entrypoints.exit_codes import INTERRUPTED
-from gateway.entrypoints.interrupts import repeat_ignored_interrupts, stop_interrupts
+from gateway.entrypoints.interrupts import is_interrupt, repeat_ignored_interrupts, stop_interrupts
 
 
 def launch() -> None:
@@ -18,3 +18,7 @@ def launch() -> None:
             stop_interrupts()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except Exception as error:
+        if is_interrupt(error):
+            sys.exit(INTERRUPTED)
+        raise
