@@ -16,6 +16,9 @@ from gateway import (
     ConfirmPayment,
     CurrencyPair,
     Deposit,
+    DisabledReason,
+    DisableWebhookEndpoint,
+    EndpointId,
     ExchangeRate,
     FeedEvent,
     FeeSchedule,
@@ -39,12 +42,14 @@ from gateway import (
     RequestPayment,
     ReverseTransaction,
     Role,
+    SentTestEvent,
     SetFees,
     Settings,
     SignedIn,
     Transaction,
     UnfreezeAccount,
     User,
+    WebhookEndpoint,
     currency_code,
     in_memory_gateway,
     open_gateway,
@@ -131,6 +136,14 @@ async def test_what_is_read_has_a_type() -> None:
         assert_type(await gateway.quotes.set_rate(pair, rate, spread_basis_points=0), ExchangeRate)
         assert_type(await gateway.quotes.all_rates(), Sequence[ExchangeRate])
         assert_type(await gateway.quotes.quote(customer.user.id, pair, Money(100, EUR)), Quote)
+
+        endpoint = await gateway.webhooks.create(owner_id=customer.user.id, url="https://shop.example/", events=["*"])
+        endpoint_id = assert_type(assert_type(endpoint, WebhookEndpoint).id, EndpointId)
+        assert_type(await gateway.webhooks.change(endpoint_id, description="orders"), WebhookEndpoint)
+        assert_type(await gateway.webhooks.rotate_secret(endpoint_id), WebhookEndpoint)
+        assert_type(await gateway.webhooks.send_test(endpoint_id), SentTestEvent)
+        disable = DisableWebhookEndpoint(endpoint_id=endpoint_id, reason=DisabledReason.GONE)
+        assert_type(await gateway.execute(disable), WebhookEndpoint | None)
 
         events = assert_type(await gateway.events.read(after=0, limit=100), Sequence[FeedEvent])
         following = assert_type(gateway.events.follow(after=0), AsyncGenerator[FeedEvent])
