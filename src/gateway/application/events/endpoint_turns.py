@@ -23,7 +23,7 @@ class EndpointTurns:
         self._lease_time = timedelta(seconds=tools.limits.lease_seconds)
         self._turns: dict[EndpointId, EndpointTurn] = {}
         """The running turns, the oldest first."""
-        self._tasks: dict[asyncio.Task[datetime | None], EndpointId] = {}
+        self._tasks: dict[asyncio.Task[datetime | None], EndpointTurn] = {}
         self._looked_at = 0.0
         self._due: list[datetime] = []
         """A heap: when endpoints that had a turn are due again."""
@@ -136,12 +136,15 @@ class EndpointTurns:
     def _begin(self, turn: EndpointTurn) -> None:
         self._turns[turn.endpoint_id] = turn
         task = asyncio.create_task(turn.run(), name=f"webhook-turn-{turn.endpoint_id}")
-        self._tasks[task] = turn.endpoint_id
+        self._tasks[task] = turn
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[datetime | None]) -> None:
-        endpoint_id = self._tasks.pop(task)
-        del self._turns[endpoint_id]
+        turn = self._tasks.pop(task)
+        endpoint_id = turn.endpoint_id
+        # The lease was given back before this, and perhaps taken for the next turn already.
+        if self._turns.get(endpoint_id) is turn:
+            del self._turns[endpoint_id]
         self.alarm.ring()
         if task.cancelled():
             return
