@@ -27,15 +27,25 @@ from gateway.application.ports.delivery_records import (
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes
 from gateway.contracts.events import events, feed_event
-from gateway.contracts.records import NOW, a_payment, an_event, commit, identifier, user_id
+from gateway.contracts.records import (
+    NOW,
+    a_payment,
+    a_webhook_endpoint,
+    an_event,
+    commit,
+    endpoint_id,
+    identifier,
+    user_id,
+)
 from gateway.domain.event import Event
 from gateway.domain.event_type import EventType
-from gateway.domain.webhook_endpoint import EndpointId
+from gateway.domain.user import SYSTEM
+from gateway.domain.webhook_endpoint import DisabledReason, EndpointId
 
 SECOND: Final = timedelta(seconds=1)
 ONE, TWO = WorkerId("wrk_1"), WorkerId("wrk_2")
-A: Final = EndpointId(identifier("whe", 1))
-B: Final = EndpointId(identifier("whe", 2))
+A: Final = endpoint_id(1)
+B: Final = endpoint_id(2)
 ALL: Final = (None, *DeliveryOutcome)
 TIMEOUT_SECONDS: Final = 60
 """Longer than any storage may take."""
@@ -214,7 +224,7 @@ class DeliveriesContract:
     async def test_of_many_workers_at_once_each_endpoint_goes_to_one(self, storage: Storage) -> None:
         """And all endpoints go to somebody."""
         event = await an_event_in(storage, 1)
-        endpoints = [EndpointId(identifier("whe", number)) for number in range(1, 41)]
+        endpoints = [endpoint_id(number) for number in range(1, 41)]
         await enqueue(storage, *(delivery(number, id_, event) for number, id_ in enumerate(endpoints, 1)))
         taken: list[EndpointId] = []
 
@@ -316,13 +326,26 @@ class DeliveriesContract:
         assert {each.ended_at for each in found[:4]} == {at(2)}
         assert [each.endpoint_id for each in await lease(storage, ONE)] == [B]
 
-    async def test_endpoints_that_are_gone_are_found_by_what_waits_for_them(self, storage: Storage) -> None:
-        """Until nothing waits."""
+    async def test_endpoints_that_are_disabled_or_deleted_are_found_by_what_waits(self, storage: Storage) -> None:
+        """Until nothing waits. An enabled endpoint is not among them."""
         event = await an_event_in(storage, 1)
-        await enqueue(storage, delivery(1, A, event), delivery(2, B, event))
+        enabled = endpoint_id(3)
+        await commit(
+            storage,
+            Changes(
+                webhook_endpoints_new=[
+                    a_webhook_endpoint(1, disabled_reason=DisabledReason.GONE),
+                    a_webhook_endpoint(3),
+                ]
+            ),
+        )
+        await enqueue(storage, delivery(1, A, event), delivery(2, B, event), delivery(3, enabled, event))
         assert sorted(await storage.deliveries.abandoned(limit=10)) == [A, B]
-        await storage.deliveries.cancel(A, now=at(1), limit=10)
-        assert list(await storage.deliveries.abandoned(limit=10)) == [B]
+        assert len(await storage.deliveries.abandoned(limit=1)) == 1
+        for gone in (A, B):
+            await storage.deliveries.cancel(gone, now=at(1), limit=10)
+        assert list(await storage.deliveries.abandoned(limit=10)) == []
+        assert [each.endpoint_id for each in await lease(storage, ONE)] == [enabled]
 
     async def test_lists_are_pages_newest_first_by_outcome(self, storage: Storage) -> None:
         """Each delivery on one page."""
@@ -410,6 +433,60 @@ class DeliveriesContract:
         for after in (0, 3, 7):
             found = await storage.deliveries.candidates(after=after, limit=limit)
             assert (list(found.events), found.until) == ([], 7)
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 100])
+    async def test_the_fan_out_sees_events_of_merchants_with_an_enabled_endpoint(
+        self, storage: Storage, limit: int
+    ) -> None:
+        """All of them, in the order of the feed, whatever is between them."""
+        await commit(
+            storage,
+            Changes(
+                webhook_endpoints_new=[
+                    a_webhook_endpoint(1, owner=2),
+                    a_webhook_endpoint(2, owner=3, disabled_reason=DisabledReason.BY_OWNER),
+                    a_webhook_endpoint(3, owner=5),
+                ]
+            ),
+        )
+        merchants = (2, 3, 2, 4, None, 5, 3, 2)
+        for number, merchant in enumerate(merchants, 1):
+            await commit(storage, Changes(events_new=[of_merchant(number, merchant)]))
+        found, after = await walk(storage, limit)
+        assert after == len(merchants)
+        assert [position for position, _ in found if merchants[position - 1] in (2, 5)] == [1, 3, 6, 8]
+        assert found == sorted(found)
+        assert dict(found)[3] == of_merchant(3, 2).id
+
+    @pytest.mark.parametrize("limit", [1, 3, 100])
+    async def test_an_endpoint_for_all_merchants_sees_every_event(self, storage: Storage, limit: int) -> None:
+        """Also events without a merchant."""
+        everybody = a_webhook_endpoint(1, owner_id=SYSTEM, all_merchants=True)
+        await commit(storage, Changes(webhook_endpoints_new=[everybody]))
+        await commit(storage, Changes(events_new=[of_merchant(1, 2), of_merchant(2, None), of_merchant(3, 7)]))
+        await commit(storage, Changes(events_new=[of_merchant(4, None)]))
+        found, after = await walk(storage, limit)
+        assert (found, after) == ([(number, of_merchant(number, None).id) for number in (1, 2, 3, 4)], 4)
+
+
+def of_merchant(number: int, merchant: int | None) -> Event:
+    """Event `number`, which this merchant sees."""
+    [event] = events(number)
+    return replace(event, merchant_id=None if merchant is None else user_id(merchant))
+
+
+async def walk(storage: Storage, limit: int) -> tuple[list[tuple[int, str]], int]:
+    """The position and the id of all candidates, and the end of the feed."""
+    found: list[tuple[int, str]] = []
+    after = 0
+    while True:
+        page = await storage.deliveries.candidates(after=after, limit=limit)
+        if page.until == after:
+            return found, after
+        assert after < page.until <= after + limit
+        assert all(after < event.position <= page.until for event in page.events)
+        found.extend((event.position, event.id) for event in page.events)
+        after = page.until
 
 
 def delivery_id(number: int) -> DeliveryId:

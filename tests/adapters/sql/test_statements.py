@@ -9,9 +9,8 @@ from sqlalchemy import ClauseElement, Executable, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.adapters.sql import postgres_statements as postgres
-from gateway.adapters.sql.asyncpg_transaction import PLANNING_OF_WRITES
 from gateway.adapters.sql.constant_columns import Constant, ConstantColumns
-from gateway.adapters.sql.engine import postgres_engine
+from gateway.adapters.sql.engine import PLANNING_BY_INDEX, postgres_engine
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.tables import metadata
 
@@ -60,7 +59,7 @@ async def connection(postgres_url: str) -> AsyncIterator[AsyncConnection]:
     engine = postgres_engine(postgres_url, SqlLimits())
     try:
         async with engine.connect() as opened:
-            for name, value in PLANNING_OF_WRITES.items():
+            for name, value in PLANNING_BY_INDEX.items():
                 await opened.execute(text(f"SET {name} = {value}"))
             for table in metadata.tables:
                 await opened.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = off)"))

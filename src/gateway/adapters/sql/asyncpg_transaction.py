@@ -12,7 +12,7 @@ from sqlalchemy import ClauseElement, Executable
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from gateway.adapters.sql.engine import postgres_settings
+from gateway.adapters.sql.engine import PLANNING_BY_INDEX, postgres_settings
 from gateway.adapters.sql.errors import CONNECTION_ERRORS, DATABASE_ERRORS, READ_ONLY, port_error, sqlstate
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.postgres_connections import Connector, LeanConnection
@@ -22,16 +22,6 @@ from gateway.application.ports.unit_of_work import StorageUnavailable
 
 _dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its dialects' constructors untyped.
 
-# Set-shaped statements must look rows up by index however stale the statistics are: a plan made while a table was empty
-# would otherwise be a scan, and stay one while the table grows. Costs count a scan as forbidden, hence no JIT either
-# (it starts at high costs). One plan for every batch size, made once per connection.
-PLANNING_OF_WRITES: Final = {
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    "plan_cache_mode": "force_generic_plan",
-}
-
 QUERIES_PER_CONNECTION_MAX: Final = 2**31 - 1
 """asyncpg renews a connection after 50,000 unless told otherwise, and a payment would wait for the new one."""
 
@@ -39,7 +29,7 @@ QUERIES_PER_CONNECTION_MAX: Final = 2**31 - 1
 @asynccontextmanager
 async def write_pool(url: str, limits: SqlLimits) -> AsyncGenerator[Any]:
     """Asyncpg's own pool, for units of work. It connects when first used."""
-    connector = Connector(url, limits, postgres_settings(limits) | PLANNING_OF_WRITES)
+    connector = Connector(url, limits, postgres_settings(limits) | PLANNING_BY_INDEX)
     pool = await cast("Any", asyncpg).create_pool(
         connect=connector.connect,
         connection_class=LeanConnection,

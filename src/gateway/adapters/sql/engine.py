@@ -28,6 +28,17 @@ WAL_VERSION_MIN: Final = (3, 51, 3)
 (https://www.sqlite.org/wal.html). Such versions keep a rollback journal instead: slower, and sound."""
 
 
+# Set-shaped statements must look rows up by index however stale the statistics are: a plan made while a table was empty
+# would otherwise be a scan, and stay one while the table grows. Costs count a scan as forbidden, hence no JIT either
+# (it starts at high costs). One plan for every batch size, made once per connection.
+PLANNING_BY_INDEX: Final = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+
+
 def sqlite_engine(url: str, limits: SqlLimits) -> AsyncEngine:
     """The engine of everything on SQLite. It has one connection in all: writers take turns anyway."""
     return _sqlite_engine(sqlite_url(url), limits.lock_timeout_seconds, pool_size=1, **_pool(limits))
@@ -37,6 +48,12 @@ def postgres_engine(url: str, limits: SqlLimits) -> AsyncEngine:
     """The engine of everything on Postgres but units of work."""
     connector = Connector(url, limits, postgres_settings(limits))
     return _postgres_engine(connector, pool_size=limits.pool_size, **_pool(limits))
+
+
+def deliveries_engine(url: str, limits: SqlLimits) -> AsyncEngine:
+    """The engine of deliveries on Postgres: their statements look rows up by index, on connections of their own."""
+    connector = Connector(url, limits, postgres_settings(limits) | PLANNING_BY_INDEX)
+    return _postgres_engine(connector, pool_size=limits.webhook_pool_size, **_pool(limits))
 
 
 def audit_engine(url: str, limits: SqlLimits) -> AsyncEngine:

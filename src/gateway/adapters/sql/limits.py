@@ -10,6 +10,7 @@ class SqlLimits:
     Attributes:
         write_pool_size: Connections for units of work, so one for each that runs at once (Postgres).
         pool_size: Connections for everything else, so that look-ups and logins cannot hold up payments (Postgres).
+        webhook_pool_size: Connections for the deliveries of webhooks (Postgres).
         pool_timeout_seconds: How long to wait for a free connection.
         connect_timeout_seconds: How long making a connection may take.
         command_timeout_seconds: How long to wait for the answer to one statement. It is what notices a database that
@@ -30,6 +31,7 @@ class SqlLimits:
 
     write_pool_size: int = 4
     pool_size: int = 8
+    webhook_pool_size: int = 4
     pool_timeout_seconds: float = 2.0
     connect_timeout_seconds: float = 3.0
     command_timeout_seconds: float = 8.0

@@ -12,7 +12,7 @@ from gateway.adapters.sql.audit import sql_audit
 from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.deliveries import SqlDeliveries
-from gateway.adapters.sql.engine import is_sqlite, postgres_engine, sqlite_engine
+from gateway.adapters.sql.engine import deliveries_engine, is_sqlite, postgres_engine, sqlite_engine
 from gateway.adapters.sql.event_cursors import SqlEventCursors
 from gateway.adapters.sql.events import SqlEventFeed
 from gateway.adapters.sql.hybrid_clock import HybridClock
@@ -46,7 +46,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
     """
     limits = limits or SqlLimits()
     async with _on_sqlite(url, limits) if is_sqlite(url) else _on_postgres(url, limits) as opened:
-        unit_of_work, scheduling, engine = opened
+        unit_of_work, scheduling, engine, for_deliveries = opened
         database = ShortTransactions(engine)
         events = SqlEventFeed(database)
         yield Storage(
@@ -59,13 +59,13 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             events=events,
             event_cursors=SqlEventCursors(database),
             webhook_endpoints=SqlWebhookEndpoints(database),
-            deliveries=SqlDeliveries(database, events),
+            deliveries=SqlDeliveries(ShortTransactions(for_deliveries), events),
             audit=lambda: sql_audit(url, limits),
             scheduling=scheduling,
         )
 
 
-Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[], Scheduling], AsyncEngine]
+Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[], Scheduling], AsyncEngine, AsyncEngine]
 
 
 @asynccontextmanager
@@ -73,14 +73,14 @@ async def _on_sqlite(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     engine = sqlite_engine(url, limits)
     clock = HybridClock()
     try:
-        yield lambda: SqliteUnitOfWork(DatabaseTransaction(engine), clock), sequential, engine
+        yield lambda: SqliteUnitOfWork(DatabaseTransaction(engine), clock), sequential, engine, engine
     finally:
         await engine.dispose()
 
 
 @asynccontextmanager
 async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
-    engine = postgres_engine(url, limits)
+    engine, for_deliveries = postgres_engine(url, limits), deliveries_engine(url, limits)
     state = PostgresState(
         contention=Contention(always=not limits.optimistic),
         constant_columns=ConstantColumns(),
@@ -105,6 +105,7 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
                     return Scheduling.ALTERNATING
                 return Scheduling.PIPELINED if limits.cached_max else Scheduling.SEQUENTIAL
 
-            yield unit_of_work, scheduling, engine
+            yield unit_of_work, scheduling, engine, for_deliveries
     finally:
         await engine.dispose()
+        await for_deliveries.dispose()
