@@ -4,6 +4,7 @@ from gateway.adapters.sql import SqlLimits
 from gateway.application.access.limits import AccessLimits
 from gateway.application.engine.group_commit import GroupLimits
 from gateway.application.engine.retry import RetryLimits
+from gateway.application.events.delivery_limits import DeliveryLimits
 from gateway.application.quotes import QuoteLimits
 from gateway.settings.values import Settings
 
@@ -13,6 +14,7 @@ def sql_limits(settings: Settings) -> SqlLimits:
     return SqlLimits(
         write_pool_size=settings.write_connections,
         pool_size=settings.database_pool_size,
+        webhook_pool_size=settings.webhook_connections,
         pool_timeout_seconds=settings.database_pool_timeout_seconds,
         connect_timeout_seconds=settings.database_connect_timeout_seconds,
         command_timeout_seconds=settings.database_command_timeout_seconds,
@@ -46,6 +48,22 @@ def access_limits(settings: Settings) -> AccessLimits:
         free_tries=settings.login_free_tries,
         free_tries_of_an_address=settings.login_free_tries_of_an_address,
         backoff_seconds_max=settings.login_backoff_seconds_max,
+    )
+
+
+def delivery_limits(settings: Settings) -> DeliveryLimits:
+    """The schedule of webhooks, and how much one worker does at once."""
+    return DeliveryLimits(
+        poll_seconds=settings.webhook_poll_seconds,
+        lease_seconds=settings.webhook_lease_seconds,
+        retry_seconds=tuple(float(seconds) for seconds in settings.webhook_retry_seconds.split(",")),
+        order_seconds=settings.webhook_order_seconds,
+        disable_seconds=settings.webhook_disable_seconds,
+        pause_seconds=settings.webhook_pause_seconds,
+        endpoints_max=settings.webhook_endpoints_max,
+        sends_per_endpoint_max=settings.webhook_requests_per_endpoint_max,
+        sends_max=settings.webhook_requests_max,
+        stop_seconds=settings.drain_seconds_max,
     )
 
 

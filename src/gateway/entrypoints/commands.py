@@ -24,9 +24,9 @@ def serve(**flags: str | None) -> None:
 
 
 @click.command
-@settings_flags("environment", "data_dir", "database_url", "log_level")
+@settings_flags("environment", "data_dir", "database_url", "host", "worker_health_port", "log_level")
 def worker(**flags: str | None) -> None:
-    """End payments whose time is over.
+    """End payments whose time is over, deliver webhooks, and publish events.
 
     Several may run at once. Ends at SIGTERM or Ctrl-C with exit code 0, when it has finished what it began.
     """
@@ -38,7 +38,7 @@ def worker(**flags: str | None) -> None:
 @click.command
 @click.option("--server", "asked", flag_value="server", help="Ask the server, and do not look for a worker.")
 @click.option("--worker", "asked", flag_value="worker", help="Look for the worker's sign of life alone.")
-@settings_flags("host", "port", "root_path", "data_dir")
+@settings_flags("host", "port", "worker_health_port", "root_path", "data_dir")
 def health(*, asked: Literal["server", "worker"] | None, **flags: str | None) -> None:
     """Ask whether the server or the worker of this host lives. Exit code 1 if not.
 

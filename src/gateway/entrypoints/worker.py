@@ -1,21 +1,24 @@
-"""`gateway worker`: the jobs that run without a request. They expire payments and publish events."""
+"""`gateway worker`: the jobs that run without a request. They expire payments, deliver webhooks and publish events."""
 
 import asyncio
 import signal
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import click
 
+from gateway.application.events.dispatcher import Dispatcher
 from gateway.application.expiry import Expiry, ExpiryLimits
 from gateway.application.gateway import Gateway
+from gateway.bootstrap.dispatching import dispatcher_of
 from gateway.bootstrap.event_sinks import open_relay
 from gateway.bootstrap.schema import require_schema
 from gateway.bootstrap.wiring import open_gateway
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.entrypoints.heartbeat import beating, heartbeat_file
 from gateway.entrypoints.logs import configure_logging
+from gateway.entrypoints.worker_health import answering_health
 from gateway.settings.values import Settings
 
 
@@ -27,6 +30,13 @@ class Job(Protocol):
         ...
 
 
+class Jobs(NamedTuple):
+    """The jobs of a worker."""
+
+    all: Sequence[Job]
+    dispatcher: Dispatcher
+
+
 def worker(flags: Flags) -> None:
     """Run all jobs until SIGTERM or Ctrl-C."""
     settings = settings_with(flags)
@@ -35,10 +45,12 @@ def worker(flags: Flags) -> None:
 
 
 @asynccontextmanager
-async def open_jobs(gateway: Gateway, settings: Settings) -> AsyncGenerator[Sequence[Job]]:
+async def open_jobs(gateway: Gateway, settings: Settings) -> AsyncGenerator[Jobs]:
     """The jobs of a worker."""
     async with open_relay(gateway, settings) as relay:
-        yield [expiry_of(gateway, settings), *([] if relay is None else [relay])]
+        dispatcher = dispatcher_of(gateway, settings)
+        others: list[Job] = [expiry_of(gateway, settings), *([] if relay is None else [relay])]
+        yield Jobs(all=[dispatcher, *others], dispatcher=dispatcher)
 
 
 @asynccontextmanager
@@ -46,7 +58,7 @@ async def working(gateway: Gateway, settings: Settings) -> AsyncGenerator[None]:
     """A worker beside whatever else goes on; it finishes what it began before this ends."""
     stop = asyncio.Event()
     async with open_jobs(gateway, settings) as jobs:
-        work = asyncio.create_task(_run(jobs, stop), name="worker")
+        work = asyncio.create_task(_run(jobs.all, stop), name="worker")
         try:
             yield
         finally:
@@ -68,11 +80,15 @@ async def _work(settings: Settings) -> None:
     await require_schema(settings)
     async with open_gateway(settings) as gateway:
         await gateway.storage.reader.check()
-        async with beating(heartbeat_file(settings)), open_jobs(gateway, settings) as jobs:
-            click.echo("The worker ends payments whose time is over.")
+        async with (
+            beating(heartbeat_file(settings)),
+            open_jobs(gateway, settings) as jobs,
+            answering_health(settings, gateway, jobs.dispatcher),
+        ):
+            click.echo("The worker ends payments whose time is over, and delivers webhooks.")
             if settings.events_nats_url:
                 click.echo("The worker publishes events to NATS.")
-            await _run(jobs, stop)
+            await _run(jobs.all, stop)
     click.echo("The worker has finished.")
 
 

@@ -39,6 +39,8 @@ _NATS_URL: Final = re.compile(
 )
 _NATS_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _NATS_SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
+_SECONDS_MAX: Final = 20
 _PORT: Final = re.compile(r"[1-9][0-9]{0,4}")
 _PORT_MAX: Final = 65_535
 _NUMBERS_ALONE: Final = re.compile(r"[0-9.]+")
@@ -77,6 +79,11 @@ def _is_network(text: str) -> bool:
 
 def _is_port(text: str) -> bool:
     return bool(_PORT.fullmatch(text)) and int(text) <= _PORT_MAX
+
+
+def _are_seconds(text: str) -> bool:
+    parts = [part.strip() for part in text.split(",")]
+    return len(parts) <= _SECONDS_MAX and all(_SECONDS.fullmatch(part) and float(part) > 0 for part in parts)
 
 
 def _is_database(text: str) -> bool:
@@ -128,6 +135,7 @@ ORIGINS: Final = Form(
     "origins such as `https://shop.example`, separated by commas; or `*`", _is_origin, everything=True
 )
 ADDRESSES: Final = Form("IP addresses such as `10.0.0.7`, separated by commas", _is_address)
+SECONDS: Final = Form("up to 20 positive numbers of seconds, separated by commas", _are_seconds)
 PORTS: Final = Form("port numbers, separated by commas; or `*`", _is_port, everything=True)
 ROOT_PATH: Final = Form("a path such as `/gateway`, without a slash at its end", _is_root_path)
 DATABASE: Final = Form(

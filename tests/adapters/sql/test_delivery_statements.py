@@ -1,7 +1,7 @@
 """The statements of deliveries on Postgres look rows up by index, and cost the same however many deliveries wait."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from gateway.adapters.sql import delivery_fan_out as fan_out
 from gateway.adapters.sql import delivery_statements as queues
 from gateway.adapters.sql.deliveries import BACKLOG, PURGE, list_statement
 from gateway.adapters.sql.engine import POSTGRES, deliveries_engine
+from gateway.adapters.sql.rows.deliveries import NEW_DELIVERY, RECORDING, given_rows
 from gateway.application.ports.delivery_records import DeliveryOutcome
 from gateway.contracts.records import NOW
 from gateway.domain.webhook_endpoint import EndpointId
@@ -46,6 +47,13 @@ FILL = (
        FROM generate_series(1, :rows) n""",
 )
 
+
+def rows_for_postgres(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    given = given_rows(POSTGRES, names, rows)
+    assert isinstance(given, dict)
+    return given
+
+
 _LEASING = {"now": NOW, "void_after": NOW + timedelta(seconds=60)}
 _HELD = {"worker": "wrk_1", "endpoint_ids": [f"whe_{n}" for n in range(1, 33)]}
 STATEMENTS: Mapping[str, tuple[Executable, dict[str, Any]]] = {
@@ -59,14 +67,7 @@ STATEMENTS: Mapping[str, tuple[Executable, dict[str, Any]]] = {
     "due": (queues.DUE[POSTGRES], {"endpoint_id": ENDPOINT, "now": NOW, "limit": 256}),
     "record": (
         queues.RECORD[POSTGRES],
-        {
-            "id": [f"dlv_{n}" for n in range(1, 257)],
-            "due_before": [NOW] * 256,
-            "due_at": [NOW] * 256,
-            "ended_at": [None] * 256,
-            "outcome": [None] * 256,
-            "attempts": ["[]"] * 256,
-        },
+        rows_for_postgres(RECORDING, [(f"dlv_{n}", NOW, NOW, None, None, "[]") for n in range(1, 257)]),
     ),
     "cancel": (queues.CANCEL[POSTGRES], {"endpoint_id": ENDPOINT, "now": NOW, "limit": 100}),
     "candidates": (fan_out.CANDIDATES[POSTGRES], {"after": 500, "limit": 100}),
@@ -141,10 +142,9 @@ async def explained(connection: AsyncConnection, statement: Executable, paramete
 
 
 async def test_adding_deliveries_looks_for_those_that_wait_by_index(connection: AsyncConnection) -> None:
-    columns = ("id", "endpoint_id", "event_id", "position", "event_type", "object_id", "created_at", "due_at")
     row = ("new", ENDPOINT, "evt_1", 2, "payment.captured", "pay_1", NOW, NOW)
-    arrays = {name: [value] for name, value in zip(columns, row, strict=True)}
-    plan = await explained(connection, fan_out.ADD_UNLESS_WAITING[POSTGRES], arrays)
+    given = rows_for_postgres(NEW_DELIVERY, [row])
+    plan = await explained(connection, fan_out.ADD_UNLESS_WAITING[POSTGRES], given)
     assert "Seq Scan" not in plan, plan
     assert "webhook_deliveries_object_idx" in plan, plan
 

@@ -11,7 +11,14 @@ from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.event_cursors import FIRST_MOVE, MOVE
 from gateway.adapters.sql.event_statements import BATCH_AT, EVENTS_OF_BATCH
 from gateway.adapters.sql.events import SqlEventFeed
-from gateway.adapters.sql.rows.deliveries import NEW_DELIVERY, given_rows, new_delivery_values, to_head, to_replay
+from gateway.adapters.sql.rows.deliveries import (
+    NEW_DELIVERY,
+    given_rows,
+    new_delivery_values,
+    rows_given,
+    to_head,
+    to_replay,
+)
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables.webhooks import webhook_endpoints, webhook_replays
@@ -55,15 +62,13 @@ CANDIDATES: Final = {
     .columns(*_HEAD)
     for dialect, events_of_batch in EVENTS_OF_BATCH.items()
 }
-"""The events that an endpoint may want, and the last one that was looked at. With EXISTS, Postgres might read all endpoints
-in place of those of each merchant."""
+"""The events that an endpoint may want, and the last one that was looked at.
 
-_ARRAYS: Final = {"position": "bigint", "created_at": "timestamptz", "due_at": "timestamptz"}
+With EXISTS, Postgres might read the endpoints of all merchants."""
+
 _NAMES: Final = ", ".join(NEW_DELIVERY)
 _GIVEN: Final = {
-    POSTGRES: "FROM unnest({}) AS given({})".format(
-        ", ".join(f"CAST(:{name} AS {_ARRAYS.get(name, 'text')}[])" for name in NEW_DELIVERY), _NAMES
-    ),
+    POSTGRES: f"FROM {rows_given(NEW_DELIVERY)}",
     SQLITE: "FROM (SELECT {}) AS given".format(", ".join(f":{name} AS {name}" for name in NEW_DELIVERY)),
 }
 _MOMENTS: Final = (bindparam("created_at", type_=MOMENT), bindparam("due_at", type_=MOMENT))
@@ -87,12 +92,12 @@ _UNLESS_DUE: Final = """
     ON CONFLICT (endpoint_id) DO UPDATE SET due_at = excluded.due_at
     WHERE webhook_queues.due_at IS NULL OR webhook_queues.due_at > excluded.due_at
 """
+_NEW_QUEUE: Final = ("endpoint_id", "due_at")
 _NEW_QUEUES: Final = {
-    POSTGRES: """
+    POSTGRES: f"""
         INSERT INTO webhook_queues (endpoint_id, due_at, is_slow)
-        SELECT endpoint_id, due_at, 0
-        FROM unnest(CAST(:endpoint_id AS text[]), CAST(:due_at AS timestamptz[])) AS given(endpoint_id, due_at)
-    """,
+        SELECT endpoint_id, due_at, 0 FROM {rows_given(_NEW_QUEUE)}
+    """,  # noqa: S608 - made of constants.
     SQLITE: "INSERT INTO webhook_queues (endpoint_id, due_at, is_slow) VALUES (:endpoint_id, :due_at, 0)",
 }
 MAKE_DUE: Final = {
@@ -198,5 +203,5 @@ class SqlDeliveryFanOut(DeliveryFanOut):
         added = await transaction.change(statement, given_rows(self._dialect, NEW_DELIVERY, rows))
         # In the order of their ids: transactions that wait for one another's rows wait in one direction.
         due = sorted({each.endpoint_id: each.due_at for each in reversed(deliveries)}.items())
-        await transaction.change(MAKE_DUE[self._dialect], given_rows(self._dialect, ("endpoint_id", "due_at"), due))
+        await transaction.change(MAKE_DUE[self._dialect], given_rows(self._dialect, _NEW_QUEUE, due))
         return added

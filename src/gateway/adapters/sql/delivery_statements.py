@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, column, text
 from sqlalchemy.sql.elements import TextClause
 
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
+from gateway.adapters.sql.rows.deliveries import RECORDING, rows_given
 from gateway.adapters.sql.types import INTEGER, MOMENT, TEXT
 
 
@@ -165,16 +166,13 @@ DUE: Final = {
 
 RECORD: Final = {
     POSTGRES: text(
-        """
+        f"""
         UPDATE webhook_deliveries
         SET due_at = given.due_at, ended_at = given.ended_at, outcome = given.outcome, attempts = given.attempts
-        FROM unnest(
-            CAST(:id AS text[]), CAST(:due_before AS timestamptz[]), CAST(:due_at AS timestamptz[]),
-            CAST(:ended_at AS timestamptz[]), CAST(:outcome AS text[]), CAST(:attempts AS text[])
-        ) AS given(id, due_before, due_at, ended_at, outcome, attempts)
+        FROM {rows_given(RECORDING)}
         WHERE webhook_deliveries.id = given.id AND webhook_deliveries.due_at IS NOT NULL
             AND (webhook_deliveries.due_at = given.due_before OR given.outcome = 'delivered')
-        """
+        """  # noqa: S608 - as above.
     ),
     SQLITE: _typed(
         """

@@ -1,0 +1,26 @@
+"""The dispatcher of a gateway's webhooks."""
+
+from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.commands.disable_webhook_endpoint import DisableWebhookEndpoint
+from gateway.application.events.dispatcher import Dispatcher
+from gateway.application.gateway import Gateway
+from gateway.bootstrap.limits import delivery_limits
+from gateway.domain.webhook_endpoint import DisabledReason, EndpointId
+from gateway.settings.values import Settings
+
+
+def dispatcher_of(gateway: Gateway, settings: Settings) -> Dispatcher:
+    """A dispatcher that has not begun."""
+
+    async def disable(endpoint_id: EndpointId, reason: DisabledReason) -> None:
+        await gateway.execute(DisableWebhookEndpoint(endpoint_id=endpoint_id, reason=reason))
+
+    return Dispatcher(
+        storage=gateway.storage,
+        sender=gateway.webhook_sender,
+        disable=disable,
+        commits=gateway.events.commits,
+        clock=gateway.queries.clock,
+        identifiers=time_ordered_id,
+        limits=delivery_limits(settings),
+    )
