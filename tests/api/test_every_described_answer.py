@@ -8,6 +8,7 @@ import pytest
 from gateway.adapters.http.openapi_responses import codes_of
 from gateway.adapters.http.operations import Idempotency, Operation
 from gateway.adapters.http.problems import KINDS
+from gateway.application.ports.events import EventFilter
 from support.api_client import (
     PASSWORD,
     Json,
@@ -57,6 +58,7 @@ async def test_every_described_answer_can_be_met(scene: Everybody) -> None:
     await meet_what_paying_causes(scene)
     await meet_what_accounts_cause(scene)
     await meet_what_lists_cause(scene)
+    await meet_what_events_cause(scene)
     await meet_what_users_cause(scene)
 
     refusals = {
@@ -155,11 +157,25 @@ async def meet_what_lists_cause(scene: Everybody) -> None:
         ("/accounts", "currency=USD"),
         ("/payments", "currency=USD"),
         ("/transactions", "type=payment"),
+        ("/events", "type=payment.*"),
     ):
         page = ok(await scene.customer.api.get(path, limit=1))
         for query in (f"cursor={page['next_cursor']}&{other}", "cursor=x", "currency=ZZZ"):
             await scene.customer.api.send("GET", f"{path}?{query}")
     await scene.merchant.api.get("/webhook-endpoints", cursor="x")
+
+
+async def meet_what_events_cause(scene: Everybody) -> None:
+    merchant, gateway = scene.merchant, scene.world.gateway
+    [newest, *_] = ok(await merchant.api.get("/events"))["data"]
+    await merchant.api.get(f"/events/{newest['id']}")
+    await merchant.api.get("/events/x")
+    await merchant.api.get("/events/stream")
+    caller = await gateway.access.authenticate(str(merchant.api.token))
+    streams = [await gateway.event_hub.open(caller, EventFilter(), after=None) for _ in range(10)]
+    await merchant.api.get("/events/stream")
+    for stream in streams:
+        stream.close()
 
 
 async def meet_what_users_cause(scene: Everybody) -> None:

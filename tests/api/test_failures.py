@@ -21,6 +21,8 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
+from gateway.application.events.commit_signal import CommitSignal
+from gateway.application.events.hub import EventHub, StreamLimits
 from gateway.application.gateway import Gateway
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
@@ -70,7 +72,19 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
     access = replace(gateway.access, executor=executor, users=port, login_failures=port, sessions=sessions)
     quotes = replace(gateway.quotes, executor=executor, rates=port)
     storage = replace(gateway.storage, reader=port)
-    return replace(gateway, executor=executor, access=access, queries=Queries(port), quotes=quotes, storage=storage)
+    event_queries = replace(gateway.event_queries, feed=port)
+    webhooks = replace(gateway.webhooks, executor=executor, stored=port, sender=port)
+    return replace(
+        gateway,
+        executor=executor,
+        access=access,
+        queries=Queries(port),
+        quotes=quotes,
+        event_queries=event_queries,
+        event_hub=EventHub(event_queries, CommitSignal(), StreamLimits()),
+        webhooks=webhooks,
+        storage=storage,
+    )
 
 
 def first_example(operation: Json) -> Json | None:

@@ -54,6 +54,10 @@ UNSAID_DETAILS = {
     "A payment with a quote is captured at once.",
     "Give either this field or source_amount, not both.",
     "Give either this field or target_amount.",
+    "Give either this field or after, not both.",
+    # Of what has happened.
+    "There is no event at this position yet.",
+    "This is the position of an event, as the stream has sent it.",
 }
 """The same for single fields."""
 

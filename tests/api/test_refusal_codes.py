@@ -23,6 +23,7 @@ CONTRACT = {
         "payment_not_found",
         "quote_not_found",
         "rate_not_found",
+        "event_not_found",
         "refund_not_found",
         "transaction_not_found",
         "webhook_endpoint_not_found",

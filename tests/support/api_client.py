@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -24,6 +24,8 @@ from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.retry import RetryLimits, retrying
+from gateway.application.events.feed import Events
+from gateway.application.events.hub import EventHub, StreamLimits
 from gateway.application.gateway import Gateway
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Wanted
@@ -34,6 +36,7 @@ from gateway.domain.user import Role
 from support.builders import StandingClock, a_batch
 
 Json = dict[str, Any]
+EVENT_STREAM = "text/event-stream"
 PASSWORD = "correct horse battery"
 CURSOR_KEYS = JoseSignatures(signing_key_from_pem(generate_pem()))
 PLAIN_HEADERS = {
@@ -44,6 +47,7 @@ PLAIN_HEADERS = {
     "content-length",
     "content-type",
     "vary",
+    "x-accel-buffering",
     "x-content-type-options",
 }
 """Headers that every response may have; the document says nothing of them."""
@@ -114,7 +118,8 @@ class Contract:
             return
         [media_type] = content
         assert response.headers["content-type"] == media_type
-        self.validate(response.json(), *steps, "content", media_type, "schema")
+        for body in messages_of(response.text) if media_type == EVENT_STREAM else [response.json()]:
+            self.validate(body, *steps, "content", media_type, "schema")
 
     def _check_stray(self, response: httpx.Response, method: str, path: str, *, is_known: bool) -> None:
         if method == "OPTIONS" and response.status_code == 204:
@@ -123,6 +128,13 @@ class Contract:
             assert response.status_code in {200, 304, 307, 400, 405}
         else:
             assert response.status_code == 404
+
+
+def messages_of(stream: str) -> list[dict[str, str]]:
+    """The messages of server-sent events, without comments."""
+    blocks = [[line.partition(": ") for line in block.splitlines()] for block in stream.split("\n\n")]
+    messages = [{name: value for name, _, value in lines if name in {"id", "event", "data"}} for lines in blocks]
+    return [message for message in messages if message]
 
 
 def check_problem(response: httpx.Response) -> None:
@@ -312,11 +324,40 @@ async def open_world(  # noqa: PLR0913 - every option of an application, by name
             layers=layers,
             access_log=access_log,
         )
-        transport = httpx.ASGITransport(cast("Any", app))  # Litestar names the messages more precisely than httpx.
+        transport = httpx.ASGITransport(cast("Any", ending_streams(app)))
         async with _started(app), httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:
             contract = contract_of((await http.get(f"{root_path}/openapi.json")).content)
             anyone = Api(http=http, contract=contract, root_path=root_path)
             yield World(app=app, gateway=gateway, clock=clock, anyone=anyone)
+
+
+def ending_streams(app: Litestar) -> Callable[..., Awaitable[None]]:
+    """The application, for a client who leaves a stream of events after its first bytes."""
+
+    async def handle(scope: Any, receive: Any, send: Any) -> None:
+        has_begun, is_stream = asyncio.Event(), False
+
+        async def receive_or_leave() -> Any:
+            if not is_stream:
+                return await receive()
+            await has_begun.wait()
+            return {"type": "http.disconnect"}
+
+        async def watch(message: Any) -> None:
+            nonlocal is_stream
+            if message["type"] == "http.response.start":
+                is_stream = (b"content-type", EVENT_STREAM.encode()) in message["headers"]
+            elif is_stream and not message.get("more_body", False):
+                is_stream = False
+            elif is_stream:
+                has_begun.set()
+            await send(message)
+
+        await app(scope, receive_or_leave, watch)
+        if is_stream:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return handle
 
 
 @asynccontextmanager
@@ -333,9 +374,21 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
         login_failures=storage.login_failures,
     )
     queries = replace(gateway.queries, reader=storage.reader)
+    events = Events(storage.events)
+    event_queries = replace(gateway.event_queries, feed=storage.events)
+    webhooks = replace(gateway.webhooks, executor=executor, stored=storage.webhook_endpoints)
     try:
-        webhooks = replace(gateway.webhooks, executor=executor, stored=storage.webhook_endpoints)
-        yield replace(gateway, executor=executor, access=access, queries=queries, webhooks=webhooks, storage=storage)
+        yield replace(
+            gateway,
+            executor=executor,
+            access=access,
+            queries=queries,
+            events=events,
+            event_queries=event_queries,
+            event_hub=EventHub(event_queries, events.commits, StreamLimits()),
+            webhooks=webhooks,
+            storage=storage,
+        )
     finally:
         await submissions.close()
 

@@ -5,7 +5,9 @@ from typing import TypeVar
 from gateway.application.access.access import Access
 from gateway.application.engine.command import Command
 from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.events.event_queries import EventQueries
 from gateway.application.events.feed import Events
+from gateway.application.events.hub import EventHub
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.webhook_sender import WebhookSender
@@ -28,6 +30,8 @@ class Gateway:
     quotes: Quotes
     events: Events
     webhooks: Webhooks
+    event_queries: EventQueries
+    event_hub: EventHub
     tokens: AccessTokens
     storage: Storage
     webhook_sender: WebhookSender

@@ -5,6 +5,7 @@ from gateway.application.access.limits import AccessLimits
 from gateway.application.engine.group_commit import GroupLimits
 from gateway.application.engine.retry import RetryLimits
 from gateway.application.events.delivery_limits import DeliveryLimits
+from gateway.application.events.hub import StreamLimits
 from gateway.application.quotes import QuoteLimits
 from gateway.settings.values import Settings
 
@@ -70,3 +71,12 @@ def delivery_limits(settings: Settings) -> DeliveryLimits:
 def quote_limits(settings: Settings) -> QuoteLimits:
     """The limits of quotes."""
     return QuoteLimits(quote_seconds=settings.quote_seconds)
+
+
+def stream_limits(settings: Settings) -> StreamLimits:
+    """The limits of streams of events."""
+    return StreamLimits(
+        streams_max=settings.event_streams_max,
+        streams_per_user_max=settings.event_streams_per_user_max,
+        waiting_max=settings.event_stream_waiting_max,
+    )

@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import field
+from datetime import timedelta
 from os import PathLike, fspath
 from pathlib import Path
 
@@ -22,7 +23,9 @@ from gateway.application.engine.executor import Executor, OneByOne
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.events.commit_signal import CommitSignal
+from gateway.application.events.event_queries import EventQueries
 from gateway.application.events.feed import Events
+from gateway.application.events.hub import EventHub, StreamLimits
 from gateway.application.gateway import Gateway
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
@@ -35,11 +38,12 @@ from gateway.application.queries import Queries
 from gateway.application.quotes import QuoteLimits, Quotes
 from gateway.application.webhooks import Webhooks
 from gateway.bootstrap.keys import access_tokens
-from gateway.bootstrap.limits import access_limits, group_limits, quote_limits, retry_limits
+from gateway.bootstrap.limits import access_limits, group_limits, quote_limits, retry_limits, stream_limits
 from gateway.bootstrap.refusal import StartRefused
 from gateway.bootstrap.storage import open_storage
 from gateway.bootstrap.webhooks import open_webhook_sender
 from gateway.domain.immutable import immutable
+from gateway.domain.limits import EVENTS_DAYS_DEFAULT
 from gateway.settings.reader import read_settings
 from gateway.settings.values import Settings
 
@@ -76,6 +80,8 @@ async def open_gateway(settings: Settings | str | PathLike[str] | None = None) -
             identifiers=time_ordered_id,
             access_limits=access_limits(chosen),
             quote_limits=quote_limits(chosen),
+            stream_limits=stream_limits(chosen),
+            event_retention=timedelta(days=chosen.events_days),
         )
         run_batch = parts.run_batch(retry_limits(chosen))
         executor = GroupCommit(run_batch, group_limits(chosen), scheduling=storage.scheduling)
@@ -115,6 +121,8 @@ async def in_memory_gateway(
         access_limits=AccessLimits(),
         quote_limits=QuoteLimits(),
         webhook_sender=webhook_sender or MemoryWebhookSender(),
+        stream_limits=StreamLimits(),
+        event_retention=timedelta(days=EVENTS_DAYS_DEFAULT),
     )
     run_batch = parts.run_batch(RetryLimits())
     executor: Executor = (
@@ -140,6 +148,8 @@ class _Parts:
     identifiers: Identifiers
     access_limits: AccessLimits
     quote_limits: QuoteLimits
+    stream_limits: StreamLimits
+    event_retention: timedelta
     commits: CommitSignal = field(default_factory=CommitSignal)
 
     def run_batch(self, limits: RetryLimits) -> RunBatch:
@@ -155,6 +165,7 @@ class _Parts:
     def gateway(self, submissions: Executor) -> Gateway:
         """The gateway that executes its commands with this executor."""
         executor = CommandExecutor(submissions, self.identifiers)
+        event_queries = EventQueries(self.storage.events, self.clock, self.event_retention)
         return Gateway(
             executor=executor,
             access=Access(
@@ -172,6 +183,8 @@ class _Parts:
             quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),
             events=Events(self.storage.events, self.commits),
             webhooks=Webhooks(executor=executor, stored=self.storage.webhook_endpoints, sender=self.webhook_sender),
+            event_queries=event_queries,
+            event_hub=EventHub(event_queries, self.commits, self.stream_limits),
             tokens=self.tokens,
             storage=self.storage,
             webhook_sender=self.webhook_sender,

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 
 import pytest
 
+from gateway.application.events.feed import Events
 from gateway.application.ports.events import FeedEvent
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyTaken
@@ -16,6 +17,7 @@ from gateway.domain.event_type import EventType
 TIMEOUT_SECONDS = 60
 """Longer than any storage may take."""
 WRITERS, COMMITS_OF_A_WRITER, READERS = 8, 25, 3
+FAILS_EVERY = 10
 
 
 class EventFeedContract:
@@ -121,6 +123,40 @@ class EventFeedContract:
         positions = [event.position for event in first]
         assert positions == sorted(set(positions))
         assert all(reader.result() == first for reader in readers)
+
+    async def test_a_subscription_is_called_with_each_event_once_in_order(self, storage: Storage) -> None:
+        """Although its function fails now and then."""
+        feed = Events(storage.events)
+        await commit(storage, Changes(events_new=events(1)))
+        total = WRITERS * COMMITS_OF_A_WRITER
+        called: list[FeedEvent] = []
+        finished = asyncio.Event()
+
+        async def take(event: FeedEvent) -> None:
+            called.append(event)
+            await asyncio.sleep(0)
+            if len(called) == total:
+                finished.set()
+            if len(called) % FAILS_EVERY == 0:
+                raise RuntimeError("This function has a bug.")
+
+        @run_again
+        async def write(number: int) -> None:
+            await commit(storage, Changes(events_new=events(number)))
+            feed.commits.notify()
+
+        async def writes(writer: int) -> None:
+            for number in range(2 + writer, 2 + total, WRITERS):
+                await write(number)
+
+        async with feed.on_commit(take) as subscription:
+            async with asyncio.timeout(TIMEOUT_SECONDS), asyncio.TaskGroup() as tasks:
+                for writer in range(WRITERS):
+                    tasks.create_task(writes(writer))
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                await finished.wait()
+        assert called == list(await storage.events.read(after=0, limit=1_000))[1:]
+        assert subscription.position == called[-1].position
 
 
 def events(*numbers: int) -> list[Event]:

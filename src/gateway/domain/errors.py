@@ -265,6 +265,12 @@ class DuplicateReference(Refusal):
     code = "duplicate_reference"
 
 
+class EventNotFound(Refusal):
+    """No such event, or none of the asker's."""
+
+    code = "event_not_found"
+
+
 class EmailTaken(Refusal):
     """Somebody has registered this address already."""
 

@@ -109,4 +109,5 @@ def http_limits(settings: Settings) -> HttpLimits:
         body_seconds_max=settings.body_seconds_max,
         request_seconds_max=settings.request_seconds_max,
         requests_max=settings.requests_max,
+        heartbeat_seconds=settings.event_stream_heartbeat_seconds,
     )

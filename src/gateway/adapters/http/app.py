@@ -12,11 +12,12 @@ from gateway.adapters.http.access_log import AccessLog
 from gateway.adapters.http.cors import allowing_origins
 from gateway.adapters.http.cursors import CursorKeys, Cursors
 from gateway.adapters.http.docs_pages import docs_pages
-from gateway.adapters.http.endpoint import Endpoint, HttpLimits
+from gateway.adapters.http.endpoint import HEARTBEAT_SECONDS, Endpoint, HttpLimits
 from gateway.adapters.http.openapi import openapi_document
 from gateway.adapters.http.operations import AnyOperation
 from gateway.adapters.http.resources import (
     accounts,
+    events,
     fees,
     health,
     payment_actions,
@@ -51,7 +52,9 @@ LAYERS_OF_LITESTAR: Final = (
 GatewayOpener = Callable[[], AbstractAsyncContextManager[Gateway]]
 
 
-def all_operations(cursors: Cursors, *, sandbox: bool) -> list[AnyOperation]:
+def all_operations(
+    cursors: Cursors, *, sandbox: bool, heartbeat_seconds: float = HEARTBEAT_SECONDS
+) -> list[AnyOperation]:
     """All operations, in the order of the OpenAPI document."""
     return [
         *users.OPERATIONS,
@@ -67,6 +70,7 @@ def all_operations(cursors: Cursors, *, sandbox: bool) -> list[AnyOperation]:
         *quotes.OPERATIONS,
         *fees.OPERATIONS,
         *webhook_endpoints.operations(cursors),
+        *events.operations(cursors, heartbeat_seconds=heartbeat_seconds),
         *health.OPERATIONS,
     ]
 
@@ -96,7 +100,8 @@ def create_app(
             start: they would not reach all paths.
         access_log: Called with an entry after each response. When `None`, requests are not logged.
     """
-    operations = all_operations(Cursors(cursor_keys), sandbox=sandbox)
+    heartbeat_seconds = limits.heartbeat_seconds
+    operations = all_operations(Cursors(cursor_keys), sandbox=sandbox, heartbeat_seconds=heartbeat_seconds)
     document = openapi_document(operations, version=version("gateway"), server_url=root_path or "/")
     endpoint = Endpoint([*operations, *docs_pages(document, root_path=root_path)], limits, access_log)
 

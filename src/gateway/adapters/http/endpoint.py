@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 HEADERS_BYTES_MAX: Final = 16 * 1024
+HEARTBEAT_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +48,14 @@ class HttpLimits:
         body_seconds_max: The time until the whole body has arrived; then 408.
         request_seconds_max: The time from then until the response; then 503, and the same key may be sent again.
         requests_max: The requests of signed-in callers that run at the same time in this process; others are refused.
+        heartbeat_seconds: After so long without an event, a stream of events sends a comment.
     """
 
     body_bytes_max: int = 64 * 1024
     body_seconds_max: float = 10.0
     request_seconds_max: float = 30.0
     requests_max: int = 2048
+    heartbeat_seconds: float = HEARTBEAT_SECONDS
 
 
 class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -108,7 +111,7 @@ class Endpoint:
             response = problem_response(HttpRefusal("internal_error", detail), request)
         finally:
             self._running -= 1
-        await _send(response, request, scope, send)
+        await _send(response, request, scope, receive, send)
         if self._log is not None:
             self._log.add(request, response, seconds=time.perf_counter() - began)
 
@@ -198,7 +201,7 @@ def _options(methods: list[str]) -> AnyOperation:
     return Operation(method="OPTIONS", path="", name="", tag="", summary="", handler=handle, roles=ANYONE, status=204)
 
 
-async def _send(response: Response, request: AnyRequest, scope: Any, send: Send) -> None:
+async def _send(response: Response, request: AnyRequest, scope: Any, receive: Receive, send: Send) -> None:
     headers = [
         (b"request-id", request.request_id.encode()),
         (b"cache-control", response.cache_control),
@@ -207,10 +210,15 @@ async def _send(response: Response, request: AnyRequest, scope: Any, send: Send)
     ]
     if response.body:
         headers += [(b"content-type", response.content_type), (b"content-length", str(len(response.body)).encode())]
+    elif response.stream is not None:
+        headers.append((b"content-type", response.content_type))
     if response.content_encoding is not None:
         headers.append((b"content-encoding", response.content_encoding))
         # Litestar's compression, if it wraps this application, would compress the body again.
         ScopeState.from_scope(scope).is_cached = True
     body = b"" if request.method == "HEAD" else response.body
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    if response.stream is None or request.method == "HEAD":
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+    else:
+        await response.stream(receive, send)

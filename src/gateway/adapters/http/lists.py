@@ -29,7 +29,7 @@ def listing(
     async def handle(request: Request[None, PageQueryT]) -> Response:
         query = request.query
         list_name, owner_id = request.path, request.caller.user_id
-        filters = _filters(query)
+        filters = filters_of(query)
         before = None
         if query.cursor is not None:
             before, filters = cursors.read(query.cursor, list_name, owner_id, filters)
@@ -42,6 +42,7 @@ def listing(
     return handle
 
 
-def _filters(query: PageQuery) -> dict[str, Any]:
+def filters_of(query: PageQuery) -> dict[str, Any]:
+    """The filters of a query, as a cursor has them."""
     fields = msgspec.to_builtins(query)
     return {name: value for name, value in fields.items() if name not in PAGE_FIELDS}

@@ -1,9 +1,10 @@
 """Request and Response: what a handler gets, and what it returns."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeAlias
 
+from litestar.types import Receive, Send
 from typing_extensions import TypeVar
 
 from gateway.application.access.caller import Caller
@@ -75,9 +76,17 @@ class Request(Generic[BodyT, QueryT]):
 AnyRequest: TypeAlias = Request[Any, Any]
 
 
+StreamedBody: TypeAlias = Callable[[Receive, Send], Awaitable[None]]
+"""Sends a body in parts, with ASGI's `receive` and `send`."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Response:
-    """One response."""
+    """One response.
+
+    Attributes:
+        stream: Sends the body instead of `body`. It is called exactly once, unless the request is HEAD.
+    """
 
     status: int
     body: bytes = b""
@@ -85,3 +94,4 @@ class Response:
     content_encoding: bytes | None = None
     cache_control: bytes = b"no-store"
     headers: list[Header] = field(default_factory=list[Header])
+    stream: StreamedBody | None = None

@@ -25,6 +25,7 @@ clients ignore what they do not know. A method that a path does not take is 405 
 TAGS: Final = {
     "Access": "Users and tokens: registration, sessions, and the keys that verify access tokens.",
     "Accounts and deposits": "What customers and merchants hold, and how money comes in.",
+    "Events": "What has changed: lists, and a stream.",
     "Exchange": "Rates, and quotes that hold one for a payment.",
     "Fees": "What the gateway keeps of payments to a merchant.",
     "Operations": "Health, and whether the ledger is sound.",
@@ -36,15 +37,18 @@ TAGS: Final = {
 }
 PARAMETERS: Final = {
     "account_id": "The id of an account.",
+    "after": "Behind the event at this position, oldest first; empty: from the oldest event that is kept.",
     "created_after": "Made then or later.",
     "created_before": "Made before then.",
     "currency": "In this currency.",
     "cursor": "The `next_cursor` of the page before, with the same filters.",
     "customer_id": "The user id of a customer.",
     "endpoint_id": "The id of a webhook endpoint.",
+    "event_id": "The id of an event.",
     "from": "The currency that is paid.",
     "limit": "How many at most.",
     "merchant_id": "The user id of a merchant.",
+    "object_id": "The id of the object that changed.",
     "owner_id": "The user id of an owner; for operators.",
     "payment_id": "The id of a payment.",
     "quote_id": "The id of a quote.",
@@ -60,6 +64,7 @@ PARAMETERS: Final = {
 PATH_EXAMPLES: Final = {
     "account_id": "acc_01kc3x0m5fe7v8qj2r4n6p9stb",
     "endpoint_id": "whe_01kc3x0m5fe7v8qj2r4n6p9stk",
+    "event_id": "evt_01kc3x0m5fe7v8qj2r4n6p9stm",
     "from": "EUR",
     "merchant_id": "usr_01kc3x0m5fe7v8qj2r4n6p9stf",
     "payment_id": "pay_01kc3x0m5fe7v8qj2r4n6p9ste",
@@ -67,6 +72,15 @@ PATH_EXAMPLES: Final = {
     "refund_id": "ref_01kc3x0m5fe7v8qj2r4n6p9stg",
     "to": "USD",
     "transaction_id": "txn_01kc3x0m5fe7v8qj2r4n6p9std",
+}
+
+LAST_EVENT_ID: Final[dict[str, Any]] = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "description": "The position of the last event that is known. It takes precedence over `after`.",
+    "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    "example": "4096",
 }
 
 
@@ -166,6 +180,8 @@ def _query_parameters(operation: AnyOperation, schemas: Schemas) -> list[dict[st
 
 
 def _headers(operation: AnyOperation) -> list[dict[str, Any]]:
+    if operation.takes_last_event_id:
+        return [LAST_EVENT_ID]
     if operation.idempotency is Idempotency.NONE:
         return []
     return [

@@ -112,7 +112,7 @@ def responses_of(operation: AnyOperation, result: Described | None) -> dict[str,
     replayed = () if operation.idempotency is Idempotency.NONE else ("Idempotency-Replayed",)
     success: Described = {"description": operation.summary, "headers": _headers("Request-Id", *replayed)}
     if result is not None:
-        success["content"] = {"application/json": {"schema": result, "example": operation.example_result}}
+        success["content"] = {operation.result_type: {"schema": result, "example": operation.example_result}}
     responses = {str(status): success for status in (operation.status, *operation.other_statuses)}
     for status, codes in codes_by_status(operation).items():
         listed = ", ".join(f"`{code}`" for code in codes)

@@ -61,6 +61,8 @@ class Operation(Generic[BodyT, QueryT]):
         body_bytes_max: `None` for the general limit.
         example: Of the request body; the first of `examples`, if there are several.
         example_result: Of a successful response's body.
+        result_type: The content type of a successful response.
+        takes_last_event_id: Whether `Last-Event-ID` is read.
         body_decoder: Of the declared body; `None` without one.
         body_optional: Whether the body may be left out: all of its fields may.
     """
@@ -83,6 +85,8 @@ class Operation(Generic[BodyT, QueryT]):
     example: dict[str, Any] = field(default_factory=dict[str, Any])
     examples: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     example_result: dict[str, Any] = field(default_factory=dict[str, Any])
+    result_type: str = "application/json"
+    takes_last_event_id: bool = False
     body_decoder: msgspec.json.Decoder[BodyT] | None = field(init=False)
     body_optional: bool = field(init=False)
 

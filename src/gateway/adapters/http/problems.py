@@ -40,6 +40,7 @@ KINDS: Final[dict[str, Kind]] = {
     "payment_not_found": Kind(404, "Payment not found"),
     "quote_not_found": Kind(404, "Quote not found"),
     "rate_not_found": Kind(404, "There is no rate for these currencies", retryable=True),
+    "event_not_found": Kind(404, "Event not found"),
     "refund_not_found": Kind(404, "Refund not found"),
     "transaction_not_found": Kind(404, "Transaction not found"),
     "webhook_endpoint_not_found": Kind(404, "Webhook endpoint not found"),

@@ -1,10 +1,12 @@
 """Events: what has changed, for readers in this process."""
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.events.commit_signal import CommitSignal
+from gateway.application.events.subscription import EventCallback, Subscription
 from gateway.application.ports.events import EventFeed, FeedEvent
 from gateway.domain.checks import check_integer
 from gateway.domain.limits import EVENTS_PER_READ_MAX, POSITION_MAX
@@ -57,3 +59,29 @@ class Events:
                 yield event
             if len(events) < EVENTS_PER_READ_MAX:
                 await self.commits.wait(poll_seconds, seen=seen)
+
+    @asynccontextmanager
+    async def on_commit(
+        self, callback: EventCallback, *, after: int | None = None, poll_seconds: float = POLL_SECONDS
+    ) -> AsyncGenerator[Subscription]:
+        """Call a function with each event, one after the other in the order of the feed, while the block runs.
+
+        No event is skipped, and none comes twice. What the function raises is logged, and the next event follows. A
+        call that is running at the end of the block is awaited.
+
+        Args:
+            callback: Awaited with an event soon after its commit; with an event of another process after
+                `poll_seconds` at most.
+            after: The position of the last event that is known; `None` begins behind the newest event.
+            poll_seconds: How often the feed is read while this gateway commits nothing.
+        """
+        self.loop.check()
+        if after is not None:
+            check_integer("after", after, 0, POSITION_MAX)
+        position = await self.feed.newest() if after is None else after
+        subscription = Subscription(self.feed, self.commits, callback, position=position, poll_seconds=poll_seconds)
+        subscription.start()
+        try:
+            yield subscription
+        finally:
+            await subscription.stop()

@@ -29,7 +29,12 @@ class EventDataView(msgspec.Struct, frozen=True, kw_only=True):
     """What an event tells."""
 
     object: Annotated[
-        msgspec.Raw, msgspec.Meta(description="The object that changed, as `GET` answered it right after the change.")
+        msgspec.Raw,
+        msgspec.Meta(
+            description="The object that changed, as `GET` answered it right after the change. Its `object` names its "
+            "type.",
+            extra_json_schema={"type": "object", "additionalProperties": True},
+        ),
     ]
 
 
