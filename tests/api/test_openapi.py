@@ -13,7 +13,7 @@ from gateway.adapters.http.operations import Idempotency
 from gateway.adapters.http.problems import KINDS
 from support.api_client import CURSOR_KEYS, PAGES, Json, Person, World, fresh_key, ok, open_world
 
-DOCUMENT_BYTES_MAX = 160_000
+DOCUMENT_BYTES_MAX = 240_000
 OPERATIONS = {operation.name: operation for operation in all_operations(Cursors(CURSOR_KEYS), sandbox=True)}
 
 

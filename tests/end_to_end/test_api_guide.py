@@ -1,4 +1,4 @@
-"""The guide to the API, as pasted into a shell from its first example to its last."""
+"""The guide to the API and the page about webhooks, as pasted into a shell from the first example to the last."""
 
 from pathlib import Path
 from typing import Any
@@ -56,3 +56,22 @@ async def test_the_examples_of_the_guide_work_as_pasted_one_after_the_other(tmp_
     assert ": open" in said.splitlines()
     assert any(line.startswith("data: ") for line in said.splitlines())
     await gateway.verify()
+
+
+async def test_the_examples_of_the_page_about_webhooks_go_on_from_the_sign_in_of_the_guide(tmp_path: Path) -> None:
+    sign_in = blocks("docs/api.md", "sh")[:2]
+    gateway = Installation(tmp_path)
+    async with gateway.serving() as server:
+        said = await paste("".join([*sign_in, *blocks("docs/webhooks.md", "sh")]), gateway, server)
+
+    answers = [answer for line in said.splitlines() for answer in values(line)]
+    assert [gist(answer) for answer in answers] == [
+        "user",
+        "user",
+        "webhook_endpoint",
+        "webhook_test",
+        "webhook_endpoint",
+    ]
+    created, _, rotated = answers[2:]
+    assert created["id"] == rotated["id"]
+    assert created["secret"] != rotated["secret"]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+import click
 import pytest
 
 from gateway.adapters.sql import planned
@@ -20,7 +21,18 @@ from gateway.settings.values import FIELDS, Settings
 from support.migrations import on_connection, to_revision
 from support.servers import Installation
 
-COMMANDS = sorted(main.commands)
+
+def every_command() -> dict[tuple[str, ...], click.Command]:
+    """The commands by their words, with those of groups: `("events", "tail")`."""
+    found: dict[tuple[str, ...], click.Command] = {}
+    for name, command in main.commands.items():
+        found[name,] = command
+        if isinstance(command, click.Group):
+            found |= {(name, inner): each for inner, each in command.commands.items()}
+    return found
+
+
+COMMANDS = every_command()
 FOR_WORK_ALONE = ("sqlalchemy", "alembic", "litestar", "asyncpg", "aiosqlite", "jose", "uvicorn", "httpx", "argon2")
 HELP_SECONDS_MAX = 0.4
 SLOWER_THAN_PYTHON_MAX = 20.0
@@ -45,7 +57,7 @@ def run(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedPr
     )
 
 
-HELPS = [("--help",), ("--version",), *((command, "--help") for command in COMMANDS)]
+HELPS = [("--help",), ("--version",), *((*command, "--help") for command in COMMANDS)]
 
 
 @pytest.mark.parametrize("arguments", HELPS, ids=" ".join)
@@ -83,13 +95,13 @@ def test_help_and_version_are_there_at_once(tmp_path: Path, arguments: Sequence[
     assert quickest <= max(HELP_SECONDS_MAX, SLOWER_THAN_PYTHON_MAX * python)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_flag_says_its_default_and_what_it_takes(tmp_path: Path, name: str) -> None:
-    said = " ".join(run(tmp_path, name, "--help", COLUMNS="200").stdout.split())
+@pytest.mark.parametrize("name", COMMANDS, ids=" ".join)
+def test_every_flag_says_its_default_and_what_it_takes(tmp_path: Path, name: tuple[str, ...]) -> None:
+    said = " ".join(run(tmp_path, *name, "--help", COLUMNS="200").stdout.split())
 
-    for option in main.commands[name].params:
+    for option in COMMANDS[name].params:
         flag = max(option.opts, key=len)
-        if getattr(option, "hidden", False):
+        if getattr(option, "hidden", False) or isinstance(option, click.Argument):
             continue
         assert flag in said
         after = said.partition(f"{flag} ")[2].partition(" --")[0]

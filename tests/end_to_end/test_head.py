@@ -69,7 +69,9 @@ async def test_requests_in_one_packet_are_answered_in_their_order(server: Server
     reader, writer = await server.ask(request("HEAD", "/health/live") * 2 + request("GET", "/health/live"))
     heads = [await head_of(reader) for _ in range(3)]
     async with asyncio.timeout(SECONDS_MAX):
-        assert await reader.readexactly(int(heads[2][1][b"content-length"])) == b'{"status":"ok"}'
+        assert (
+            await reader.readexactly(int(heads[2][1][b"content-length"])) == b'{"status":"ok","environment":"sandbox"}'
+        )
     assert [status for status, _ in heads] == [b"HTTP/1.1 200 OK"] * 3
     writer.close()
 

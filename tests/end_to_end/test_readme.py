@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from support.pasting import blocks, paste
-from support.servers import Installation
+from support.running_command import running
+from support.servers import Installation, free_port
 
 COLUMNS_MAX = 80
 
@@ -44,10 +45,35 @@ async def test_the_curl_lines_of_the_readme_work_as_pasted_and_the_last_ones_rep
     await gateway.verify()
 
 
+async def test_a_payment_of_the_readme_arrives_as_a_webhook_in_the_next_terminal(tmp_path: Path) -> None:
+    [line] = [block for block in blocks("README.md", "sh") if "webhooks listen" in block]
+    [shown] = [block for block in blocks("README.md", "") if "verified" in block]
+    assert re.fullmatch(r"\.venv/bin/gateway webhooks listen\n", line)
+    gateway, port = Installation(tmp_path), free_port()
+    ports = ("--port", str(port))
+    async with (
+        gateway.serving() as server,
+        running(gateway, *line.split()[1:], "--url", server.url, *ports) as listener,
+    ):
+        await listener.until_line("^Listening on ")
+        said = await paste(curl_lines(), gateway, server, listener_port=port)
+        arrived = await listener.until_line("verified$")
+        assert await listener.end() == 0
+        assert listener.complaints == []
+
+    payment = json.loads(said.splitlines()[1])
+    assert payment["id"] in arrived
+    assert_like(shown.rstrip("\n").replace("12:34:56", "…"), re.sub(" {2,}", "  ", arrived))
+
+
 def assert_as_shown(lines: list[str]) -> None:
     """What the README shows stands in the answers, part after part; `…` is whatever is left out."""
     for shown, line in zip(answers_shown().splitlines(), lines, strict=True):
-        assert re.fullmatch(".*".join(map(re.escape, shown.split("…"))), line), (shown, line)
+        assert_like(shown, line)
+
+
+def assert_like(shown: str, line: str) -> None:
+    assert re.fullmatch(".*".join(map(re.escape, shown.split("…"))), line), (shown, line)
 
 
 def test_the_curl_lines_fit_a_terminal() -> None:

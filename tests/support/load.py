@@ -115,9 +115,9 @@ async def sign_up(http: httpx.AsyncClient, role: str) -> Person:
     return Person(id=user["id"], account_id=user["accounts"][0]["id"], headers=headers)
 
 
-async def log_in(http: httpx.AsyncClient, email: str) -> dict[str, str]:
+async def log_in(http: httpx.AsyncClient, email: str, password: str = PASSWORD) -> dict[str, str]:
     """The headers of somebody who has logged in."""
-    answer = await http.post("/users/login", json={"email": email, "password": PASSWORD})
+    answer = await http.post("/users/login", json={"email": email, "password": password})
     assert answer.status_code == 200, answer.text
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from support.processes import run_to_end
-from support.servers import Installation, Server
+from support.servers import Installation, Server, free_port
 
 ROOT = Path(__file__).parents[2]
 PASTING_SECONDS_MAX = 60
@@ -16,12 +16,19 @@ PASTING_SECONDS_MAX = 60
 def blocks(document: str, language: str) -> list[str]:
     """What stands in a document's fences of this language."""
     text = (ROOT / document).read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    fences = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [content for found, content in fences if found == language]
 
 
-async def paste(lines: str, gateway: Installation, server: Server, *, shell: str = "bash") -> str:
-    """What a shell in which `gateway` is installed says to these lines; only where it listens is another."""
+async def paste(
+    lines: str, gateway: Installation, server: Server, *, shell: str = "bash", listener_port: int = 0
+) -> str:
+    """What a shell in which `gateway` is installed says to these lines; only the ports are others.
+
+    `listener_port` is where `gateway webhooks listen` listens; nothing does unless it is given.
+    """
     pasted = lines.replace("G=http://127.0.0.1:8000", f"G={server.url}")
+    pasted = pasted.replace("127.0.0.1:9000", f"127.0.0.1:{listener_port or free_port()}")
     assert server.url in pasted
     path = f"{Path(sys.executable).parent}:{gateway.environment['PATH']}"
     done = await run_to_end(

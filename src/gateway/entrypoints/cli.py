@@ -8,6 +8,7 @@ from typing_extensions import override
 from gateway.entrypoints.commands import ALL_COMMANDS
 from gateway.entrypoints.exit_codes import INTERRUPTED
 from gateway.entrypoints.interrupts import is_interrupt
+from gateway.entrypoints.remote_commands import REMOTE_COMMANDS
 from gateway.settings.field import SettingsRefused
 
 
@@ -69,5 +70,5 @@ def main() -> None:
     """An async payment gateway on a double-entry ledger. Settings are environment variables: `gateway settings`."""
 
 
-for command in ALL_COMMANDS:
+for command in (*ALL_COMMANDS, *REMOTE_COMMANDS):
     main.add_command(command)

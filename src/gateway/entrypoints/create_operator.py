@@ -1,16 +1,15 @@
 """`gateway create-operator`: operators are made here, and nowhere else."""
 
 import asyncio
-import sys
 
 import click
 
-from gateway.application.plain_text import NotPlainText, plain_text
 from gateway.bootstrap.refusal import StartRefused
 from gateway.bootstrap.schema import MEMORY_URL
 from gateway.bootstrap.wiring import open_gateway
 from gateway.domain.user import Role, UserId
 from gateway.entrypoints.flags import Flags, settings_with
+from gateway.entrypoints.passwords import read_password
 from gateway.settings.values import Settings
 
 
@@ -19,20 +18,9 @@ def create_operator(flags: Flags, *, email: str, name: str | None, password_stdi
     settings = settings_with(flags)
     if settings.url == MEMORY_URL:
         raise StartRefused("Nobody could log in: memory:// keeps nothing when this command ends.")
-    if password_stdin:
-        password = _first_line_of_stdin()
-    else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    password = read_password(from_stdin=password_stdin, is_new=True)
     user_id = asyncio.run(_register(settings, email=email, password=password, name=name))
     click.echo(f"The operator {user_id} can log in now.")
-
-
-def _first_line_of_stdin() -> str:
-    line = sys.stdin.buffer.readline()
-    try:
-        return plain_text(line).rstrip("\r\n")
-    except NotPlainText as refused:
-        raise StartRefused(f"The password cannot be read: {refused}.") from refused
 
 
 async def _register(settings: Settings, *, email: str, password: str, name: str | None) -> UserId:

@@ -14,10 +14,14 @@ from gateway.adapters.http import HttpLimits, create_app
 from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
 from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.application.gateway import Gateway
+from gateway.bootstrap.webhooks import open_webhook_sender
 from gateway.bootstrap.wiring import in_memory_gateway
 from gateway.domain.user import Role
 from gateway.entrypoints.demo_story import DEPOSIT_MINOR, Json, Stage, money_of, operate, play, shown
+from gateway.entrypoints.demo_webhooks import webhooks_of
 from gateway.entrypoints.output import output
+from gateway.entrypoints.worker import working
+from gateway.settings.values import Settings
 
 TIMEOUT_SECONDS: Final = 10.0
 LIST_LIMIT: Final = 100
@@ -46,16 +50,18 @@ async def _demo(url: str | None) -> None:
         shop = await stage.sign_up("Shop", Role.MERCHANT)
         ada = await stage.sign_up("Ada", Role.CUSTOMER)
         await stage.ask(ada, "POST", "/deposits", money_of(ada, DEPOSIT_MINOR), expect=201)
-        await play(stage, ada, shop)
-        if credentials is not None:
-            stage.chapter("An operator comes")
-            await operate(stage, ada, shop, await stage.log_in("Grace", *credentials))
-        stage.chapter("Look back")
+        async with webhooks_of(stage, shop) as webhooks:
+            await play(stage, ada, shop)
+            if credentials is not None:
+                stage.chapter("An operator comes")
+                await operate(stage, ada, shop, await stage.log_in("Grace", *credentials))
+            stage.chapter("Look back")
+            await webhooks.until_all_arrived()
         payments = await stage.ask(ada, "GET", f"/payments?limit={LIST_LIMIT}", expect=200)
         history = await stage.ask(ada, "GET", f"/transactions?limit={LIST_LIMIT}", expect=200)
         account = await stage.ask(ada, "GET", f"/accounts/{ada.account_id}", expect=200)
     console = output()
-    console.print(stage.seen, _payments_table(payments["data"]), _history_table(history["data"]))
+    console.print(stage.seen, webhooks.table(), _payments_table(payments["data"]), _history_table(history["data"]))
     console.print(f"Ada has {shown(account['balance']['available'])} left.")
     if credentials is None:
         console.print(LEFT_OUT)
@@ -74,7 +80,8 @@ async def _running_sandbox(url: str) -> AsyncGenerator[tuple[httpx.AsyncClient, 
 @asynccontextmanager
 async def _own_sandbox() -> AsyncGenerator[tuple[httpx.AsyncClient, Credentials]]:
     """A sandbox in this process, with an operator, who is made as `gateway create-operator` does it."""
-    async with in_memory_gateway() as gateway:
+    settings = Settings()
+    async with open_webhook_sender(settings) as sender, in_memory_gateway(webhook_sender=sender) as gateway:
 
         @asynccontextmanager
         async def opened() -> AsyncGenerator[Gateway]:
@@ -86,7 +93,11 @@ async def _own_sandbox() -> AsyncGenerator[tuple[httpx.AsyncClient, Credentials]
             opened, cursor_keys=JoseSignatures(signing_key_from_pem(generate_pem())), sandbox=True, limits=HttpLimits()
         )
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # Litestar types ASGI more narrowly than httpx.
-        async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as client:
+        async with (
+            app.lifespan(),
+            working(gateway, settings),
+            httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as client,
+        ):
             yield client, credentials
 
 

@@ -61,7 +61,7 @@ class Stage:
         began = perf_counter()
         try:
             response = await self.client.request(method, path, json=body, headers=headers)
-            answer: Json = response.json()
+            answer: Json = response.json() if response.content else {}
         except httpx.HTTPError as error:
             raise click.ClickException(f"{self.client.base_url} does not answer: {error}.") from error
         except ValueError as error:

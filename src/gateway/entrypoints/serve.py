@@ -14,8 +14,10 @@ import uvicorn
 
 from gateway.bootstrap.refusal import StartRefused
 from gateway.bootstrap.wiring import open_gateway
+from gateway.entrypoints.called_as import called_as
 from gateway.entrypoints.flags import Flags, given, settings_with
 from gateway.entrypoints.logs import configure_logging
+from gateway.entrypoints.remote import DEFAULT_URL
 from gateway.settings.database_url import without_password
 from gateway.settings.values import FIELDS, Settings
 
@@ -87,6 +89,10 @@ A first request:
 
   curl {url}/users/register \\
     --json '{{"email": "ada@example.com", "password": "correct horse battery", "role": "customer"}}'
+
+Webhooks, received in another terminal:
+
+  {called_as()} webhooks listen{"" if url == DEFAULT_URL else f" --url {url}"}
 """
 
 

@@ -11,6 +11,9 @@ from gateway.settings.values import FIELDS, Settings
 TEST_PREFIX: Final = "GATEWAY_TEST_"
 """The prefix of variables of this project's tests, which are not settings."""
 
+TOKEN_VARIABLE: Final = "GATEWAY_TOKEN"  # noqa: S105 - its name.
+"""An access token for the commands that ask a running gateway. It is not a setting."""
+
 _FIELDS_BY_NAME: Final = {field.name.upper(): field for field in FIELDS.values()}
 
 
@@ -78,7 +81,7 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name.removeprefix(PREFIX): text
         for name, text in environ.items()
-        if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX)
+        if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name != TOKEN_VARIABLE
     }
 
 

@@ -71,7 +71,7 @@ def all_operations(
         *fees.OPERATIONS,
         *webhook_endpoints.operations(cursors),
         *events.operations(cursors, heartbeat_seconds=heartbeat_seconds),
-        *health.OPERATIONS,
+        *health.operations(sandbox=sandbox),
     ]
 
 

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from gateway.adapters.http.openapi_responses import HEADERS, Problem, responses_of, shared_responses
 from gateway.adapters.http.openapi_schemas import Schemas
+from gateway.adapters.http.openapi_webhooks import BODIES, TAG, webhooks_of
+from gateway.adapters.http.openapi_webhooks import PARAMETERS as WEBHOOK_PARAMETERS
 from gateway.adapters.http.operations import AnyOperation, Idempotency
 from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
 
@@ -96,7 +98,7 @@ def openapi_document(operations: Iterable[AnyOperation], *, version: str, server
     schemas = Schemas(
         requests=_declared(operation.body for operation in operations),
         queries=_declared(operation.query for operation in operations),
-        responses=[Problem, *_declared(operation.result for operation in operations)],
+        responses=[Problem, *_declared(operation.result for operation in operations), *BODIES.values()],
     )
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -112,13 +114,16 @@ def openapi_document(operations: Iterable[AnyOperation], *, version: str, server
         },
         "servers": [{"url": server_url}],
         "tags": [
-            {"name": tag, "description": TAGS[tag]} for tag in sorted({operation.tag for operation in operations})
+            {"name": tag, "description": TAGS[tag]}
+            for tag in sorted({TAG, *(operation.tag for operation in operations)})
         ],
         "paths": paths,
+        "webhooks": webhooks_of(schemas),
         "components": {
             "schemas": schemas.components,
             "responses": shared_responses(schemas.reference(Problem)),
             "headers": HEADERS,
+            "parameters": WEBHOOK_PARAMETERS,
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }

@@ -16,6 +16,9 @@ REFERENCE: Final = "#/components/schemas/"
 CONSTANT_FIELDS: Final = frozenset({"object", "token_type"})
 """Fields of responses with a single value that never changes."""
 
+GENERICS: Final = {"EventDataOf": "EventData", "EventOf": "Event", "ListView": "List"}
+"""The ends of the names of generic types for clients."""
+
 ENUMS: Final = {
     "AccountKind": "Whose money an account counts.",
     "AccountStatus": "What an account may do: a frozen one receives but does not pay, a closed one does neither.",
@@ -178,9 +181,8 @@ def _with_new_names(schema: Schema) -> Schema:
 
 def _renamed(name: str) -> str:
     """The name of a type for clients: `Payment` for `PaymentView`, `PaymentList` for `ListView_PaymentView_`."""
-    if name.startswith("ListView_"):
-        return f"{_renamed(name.removeprefix('ListView_').rstrip('_'))}List"
-    return name.removesuffix("View")
+    generic, _, kind = name.rstrip("_").partition("_")
+    return kind.removesuffix("View") + GENERICS[generic] if kind else name.removesuffix("View")
 
 
 def _is_enum(schema: Schema) -> bool:

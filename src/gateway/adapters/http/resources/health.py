@@ -6,7 +6,7 @@ from typing import Final, Literal
 import msgspec
 
 from gateway.adapters.http.messages import Request, Response
-from gateway.adapters.http.operations import ANYONE, Operation, json_response
+from gateway.adapters.http.operations import ANYONE, AnyOperation, Handler, Operation, json_response
 from gateway.adapters.http.problems import HttpRefusal
 from gateway.application.ports.reader import CurrencyTotals
 from gateway.application.ports.unit_of_work import StorageReadOnly
@@ -20,6 +20,12 @@ class HealthView(msgspec.Struct, frozen=True, kw_only=True):
     """A sign of life."""
 
     status: Literal["ok"] = "ok"
+
+
+class LivenessView(HealthView, frozen=True, kw_only=True):
+    """A sign of life, with the environment: tools that make up users and money ask for a sandbox first."""
+
+    environment: Literal["sandbox", "production"]
 
 
 class CurrencyInvariantsView(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,9 +54,14 @@ _checks: Final[set[asyncio.Task[None]]] = set()
 """The running checks: the event loop has only weak references to tasks."""
 
 
-async def live(_: Request) -> Response:
-    """Show that the process runs."""
-    return json_response(200, HealthView())
+def living(environment: Literal["sandbox", "production"]) -> Handler[None, None]:
+    """Show that the process runs, and in which environment."""
+    alive = LivenessView(environment=environment)
+
+    async def live(_: Request) -> Response:
+        return json_response(200, alive)
+
+    return live
 
 
 async def ready(request: Request) -> Response:
@@ -111,38 +122,40 @@ def currency_invariants(totals: CurrencyTotals) -> CurrencyInvariantsView:
     )
 
 
-OPERATIONS = (
-    Operation(
-        method="GET",
-        path="/health/live",
-        name="getLiveness",
-        tag=TAG,
-        summary="Whether the process runs",
-        handler=live,
-        roles=ANYONE,
-        result=HealthView,
-        example_result={"status": "ok"},
-    ),
-    Operation(
-        method="GET",
-        path="/health/ready",
-        name="getReadiness",
-        tag=TAG,
-        summary="Whether the storage answers, and this process can write to it",
-        handler=ready,
-        roles=ANYONE,
-        result=HealthView,
-        example_result={"status": "ok"},
-    ),
-    Operation(
-        method="GET",
-        path="/ledger/invariants",
-        name="getInvariants",
-        tag=TAG,
-        summary="Add up all accounts, by currency",
-        handler=invariants,
-        roles=frozenset({Role.OPERATOR}),
-        result=InvariantsView,
-        example_result={"object": "ledger_invariants", "ok": True, "accounts_checked": 0, "currencies": []},
-    ),
-)
+def operations(*, sandbox: bool) -> tuple[AnyOperation, ...]:
+    """The operations on the health of the gateway."""
+    return (
+        Operation(
+            method="GET",
+            path="/health/live",
+            name="getLiveness",
+            tag=TAG,
+            summary="Whether the process runs",
+            handler=living("sandbox" if sandbox else "production"),
+            roles=ANYONE,
+            result=LivenessView,
+            example_result={"status": "ok", "environment": "production"},
+        ),
+        Operation(
+            method="GET",
+            path="/health/ready",
+            name="getReadiness",
+            tag=TAG,
+            summary="Whether the storage answers, and this process can write to it",
+            handler=ready,
+            roles=ANYONE,
+            result=HealthView,
+            example_result={"status": "ok"},
+        ),
+        Operation(
+            method="GET",
+            path="/ledger/invariants",
+            name="getInvariants",
+            tag=TAG,
+            summary="Add up all accounts, by currency",
+            handler=invariants,
+            roles=frozenset({Role.OPERATOR}),
+            result=InvariantsView,
+            example_result={"object": "ledger_invariants", "ok": True, "accounts_checked": 0, "currencies": []},
+        ),
+    )
