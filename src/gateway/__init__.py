@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from gateway.application.engine.event_loop import WrongEventLoop
     from gateway.application.events.feed import Events
     from gateway.application.gateway import Gateway
+    from gateway.application.ports.delivery_records import Attempt, Delivery, DeliveryOutcome
     from gateway.application.ports.events import FeedEvent
     from gateway.application.ports.unit_of_work import StorageRefused, StorageUnavailable
     from gateway.application.quotes import Quotes
+    from gateway.application.webhook_deliveries import WebhookDeliveries
     from gateway.application.webhooks import Webhooks
     from gateway.bootstrap.garbage_collection import collect_garbage_seldom
     from gateway.bootstrap.refusal import StartRefused
@@ -64,6 +66,7 @@ __all__ = [
     "AccountKey",
     "AccountKind",
     "AccountStatus",
+    "Attempt",
     "Caller",
     "CancelPayment",
     "CaptureMethod",
@@ -74,6 +77,8 @@ __all__ = [
     "CurrencyCode",
     "CurrencyPair",
     "DeleteWebhookEndpoint",
+    "Delivery",
+    "DeliveryOutcome",
     "Deposit",
     "DisableWebhookEndpoint",
     "DisabledReason",
@@ -128,6 +133,7 @@ __all__ = [
     "UnfreezeAccount",
     "User",
     "UserId",
+    "WebhookDeliveries",
     "WebhookEndpoint",
     "Webhooks",
     "WrongEventLoop",
@@ -169,9 +175,11 @@ _NAMES = {
     "gateway.application.engine.event_loop": ("WrongEventLoop",),
     "gateway.application.events.feed": ("Events",),
     "gateway.application.gateway": ("Gateway",),
+    "gateway.application.ports.delivery_records": ("Attempt", "Delivery", "DeliveryOutcome"),
     "gateway.application.ports.events": ("FeedEvent",),
     "gateway.application.ports.unit_of_work": ("StorageRefused", "StorageUnavailable"),
     "gateway.application.quotes": ("Quotes",),
+    "gateway.application.webhook_deliveries": ("WebhookDeliveries",),
     "gateway.application.webhooks": ("Webhooks",),
     "gateway.bootstrap.garbage_collection": ("collect_garbage_seldom",),
     "gateway.bootstrap.refusal": ("StartRefused",),

@@ -18,6 +18,7 @@ OPTIONAL = {
     "changeWebhookEndpoint",
     "rotateWebhookSecret",
     "testWebhookEndpoint",
+    "redeliverEvent",
 }
 NO_BODY: list[dict[str, str | bytes]] = [{}, {"content-type": "application/json"}, {"content-type": "text/plain"}]
 without_a_body = pytest.mark.parametrize("headers", NO_BODY, ids=["", "json", "text"])

@@ -48,6 +48,7 @@ CONTRACT = {
         "use_refund",
         "transaction_not_reversible",
         "endpoint_limit_reached",
+        "replay_limit_reached",
         "webhook_endpoint_disabled",
         "idempotency_in_progress",
     ),

@@ -56,6 +56,9 @@ ROLES = {
     "DELETE /webhook-endpoints/{endpoint_id}": {"merchant", "operator"},
     "POST /webhook-endpoints/{endpoint_id}/rotate-secret": {"merchant", "operator"},
     "POST /webhook-endpoints/{endpoint_id}/test": {"merchant", "operator"},
+    "GET /webhook-endpoints/{endpoint_id}/deliveries": {"merchant", "operator"},
+    "POST /webhook-endpoints/{endpoint_id}/replay": {"merchant", "operator"},
+    "POST /events/{event_id}/redeliver": {"merchant", "operator"},
     "GET /ledger/invariants": {"operator"},
 }
 """Written from the contract, not from the code."""

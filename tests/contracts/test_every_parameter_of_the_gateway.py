@@ -2,11 +2,13 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from gateway.adapters.memory import MemoryWebhookSender
+from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.access.access import Access
 from gateway.application.access.caller import Caller
 from gateway.application.engine.outcome_codec import refusals
@@ -16,8 +18,9 @@ from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Storage
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
+from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
-from gateway.contracts.records import EUR, USD, endpoint_id, quote_id
+from gateway.contracts.records import EUR, NOW, USD, endpoint_id, quote_id
 from gateway.domain.errors import InvalidInput, Refusal
 from gateway.domain.rate import CurrencyPair, rate_of
 from gateway.domain.refund import RefundId
@@ -63,6 +66,10 @@ VALID: Mapping[str, object] = {
     "description": "orders",
     "enabled": True,
     "all_merchants": False,
+    "event_id": "evt_1",
+    "outcomes": [None],
+    "created_from": NOW,
+    "created_to": NOW + timedelta(days=1),
 }
 """An argument for each parameter of each method; `where` is a filter of the method's own."""
 
@@ -74,6 +81,13 @@ def parts(storage: Storage) -> list[Any]:
         Quotes(executor=access.executor, rates=storage.rates, clock=StandingClock()),
         Events(storage.events),
         Webhooks(executor=access.executor, stored=storage.webhook_endpoints, sender=MemoryWebhookSender()),
+        WebhookDeliveries(
+            stored=storage.deliveries,
+            endpoints=storage.webhook_endpoints,
+            feed=storage.events,
+            clock=StandingClock(),
+            identifiers=time_ordered_id,
+        ),
         access,
     ]
 
@@ -106,7 +120,7 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
     assert refused > answered > 0
 
 
-@pytest.mark.parametrize("part", [Queries, Quotes, Events, Webhooks, Access])
+@pytest.mark.parametrize("part", [Queries, Quotes, Events, Webhooks, WebhookDeliveries, Access])
 def test_no_parameter_is_forgotten(part: type[Any]) -> None:
     parameters = {name for method in methods(part).values() for name in inspect.signature(method).parameters}
     assert parameters - {"self"} <= VALID.keys() | {"where"}

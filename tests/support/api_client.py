@@ -377,6 +377,9 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
     events = Events(storage.events)
     event_queries = replace(gateway.event_queries, feed=storage.events)
     webhooks = replace(gateway.webhooks, executor=executor, stored=storage.webhook_endpoints)
+    deliveries = replace(
+        gateway.deliveries, stored=storage.deliveries, endpoints=storage.webhook_endpoints, feed=storage.events
+    )
     try:
         yield replace(
             gateway,
@@ -387,6 +390,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             event_queries=event_queries,
             event_hub=EventHub(event_queries, events.commits, StreamLimits()),
             webhooks=webhooks,
+            deliveries=deliveries,
             storage=storage,
         )
     finally:

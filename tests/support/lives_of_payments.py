@@ -49,7 +49,7 @@ async def meet_what_lives_of_payments_cause(world: World, operator: Person) -> N
     await meet_what_fees_cause(lives)
     await meet_what_exchange_causes(lives)
     await meet_what_too_little_or_too_much_causes(lives)
-    await meet_what_webhook_endpoints_cause(merchant)
+    await meet_what_webhook_endpoints_cause(world, merchant)
 
 
 async def meet_what_requests_cause(lives: Lives) -> None:
@@ -194,7 +194,10 @@ async def meet_what_too_little_or_too_much_causes(lives: Lives) -> None:
     await do(merchant, f"{paid}/refunds", {})
 
 
-async def meet_what_webhook_endpoints_cause(merchant: Person) -> None:
+A_DAY: Json = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}
+
+
+async def meet_what_webhook_endpoints_cause(world: World, merchant: Person) -> None:
     body: Json = {"url": "https://shop.example/webhooks", "events": ["payment.*"]}
     for _ in range(17):
         await merchant.api.post("/webhook-endpoints", body)
@@ -203,6 +206,26 @@ async def meet_what_webhook_endpoints_cause(merchant: Person) -> None:
         await merchant.api.get(path)
         for action in ("rotate-secret", "test"):
             await merchant.api.post(f"{path}/{action}")
+        await meet_what_deliveries_cause(world, merchant, path)
         await merchant.api.send("PATCH", path, {"enabled": False})
         await merchant.api.post(f"{path}/test")
+        await merchant.api.post(f"{path}/replay", A_DAY)
+        for event_id in await events_of(world, merchant):
+            await merchant.api.post(f"/events/{event_id}/redeliver", {"endpoint_id": path.rpartition("/")[2]})
         await merchant.api.send("DELETE", path)
+
+
+async def events_of(world: World, merchant: Person) -> list[str]:
+    """Two events that the merchant sees, and one that nobody sees."""
+    found = [event.id for event in await world.gateway.events.read(limit=1_000) if event.merchant_id == merchant.id]
+    return [*found[:2], "evt_x"]
+
+
+async def meet_what_deliveries_cause(world: World, merchant: Person, endpoint: str) -> None:
+    for _ in range(5):
+        await merchant.api.post(f"{endpoint}/replay", A_DAY)
+    for event_id in await events_of(world, merchant):
+        await merchant.api.post(f"/events/{event_id}/redeliver", {"endpoint_id": endpoint.rpartition("/")[2]})
+    page = (await merchant.api.get(f"{endpoint}/deliveries", limit="1")).json()
+    for cursor in ("x", page.get("next_cursor") or "x"):
+        await merchant.api.get(f"{endpoint}/deliveries", cursor=cursor, status="failed")

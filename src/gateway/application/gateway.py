@@ -13,6 +13,7 @@ from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
+from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
 from gateway.domain.immutable import immutable
 from gateway.domain.user import SYSTEM, UserId
@@ -32,6 +33,7 @@ class Gateway:
     webhooks: Webhooks
     event_queries: EventQueries
     event_hub: EventHub
+    deliveries: WebhookDeliveries
     tokens: AccessTokens
     storage: Storage
     webhook_sender: WebhookSender

@@ -36,6 +36,7 @@ from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.queries import Queries
 from gateway.application.quotes import QuoteLimits, Quotes
+from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
 from gateway.bootstrap.keys import access_tokens
 from gateway.bootstrap.limits import access_limits, group_limits, quote_limits, retry_limits, stream_limits
@@ -182,6 +183,13 @@ class _Parts:
             queries=Queries(self.storage.reader, self.clock),
             quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),
             events=Events(self.storage.events, self.commits),
+            deliveries=WebhookDeliveries(
+                stored=self.storage.deliveries,
+                endpoints=self.storage.webhook_endpoints,
+                feed=self.storage.events,
+                clock=self.clock,
+                identifiers=self.identifiers,
+            ),
             webhooks=Webhooks(executor=executor, stored=self.storage.webhook_endpoints, sender=self.webhook_sender),
             event_queries=event_queries,
             event_hub=EventHub(event_queries, self.commits, self.stream_limits),

@@ -16,6 +16,13 @@ class WebhookEndpointDisabled(Refusal):
     stored = False
 
 
+class ReplayLimitReached(Refusal):
+    """The endpoint has as many replays as may be under way. Not stored: one of them will end."""
+
+    code = "replay_limit_reached"
+    stored = False
+
+
 class EndpointLimitReached(Refusal):
     """The owner has as many webhook endpoints as one may have. Not stored: the owner may delete one."""
 

@@ -30,6 +30,7 @@ from gateway.adapters.http.resources import (
     reversals,
     transactions,
     users,
+    webhook_deliveries,
     webhook_endpoints,
 )
 from gateway.adapters.http.root_paths import below_root_paths
@@ -71,6 +72,7 @@ def all_operations(
         *fees.OPERATIONS,
         *webhook_endpoints.operations(cursors),
         *events.operations(cursors, heartbeat_seconds=heartbeat_seconds),
+        *webhook_deliveries.operations(cursors),
         *health.operations(sandbox=sandbox),
     ]
 

@@ -22,6 +22,8 @@ JSON_NAMES: Final = {
     "fixed_minor": "fixed_amount",
     "current": "current_password",
     "new": "new_password",
+    "created_from": "from",
+    "created_to": "to",
 }
 """The names of fields in bodies, where they differ from those in Python."""
 

@@ -63,6 +63,7 @@ KINDS: Final[dict[str, Kind]] = {
     "use_refund": Kind(409, "Payments are refunded, not reversed"),
     "transaction_not_reversible": Kind(409, "The transaction cannot be reversed"),
     "endpoint_limit_reached": Kind(409, "The owner has all the webhook endpoints that one may have"),
+    "replay_limit_reached": Kind(409, "The webhook endpoint has all the replays that may be under way"),
     "webhook_endpoint_disabled": Kind(409, "The webhook endpoint is disabled"),
     "idempotency_in_progress": Kind(409, "The first request with this key is still running", retryable=True),
     "body_too_large": Kind(413, "The body is too large"),
