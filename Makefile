@@ -40,7 +40,9 @@ ifdef ARGS
 test: $(DEVELOPMENT) ## Run the tests; they find or start a real Postgres themselves (ARGS="-k money")
 	$(BIN)/pytest $(ARGS)
 else
-test: coverage test-rest
+# Both halves at once: most tests wait for a database or for another process.
+test: $(DEVELOPMENT)
+	$(MAKE) --jobs=2 --output-sync=target coverage test-rest
 endif
 
 .PHONY: coverage

@@ -14,7 +14,9 @@ class EventSettings(DeliverySettings, frozen=True, kw_only=True):
     event_streams_max: Annotated[
         int, Meta(ge=1, description="Streams of events that one process has open; one more gets 503.")
     ] = 500
-    event_streams_per_user_max: Annotated[int, Meta(ge=1, description="Those of one user; one more gets 429.")] = 10
+    event_streams_per_user_max: Annotated[
+        int, Meta(ge=1, description="Open streams of one user; one more gets 429.")
+    ] = 10
     event_stream_waiting_max: Annotated[
         int, Meta(ge=1, description="Events that wait to be sent to one stream. A stream with more is ended.")
     ] = 1_000

@@ -34,7 +34,7 @@ def test_a_healthy_endpoint_beside_a_dead_a_slow_and_a_huge_one() -> None:
         slow = scene.endpoint(always(TIMED_OUT, seconds=15.0))
         huge = scene.endpoint(always(HUGE, seconds=3.0))
         async with scene.dispatching():
-            lags = await lags_under_load(scene, healthy, seconds=20)
+            lags = await lags_under_load(scene, healthy, seconds=5)
         assert quantiles(lags, n=100)[98] < 0.5
         for endpoint in (slow, huge):
             assert 0 < scene.receivers.in_flight_max[endpoint.url] <= DeliveryLimits().sends_per_endpoint_max
@@ -44,7 +44,7 @@ def test_a_healthy_endpoint_beside_a_dead_a_slow_and_a_huge_one() -> None:
 
 def test_a_healthy_endpoint_beside_more_hanging_ones_than_a_worker_has_places_for() -> None:
     async def run() -> None:
-        limits = DeliveryLimits()
+        limits = DeliveryLimits(endpoints_max=8)
         scene = WebhookScene(limits=limits)
         hanging = [scene.endpoint(always(TIMED_OUT, seconds=15.0)) for _ in range(3 * limits.endpoints_max)]
         healthy = scene.endpoint(always(OK, seconds=0.05))
@@ -52,7 +52,7 @@ def test_a_healthy_endpoint_beside_more_hanging_ones_than_a_worker_has_places_fo
             # All of them have hung once.
             await scene.events([None] * 4)
             await asyncio.sleep(200)
-            lags = await lags_under_load(scene, healthy, seconds=10)
+            lags = await lags_under_load(scene, healthy, seconds=5)
             await asyncio.sleep(600)
         assert quantiles(lags, n=100)[98] < 0.5
         assert all(scene.receivers.of(endpoint) for endpoint in hanging), "slow endpoints get their turns too"

@@ -74,7 +74,7 @@ class EventHub:
             after: A position, 0 to begin with the oldest event, or `None` to begin with the next one.
 
         Raises:
-            InvalidInput: An argument is not valid, or `after` is behind the newest event.
+            InvalidInput: An argument is not valid, or `after` is greater than the position of the newest event.
             Overloaded: There are as many streams as there may be.
             RateLimited: The caller has as many streams as a user may have.
             StorageUnavailable: The storage is away.
