@@ -74,6 +74,7 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
     storage = replace(gateway.storage, reader=port)
     event_queries = replace(gateway.event_queries, feed=port)
     webhooks = replace(gateway.webhooks, executor=executor, stored=port, sender=port)
+    deliveries = replace(gateway.deliveries, stored=port, endpoints=port, feed=port)
     return replace(
         gateway,
         executor=executor,
@@ -83,6 +84,7 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
         event_queries=event_queries,
         event_hub=EventHub(event_queries, CommitSignal(), StreamLimits()),
         webhooks=webhooks,
+        deliveries=deliveries,
         storage=storage,
     )
 

@@ -43,6 +43,7 @@ UNSAID_DETAILS = {
         "percent-encoded, in host names they are Punycode. An IPv4 address is four decimal numbers."
     ),
     "A time is between the years 1970 and 9998.",
+    "The range ends before it begins.",
     # Of the caller.
     "A customer pays for themselves.",
     "A merchant asks for themselves.",
