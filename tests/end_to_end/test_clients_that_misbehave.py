@@ -18,6 +18,7 @@ async def test_clients_that_go_away_leak_no_connection_and_their_payments_happen
 ) -> None:
     gateway = Installation(tmp_path, postgres_url)
     few = {"GATEWAY_DATABASE_POOL_SIZE": "2", "GATEWAY_DATABASE_POOL_TIMEOUT_SECONDS": "1"} | PATIENT
+    few["GATEWAY_WORKER_IN_SERVE"] = "false"  # A worker has connections of its own.
     async with gateway.serving(**few) as server, server.client() as http, gateway.connected() as database:
         shop = await open_shop(http)
         asked = keys(100)
