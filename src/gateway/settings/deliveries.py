@@ -69,7 +69,12 @@ class DeliverySettings(WebhookSettings, frozen=True, kw_only=True):
         ),
     ] = 4
     webhook_deliveries_days: Annotated[
-        int, Meta(ge=1, le=3_650, description="How long deliveries that have ended are kept.")
+        int,
+        Meta(
+            ge=1,
+            le=3_650,
+            description="How long deliveries that have ended are kept at least. This version does not delete them.",
+        ),
     ] = 7
 
     worker_health_port: Annotated[
