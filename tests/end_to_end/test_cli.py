@@ -258,6 +258,15 @@ def test_an_operator_needs_a_password_that_is_none_of_the_common_ones(gateway: G
     assert done.exit_code == 1
 
 
+def assert_webhooks_arrived(said: str) -> None:
+    """The demo's own receiver has got the events of the shop, all of them with the right signature."""
+    arrived = said.partition("What arrived at the shop's webhook")[2].partition("What became of the payments")[0]
+    rows = [row.replace("│", " ").split() for row in arrived.splitlines() if row.startswith("│")]
+    kinds = {row[0] for row in rows}
+    assert kinds >= {"payment.captured", "payment.partially_captured", "refund.succeeded", "payout.succeeded"}
+    assert {row[-1] for row in rows} == {"verified"}
+
+
 def test_the_demo_shows_the_whole_life_of_payments_without_anything_around_it(gateway: Gateway) -> None:
     done = gateway.run("demo")
 
@@ -266,6 +275,7 @@ def test_the_demo_shows_the_whole_life_of_payments_without_anything_around_it(ga
         assert shown in done.stdout
     assert "Ada has 151.00 USD left.\n" in done.stdout
     assert "were left out" not in done.stdout
+    assert_webhooks_arrived(done.stdout)
     assert list(gateway.folder.iterdir()) == []
 
 
@@ -300,6 +310,7 @@ def test_a_sandbox_serves_shows_itself_is_verified_and_ends_when_told(gateway: G
     assert demo.exit_code == 0, demo.stderr
     for shown in WHAT_CUSTOMERS_AND_MERCHANTS_DO:
         assert shown in demo.stdout
+    assert_webhooks_arrived(demo.stdout)
     assert "Ada has 156.00 USD left.\nFees, reversals and freezing were left out" in demo.stdout
     assert f"{server.url}/docs" in said
     assert f"curl {server.url}/users/register" in said
