@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from gateway.adapters.jose.keys import generate_pem
+from support.example_receivers import receiving
 from support.load import PASSWORD, log_in
 from support.running_command import RunningCommand, running
 from support.sandbox import Sandbox
@@ -85,6 +86,20 @@ async def test_webhooks_are_forwarded_unchanged_and_answered_as_the_target_answe
     assert headers["webhook-id"] == later["webhook-id"]
     assert headers["content-type"] == "application/json"
     assert headers["user-agent"].startswith("Gateway-Webhooks/")
+
+
+async def test_a_receiver_behind_the_listener_verifies_with_the_secret_that_it_prints(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    port = free_port()
+    forward_to = ("--forward-to", f"http://127.0.0.1:{port}/")
+    async with listening(sandbox.gateway, sandbox.server, *forward_to) as (command, merchant_id):
+        secret = (await command.until_line("^Secret: whsec_")).partition(" ")[2]
+        async with receiving("python", tmp_path, secret, port=port) as receiver:
+            payment = await pay(sandbox.http, await a_customer(sandbox.http), merchant_id)
+            await command.until_line(r"verified, forwarded: 204$")
+            await receiver.until_handled(1)
+    assert receiver.handled == [f"payment.captured {payment['id']}"]
 
 
 async def test_a_target_that_is_away_is_told(sandbox: Sandbox) -> None:

@@ -140,7 +140,7 @@ CATALOG: Final[Mapping[EventType, CatalogEntry]] = {
         allowed_actions=[],
     ),
     EventType.REFUND_SUCCEEDED: CatalogEntry(
-        "A refund has gone back to the customer. Beside it stands `payment.refunded`.", RefundView, EXAMPLE_REFUND
+        "A refund has gone back to the customer. `payment.refunded` is written with it.", RefundView, EXAMPLE_REFUND
     ),
     EventType.DEPOSIT_SUCCEEDED: CatalogEntry("Money has come into an account.", DepositView, EXAMPLE_DEPOSIT),
     EventType.PAYOUT_SUCCEEDED: CatalogEntry("Money has left an account.", PayoutView, _PAYOUT),

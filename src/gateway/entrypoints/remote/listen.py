@@ -141,9 +141,12 @@ def about(owner: SignedIn, endpoint: Json) -> Json:
 
 def welcome(owner: SignedIn, endpoint: Json) -> str:
     """What the command does, and how to make an event from another terminal."""
-    lines = [f"Listening on {endpoint['url']} for {', '.join(endpoint['events'])} until Ctrl-C."]
+    lines = [
+        f"Listening on {endpoint['url']} for {', '.join(endpoint['events'])} until Ctrl-C.",
+        f"Secret: {endpoint['secret']}",
+    ]
     if owner.user["role"] != "merchant":
-        return f"{lines[0]} The events are those of all merchants."
+        return "\n".join([*lines, "The events are those of all merchants."])
     lines.append(f"Merchant: {owner.id}, {owner.user['email']}{_made_up_password(owner)}")
     elsewhere = "" if owner.remote.url == DEFAULT_URL else f" --url {owner.remote.url}"
     lines.append(f"Pay it: {called_as()} trigger payment.captured --merchant-id {owner.id}{elsewhere}")
