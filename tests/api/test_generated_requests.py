@@ -43,6 +43,7 @@ UNSAID_DETAILS = {
         "percent-encoded, in host names they are Punycode. An IPv4 address is four decimal numbers."
     ),
     "A time is between the years 1970 and 9998.",
+    "A time has a time zone, and is between the years 1970 and 9998 in UTC.",
     "The range ends before it begins.",
     # Of the caller.
     "A customer pays for themselves.",
