@@ -18,6 +18,7 @@ NOT_MET = {
     "balance_overflow": "counters that high take millions of the largest deposits",
     "idempotency_in_progress": "users ask again instead of taking it for an answer",
     "unknown_currency": "refused before it is a command",
+    "event_not_found": "a query's, and of deliveries",
     "refund_not_found": "a query's",
 }
 """Refusals of commands that no history comes to."""
