@@ -19,6 +19,7 @@ from gateway.contracts.event_cursors import EventCursorsContract
 from gateway.contracts.event_search import EventSearchContract
 from gateway.contracts.events import EventFeedContract
 from gateway.contracts.hostile_input import HostileInputContract
+from gateway.contracts.housekeeping import HousekeepingContract
 from gateway.contracts.login_failures import LoginFailuresContract
 from gateway.contracts.reader import ReaderContract
 from gateway.contracts.sessions import SessionsContract
@@ -70,6 +71,10 @@ class TestWebhookEndpoints(WebhookEndpointsContract):
 class TestAudit(AuditContract):
     # The SQL adapter's pages have 5,000 rows; the one where this one ends falls between two of the same transaction.
     records = 5_100
+
+
+class TestHousekeeping(HousekeepingContract):
+    pass
 
 
 class TestDeliveries(DeliveriesContract):

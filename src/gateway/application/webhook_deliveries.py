@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, cast
 
 from gateway.application.access.caller import Caller
@@ -20,6 +20,7 @@ from gateway.application.webhooks import endpoint_owner
 from gateway.domain.checks import check_id, check_instant
 from gateway.domain.errors import EventNotFound, invalid
 from gateway.domain.event import EventId
+from gateway.domain.limits import EVENTS_DAYS_DEFAULT
 from gateway.domain.user import SYSTEM, UserId
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint, must_be_enabled, must_be_owned
 from gateway.domain.webhook_errors import ReplayLimitReached, WebhookEndpointNotFound
@@ -44,6 +45,8 @@ class WebhookDeliveries:
     feed: EventFeed
     clock: Clock
     identifiers: Identifiers
+    retention: timedelta = timedelta(days=EVENTS_DAYS_DEFAULT)
+    """Older events are not delivered again, whether or not they were deleted."""
     loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
 
     async def of_endpoint(
@@ -100,10 +103,14 @@ class WebhookDeliveries:
         if owner_id is not None:
             check_id("owner_id", owner_id)
         event = await self.feed.event(event_id)
-        if event is None or owner_id not in {None, SYSTEM, event.merchant_id}:
+        now = self.clock()
+        if (
+            event is None
+            or owner_id not in {None, SYSTEM, event.merchant_id}
+            or event.created_at < now - self.retention
+        ):
             raise EventNotFound("There is no such event.")
         targets = await self._targets(event, endpoint_id, owner_id)
-        now = self.clock()
         new_id = self.identifiers.of(now)
         await self.stored.add([new_delivery(event, endpoint.id, now, new_id) for endpoint in targets])
         return [endpoint.id for endpoint in targets]
@@ -118,7 +125,8 @@ class WebhookDeliveries:
     ) -> Replay:
         """Deliver the events of a time range once more to an endpoint that wants them: from ≤ created < to.
 
-        They are queued by a worker, step by step.
+        They are queued by a worker, step by step. Events that are no longer shown are left out: the range of the
+        replay that is returned begins later then.
 
         Raises:
             InvalidInput: The range is empty.
@@ -137,7 +145,8 @@ class WebhookDeliveries:
         replay = Replay(
             id=ReplayId(self.identifiers.of(now)("rpl")),
             endpoint_id=endpoint.id,
-            created_from=created_from,
+            # Housekeeping keeps the events that a replay needs: it may not need those that are being deleted.
+            created_from=min(max(created_from, now - self.retention), created_to),
             created_to=created_to,
             created_at=now,
         )

@@ -1,11 +1,14 @@
 """The limits of each part, as the settings say."""
 
+from datetime import timedelta
+
 from gateway.adapters.sql import SqlLimits
 from gateway.application.access.limits import AccessLimits
 from gateway.application.engine.group_commit import GroupLimits
 from gateway.application.engine.retry import RetryLimits
 from gateway.application.events.delivery_limits import DeliveryLimits
 from gateway.application.events.hub import StreamLimits
+from gateway.application.housekeeping import HousekeepingLimits
 from gateway.application.quotes import QuoteLimits
 from gateway.settings.values import Settings
 
@@ -65,6 +68,21 @@ def delivery_limits(settings: Settings) -> DeliveryLimits:
         sends_per_endpoint_max=settings.webhook_requests_per_endpoint_max,
         sends_max=settings.webhook_requests_max,
         stop_seconds=settings.drain_seconds_max,
+    )
+
+
+def housekeeping_limits(settings: Settings) -> HousekeepingLimits:
+    """How long rows are stored, and how fast they are deleted."""
+    return HousekeepingLimits(
+        rows_per_step=settings.housekeeping_rows_per_step,
+        pause_seconds=settings.housekeeping_pause_seconds,
+        interval_seconds=settings.housekeeping_interval_seconds,
+        answers=timedelta(days=settings.answers_days),
+        events=timedelta(days=settings.events_days),
+        quotes=timedelta(days=settings.quotes_days),
+        sessions=timedelta(days=settings.sessions_days),
+        login_failures=timedelta(days=settings.login_failures_days),
+        deliveries=timedelta(days=settings.webhook_deliveries_days),
     )
 
 

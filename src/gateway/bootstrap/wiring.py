@@ -189,6 +189,7 @@ class _Parts:
                 feed=self.storage.events,
                 clock=self.clock,
                 identifiers=self.identifiers,
+                retention=self.event_retention,
             ),
             webhooks=Webhooks(executor=executor, stored=self.storage.webhook_endpoints, sender=self.webhook_sender),
             event_queries=event_queries,

@@ -18,6 +18,7 @@ pytest.register_assert_rewrite(
             "events",
             "history",
             "hostile_input",
+            "housekeeping",
             "identifiers",
             "life_of_a_payment",
             "login_failures",

@@ -207,7 +207,7 @@ def a_transaction(number: int = 1, *transfers: Transfer, **fields: Any) -> Trans
     return replace(transaction, **fields)
 
 
-def an_event(number: int, of: Account | Payment, kind: EventType) -> Event:
+def an_event(number: int, of: Account | Payment, kind: EventType, *, created_at: datetime = NOW) -> Event:
     """The event that brought `of` to its version."""
     return Event(
         id=EventId(identifier("evt", number)),
@@ -216,7 +216,7 @@ def an_event(number: int, of: Account | Payment, kind: EventType) -> Event:
         sequence=of.version,
         customer_id=user_id(1),
         merchant_id=None,
-        created_at=NOW,
+        created_at=created_at,
         data=event_data(of),
     )
 

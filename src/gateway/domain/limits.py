@@ -39,7 +39,10 @@ WEBHOOK_SECRET_BYTES_MAX: Final = 64
 
 EVENTS_PER_READ_MAX: Final = 1_000
 EVENTS_DAYS_DEFAULT: Final = 90
-EVENTS_DAYS_MIN: Final = 7
+EVENTS_DAYS_MIN: Final = 1
+ANSWERS_DAYS_DEFAULT: Final = 7
+ANSWERS_DAYS_MIN: Final = 7
+"""How long answers to idempotency keys are stored at least."""
 POSITION_MAX: Final = 2**63 - 1
 """Of the event feed."""
 

@@ -1,4 +1,4 @@
-"""`gateway worker`: the jobs that run without a request. They expire payments, deliver webhooks and publish events."""
+"""`gateway worker`: the jobs that run without a request: expiry, webhooks, events to sinks, housekeeping."""
 
 import asyncio
 import signal
@@ -11,8 +11,10 @@ import click
 from gateway.application.events.dispatcher import Dispatcher
 from gateway.application.expiry import Expiry, ExpiryLimits
 from gateway.application.gateway import Gateway
+from gateway.application.housekeeping import EventIndexer
 from gateway.bootstrap.dispatching import dispatcher_of
 from gateway.bootstrap.event_sinks import open_relay
+from gateway.bootstrap.housekeeping import housekeeper_of
 from gateway.bootstrap.schema import require_schema
 from gateway.bootstrap.wiring import open_gateway
 from gateway.entrypoints.flags import Flags, settings_with
@@ -49,8 +51,10 @@ async def open_jobs(gateway: Gateway, settings: Settings) -> AsyncGenerator[Jobs
     """The jobs of a worker."""
     async with open_relay(gateway, settings) as relay:
         dispatcher = dispatcher_of(gateway, settings)
-        others: list[Job] = [expiry_of(gateway, settings), *([] if relay is None else [relay])]
-        yield Jobs(all=[dispatcher, *others], dispatcher=dispatcher)
+        housekeeper = housekeeper_of(gateway, settings)
+        jobs: list[Job] = [dispatcher, expiry_of(gateway, settings), EventIndexer(storage=gateway.storage)]
+        jobs += [job for job in (relay, housekeeper) if job is not None]
+        yield Jobs(all=jobs, dispatcher=dispatcher)
 
 
 @asynccontextmanager
@@ -85,7 +89,7 @@ async def _work(settings: Settings) -> None:
             open_jobs(gateway, settings) as jobs,
             answering_health(settings, gateway, jobs.dispatcher),
         ):
-            click.echo("The worker ends payments whose time is over, and delivers webhooks.")
+            click.echo("The worker ends payments whose time is over, delivers webhooks, and deletes old rows.")
             if settings.events_nats_url:
                 click.echo("The worker publishes events to NATS.")
             await _run(jobs.all, stop)

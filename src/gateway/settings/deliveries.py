@@ -73,7 +73,7 @@ class DeliverySettings(WebhookSettings, frozen=True, kw_only=True):
         Meta(
             ge=1,
             le=3_650,
-            description="How long deliveries that have ended are kept at least. This version does not delete them.",
+            description="How long deliveries that have ended are stored.",
         ),
     ] = 7
 

@@ -1,4 +1,4 @@
-"""The settings of streams of events, and of how long rows are kept."""
+"""The settings of streams of events, and of how long events are shown."""
 
 from typing import Annotated
 
@@ -25,5 +25,10 @@ class EventSettings(DeliverySettings, frozen=True, kw_only=True):
     ] = 15.0
     events_days: Annotated[
         int,
-        Meta(ge=EVENTS_DAYS_MIN, le=36_500, description="How long events are shown, and kept at least."),
+        Meta(
+            ge=EVENTS_DAYS_MIN,
+            le=36_500,
+            description="How long events are shown. They are deleted later: when the responses of their requests are, "
+            "and no reader is behind them.",
+        ),
     ] = EVENTS_DAYS_DEFAULT

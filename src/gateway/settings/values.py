@@ -7,14 +7,14 @@ import msgspec
 from msgspec import Meta
 
 from gateway.domain.limits import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
-from gateway.settings.events import EventSettings
 from gateway.settings.field import FORM, SettingField, SettingsRefused
 from gateway.settings.forms import DATABASE, HOST, ORIGINS, PATH, PROXIES, PUBLIC_KEYS, ROOT_PATH, SECRET
+from gateway.settings.housekeeping import HousekeepingSettings
 
 DATABASE_FILE_NAME: Final = "gateway.sqlite3"
 
 
-class Settings(EventSettings, frozen=True, kw_only=True):
+class Settings(HousekeepingSettings, frozen=True, kw_only=True):
     """Every setting: `database_url` is `GATEWAY_DATABASE_URL` in the environment, and so on.
 
     This class and its base classes are the one table of them. Lengths of time are in seconds, sizes in bytes unless the

@@ -4,6 +4,7 @@ from gateway.adapters.memory.database import MemoryDatabase
 from gateway.adapters.memory.deliveries import MemoryDeliveries
 from gateway.adapters.memory.event_cursors import MemoryEventCursors
 from gateway.adapters.memory.events import MemoryEventFeed
+from gateway.adapters.memory.housekeeping import MemoryHousekeeping
 from gateway.adapters.memory.login_failures import MemoryLoginFailures
 from gateway.adapters.memory.rates import MemoryRates
 from gateway.adapters.memory.reader import MemoryReader, memory_audit
@@ -20,16 +21,18 @@ __all__ = ["MemoryDatabase", "MemoryUnitOfWork", "MemoryWebhookSender", "memory_
 def memory_storage(database: MemoryDatabase | None = None) -> Storage:
     """Every storage port over one set of dictionaries, a new one unless it is given."""
     kept = MemoryDatabase() if database is None else database
+    sessions, login_failures = MemorySessions(), MemoryLoginFailures()
     return Storage(
         unit_of_work=lambda: MemoryUnitOfWork(kept),
         users=MemoryUsers(kept),
-        sessions=MemorySessions(),
-        login_failures=MemoryLoginFailures(),
+        sessions=sessions,
+        login_failures=login_failures,
         rates=MemoryRates(kept),
         reader=MemoryReader(kept),
         events=MemoryEventFeed(kept),
         event_cursors=MemoryEventCursors(kept),
         webhook_endpoints=MemoryWebhookEndpoints(kept),
         deliveries=MemoryDeliveries(kept),
+        housekeeping=MemoryHousekeeping(kept, sessions, login_failures),
         audit=lambda: memory_audit(kept),
     )

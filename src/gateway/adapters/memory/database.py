@@ -1,6 +1,7 @@
 """The committed records, in dictionaries, and the one lock that transactions take turns on."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -40,6 +41,10 @@ class MemoryDatabase:
     """The reversal of each reversed transaction."""
     webhook_endpoints: dict[EndpointId, WebhookEndpoint] = field(default_factory=dict[EndpointId, WebhookEndpoint])
     events: list[Event] = field(default_factory=list[Event])
+    """The events that were not deleted."""
+    events_deleted: int = 0
+    events_kept_since: datetime | None = None
+    """Events that are older may have been deleted; `None` if none was."""
     event_cursors: dict[str, int] = field(default_factory=dict[str, int])
     deliveries: dict[DeliveryId, Delivery] = field(default_factory=dict[DeliveryId, Delivery])
     delivery_queues: dict[EndpointId, Queue] = field(default_factory=dict[EndpointId, Queue])
@@ -48,3 +53,18 @@ class MemoryDatabase:
     answers: dict[AnswerKey, StoredAnswer] = field(default_factory=dict[AnswerKey, StoredAnswer])
     latest_at: datetime | None = None
     transaction: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def newest_position(self) -> int:
+        """The position of the last event; 0 if there is none."""
+        return self.events_deleted + len(self.events)
+
+    def events_after(self, position: int, limit: int) -> Iterator[tuple[int, Event]]:
+        """The first events after a position, each with its own."""
+        first = max(position - self.events_deleted, 0)
+        return enumerate(self.events[first : first + limit], self.events_deleted + first + 1)
+
+    def event_at(self, position: int) -> Event | None:
+        """The event at a position; `None` if it was deleted, or is not there yet."""
+        index = position - self.events_deleted - 1
+        return self.events[index] if 0 <= index < len(self.events) else None

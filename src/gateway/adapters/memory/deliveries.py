@@ -34,14 +34,14 @@ class MemoryDeliveries(MemoryDeliveryQueues, Deliveries):
     async def candidates(self, *, after: int, limit: int) -> Candidates:
         enabled = [endpoint for endpoint in self._database.webhook_endpoints.values() if endpoint.enabled]
         if not enabled:
-            return Candidates(events=(), until=max(after, len(self._database.events)))
-        looked_at = self._database.events[after : after + limit]
+            return Candidates(events=(), until=max(after, self._database.newest_position))
+        looked_at = list(self._database.events_after(after, limit))
         all_merchants = any(endpoint.all_merchants for endpoint in enabled)
         owners = {endpoint.owner_id for endpoint in enabled}
-        heads = [_head(event, position) for position, event in enumerate(looked_at, after + 1)]
+        heads = [_head(event, position) for position, event in looked_at]
         return Candidates(
             events=[head for head in heads if all_merchants or head.merchant_id in owners],
-            until=after + len(looked_at),
+            until=heads[-1].position if heads else max(after, self._database.newest_position),
         )
 
     @override

@@ -137,10 +137,9 @@ class MemoryDeliveryQueues(DeliveryQueues):
             queue.put(delivery)
 
     def _event(self, delivery: Delivery) -> FeedEvent | None:
-        events = self._database.events
-        if delivery.position > len(events):
+        event = self._database.event_at(delivery.position)
+        if event is None:
             return None
-        event = events[delivery.position - 1]
         return FeedEvent(
             position=delivery.position,
             id=event.id,

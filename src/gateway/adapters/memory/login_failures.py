@@ -5,6 +5,7 @@ from datetime import datetime
 
 from typing_extensions import override
 
+from gateway.application.ports.housekeeping import Deleted
 from gateway.application.ports.login_failures import Failures, LoginFailures
 
 
@@ -28,3 +29,10 @@ class MemoryLoginFailures(LoginFailures):
     @override
     async def clear(self, scope: str) -> None:
         self._failures.pop(scope, None)
+
+    def delete_old(self, before: datetime, limit: int) -> Deleted:
+        """As `Housekeeping.delete_login_failures`."""
+        old = [scope for scope, failures in self._failures.items() if failures.last_at < before]
+        for scope in old[:limit]:
+            del self._failures[scope]
+        return Deleted(count=len(old[:limit]), is_last=len(old) <= limit)

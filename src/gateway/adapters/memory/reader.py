@@ -142,6 +142,7 @@ class MemoryAudit(Audit):
             if quote.payment_id is not None
         ]
         self._events = list(database.events)
+        self._events_kept_since = database.events_kept_since
 
     @override
     async def size(self) -> LedgerSize:
@@ -168,6 +169,10 @@ class MemoryAudit(Audit):
     @override
     async def used_quotes(self) -> AsyncIterator[Collection[UsedQuote]]:
         yield self._used_quotes
+
+    @override
+    async def events_kept_since(self) -> datetime | None:
+        return self._events_kept_since
 
     @override
     async def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:

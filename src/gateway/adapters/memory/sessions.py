@@ -1,11 +1,13 @@
 """Sessions in dictionaries."""
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
 from typing_extensions import override
 
+from gateway.application.ports.housekeeping import Deleted
 from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
 from gateway.domain.user import UserId
 
@@ -52,7 +54,7 @@ class MemorySessions(Sessions):
             status = TokenStatus.ROTATED
             token.used_at, token.successor = now, successor
             self._tokens[successor.token.token_hash] = _Token(token.session_id, successor.token.expires_at)
-        next_token = None if token.successor is None else self._tokens[token.successor.token.token_hash]
+        next_token = None if token.successor is None else self._tokens.get(token.successor.token.token_hash)
         return RotationResult(
             status=status,
             session_id=token.session_id,
@@ -87,3 +89,28 @@ class MemorySessions(Sessions):
             for session_id, session in self._sessions.items()
             if session.revoked_at is not None and session.revoked_at >= since
         }
+
+    def delete_ended(self, before: datetime, limit: int) -> Deleted:
+        """As `Housekeeping.delete_sessions`."""
+        living = {
+            each.session_id for each in self._tokens.values() if each.used_at is None and each.expires_at >= before
+        }
+        ended = [
+            session_id
+            for session_id, session in self._sessions.items()
+            if session_id not in living or (session.revoked_at is not None and session.revoked_at < before)
+        ]
+        chosen = set(ended[:limit])
+        tokens = [token_hash for token_hash, token in self._tokens.items() if token.session_id in chosen]
+        used = [token_hash for token_hash in tokens if self._tokens[token_hash].used_at is not None]
+        if len(used) > limit:
+            self._delete_tokens(used[:limit])
+            return Deleted(count=limit, is_last=False)
+        self._delete_tokens(tokens)
+        for session_id in chosen:
+            del self._sessions[session_id]
+        return Deleted(count=len(chosen) + len(tokens), is_last=len(ended) <= limit)
+
+    def _delete_tokens(self, token_hashes: Iterable[bytes]) -> None:
+        for token_hash in token_hashes:
+            del self._tokens[token_hash]

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -19,7 +20,7 @@ from gateway.adapters.sql.rows.payments import to_payment
 from gateway.adapters.sql.rows.quotes import to_quote
 from gateway.adapters.sql.rows.transactions import to_transactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.tables.events import events
+from gateway.adapters.sql.tables.events import events, retention
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, payments, transfers
 from gateway.adapters.sql.types import Found
@@ -64,6 +65,9 @@ USED_QUOTES: Final = (
 )
 STATUS_CHANGES: Final = _events_of("account")
 PAYMENT_EVENTS: Final = _events_of("payment")
+EVENTS_KEPT_SINCE: Final = select(retention.c.kept_since).where(
+    retention.c.name == "events", retention.c.deleted_until != ""
+)
 
 
 class SqlAudit(Audit):
@@ -113,6 +117,11 @@ class SqlAudit(Audit):
                 UsedQuote(to_quote(row), None if row[width] is None else to_payment(row[width:]))  # type: ignore[arg-type]  # A part of a row is a tuple.
                 for row in rows
             ]
+
+    @override
+    async def events_kept_since(self) -> datetime | None:
+        rows = await self._rows(EVENTS_KEPT_SINCE)
+        return rows[0].kept_since if rows else None
 
     @override
     async def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:

@@ -23,7 +23,7 @@ BATCHES_PER_STEP_MAX: Final = 10_000
 """How many batches are numbered in one transaction. Each has an event at least, so they fill any page of the feed."""
 
 INDEXED_PER_SEARCH_MAX: Final = 32
-"""How many blocks a search adds to the index. The worker adds the others."""
+"""How many blocks a search adds to the index. The worker adds the others in time, so that there are seldom any."""
 
 ANY_UNNUMBERED: Final = text("SELECT EXISTS (SELECT FROM event_batches_unnumbered)")
 
@@ -83,14 +83,19 @@ class SqlEventFeed(EventFeed):
     @override
     async def find_after(self, where: EventFilter, *, after: int, limit: int) -> FoundEvents:
         search = await self._search(where, limit)
-        return await search.ascending(after)
+        oldest = await self._oldest(search)
+        return await search.ascending(max(after, oldest - 1))
 
     @override
     async def find_before(self, where: EventFilter, *, before: int | None, limit: int) -> FoundEvents:
         search = await self._search(where, limit)
-        rows = await self._transactions.read(OLDEST)
-        oldest = rows[0][0] if rows else search.newest + 1
+        oldest = await self._oldest(search)
         return await search.descending(search.newest + 1 if before is None else before, oldest)
+
+    async def _oldest(self, search: EventSearch) -> int:
+        """The first position that was not deleted; behind the newest one if there are no events."""
+        rows = await self._transactions.read(OLDEST)
+        return rows[0][0] if rows else search.newest + 1
 
     async def _search(self, where: EventFilter, limit: int) -> EventSearch:
         newest = await self.newest()

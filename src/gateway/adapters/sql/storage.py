@@ -15,6 +15,7 @@ from gateway.adapters.sql.deliveries import SqlDeliveries
 from gateway.adapters.sql.engine import deliveries_engine, is_sqlite, postgres_engine, sqlite_engine
 from gateway.adapters.sql.event_cursors import SqlEventCursors
 from gateway.adapters.sql.events import SqlEventFeed
+from gateway.adapters.sql.housekeeping import SqlHousekeeping
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.login_failures import SqlLoginFailures
@@ -49,6 +50,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
         unit_of_work, scheduling, engine, for_deliveries = opened
         database = ShortTransactions(engine)
         events = SqlEventFeed(database)
+        in_background = ShortTransactions(for_deliveries)
         yield Storage(
             unit_of_work=unit_of_work,
             users=SqlUsers(database),
@@ -59,7 +61,8 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             events=events,
             event_cursors=SqlEventCursors(database),
             webhook_endpoints=SqlWebhookEndpoints(database),
-            deliveries=SqlDeliveries(ShortTransactions(for_deliveries), events),
+            deliveries=SqlDeliveries(in_background, events),
+            housekeeping=SqlHousekeeping(in_background, events),
             audit=lambda: sql_audit(url, limits),
             scheduling=scheduling,
         )

@@ -216,6 +216,13 @@ class Audit(Protocol):
         """Every quote that a payment has used."""
         ...
 
+    async def events_kept_since(self) -> datetime | None:
+        """Events that were created at this moment or later are all there; `None` if no event was ever deleted.
+
+        Deleted were the first events of the feed: if an event is there, so is every later event of its object.
+        """
+        ...
+
     def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:
         """The sequences of the events of payments, a page at a time."""
         ...

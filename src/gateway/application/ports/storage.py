@@ -7,6 +7,7 @@ from enum import Enum
 from gateway.application.ports.deliveries import Deliveries
 from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.events import EventFeed
+from gateway.application.ports.housekeeping import Housekeeping
 from gateway.application.ports.login_failures import LoginFailures
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import Audit, Reader
@@ -55,5 +56,6 @@ class Storage:
     event_cursors: EventCursors
     webhook_endpoints: WebhookEndpoints
     deliveries: Deliveries
+    housekeeping: Housekeeping
     audit: Callable[[], AbstractAsyncContextManager[Audit]]
     scheduling: Callable[[], Scheduling] = sequential

@@ -5,6 +5,7 @@ from collections import defaultdict
 from gateway.application.ports.reader import StatusChange
 from gateway.application.verification.account_history import AccountHistory, Counters, changes_of, counters_of
 from gateway.application.verification.findings import Findings
+from gateway.application.verification.kept_events import KeptEvents
 from gateway.application.verification.transaction_parties import Sides
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId
 from gateway.domain.money import CurrencyCode
@@ -15,13 +16,15 @@ from gateway.domain.transfer import BalanceAfter, Transfer
 class AccountChecks:
     """Checks accounts against their history. Rows come in this order: accounts, status changes, transactions."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Findings, kept_events: KeptEvents) -> None:
         self._findings = findings
+        self._kept_events = kept_events
         self._histories: dict[AccountId, AccountHistory] = {}
 
     def add_account(self, account: Account) -> None:
         """Check one row, and begin its history."""
-        self._histories[account.id] = AccountHistory(account)
+        history = AccountHistory(account, is_whole=self._kept_events.has(account.created_at))
+        self._histories[account.id] = history
         if min(counters_of(account)) < 0:
             self._findings.add("account_counters_negative", account.id, "A counter is below zero.")
         if account.available < 0 and account.kind not in MAY_BE_NEGATIVE:
@@ -78,7 +81,7 @@ class AccountChecks:
         if history.account.currency != currency:
             self._findings.add("transfer_currency", transaction.id, f"It moves {currency} at {account_id}.")
         self._add_version(history, after.version)
-        history.add_transfer(change, after)
+        history.add_transfer(change, after, events_are_kept=self._kept_events.has(transaction.created_at))
 
     def _add_version(self, history: AccountHistory, version: int) -> None:
         account = history.account
@@ -93,8 +96,8 @@ class AccountChecks:
         if row != history.counters:
             detail = f"It says {row}; its transfers add up to {history.counters}."
             self._findings.add("account_counters", account.id, detail)
-        if history.versions_count != account.version:
-            missing = history.first_missing_version()
+        missing = history.first_missing_version()
+        if missing is not None:
             detail = f"It is at version {account.version}; no change made the version {missing}."
             self._findings.add("account_version_missing", account.id, detail)
         if not history.is_unbroken():

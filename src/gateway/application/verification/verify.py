@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 from gateway.application.ports.reader import Audit
 from gateway.application.verification.account_checks import AccountChecks
 from gateway.application.verification.findings import Findings
+from gateway.application.verification.kept_events import KeptEvents
 from gateway.application.verification.payment_checks import PaymentChecks, SuspectPayments
 from gateway.application.verification.payment_flows import Flow, flows_of
 from gateway.application.verification.transaction_parties import is_between_its_parties
@@ -29,7 +30,8 @@ async def verify(audit: Audit, on_progress: Callable[[Progress], None] = lambda 
     """Check every invariant of the ledger.
 
     Reads page by page. Memory grows with the number of accounts, and by one bit for each version of an account; not
-    with the number of payments.
+    with the number of payments, except those that were created before and changed after the events that housekeeping
+    has deleted last.
 
     Args:
         audit: A snapshot of the ledger, from `Storage.audit`.
@@ -41,18 +43,20 @@ async def verify(audit: Audit, on_progress: Callable[[Progress], None] = lambda 
     Raises:
         StorageUnavailable: The storage went away.
     """
-    return await _Verification(audit, on_progress).run()
+    kept_events = KeptEvents(since=await audit.events_kept_since())
+    return await _Verification(audit, kept_events, on_progress).run()
 
 
 class _Verification:
     """One run over one snapshot."""
 
-    def __init__(self, audit: Audit, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(self, audit: Audit, kept_events: KeptEvents, on_progress: Callable[[Progress], None]) -> None:
         self._audit = audit
+        self._kept_events = kept_events
         self._on_progress = on_progress
         self._findings = Findings()
-        self._accounts = AccountChecks(self._findings)
-        self._payments = PaymentChecks(self._findings)
+        self._accounts = AccountChecks(self._findings, kept_events)
+        self._payments = PaymentChecks(self._findings, kept_events)
 
     async def run(self) -> Findings:
         """Read everything once; the rows about payments twice if a payment differs from its history."""
@@ -64,6 +68,7 @@ class _Verification:
         await self._read("used quotes", audit.used_quotes(), self._payments.add_used_quote)
         await self._read("payment events", _items(audit.payment_events()), self._payments.add_events)
         self._accounts.finish()
+        self._payments.finish()
         if self._payments.sums.any_differ():
             await self._name_payments()
         return self._findings
@@ -80,7 +85,7 @@ class _Verification:
             self._on_progress(Progress(step, self._findings.read[step], total))
 
     async def _name_payments(self) -> None:
-        suspects = SuspectPayments(self._findings, self._payments.sums)
+        suspects = SuspectPayments(self._findings, self._payments.sums, self._kept_events)
         async for transactions in self._audit.transactions():
             for transaction in transactions:
                 for payment_id, flow, amount_minor in self._flows_of(transaction):

@@ -46,9 +46,15 @@ refresh_tokens: Final = table(
     Column("sealed", BYTES),
 )
 
-# To delete the tokens that have expired, and then the sessions without tokens.
+# To delete sessions with their tokens. The unused token of a session is its last one: a session whose unused token has
+# expired has ended.
 Index("refresh_tokens_session_id_idx", refresh_tokens.c.session_id)
-Index("refresh_tokens_expires_at_idx", refresh_tokens.c.expires_at)
+Index(
+    "refresh_tokens_unused_expires_at_idx",
+    refresh_tokens.c.expires_at,
+    postgresql_where=refresh_tokens.c.used_at.is_(None),
+    sqlite_where=refresh_tokens.c.used_at.is_(None),
+)
 
 login_failures: Final = table(
     "login_failures",

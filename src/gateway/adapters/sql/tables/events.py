@@ -60,13 +60,14 @@ event_index: Final = table(
     CheckConstraint("first_position >= 1 AND last_position >= first_position", name="event_index_positions_check"),
 )
 
-# How far old rows were deleted, by kind: `events`, `answers`, `quotes`.
+# How far old rows were deleted, by kind: `events`, `answers`, `quotes`. Who deletes rows of a kind locks its row.
 retention: Final = table(
     "retention",
     key("name"),
-    # The last id that was looked at.
+    # The last position of deleted events; the last id of quotes that was looked at; how far the pass through the
+    # answers has come, empty between two passes.
     text("deleted_until"),
-    # Rows that are older may be missing.
+    # Older rows may be missing. Of answers, no older one is left.
     Column("kept_since", MOMENT, nullable=False),
 )
 
