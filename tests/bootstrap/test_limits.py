@@ -1,12 +1,22 @@
 """Settings and the parts that they set have the same defaults."""
 
+from datetime import timedelta
+
 from gateway.adapters.http import HttpLimits
 from gateway.adapters.sql import SqlLimits
 from gateway.application.access.limits import AccessLimits
 from gateway.application.engine.group_commit import GroupLimits
 from gateway.application.engine.retry import RetryLimits
+from gateway.application.housekeeping import HousekeepingLimits
 from gateway.application.quotes import QuoteLimits
-from gateway.bootstrap.limits import access_limits, group_limits, quote_limits, retry_limits, sql_limits
+from gateway.bootstrap.limits import (
+    access_limits,
+    group_limits,
+    housekeeping_limits,
+    quote_limits,
+    retry_limits,
+    sql_limits,
+)
 from gateway.entrypoints.api import http_limits
 from gateway.settings.values import Settings
 
@@ -22,4 +32,30 @@ def test_the_limits_default_to_what_each_part_defaults_to() -> None:
     assert retry_limits(settings) == RetryLimits()
     assert access_limits(settings) == AccessLimits()
     assert quote_limits(settings) == QuoteLimits()
+    assert housekeeping_limits(settings) == HousekeepingLimits()
     assert http_limits(settings) == HttpLimits()
+
+
+def test_each_setting_of_housekeeping_reaches_its_limit() -> None:
+    settings = Settings(
+        housekeeping_rows_per_step=11,
+        housekeeping_pause_seconds=12.0,
+        housekeeping_interval_seconds=13.0,
+        answers_days=14,
+        events_days=15,
+        quotes_days=16,
+        sessions_days=17,
+        login_failures_days=18,
+        webhook_deliveries_days=19,
+    )
+    assert housekeeping_limits(settings) == HousekeepingLimits(
+        rows_per_step=11,
+        pause_seconds=12.0,
+        interval_seconds=13.0,
+        answers=timedelta(days=14),
+        events=timedelta(days=15),
+        quotes=timedelta(days=16),
+        sessions=timedelta(days=17),
+        login_failures=timedelta(days=18),
+        deliveries=timedelta(days=19),
+    )
