@@ -37,15 +37,6 @@ WITHOUT_OPERATION = {
     "RotateWebhookSecret": "application/webhooks.py submits it",
 }
 """The commands that no operation makes of a request."""
-WITHOUT_SIMULATION = {
-    "ChangeWebhookEndpoint",
-    "CreateWebhookEndpoint",
-    "DeleteWebhookEndpoint",
-    "DisableWebhookEndpoint",
-    "RotateWebhookSecret",
-    "SendTestEvent",
-}
-"""The commands that move no money: random users do not use them."""
 
 
 def every_command() -> set[str]:
@@ -76,11 +67,11 @@ def with_an_operation() -> set[str]:
 
 
 def simulated() -> set[str]:
-    return {get_type_hints(operation)["return"].__name__ for _, operation in OPERATIONS} | WITHOUT_SIMULATION
+    return {get_type_hints(operation)["return"].__name__ for _, operation in OPERATIONS}
 
 
 def with_a_rule() -> set[str]:
-    return {kind.__name__ for kind in RULES} | WITHOUT_SIMULATION
+    return {kind.__name__ for kind in RULES}
 
 
 def with_hostile_input() -> set[str]:

@@ -3,7 +3,8 @@
 import pytest
 
 from gateway.adapters.memory import memory_storage
-from gateway.simulation.run import Report, simulate
+from gateway.simulation.report import Report
+from gateway.simulation.run import simulate
 
 SEED = 4
 STEPS = 20_000

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from gateway.adapters.memory import memory_storage
 from gateway.adapters.sql import migrate, open_sql_storage
-from gateway.simulation.run import Report, simulate
+from gateway.simulation.report import Report
+from gateway.simulation.run import simulate
 
 STEPS = 150
 

@@ -3,10 +3,13 @@
 import pytest
 
 from gateway.adapters.memory import memory_storage
-from gateway.simulation.run import Report, simulate
+from gateway.simulation.report import Report
+from gateway.simulation.run import simulate
+from simulation import planted_bugs, planted_webhook_bugs
 from simulation.conftest import SEED, STEPS
-from simulation.planted_bugs import PLANTED, Plant
+from simulation.planted_bugs import Plant
 
+PLANTED = {**planted_bugs.PLANTED, **planted_webhook_bugs.PLANTED}
 SEEDS = range(SEED, SEED + 3)
 """A new operation changes every history. If the first one meets a planted bug elsewhere, the next one is tried."""
 

@@ -9,7 +9,8 @@ import pytest
 
 from gateway.adapters.memory import memory_storage
 from gateway.application.engine.outcome_codec import refusals
-from gateway.simulation.run import Report, simulate
+from gateway.simulation.report import Report
+from gateway.simulation.run import simulate
 from simulation.planted_bugs import holds_outlive_their_payment
 
 STEPS = 2_000

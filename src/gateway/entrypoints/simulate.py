@@ -12,7 +12,7 @@ from rich.table import Table
 from gateway.adapters.memory import memory_storage
 from gateway.bootstrap.garbage_collection import collect_garbage_seldom
 from gateway.entrypoints.output import output
-from gateway.simulation.run import Failure, Report
+from gateway.simulation.report import Failure, Report
 from gateway.simulation.run import simulate as run
 
 SEED_MAX: Final = 2**32

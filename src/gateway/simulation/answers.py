@@ -1,8 +1,10 @@
 """Answers of the gateway, as records of the model."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from gateway.application.commands.register import Registered
+from gateway.application.commands.send_test_event import SentTestEvent
 from gateway.application.commands.shared.payments import PaymentResult
 from gateway.domain.account import Account, AccountStatus
 from gateway.domain.deposit import Deposit
@@ -12,34 +14,14 @@ from gateway.domain.payout import Payout
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
-from gateway.simulation.model_records import ModelAccount, ModelPayment, ModelQuote
+from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
+from gateway.simulation.model_records import BOTH_SIGN, ModelAccount, ModelEndpoint, ModelPayment, ModelQuote
 
 
-def told(outcome: Any) -> object:
+def told(outcome: object) -> object:
     """The facts in an outcome, which the rules must produce too."""
-    facts: object = None
-    match outcome:
-        case PaymentResult():
-            facts = model_payment(outcome.payment)
-        case Payment():
-            facts = model_payment(outcome)
-        case Account():
-            facts = model_account(outcome)
-        case Quote():
-            facts = model_quote(outcome)
-        case Refund():
-            facts = ("refund", outcome.amount.amount_minor, outcome.fee_refunded_minor)
-        case Deposit():
-            facts = ("deposit", outcome.amount.amount_minor)
-        case Payout():
-            facts = ("payout", outcome.amount.amount_minor)
-        case Transaction():
-            facts = (outcome.type.value, outcome.amount_minor)
-        case Registered():
-            facts = ("registered", len(outcome.accounts))
-        case _:
-            pass
-    return facts
+    facts = _FACTS.get(type(outcome))
+    return None if facts is None else facts(outcome)
 
 
 def model_account(account: Account) -> ModelAccount:
@@ -95,6 +77,30 @@ def model_quote(quote: Quote) -> ModelQuote:
     )
 
 
+def model_endpoint(endpoint: WebhookEndpoint) -> ModelEndpoint:
+    """A webhook endpoint as a record of the model."""
+    expires_at = endpoint.previous_secret_expires_at
+    return ModelEndpoint(
+        id=endpoint.id,
+        owner=endpoint.owner_id,
+        all_merchants=endpoint.all_merchants,
+        url=endpoint.url,
+        filters=endpoint.events,
+        description=endpoint.description,
+        disabled="" if endpoint.disabled_reason is None else endpoint.disabled_reason.value,
+        secrets=(endpoint.secret, *(() if endpoint.previous_secret is None else (endpoint.previous_secret,))),
+        rotated_at=None if expires_at is None else expires_at - BOTH_SIGN,
+        told=endpoint.sequence,
+        created_at=endpoint.created_at,
+        changed_at=endpoint.updated_at,
+    )
+
+
+def endpoint_id_of(outcome: Any) -> EndpointId | None:
+    """The webhook endpoint that an outcome made, or is about."""
+    return outcome.id if isinstance(outcome, WebhookEndpoint) else None
+
+
 def quote_id_of(outcome: Any) -> QuoteId | None:
     """The quote that an outcome made."""
     return outcome.id if isinstance(outcome, Quote) else None
@@ -111,3 +117,19 @@ def payment_id_of(outcome: Any) -> PaymentId | None:
             return outcome.facts.get("payment_id")
         case _:
             return None
+
+
+_FACTS: Final[Mapping[type[object], Callable[[Any], object]]] = {
+    PaymentResult: lambda result: model_payment(result.payment),
+    Payment: model_payment,
+    Account: model_account,
+    Quote: model_quote,
+    WebhookEndpoint: model_endpoint,
+    Refund: lambda refund: ("refund", refund.amount.amount_minor, refund.fee_refunded_minor),
+    Deposit: lambda deposit: ("deposit", deposit.amount.amount_minor),
+    Payout: lambda payout: ("payout", payout.amount.amount_minor),
+    Transaction: lambda transaction: (transaction.type.value, transaction.amount_minor),
+    Registered: lambda registered: ("registered", len(registered.accounts)),
+    SentTestEvent: lambda sent: ("test", sent.endpoint_id, sent.created_at),
+    str: lambda endpoint_id: ("deleted", endpoint_id),
+}

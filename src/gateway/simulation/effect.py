@@ -9,16 +9,19 @@ from gateway.domain.immutable import immutable
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
-from gateway.simulation.model_records import ModelAccount, ModelPayment, ModelQuote, Move
+from gateway.domain.webhook_endpoint import EndpointId
+from gateway.simulation.model_records import ModelAccount, ModelEndpoint, ModelPayment, ModelQuote, Move
 
 REFUSALS_NOT_STORED: Final = frozenset(
     {
         "account_frozen",
+        "endpoint_limit_reached",
         "idempotency_in_progress",
         "payment_not_due",
         "rate_not_found",
         "role_forbidden",
         "validation_error",
+        "webhook_endpoint_disabled",
     }
 )
 """Refusals that are not stored under their key."""
@@ -31,12 +34,14 @@ class Effect:
     Attributes:
         refusal: The code, or nothing. It may come with effects: a failed payment is stored, a request stores why.
         facts: What the refusal must tell.
-        told: What the answer must tell, as `answers.told` reads it. Without it, that is the payment, or else the quote.
+        told: What the answer must tell, as `answers.told` reads it. Without it, that is the payment, or else the quote,
+            or else the endpoint.
         opened: New accounts, with nothing in them.
         changed: Accounts that changed, but for their balances.
         moves: Transfers, in their order.
         payment: The payment as it must be afterwards.
         quote: The quote as it must be afterwards, if it is new or used.
+        endpoint: The webhook endpoint as it must be afterwards, if it is new, changed or deleted.
         transaction: The type of the transaction that the moves make.
         reverses: The earlier transaction that this transaction reverses.
         email: The address that is now taken.
@@ -52,6 +57,7 @@ class Effect:
     moves: tuple[Move, ...] = ()
     payment: ModelPayment | None = None
     quote: ModelQuote | None = None
+    endpoint: ModelEndpoint | None = None
     transaction: str = ""
     reverses: TransactionId | None = None
     email: str = ""
@@ -63,8 +69,12 @@ class Effect:
         """Whether the answer is stored under its key."""
         return self.refusal not in REFUSALS_NOT_STORED
 
-    def named(self, payment_id: PaymentId | None, quote_id: QuoteId | None) -> "Effect":
-        """The same effect, with the ids that the gateway assigned to a new payment and a new quote."""
+    def named(
+        self, payment_id: PaymentId | None, quote_id: QuoteId | None, endpoint_id: EndpointId | None = None
+    ) -> "Effect":
+        """The same effect, with the ids that the gateway assigned to what is new."""
+        if self.endpoint is not None and not self.endpoint.id and endpoint_id is not None:
+            return replace(self, endpoint=replace(self.endpoint, id=endpoint_id))
         payment, quote = self.payment, self.quote
         if payment is not None and not payment.id and payment_id is not None:
             payment = replace(payment, id=payment_id)

@@ -2,15 +2,30 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import NamedTuple
 
 from gateway.application.ports.unit_of_work import AnswerKey, Changes
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import QuoteId
 from gateway.domain.transaction import Transaction
-from gateway.simulation.answers import model_quote
+from gateway.domain.webhook_endpoint import EndpointId
+from gateway.simulation.answers import model_endpoint, model_quote
 from gateway.simulation.effect import Effect
-from gateway.simulation.model_records import ModelQuote, Move
+from gateway.simulation.model_records import ModelAccount, ModelEndpoint, ModelQuote, Move
 from gateway.simulation.violation import Violation
+
+
+class ExpectedEvent(NamedTuple):
+    """An event that must be written.
+
+    Attributes:
+        type: Its type.
+        subject: What it tells: a payment, a webhook endpoint, an account with its key, or the facts of a command.
+    """
+
+    type: str
+    subject: object
 
 
 @dataclass(slots=True)
@@ -20,14 +35,18 @@ class ExpectedWrites:
     answers: dict[AnswerKey, tuple[bytes, bytes]] = field(default_factory=dict[AnswerKey, tuple[bytes, bytes]])
     """The fingerprint and the body of each stored answer."""
     quotes: dict[QuoteId, ModelQuote] = field(default_factory=dict[QuoteId, ModelQuote])
-    events: list[str] = field(default_factory=list[str])
+    endpoints: dict[EndpointId, ModelEndpoint] = field(default_factory=dict[EndpointId, ModelEndpoint])
+    events: list[ExpectedEvent] = field(default_factory=list[ExpectedEvent])
     transactions: list[tuple[str, tuple[Move, ...]]] = field(default_factory=list[tuple[str, tuple[Move, ...]]])
 
     def add(self, effect: Effect) -> None:
         """Add the quote, the events and the transaction of an effect."""
         if effect.quote is not None:
             self.quotes[effect.quote.id] = effect.quote
-        self.events.extend(effect.events)
+        if effect.endpoint is not None:
+            self.endpoints[effect.endpoint.id] = effect.endpoint
+        if effect.events:
+            self.events.extend(_events_of(effect))
         if effect.transaction:
             self.transactions.append((effect.transaction, effect.moves))
 
@@ -35,6 +54,7 @@ class ExpectedWrites:
         """Add the writes of an atomic bulk submission."""
         self.answers.update(others.answers)
         self.quotes.update(others.quotes)
+        self.endpoints.update(others.endpoints)
         self.events.extend(others.events)
         self.transactions.extend(others.transactions)
 
@@ -47,12 +67,40 @@ class ExpectedWrites:
         if answers != self.answers:
             detail = f"Kept are {list(answers)}; it must be {list(self.answers)}, as answered."
             yield Violation("answers_stored", detail)
-        events = [event.type.value for event in written.events_new]
-        if events != self.events:
-            yield Violation("events", f"Written are {events}; it must be {self.events}.")
+        events, expected = [event.type.value for event in written.events_new], [each.type for each in self.events]
+        if events != expected:
+            yield Violation("events", f"Written are {events}; it must be {expected}.")
+        endpoints = {
+            each.id: model_endpoint(each)
+            for each in (*written.webhook_endpoints_new, *written.webhook_endpoints_changed)
+        }
+        deleted = {each.id for each in self.endpoints.values() if each.deleted}
+        kept = {each.id: each for each in self.endpoints.values() if not each.deleted}
+        if endpoints != kept or set(written.webhook_endpoints_deleted) != deleted:
+            detail = (
+                f"Written are {endpoints} without {written.webhook_endpoints_deleted}; it must be {self.endpoints}."
+            )
+            yield Violation("endpoints", detail)
         transactions = [(each.type.value, moves_of(each, keys)) for each in written.transactions_new]
         if transactions != self.transactions:
             yield Violation("transactions", f"Written are {transactions}; it must be {self.transactions}.")
+
+
+def _events_of(effect: Effect) -> Iterator[ExpectedEvent]:
+    """The events of an effect, each with the record that it is about."""
+    accounts: Iterator[object] = chain(((key, ModelAccount()) for key in effect.opened), effect.changed.items())
+    for event_type in effect.events:
+        subject: object = effect.told
+        match event_type.partition(".")[0]:
+            case "payment":
+                subject = effect.payment
+            case "endpoint":
+                subject = effect.endpoint
+            case "account":
+                subject = next(accounts)
+            case _:
+                pass
+        yield ExpectedEvent(event_type, subject)
 
 
 def moves_of(transaction: Transaction, keys: Mapping[AccountId, AccountKey]) -> tuple[Move, ...]:

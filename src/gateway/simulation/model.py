@@ -16,10 +16,12 @@ from gateway.domain.account import AccountId, AccountKey, AccountKind
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import SYSTEM, UserId
+from gateway.domain.webhook_endpoint import EndpointId
 from gateway.simulation.effect import Effect
 from gateway.simulation.model_records import (
     ModelAccount,
     ModelAnswer,
+    ModelEndpoint,
     ModelPayment,
     ModelQuote,
     ModelTransaction,
@@ -55,6 +57,7 @@ class Model:
     transactions: MutableMapping[TransactionId, ModelTransaction] = field(
         default_factory=dict[TransactionId, ModelTransaction]
     )
+    endpoints: MutableMapping[EndpointId, ModelEndpoint] = field(default_factory=dict[EndpointId, ModelEndpoint])
     emails: MutableMapping[str, bool] = field(default_factory=dict[str, bool])
     user_ids: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
     answers: MutableMapping[AnswerKey, ModelAnswer] = field(default_factory=dict[AnswerKey, ModelAnswer])
@@ -80,6 +83,13 @@ class Model:
         if key is None or key.owner_id == SYSTEM:
             raise Refused("account_not_found")
         return key
+
+    def endpoint(self, endpoint_id: EndpointId, owner: UserId | None) -> ModelEndpoint:
+        """The webhook endpoint of this id, which must belong to this owner; without one, to anybody."""
+        found = self.endpoints.get(endpoint_id)
+        if found is None or found.deleted or owner not in {None, found.owner}:
+            raise Refused("webhook_endpoint_not_found")
+        return found
 
     def payer(self, customer: UserId, currency: str) -> AccountKey:
         """The account that a customer pays from."""
@@ -118,6 +128,8 @@ class Model:
                 self.references[payment.merchant, payment.named_by, payment.reference] = is_held
         if effect.quote is not None:
             self.quotes[effect.quote.id] = effect.quote
+        if effect.endpoint is not None:
+            self.endpoints[effect.endpoint.id] = effect.endpoint
         if effect.reverses is not None:
             self.transactions[effect.reverses] = replace(self.transactions[effect.reverses], reversed=True)
         if effect.email:

@@ -1,7 +1,7 @@
-"""The model's records: accounts, payments, quotes, transactions and answers, as they must be."""
+"""The model's records: accounts, payments, quotes, transactions, endpoints and answers, as they must be."""
 
 from dataclasses import field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from gateway.domain.account import AccountKey, AccountKind
@@ -9,6 +9,7 @@ from gateway.domain.immutable import immutable
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.user import SYSTEM, UserId
+from gateway.domain.webhook_endpoint import EndpointId
 
 ENDS_AS: Final = {"requires_confirmation": "expired", "authorized": "expired", "partially_captured": "captured"}
 """The status of a payment after it expires. Other statuses are final."""
@@ -19,6 +20,10 @@ ALLOWED: Final = {
     "partially_captured": ("capture", "cancel"),
 }
 """The actions that a status allows, besides refunds of what was captured."""
+
+
+BOTH_SIGN: Final = timedelta(days=1)
+"""How long the secret before a rotation signs, too."""
 
 
 @immutable
@@ -105,6 +110,47 @@ class ModelQuote:
     def version(self) -> int:
         """2 after a payment has used it, otherwise 1."""
         return 1 if self.payment is None else 2
+
+
+@immutable
+class ModelEndpoint:
+    """A webhook endpoint as it must be. `id` is empty until the gateway has assigned one.
+
+    Attributes:
+        disabled: Why nothing is sent to it: `by_owner`, `gone` or `failing`; empty while it is enabled.
+        secrets: The secret that signs, and the secret before it, if there was one.
+        rotated_at: When the secret was last replaced.
+        told: How many events are about it.
+        deleted: The model keeps what was deleted, so that nothing is sent to it unnoticed.
+    """
+
+    owner: UserId
+    all_merchants: bool
+    url: str = field(repr=False)
+    filters: tuple[str, ...]
+    description: str | None
+    disabled: str
+    secrets: tuple[str, ...] = field(repr=False)
+    rotated_at: datetime | None = None
+    told: int = 0
+    created_at: datetime
+    changed_at: datetime
+    id: EndpointId = EndpointId("")
+    deleted: bool = False
+
+    def signing(self, now: datetime) -> tuple[str, ...]:
+        """The secrets that sign at a time, the newest first."""
+        is_over = self.rotated_at is None or now >= self.rotated_at + BOTH_SIGN
+        return self.secrets[:1] if is_over else self.secrets
+
+    def wants(self, event_type: str, object_id: str, merchant: UserId | None) -> bool:
+        """Whether an event is for this endpoint, if it is enabled."""
+        if event_type == "endpoint.test":
+            return object_id == self.id
+        if not self.all_merchants and merchant != self.owner:
+            return False
+        kind, _, _ = event_type.partition(".")
+        return any(each in {"*", f"{kind}.*", event_type} for each in self.filters)
 
 
 class Move(NamedTuple):

@@ -3,11 +3,8 @@
 import asyncio
 import hashlib
 import math
-from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
 from random import Random
 from typing import Final
 
@@ -15,22 +12,23 @@ from gateway.application.access.caller import Caller
 from gateway.application.engine.executor import Executor, OneByOne
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.retry import RetryLimits, retrying
-from gateway.application.engine.submission import Answer, BulkSubmission, Submission
+from gateway.application.engine.submission import Answer, Submission
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Scheduling, Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.queries import Queries
 from gateway.application.verification.verify import verify
-from gateway.domain.errors import IdempotencyInProgress, Refusal
-from gateway.domain.immutable import immutable
+from gateway.domain.errors import IdempotencyInProgress
 from gateway.domain.user import Role, UserId
 from gateway.simulation.answers import model_account, model_payment, model_quote
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.delivery import Door, Step, next_step, submission
 from gateway.simulation.faults import Faults
+from gateway.simulation.feed_readers import READS_PERCENT, Feed, FeedReader
 from gateway.simulation.identifiers import CountedIdentifiers
 from gateway.simulation.model import Model
 from gateway.simulation.operations.accounts import registration
+from gateway.simulation.report import Failure, Report, described, kind_of
 from gateway.simulation.violation import Violation
 from gateway.simulation.witness import Touched, Witness
 from gateway.simulation.world import CURRENCIES, CUSTOMERS_MAX, NO_ACCOUNT, World
@@ -49,27 +47,6 @@ _OPERATOR: Final = Caller(user_id=UserId("usr_operator"), role=Role.OPERATOR, se
 _PAUSES: Final = ((70, 2_000_000), (24, 1), (5, 3_600_000_000), (1, 86_400_000_000))
 """The pause before a step: its frequency in per cent, and its maximum in microseconds."""
 _PAUSE_DECK: Final = tuple(microseconds for weight, microseconds in _PAUSES for _ in range(weight))
-
-
-@immutable
-class Failure:
-    """The step and the invariants that a history violated."""
-
-    step: int
-    operation: str
-    violations: Sequence[Violation]
-
-
-@dataclass(slots=True)
-class Report:
-    """The result of a run. `trace` is a hash of all submissions and answers: the same for the same seed."""
-
-    steps: int = 0
-    commands: int = 0
-    faults: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter[str])
-    failure: Failure | None = None
-    trace: str = ""
 
 
 async def simulate(
@@ -118,7 +95,11 @@ class _Simulation:
         # Two sources of chance: what users draw does not depend on how often storages do.
         self._world = World(random=Random(f"{seed}: users"), clock=self._clock, model=self._model)
         self._faults = Faults(clock=self._clock, random=Random(f"{seed}: storages") if faulty else None)
-        self._witness = Witness(storage, CountedIdentifiers(), self._clock, self._faults, self._model, races=races)
+        self._feed = Feed()
+        self._readers_random = Random(f"{seed}: readers")
+        self._readers = [FeedReader(f"Reader {name}", storage.events, self._feed, in_order=not races) for name in "AB"]
+        identifiers = CountedIdentifiers()
+        self._witness = Witness(storage, identifiers, self._clock, self._faults, self._model, self._feed, races=races)
         self._queries = Queries(storage.reader, self._clock)
         limits = RetryLimits(duration_seconds_max=math.inf)
         run_batch = retrying(self._witness.run, limits, sleep=self._sleep_virtually)
@@ -165,6 +146,7 @@ class _Simulation:
         for changes in witness.committed:
             self._world.learn(changes)
         await self._compare(witness.touched)
+        await self._read_feed(last=whole)
         # What is found without it is found again without it, when the same seed ends at this step.
         if whole and not witness.violations:
             await self._verify()
@@ -197,7 +179,7 @@ class _Simulation:
 
     def _answered(self, asked: Submission, answer: Answer) -> None:
         self._note(asked.key.key.encode(), asked.fingerprint, answer.body)
-        self.report.outcomes[_kind_of(answer)] += 1
+        self.report.outcomes[kind_of(answer)] += 1
         if answer.body not in self._witness.touched.bodies.get((asked.key, asked.fingerprint), ()):
             self._find("own_answer", f"{asked.key} was told {answer.body!r}, which is no answer to it.")
 
@@ -221,6 +203,14 @@ class _Simulation:
             self._must_be("quote", quote_id, None if quote is None else model_quote(quote), promised)
             if quote is not None and promised is not None:
                 self._must_be("quote_version", quote_id, quote.version, promised.version)
+
+    async def _read_feed(self, *, last: bool) -> None:
+        """One reader keeps up, the other one pauses for many steps."""
+        keeps_up, pauses = self._readers
+        random = self._readers_random
+        self._witness.violations.extend(await keeps_up.catch_up(random))
+        if last or random.random() * 100 < READS_PERCENT:
+            self._witness.violations.extend(await pauses.catch_up(random))
 
     def _must_be(self, invariant: str, subject: object, found: object, must: object) -> None:
         if found != must:
@@ -264,23 +254,3 @@ async def _outcome(performed: Awaitable[Answer]) -> Answer | BaseException:
 
 async def _outcomes(performed: Sequence[Awaitable[Answer]]) -> list[Answer | BaseException]:
     return await asyncio.gather(*performed, return_exceptions=True)
-
-
-def described(step: Step, at: datetime) -> str:
-    """A step, for people."""
-    return "\n".join((f"{step.name}, {step.executor.value}, at {at.isoformat()}", *_lines(step.submissions, "  ")))
-
-
-def _lines(submissions: Sequence[Submission], indent: str) -> Iterator[str]:
-    for each in submissions:
-        if isinstance(each, BulkSubmission):
-            yield f"{indent}{each.key.key}: {'all or none' if each.atomic else 'each for identity'} of"
-            yield from _lines(each.parts, indent * 2)
-        else:
-            yield f"{indent}{each.key.key}: {each.command!r}"
-
-
-def _kind_of(answer: Answer) -> str:
-    if answer.replayed:
-        return "the same answer again"
-    return answer.outcome.code if isinstance(answer.outcome, Refusal) else "success"

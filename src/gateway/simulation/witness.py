@@ -13,12 +13,13 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, TryAgain, UnitOfWork
 from gateway.domain.account import AccountKey
 from gateway.domain.payment import PaymentId, QuoteId
-from gateway.simulation.answers import payment_id_of, quote_id_of
+from gateway.simulation.answers import endpoint_id_of, payment_id_of, quote_id_of
 from gateway.simulation.books import Books
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.effect import Effect
 from gateway.simulation.expected_writes import ExpectedWrites, moves_of
 from gateway.simulation.faults import Faults, FaultyUnitOfWork
+from gateway.simulation.feed_readers import Feed
 from gateway.simulation.model import Model
 from gateway.simulation.model_records import ModelAnswer, ModelTransaction
 from gateway.simulation.observation import UNDECIDED, Observation, Run, decided_in, difference_of, is_stored
@@ -53,6 +54,7 @@ class Witness:
         clock: VirtualClock,
         faults: Faults,
         model: Model,
+        feed: Feed,
         *,
         races: bool,
     ) -> None:
@@ -65,6 +67,7 @@ class Witness:
         self._faults = faults
         self._books = Books()
         self._model = model
+        self._feed = feed
         self.violations: list[Violation] = []
         self.touched = Touched()
         self.committed: list[Changes] = []
@@ -150,9 +153,9 @@ class Witness:
             if expected.answers:
                 self._report("acknowledged", f"Answers were given and nothing was written: {list(expected.answers)}.")
             return
-        self._written(written, expected)
+        self._written(written, expected, now)
 
-    def _written(self, written: Changes, expected: ExpectedWrites) -> None:
+    def _written(self, written: Changes, expected: ExpectedWrites, now: datetime) -> None:
         self.committed.append(written)
         for account in (*written.accounts_new, *written.accounts_changed):
             self._model.keys[account.id] = account.key
@@ -165,6 +168,7 @@ class Witness:
             [move, *_] = moves_of(each, self._model.keys)
             self._model.transactions[each.id] = ModelTransaction(type=each.type.value, move=move)
         self.violations.extend(self._books.take(written))
+        self.violations.extend(self._feed.learn(written.events_new, expected.events, now))
 
     def _answered(self, observation: Observation, answer: Answer | Failed) -> None:
         if isinstance(answer, Failed):
@@ -205,7 +209,8 @@ class Witness:
         A command that changes accounts has read and written them without a conflict, so only the present counts. One
         that only reads an account may have read it before another run changed it.
         """
-        command, names = observation.command, (payment_id_of(observation.outcome), quote_id_of(observation.outcome))
+        command, outcome = observation.command, observation.outcome
+        names = payment_id_of(outcome), quote_id_of(outcome), endpoint_id_of(outcome)
         effect = effect_of(command, model, now).named(*names)
         for past in self._pasts:
             if difference_of(effect, observation) is None:

@@ -1,6 +1,7 @@
 """World: what users know, and the random choices of what they do next."""
 
 import heapq
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,7 @@ from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, currency_code
 from gateway.domain.payment import CaptureMethod, PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import SYSTEM, UserId
+from gateway.domain.webhook_endpoint import EndpointId
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.model import Model
 from gateway.simulation.model_records import ENDS_AS, ModelPayment
@@ -48,6 +50,7 @@ NO_ACCOUNT: Final = AccountId("acc_none")
 NO_PAYMENT: Final = PaymentId("pay_none")
 NO_QUOTE: Final = QuoteId("quo_none")
 NO_TRANSACTION: Final = TransactionId("txn_none")
+NO_ENDPOINT: Final = EndpointId("whe_none")
 
 Chosen = TypeVar("Chosen")
 
@@ -78,8 +81,12 @@ class World:
     """The last request for each amount and currency that is captured at once."""
     transactions: list[TransactionId] = field(default_factory=list[TransactionId])
     reversible: list[TransactionId] = field(default_factory=list[TransactionId])
+    endpoints: list[EndpointId] = field(default_factory=list[EndpointId])
+    """Some may be deleted since; they are removed when drawn."""
     submissions: list[Submission] = field(default_factory=list[Submission])
     keys: int = 0
+    secrets: int = 0
+    urls: int = 0
 
     def learn(self, changes: Changes) -> None:
         """Learn from a commit."""
@@ -95,6 +102,7 @@ class World:
                     self.requested[payment.amount.currency, payment.amount.amount_minor] = payment.id
                 if payment.expires_at is not None:
                     heapq.heappush(self.due, (payment.expires_at, payment.id))
+        self.endpoints.extend(endpoint.id for endpoint in changes.webhook_endpoints_new)
         self.quotes.extend(quote.id for quote in changes.quotes_new)
         for transaction in changes.transactions_new:
             self.transactions.append(transaction.id)
@@ -177,6 +185,28 @@ class World:
         if self.chance(2):
             return self.one_of((NOBODY, *self.customers))
         return self.one_of(self.merchants if self.chance(3) else self.payees.get(currency, self.merchants))
+
+    def endpoint(self) -> EndpointId:
+        """A webhook endpoint, seldom a deleted one or one that does not exist."""
+        if not self.endpoints or self.chance(3):
+            return NO_ENDPOINT
+        index = int(self.random.random() * len(self.endpoints))
+        endpoint_id = self.endpoints[index]
+        if self.model.endpoints[endpoint_id].deleted:
+            # Drawn once more, after its deletion.
+            self.endpoints[index] = self.endpoints[-1]
+            self.endpoints.pop()
+        return endpoint_id
+
+    def fresh_secret(self) -> str:
+        """A fresh secret of a webhook endpoint."""
+        self.secrets += 1
+        return "whsec_" + b64encode(self.secrets.to_bytes(32, "big")).decode()
+
+    def fresh_url(self) -> str:
+        """A fresh URL of a receiver."""
+        self.urls += 1
+        return f"https://receiver-{self.urls}.example/"
 
     def fresh_key(self) -> str:
         """A fresh idempotency key."""

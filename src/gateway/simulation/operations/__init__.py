@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from gateway.application.engine.command import Command
-from gateway.simulation.operations import accounts, exchange, money, payments, refunds
+from gateway.simulation.operations import accounts, exchange, money, payments, refunds, webhooks
 from gateway.simulation.world import World
 
 Operation = Callable[[World], Command[Any]]
@@ -15,6 +15,7 @@ OPERATIONS: Final[Sequence[tuple[int, Operation]]] = (
     *payments.OPERATIONS,
     *refunds.OPERATIONS,
     *exchange.OPERATIONS,
+    *webhooks.OPERATIONS,
 )
 """Each with its relative frequency."""
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from gateway.application.engine.command import Command
 from gateway.simulation.effect import Effect
 from gateway.simulation.model import Model, Refused, Rules
-from gateway.simulation.rules import accounts, exchange, money, payments, refunds
+from gateway.simulation.rules import accounts, exchange, money, payments, refunds, webhooks
 
 RULES: Final[Rules] = {
     **accounts.RULES,
@@ -14,6 +14,7 @@ RULES: Final[Rules] = {
     **payments.RULES,
     **refunds.RULES,
     **exchange.RULES,
+    **webhooks.RULES,
 }
 
 
