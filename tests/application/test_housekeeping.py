@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from gateway import in_memory_gateway
 from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.memory.housekeeping import MemoryHousekeeping
+from gateway.adapters.system.identifiers import TimeOrderedIds
 from gateway.application import housekeeping as module
+from gateway.application.events.replays import Replays
 from gateway.application.housekeeping import (
     EVENTS_HELD,
     EventIndexer,
@@ -23,7 +26,17 @@ from gateway.application.ports.housekeeping import Deleted
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, StorageUnavailable
 from gateway.contracts.housekeeping import a_replay, a_token, session_id, waiting
-from gateway.contracts.records import a_payment, a_quote, an_answer, an_event, commit, payment_id, user_id
+from gateway.contracts.records import (
+    a_payment,
+    a_quote,
+    a_webhook_endpoint,
+    an_answer,
+    an_event,
+    commit,
+    payment_id,
+    user_id,
+)
+from gateway.domain.errors import EventNotFound
 from gateway.domain.event_type import EventType
 from support.virtual_time import BEGINNING, LoopClock, in_virtual_time, until
 
@@ -265,3 +278,42 @@ def test_the_index_is_extended_step_by_step_until_it_is_complete(monkeypatch: py
         assert calls == [(0.0, 5), (0.5, 5), (1.0, 5), (11.0, 5), (21.0, 5)]
 
     in_virtual_time(work)
+
+
+async def test_a_replay_over_deleted_events_brings_those_that_are_shown() -> None:
+    scene = Scene()
+    operators = a_webhook_endpoint(1, all_merchants=True, events=("*",), created_at=scene.now)
+    await commit(scene.storage, Changes(webhook_endpoints_new=[operators]))
+    await scene.events(100 * DAY, 90 * DAY + HOUR / 2, 5 * DAY, timedelta())
+    await scene.keep_house()
+    assert await scene.positions() == [2, 3, 4]
+    async with in_memory_gateway(clock=lambda: scene.now, database=scene.database) as gateway:
+        replay = await gateway.deliveries.replay(
+            operators.id, created_from=scene.now - 200 * DAY, created_to=scene.now + DAY
+        )
+        gone = await gateway.deliveries.replay(
+            operators.id, created_from=scene.now - 200 * DAY, created_to=scene.now - 150 * DAY
+        )
+        assert (replay.created_from, gone.created_from) == (scene.now - 90 * DAY, scene.now - 150 * DAY)
+        storage, clock = gateway.storage, gateway.queries.clock
+        replays = Replays(
+            storage.events,
+            storage.deliveries,
+            storage.event_cursors,
+            storage.webhook_endpoints,
+            clock,
+            TimeOrderedIds(clock),
+        )
+        while await replays.step() is not None:
+            pass
+    assert sorted(each.position for each in scene.database.deliveries.values()) == [3, 4]
+
+
+async def test_an_event_that_is_no_longer_shown_is_not_delivered_once_more() -> None:
+    scene = Scene()
+    await scene.events(90 * DAY + HOUR / 2, 90 * DAY)
+    hidden, shown = await scene.storage.events.read(after=0, limit=9)
+    async with in_memory_gateway(clock=lambda: scene.now, database=scene.database) as gateway:
+        assert list(await gateway.deliveries.redeliver(shown.id)) == []
+        with pytest.raises(EventNotFound):
+            await gateway.deliveries.redeliver(hidden.id)

@@ -18,7 +18,8 @@ DESCRIPTION: Final = """\
 Customers pay merchants, on a double-entry ledger.
 
 Amounts are integers of minor units: `1050` with `USD` is $10.50. Every request that moves money carries an
-`Idempotency-Key`: the same request with the same key gives the same answer, and never moves money twice.
+`Idempotency-Key`: the same request with the same key gives the same answer, for 7 days at least, and does not move
+money twice. Later the key is free again.
 
 Refusals are problem details (RFC 9457) with a stable `code`. New codes, statuses and fields may be added at any time:
 clients ignore what they do not know. A method that a path does not take is 405 with `Allow`.
@@ -194,7 +195,8 @@ def _headers(operation: AnyOperation) -> list[dict[str, Any]]:
             "name": "Idempotency-Key",
             "in": "header",
             "required": operation.idempotency is Idempotency.REQUIRED,
-            "description": "The same key and request again give the same answer, and `Idempotency-Replayed: true`.",
+            "description": "The same key and request again give the same answer, and `Idempotency-Replayed: true`, for "
+            "7 days at least. Later the key is free: it is a new request then.",
             "schema": {
                 "type": "string",
                 "minLength": 1,
