@@ -22,7 +22,7 @@ from gateway.application.housekeeping import (
     beginning_of_pass,
 )
 from gateway.application.ports.deliveries import WEBHOOKS
-from gateway.application.ports.housekeeping import Deleted
+from gateway.application.ports.housekeeping import Deleted, EventReaders
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, StorageUnavailable
 from gateway.contracts.housekeeping import a_replay, a_token, session_id, waiting
@@ -188,21 +188,42 @@ async def test_what_was_deleted_is_logged_by_count(caplog: pytest.LogCaptureFixt
     assert not hasattr(told, "answers")
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(StorageUnavailable("It takes too long."), "housekeeping_waits"), (KeyError("a bug"), "housekeeping_failed")],
+)
 async def test_a_kind_that_cannot_be_deleted_does_not_keep_the_others(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
 ) -> None:
     scene = Scene()
     await scene.events(100 * DAY, timedelta())
 
     async def delete_answers(_: MemoryHousekeeping, **_limits: object) -> Deleted:
-        raise StorageUnavailable("It takes too long.")
+        raise error
 
     monkeypatch.setattr(MemoryHousekeeping, "delete_answers", delete_answers)
     with caplog.at_level(logging.WARNING):
         assert await scene.keep_house()
     assert await scene.positions() == [2]
-    [told] = [record for record in caplog.records if record.msg == "housekeeping_waits"]
-    assert vars(told)["kind"] == "answers"
+    [line] = [record for record in caplog.records if record.msg == told]
+    assert vars(line)["kind"] == "answers"
+
+
+async def test_what_is_needed_is_found_once_in_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes longer, the more deliveries wait."""
+    scene = Scene()
+    await scene.events(*(100 * DAY for _ in range(7)), timedelta())
+    readers, calls = await scene.storage.housekeeping.event_readers(), 0
+
+    async def event_readers(_: MemoryHousekeeping) -> EventReaders:
+        nonlocal calls
+        calls += 1
+        return readers
+
+    monkeypatch.setattr(MemoryHousekeeping, "event_readers", event_readers)
+    await scene.keep_house(HousekeepingLimits(rows_per_step=2, pause_seconds=0.001))
+    assert await scene.positions() == [8]
+    assert calls == 1
 
 
 def test_steps_are_small_and_rounds_are_apart() -> None:
@@ -264,6 +285,8 @@ def test_the_index_is_extended_step_by_step_until_it_is_complete(monkeypatch: py
         calls.append((round(asyncio.get_running_loop().time(), 3), blocks_max))
         if len(calls) == 4:
             raise StorageUnavailable("It is away.")
+        if len(calls) == 5:
+            raise KeyError("a bug")
         return len(calls) < 3
 
     monkeypatch.setattr(MemoryHousekeeping, "index_events", index_events)
@@ -272,10 +295,10 @@ def test_the_index_is_extended_step_by_step_until_it_is_complete(monkeypatch: py
         limits = IndexingLimits(blocks_per_step=5, pause_seconds=0.5, interval_seconds=10.0)
         stop = asyncio.Event()
         job = asyncio.create_task(EventIndexer(storage=memory_storage(), limits=limits).run(stop))
-        await until(lambda: len(calls) == 5, seconds_max=60)
+        await until(lambda: len(calls) == 6, seconds_max=60)
         stop.set()
         await job
-        assert calls == [(0.0, 5), (0.5, 5), (1.0, 5), (11.0, 5), (21.0, 5)]
+        assert calls == [(0.0, 5), (0.5, 5), (1.0, 5), (11.0, 5), (21.0, 5), (31.0, 5)]
 
     in_virtual_time(work)
 

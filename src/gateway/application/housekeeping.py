@@ -79,7 +79,7 @@ class Housekeeper:
     async def run_once(self, stop: asyncio.Event) -> bool:
         """One round. Returns whether all was deleted that can be; if not, the next round may follow at once.
 
-        A kind of rows that cannot be deleted now, because the storage is away or slow, does not keep the others.
+        A kind of rows that cannot be deleted does not keep the others: the storage is away or slow, or there is a bug.
         """
         counts: dict[str, int] = {}
         finished = True
@@ -88,6 +88,8 @@ class Housekeeper:
                 finished &= await self._repeat(name, step, counts, stop)
             except StorageUnavailable as unavailable:
                 logger.warning("housekeeping_waits", extra={"kind": name, "cause": cause_of(unavailable)})
+            except Exception:
+                logger.exception("housekeeping_failed", extra={"kind": name})
         if counts:
             logger.info("rows_deleted", extra=counts)
         return finished
@@ -116,35 +118,58 @@ class Housekeeper:
             "quotes": lambda: housekeeping.delete_quotes(before=now - limits.quotes, limit=limit),
             "deliveries": lambda: self._delete_deliveries(now - limits.deliveries, limit),
             "answers": lambda: housekeeping.delete_answers(before=beginning_of_pass(now - limits.answers), limit=limit),
-            "events": lambda: self._delete_events(now - limits.events - EVENTS_HELD, limit),
+            "events": _EventSteps(self, now - limits.events - EVENTS_HELD).step,
         }
 
     async def _delete_deliveries(self, before: datetime, limit: int) -> Deleted:
         count = await self.storage.deliveries.purge(ended_before=before, limit=limit)
         return Deleted(count=count, is_last=count < limit)
 
-    async def _delete_events(self, before: datetime, limit: int) -> Deleted:
-        housekeeping = self.storage.housekeeping
-        # An answer to an idempotency key ends with the data of its event.
-        oldest_answer = await housekeeping.oldest_answer()
-        if oldest_answer is not None:
-            before = min(before, oldest_answer - EVENTS_HELD)
-        readers = await housekeeping.event_readers()
-        if readers.replayed_since is not None:
-            before = min(before, readers.replayed_since)
-        reader, until = slowest(readers)
-        deleted = await housekeeping.delete_events(before=before, until=until, limit=limit)
-        if deleted.is_last:
-            await self._tell_what_holds_back(reader, until, before)
-        return deleted
-
-    async def _tell_what_holds_back(self, reader: str, until: int, before: datetime) -> None:
-        """Log which reader has not passed an event that could be deleted otherwise: it may be gone for good."""
+    async def tell_what_holds_back(self, reader: str, until: int, before: datetime) -> None:
+        """Log once which reader has not passed an event that could be deleted otherwise: it may be gone for good."""
         following = await self.storage.events.read(after=until, limit=1)
         held_back_by = reader if following and following[0].created_at < before else ""
         if held_back_by and held_back_by != self._held_back_by:
             logger.warning("events_held_back", extra={"reader": held_back_by, "position": until})
         self._held_back_by = held_back_by
+
+
+@dataclass(slots=True)
+class _EventSteps:
+    """The deletion of events in one round.
+
+    What is still needed is found once. Later in the round nobody begins to need an event that it deletes: events that
+    are no longer shown are neither delivered once more nor replayed.
+    """
+
+    housekeeper: Housekeeper
+    before: datetime
+    reader: str = ""
+    until: int | None = None
+
+    async def step(self) -> Deleted:
+        """Delete the next events."""
+        housekeeping = self.housekeeper.storage.housekeeping
+        if self.until is None:
+            self.until = await self._find_what_is_needed()
+        until, limit = self.until, self.housekeeper.limits.rows_per_step
+        deleted = await housekeeping.delete_events(before=self.before, until=until, limit=limit)
+        if deleted.is_last:
+            await self.housekeeper.tell_what_holds_back(self.reader, until, self.before)
+        return deleted
+
+    async def _find_what_is_needed(self) -> int:
+        """The last position that may be deleted. Also lowers `before`."""
+        housekeeping = self.housekeeper.storage.housekeeping
+        # An answer to an idempotency key ends with the data of its event.
+        oldest_answer = await housekeeping.oldest_answer()
+        if oldest_answer is not None:
+            self.before = min(self.before, oldest_answer - EVENTS_HELD)
+        readers = await housekeeping.event_readers()
+        if readers.replayed_since is not None:
+            self.before = min(self.before, readers.replayed_since)
+        self.reader, until = slowest(readers)
+        return until
 
 
 def beginning_of_pass(before: datetime) -> datetime:
@@ -189,5 +214,8 @@ class EventIndexer:
                 may_go_on = await self.storage.housekeeping.index_events(blocks_max=self.limits.blocks_per_step)
             except StorageUnavailable as unavailable:
                 logger.warning("event_indexer_waits", extra={"cause": cause_of(unavailable)})
+                may_go_on = False
+            except Exception:
+                logger.exception("event_indexer_failed")
                 may_go_on = False
             await wait_for_stop(stop, self.limits.pause_seconds if may_go_on else self.limits.interval_seconds)
