@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from rich.console import Console
 
-from bench import closed_loop, databases, in_process, machine, open_loop, pgbench, results
+from bench import closed_loop, databases, deliveries, in_process, machine, open_loop, pgbench, results
 from bench.ledger import must_balance
 from bench.plan import Plan
 from bench.population import Load, People, make_people, populate, tokens
@@ -138,6 +138,9 @@ async def _over_http(
         for share in SHARES:
             console.print(f"Open loop at {share:.0%} of {peak:,.0f} payments/s")
             found.open_loop.append(await _open(uniform.server, signed, people, share * peak, plan.open_loop_seconds))
+    console.print("Webhooks: a queue, and the lag beside good and bad receivers ...")
+    url = await databases.copy(postgres, "deliveries")
+    found.deliveries = await deliveries.measure(plan, url, people, pem, signed)
     for each in arms.values():
         if each.url is not None:
             console.print(f"Verifying the ledger: {each.name}")

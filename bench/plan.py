@@ -17,6 +17,8 @@ class Plan:
         connections_main: See above.
         open_loop_seconds: Of each run at a fixed rate.
         in_process_payments: Of each figure without HTTP.
+        deliveries: Webhooks that wait when a worker begins.
+        waiting: Webhooks that wait while the worker's memory is watched.
         accounts: Half of them customers, half merchants.
     """
 
@@ -28,6 +30,8 @@ class Plan:
     connections_main: int = 64
     open_loop_seconds: float
     in_process_payments: int
+    deliveries: int
+    waiting: int
     accounts: int = 10_000
 
 
@@ -39,6 +43,8 @@ FULL: Final = Plan(
     connections=(1, 16, 256),
     open_loop_seconds=10,
     in_process_payments=60_000,
+    deliveries=30_000,
+    waiting=1_000_000,
 )
 QUICK: Final = Plan(
     name="quick",
@@ -48,4 +54,6 @@ QUICK: Final = Plan(
     connections=(1, 256),
     open_loop_seconds=3,
     in_process_payments=10_000,
+    deliveries=6_000,
+    waiting=100_000,
 )

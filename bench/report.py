@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import plots
+from bench.deliveries import RATE
 from bench.growth import Growth, World
 from bench.results import Aim, Results
 from bench.runs import Run
@@ -61,6 +62,8 @@ def page(found: Results) -> str:
         "## In process, without HTTP",
         _in_process(found),
         "![The batch law](batch-law.svg)",
+        "## Webhooks of one worker, one for each payment",
+        _deliveries(found),
         "## What a payment leaves behind in Postgres",
         _footprint(found),
     )
@@ -159,6 +162,27 @@ def _in_process(found: Results) -> str:
     return (
         table(("", "payments/s"), rows)
         + f"\n\nA batch of N payments takes about T(N) = {law.fixed:,.0f} + {law.each:,.0f}·N µs on Postgres."
+    )
+
+
+def _deliveries(found: Results) -> str:
+    one = found.deliveries
+    if one is None:
+        return ""
+    lag = f"from a payment to its webhook at {RATE} payments/s, p50 and p99, ms"
+    return table(
+        ("to a local receiver, 20 endpoints", ""),
+        (
+            ("deliveries/s of a queue that was there before", f"{one.per_second:,.0f}"),
+            ("processor time of the worker for a delivery, µs", f"{one.cpu_us:,.0f}"),
+            (lag, f"{one.lag.p50_ms:.0f}, {one.lag.p99_ms:.0f}"),
+            (
+                "the same beside three endpoints that get every event: dead, hanging for 30 s, answering with 100 MB",
+                f"{one.lag_beside_bad.p50_ms:.0f}, {one.lag_beside_bad.p99_ms:.0f}",
+            ),
+            ("memory of the worker with an empty queue, MB", f"{one.memory_mb:.0f}"),
+            (f"memory of the worker with {one.waiting:,} deliveries waiting, MB", f"{one.memory_waiting_mb:.0f}"),
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from bench.deliveries import RATE, Deliveries
 from bench.in_process import BatchLaw, Footprint
 from bench.open_loop import OpenRun
 from bench.runs import Run
@@ -57,6 +58,7 @@ class Results:
     sqlite_single_per_second: float = 0.0
     batch_law: BatchLaw | None = None
     footprint: Footprint | None = None
+    deliveries: Deliveries | None = None
 
     def peak(self, arm: str) -> Run:
         """An arm's run with the most payments a second."""
@@ -91,4 +93,17 @@ class Results:
                 lower_is_better=True,
             ),
             Aim("hot merchant, 2 workers ÷ 1", rates[HOT_TWO_WORKERS] / rates[HOT], 1, 1.5),
+            *self._aims_of_deliveries(),
         ]
+
+    def _aims_of_deliveries(self) -> Sequence[Aim]:
+        found = self.deliveries
+        if found is None:
+            return ()
+        lag = f"p99 from a payment to its webhook at {RATE} payments/s"
+        beside = f"{lag}, beside three bad receivers, ms"
+        return (
+            Aim("webhooks of one worker, deliveries/s", found.per_second, 1_000, 3_000),
+            Aim(f"{lag}, ms", found.lag.p99_ms, 2_000, 200, lower_is_better=True),
+            Aim(beside, found.lag_beside_bad.p99_ms, 2_000, 200, lower_is_better=True),
+        )

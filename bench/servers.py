@@ -32,18 +32,29 @@ def gateway(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "gateway", "serve", *arguments)
 
 
+def worker() -> tuple[str, ...]:
+    """The command line of a worker, which answers on the port of its health."""
+    return (sys.executable, "-m", "gateway", "worker")
+
+
+def module(name: str) -> tuple[str, ...]:
+    """The command line of a Python module."""
+    return (sys.executable, "-m", name)
+
+
 def arm(module: str) -> tuple[str, ...]:
     """The command line of another arm, served as the gateway is."""
     return (sys.executable, "-m", "bench.serve", module)
 
 
 @contextlib.contextmanager
-def serving(command: Sequence[str], settings: Mapping[str, str]) -> Iterator[Server]:
+def serving(command: Sequence[str], settings: Mapping[str, str], *, port_option: str = "--port") -> Iterator[Server]:
     """A server, until the end of the `with`.
 
     Args:
         command: Without the port.
         settings: Of the environment.
+        port_option: How the command is told its port.
 
     Raises:
         RuntimeError: It did not start; the message ends with what it wrote.
@@ -53,7 +64,7 @@ def serving(command: Sequence[str], settings: Mapping[str, str]) -> Iterator[Ser
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     with tempfile.NamedTemporaryFile(prefix="bench-", suffix=".log") as log:
         process = subprocess.Popen(
-            [*command, "--port", str(port)],
+            [*command, port_option, str(port)],
             env={**inherited, **settings},
             stdin=subprocess.DEVNULL,
             stdout=log,
