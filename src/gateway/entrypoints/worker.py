@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, Sequence
+import sys
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple, Protocol
 
@@ -14,6 +15,7 @@ from gateway.application.gateway import Gateway
 from gateway.application.housekeeping import EventIndexer
 from gateway.bootstrap.dispatching import dispatcher_of
 from gateway.bootstrap.event_sinks import open_relay
+from gateway.bootstrap.garbage_collection import collect_garbage_seldom
 from gateway.bootstrap.housekeeping import housekeeper_of
 from gateway.bootstrap.schema import require_schema
 from gateway.bootstrap.wiring import open_gateway
@@ -43,7 +45,8 @@ def worker(flags: Flags) -> None:
     """Run all jobs until SIGTERM or Ctrl-C."""
     settings = settings_with(flags)
     configure_logging(settings)
-    asyncio.run(_work(settings))
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_work(settings))
 
 
 @asynccontextmanager
@@ -76,6 +79,15 @@ def expiry_of(gateway: Gateway, settings: Settings) -> Expiry:
     return Expiry(executor=gateway.executor, reader=gateway.storage.reader, clock=gateway.queries.clock, limits=limits)
 
 
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The event loop that `gateway serve` runs on, too."""
+    if sys.platform == "win32":
+        return None
+    import uvloop  # noqa: PLC0415 - does not exist on Windows.
+
+    return uvloop.new_event_loop
+
+
 async def _work(settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -92,6 +104,7 @@ async def _work(settings: Settings) -> None:
             click.echo("The worker ends payments whose time is over, delivers webhooks, and deletes old rows.")
             if settings.events_nats_url:
                 click.echo("The worker publishes events to NATS.")
+            collect_garbage_seldom()
             await _run(jobs.all, stop)
     click.echo("The worker has finished.")
 

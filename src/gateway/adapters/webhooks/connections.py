@@ -19,7 +19,8 @@ ADDRESSES_TRIED_MAX: Final = 3
 CONNECTION_SECONDS_MAX: Final = 60.0
 """After this time a connection gets no new request: the next one looks the name up, and checks its addresses, again."""
 IDLE_SECONDS_MAX: Final = 10.0
-IDLE_OF_A_RECEIVER_MAX: Final = 32
+IDLE_OF_A_RECEIVER_MAX: Final = 128
+"""Several endpoints may be of one host, and each has up to 32 requests in flight."""
 IDLE_MAX: Final = 512
 
 _Receiver = tuple[str, str, int]
