@@ -10,6 +10,14 @@ from gateway.contracts.history import OpenStorage
 from support.postgres import PostgresServer, temporary_database
 from support.storages import emptied_between_tests
 
+STORAGES = ("memory", "sqlite", "postgres")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "open_storage" in metafunc.fixturenames:
+        locking = metafunc.definition.get_closest_marker("locking") is not None
+        metafunc.parametrize("open_storage", [*STORAGES, *(["locking_postgres"] if locking else [])], indirect=True)
+
 
 @pytest.fixture(scope="session")
 async def open_sqlite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OpenStorage]:
@@ -30,7 +38,7 @@ async def open_locking_postgres(postgres_server: PostgresServer, migrated_templa
         yield open_storage
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres", "locking_postgres"])
+@pytest.fixture
 def open_storage(request: pytest.FixtureRequest) -> OpenStorage:
     """Opens an empty storage of each kind."""
     opener: OpenStorage = request.getfixturevalue(f"open_{request.param}")

@@ -20,7 +20,7 @@ from gateway.domain.payment_terms import PaymentOrder
 from support.builders import CUSTOMER, MERCHANT, usd
 from support.hostile import VALUES, Path, Shop, a_shop, paths, with_value
 
-EXAMPLES = 150
+EXAMPLES = 50
 """Of a run: each is at most one transaction."""
 
 

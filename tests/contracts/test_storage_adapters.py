@@ -13,6 +13,8 @@ A contract that nothing can break proves nothing. What was broken by hand in the
 The order in which several new keys are claimed shows here only now and then: the statement is over too soon.
 """
 
+import pytest
+
 from gateway.contracts.audit import AuditContract
 from gateway.contracts.deliveries import DeliveriesContract
 from gateway.contracts.event_cursors import EventCursorsContract
@@ -28,6 +30,7 @@ from gateway.contracts.users import UsersContract
 from gateway.contracts.webhook_endpoints import WebhookEndpointsContract
 
 
+@pytest.mark.locking
 class TestUnitOfWork(UnitOfWorkContract):
     pass
 
