@@ -133,7 +133,7 @@ async def measure(plan: Plan, url: str, people: People, pem: str, tokens: Sequen
 async def _create_endpoints(settings: dict[str, str], receiver: Server, merchants: Sequence[UserId]) -> None:
     async with open_gateway(read_settings(settings)) as opened:
         for merchant in merchants:
-            await opened.webhooks.create(owner_id=merchant, url=f"http://{HOST}:{receiver.port}/healthy", events=["*"])
+            await opened.webhooks.create(owner_id=merchant, url=f"http://{HOST}:{receiver.port}/healthy", events=["payment.captured"])
 
 
 async def _create_bad_endpoints(settings: dict[str, str], receiver: Server) -> None:
@@ -144,7 +144,7 @@ async def _create_bad_endpoints(settings: dict[str, str], receiver: Server) -> N
         ]
         async with open_gateway(read_settings(settings)) as opened:
             for url in urls:
-                await opened.webhooks.create(owner_id=SYSTEM, all_merchants=True, url=url, events=["*"])
+                await opened.webhooks.create(owner_id=SYSTEM, all_merchants=True, url=url, events=["payment.captured"])
 
 
 async def _pay(url: str, people: People, merchants: Sequence[UserId], count: int) -> None:
