@@ -19,6 +19,7 @@ CLIENTS := $(VENV)/.clients-installed
 # The lowest branch coverage, in percent, of src/gateway/domain and of src/gateway/application that `make coverage` accepts.
 COVERAGE_FLOOR := 95
 COVERAGE_TESTS := tests/domain tests/application tests/contracts
+END_TO_END_TESTS := tests/end_to_end
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -40,9 +41,9 @@ ifdef ARGS
 test: $(DEVELOPMENT) ## Run the tests; they find or start a real Postgres themselves (ARGS="-k money")
 	$(BIN)/pytest $(ARGS)
 else
-# Both halves at once: most tests wait for a database or for another process.
+# Two parts at once, the longest one first: many tests wait for a database or for another process.
 test: $(DEVELOPMENT)
-	$(MAKE) --jobs=2 --output-sync=target coverage test-rest
+	$(MAKE) --jobs=2 --output-sync=target test-end-to-end coverage test-rest
 endif
 
 .PHONY: coverage
@@ -51,9 +52,13 @@ coverage: $(DEVELOPMENT) ## Run the tests of the domain, the application and the
 	$(BIN)/coverage report --include='src/gateway/domain/*' --fail-under=$(COVERAGE_FLOOR)
 	$(BIN)/coverage report --include='src/gateway/application/*' --fail-under=$(COVERAGE_FLOOR)
 
+.PHONY: test-end-to-end
+test-end-to-end: $(DEVELOPMENT) ## Run the tests of real processes (ARGS)
+	$(BIN)/pytest $(END_TO_END_TESTS) $(ARGS)
+
 .PHONY: test-rest
-test-rest: $(DEVELOPMENT) ## Run the tests that `make coverage` does not run (ARGS)
-	$(BIN)/pytest $(addprefix --ignore=,$(COVERAGE_TESTS)) $(ARGS)
+test-rest: $(DEVELOPMENT) ## Run the tests that neither `make coverage` nor `make test-end-to-end` runs (ARGS)
+	$(BIN)/pytest $(addprefix --ignore=,$(COVERAGE_TESTS) $(END_TO_END_TESTS)) $(ARGS)
 
 .PHONY: clients
 clients: $(CLIENTS) ## Run clients that are generated from the served OpenAPI document (ARGS="typescript")

@@ -59,8 +59,8 @@ from support.orders import (
 )
 from support.storages import emptied_between_tests, open_memory
 
-EXAMPLES_ON_MEMORY = 100
-EXAMPLES_ON_POSTGRES = 10
+EXAMPLES_ON_MEMORY = 40
+EXAMPLES_ON_POSTGRES = 5
 STEPS = 50
 SHRINKING_SECONDS_MAX = 600
 """Hypothesis shrinks a failing history for minutes."""

@@ -83,10 +83,11 @@ def test_ci_runs_only_targets_that_exist() -> None:
 
 def test_every_test_runs_in_ci_with_coverage_or_without() -> None:
     assert "make test\n" in text(".ci/run")
-    [both_halves] = re.findall(r"^\t\$\(MAKE\) .* (coverage test-rest)$", text("Makefile"), re.MULTILINE)
-    assert both_halves
+    assert re.search(r"^\t\$\(MAKE\) .* test-end-to-end coverage test-rest$", text("Makefile"), re.MULTILINE)
     assert any("-m pytest $(COVERAGE_TESTS)" in line for line in recipe("coverage"))
-    assert any("$(addprefix --ignore=,$(COVERAGE_TESTS))" in line for line in recipe("test-rest"))
+    assert any("/pytest $(END_TO_END_TESTS)" in line for line in recipe("test-end-to-end"))
+    left_out = "$(addprefix --ignore=,$(COVERAGE_TESTS) $(END_TO_END_TESTS))"
+    assert any(left_out in line for line in recipe("test-rest"))
 
 
 def test_the_hooks_before_a_commit_are_checks_of_lint() -> None:

@@ -1,6 +1,7 @@
 """An arena: two servers on one Postgres with an impatient worker in each, people with money, and races between them."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from support.servers import Installation, Server
 
 Json = dict[str, Any]
 
-ROUNDS = 200
+ROUNDS = int(os.environ.get("GATEWAY_TEST_RACE_ROUNDS", "60"))
+"""Of each race. More of them find rarer interleavings: 200 take some minutes."""
 ROUNDS_AT_ONCE = 8
 SHOPS = 4
 """Each has its accounts: with one of them, all rounds would wait for one another and few would meet."""
