@@ -29,6 +29,7 @@ from gateway.settings.reader import read_settings
 
 MERCHANTS: Final = 20
 """Each has an endpoint."""
+EVENTS: Final = ("payment.captured",)
 RATE: Final = 300
 """Payments a second, while the lag is measured."""
 AT_ONCE: Final = 1000
@@ -133,7 +134,7 @@ async def measure(plan: Plan, url: str, people: People, pem: str, tokens: Sequen
 async def _create_endpoints(settings: dict[str, str], receiver: Server, merchants: Sequence[UserId]) -> None:
     async with open_gateway(read_settings(settings)) as opened:
         for merchant in merchants:
-            await opened.webhooks.create(owner_id=merchant, url=f"http://{HOST}:{receiver.port}/healthy", events=["payment.captured"])
+            await opened.webhooks.create(owner_id=merchant, url=f"http://{HOST}:{receiver.port}/healthy", events=EVENTS)
 
 
 async def _create_bad_endpoints(settings: dict[str, str], receiver: Server) -> None:
@@ -144,7 +145,7 @@ async def _create_bad_endpoints(settings: dict[str, str], receiver: Server) -> N
         ]
         async with open_gateway(read_settings(settings)) as opened:
             for url in urls:
-                await opened.webhooks.create(owner_id=SYSTEM, all_merchants=True, url=url, events=["payment.captured"])
+                await opened.webhooks.create(owner_id=SYSTEM, all_merchants=True, url=url, events=EVENTS)
 
 
 async def _pay(url: str, people: People, merchants: Sequence[UserId], count: int) -> None:
