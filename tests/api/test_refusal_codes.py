@@ -77,14 +77,17 @@ CONTRACT = {
 
 RETRYABLE = {
     "account_frozen",
+    "endpoint_limit_reached",
     "idempotency_in_progress",
     "internal_error",
     "overloaded",
     "payment_not_due",
     "rate_limited",
     "rate_not_found",
+    "replay_limit_reached",
     "request_timeout",
     "storage_unavailable",
+    "webhook_endpoint_disabled",
 }
 
 
@@ -111,6 +114,14 @@ def test_what_may_be_sent_again_says_so() -> None:
     assert {code for code, kind in KINDS.items() if kind.retryable} == RETRYABLE
     stored = {kind.code for kind in every_refusal() if kind is not HttpRefusal and kind.stored}
     assert not stored & RETRYABLE
+
+
+def test_what_may_not_be_sent_again_is_stored() -> None:
+    decided = {kind.code for kind in every_refusal() if kind.__module__.startswith("gateway") and kind is not HttpRefusal}
+    final = {code for code in decided if KINDS[code].status in {402, 404, 409, 422} and not KINDS[code].retryable}
+    stored = {kind.code for kind in every_refusal() if kind is not HttpRefusal and kind.stored}
+    # Whether rates can be changed is a matter of the installation; the request takes no key.
+    assert final - stored == {"rates_read_only"}
 
 
 def test_every_status_is_one_of_http_and_every_title_is_said_once() -> None:

@@ -219,6 +219,47 @@ def test_a_success_begins_the_five_days_anew() -> None:
     in_virtual_time(run)
 
 
+def test_an_endpoint_that_is_enabled_again_has_five_days_again() -> None:
+    async def run() -> None:
+        scene = WebhookScene(limits=LONG_POLLS)
+        endpoint = scene.endpoint(always(FAILED))
+        async with scene.dispatching():
+            for day in range(6):
+                await scene.event()
+                await asyncio.sleep((day + 1) * DAY - asyncio.get_running_loop().time())
+            assert [reason for _, _, reason in scene.disabled] == [DisabledReason.FAILING]
+            enabled_at = asyncio.get_running_loop().time()
+            scene.put(replace(endpoint, disabled_reason=None, updated_at=scene.clock()))
+            await failing_for(scene, 6 * DAY)
+        [_, (seconds, _, reason)] = scene.disabled
+        assert reason is DisabledReason.FAILING
+        assert seconds - enabled_at == pytest.approx(5 * DAY, abs=DAY / 10)
+
+    in_virtual_time(run)
+
+
+def test_an_endpoint_that_is_changed_has_five_days_again() -> None:
+    async def run() -> None:
+        scene = WebhookScene(limits=LONG_POLLS)
+        endpoint = scene.endpoint(always(FAILED))
+        async with scene.dispatching():
+            await failing_for(scene, 4 * DAY)
+            changed_at = asyncio.get_running_loop().time()
+            scene.put(replace(endpoint, updated_at=scene.clock()))
+            await failing_for(scene, 6 * DAY)
+        [(seconds, _, _)] = scene.disabled
+        assert seconds - changed_at == pytest.approx(5 * DAY, abs=DAY / 10)
+
+    in_virtual_time(run)
+
+
+async def failing_for(scene: WebhookScene, seconds: float) -> None:
+    """An event every two hours."""
+    for _ in range(round(seconds / (DAY / 12))):
+        await scene.event()
+        await asyncio.sleep(DAY / 12)
+
+
 def test_both_secrets_sign_for_a_day_after_a_rotation() -> None:
     async def run() -> None:
         scene = WebhookScene(limits=LONG_POLLS)

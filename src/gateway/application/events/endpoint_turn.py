@@ -176,6 +176,7 @@ class EndpointTurn:
             self._is_ending = True
             return
         self._endpoint = endpoint
+        self._receiver.endpoint_was_changed(endpoint.updated_at)
         if len(due) < limit:
             self._news_loaded = news
         self._postpone(self._window.load(due, ignored=ignored, now=now))

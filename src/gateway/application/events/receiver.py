@@ -59,6 +59,12 @@ class Receiver:
         """Whether anything may be sent now."""
         return self.disable_reason is None and (self._paused_until is None or self._paused_until <= now)
 
+    def endpoint_was_changed(self, at: datetime) -> None:
+        """Forget failures from before the last change of the endpoint, which may have mended it."""
+        if self._failing_since is not None and self._failing_since < at:
+            self._failing_since = None
+            self._failures_in_a_row = 0
+
     def succeeded(self, response: WebhookResponse) -> None:
         """The receiver has taken an event."""
         self._in_flight.succeeded()
