@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from itertools import pairwise
+from random import Random
 
 import pytest
 
@@ -141,7 +142,7 @@ def test_nobody_may_ask_for_more_than_a_day() -> None:
 )
 def test_an_overloaded_receiver_gets_nothing_for_a_while(response: WebhookResponse, pause: float) -> None:
     async def run() -> None:
-        scene = WebhookScene(limits=replace(LONG_POLLS, poll_seconds=0.1))
+        scene = WebhookScene(limits=replace(LONG_POLLS, poll_seconds=0.1, sends_per_endpoint_max=1))
         endpoint = scene.endpoint()
         scene.receivers.behaviours[endpoint.url] = lambda _, __: (
             (response, 0.0) if len(scene.receivers.received) == 0 else (OK, 0.0)
@@ -153,6 +154,41 @@ def test_an_overloaded_receiver_gets_nothing_for_a_while(response: WebhookRespon
             await asyncio.sleep(60)
         first, *others = scene.receivers.times(endpoint)
         assert min(others) - first == pytest.approx(max(pause, 1.0), abs=0.2)
+
+    in_virtual_time(run)
+
+
+def test_a_receiver_that_refuses_some_of_many_requests_is_not_paused() -> None:
+    """It answers 429 to 5 % of the requests, each of which takes 20 ms; an event that it refused waits as it asks."""
+
+    async def run() -> None:
+        chance = Random(7)  # noqa: S311 - repeatable.
+        refused = answering(429, retry_after_seconds=10)
+        scene = WebhookScene(limits=replace(LONG_POLLS, order_seconds=DAY))
+        endpoint = scene.endpoint(lambda _, __: (refused if chance.random() < 0.05 else OK, 0.02))
+        async with scene.dispatching():
+            began = asyncio.get_running_loop().time()
+            await scene.events([number % 1_000 for number in range(4_000)])
+            await asyncio.sleep(15)
+            assert len(scene.receivers.taken(endpoint)) / (asyncio.get_running_loop().time() - began) > 200
+            await asyncio.sleep(DAY)
+            first = {each.event_id: each for each in reversed(scene.receivers.of(endpoint))}
+            for each in scene.receivers.of(endpoint):
+                if each is not first[each.event_id]:
+                    assert each.seconds - first[each.event_id].seconds >= 10
+        assert len(set(scene.receivers.taken(endpoint))) == 4_000
+
+    in_virtual_time(run)
+
+
+def test_a_receiver_that_refuses_everything_gets_a_few_requests_a_minute() -> None:
+    async def run() -> None:
+        scene = WebhookScene()
+        endpoint = scene.endpoint(always(answering(429, retry_after_seconds=60)))
+        async with scene.dispatching():
+            await scene.events([None] * 100)
+            await asyncio.sleep(600)
+        assert 10 <= len(scene.receivers.of(endpoint)) <= 20
 
     in_virtual_time(run)
 
