@@ -6,23 +6,23 @@ import pytest
 
 from gateway import Settings, in_memory_gateway
 from gateway.application.housekeeping import EventIndexer, Housekeeper
-from gateway.entrypoints.worker import open_jobs
+from gateway.bootstrap.jobs import open_worker
 from gateway.settings.field import SettingsRefused
 
 
 async def test_a_worker_keeps_house_as_the_settings_say() -> None:
-    async with in_memory_gateway() as gateway, open_jobs(gateway, Settings(answers_days=9)) as jobs:
-        [housekeeper] = [job for job in jobs.all if isinstance(job, Housekeeper)]
-        [indexer] = [job for job in jobs.all if isinstance(job, EventIndexer)]
+    async with in_memory_gateway() as gateway, open_worker(gateway, Settings(answers_days=9)) as worker:
+        [housekeeper] = [job for job in worker.jobs.all if isinstance(job, Housekeeper)]
+        [indexer] = [job for job in worker.jobs.all if isinstance(job, EventIndexer)]
     assert housekeeper.storage is indexer.storage is gateway.storage
     assert housekeeper.clock is gateway.queries.clock
     assert housekeeper.limits.answers == timedelta(days=9)
 
 
 async def test_housekeeping_can_be_switched_off_without_the_index() -> None:
-    async with in_memory_gateway() as gateway, open_jobs(gateway, Settings(housekeeping_enabled=False)) as jobs:
-        assert not any(isinstance(job, Housekeeper) for job in jobs.all)
-        assert any(isinstance(job, EventIndexer) for job in jobs.all)
+    async with in_memory_gateway() as gateway, open_worker(gateway, Settings(housekeeping_enabled=False)) as worker:
+        assert not any(isinstance(job, Housekeeper) for job in worker.jobs.all)
+        assert any(isinstance(job, EventIndexer) for job in worker.jobs.all)
 
 
 @pytest.mark.parametrize(("name", "days"), [("answers_days", 6), ("answers_days", 0), ("events_days", 0)])

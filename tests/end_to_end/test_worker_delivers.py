@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,18 @@ import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from gateway import Gateway, open_gateway
+from gateway import FeedEvent, Gateway, in_memory_gateway, open_gateway
 from gateway.application.commands.create_webhook_endpoint import CreateWebhookEndpoint
+from gateway.application.events.relay import EventRelay
+from gateway.application.jobs import Jobs
+from gateway.application.ports.event_sink import SinkUnavailable
+from gateway.bootstrap.jobs import Worker, open_worker
 from gateway.domain.user import Role
 from gateway.domain.webhook_endpoint import WebhookEndpoint
 from gateway.entrypoints.health import NoAnswer, health
 from gateway.entrypoints.heartbeat import heartbeat_file
 from gateway.entrypoints.worker import working
+from gateway.entrypoints.worker_health import answering_health
 from gateway.settings.values import Settings
 from support.builders import MERCHANT, register
 from support.receivers import Receiver, answering_ok, receiver
@@ -120,6 +125,45 @@ async def test_health_tells_what_waits_for_the_worker(
     assert said == (
         "The worker lives. Events not looked at: 0. Deliveries waiting: 0, the oldest for 0 s; in flight: 0.\n"
     )
+
+
+class Away:
+    """An event sink that is away."""
+
+    async def publish(self, events: Sequence[FeedEvent]) -> None:
+        raise SinkUnavailable(f"{len(events)} events cannot be published.")
+
+
+class Broken:
+    """A job with a bug."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        assert stop.is_set(), "A bug."
+
+
+async def test_a_worker_tells_of_its_event_sink_and_of_jobs_that_have_failed() -> None:
+    settings, stop = Settings(worker_health_port=free_port()), asyncio.Event()
+    async with in_memory_gateway() as gateway, open_worker(gateway, settings) as opened:
+        storage = gateway.storage
+        relay = EventRelay(name="sink", sink=Away(), feed=storage.events, cursors=storage.event_cursors)
+        worker = Worker(jobs=Jobs([Broken()]), dispatcher=opened.dispatcher, relay=relay)
+        async with (
+            answering_health(settings, gateway, worker),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.worker_health_port}", trust_env=False) as client,
+        ):
+            well = await client.get("/health/ready")
+            assert (well.status_code, well.json()["event_sink"]) == (200, {"lag": 0, "active": False, "cause": ""})
+            work = asyncio.create_task(worker.jobs.run(stop))
+
+            async def has_failed() -> bool:
+                return bool(worker.jobs.failed)
+
+            await until(has_failed, SECONDS_MAX)
+            failed = await client.get("/health/ready")
+            stop.set()
+            await work
+    assert failed.status_code == 503
+    assert failed.json()["detail"] == "Jobs have failed, and are run again soon: Broken. The log tells why."
 
 
 async def test_a_worker_that_does_not_answer_is_not_well(tmp_path: Path) -> None:

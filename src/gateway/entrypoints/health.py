@@ -102,10 +102,14 @@ async def _worker(settings: Settings) -> str:
             f"The worker at {where.url} is not well: it answered {answer.status or 'no status'}."
         )
     ready = msgspec.json.decode(answer.body, type=ReadyView)
-    return (
+    told = (
         f"The worker lives. Events not looked at: {ready.feed_lag}. Deliveries waiting: {ready.deliveries_waiting}, "
         f"the oldest for {ready.oldest_delivery_seconds:.0f} s; in flight: {ready.deliveries_in_flight}."
     )
+    if ready.event_sink is None:
+        return told
+    cause = f" ({ready.event_sink.cause})" if ready.event_sink.cause else ""
+    return f"{told} Events not published: {ready.event_sink.lag}{cause}."
 
 
 async def _asked(where: Where, *, with_body: bool = False) -> Answer:

@@ -1,0 +1,42 @@
+"""The jobs of a worker, as the settings say."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from gateway.application.events.dispatcher import Dispatcher
+from gateway.application.events.relay import EventRelay
+from gateway.application.expiry import Expiry, ExpiryLimits
+from gateway.application.gateway import Gateway
+from gateway.application.housekeeping import EventIndexer
+from gateway.application.jobs import Job, Jobs
+from gateway.bootstrap.dispatching import dispatcher_of
+from gateway.bootstrap.event_sinks import open_relay
+from gateway.bootstrap.housekeeping import housekeeper_of
+from gateway.domain.immutable import immutable
+from gateway.settings.values import Settings
+
+
+@immutable
+class Worker:
+    """A worker that has not begun: its jobs, and the jobs of which readiness tells more."""
+
+    jobs: Jobs
+    dispatcher: Dispatcher
+    relay: EventRelay | None
+
+
+@asynccontextmanager
+async def open_worker(gateway: Gateway, settings: Settings) -> AsyncGenerator[Worker]:
+    """A worker on the storage of a gateway."""
+    async with open_relay(gateway, settings) as relay:
+        dispatcher = dispatcher_of(gateway, settings)
+        housekeeper = housekeeper_of(gateway, settings)
+        jobs: list[Job] = [dispatcher, expiry_of(gateway, settings), EventIndexer(storage=gateway.storage)]
+        jobs += [job for job in (relay, housekeeper) if job is not None]
+        yield Worker(jobs=Jobs(jobs), dispatcher=dispatcher, relay=relay)
+
+
+def expiry_of(gateway: Gateway, settings: Settings) -> Expiry:
+    """The job that expires the payments of a gateway."""
+    limits = ExpiryLimits(interval_seconds=settings.expiry_interval_seconds, batch_size=settings.expiry_batch_size)
+    return Expiry(executor=gateway.executor, reader=gateway.storage.reader, clock=gateway.queries.clock, limits=limits)
