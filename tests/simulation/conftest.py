@@ -5,12 +5,18 @@ import pytest
 from gateway.adapters.memory import memory_storage
 from gateway.simulation.report import Report
 from gateway.simulation.run import simulate
+from gateway.simulation.virtual_loop import in_virtual_time
 
 SEED = 4
 STEPS = 20_000
 
 
+def history(seed: int, *, steps: int, faulty: bool = True) -> Report:
+    """A history in memory, in virtual time, with workers that deliver webhooks."""
+    return in_virtual_time(lambda clock: simulate(memory_storage(), seed=seed, steps=steps, faulty=faulty, clock=clock))
+
+
 @pytest.fixture(scope="package")
-async def sound_report() -> Report:
+def sound_report() -> Report:
     """What comes of the history when nothing is planted in it."""
-    return await simulate(memory_storage(), seed=SEED, steps=STEPS, faulty=True)
+    return history(SEED, steps=STEPS)

@@ -1,6 +1,5 @@
 """A seed decides a whole history; a history meets everything that can happen, and is over in no time."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from gateway.adapters.memory import memory_storage
 from gateway.application.engine.outcome_codec import refusals
 from gateway.simulation.report import Report
 from gateway.simulation.run import simulate
+from simulation.conftest import history
 from simulation.planted_bugs import holds_outlive_their_payment
 
 STEPS = 2_000
@@ -19,25 +19,20 @@ NOT_MET = {
     "balance_overflow": "counters that high take millions of the largest deposits",
     "idempotency_in_progress": "users ask again instead of taking it for an answer",
     "unknown_currency": "refused before it is a command",
-    "event_not_found": "a query's, and of deliveries",
     "refund_not_found": "a query's",
 }
 """Refusals of commands that no history comes to."""
 
 
-async def history(seed: int, *, faulty: bool = True) -> Report:
-    return await simulate(memory_storage(), seed=seed, steps=STEPS, faulty=faulty)
-
-
 @pytest.mark.parametrize("seed", range(100, 103))
-async def test_a_history_without_faults_is_sound(seed: int) -> None:
-    report = await history(seed, faulty=False)
+def test_a_history_without_faults_is_sound(seed: int) -> None:
+    report = history(seed, steps=STEPS, faulty=False)
     assert report.failure is None
     assert report.faults == 0
 
 
-async def test_a_seed_decides_what_is_asked_and_answered() -> None:
-    first, again, other = await history(1), await history(1), await history(2)
+def test_a_seed_decides_what_is_asked_and_answered() -> None:
+    first, again, other = (history(seed, steps=STEPS) for seed in (1, 1, 2))
     assert first == again
     assert first.trace != other.trace
 
@@ -45,7 +40,7 @@ async def test_a_seed_decides_what_is_asked_and_answered() -> None:
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
 def test_a_seed_decides_the_same_in_every_process(hash_seed: str) -> None:
     """Where strings have other hashes, and so sets another order."""
-    expected = asyncio.run(history(1))
+    expected = history(1, steps=STEPS)
     command = [sys.executable, "-m", "gateway", "simulate", "--seed", "1", "--operations", str(STEPS), "--faults"]
     run = subprocess.run(
         command, env=os.environ | {"PYTHONHASHSEED": hash_seed}, capture_output=True, text=True, check=True
@@ -53,11 +48,11 @@ def test_a_seed_decides_the_same_in_every_process(hash_seed: str) -> None:
     assert expected.trace in run.stdout
 
 
-async def test_a_failure_comes_again_at_the_same_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_comes_again_at_the_same_step(monkeypatch: pytest.MonkeyPatch) -> None:
     holds_outlive_their_payment(monkeypatch)
-    first = await history(1)
+    first = history(1, steps=STEPS)
     assert first.failure is not None
-    again = await simulate(memory_storage(), seed=1, steps=first.failure.step, faulty=True)
+    again = history(1, steps=first.failure.step)
     assert again == first
 
 

@@ -1,6 +1,6 @@
 """`gateway simulate`: does everything that can be done with money, at random, and checks all of it."""
 
-import asyncio
+import logging
 import secrets
 from typing import Final
 
@@ -12,8 +12,10 @@ from rich.table import Table
 from gateway.adapters.memory import memory_storage
 from gateway.bootstrap.garbage_collection import collect_garbage_seldom
 from gateway.entrypoints.output import output
+from gateway.simulation.clock import VirtualClock
 from gateway.simulation.report import Failure, Report
 from gateway.simulation.run import simulate as run
+from gateway.simulation.virtual_loop import in_virtual_time
 
 SEED_MAX: Final = 2**32
 
@@ -25,7 +27,7 @@ def simulate(*, seed: int | None, operations: int, faults: bool) -> None:
     """Simulate, and say how it went."""
     chosen = secrets.randbelow(SEED_MAX) if seed is None else seed
     collect_garbage_seldom()
-    report = asyncio.run(_simulate(chosen, operations, faults=faults))
+    report = in_virtual_time(lambda clock: _simulate(chosen, operations, faults=faults, clock=clock))
     if report.failure is not None:
         _tell(report.failure)
         again = f"gateway simulate --seed {chosen} --operations {report.failure.step}{' --faults' * faults}"
@@ -36,7 +38,7 @@ def simulate(*, seed: int | None, operations: int, faults: bool) -> None:
     )
 
 
-async def _simulate(seed: int, operations: int, *, faults: bool) -> Report:
+async def _simulate(seed: int, operations: int, *, faults: bool, clock: VirtualClock) -> Report:
     console = Console(stderr=True)
     columns = (
         progress.TextColumn(f"seed {seed}"),
@@ -51,7 +53,9 @@ async def _simulate(seed: int, operations: int, *, faults: bool) -> Report:
             if done % _TOLD_EVERY == 0:
                 bars.update(task, completed=done)
 
-        return await run(memory_storage(), seed=seed, steps=operations, faulty=faults, on_progress=tell)
+        # What workers log of a storage that fails on purpose is no news.
+        logging.getLogger("gateway").setLevel(logging.CRITICAL)
+        return await run(memory_storage(), seed=seed, steps=operations, faulty=faults, clock=clock, on_progress=tell)
 
 
 def _tell(failure: Failure) -> None:

@@ -34,6 +34,7 @@ class ToldEvent:
     sequence: int
     merchant: UserId | None
     created_at: datetime
+    data: bytes = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -68,6 +69,7 @@ class Feed:
                 sequence=event.sequence,
                 merchant=event.merchant_id,
                 created_at=now,
+                data=event.data,
             )
             self.subjects[told.id] = must.subject
             self.events.append(told)

@@ -9,6 +9,7 @@ from random import Random
 from typing import Final
 
 from gateway.application.access.caller import Caller
+from gateway.application.commands.disable_webhook_endpoint import DisableWebhookEndpoint
 from gateway.application.engine.executor import Executor, OneByOne
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.retry import RetryLimits, retrying
@@ -18,8 +19,9 @@ from gateway.application.ports.storage import Scheduling, Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.queries import Queries
 from gateway.application.verification.verify import verify
-from gateway.domain.errors import IdempotencyInProgress
+from gateway.domain.errors import IdempotencyInProgress, Refusal
 from gateway.domain.user import Role, UserId
+from gateway.domain.webhook_endpoint import DisabledReason, EndpointId
 from gateway.simulation.answers import model_account, model_payment, model_quote
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.delivery import Door, Step, next_step, submission
@@ -29,6 +31,7 @@ from gateway.simulation.identifiers import CountedIdentifiers
 from gateway.simulation.model import Model
 from gateway.simulation.operations.accounts import registration
 from gateway.simulation.report import Failure, Report, described, kind_of
+from gateway.simulation.shifts import Shifts
 from gateway.simulation.violation import Violation
 from gateway.simulation.witness import Touched, Witness
 from gateway.simulation.world import CURRENCIES, CUSTOMERS_MAX, NO_ACCOUNT, World
@@ -56,6 +59,7 @@ async def simulate(
     steps: int,
     faulty: bool,
     races: bool = False,
+    clock: VirtualClock | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Run this many steps on an empty storage, or until an invariant is violated.
@@ -67,9 +71,11 @@ async def simulate(
         faulty: Whether the storage fails now and then.
         races: Whether transactions on the storage run side by side, so that it may say `TryAgain` of its own accord. On
             the memory adapter they take turns, and nothing but the seed decides.
+        clock: The clock of the virtual loop that runs this, for workers that deliver webhooks now and then. Without it,
+            there are none.
         on_progress: Told how many steps are done, after each.
     """
-    async with _opened(storage, seed=seed, faulty=faulty, races=races) as simulation:
+    async with _opened(storage, seed=seed, faulty=faulty, races=races, clock=clock) as simulation:
         await simulation.begin()
         for number in range(1, steps + 1):
             await simulation.take(number, whole=number == steps or _is_doubled(number))
@@ -86,11 +92,11 @@ def _is_doubled(number: int) -> bool:
 
 
 class _Simulation:
-    def __init__(self, storage: Storage, *, seed: int, faulty: bool, races: bool) -> None:
+    def __init__(self, storage: Storage, *, seed: int, faulty: bool, races: bool, clock: VirtualClock | None) -> None:
         self.report = Report()
         self._trace = hashlib.blake2b(digest_size=16)
         self._storage = storage
-        self._clock = VirtualClock()
+        self._clock = clock or VirtualClock()
         self._model = Model()
         # Two sources of chance: what users draw does not depend on how often storages do.
         self._world = World(random=Random(f"{seed}: users"), clock=self._clock, model=self._model)
@@ -103,18 +109,34 @@ class _Simulation:
         self._queries = Queries(storage.reader, self._clock)
         limits = RetryLimits(duration_seconds_max=math.inf)
         run_batch = retrying(self._witness.run, limits, sleep=self._sleep_virtually)
-        alone, grouped = (
-            OneByOne(run_batch),
-            GroupCommit(run_batch, GroupLimits(), scheduling=lambda: Scheduling.PIPELINED),
-        )
+        alone = OneByOne(run_batch)
+        grouped = GroupCommit(run_batch, GroupLimits(), scheduling=lambda: Scheduling.PIPELINED)
         self._executors: dict[Door, Sequence[Executor]] = {
             Door.ONE_BY_ONE: (alone,),
             Door.GROUPED: (grouped,),
             Door.BOTH: (alone, grouped),
         }
 
+        self._shifts = (
+            None
+            if clock is None
+            else Shifts(
+                random=Random(f"{seed}: workers"),
+                storage=storage,
+                clock=clock,
+                world=self._world,
+                feed=self._feed,
+                identifiers=identifiers,
+                disable=self._disable,
+                note=self._note,
+                is_faulty=faulty,
+            )
+        )
+
     async def close(self) -> None:
-        """Close the executors."""
+        """Kill the workers, and close the executors."""
+        if self._shifts:
+            await self._shifts.close()
         for executor in self._executors[Door.BOTH]:
             await executor.close()
 
@@ -131,7 +153,8 @@ class _Simulation:
 
     async def take(self, number: int, *, whole: bool) -> None:
         """Run a step, and check the records that it concerns; on request also the whole ledger."""
-        self._clock.wait(int(self._world.random.random() * self._world.one_of(_PAUSE_DECK)))
+        if self._shifts is None or not await self._shifts.pass_time():
+            self._clock.wait(int(self._world.random.random() * self._world.one_of(_PAUSE_DECK)))
         await self._play(number, next_step(self._world), whole=whole)
         self.report.steps = number
 
@@ -147,6 +170,10 @@ class _Simulation:
             self._world.learn(changes)
         await self._compare(witness.touched)
         await self._read_feed(last=whole)
+        if self._shifts is not None:
+            await self._deliver(self._shifts)
+            if whole and not witness.violations:
+                witness.violations.extend(await self._shifts.drain())
         # What is found without it is found again without it, when the same seed ends at this step.
         if whole and not witness.violations:
             await self._verify()
@@ -204,6 +231,20 @@ class _Simulation:
             if quote is not None and promised is not None:
                 self._must_be("quote_version", quote_id, quote.version, promised.version)
 
+    async def _deliver(self, shifts: Shifts) -> None:
+        self._witness.violations.extend(await shifts.after_step(self._witness.committed))
+        outcome = await shifts.ask()
+        if outcome is not None:
+            self.report.outcomes[outcome] += 1
+
+    async def _disable(self, endpoint_id: EndpointId, reason: DisabledReason) -> None:
+        """A worker disables an endpoint, as every other command is performed."""
+        command = DisableWebhookEndpoint(endpoint_id=endpoint_id, reason=reason)
+        [alone] = self._executors[Door.ONE_BY_ONE]
+        answer = await alone.perform(submission(self._world, command))
+        if isinstance(answer.outcome, Refusal):
+            raise answer.outcome
+
     async def _read_feed(self, *, last: bool) -> None:
         """One reader keeps up, the other one pauses for many steps."""
         keeps_up, pauses = self._readers
@@ -237,8 +278,10 @@ class _Simulation:
 
 
 @asynccontextmanager
-async def _opened(storage: Storage, *, seed: int, faulty: bool, races: bool) -> AsyncGenerator[_Simulation]:
-    simulation = _Simulation(storage, seed=seed, faulty=faulty, races=races)
+async def _opened(
+    storage: Storage, *, seed: int, faulty: bool, races: bool, clock: VirtualClock | None
+) -> AsyncGenerator[_Simulation]:
+    simulation = _Simulation(storage, seed=seed, faulty=faulty, races=races, clock=clock)
     try:
         yield simulation
     finally:

@@ -79,7 +79,7 @@ class DeliveryRecorder:
         while self._results or self._states or self._releases:
             began = loop.time()
             await self._write_results()
-            if not self._results:
+            if not self._results and not self._states:
                 await self._release()
             if self._results or self._states or self._releases:
                 await asyncio.sleep(began + GROUP_SECONDS_MIN - loop.time())

@@ -24,7 +24,7 @@ class FannedOut:
     """What a step of the fan-out has done.
 
     Attributes:
-        endpoint_ids: The endpoints of the new deliveries.
+        endpoint_ids: The endpoints of the new deliveries, each once.
         queued: How many deliveries are new.
         moved: Whether the cursor was moved.
         overtaken: Whether another worker moved it first; then nothing was done.
@@ -75,7 +75,9 @@ class FanOut:
         if not await self._deliveries.enqueue(new, after=after, until=found.until):
             return FannedOut(overtaken=True)
         self._after = found.until
-        return FannedOut(endpoint_ids={each.endpoint_id for each in new}, queued=len(new), moved=True)
+        return FannedOut(
+            endpoint_ids=tuple(dict.fromkeys(each.endpoint_id for each in new)), queued=len(new), moved=True
+        )
 
 
 def new_deliveries(

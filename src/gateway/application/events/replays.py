@@ -20,7 +20,7 @@ REPLAYS_PER_STEP_MAX: Final = 16
 class Replayed:
     """What a step has done. As `FannedOut`."""
 
-    endpoint_ids: frozenset[EndpointId] = frozenset()
+    endpoint_ids: tuple[EndpointId, ...] = ()
     queued: int = 0
 
 
@@ -54,7 +54,7 @@ class Replays:
             return None
         queued = [(replay.endpoint_id, await self._continue(replay)) for replay in replays]
         return Replayed(
-            endpoint_ids=frozenset(endpoint_id for endpoint_id, count in queued if count),
+            endpoint_ids=tuple(endpoint_id for endpoint_id, count in queued if count),
             queued=sum(count for _, count in queued),
         )
 
