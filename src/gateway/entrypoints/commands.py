@@ -6,7 +6,7 @@ import click
 
 from gateway.entrypoints.flags import settings_flags
 
-SIMULATED_OPERATIONS: Final = 100_000
+SIMULATED_OPERATIONS: Final = 90_000
 
 
 @click.command
@@ -101,7 +101,7 @@ def verify(*, as_json: bool, **flags: str | None) -> None:
 )
 @click.option("--faults", is_flag=True, help="Let the storage lose commits, be slow and go away.")
 def simulate(*, seed: int | None, operations: int, faults: bool) -> None:
-    """Let random users do everything that money can do, and check the ledger after every step.
+    """Let random users do everything that money can do, deliver webhooks, and check all of it after every step.
 
     In memory and in virtual time. Exit code 1 if anything is not as it must be; the same seed then shows it again.
     """

@@ -25,7 +25,7 @@ from gateway.simulation.violation import Violation
 from gateway.simulation.workers import DeliveryBooks, Disable, Shift, Wire, Worker
 from gateway.simulation.world import World
 
-BEGIN_PERCENT: Final = 1.2
+BEGIN_PERCENT: Final = 0.5
 """How often a shift begins."""
 STEPS_MAX: Final = 6
 """How many steps a shift lasts at most."""
