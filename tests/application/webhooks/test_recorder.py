@@ -20,7 +20,7 @@ class SlowQueues:
     def __init__(self) -> None:
         self.done: list[tuple[str, EndpointId]] = []
 
-    async def record(self, _: WorkerId, recordings: Sequence[Recording], states: Sequence[QueueState]) -> None:
+    async def record(self, _: WorkerId, __: Sequence[Recording], states: Sequence[QueueState]) -> None:
         await asyncio.sleep(1)
         self.done.extend(("state", each.endpoint_id) for each in states)
 
