@@ -187,7 +187,9 @@ class DeliveryLedger:
     def disabled(self, endpoint_id: EndpointId, reason: str, now: datetime) -> None:
         """A worker is about to disable an endpoint."""
         since = self.failing_since.get(endpoint_id, now)
-        if endpoint_id not in self.gone if reason == "gone" else now < since + FAILING:
+        is_loaded_before = now < self.model.endpoints[endpoint_id].changed_at + TURN_MAX
+        too_early = endpoint_id not in self.gone if reason == "gone" else now < since + FAILING
+        if too_early and not is_loaded_before:
             self._find("webhook_disabled", f"{endpoint_id} is disabled as {reason}; it has failed since {since}.")
 
     def next_due(self) -> list[tuple[datetime, EndpointId]]:
@@ -214,6 +216,10 @@ class DeliveryLedger:
 
     def _failed(self, endpoint_id: EndpointId, response: WebhookResponse, now: datetime) -> None:
         since = self.failing_since.setdefault(endpoint_id, now)
+        if since < self.model.endpoints[endpoint_id].changed_at:
+            # Its owner may have mended it.
+            since = self.failing_since[endpoint_id] = now
+            self.in_vain.pop(endpoint_id, None)
         self.failed_again.setdefault(endpoint_id, now)
         if response.status == HTTPStatus.GONE:
             self.gone.add(endpoint_id)
