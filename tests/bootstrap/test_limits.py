@@ -7,15 +7,19 @@ from gateway.adapters.sql import SqlLimits
 from gateway.application.access.limits import AccessLimits
 from gateway.application.engine.group_commit import GroupLimits
 from gateway.application.engine.retry import RetryLimits
+from gateway.application.events.delivery_limits import DeliveryLimits
+from gateway.application.events.hub import StreamLimits
 from gateway.application.housekeeping import HousekeepingLimits
 from gateway.application.quotes import QuoteLimits
 from gateway.bootstrap.limits import (
     access_limits,
+    delivery_limits,
     group_limits,
     housekeeping_limits,
     quote_limits,
     retry_limits,
     sql_limits,
+    stream_limits,
 )
 from gateway.entrypoints.api import http_limits
 from gateway.settings.values import Settings
@@ -32,6 +36,8 @@ def test_the_limits_default_to_what_each_part_defaults_to() -> None:
     assert retry_limits(settings) == RetryLimits()
     assert access_limits(settings) == AccessLimits()
     assert quote_limits(settings) == QuoteLimits()
+    assert delivery_limits(settings) == DeliveryLimits(stop_seconds=settings.drain_seconds_max)
+    assert stream_limits(settings) == StreamLimits()
     assert housekeeping_limits(settings) == HousekeepingLimits()
     assert http_limits(settings) == HttpLimits()
 

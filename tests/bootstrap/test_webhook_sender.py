@@ -50,8 +50,8 @@ def test_settings_replace_the_defaults(environment: str) -> None:
 
 async def test_a_gateway_sends_webhooks(tmp_path: Path) -> None:
     async with receiver() as found, open_gateway(Settings(data_dir=str(tmp_path))) as gateway:
-        await gateway.webhook_sender.check(f"http://127.0.0.1:{found.port}/")
-        response = await gateway.webhook_sender.send(message(f"http://127.0.0.1:{found.port}/"))
+        await gateway.webhooks.sender.check(f"http://127.0.0.1:{found.port}/")
+        response = await gateway.webhooks.sender.send(message(f"http://127.0.0.1:{found.port}/"))
 
     assert response.status == 200
     user_agent = found.requests[0].headers["user-agent"]
@@ -61,18 +61,17 @@ async def test_a_gateway_sends_webhooks(tmp_path: Path) -> None:
 
 async def test_a_gateway_in_memory_sends_nothing_and_needs_no_network() -> None:
     async with receiver() as found, in_memory_gateway() as gateway:
-        await gateway.webhook_sender.check("https://shop.example/webhooks")
+        await gateway.webhooks.sender.check("https://shop.example/webhooks")
         sent = message(f"http://127.0.0.1:{found.port}/")
-        assert (await gateway.webhook_sender.send(sent)).status == 204
-        assert isinstance(gateway.webhook_sender, MemoryWebhookSender)
-        assert list(gateway.webhook_sender.messages) == [sent]
+        assert (await gateway.webhooks.sender.send(sent)).status == 204
+        assert isinstance(gateway.webhooks.sender, MemoryWebhookSender)
+        assert list(gateway.webhooks.sender.messages) == [sent]
     assert found.requests == []
 
 
 async def test_a_gateway_in_memory_uses_the_sender_that_it_is_given() -> None:
     async with open_webhook_sender(Settings()) as sender, in_memory_gateway(webhook_sender=sender) as gateway:
         assert gateway.webhooks.sender is sender
-        assert gateway.webhook_sender is sender
 
 
 async def test_receivers_with_certificates_of_an_own_authority_are_trusted(tmp_path: Path) -> None:
@@ -83,7 +82,7 @@ async def test_receivers_with_certificates_of_an_own_authority_are_trusted(tmp_p
         # The file was read when the gateway was opened.
         (tmp_path / "ca.pem").unlink()
         with pytest.raises(InvalidInput):
-            await gateway.webhook_sender.check("https://127.0.0.2/")
+            await gateway.webhooks.sender.check("https://127.0.0.2/")
 
 
 @pytest.mark.parametrize("contents", [None, "", "no certificate"])

@@ -3,8 +3,8 @@
 import asyncio
 import itertools
 import json
-import re
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence

@@ -10,7 +10,6 @@ from gateway.application.events.feed import Events
 from gateway.application.events.hub import EventHub
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
-from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
 from gateway.application.webhook_deliveries import WebhookDeliveries
@@ -36,7 +35,6 @@ class Gateway:
     deliveries: WebhookDeliveries
     tokens: AccessTokens
     storage: Storage
-    webhook_sender: WebhookSender
 
     async def execute(
         self, command: Command[Result], *, idempotency_key: str | None = None, owner_id: UserId = SYSTEM

@@ -17,7 +17,7 @@ def dispatcher_of(gateway: Gateway, settings: Settings) -> Dispatcher:
 
     return Dispatcher(
         storage=gateway.storage,
-        sender=gateway.webhook_sender,
+        sender=gateway.webhooks.sender,
         disable=disable,
         commits=gateway.events.commits,
         clock=gateway.queries.clock,

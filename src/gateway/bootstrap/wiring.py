@@ -196,7 +196,6 @@ class _Parts:
             event_hub=EventHub(event_queries, self.commits, self.stream_limits),
             tokens=self.tokens,
             storage=self.storage,
-            webhook_sender=self.webhook_sender,
         )
 
 

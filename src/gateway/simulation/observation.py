@@ -101,8 +101,8 @@ def difference_of(effect: Effect, observation: Observation) -> Violation | None:
     return None
 
 
-def is_stored(outcome: Any) -> bool:
-    """Whether an outcome is stored under its key."""
+def must_be_stored(outcome: Any) -> bool:
+    """Whether an outcome must be stored under its key, by the rules of the simulation."""
     return not isinstance(outcome, Refusal) or Effect(refusal=outcome.code).stored
 
 

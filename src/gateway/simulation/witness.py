@@ -22,7 +22,7 @@ from gateway.simulation.faults import Faults, FaultyUnitOfWork
 from gateway.simulation.feed_readers import Feed
 from gateway.simulation.model import Model
 from gateway.simulation.model_records import ModelAnswer, ModelTransaction
-from gateway.simulation.observation import UNDECIDED, Observation, Run, decided_in, difference_of, is_stored
+from gateway.simulation.observation import UNDECIDED, Observation, Run, decided_in, difference_of, must_be_stored
 from gateway.simulation.rules import effect_of
 from gateway.simulation.violation import Violation
 from gateway.simulation.world import NO_ACCOUNT
@@ -232,7 +232,7 @@ class Witness:
                 refused = True
             else:
                 refused = self._decided(draft, part, drafted, now)
-            stored = stored and is_stored(part.outcome)
+            stored = stored and must_be_stored(part.outcome)
             if refused and bulk.atomic:
                 break
         if bulk.atomic and not refused:

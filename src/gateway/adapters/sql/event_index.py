@@ -39,7 +39,7 @@ ADD_BLOCK: Final = text(
 class EventIndex:
     """A row for each block of events that have positions, in order and without gaps between blocks.
 
-    Nothing is written for a payment: blocks are indexed later, by whoever searches, and by the worker.
+    Nothing is written for a payment: blocks are added later, by the worker and by searches.
     """
 
     def __init__(self, transactions: ShortTransactions) -> None:

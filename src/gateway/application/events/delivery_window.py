@@ -1,7 +1,7 @@
 """The deliveries that a worker has loaded for one endpoint: which may be sent now, and which wait for another one.
 
-The deliveries of one object are made in the order of their positions: the next one waits until the one before it is
-delivered, or is a minute old.
+The deliveries of one object are made in the order of their positions: a delivery waits until its predecessor has ended,
+or is a minute old.
 """
 
 from collections import deque

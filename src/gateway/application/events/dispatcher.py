@@ -29,6 +29,7 @@ from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.ports.webhook_sender import WebhookSender
+from gateway.application.waiting import wait_for_stop
 from gateway.domain.immutable import immutable
 
 logger = logging.getLogger(__name__)
@@ -163,7 +164,7 @@ class Dispatcher:
                 logger.warning("webhook_dispatcher_waits", extra={"cause": cause_of(unavailable)})
             except Exception:
                 logger.exception("webhook_dispatcher_failed")
-            await wait(stop, AWAY_SECONDS)
+            await wait_for_stop(stop, AWAY_SECONDS)
 
     async def _every(self, seconds: float, job: Callable[[], Awaitable[None]]) -> None:
         await job()
@@ -198,12 +199,3 @@ class Dispatcher:
         counts = self._counts.taken()
         if counts:
             logger.info("webhooks_delivered", extra=counts)
-
-
-async def wait(stop: asyncio.Event, seconds: float) -> None:
-    """Wait until told to stop, at most so long."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

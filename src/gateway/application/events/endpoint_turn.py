@@ -195,7 +195,7 @@ class EndpointTurn:
             request.add_done_callback(self._request_ended)
 
     def _may_send(self) -> bool:
-        # An endpoint with no request in flight may always send one: whoever waits, waits for a request of its own.
+        # An endpoint with no request in flight may always send one: an endpoint waits for requests of its own alone.
         in_flight = len(self._in_flight)
         return in_flight == 0 or (in_flight < self._receiver.sends_max and self._tools.may_send())
 

@@ -1,4 +1,4 @@
-"""Fan-out: makes deliveries of events, behind the feed, so that a payment costs the same whoever listens."""
+"""Fan-out: makes deliveries of events, behind the feed: a payment costs the same with any number of endpoints."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -87,7 +87,7 @@ def new_deliveries(
 
     Args:
         events: The events, lowest position first.
-        endpoints: The endpoints of the events' merchants, and those of all merchants.
+        endpoints: The endpoints of the events' merchants, and the endpoints for all merchants.
         now: The present moment: the deliveries are due at once.
         new_id: Makes ids of the present moment.
     """

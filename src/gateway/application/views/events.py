@@ -66,7 +66,7 @@ def event_view(event: FeedEvent) -> EventView:
 
 
 def event_view_json(event: FeedEvent) -> bytes:
-    """The JSON of an event as clients see it, whoever sends it: the same event always gives the same bytes.
+    """The JSON of an event as clients see it, over HTTP, in webhooks and in sinks: the same bytes for the same event.
 
     The data of the event stands in it unchanged.
     """
