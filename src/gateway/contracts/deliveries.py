@@ -255,6 +255,7 @@ class DeliveriesContract:
         await enqueue(storage, delivery(1, A, event, due_at=at(-86_400)))
         await lease(storage, ONE, now=NOW)
         assert await lease(storage, TWO, now=at(-5)) == [], "clocks of two machines may differ"
+        assert await lease(storage, TWO, now=at(-90)) == [], "this call hung for three leases"
         assert [each.endpoint_id for each in await lease(storage, TWO, now=at(-86_400))] == [A]
 
     async def test_a_lease_that_is_given_back_is_taken_again_when_something_is_due(self, storage: Storage) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from gateway.application.ports.deliveries import VOID_LEASES
 from gateway.application.ports.delivery_records import Delivery, DeliveryId, Predecessor, WorkerId
 
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
@@ -52,7 +53,7 @@ class Queue:
         """Whether it is due, not paused, and not held by a worker."""
         is_due = self.due_at is not None and self.due_at <= now
         is_paused = self.paused_until is not None and self.paused_until > now
-        is_held = self.leased_until is not None and now < self.leased_until <= until + (until - now)
+        is_held = self.leased_until is not None and now < self.leased_until <= now + VOID_LEASES * (until - now)
         return is_due and not is_paused and not is_held
 
 

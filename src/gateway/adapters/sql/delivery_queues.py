@@ -12,7 +12,7 @@ from gateway.adapters.sql.rows.deliveries import RECORDING, given_rows, recordin
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.types import Found
-from gateway.application.ports.deliveries import DeliveryQueues
+from gateway.application.ports.deliveries import VOID_LEASES, DeliveryQueues
 from gateway.application.ports.delivery_records import DueDelivery, Lease, QueueState, Recording, WorkerId
 from gateway.domain.webhook_endpoint import EndpointId
 
@@ -28,7 +28,7 @@ class SqlDeliveryQueues(DeliveryQueues):
     async def lease(
         self, worker: WorkerId, *, now: datetime, until: datetime, fast_max: int, slow_max: int
     ) -> Sequence[Lease]:
-        given: dict[str, Any] = {"now": now, "void_after": until + (until - now)}
+        given: dict[str, Any] = {"now": now, "void_after": now + VOID_LEASES * (until - now)}
         [[any_leasable]] = await self._transactions.read(statements.ANY_LEASABLE, given)
         if not any_leasable:
             return ()

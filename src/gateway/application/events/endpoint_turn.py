@@ -126,7 +126,8 @@ class EndpointTurn:
             if self._loading is not None:
                 self._loading.cancel()
             raise
-        if self._receiver.disable_reason is not None:
+        # Without the lease, another worker may know that the endpoint receives again.
+        if self._receiver.disable_reason is not None and self._tools.clock() < self.lease_until:
             await self._disable(self._receiver.disable_reason)
         if self._is_abandoned:
             await self._cancel_waiting()

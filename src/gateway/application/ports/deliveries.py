@@ -25,6 +25,10 @@ WEBHOOKS: Final = "webhooks"
 EVENTS_PER_FAN_OUT_MAX: Final = 500
 DUE_PER_LOAD_MAX: Final = 2_048
 
+VOID_LEASES: Final = 10
+"""A lease that ends later than after so many times its length is void. Fewer, and a call to take leases that has hung
+for a while would take an endpoint from its holder."""
+
 
 class DeliveryFanOut(Protocol):
     """Turns events into deliveries."""
@@ -87,8 +91,8 @@ class DeliveryQueues(Protocol):
         """Lease endpoints with a due delivery, those first that wait the longest.
 
         Concurrent calls never get the same endpoint.
-        Endpoints that are paused, or that another worker holds, are left out. A lease that ends later than it can, by
-        `until - now` and more, is void: a clock was set back.
+        Endpoints that are paused, or that another worker holds, are left out. A lease that ends later than
+        `VOID_LEASES` times `until - now` from now is void: a clock was set back.
 
         Args:
             worker: Who takes the leases.
