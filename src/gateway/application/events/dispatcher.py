@@ -14,14 +14,15 @@ from random import random
 from typing import Final
 
 from gateway.application.causes import cause_of
+from gateway.application.events.cancellation import cancel_waiting
 from gateway.application.events.commit_signal import CommitSignal
 from gateway.application.events.delivery_counts import DeliveryCounts
 from gateway.application.events.delivery_limits import DeliveryLimits
 from gateway.application.events.delivery_recorder import DeliveryRecorder
-from gateway.application.events.endpoint_turn import Disable, TurnTools, cancel_waiting
 from gateway.application.events.endpoint_turns import EndpointTurns
 from gateway.application.events.fan_out import FanOut
 from gateway.application.events.replays import Replays
+from gateway.application.events.turn_tools import Disable, TurnTools
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.deliveries import WEBHOOKS
 from gateway.application.ports.delivery_records import WorkerId

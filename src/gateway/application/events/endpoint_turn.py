@@ -2,55 +2,29 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 from datetime import datetime
 from typing import Final
 
 from gateway.application.causes import cause_of
-from gateway.application.events.delivery_counts import DeliveryCounts
-from gateway.application.events.delivery_limits import DeliveryLimits
-from gateway.application.events.delivery_recorder import DeliveryRecorder
+from gateway.application.events.cancellation import cancel_waiting
 from gateway.application.events.delivery_schedule import ended, recording_of, waiting
 from gateway.application.events.delivery_window import DeliveryWindow, Postponed, limit_of_load
 from gateway.application.events.receiver import Receiver
-from gateway.application.ports.clock import Clock
-from gateway.application.ports.deliveries import DUE_PER_LOAD_MAX, DeliveryQueues
+from gateway.application.events.turn_tools import TurnTools
+from gateway.application.ports.deliveries import DUE_PER_LOAD_MAX
 from gateway.application.ports.delivery_records import DeliveryId, DeliveryOutcome, DueDelivery, Lease
 from gateway.application.ports.events import FeedEvent
 from gateway.application.ports.unit_of_work import StorageUnavailable
-from gateway.application.ports.webhook_endpoints import WebhookEndpoints
-from gateway.application.ports.webhook_sender import WebhookError, WebhookMessage, WebhookResponse, WebhookSender
+from gateway.application.ports.webhook_sender import WebhookError, WebhookMessage, WebhookResponse
 from gateway.application.views.events import event_view_json
 from gateway.domain.errors import Refusal
-from gateway.domain.immutable import immutable
-from gateway.domain.webhook_endpoint import DisabledReason, EndpointId, WebhookEndpoint
+from gateway.domain.webhook_endpoint import DisabledReason, WebhookEndpoint
 
 logger = logging.getLogger(__name__)
 
-CANCELED_PER_STEP_MAX: Final = 1_000
-
-Disable = Callable[[EndpointId, DisabledReason], Awaitable[None]]
-
-
-@immutable
-class TurnTools:
-    """What the turns of a worker share.
-
-    Attributes:
-        disable: Disables an endpoint.
-        may_send: Whether one more request may be in flight.
-    """
-
-    queues: DeliveryQueues
-    endpoints: WebhookEndpoints
-    sender: WebhookSender
-    recorder: DeliveryRecorder
-    disable: Disable
-    clock: Clock
-    random: Callable[[], float]
-    limits: DeliveryLimits
-    counts: DeliveryCounts
-    may_send: Callable[[], bool]
+ENDPOINT_SECONDS_MAX: Final = 1.0
+"""How long requests are made with the endpoint as it was read. A change by its owner takes effect within this time."""
 
 
 class EndpointTurn:
@@ -76,11 +50,13 @@ class EndpointTurn:
         self._recorded_state = self._receiver.state
         self._window = DeliveryWindow(tools.limits.order_seconds)
         self._endpoint: WebhookEndpoint | None = None
+        self._endpoint_until = 0.0
+        """Until when requests may be made with the endpoint as it was read, in the time of the event loop."""
         self._is_abandoned = False
         self._is_ending = False
         self._in_flight: dict[asyncio.Task[None], float] = {}
         """The requests, the oldest first, and when they began."""
-        self._loading: asyncio.Task[None] | None = None
+        self._loading: asyncio.Task[object] | None = None
         self._news = 1
         self._news_loaded = 0
         self._woken = asyncio.Event()
@@ -138,7 +114,7 @@ class EndpointTurn:
         while True:
             self._woken.clear()
             if self._may_go_on():
-                self._load_if_few_are_ready()
+                self._load_if_needed()
                 self._start_requests()
             else:
                 self._window.abandon()
@@ -153,38 +129,63 @@ class EndpointTurn:
         now = self._tools.clock()
         return not (self._is_ending or self._is_abandoned) and now < self.lease_until and self._receiver.wants_more(now)
 
-    def _load_if_few_are_ready(self) -> None:
+    def _load_if_needed(self) -> None:
+        if self._loading is not None:
+            return
         size = self._tools.limits.window_size
         few = min(size // 2, 2 * self._receiver.sends_max)
         has_room = self._window.ready < few and len(self._window.held) < 2 * size
-        if self._loading is None and self._news_loaded != self._news and has_room:
-            self._loading = asyncio.create_task(self._load(), name=f"webhook-load-{self.endpoint_id}")
-            self._loading.add_done_callback(lambda _: self._woken.set())
+        if self._news_loaded != self._news and has_room:
+            self._begin_loading(self._load())
+        elif self._window.ready and self._is_endpoint_old:
+            self._begin_loading(self._load_endpoint())
+
+    def _begin_loading(self, load: Coroutine[object, object, object]) -> None:
+        self._loading = asyncio.create_task(load, name=f"webhook-load-{self.endpoint_id}")
+        self._loading.add_done_callback(lambda _: self._woken.set())
 
     async def _load(self) -> None:
         tools, news = self._tools, self._news
         ignored = frozenset(self._window.held)
         limit = limit_of_load(self._window, tools.limits.window_size, DUE_PER_LOAD_MAX)
         now = tools.clock()
+        if not await self._load_endpoint():
+            return
         try:
-            endpoint = await tools.endpoints.endpoint(self.endpoint_id)
-            if endpoint is None or not endpoint.enabled:
-                self._is_abandoned = True
-                return
             due = await tools.queues.due(self.endpoint_id, now=now, limit=limit)
         except StorageUnavailable as unavailable:
-            logger.warning("webhook_turn_ends", extra={"cause": cause_of(unavailable)})
-            self._is_ending = True
+            self._end_for_now(unavailable)
             return
-        self._endpoint = endpoint
-        self._receiver.endpoint_was_changed(endpoint.updated_at)
         if len(due) < limit:
             self._news_loaded = news
         self._postpone(self._window.load(due, ignored=ignored, now=now))
 
+    async def _load_endpoint(self) -> bool:
+        """Read the endpoint. Returns whether it gets events."""
+        try:
+            endpoint = await self._tools.endpoints.endpoint(self.endpoint_id)
+        except StorageUnavailable as unavailable:
+            self._end_for_now(unavailable)
+            return False
+        if endpoint is None or not endpoint.enabled:
+            self._is_abandoned = True
+            return False
+        self._endpoint = endpoint
+        self._endpoint_until = asyncio.get_running_loop().time() + ENDPOINT_SECONDS_MAX
+        self._receiver.endpoint_was_changed(endpoint.updated_at)
+        return True
+
+    @property
+    def _is_endpoint_old(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._endpoint_until
+
+    def _end_for_now(self, unavailable: StorageUnavailable) -> None:
+        logger.warning("webhook_turn_ends", extra={"cause": cause_of(unavailable)})
+        self._is_ending = True
+
     def _start_requests(self) -> None:
         endpoint = self._endpoint
-        while endpoint is not None and self._may_send():
+        while endpoint is not None and not self._is_endpoint_old and self._may_send():
             due = self._window.next()
             if due is None:
                 return
@@ -282,13 +283,3 @@ class EndpointTurn:
             tools.counts.canceled += await cancel_waiting(tools.queues, self.endpoint_id, tools.clock)
         except StorageUnavailable as unavailable:
             logger.warning("webhook_turn_ends", extra={"cause": cause_of(unavailable)})
-
-
-async def cancel_waiting(queues: DeliveryQueues, endpoint_id: EndpointId, clock: Clock) -> int:
-    """End all waiting deliveries of an endpoint as canceled, in steps. Returns how many."""
-    canceled = 0
-    while True:
-        step = await queues.cancel(endpoint_id, now=clock(), limit=CANCELED_PER_STEP_MAX)
-        canceled += step
-        if step < CANCELED_PER_STEP_MAX:
-            return canceled

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush
 
 from gateway.application.events.alarm import Alarm
-from gateway.application.events.endpoint_turn import EndpointTurn, TurnTools
+from gateway.application.events.endpoint_turn import EndpointTurn
+from gateway.application.events.turn_tools import TurnTools
 from gateway.application.ports.delivery_records import WorkerId
 from gateway.domain.webhook_endpoint import EndpointId
 
