@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.application.ports.delivery_records import Delivery, DeliveryId, DeliveryOutcome, Recording
+from gateway.application.ports.delivery_records import Delivery, DeliveryId, DeliveryOutcome, Lease, Recording
 from gateway.application.ports.webhook_sender import WebhookMessage, WebhookResponse
 from gateway.domain.event import EventId
 from gateway.domain.webhook_endpoint import EndpointId
@@ -183,6 +183,13 @@ class DeliveryLedger:
             if queued.event_id == event_id:
                 queued.tries += 1
                 queued.taken = queued.taken or response.success
+
+    def leased(self, leases: Iterable[Lease]) -> None:
+        """A worker has leased endpoints. The first failure of a receiver is lost with a worker that dies behind it."""
+        for lease in leases:
+            if lease.failing_since is None:
+                self.failing_since.pop(lease.endpoint_id, None)
+                self.failed_again.pop(lease.endpoint_id, None)
 
     def disabled(self, endpoint_id: EndpointId, reason: str, now: datetime) -> None:
         """A worker is about to disable an endpoint."""

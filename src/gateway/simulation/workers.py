@@ -90,6 +90,8 @@ class Wire:
                 deliveries.queued(new, once=True)
                 if named["until"] is None:
                     del self._books.replays[replay.id]
+            case "lease":
+                deliveries.leased(result)
             case "cancel":
                 deliveries.canceled(arguments[0], result, self._clock.now)
             case "record":
