@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from gateway import open_gateway
+from gateway.domain.limits import EVENTS_PER_READ_MAX
 from support.event_stream import listening
 from support.load import PASSWORD, Person, log_in, sign_up
 from support.postgres import LocalPostgres, find_binaries, local_postgres
@@ -80,9 +81,10 @@ async def test_nobody_misses_an_event_and_no_position_goes_back(
         for name, events in seen_later.items():
             assert {each.id for each in events} == new_ids, name
             assert events[0].position > last, name
+        before = seen["in Python"][:EVENTS_PER_READ_MAX]
         async with open_gateway(restored) as opened:
-            page = await opened.events.read(after=0, limit=1000)
-        assert [Seen(event.position, event.id) for event in page] == seen["in Python"][:1000]
+            page = await opened.events.read(after=0, limit=len(before))
+        assert [Seen(event.position, event.id) for event in page] == before
 
 
 async def new_database(server: LocalPostgres, name: str) -> str:

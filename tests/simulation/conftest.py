@@ -8,7 +8,7 @@ from gateway.simulation.run import simulate
 from gateway.simulation.virtual_loop import in_virtual_time
 
 SEED = 4
-STEPS = 20_000
+STEPS = 10_000
 
 
 def history(seed: int, *, steps: int, faulty: bool = True) -> Report:
