@@ -20,6 +20,7 @@ CLIENTS := $(VENV)/.clients-installed
 COVERAGE_FLOOR := 95
 COVERAGE_TESTS := tests/domain tests/application tests/contracts
 END_TO_END_TESTS := tests/end_to_end
+SIMULATION_TESTS := tests/simulation
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -43,7 +44,7 @@ test: $(DEVELOPMENT) ## Run the tests; they find or start a real Postgres themse
 else
 # Two parts at once, the longest one first: many tests wait for a database or for another process.
 test: $(DEVELOPMENT)
-	$(MAKE) --jobs=2 --output-sync=target test-end-to-end coverage test-rest
+	$(MAKE) --jobs=2 --output-sync=target test-end-to-end coverage test-rest test-simulation
 endif
 
 .PHONY: coverage
@@ -56,9 +57,13 @@ coverage: $(DEVELOPMENT) ## Run the tests of the domain, the application and the
 test-end-to-end: $(DEVELOPMENT) ## Run the tests of real processes (ARGS)
 	$(BIN)/pytest $(END_TO_END_TESTS) $(ARGS)
 
+.PHONY: test-simulation
+test-simulation: $(DEVELOPMENT) ## Run the tests of the simulation (ARGS)
+	$(BIN)/pytest $(SIMULATION_TESTS) $(ARGS)
+
 .PHONY: test-rest
-test-rest: $(DEVELOPMENT) ## Run the tests that neither `make coverage` nor `make test-end-to-end` runs (ARGS)
-	$(BIN)/pytest $(addprefix --ignore=,$(COVERAGE_TESTS) $(END_TO_END_TESTS)) $(ARGS)
+test-rest: $(DEVELOPMENT) ## Run all other tests (ARGS)
+	$(BIN)/pytest $(addprefix --ignore=,$(COVERAGE_TESTS) $(END_TO_END_TESTS) $(SIMULATION_TESTS)) $(ARGS)
 
 .PHONY: clients
 clients: $(CLIENTS) ## Run clients that are generated from the served OpenAPI document (ARGS="typescript")

@@ -161,10 +161,13 @@ async def test_a_stream_begins_where_it_is_told_to(world: World, customer: Perso
     await customer.pay(merchant, 1)
     position = ok(await merchant.api.get("/events", limit=1))["data"][0]["position"]
     authorization = (b"authorization", f"Bearer {merchant.api.token}".encode())
-    for wrong in (b"x", b"-1", b"", b"1.5", str(position + 1).encode(), b"9" * 30):
+    for wrong in (b"x", b"-1", b"1 2", b"1.5", str(position + 1).encode(), b"9" * 30):
         headers = [authorization, (b"last-event-id", wrong)]
         answer = await ask(world.app, "GET", "/events/stream", headers=headers, disconnects_after_chunks=True)
         assert answer.status == 400
+    for right in (b"", b"\t ", f" {position}\t".encode()):
+        headers = [authorization, (b"last-event-id", right)]
+        assert (await ask(world.app, "HEAD", "/events/stream", headers=headers)).status == 200
     head = await ask(world.app, "HEAD", "/events/stream", headers=[authorization])
     assert (head.status, head.headers[b"content-type"], head.body) == (200, b"text/event-stream", b"")
 

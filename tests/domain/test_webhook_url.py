@@ -92,6 +92,12 @@ SPELLINGS_OF_LOOPBACK = [
 ]
 
 
+@pytest.mark.parametrize("scheme", ["HTTPS", "hTtPs"])
+def test_a_scheme_may_be_in_capitals(scheme: str) -> None:
+    """RFC 3986, 3.1."""
+    assert parse_webhook_url(f"{scheme}://shop.example/x") == parse_webhook_url("https://shop.example/x")
+
+
 @pytest.mark.parametrize("host", SPELLINGS_OF_LOOPBACK)
 def test_another_spelling_of_an_ip_address_is_refused(host: str) -> None:
     with pytest.raises(InvalidInput) as refused:
@@ -108,7 +114,6 @@ def test_another_spelling_of_an_ip_address_is_refused(host: str) -> None:
         "ftp://shop.example",
         "file:///etc/passwd",
         "gopher://shop.example",
-        "HTTPS://shop.example",
         "https:/shop.example",
         "https:///path",
         "https://",

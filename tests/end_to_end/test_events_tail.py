@@ -79,6 +79,8 @@ async def test_a_tail_says_who_must_sign_in_and_what_is_refused(sandbox: Sandbox
         (tail, {}, 2, "Sign in with --email, or set GATEWAY_TOKEN"),
         ((*tail, "--password-stdin"), {}, 2, "--password-stdin needs --email."),
         (tail, {"GATEWAY_TOKEN": "wrong"}, 1, "401 token_invalid"),
+        (tail, {"GATEWAY_TOKEN": "a\nb"}, 1, "GATEWAY_TOKEN is no access token: it has a blank"),
+        (tail, {"GATEWAY_TOKEN": "\u00e9"}, 1, "GATEWAY_TOKEN is no access token"),
         ((*tail, *SIGNED_IN), {}, 1, "401 invalid_credentials"),
         (
             ("events", "tail", "--url", "http://127.0.0.1:9", *SIGNED_IN),

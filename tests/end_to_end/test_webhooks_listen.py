@@ -173,7 +173,9 @@ async def test_what_is_wrong_is_told_in_a_sentence(sandbox: Sandbox) -> None:
         (("--url", "http://127.0.0.1:9"), "", "No gateway answers at http://127.0.0.1:9: "),
         (("--url", "nowhere"), "", "nowhere is no URL of a gateway."),
         ((*url, "--events", "payment.paid"), "", "There are no events of the type payment.paid."),
+        (("--url", "http://127.0.0.1:99999"), "", "http://127.0.0.1:99999 is no URL of a gateway."),
         ((*url, "--forward-to", "shop"), "", "shop is no URL of HTTP."),
+        ((*url, "--forward-to", "http://127.0.0.1:99999/"), "", "http://127.0.0.1:99999/ is no URL of HTTP."),
         (("--forward-to", f"http://localhost:{port}/x"), "", "is where this command itself listens."),
         ((*url, "--email", "x@example.com", "--password-stdin"), "wrong\n", "invalid_credentials"),
     ):

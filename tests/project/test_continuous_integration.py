@@ -83,10 +83,13 @@ def test_ci_runs_only_targets_that_exist() -> None:
 
 def test_every_test_runs_in_ci_with_coverage_or_without() -> None:
     assert "make test\n" in text(".ci/run")
-    assert re.search(r"^\t\$\(MAKE\) .* test-end-to-end coverage test-rest$", text("Makefile"), re.MULTILINE)
+    assert re.search(
+        r"^\t\$\(MAKE\) .* test-end-to-end coverage test-rest test-simulation$", text("Makefile"), re.MULTILINE
+    )
     assert any("-m pytest $(COVERAGE_TESTS)" in line for line in recipe("coverage"))
     assert any("/pytest $(END_TO_END_TESTS)" in line for line in recipe("test-end-to-end"))
-    left_out = "$(addprefix --ignore=,$(COVERAGE_TESTS) $(END_TO_END_TESTS))"
+    assert any("/pytest $(SIMULATION_TESTS)" in line for line in recipe("test-simulation"))
+    left_out = "$(addprefix --ignore=,$(COVERAGE_TESTS) $(END_TO_END_TESTS) $(SIMULATION_TESTS))"
     assert any(left_out in line for line in recipe("test-rest"))
 
 

@@ -14,7 +14,7 @@ HOST_LENGTH_MAX: Final = 253  # RFC 1035, 2.3.4: 255 octets with lengths, withou
 DEFAULT_PORTS: Final[dict[Scheme, int]] = {"http": 80, "https": 443}
 
 _URL: Final = re.compile(
-    r"(?P<scheme>https?)://"
+    r"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://"
     r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[0-9A-Za-z_.-]+))"
     r"(?::(?P<port>[0-9]{1,5}))?"
     # The characters of RFC 3986 without `#`. All of them are visible ASCII.
@@ -61,7 +61,7 @@ def parse_webhook_url(url: str) -> WebhookUrl:
     found = _URL.fullmatch(url)
     if found is None:
         raise _invalid()
-    scheme = cast("Scheme", found["scheme"])
+    scheme = cast("Scheme", found["scheme"].lower())
     port = DEFAULT_PORTS[scheme] if found["port"] is None else int(found["port"])
     if not 1 <= port <= PORT_MAX:
         raise _invalid()

@@ -13,6 +13,7 @@ from gateway.entrypoints.remote import DEFAULT_URL
 Json = dict[str, Any]
 
 TIMEOUT_SECONDS: Final = 10.0
+PORT_MAX: Final = 65_535
 
 
 class NoAnswer(click.ClickException):
@@ -109,6 +110,11 @@ class RemoteGateway:
             )
 
 
+def is_of_http(url: httpx.URL) -> bool:
+    """Whether a URL has `http` or `https`, a host, and a port that exists."""
+    return url.scheme in {"http", "https"} and bool(url.host) and (url.port is None or 0 < url.port <= PORT_MAX)
+
+
 @asynccontextmanager
 async def open_remote(url: str) -> AsyncGenerator[RemoteGateway]:
     """A gateway at a URL, which is not asked anything yet.
@@ -120,7 +126,7 @@ async def open_remote(url: str) -> AsyncGenerator[RemoteGateway]:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise click.ClickException(f"{url} is no URL: {error}.") from error
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    if not is_of_http(parsed):
         raise click.ClickException(f"{url} is no URL of a gateway. An example: {DEFAULT_URL}")
     async with httpx.AsyncClient(base_url=parsed, timeout=TIMEOUT_SECONDS) as client:
         yield RemoteGateway(client)

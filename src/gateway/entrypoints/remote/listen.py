@@ -14,7 +14,7 @@ import httpx
 from gateway.entrypoints.called_as import called_as
 from gateway.entrypoints.remote import DEFAULT_URL
 from gateway.entrypoints.remote.event_lines import event_line
-from gateway.entrypoints.remote.gateway import Json, NoAnswer, Refused, RemoteGateway, open_remote
+from gateway.entrypoints.remote.gateway import Json, NoAnswer, Refused, RemoteGateway, is_of_http, open_remote
 from gateway.entrypoints.remote.receiver import HOST, Arrival, Receiver, listening, serving
 from gateway.entrypoints.remote.sign_in import SignedIn, SignIn, make_up, sign_in_at
 
@@ -45,7 +45,7 @@ def must_be_elsewhere(forward_to: str | None, port: int) -> None:
         target = httpx.URL(forward_to)
     except httpx.InvalidURL as error:
         raise click.ClickException(f"{forward_to} is no URL: {error}.") from error
-    if target.scheme not in {"http", "https"} or not target.host:
+    if not is_of_http(target):
         raise click.ClickException(f"{forward_to} is no URL of HTTP. An example: http://127.0.0.1:3000/webhooks")
     if target.host in {HOST, "localhost"} and target.port == port:
         raise click.ClickException(f"{forward_to} is where this command itself listens.")

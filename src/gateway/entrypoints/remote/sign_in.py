@@ -1,6 +1,7 @@
 """Users of a running gateway: signed in with a password or a token, or made up in a sandbox."""
 
 import os
+import re
 import secrets
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -12,6 +13,8 @@ from gateway.entrypoints.remote.gateway import Json, Refused, RemoteGateway
 from gateway.settings.reader import TOKEN_VARIABLE
 
 UNAUTHORIZED: Final = 401
+
+_TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,21 @@ def given_sign_in(email: str | None, *, password_stdin: bool) -> SignIn | None:
     """What the flags and the environment say: a user with a password, a token, or `None` for neither.
 
     Raises:
-        ClickException: `--password-stdin` without an address; or the password is not text.
+        ClickException: `--password-stdin` without an address; the password is not text; or what is to be the token
+            cannot be sent.
     """
     if email is not None:
         return Credentials(email, read_password(from_stdin=password_stdin, is_new=False))
     if password_stdin:
         raise click.UsageError("--password-stdin needs --email.")
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
-    return AccessToken(token) if token else None
+    if not token:
+        return None
+    if _TOKEN.fullmatch(token) is None:
+        raise click.ClickException(
+            f"{TOKEN_VARIABLE} is no access token: it has a blank or is not ASCII."
+        )
+    return AccessToken(token)
 
 
 @dataclass(slots=True)
