@@ -50,9 +50,7 @@ def given_sign_in(email: str | None, *, password_stdin: bool) -> SignIn | None:
     if not token:
         return None
     if _TOKEN.fullmatch(token) is None:
-        raise click.ClickException(
-            f"{TOKEN_VARIABLE} is no access token: it has a blank or is not ASCII."
-        )
+        raise click.ClickException(f"{TOKEN_VARIABLE} is no access token: it has a blank or is not ASCII.")
     return AccessToken(token)
 
 
