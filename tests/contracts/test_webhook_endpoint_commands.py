@@ -170,6 +170,20 @@ async def test_the_dispatcher_disables_an_endpoint_once(storage: Storage, execut
     assert (event.type, event.merchant_id) == (EventType.ENDPOINT_DISABLED, None)
 
 
+async def test_an_endpoint_that_was_changed_meanwhile_is_not_disabled(
+    storage: Storage, executor: CommandExecutor
+) -> None:
+    created = await executor.execute(CREATE)
+    disable = DisableWebhookEndpoint(
+        endpoint_id=created.id, reason=DisabledReason.GONE, as_of=created.updated_at - timedelta(microseconds=1)
+    )
+    assert await executor.execute(disable) == created
+    assert list(await storage.events.read(after=0, limit=10)) == []
+    disabled = await executor.execute(replace(disable, as_of=created.updated_at))
+    assert disabled is not None
+    assert disabled.disabled_reason is DisabledReason.GONE
+
+
 async def test_a_result_without_an_endpoint_is_replayed(executor: CommandExecutor) -> None:
     disable = DisableWebhookEndpoint(endpoint_id=endpoint_id(99), reason=DisabledReason.FAILING)
     for _ in range(2):

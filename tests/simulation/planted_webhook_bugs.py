@@ -12,7 +12,7 @@ from gateway.application.engine.command import Moment
 from gateway.application.ports.unit_of_work import Changes
 from gateway.application.views.events import event_data
 from gateway.domain.event_type import EventType
-from gateway.domain.webhook_endpoint import WebhookEndpoint
+from gateway.domain.webhook_endpoint import DisabledReason, WebhookEndpoint
 from simulation.planted_bugs import Plant
 
 
@@ -61,10 +61,24 @@ def the_first_secret_signs_for_ever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(WebhookEndpoint, "rotate", rotate_again)
 
 
+def a_worker_disables_an_endpoint_that_was_changed(patch: pytest.MonkeyPatch) -> None:
+    """The worker's knowledge is older than the change."""
+    disable = WebhookEndpoint.disable
+
+    def disable_anyway(
+        self: WebhookEndpoint, reason: DisabledReason, *, now: datetime, as_of: datetime | None = None
+    ) -> WebhookEndpoint:
+        del as_of
+        return disable(self, reason, now=now)
+
+    patch.setattr(WebhookEndpoint, "disable", disable_anyway)
+
+
 PLANTED: Mapping[Plant, str] = {
     a_late_commit_gets_an_earlier_position: "feed_once",
     an_event_shows_the_state_before: "feed_snapshot",
     an_owner_has_one_endpoint_too_many: "outcome",
+    a_worker_disables_an_endpoint_that_was_changed: "outcome",
     anybody_changes_an_endpoint: "outcome",
     the_first_secret_signs_for_ever: "outcome",
 }

@@ -210,10 +210,13 @@ class WebhookScene:
     def dispatcher(self, *, storage: Storage | None = None, limits: DeliveryLimits | None = None) -> Dispatcher:
         """A dispatcher on the storage of the scene."""
 
-        async def disable(endpoint_id: EndpointId, reason: DisabledReason) -> None:
-            self.disabled.append((asyncio.get_running_loop().time(), endpoint_id, reason))
-            endpoint = self.database.webhook_endpoints[endpoint_id]
-            self.put(endpoint.disable(reason, now=self.clock()))
+        async def disable(endpoint_id: EndpointId, reason: DisabledReason, as_of: datetime) -> bool:
+            before = self.database.webhook_endpoints[endpoint_id]
+            after = before.disable(reason, now=self.clock(), as_of=as_of)
+            if after is not before:
+                self.disabled.append((asyncio.get_running_loop().time(), endpoint_id, reason))
+                self.put(after)
+            return not after.enabled
 
         return Dispatcher(
             storage=storage or self.storage,

@@ -1,5 +1,7 @@
 """The dispatcher of a gateway's webhooks."""
 
+from datetime import datetime
+
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.commands.disable_webhook_endpoint import DisableWebhookEndpoint
 from gateway.application.events.dispatcher import Dispatcher
@@ -12,8 +14,9 @@ from gateway.settings.values import Settings
 def dispatcher_of(gateway: Gateway, settings: Settings) -> Dispatcher:
     """A dispatcher that has not begun."""
 
-    async def disable(endpoint_id: EndpointId, reason: DisabledReason) -> None:
-        await gateway.execute(DisableWebhookEndpoint(endpoint_id=endpoint_id, reason=reason))
+    async def disable(endpoint_id: EndpointId, reason: DisabledReason, as_of: datetime) -> bool:
+        endpoint = await gateway.execute(DisableWebhookEndpoint(endpoint_id=endpoint_id, reason=reason, as_of=as_of))
+        return endpoint is None or not endpoint.enabled
 
     return Dispatcher(
         storage=gateway.storage,

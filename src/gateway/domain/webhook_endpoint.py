@@ -131,9 +131,13 @@ class WebhookEndpoint:
         """A copy that counts one more event."""
         return replace(self, sequence=self.sequence + 1)
 
-    def disable(self, reason: DisabledReason, *, now: datetime) -> "WebhookEndpoint":
-        """A disabled copy; this endpoint if it is disabled already, with its first reason."""
-        return replace(self, disabled_reason=reason, updated_at=now) if self.enabled else self
+    def disable(self, reason: DisabledReason, *, now: datetime, as_of: datetime | None = None) -> "WebhookEndpoint":
+        """A disabled copy; this endpoint if it is disabled already, with its first reason.
+
+        Also this endpoint if it was changed after `as_of`: the reason is one of the endpoint as it was then.
+        """
+        is_outdated = as_of is not None and self.updated_at > as_of
+        return replace(self, disabled_reason=reason, updated_at=now) if self.enabled and not is_outdated else self
 
     def enable(self, *, now: datetime) -> "WebhookEndpoint":
         """An enabled copy; this endpoint if it is enabled already."""

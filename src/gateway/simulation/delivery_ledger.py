@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.application.commands.disable_webhook_endpoint import DisableWebhookEndpoint
 from gateway.application.ports.delivery_records import Delivery, DeliveryId, DeliveryOutcome, Lease, Recording
 from gateway.application.ports.webhook_sender import WebhookMessage, WebhookResponse
 from gateway.domain.event import EventId
@@ -191,12 +192,14 @@ class DeliveryLedger:
                 self.failing_since.pop(lease.endpoint_id, None)
                 self.failed_again.pop(lease.endpoint_id, None)
 
-    def disabled(self, endpoint_id: EndpointId, reason: str, now: datetime) -> None:
-        """A worker is about to disable an endpoint."""
+    def disabled(self, command: DisableWebhookEndpoint, now: datetime) -> None:
+        """A worker is about to disable an endpoint, unless the endpoint was changed since the worker read it."""
+        endpoint_id, reason, as_of = command.endpoint_id, command.reason.value, command.as_of
+        if as_of is None or self.model.endpoints[endpoint_id].changed_at > as_of:
+            return
         since = self.failing_since.get(endpoint_id, now)
-        is_loaded_before = now < self.model.endpoints[endpoint_id].changed_at + TURN_MAX
         too_early = endpoint_id not in self.gone if reason == "gone" else now < since + FAILING
-        if too_early and not is_loaded_before:
+        if too_early:
             self._find("webhook_disabled", f"{endpoint_id} is disabled as {reason}; it has failed since {since}.")
 
     def next_due(self) -> list[tuple[datetime, EndpointId]]:

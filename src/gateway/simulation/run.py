@@ -21,7 +21,6 @@ from gateway.application.queries import Queries
 from gateway.application.verification.verify import verify
 from gateway.domain.errors import IdempotencyInProgress, Refusal
 from gateway.domain.user import Role, UserId
-from gateway.domain.webhook_endpoint import DisabledReason, EndpointId
 from gateway.simulation.answers import model_account, model_payment, model_quote
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.delivery import Door, Step, next_step, submission
@@ -237,13 +236,14 @@ class _Simulation:
         if outcome is not None:
             self.report.outcomes[outcome] += 1
 
-    async def _disable(self, endpoint_id: EndpointId, reason: DisabledReason) -> None:
+    async def _disable(self, command: DisableWebhookEndpoint) -> bool:
         """A worker disables an endpoint, as every other command is performed."""
-        command = DisableWebhookEndpoint(endpoint_id=endpoint_id, reason=reason)
         [alone] = self._executors[Door.ONE_BY_ONE]
         answer = await alone.perform(submission(self._world, command))
         if isinstance(answer.outcome, Refusal):
             raise answer.outcome
+        endpoint = self._model.endpoints[command.endpoint_id]
+        return bool(endpoint.disabled) or endpoint.deleted
 
     async def _read_feed(self, *, last: bool) -> None:
         """One reader keeps up, the other one pauses for many steps."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from random import Random
 from typing import Final, cast
 
+from gateway.application.commands.disable_webhook_endpoint import DisableWebhookEndpoint
 from gateway.application.ports.deliveries import Deliveries
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes
@@ -14,7 +15,7 @@ from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.domain.errors import Refusal
 from gateway.domain.event import EventId
 from gateway.domain.user import SYSTEM, UserId
-from gateway.domain.webhook_endpoint import DisabledReason, EndpointId
+from gateway.domain.webhook_endpoint import EndpointId
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.delivery_ledger import DeliveryLedger
 from gateway.simulation.feed_readers import Feed
@@ -190,9 +191,9 @@ class Shifts:
             identifiers=self.identifiers,
         )
 
-    async def _disable(self, endpoint_id: EndpointId, reason: DisabledReason) -> None:
-        self.books.deliveries.disabled(endpoint_id, reason.value, self.clock.now)
-        await self.disable(endpoint_id, reason)
+    async def _disable(self, command: DisableWebhookEndpoint) -> bool:
+        self.books.deliveries.disabled(command, self.clock.now)
+        return await self.disable(command)
 
     async def _end(self) -> None:
         if self.random.random() * 100 < DRAIN_PERCENT:

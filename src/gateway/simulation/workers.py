@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final, NoReturn, cast
 
+from gateway.application.commands.disable_webhook_endpoint import DisableWebhookEndpoint
 from gateway.application.events.commit_signal import CommitSignal
 from gateway.application.events.delivery_limits import DeliveryLimits
 from gateway.application.events.dispatcher import Dispatcher
@@ -36,7 +37,7 @@ STALL_SECONDS_MAX: Final = 90.0
 DRAIN_SECONDS: Final = 6.0
 DRAIN_ROUNDS_MAX: Final = 400
 
-Disable = Callable[[EndpointId, DisabledReason], Awaitable[None]]
+Disable = Callable[[DisableWebhookEndpoint], Awaitable[bool]]
 
 
 @dataclass(slots=True)
@@ -243,10 +244,13 @@ class Shift:
         def wired(port: object) -> Wire:
             return Wire(port, worker, self.books, self.clock)
 
-        async def disable(endpoint_id: EndpointId, reason: DisabledReason) -> None:
+        async def disable(endpoint_id: EndpointId, reason: DisabledReason, as_of: datetime) -> bool:
             worker.must_live()
-            await self.disable(endpoint_id, reason)
+            is_disabled = await self.disable(
+                DisableWebhookEndpoint(endpoint_id=endpoint_id, reason=reason, as_of=as_of)
+            )
             worker.must_live()
+            return is_disabled
 
         storage = self.storage
         dispatcher = Dispatcher(

@@ -289,6 +289,35 @@ def test_an_endpoint_that_is_changed_has_five_days_again() -> None:
     in_virtual_time(run)
 
 
+@pytest.mark.parametrize(("response", "days"), [(FAILED, 5.1), (answering(410), 0.1)])
+def test_a_response_to_a_request_from_before_a_change_does_not_disable_the_endpoint(
+    response: WebhookResponse, days: float
+) -> None:
+    """The owner moves the endpoint while the request whose failure disables it is in flight."""
+
+    async def run() -> None:
+        scene = WebhookScene(limits=LONG_POLLS)
+        endpoint = scene.endpoint(always(FAILED))
+        async with scene.dispatching():
+            await scene.event()
+            await asyncio.sleep(days * DAY)
+            scene.receivers.behaviours[endpoint.url] = always(response, seconds=10)
+            await scene.event()
+            await asyncio.sleep(5)
+            changed = replace(endpoint, url="https://new.example/webhooks", updated_at=scene.clock())
+            scene.put(changed)
+            await asyncio.sleep(DAY)
+            assert not scene.disabled
+            last, *_ = reversed(await scene.deliveries(changed))
+            assert last.outcome is DeliveryOutcome.DELIVERED
+            scene.receivers.behaviours[changed.url] = always(answering(410))
+            await scene.event()
+            await asyncio.sleep(DAY)
+        assert [reason for _, _, reason in scene.disabled] == [DisabledReason.GONE]
+
+    in_virtual_time(run)
+
+
 async def failing_for(scene: WebhookScene, seconds: float) -> None:
     """An event every two hours."""
     for _ in range(round(seconds / (DAY / 12))):

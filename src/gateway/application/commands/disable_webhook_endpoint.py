@@ -1,5 +1,6 @@
 """Disable a webhook endpoint that does not receive."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from typing_extensions import override
@@ -8,7 +9,7 @@ from gateway.application.commands.shared.webhook_endpoints import tell
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
-from gateway.domain.checks import check_id, check_type
+from gateway.domain.checks import check_id, check_instant, check_type
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
 from gateway.domain.webhook_endpoint import DisabledReason, EndpointId, WebhookEndpoint
@@ -18,17 +19,21 @@ from gateway.domain.webhook_endpoint import DisabledReason, EndpointId, WebhookE
 class DisableWebhookEndpoint(Command[WebhookEndpoint | None]):
     """Send nothing to an endpoint any more, and tell its owner by an event; the dispatcher decides when.
 
-    The result is the endpoint; `None` if it was deleted. An endpoint that is disabled keeps its reason.
+    The result is the endpoint; `None` if it was deleted. An endpoint that is disabled keeps its reason. An endpoint
+    that was changed after `as_of`, the last change that the dispatcher knew of, stays enabled.
     """
 
     result_type: ClassVar = WebhookEndpoint | None
 
     endpoint_id: EndpointId
     reason: DisabledReason
+    as_of: datetime | None = None
 
     def __post_init__(self) -> None:
         check_id("endpoint_id", self.endpoint_id)
         check_type("reason", self.reason, DisabledReason)
+        if self.as_of is not None:
+            check_instant("as_of", self.as_of)
 
     @override
     def needs(self) -> Needs:
@@ -37,7 +42,10 @@ class DisableWebhookEndpoint(Command[WebhookEndpoint | None]):
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[WebhookEndpoint | None]:
         endpoint = ledger.find_webhook_endpoint(self.endpoint_id)
-        if endpoint is None or not endpoint.enabled:
+        if endpoint is None:
+            return Decision(outcome=None)
+        disabled = endpoint.disable(self.reason, now=moment.now, as_of=self.as_of)
+        if disabled is endpoint:
             return Decision(outcome=endpoint)
-        told = tell(EventType.ENDPOINT_DISABLED, endpoint.disable(self.reason, now=moment.now), moment)
+        told = tell(EventType.ENDPOINT_DISABLED, disabled, moment)
         return Decision(outcome=told.endpoint, webhook_endpoints=(told.endpoint,), events=(told.event,))

@@ -50,6 +50,8 @@ class EndpointTurn:
         self._recorded_state = self._receiver.state
         self._window = DeliveryWindow(tools.limits.order_seconds)
         self._endpoint: WebhookEndpoint | None = None
+        self._failed: WebhookEndpoint | None = None
+        """The endpoint as it was for the request that says why it must be disabled."""
         self._endpoint_until = 0.0
         """Until when requests may be made with the endpoint as it was read, in the time of the event loop."""
         self._is_abandoned = False
@@ -103,8 +105,9 @@ class EndpointTurn:
                 self._loading.cancel()
             raise
         # Without the lease, another worker may know that the endpoint receives again.
-        if self._receiver.disable_reason is not None and self._tools.clock() < self.lease_until:
-            await self._disable(self._receiver.disable_reason)
+        reason, failed = self._receiver.disable_reason, self._failed
+        if reason is not None and failed is not None and self._tools.clock() < self.lease_until:
+            await self._disable(reason, failed.updated_at)
         if self._is_abandoned:
             await self._cancel_waiting()
         self._record_state()
@@ -224,9 +227,11 @@ class EndpointTurn:
             response = WebhookResponse(
                 status=None, error=WebhookError.CONNECTION_FAILED, retry_after_seconds=None, latency_ms=0
             )
-        self._settle(due, sent_at, response)
+        self._settle(endpoint, due, sent_at, response)
 
-    def _settle(self, due: DueDelivery, sent_at: datetime, response: WebhookResponse) -> None:
+    def _settle(
+        self, endpoint: WebhookEndpoint, due: DueDelivery, sent_at: datetime, response: WebhookResponse
+    ) -> None:
         tools, now = self._tools, self._tools.clock()
         recording = recording_of(due, response, sent_at=sent_at, now=now, random=tools.random(), limits=tools.limits)
         tools.recorder.record(recording, self._recorded)
@@ -235,6 +240,8 @@ class EndpointTurn:
             self._receiver.succeeded(response)
         else:
             self._receiver.failed(response, now)
+            if self._receiver.disable_reason is not None and self._failed is None:
+                self._failed = endpoint
             tools.counts.failed_attempts += 1
         if recording.due_at is None:
             self._window.ended(due)
@@ -266,12 +273,14 @@ class EndpointTurn:
             self._recorded_state = state
             self._tools.recorder.set_state(state)
 
-    async def _disable(self, reason: DisabledReason) -> None:
+    async def _disable(self, reason: DisabledReason, as_of: datetime) -> None:
         try:
-            await self._tools.disable(self.endpoint_id, reason)
+            is_disabled = await self._tools.disable(self.endpoint_id, reason, as_of)
         except (Refusal, StorageUnavailable) as error:
             # The next failure tries again.
             logger.warning("webhook_endpoint_not_disabled", extra={"cause": cause_of(error)})
+            return
+        if not is_disabled:
             return
         logger.info("webhook_endpoint_disabled", extra={"endpoint_id": self.endpoint_id, "reason": reason.value})
         self._tools.counts.disabled += 1

@@ -1,6 +1,7 @@
 """What the turns of a worker share."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from gateway.application.events.delivery_counts import DeliveryCounts
 from gateway.application.events.delivery_limits import DeliveryLimits
@@ -12,7 +13,8 @@ from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.domain.immutable import immutable
 from gateway.domain.webhook_endpoint import DisabledReason, EndpointId
 
-Disable = Callable[[EndpointId, DisabledReason], Awaitable[None]]
+Disable = Callable[[EndpointId, DisabledReason, datetime], Awaitable[bool]]
+"""Disables an endpoint, unless it was changed after this time. Returns whether it gets no more events."""
 
 
 @immutable

@@ -1,5 +1,6 @@
 """Merchants and operators make webhook endpoints, change, test and delete them; the dispatcher disables them."""
 
+from datetime import datetime
 from typing import Final
 
 from gateway.application.commands.change_webhook_endpoint import ChangeWebhookEndpoint
@@ -70,7 +71,8 @@ def delete_endpoint(world: World) -> DeleteWebhookEndpoint:
 def disable_endpoint(world: World) -> DisableWebhookEndpoint:
     """A worker disables an endpoint, perhaps one that was deleted or disabled meanwhile."""
     reason = world.one_of((DisabledReason.GONE, DisabledReason.FAILING))
-    return DisableWebhookEndpoint(endpoint_id=world.endpoint(), reason=reason)
+    endpoint_id = world.endpoint()
+    return DisableWebhookEndpoint(endpoint_id=endpoint_id, reason=reason, as_of=_known_change(world, endpoint_id))
 
 
 def rotate_secret(world: World) -> RotateWebhookSecret:
@@ -90,6 +92,12 @@ def send_test(world: World) -> SendTestEvent:
 def _owner_of(world: World, endpoint_id: EndpointId) -> UserId:
     endpoint = world.model.endpoints.get(endpoint_id)
     return world.one_of(world.merchants) if endpoint is None or world.chance(5) else endpoint.owner
+
+
+def _known_change(world: World, endpoint_id: EndpointId) -> datetime | None:
+    """The last change that a worker knows of: none, the last one, or one before the last."""
+    endpoint = world.model.endpoints.get(endpoint_id)
+    return None if endpoint is None else world.one_of((None, endpoint.changed_at, endpoint.created_at))
 
 
 def _filters(world: World, owner: UserId) -> tuple[str, ...]:

@@ -65,11 +65,12 @@ def delete(model: Model, command: DeleteWebhookEndpoint, now: datetime) -> Effec
 
 
 def disable(model: Model, command: DisableWebhookEndpoint, now: datetime) -> Effect:
-    """Disable an endpoint. One that is disabled keeps its reason; one that is deleted is none."""
+    """Disable an endpoint. A disabled one keeps its reason, a deleted one is none, a changed one goes on."""
     before = model.endpoints.get(command.endpoint_id)
     if before is None or before.deleted:
         return Effect()
-    return Effect(told=before) if before.disabled else _disabled(before, command.reason.value, now)
+    is_changed = command.as_of is not None and before.changed_at > command.as_of
+    return Effect(told=before) if before.disabled or is_changed else _disabled(before, command.reason.value, now)
 
 
 def rotate(model: Model, command: RotateWebhookSecret, now: datetime) -> Effect:
