@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from random import random
 from typing import Final, Protocol
 
 from gateway.application.waiting import wait_for_stop
@@ -13,10 +14,15 @@ logger = logging.getLogger(__name__)
 RESTART_SECONDS_MIN: Final = 1.0
 RESTART_SECONDS_MAX: Final = 60.0
 """Between a failure of a job and its next run: twice as long each time, until a run has lasted for longer than this."""
+RESTART_JITTER: Final = 0.2
+"""The time is shorter by up to this share, so that workers that fail together are not all run again together."""
 
 
 class Job(Protocol):
-    """Work that goes on until it is told to stop. It waits for a storage that is away: what it raises is a bug."""
+    """Work that goes on until it is told to stop.
+
+    It waits for a storage that is away: to raise anything, or to end before it is told to stop, is a bug.
+    """
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop. May be called again after it has raised."""
@@ -25,9 +31,14 @@ class Job(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """Jobs that run at the same time."""
+    """Jobs that run at the same time.
+
+    Attributes:
+        chance: Returns random numbers, 0 ≤ number < 1.
+    """
 
     all: Sequence[Job]
+    chance: Callable[[], float] = random
     _failed: set[str] = field(default_factory=set[str], init=False)
 
     @property
@@ -48,13 +59,25 @@ class Jobs:
             began = loop.time()
             try:
                 await job.run(stop)
+            except asyncio.CancelledError:
+                if _is_canceled():
+                    raise
+                # A task or a future that the job awaits was canceled.
+                logger.exception("job_failed", extra={"job": name})
             except Exception:
                 logger.exception("job_failed", extra={"job": name})
             else:
-                return
+                if stop.is_set():
+                    return
+                logger.error("job_failed", extra={"job": name, "cause": "It has ended."})
             if loop.time() - began > RESTART_SECONDS_MAX:
                 pause = RESTART_SECONDS_MIN
             self._failed.add(name)
-            await wait_for_stop(stop, pause)
+            await wait_for_stop(stop, pause * (1 - RESTART_JITTER * self.chance()))
             self._failed.discard(name)
             pause = min(2 * pause, RESTART_SECONDS_MAX)
+
+
+def _is_canceled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
