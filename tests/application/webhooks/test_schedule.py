@@ -168,7 +168,7 @@ def test_a_receiver_that_refuses_some_of_many_requests_is_not_paused() -> None:
         endpoint = scene.endpoint(lambda _, __: (refused if chance.random() < 0.05 else OK, 0.02))
         async with scene.dispatching():
             began = asyncio.get_running_loop().time()
-            await scene.events([number % 1_000 for number in range(4_000)])
+            events = await scene.events([number % 1_000 for number in range(4_000)])
             await asyncio.sleep(15)
             assert len(scene.receivers.taken(endpoint)) / (asyncio.get_running_loop().time() - began) > 200
             await asyncio.sleep(DAY)
@@ -176,7 +176,11 @@ def test_a_receiver_that_refuses_some_of_many_requests_is_not_paused() -> None:
             for each in scene.receivers.of(endpoint):
                 if each is not first[each.event_id]:
                     assert each.seconds - first[each.event_id].seconds >= 10
-        assert len(set(scene.receivers.taken(endpoint))) == 4_000
+        places = {event_id: place for place, event_id in enumerate(scene.receivers.taken(endpoint))}
+        assert len(places) == 4_000
+        for object_id in {event.object.id for event in events}:
+            of_object = [places[event.id] for event in events if event.object.id == object_id]
+            assert of_object == sorted(of_object), "in the order in which they happened"
 
     in_virtual_time(run)
 

@@ -74,7 +74,7 @@ class Receiver:
 
     def failed(self, response: WebhookResponse, now: datetime) -> None:
         """The receiver has not taken an event."""
-        was_alone = self._in_flight.current == 1
+        gets_one_at_once = self._in_flight.current == 1
         self._in_flight.failed()
         self._is_slow = True
         self._failures_in_a_row += 1
@@ -84,8 +84,8 @@ class Receiver:
             self.disable_reason = DisabledReason.GONE
         elif must_be_disabled(self._failing_since, now, self._limits):
             self.disable_reason = DisabledReason.FAILING
-        # A receiver that refuses some of many requests gets fewer at once. One that refuses a single one gets none.
-        pause = (pause_seconds(response, self._limits) or 0.0) if was_alone else 0.0
+        # A receiver that refuses some of many requests gets fewer at once. One that refuses one after the other gets none.
+        pause = (pause_seconds(response, self._limits) or 0.0) if gets_one_at_once else 0.0
         if self._failures_in_a_row >= FAILURES_IN_A_ROW_MAX:
             pause = max(pause, probe_seconds(self._failing_since, now))
         if pause:
