@@ -257,7 +257,9 @@ async def a_shop(storage: Storage) -> Shop:
             enabled=False,
         ),
         DeleteWebhookEndpoint(endpoint_id=endpoints[1].id, owner_id=MERCHANT),
-        DisableWebhookEndpoint(endpoint_id=endpoints[2].id, reason=DisabledReason.FAILING),
+        DisableWebhookEndpoint(
+            endpoint_id=endpoints[2].id, reason=DisabledReason.FAILING, as_of=endpoints[2].updated_at
+        ),
         RotateWebhookSecret(endpoint_id=endpoints[3].id, owner_id=MERCHANT, secret=a_webhook_secret(2)),
         SendTestEvent(endpoint_id=endpoints[4].id, owner_id=MERCHANT),
     ]

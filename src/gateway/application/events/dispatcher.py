@@ -62,7 +62,7 @@ class DispatcherStatus:
 
 
 class Dispatcher:
-    """Delivers events. Create one for each run."""
+    """Delivers events."""
 
     def __init__(
         self,

@@ -95,7 +95,7 @@ def _owner_of(world: World, endpoint_id: EndpointId) -> UserId:
 
 
 def _known_change(world: World, endpoint_id: EndpointId) -> datetime | None:
-    """The last change that a worker knows of: none, the last one, or one before the last."""
+    """The last change that a worker knows of: the last change, the creation, or `None`."""
     endpoint = world.model.endpoints.get(endpoint_id)
     return None if endpoint is None else world.one_of((None, endpoint.changed_at, endpoint.created_at))
 
