@@ -1,7 +1,7 @@
 """Deliveries of webhooks over HTTP: their lists, redelivery and replay."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
@@ -35,7 +35,7 @@ class Webhooks:
     async def deliver(self) -> None:
         """Do what there is to do now."""
 
-        async def disable(endpoint_id: EndpointId, reason: DisabledReason) -> None:
+        async def disable(endpoint_id: EndpointId, reason: DisabledReason, as_of: datetime) -> bool:
             raise NotImplementedError
 
         dispatcher = Dispatcher(

@@ -28,8 +28,8 @@ class DeliverySettings(WebhookSettings, frozen=True, kw_only=True):
         float,
         Meta(
             gt=0,
-            description="How long nothing is sent to a receiver that answers 429, 502 or 504 without `Retry-After` when it "
-            "may get one request at once.",
+            description="How long nothing is sent to a receiver that answers 429, 502 or 504 without `Retry-After` "
+            "when it may get one request at once.",
         ),
     ] = 5.0
     webhook_disable_seconds: Annotated[
