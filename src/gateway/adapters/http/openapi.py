@@ -82,7 +82,7 @@ LAST_EVENT_ID: Final[dict[str, Any]] = {
     "in": "header",
     "required": False,
     "description": "The position of the last event that is known. It takes precedence over `after`.",
-    "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    "schema": {"type": "string", "pattern": "^[ \\t]*[0-9]*[ \\t]*$"},
     "example": "4096",
 }
 
