@@ -104,6 +104,22 @@ async def test_blanks_around_an_idempotency_key_are_no_part_of_it() -> None:
         assert {created(answer)["id"] for answer in answers} == {answers[0].json()["id"]}
 
 
+async def test_blanks_behind_the_value_of_any_header_are_no_part_of_it() -> None:
+    async with open_world() as world:
+        customer, merchant = await world.customer(balance=100), await world.merchant()
+        body = {"merchant_id": merchant.id, "amount": 10, "currency": "USD"}
+        headers = {
+            "idempotency-key": "order-1 \t",
+            "request-id": "request-1 \t",
+            "authorization": f"Bearer {customer.api.token} \t",
+            "content-encoding": "identity \t",
+            "content-type": "application/json \t",
+        }
+        answer = await customer.api.send("POST", "/payments", body, headers=headers)
+        created(answer)
+        assert answer.headers["request-id"] == "request-1"
+
+
 @every_operation
 async def test_an_empty_idempotency_key_is_refused_also_where_none_is_required(
     quiet_everybody: Everybody, operation: Operation

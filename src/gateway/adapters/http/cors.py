@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from litestar.types import ASGIApp, Receive, Send
 
+from gateway.adapters.http.headers import read_headers
 from gateway.adapters.http.messages import Header
 from gateway.adapters.http.request_ids import REQUEST_ID, fresh_request_id
 
@@ -29,7 +30,7 @@ def allowing_origins(app: ASGIApp, origins: Iterable[str]) -> ASGIApp:
     vary: list[Header] = [] if every_origin else [(b"vary", b"Origin")]
 
     async def handle(scope: Any, receive: Receive, send: Send) -> None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers = read_headers(scope)
         origin = headers.get(b"origin")
         is_allowed = origin is not None and (every_origin or origin in allowed)
         allow: list[Header] = (

@@ -19,7 +19,7 @@ from gateway.adapters.http.access_log import AccessLog, RequestLog
 from gateway.adapters.http.bodies import ClientGone, read_body
 from gateway.adapters.http.deadlines import Deadlines
 from gateway.adapters.http.decoding import decode_query
-from gateway.adapters.http.headers import bearer_token, idempotency_key, refuse_repeated
+from gateway.adapters.http.headers import bearer_token, idempotency_key, read_headers, refuse_repeated
 from gateway.adapters.http.messages import AnyRequest, Request, Response
 from gateway.adapters.http.operations import ANYONE, AnyOperation, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal, problem_response
@@ -174,7 +174,7 @@ def _timeout(request: AnyRequest) -> HttpRefusal:
 
 
 def _request(scope: Any, path: str, match: Match | None) -> AnyRequest:
-    headers: dict[bytes, bytes] = dict(scope["headers"])
+    headers = read_headers(scope)
     own_id = headers.get(b"request-id")
     gateway: Gateway = scope["litestar_app"].state["gateway"]
     client = scope["client"]

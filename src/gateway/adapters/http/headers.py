@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from gateway.adapters.http.problems import HttpRefusal, invalid_request
 from gateway.application.errors import TokenInvalid, TokenMissing
@@ -36,6 +36,11 @@ ONCE: Final = frozenset(
     }
 )
 """Headers that are not lists and so may occur once (RFC 9110, section 5.3), and `Content-Encoding`."""
+
+
+def read_headers(scope: Any) -> dict[bytes, bytes]:
+    """The headers of a request by name, without white space around values (RFC 9110, 5.5), which servers leave."""
+    return {name: value.strip(b" \t") for name, value in scope["headers"]}
 
 
 def refuse_repeated(headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -78,8 +83,6 @@ def idempotency_key(headers: dict[bytes, bytes], *, required: bool) -> str | Non
         HttpRefusal: `idempotency_key_missing`: it is required, and missing or empty. `validation_error`: malformed.
     """
     key = headers.get(b"idempotency-key")
-    if key is not None:
-        key = key.strip(b" \t")  # Not part of the value (RFC 9110, section 5.5); not every server strips it.
     if not key and required:
         raise HttpRefusal(
             "idempotency_key_missing", "Send an Idempotency-Key: it makes this request safe to send again."

@@ -187,8 +187,7 @@ def _last_event_id(request: AnyRequest) -> int | None:
     Raises:
         HttpRefusal: `validation_error`: it is no position.
     """
-    # White space around a value is no part of it (RFC 9110, 5.5), and browsers have no id before the first event.
-    text = request.headers.get(LAST_EVENT_ID, b"").strip(b" \t")
+    text = request.headers.get(LAST_EVENT_ID, b"")  # Empty: browsers have no id before the first event.
     if not text:
         return None
     if not (text.isdigit() and text.isascii() and len(text) <= len(str(POSITION_MAX)) and int(text) <= POSITION_MAX):
