@@ -3,6 +3,8 @@
 uvicorn writes them separately. Each write is a system call, a packet and a wake-up of the reader: together a tenth of
 what a request costs (docs/performance.md).
 
+A client of HTTP/1.0 knows no chunks, which uvicorn sends whenever a length is not given.
+
 At a shutdown, uvicorn waits for all responses, and a stream has no end. It also waits for clients that do not read.
 """
 
@@ -54,6 +56,30 @@ class OneWriteTransport:
         return getattr(self._transport, name)
 
 
+class UnframedSend:
+    """`send` of a response to HTTP/1.0: a body without a length ends with its connection (RFC 9112, 6.1 and 6.3).
+
+    Args:
+        cycle: Request and response of uvicorn, which closes the connection behind a response to HTTP/1.0.
+    """
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._send = cycle.send
+        self._is_unframed = False
+
+    async def __call__(self, message: Any) -> None:
+        """Send the head or a part of the body."""
+        if message["type"] == "http.response.start":
+            self._is_unframed = all(name.lower() != b"content-length" for name, _ in message.get("headers", ()))
+            if self._is_unframed:
+                self._cycle.chunked_encoding = False
+        elif self._is_unframed:
+            # uvicorn counts down to the end of a body: this part is all that is left.
+            self._cycle.expected_content_length = len(message.get("body", b""))
+        await self._send(message)
+
+
 class OneWriteProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -62,6 +88,13 @@ class OneWriteProtocol(HttpToolsProtocol):
         self._one_write = OneWriteTransport(transport)
         self._writing_deadline: asyncio.TimerHandle | None = None
         super().connection_made(self._one_write)  # type: ignore[arg-type]  # it is one in all but its class.
+
+    def on_headers_complete(self) -> None:
+        """Begin a response, for HTTP/1.0 without chunks."""
+        super().on_headers_complete()
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is not None and cycle.scope is self.scope and cycle.scope["http_version"] != "1.1":
+            cycle.send = UnframedSend(cycle)  # type: ignore[method-assign]  # uvicorn makes the cycle and starts it.
 
     def on_response_complete(self) -> None:
         """Write the head of a response without a body, before the next one begins."""
