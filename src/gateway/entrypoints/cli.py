@@ -8,6 +8,7 @@ from typing_extensions import override
 from gateway.entrypoints.commands import ALL_COMMANDS
 from gateway.entrypoints.exit_codes import INTERRUPTED
 from gateway.entrypoints.interrupts import is_interrupt
+from gateway.entrypoints.lost_output import lost_output
 from gateway.entrypoints.remote_commands import REMOTE_COMMANDS
 from gateway.settings.field import SettingsRefused
 
@@ -27,6 +28,11 @@ class _Commands(click.Group):
             return super().make_context(*arguments, **options)
         except KeyboardInterrupt:  # click would print that it aborted.
             raise click.exceptions.Exit(INTERRUPTED) from None
+        except OSError as error:  # --help and --version print here.
+            sentence = lost_output(error)
+            if sentence is None:
+                raise
+            raise sentence from error
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
@@ -53,7 +59,7 @@ class _Commands(click.Group):
             # Loaded when it is needed: it knows the errors of the adapters.
             from gateway.entrypoints.failures import in_a_sentence
 
-            sentence = in_a_sentence(error)
+            sentence = lost_output(error) or in_a_sentence(error)
             if sentence is None:
                 raise
             raise sentence from error

@@ -51,13 +51,33 @@ def must_be_elsewhere(forward_to: str | None, port: int) -> None:
         raise click.ClickException(f"{forward_to} is where this command itself listens.")
 
 
+class Lines:
+    """Prints lines. When they cannot be printed, nobody reads any longer or the disk is full, and the command ends.
+
+    Attributes:
+        lost: Why they cannot be printed.
+    """
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+        self.lost: OSError | None = None
+
+    def tell(self, line: str) -> None:
+        """Print a line, or end as with Ctrl-C."""
+        try:
+            click.echo(line)
+        except OSError as error:
+            self.lost = error
+            self._stop.set()
+
+
 class _Listener:
     def __init__(self, url: str, events: Sequence[str], forward_to: str | None, sign_in: SignIn | None) -> None:
         self._url = url
         self._events = list(events)
         self._sign_in = sign_in
         self._stop = asyncio.Event()
-        self._lost_output: BrokenPipeError | None = None
+        self._lines = Lines(self._stop)
         self._receiver = Receiver(forward_to=forward_to, tell=self._tell_arrival)
 
     async def listen(self, listener: socket.socket) -> None:
@@ -72,10 +92,10 @@ class _Listener:
                 async with registered(owner, receive_at, self._events) as endpoint:
                     self._receiver.know_secret(endpoint["secret"])
                     self._receiver.about |= about(owner, endpoint)
-                    self._tell(welcome(owner, endpoint))
+                    self._lines.tell(welcome(owner, endpoint))
                     await self._stop.wait()
-        if self._lost_output is not None:
-            raise self._lost_output
+        if self._lines.lost is not None:
+            raise self._lines.lost
 
     async def _owner(self, remote: RemoteGateway) -> SignedIn:
         if self._sign_in is not None:
@@ -84,16 +104,9 @@ class _Listener:
 
     def _tell_arrival(self, arrival: Arrival) -> None:
         if arrival.event is None:
-            self._tell(f"{datetime.now().astimezone():%H:%M:%S}  {arrival.outcome}")
+            self._lines.tell(f"{datetime.now().astimezone():%H:%M:%S}  {arrival.outcome}")
         else:
-            self._tell(f"{event_line(arrival.event)}  {arrival.outcome}")
-
-    def _tell(self, line: str) -> None:
-        try:
-            click.echo(line)
-        except BrokenPipeError as error:  # Nobody reads any longer: end as with Ctrl-C.
-            self._lost_output = error
-            self._stop.set()
+            self._lines.tell(f"{event_line(arrival.event)}  {arrival.outcome}")
 
 
 @asynccontextmanager
