@@ -1,9 +1,13 @@
 """`gateway events tail`: the events of a running gateway, over lost connections too."""
 
+import asyncio
+import contextlib
 import json
 import signal
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from support.load import PASSWORD, log_in
 from support.running_command import RunningCommand, running
@@ -44,6 +48,7 @@ async def test_a_tail_goes_on_after_the_last_event_when_the_gateway_comes_back(t
             await command.until_line(after[-1])
             assert await command.end(signal.SIGINT) == 0
             events = events_in(command)
+    assert len(command.complaints) == len(set(command.complaints)), "A reason was told at each try."
     assert [event["data"]["object"]["id"] for event in events] == [before["id"], *after]
     assert {event["type"] for event in events} == {"payment.captured"}
     positions = [event["position"] for event in events]
@@ -71,6 +76,23 @@ async def test_a_tail_begins_with_what_happens_next_and_prints_lines_for_people(
     assert not any(before["id"] in each for each in command.lines)
     assert all(" pay_" in each for each in command.lines)
     assert len(command.lines) == len(set(command.lines))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_tail_ends_while_it_waits_for_the_sign_in(tmp_path: Path, number: signal.Signals) -> None:
+    is_connected = asyncio.Event()
+
+    async def never_answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_connected.set()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async with await asyncio.start_server(never_answer, "127.0.0.1", 0) as silent:
+        url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+        async with running(Installation(tmp_path), "events", "tail", "--url", url, GATEWAY_TOKEN="eyJ") as command:
+            await is_connected.wait()
+            assert await command.end(number) == 0
+            assert (command.lines, command.complaints) == ([], [])
 
 
 async def test_a_tail_says_who_must_sign_in_and_what_is_refused(sandbox: Sandbox) -> None:

@@ -33,6 +33,12 @@ async function tryOut(step) {
   if (body) headers["Content-Type"] = "application/json";
   const request = examples.request({ url: url + filled, headers, body: body && JSON.stringify(body) });
   const answer = await fetch(request.url, { method: method.toUpperCase(), headers: request.headers, body: request.body });
+  if (answer.headers.get("content-type")?.startsWith("text/event-stream")) {
+    assert.equal(answer.status, 200, step);
+    await answer.body.cancel();  // A stream does not end by itself.
+    tried.add(name);
+    return;
+  }
   const text = await answer.text();
   assert(answer.status < 300, `${step}: ${answer.status} ${text}`);
   examples.response({ status: answer.status, body: text && JSON.parse(text) });
@@ -56,17 +62,16 @@ const steps = [
   "createPayment:request", customerLogsIn, "confirmPayment:own_currency",
   "createPayment:hold", merchantLogsIn, "cancelPayment",
   "createWebhookEndpoint", "listWebhookEndpoints", "getWebhookEndpoint", "changeWebhookEndpoint", "rotateWebhookSecret",
-  "testWebhookEndpoint", "deleteWebhookEndpoint",
-  "listEvents", operatorLogsIn, "setRate", "setFees", "freezeAccount", "unfreezeAccount", "getInvariants",
+  "testWebhookEndpoint", "listEvents", "getEvent", "streamEvents",
+  "listDeliveries", "redeliverEvent", "replayEvents", "deleteWebhookEndpoint",
+  operatorLogsIn, "setRate", "setFees", "freezeAccount", "unfreezeAccount", "getInvariants",
   customerLogsIn, "makeDeposit", operatorLogsIn, "reverseTransaction",
   customerLogsIn, "openAccount", "makeDeposit:euros", merchantLogsIn, "createPayment:request",
   customerLogsIn, "createQuote", "getQuote", "listRates", "confirmPayment:quote",
   "refresh", "logOut", customerLogsIn, "changePassword",
 ];
-// A stream does not end; the ids of events and of endpoints with deliveries are not among the examples.
-const without = ["streamEvents", "getEvent", "listDeliveries", "replayEvents", "redeliverEvent"];
 for (const step of steps) {
   await (typeof step === "function" ? step() : tryOut(step));
 }
-assert.deepEqual([...operations.keys()].filter((name) => !tried.has(name)), without);
+assert.deepEqual([...operations.keys()].filter((name) => !tried.has(name)), []);
 console.log(`Examples: ${tried.size} of ${operations.size} operations of the document were tried out.`);

@@ -1,9 +1,9 @@
 """One transaction over the dictionaries: from its beginning to its end it has them to itself."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeAlias, TypeVar
 
 from typing_extensions import override
 
@@ -31,6 +31,8 @@ from gateway.domain.webhook_endpoint import WebhookEndpoint
 
 Key = TypeVar("Key")
 Record = TypeVar("Record")
+KeysAndNew: TypeAlias = tuple[Container[object], Sequence[object]]
+"""Keys that are taken, and the keys of new records."""
 
 
 class MemoryUnitOfWork(UnitOfWork):
@@ -124,26 +126,27 @@ class MemoryUnitOfWork(UnitOfWork):
         return replace(transaction, reversed_by=self._database.reversals.get(transaction.id))
 
     def _check_unique_keys(self, changes: Changes) -> None:
-        database = self._database
-        taken = (
-            any(answer.key in database.answers for answer in changes.answers_new)
-            or any(new.user.email in database.user_ids for new in changes.users_new)
-            or any(new.user.id in database.users for new in changes.users_new)
-            or any(account.key in database.account_ids for account in changes.accounts_new)
-            or any(transaction.reverses in database.reversals for transaction in changes.transactions_new)
-            or any(payment.reference_held in database.references for payment in changes.payments_new)
-            or not database.quotes_of_payments.isdisjoint([payment.quote_id for payment in changes.payments_new])
-        )
-        if taken:
+        if _overlap(self._unique_keys(changes)):
             raise KeyTaken
-        new_ids = (
-            (database.accounts, changes.accounts_new),
-            (database.payments, changes.payments_new),
-            (database.quotes, changes.quotes_new),
-            (database.webhook_endpoints, changes.webhook_endpoints_new),
-        )
-        if any(not there.keys().isdisjoint([record.id for record in new]) for there, new in new_ids):
+        if _overlap(self._unique_ids(changes)):
             raise StorageRefused("A new record has the id of another one.")
+
+    def _unique_keys(self, changes: Changes) -> Iterator[KeysAndNew]:
+        database = self._database
+        yield database.answers, [answer.key for answer in changes.answers_new]
+        yield database.user_ids, [new.user.email for new in changes.users_new]
+        yield database.users, [new.user.id for new in changes.users_new]
+        yield database.account_ids, [account.key for account in changes.accounts_new]
+        yield database.reversals, [transaction.reverses for transaction in changes.transactions_new]
+        yield database.references, [payment.reference_held for payment in changes.payments_new]
+        yield database.quotes_of_payments, [payment.quote_id for payment in changes.payments_new]
+
+    def _unique_ids(self, changes: Changes) -> Iterator[KeysAndNew]:
+        database = self._database
+        yield database.accounts, [account.id for account in changes.accounts_new]
+        yield database.payments, [payment.id for payment in changes.payments_new]
+        yield database.quotes, [quote.id for quote in changes.quotes_new]
+        yield database.webhook_endpoints, [endpoint.id for endpoint in changes.webhook_endpoints_new]
 
     async def __aenter__(self) -> Self:
         """Wait for the running transaction to end."""
@@ -155,6 +158,11 @@ class MemoryUnitOfWork(UnitOfWork):
     ) -> None:
         """Let the next one in."""
         self._database.transaction.release()
+
+
+def _overlap(keys_and_new: Iterable[KeysAndNew]) -> bool:
+    """Whether a new record has a key that is taken. `None` is no key."""
+    return any(key is not None and key in taken for taken, new in keys_and_new for key in new)
 
 
 def _found(records: Mapping[Key, Record], keys: Iterable[Key]) -> list[Record]:

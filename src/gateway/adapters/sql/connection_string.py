@@ -127,9 +127,9 @@ def parse_connection_string(url: str) -> ConnectionString:
     ssl_mode = _ssl_mode(parameters)
     string = ConnectionString(
         hosts=hosts,
-        user=parameters.last("user") or decoded(found["user"] or "") or None,
-        password=parameters.last("password") or decoded(found["password"] or "") or None,
-        database=parameters.last("dbname", "database") or decoded(found["database"] or "") or None,
+        user=_part(found["user"], parameters.last("user")),
+        password=_part(found["password"], parameters.last("password")),
+        database=_part(found["database"], parameters.last("dbname", "database")),
         ssl_mode=ssl_mode,
         tls=parameters.all_of(_TLS),
         handed_on=parameters.all_of(_HANDED_ON),
@@ -143,6 +143,11 @@ def parse_connection_string(url: str) -> ConnectionString:
     string = _authenticating_the_server(string, parameters.one_of(("disable", "prefer", "require"), "channel_binding"))
     _refuse_what_is_left(parameters)
     return string
+
+
+def _part(text: str | None, parameter: str | None) -> str | None:
+    """A part of the string, unless a parameter says the same; nothing if it is empty."""
+    return parameter or decoded(text or "") or None
 
 
 def _hosts(authority: str, parameters: Parameters) -> tuple[Host, ...]:

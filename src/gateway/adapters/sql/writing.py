@@ -1,9 +1,11 @@
 """The rows that a batch writes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from itertools import chain
 from operator import attrgetter
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.rows.accounts import account_changes, account_values
@@ -24,6 +26,8 @@ Writes: TypeAlias = Mapping[str, Sequence[Values]]
 
 Versions: TypeAlias = Mapping[str, int]
 """The versions of the records that were loaded, by their ids."""
+
+Changed = TypeVar("Changed", Account, Payment, Quote)
 
 IDS_AHEAD: Final = "ids_ahead"
 
@@ -62,7 +66,7 @@ def check_counts(writes: Writes, counts: Mapping[str, int]) -> None:
         raise RuntimeError(f"{count} of {len(writes[name])} rows of {name} were written: they are not what was loaded.")
 
 
-def writes_of(changes: Changes, versions: Mapping[str, int], latest_at: datetime | None) -> Writes:
+def writes_of(changes: Changes, versions: Versions, latest_at: datetime | None) -> Writes:
     """Rows by kind; kinds without rows are left out. Each changed row ends with the version that it replaces.
 
     What others may write too is sorted by its key: writing waits for them, as locking does, and so it has one order.
@@ -76,28 +80,21 @@ def writes_of(changes: Changes, versions: Mapping[str, int], latest_at: datetime
         raise StorageRefused("A text has a character that cannot be kept.") from error
 
 
-def _writes_of(changes: Changes, versions: Mapping[str, int], latest_at: datetime | None) -> Writes:
-    users = sorted(changes.users_new, key=lambda new: new.user.email)
+def _writes_of(changes: Changes, versions: Versions, latest_at: datetime | None) -> Writes:
     accounts = sorted(changes.accounts_new, key=attrgetter("key"))
-    changed = sorted(changes.accounts_changed, key=attrgetter("id"))
+    accounts_changed = sorted(changes.accounts_changed, key=attrgetter("id"))
     answers = sorted(changes.answers_new, key=attrgetter("key"))
     data_of = {event.id: event.data for event in changes.events_new}
     writes: dict[str, list[Values]] = {
-        "users_new": [user_values(user) for user in users],
+        "users_new": list(map(user_values, sorted(changes.users_new, key=attrgetter("user.email")))),
         "accounts_new": [account_values(account, latest_at) for account in accounts],
-        "accounts_changed": [
-            (*account_changes(account, latest_at), _version_before(account, versions)) for account in changed
-        ],
-        "payments_new": [payment_values(payment) for payment in changes.payments_new],
-        "payments_changed": [
-            (*payment_changes(payment), _version_before(payment, versions)) for payment in changes.payments_changed
-        ],
-        "transactions_new": [row for transaction in changes.transactions_new for row in transfer_values(transaction)],
-        "quotes_new": [quote_values(quote) for quote in changes.quotes_new],
-        "quotes_changed": [
-            (*quote_changes(quote), _version_before(quote, versions)) for quote in changes.quotes_changed
-        ],
-        "refunds_new": [refund_values(refund) for refund in changes.refunds_new],
+        "accounts_changed": _rows_changed(accounts_changed, partial(account_changes, latest_at=latest_at), versions),
+        "payments_new": list(map(payment_values, changes.payments_new)),
+        "payments_changed": _rows_changed(changes.payments_changed, payment_changes, versions),
+        "transactions_new": list(chain.from_iterable(map(transfer_values, changes.transactions_new))),
+        "quotes_new": list(map(quote_values, changes.quotes_new)),
+        "quotes_changed": _rows_changed(changes.quotes_changed, quote_changes, versions),
+        "refunds_new": list(map(refund_values, changes.refunds_new)),
         **_webhook_endpoint_writes(changes),
         "event_batches_new": [event_batch_values(changes.events_new)] if changes.events_new else [],
         "events_new": [event_values(event, index) for index, event in enumerate(changes.events_new)],
@@ -117,7 +114,12 @@ def _webhook_endpoint_writes(changes: Changes) -> dict[str, list[Values]]:
     }
 
 
-def _version_before(changed: Account | Payment | Quote, versions: Mapping[str, int]) -> int:
+def _rows_changed(records: Sequence[Changed], values: Callable[[Changed], Values], versions: Versions) -> list[Values]:
+    """Rows that end with the version that each of them replaces."""
+    return [(*values(record), _version_before(record, versions)) for record in records]
+
+
+def _version_before(changed: Account | Payment | Quote, versions: Versions) -> int:
     before = versions.get(changed.id)
     if before is None or changed.version <= before:
         raise RuntimeError(f"{changed.id} is no change of what was loaded.")

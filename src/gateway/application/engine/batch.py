@@ -126,18 +126,9 @@ def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Fai
 
 def answer_bulk(bulk: BulkSubmission, draft: Draft, moment: Moment) -> Answer | Failed:
     """The answer to a bulk submission, which contains the answers to its parts."""
-    trial = draft.fork() if bulk.atomic else draft
-    answers: list[Answer | Failed] = []
-    for part in bulk.parts:
-        # The bulk submission's own key counts as used from the start, although its answer is written last.
-        last = reused(part) if part.key == bulk.key else answer(part, trial, moment)
-        answers.append(last)
-        if bulk.atomic and isinstance(last, Failed):
-            return last
-        if bulk.atomic and isinstance(last, Answer) and last.refused:
-            break
-    else:
-        draft.adopt(trial)
+    answers = _answer_atomic_parts(bulk, draft, moment) if bulk.atomic else _answer_parts(bulk, draft, moment)
+    if isinstance(answers, Failed):
+        return answers
     try:
         body = bulk.encode_all(answers)
         refused = bulk.codec.is_refusal(body)
@@ -146,6 +137,30 @@ def answer_bulk(bulk: BulkSubmission, draft: Draft, moment: Moment) -> Answer | 
     if all(isinstance(each, Answer) and is_stored(each.outcome) for each in answers):
         draft.store(StoredAnswer(key=bulk.key, fingerprint=bulk.fingerprint, body=body, created_at=moment.now))
     return Answer(body=body, outcome=answers, refused=refused, replayed=False)
+
+
+def _answer_parts(bulk: BulkSubmission, draft: Draft, moment: Moment) -> list[Answer | Failed]:
+    return [_answer_part(part, bulk, draft, moment) for part in bulk.parts]
+
+
+def _answer_atomic_parts(bulk: BulkSubmission, draft: Draft, moment: Moment) -> list[Answer | Failed] | Failed:
+    """The answers up to the first refusal, or a part's failure. The parts are written if there is neither."""
+    trial = draft.fork()
+    answers: list[Answer | Failed] = []
+    for part in bulk.parts:
+        last = _answer_part(part, bulk, trial, moment)
+        if isinstance(last, Failed):
+            return last
+        answers.append(last)
+        if last.refused:
+            return answers
+    draft.adopt(trial)
+    return answers
+
+
+def _answer_part(part: Submission, bulk: BulkSubmission, draft: Draft, moment: Moment) -> Answer | Failed:
+    """The bulk submission's own key counts as used from the start, although its answer is written last."""
+    return reused(part) if part.key == bulk.key else answer(part, draft, moment)
 
 
 def reused(submission: Submission) -> Answer | Failed:

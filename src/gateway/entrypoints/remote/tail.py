@@ -30,24 +30,24 @@ def tail(url: str, *, kind: str | None, after: int | None, as_json: bool, sign_i
 
 
 async def _tail(url: str, kind: str | None, after: int | None, sign_in: SignIn, *, as_json: bool) -> None:
+    printing = asyncio.create_task(_print(url, kind, after, sign_in, as_json=as_json), name="tail")
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, printing.cancel)
+    try:
+        await printing
+    except asyncio.CancelledError:
+        if not printing.cancelled():
+            raise
+
+
+async def _print(url: str, kind: str | None, after: int | None, sign_in: SignIn, *, as_json: bool) -> None:
     async with open_remote(url) as remote:
         reader = await sign_in_at(remote, sign_in)
-        printing = asyncio.create_task(_print(reader, kind, after, as_json=as_json), name="tail")
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, printing.cancel)
-        try:
-            await printing
-        except asyncio.CancelledError:
-            if not printing.cancelled():
-                raise
-
-
-async def _print(reader: SignedIn, kind: str | None, after: int | None, *, as_json: bool) -> None:
-    start = await _newest_position(reader) if after is None else after
-    async for message in Stream(reader, kind, start).follow():
-        event: Json = json.loads(message.data)
-        click.echo(message.data if as_json else f"{event_line(event)}  position {event['position']}")
+        start = await _newest_position(reader) if after is None else after
+        async for message in Stream(reader, kind, start).follow():
+            event: Json = json.loads(message.data)
+            click.echo(message.data if as_json else f"{event_line(event)}  position {event['position']}")
 
 
 async def _newest_position(reader: SignedIn) -> int:
@@ -70,10 +70,13 @@ class Stream:
         self._kind = kind
         self._last = after
         self._was_connected = False
+        self._reason = ""
         self._pause = PAUSE_SECONDS_MIN
 
     async def follow(self) -> AsyncGenerator[ServerSentEvent]:
         """Messages with an event, for ever. A lost connection is opened again after the last event.
+
+        Standard error says why a connection was lost, once for each reason until there is a connection again.
 
         Raises:
             NoAnswer: Nothing answers, and nothing has answered before.
@@ -90,7 +93,8 @@ class Stream:
                 reason = self._lost(error)
             except Refused as refused:
                 reason = "" if await self._renewed(refused) else refused.message
-            if reason:
+            if reason and reason != self._reason:
+                self._reason = reason
                 click.echo(f"Connecting again after position {self._last}: {reason}", err=True)
             await asyncio.sleep(self._pause * random.uniform(0.5, 1))  # noqa: S311 - readers come back at other times.
             self._pause = min(2 * self._pause, PAUSE_SECONDS_MAX)
@@ -110,7 +114,7 @@ class Stream:
             if response.status_code != OK:
                 await response.aread()
                 remote.content(f"GET {PATH}", response)
-            self._was_connected = True
+            self._was_connected, self._reason = True, ""
             async for message in EventSource(response).aiter_sse():
                 if message.data:
                     self._last, self._pause = json.loads(message.data)["position"], PAUSE_SECONDS_MIN
