@@ -23,7 +23,7 @@ from gateway.domain.limits import ANSWERS_DAYS_DEFAULT, EVENTS_DAYS_DEFAULT
 logger = logging.getLogger(__name__)
 
 STEPS_PER_ROUND: Final = 600
-"""Of one kind of rows: then the other kinds have their turn, and what was deleted is logged."""
+"""Steps for one kind of rows in a round. Then the other kinds follow, and the counts are logged."""
 PASS_EVERY: Final = timedelta(hours=1)
 """Answers are looked through this often, at most: there is no index of their times."""
 EVENTS_HELD: Final = timedelta(hours=1)
@@ -79,7 +79,7 @@ class Housekeeper:
     async def run_once(self, stop: asyncio.Event) -> bool:
         """One round. Returns whether all was deleted that can be; if not, the next round may follow at once.
 
-        A kind of rows that cannot be deleted does not keep the others: the storage is away or slow, or there is a bug.
+        If rows of one kind cannot be deleted (a slow storage, a bug), rows of the other kinds still are.
         """
         counts: dict[str, int] = {}
         finished = True

@@ -434,6 +434,7 @@ class DeliveriesContract:
         for after in (0, 3, 7):
             found = await storage.deliveries.candidates(after=after, limit=limit)
             assert (list(found.events), found.until) == ([], 7)
+            assert after == found.until or not found.any_enabled
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 100])
     async def test_the_fan_out_sees_events_of_merchants_with_an_enabled_endpoint(
@@ -485,6 +486,7 @@ async def walk(storage: Storage, limit: int) -> tuple[list[tuple[int, str]], int
         if page.until == after:
             return found, after
         assert after < page.until <= after + limit
+        assert page.any_enabled
         assert all(after < event.position <= page.until for event in page.events)
         found.extend((event.position, event.id) for event in page.events)
         after = page.until

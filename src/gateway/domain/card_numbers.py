@@ -47,7 +47,7 @@ NETWORKS: Final[Sequence[Issued]] = (
 DIGITS_MIN: Final = 13
 DIGITS_MAX: Final = 19
 GROUP_DIGITS_MIN: Final = 3
-"""Of each group of a number, but for the last."""
+"""The fewest digits of each group of a number except the last."""
 
 _SEPARATOR: Final = r"[ \u00a0\u202f.\-\u2010-\u2013_]"
 _DIGITS: Final = re.compile(rf"(?<![0-9+])[2-6](?:{_SEPARATOR}?[0-9]){{{DIGITS_MIN - 1},}}")

@@ -60,7 +60,7 @@ def fee_share_of_refund(
 ) -> int:
     """The part of the fee to return with a refund. `refunded_with_fee_minor` includes this refund.
 
-    Cumulative, as for captures: once all that was captured is refunded so, all that was charged has gone back. Capped
+    Cumulative, as for captures: when all captured money has been refunded, the whole fee has been returned. Capped
     at the refund: after a capture at a higher fee, the cumulative share could exceed it.
     """
     due = divided_half_even(charged_minor * refunded_with_fee_minor, captured_minor) - returned_minor

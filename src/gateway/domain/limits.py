@@ -16,10 +16,10 @@ EMAIL_LENGTH_MAX: Final = 254  # RFC 5321, 4.5.3.1.3
 PASSWORD_LENGTH_MIN: Final = 8
 PASSWORD_LENGTH_MAX: Final = 128
 TYPED_PASSWORD_LENGTH_MAX: Final = 1024
-"""Of what is typed where a password is asked for: one that is longer than any is wrong, not malformed."""
+"""The longest password that a login accepts. Above `PASSWORD_LENGTH_MAX` it is wrong, not malformed."""
 REFRESH_TOKEN_LENGTH_MAX: Final = 256
 ADDRESS_LENGTH_MAX: Final = 255
-"""Of where somebody logs in from: an address of IPv4 or IPv6, or a name."""
+"""The length of the address that a login comes from: IPv4, IPv6, or a name."""
 PASSWORD_HASH_LENGTH_MAX: Final = 1024
 
 METADATA_KEYS_MAX: Final = 50
@@ -28,7 +28,7 @@ METADATA_VALUE_LENGTH_MAX: Final = 500
 
 LIST_LIMIT_DEFAULT: Final = 20
 LIST_LIMIT_MAX: Final = 100
-"""How many records a page of a list has."""
+"""The number of records in a page of a list."""
 
 WEBHOOK_ENDPOINTS_PER_OWNER_MAX: Final = 16
 WEBHOOK_URL_LENGTH_MAX: Final = 2_048
@@ -44,11 +44,11 @@ ANSWERS_DAYS_DEFAULT: Final = 7
 ANSWERS_DAYS_MIN: Final = 7
 """How long answers to idempotency keys are stored at least."""
 POSITION_MAX: Final = 2**63 - 1
-"""Of the event feed."""
+"""The largest position of the event feed."""
 
 YEAR_MIN: Final = 1970
 YEAR_MAX: Final = 9998
-"""Of times. At the ends of Python's calendar, another time zone would leave it."""
+"""The first and the last year of a time: at the ends of Python's calendar, conversion to another time zone fails."""
 
 CAPTURES_MAX: Final = 50
 REFUNDS_MAX: Final = 100

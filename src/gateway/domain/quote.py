@@ -72,7 +72,7 @@ def source_refund(quote: Quote, *, refunded_before_minor: int, refunded_minor: i
     """What goes back to the customer when the refunds of its payment rise from one amount to another.
 
     At the rate of the quote, rounded down over all refunds so far: a part may bring the customer nothing yet, and
-    whatever the parts, the last one brings what is left of all that they paid. The refunds are in minor units of the
+    with any parts, the last refund returns the rest of what the customer paid. The refunds are in minor units of the
     target currency.
     """
 

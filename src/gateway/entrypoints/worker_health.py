@@ -18,7 +18,7 @@ from gateway.settings.values import Settings
 SECONDS_MAX: Final = 2.0
 """How long a request may take to arrive, and how long its answer may take."""
 REQUEST_BYTES_MAX: Final = 8_192
-"""Of each line of a request."""
+"""The length of a line of a request."""
 REQUEST_LINES_MAX: Final = 100
 
 _encoder = msgspec.json.Encoder()

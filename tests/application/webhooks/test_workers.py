@@ -26,15 +26,17 @@ from support.webhook_scene import OK, WebhookScene, always, failing_first
 
 
 class FailingDeliveries(MemoryDeliveries):
-    """A storage that goes away, or loses what is recorded."""
+    """A storage that goes away, or loses what is recorded, and counts the steps of the fan-out."""
 
     def __init__(self, database: MemoryDatabase) -> None:
         super().__init__(database)
         self.is_away = False
         self.loses_recordings = False
+        self.steps = 0
 
     @override
     async def candidates(self, *, after: int, limit: int) -> Candidates:
+        self.steps += 1
         self._check()
         return await super().candidates(after=after, limit=limit)
 
@@ -71,6 +73,26 @@ def test_workers_share_the_endpoints() -> None:
             taken = scene.receivers.taken(endpoint)
             assert len(taken) == len(set(taken)) == 100
         assert len({each.worker for each in scene.receivers.received}) == 3
+
+    in_virtual_time(run)
+
+
+def test_without_an_endpoint_commits_do_not_wake_the_fan_out() -> None:
+    """A payment costs nothing more. The first endpoint gets its events within a second all the same."""
+
+    async def run() -> None:
+        scene = WebhookScene()
+        deliveries = FailingDeliveries(scene.database)
+        async with scene.dispatching(scene.dispatcher(storage=replace(scene.storage, deliveries=deliveries))):
+            for _ in range(200):
+                await scene.event()
+                await asyncio.sleep(0.01)
+            assert deliveries.steps <= 6
+            endpoint = scene.endpoint()
+            event = await scene.event()
+            await until(lambda: bool(scene.receivers.of(endpoint)), seconds_max=1)
+        [received] = scene.receivers.of(endpoint)
+        assert received.event_id == event.id
 
     in_virtual_time(run)
 

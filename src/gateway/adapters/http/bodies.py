@@ -11,7 +11,7 @@ from gateway.adapters.http.messages import AnyRequest, BodyT
 from gateway.adapters.http.problems import HttpRefusal
 
 LENGTH_DIGITS_MAX: Final = 18
-"""Of a Content-Length: Python refuses to convert thousands of digits, with an error of its own."""
+"""The digits of a Content-Length: Python raises an error of its own for thousands of digits."""
 
 NO_BODY: Final = b"{}"
 """The meaning of a body that is left out."""

@@ -1,4 +1,4 @@
-"""JSON Web Tokens that no known hole of python-jose lets a stranger make."""
+"""JSON Web Tokens, protected against the known vulnerabilities of python-jose."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence

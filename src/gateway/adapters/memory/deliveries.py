@@ -34,7 +34,8 @@ class MemoryDeliveries(MemoryDeliveryQueues, Deliveries):
     async def candidates(self, *, after: int, limit: int) -> Candidates:
         enabled = [endpoint for endpoint in self._database.webhook_endpoints.values() if endpoint.enabled]
         if not enabled:
-            return Candidates(events=(), until=max(after, self._database.newest_position))
+            newest = max(after, self._database.newest_position)
+            return Candidates(events=(), until=newest, any_enabled=False)
         looked_at = list(self._database.events_after(after, limit))
         all_merchants = any(endpoint.all_merchants for endpoint in enabled)
         owners = {endpoint.owner_id for endpoint in enabled}

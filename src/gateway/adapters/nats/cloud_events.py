@@ -11,7 +11,7 @@ from gateway.application.views.times import Instant
 CONTENT_TYPE: Final = "application/cloudevents+json"
 
 DIGITS: Final = 19
-"""Of `position` and `sequence`: those of the largest position."""
+"""The digits of `position` and `sequence`: as many as the largest position has."""
 
 Digits = Annotated[str, msgspec.Meta(pattern=f"^[0-9]{{{DIGITS}}}$")]
 """A number with leading zeros, in the order of numbers as text too. Integers of CloudEvents end at 2,147,483,647."""

@@ -139,7 +139,7 @@ class SqlDeliveryFanOut(DeliveryFanOut):
             return Candidates(events=(), until=after)
         [[any_enabled]] = await self._transactions.read(ANY_ENABLED)
         if not any_enabled:
-            return Candidates(events=(), until=newest)
+            return Candidates(events=(), until=newest, any_enabled=False)
         rows = await self._transactions.read(CANDIDATES[self._dialect], {"after": after, "limit": limit})
         return Candidates(events=[to_head(row) for row in rows], until=rows[-1][0] if rows else newest)
 

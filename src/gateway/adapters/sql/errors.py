@@ -27,8 +27,8 @@ from gateway.application.ports.unit_of_work import (
 )
 
 CONNECTION_ERRORS: Final[tuple[type[Exception], ...]] = (InterfaceError, InternalClientError, OSError)
-"""What asyncpg says of a connection on which nobody knows what comes next: a session that Postgres ended while this
-process stood still can leave it in the middle of something."""
+"""Errors of asyncpg after which the state of the connection is unknown: for example if Postgres ended the session while
+this process was suspended."""
 
 VALUE_ERRORS: Final[tuple[type[Exception], ...]] = (OverflowError, UnicodeEncodeError)
 """What Python's own driver of SQLite says, past SQLAlchemy, of an integer beyond 64 bits and of a lone surrogate."""
@@ -74,7 +74,7 @@ SQLITE_PRIMARY_CODE: Final = 0xFF
 
 
 def port_error(error: Exception) -> Exception:
-    """The port's word for an error that a statement or a COMMIT raised. What has no word of its own is a bug.
+    """The port's error for an error that a statement or a COMMIT raised. An unknown error is a bug: `StorageRefused`.
 
     Args:
         error: One of `DATABASE_ERRORS`.

@@ -60,7 +60,7 @@ class SqlHousekeeping(Housekeeping):
 
     @override
     async def event_readers(self) -> EventReaders:
-        # The fan-out moves its cursor and adds deliveries together: whose event the cursor has passed are seen.
+        # The fan-out moves its cursor and adds deliveries together: all deliveries up to the cursor are visible.
         cursors = await self._transactions.read(statements.CURSORS)
         [[first_waiting, replayed_since]] = await self._transactions.read(statements.WAITING)
         return EventReaders(

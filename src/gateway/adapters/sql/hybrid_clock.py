@@ -15,8 +15,8 @@ class HybridClock:
     """One for each storage: accounts that are cached are not loaded again.
 
     Attributes:
-        latest_at: The latest moment that identifiers of transactions are of, among all accounts that were loaded and
-            all changes that were decided: a hybrid logical clock (Kulkarni et al., 2014).
+        latest_at: The latest timestamp in the transaction ids of all loaded accounts and all decided changes: a hybrid
+            logical clock (Kulkarni et al., 2014).
     """
 
     def __init__(self) -> None:

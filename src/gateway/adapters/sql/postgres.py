@@ -76,7 +76,7 @@ class PostgresUnitOfWork(UnitOfWork):
 
     @override
     async def commit(self, changes: Changes) -> None:
-        """Cancelled before the COMMIT it rolls back; cancelled during it, it finishes it."""
+        """If cancelled before COMMIT, it rolls back; if cancelled during COMMIT, it completes it."""
         await self._strategy.commit(changes)
 
     async def _choose(self, wanted: Wanted) -> CommitStrategy:

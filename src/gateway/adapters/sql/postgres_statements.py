@@ -287,8 +287,8 @@ def write_statement(parts: tuple[tuple[str, Constant], ...], *, checked: bool) -
         columns, written, returned = PARTS[name]
         change = written(_rows(name, columns, alike))
         if name == "answers_new" and isinstance(change, PostgresInsert) and not checked:
-            # It waits for another transaction that has written the key, and then leaves the row out: that tells it.
-            # Checked, the same insert fails, and everything beside it.
+            # The insert waits for a concurrent insert of the same key and then skips its row: the count is too low.
+            # In a checked statement the insert fails, and nothing is written.
             change = change.on_conflict_do_nothing()
         rows = change.cte(name) if isinstance(change, Select) else change.returning(returned).cte(name)
         count = select(func.count()).select_from(rows).scalar_subquery()

@@ -69,7 +69,7 @@ def check_counts(writes: Writes, counts: Mapping[str, int]) -> None:
 def writes_of(changes: Changes, versions: Versions, latest_at: datetime | None) -> Writes:
     """Rows by kind; kinds without rows are left out. Each changed row ends with the version that it replaces.
 
-    What others may write too is sorted by its key: writing waits for them, as locking does, and so it has one order.
+    Rows that other transactions may also write are sorted by key, so that locks are taken in one order.
 
     Raises:
         StorageRefused: A text has a lone surrogate, of which no JSON is made.

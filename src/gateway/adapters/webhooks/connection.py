@@ -9,9 +9,9 @@ from typing_extensions import override
 from gateway.application.ports.webhook_sender import WebhookError
 
 HEAD_BYTES_MAX: Final = 16_384
-"""Of a response before its body: status line and header fields, with those of interim responses."""
+"""The bytes of a response before its body: status line and header fields, including interim responses."""
 BODY_BYTES_MAX: Final = 65_536
-"""Of a response after its header fields, as they are transferred."""
+"""The bytes of a response after its header fields, as they are transferred."""
 _READ_BYTES_MAX: Final = 8_192
 _FINAL_STATUS_MIN: Final = 200
 _SWITCHING_PROTOCOLS: Final = 101

@@ -14,7 +14,7 @@ from gateway.adapters.webhooks.rules import SendingRules
 from gateway.domain.webhook_url import WebhookUrl
 
 CONNECT_SECONDS_MAX: Final = 4.0
-"""For one address: TCP and TLS."""
+"""The longest time to connect to one address, TLS included."""
 ADDRESSES_TRIED_MAX: Final = 3
 CONNECTION_SECONDS_MAX: Final = 60.0
 """After this time a connection gets no new request: the next one looks the name up, and checks its addresses, again."""

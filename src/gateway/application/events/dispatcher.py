@@ -39,6 +39,9 @@ AWAY_SECONDS: Final = 1.0
 """How long a job waits after the storage was away."""
 FAN_OUT_SECONDS_MIN: Final = 0.02
 """From the beginning of one step of the fan-out to the beginning of the next: steps are larger, and cost less."""
+WITHOUT_ENDPOINTS_SECONDS: Final = 0.5
+"""How long the fan-out waits after a step that found no enabled endpoint, whatever is committed: it only moves its
+cursor, and a payment costs as much as without a worker. The first event of the first endpoint waits as long."""
 OVERTAKEN_SECONDS: Final = 1.0
 """How long the fan-out waits after another worker's fan-out was faster: one of them goes on, the others watch."""
 ABANDONED_PER_SWEEP_MAX: Final = 100
@@ -117,7 +120,7 @@ class Dispatcher:
         jobs = [
             asyncio.create_task(self._repeat(stop, job), name=f"webhook-{name}")
             for name, job in (
-                ("fan-out", self._fan_out_once),
+                ("fan-out", partial(self._fan_out_once, stop)),
                 ("leases", self._begin_turns),
                 ("renewal", partial(self._every, self._limits.lease_seconds / 3, self._turns.renew)),
                 ("sweep", partial(self._every, self._limits.sweep_seconds, self._sweep)),
@@ -171,14 +174,16 @@ class Dispatcher:
         await job()
         await asyncio.sleep(seconds)
 
-    async def _fan_out_once(self) -> None:
+    async def _fan_out_once(self, stop: asyncio.Event) -> None:
         seen, began = self._commits.commits, asyncio.get_running_loop().time()
         done = await self._fan_out.step()
         if done.queued:
             self._counts.queued += done.queued
             self._turns.look_again(done.endpoint_ids)
         if done.overtaken:
-            await asyncio.sleep(OVERTAKEN_SECONDS)
+            await wait_for_stop(stop, OVERTAKEN_SECONDS)
+        elif not done.any_enabled:
+            await wait_for_stop(stop, WITHOUT_ENDPOINTS_SECONDS)
         elif done.moved:
             await asyncio.sleep(began + FAN_OUT_SECONDS_MIN - asyncio.get_running_loop().time())
         else:

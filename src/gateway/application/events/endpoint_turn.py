@@ -200,7 +200,7 @@ class EndpointTurn:
             request.add_done_callback(self._request_ended)
 
     def _may_send(self) -> bool:
-        # An endpoint with no request in flight may always send one: an endpoint waits for requests of its own alone.
+        # An endpoint without a request in flight is always sent one, even if the worker has reached its limit.
         in_flight = len(self._in_flight)
         return in_flight == 0 or (in_flight < self._receiver.sends_max and self._tools.may_send())
 

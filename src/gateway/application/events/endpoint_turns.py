@@ -116,7 +116,7 @@ class EndpointTurns:
                 turn.look_again()
 
     def _places(self) -> tuple[int, int]:
-        """For how many further endpoints there are places: fast ones, slow ones.
+        """How many further endpoints there are places for: fast ones, slow ones.
 
         Half of the places are for slow endpoints. If more endpoints become slow during their turns, they keep the other
         places until the turns end.

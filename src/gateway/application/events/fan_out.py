@@ -28,12 +28,14 @@ class FannedOut:
         queued: How many deliveries are new.
         moved: Whether the cursor was moved.
         overtaken: Whether another worker moved it first; then nothing was done.
+        any_enabled: Whether there is an enabled endpoint, if the cursor was moved.
     """
 
     endpoint_ids: Collection[EndpointId] = ()
     queued: int = 0
     moved: bool = False
     overtaken: bool = False
+    any_enabled: bool = True
 
 
 class FanOut:
@@ -76,7 +78,10 @@ class FanOut:
             return FannedOut(overtaken=True)
         self._after = found.until
         return FannedOut(
-            endpoint_ids=tuple(dict.fromkeys(each.endpoint_id for each in new)), queued=len(new), moved=True
+            endpoint_ids=tuple(dict.fromkeys(each.endpoint_id for each in new)),
+            queued=len(new),
+            moved=True,
+            any_enabled=found.any_enabled,
         )
 
 

@@ -38,7 +38,7 @@ class DeliveryFanOut(Protocol):
 
         Every event that was committed before the call has a position by then. Endpoints are read after the events or
         together with them: an endpoint that was committed before an event is seen. Without an enabled endpoint, there
-        is no event, and `until` is the end of the feed.
+        is no event, `until` is the end of the feed, and `any_enabled` is false.
 
         Args:
             after: The position of the last event that was looked at.

@@ -97,10 +97,12 @@ class Candidates:
     Attributes:
         events: Those of merchants with an enabled endpoint at least; lowest position first.
         until: The position up to which the feed was looked at.
+        any_enabled: Whether there is an enabled endpoint, of whichever merchant.
     """
 
     events: Sequence[EventHead]
     until: int
+    any_enabled: bool = True
 
 
 @immutable

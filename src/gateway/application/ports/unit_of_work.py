@@ -204,7 +204,7 @@ class Changes:
     events_new: Collection[Event] = ()
     answers_new: Collection[StoredAnswer] = ()
     latest_at: datetime | None = None
-    """The moment that the ids of new transactions are of, where it is kept with their accounts."""
+    """The timestamp in the ids of new transactions, for storages that store it with the accounts."""
 
 
 class UnitOfWork(Protocol):
@@ -232,7 +232,7 @@ class UnitOfWork(Protocol):
     async def commit(self, changes: Changes) -> None:
         """Write all changes and commit, durably, or write nothing.
 
-        Answers are written last, after all locks are held: a key that a running transaction has written waits for it. A
+        Answers are written last, after all locks are held: writing a key waits for a transaction that wrote it. A
         pipelined unit of work first waits for the commit of the unit of work before it.
 
         Raises:

@@ -79,7 +79,7 @@ class AccountHistory:
         self._last_version = 0
         self._chain = 0
         self._known_from: int | None = 1 if is_whole else None
-        """From this version on there are no gaps; `None`: no version is known behind which there are none."""
+        """The version from which no gap is allowed; `None` if it is unknown."""
         self._unlinked: dict[int, tuple[int, int]] = {}
         """Transfers behind a gap, by version: what was posted and held before them."""
 

@@ -18,7 +18,7 @@ class KeptEvents:
     since: datetime | None = None
 
     def has(self, created_at: datetime) -> bool:
-        """Whether an event of this moment must be there, and so every later event of the same object."""
+        """Whether an event of this moment must be stored; if so, every later event of its object must be, too."""
         return self.since is None or created_at >= self.since
 
     def may_be_all(self, sequences: Sequence[int], version: int, *, created_at: datetime, updated_at: datetime) -> bool:
