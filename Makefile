@@ -81,6 +81,10 @@ bench: $(BENCHMARK) ## Measure the gateway and its competitors in under 15 minut
 bench-quick: $(BENCHMARK) ## The same with short runs, in 3 minutes
 	PYTHONPATH=tests $(BIN)/python -m bench quick
 
+.PHONY: bench-webhooks
+bench-webhooks: $(BENCHMARK) ## Measure the webhooks of one worker alone, in 3 minutes
+	PYTHONPATH=tests $(BIN)/python -m bench webhooks
+
 .PHONY: bench-growth
 bench-growth: $(BENCHMARK) ## Measure ledgers of up to 10 million payments and a million accounts (ARGS="--history 100000")
 	PYTHONPATH=tests $(BIN)/python -m bench growth $(ARGS)

@@ -9,11 +9,11 @@ import click
 import uvloop
 from rich.console import Console
 
-from bench.benchmark import benchmark
+from bench.benchmark import benchmark, only_webhooks
 from bench.growth import growth
 from bench.ledger import VoidRun
 from bench.plan import FULL, QUICK, Plan
-from bench.report import write, write_growth
+from bench.report import write, write_growth, write_webhooks
 
 RESULTS: Final = Path(__file__).with_name("results")
 CONSOLE: Final = Console(highlight=False, soft_wrap=True)
@@ -34,6 +34,14 @@ def full() -> None:
 def quick() -> None:
     """The same with short runs, in 3 minutes."""
     _measure(QUICK)
+
+
+@main.command
+def webhooks() -> None:
+    """The webhooks of one worker alone, in 3 minutes."""
+    with _void_runs_told():
+        found = uvloop.run(only_webhooks(FULL))
+    click.echo(write_webhooks(found, RESULTS / "webhooks"))
 
 
 @main.command("growth")

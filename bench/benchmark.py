@@ -84,11 +84,31 @@ async def benchmark(plan: Plan, console: Console) -> Results:
         people.save(folder / "people.json")
         await databases.configure(postgres)
         await databases.prepare(postgres, people)
-        description = f"{await databases.version(postgres)} ({postgres.origin}), fsync on"
-        found = Results(machine=machine.describe(description))
+        found = Results(machine=machine.describe(await _description(postgres)))
         await _in_process(plan, found, postgres, people, folder, console)
         await _over_http(plan, found, postgres, people, folder, console)
     return found
+
+
+async def only_webhooks(plan: Plan) -> Results:
+    """Measure the webhooks alone.
+
+    Raises:
+        VoidRun: As `benchmark`.
+    """
+    with databases.running() as postgres:
+        people = make_people(plan.accounts)
+        await databases.configure(postgres)
+        await databases.prepare(postgres, people)
+        found = Results(machine=machine.describe(await _description(postgres)))
+        pem = generate_pem()
+        url = await databases.copy(postgres, "deliveries")
+        found.deliveries = await deliveries.measure(plan, url, people, pem, tokens(people, pem))
+    return found
+
+
+async def _description(postgres: LocalPostgres) -> str:
+    return f"{await databases.version(postgres)} ({postgres.origin}), fsync on"
 
 
 async def _in_process(

@@ -40,9 +40,9 @@ MEMORY_SECONDS: Final = 10
 
 IN_BULK: Final = """
     WITH endpoint AS (
-        SELECT id, row_number() OVER () - 1 AS number, count(*) OVER () AS endpoints FROM webhook_endpoints
+        SELECT id, row_number() OVER () - 1 AS number FROM webhook_endpoints
     ), event AS (
-        SELECT id, type, object_id, row_number() OVER () - 1 AS number, count(*) OVER () AS events
+        SELECT id, type, object_id, row_number() OVER () - 1 AS number
         FROM (SELECT * FROM events WHERE type = 'payment.captured' LIMIT 10000) AS captured
     )
     INSERT INTO webhook_deliveries (
@@ -50,8 +50,8 @@ IN_BULK: Final = """
     )
     SELECT 'dlv_bench' || n, endpoint.id, event.id, n, event.type, event.object_id || '_' || n, now(), now(), '[]'
     FROM generate_series(1, $1::integer) AS n
-        JOIN endpoint ON endpoint.number = n % endpoint.endpoints
-        JOIN event ON event.number = n % event.events
+        JOIN endpoint ON endpoint.number = n % (SELECT count(*) FROM endpoint)
+        JOIN event ON event.number = n % (SELECT count(*) FROM event)
 """
 QUEUES_IN_BULK: Final = """
     INSERT INTO webhook_queues (endpoint_id, due_at, is_slow)

@@ -19,6 +19,9 @@ and the load generator (wrk). Fsyncs are reported late by Postgres, and so are a
 the machine's processor time that went to programs which have no part in this: with more than a few percent, run it
 again when the machine is quiet."""
 
+SHARED: Final = "Load generator, application and Postgres share the machine. Compare figures within this page only."
+WEBHOOKS: Final = "## Webhooks of one worker, one for each payment"
+
 ABOUT_GROWTH: Final = """The same load (any customer pays any merchant) on ledgers of very different sizes, in turns.
 Cost is the time of the clock that a payment takes at 64 connections, against the first ledger."""
 
@@ -39,7 +42,7 @@ def page(found: Results) -> str:
     sections = (
         "# Results",
         "\n".join(f"- {line}" for line in found.machine),
-        "Load generator, application and Postgres share the machine. Compare figures within this page only.",
+        SHARED,
         "## What it is judged by",
         _aims(found.aims()),
         "## Every arm over HTTP, closed loop",
@@ -62,7 +65,7 @@ def page(found: Results) -> str:
         "## In process, without HTTP",
         _in_process(found),
         "![The batch law](batch-law.svg)",
-        "## Webhooks of one worker, one for each payment",
+        WEBHOOKS,
         _deliveries(found),
         "## What a payment leaves behind in Postgres",
         _footprint(found),
@@ -74,6 +77,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table; all columns but the first are numbers."""
     lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def write_webhooks(found: Results, folder: Path) -> str:
+    """As `write`, for the webhooks alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    machine = "\n".join(f"- {line}" for line in found.machine)
+    sections = ("# Webhooks", machine, SHARED, _aims(found.aims_of_deliveries()), WEBHOOKS, _deliveries(found))
+    text = "\n\n".join(sections) + "\n"
+    (folder / "results.md").write_text(text)
+    return text
 
 
 def write_growth(found: Growth, folder: Path) -> str:

@@ -93,10 +93,11 @@ class Results:
                 lower_is_better=True,
             ),
             Aim("hot merchant, 2 workers ÷ 1", rates[HOT_TWO_WORKERS] / rates[HOT], 1, 1.5),
-            *self._aims_of_deliveries(),
+            *self.aims_of_deliveries(),
         ]
 
-    def _aims_of_deliveries(self) -> Sequence[Aim]:
+    def aims_of_deliveries(self) -> Sequence[Aim]:
+        """What the webhooks are judged by."""
         found = self.deliveries
         if found is None:
             return ()
