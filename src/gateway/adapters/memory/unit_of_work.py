@@ -1,6 +1,7 @@
 """One transaction over the dictionaries: from its beginning to its end it has them to itself."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from types import TracebackType
 from typing import Self, TypeAlias, TypeVar
@@ -31,7 +32,7 @@ from gateway.domain.webhook_endpoint import WebhookEndpoint
 
 Key = TypeVar("Key")
 Record = TypeVar("Record")
-KeysAndNew: TypeAlias = tuple[Container[object], Sequence[object]]
+KeysAndNew: TypeAlias = tuple[AbstractSet[object], Sequence[object]]
 """Keys that are taken, and the keys of new records."""
 
 
@@ -133,20 +134,20 @@ class MemoryUnitOfWork(UnitOfWork):
 
     def _unique_keys(self, changes: Changes) -> Iterator[KeysAndNew]:
         database = self._database
-        yield database.answers, [answer.key for answer in changes.answers_new]
-        yield database.user_ids, [new.user.email for new in changes.users_new]
-        yield database.users, [new.user.id for new in changes.users_new]
-        yield database.account_ids, [account.key for account in changes.accounts_new]
-        yield database.reversals, [transaction.reverses for transaction in changes.transactions_new]
+        yield database.answers.keys(), [answer.key for answer in changes.answers_new]
+        yield database.user_ids.keys(), [new.user.email for new in changes.users_new]
+        yield database.users.keys(), [new.user.id for new in changes.users_new]
+        yield database.account_ids.keys(), [account.key for account in changes.accounts_new]
+        yield database.reversals.keys(), [transaction.reverses for transaction in changes.transactions_new]
         yield database.references, [payment.reference_held for payment in changes.payments_new]
         yield database.quotes_of_payments, [payment.quote_id for payment in changes.payments_new]
 
     def _unique_ids(self, changes: Changes) -> Iterator[KeysAndNew]:
         database = self._database
-        yield database.accounts, [account.id for account in changes.accounts_new]
-        yield database.payments, [payment.id for payment in changes.payments_new]
-        yield database.quotes, [quote.id for quote in changes.quotes_new]
-        yield database.webhook_endpoints, [endpoint.id for endpoint in changes.webhook_endpoints_new]
+        yield database.accounts.keys(), [account.id for account in changes.accounts_new]
+        yield database.payments.keys(), [payment.id for payment in changes.payments_new]
+        yield database.quotes.keys(), [quote.id for quote in changes.quotes_new]
+        yield database.webhook_endpoints.keys(), [endpoint.id for endpoint in changes.webhook_endpoints_new]
 
     async def __aenter__(self) -> Self:
         """Wait for the running transaction to end."""
@@ -161,8 +162,8 @@ class MemoryUnitOfWork(UnitOfWork):
 
 
 def _overlap(keys_and_new: Iterable[KeysAndNew]) -> bool:
-    """Whether a new record has a key that is taken. `None` is no key."""
-    return any(key is not None and key in taken for taken, new in keys_and_new for key in new)
+    """Whether a new record has a key that is taken. `None` never is."""
+    return any(not taken.isdisjoint(new) for taken, new in keys_and_new)
 
 
 def _found(records: Mapping[Key, Record], keys: Iterable[Key]) -> list[Record]:
