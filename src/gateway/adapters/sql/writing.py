@@ -1,6 +1,6 @@
 """The rows that a batch writes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -27,7 +27,7 @@ Writes: TypeAlias = Mapping[str, Sequence[Values]]
 Versions: TypeAlias = Mapping[str, int]
 """The versions of the records that were loaded, by their ids."""
 
-Changed = TypeVar("Changed", Account, Payment, Quote)
+Changed = TypeVar("Changed", bound=Account | Payment | Quote)
 
 IDS_AHEAD: Final = "ids_ahead"
 
@@ -114,7 +114,7 @@ def _webhook_endpoint_writes(changes: Changes) -> dict[str, list[Values]]:
     }
 
 
-def _rows_changed(records: Sequence[Changed], values: Callable[[Changed], Values], versions: Versions) -> list[Values]:
+def _rows_changed(records: Iterable[Changed], values: Callable[[Changed], Values], versions: Versions) -> list[Values]:
     """Rows that end with the version that each of them replaces."""
     return [(*values(record), _version_before(record, versions)) for record in records]
 
