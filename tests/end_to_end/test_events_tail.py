@@ -1,7 +1,6 @@
 """`gateway events tail`: the events of a running gateway, over lost connections too."""
 
 import asyncio
-import contextlib
 import json
 import signal
 from pathlib import Path
@@ -82,10 +81,10 @@ async def test_a_tail_begins_with_what_happens_next_and_prints_lines_for_people(
 async def test_a_tail_ends_while_it_waits_for_the_sign_in(tmp_path: Path, number: signal.Signals) -> None:
     is_connected = asyncio.Event()
 
-    async def never_answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         is_connected.set()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
+        await reader.read()  # Until the command closes the connection.
+        writer.close()
 
     async with await asyncio.start_server(never_answer, "127.0.0.1", 0) as silent:
         url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"

@@ -88,6 +88,7 @@ def test_without_an_endpoint_commits_do_not_wake_the_fan_out() -> None:
                 await scene.event()
                 await asyncio.sleep(0.01)
             assert deliveries.steps <= 6
+            await asyncio.sleep(1)
             endpoint = scene.endpoint()
             event = await scene.event()
             await until(lambda: bool(scene.receivers.of(endpoint)), seconds_max=1)
