@@ -5,6 +5,7 @@
 const EXAMPLE_ID = /\b(usr|acc|pay|ref|txn|quo|whe|evt)_01kc3x0m5fe7v8qj2r4n6p9st[a-z]\b/g;
 const EXAMPLE_KEY = /^[A-Za-z]+-1$/;
 const EXAMPLE_REFERENCE = /\border-100\d\b/g;
+const EXAMPLE_POSITION = "4096";
 const EXAMPLE_REFRESH_TOKEN = "rt_6f1c…";
 const MERCHANT_ID = "usr_01kc3x0m5fe7v8qj2r4n6p9stf";
 
@@ -34,6 +35,9 @@ class Examples {
     if (key !== undefined && EXAMPLE_KEY.test(key)) {
       request.headers["Idempotency-Key"] = `${key}-${ending}`;
     }
+    if (request.headers?.["Last-Event-ID"] === EXAMPLE_POSITION) {
+      request.headers["Last-Event-ID"] = String(this.seen.position ?? 0);
+    }
     return request;
   }
 
@@ -61,6 +65,9 @@ class Examples {
       }
       for (const account of part.role === "merchant" ? [] : (part.accounts ?? [])) {
         this.seen.acc = account.id;
+      }
+      if (part.object === "event") {
+        this.seen.position = part.position;
       }
       if (part.transaction_id) {
         this.seen.txn = part.transaction_id;
