@@ -25,17 +25,19 @@ from gateway.application.ports.deliveries import WEBHOOKS
 from gateway.application.ports.housekeeping import Deleted, EventReaders
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, StorageUnavailable
-from gateway.contracts.housekeeping import a_replay, a_token, session_id, waiting
+from gateway.contracts.housekeeping import a_replay, a_token, waiting
+from gateway.contracts.login_failures import fail
 from gateway.contracts.records import (
     a_payment,
     a_quote,
+    a_user,
     a_webhook_endpoint,
     an_answer,
     an_event,
     commit,
     payment_id,
-    user_id,
 )
+from gateway.contracts.sessions import start
 from gateway.domain.errors import EventNotFound
 from gateway.domain.event_type import EventType
 from support.virtual_time import BEGINNING, LoopClock, in_virtual_time, until
@@ -86,10 +88,11 @@ async def test_each_kind_of_rows_is_deleted_by_its_own_limit() -> None:
         await commit(storage, Changes(answers_new=[an_answer(f"key-{number}", created_at=now - age)]))
     quotes = [a_quote(number, expires_at=now - age) for number, age in enumerate((2 * DAY + old, 2 * DAY), 1)]
     await commit(storage, Changes(quotes_new=quotes))
+    await commit(storage, Changes(users_new=[a_user(1)]))
     for number, age in enumerate((3 * DAY + old, 3 * DAY), 1):
-        await storage.sessions.start(session_id(number), user_id(1), a_token(str(number), now - age), now=now)
+        await start(storage, number, token=a_token(str(number), now - age), now=now)
     for name, age in (("a", 4 * DAY + old), ("b", 4 * DAY)):
-        await storage.login_failures.add([name], now=now - age, forget_before=now - 99 * DAY)
+        await fail(storage, name, now=now - age)
     for number, age in enumerate((5 * DAY + old, 5 * DAY), 1):
         await storage.deliveries.add([waiting(number, position=number)])
         await storage.deliveries.cancel(waiting(1, position=1).endpoint_id, now=now - age, limit=9)
@@ -179,7 +182,7 @@ async def test_rows_of_the_ledger_are_never_deleted() -> None:
 async def test_what_was_deleted_is_logged_by_count(caplog: pytest.LogCaptureFixture) -> None:
     scene = Scene()
     await scene.events(100 * DAY, 99 * DAY, timedelta())
-    await scene.storage.login_failures.add(["a"], now=scene.now - 9 * DAY, forget_before=scene.now)
+    await fail(scene.storage, "a", now=scene.now - 9 * DAY)
     with caplog.at_level(logging.INFO):
         await scene.keep_house()
         await scene.keep_house()
@@ -231,7 +234,7 @@ def test_steps_are_small_and_rounds_are_apart() -> None:
         storage, clock, stop = memory_storage(), LoopClock(), asyncio.Event()
         limits = HousekeepingLimits(rows_per_step=10, pause_seconds=0.5, interval_seconds=60.0)
         for number in range(95):
-            await storage.login_failures.add([str(number)], now=BEGINNING - 9 * DAY, forget_before=BEGINNING)
+            await fail(storage, str(number), now=BEGINNING - 9 * DAY)
         job = asyncio.create_task(Housekeeper(storage=storage, clock=clock, limits=limits).run(stop))
 
         async def left() -> int:
@@ -241,7 +244,7 @@ def test_steps_are_small_and_rounds_are_apart() -> None:
         assert await left() == 95 - 5 * 10
         await asyncio.sleep(4.0)
         assert await left() == 0
-        await storage.login_failures.add(["199"], now=BEGINNING - 9 * DAY, forget_before=BEGINNING)
+        await fail(storage, "199", now=BEGINNING - 9 * DAY)
         await asyncio.sleep(50.0)
         assert await left() == 1
         await asyncio.sleep(10.0)
@@ -260,7 +263,7 @@ def test_a_kind_with_many_old_rows_lets_the_others_have_their_turn(monkeypatch: 
         scene = Scene()
         await scene.events(100 * DAY, timedelta())
         for number in range(9):
-            await scene.storage.login_failures.add([str(number)], now=scene.now - 9 * DAY, forget_before=scene.now)
+            await fail(scene.storage, str(number), now=scene.now - 9 * DAY)
         limits = HousekeepingLimits(rows_per_step=1)
         assert not await scene.keep_house(limits)
         assert len(await scene.storage.login_failures.of([str(number) for number in range(9)])) == 6

@@ -51,7 +51,11 @@ def access_limits(settings: Settings) -> AccessLimits:
         leeway_seconds=settings.token_leeway_seconds,
         free_tries=settings.login_free_tries,
         free_tries_of_an_address=settings.login_free_tries_of_an_address,
+        free_tries_of_an_account=settings.login_free_tries_of_an_account,
         backoff_seconds_max=settings.login_backoff_seconds_max,
+        account_backoff_seconds_max=settings.login_account_backoff_seconds_max,
+        hashing_places=settings.hashing_threads,
+        hashing_waiting_max=settings.hashing_waiting_max,
     )
 
 

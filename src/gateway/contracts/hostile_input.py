@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from gateway.application.ports.event_cursors import EventCursors
-from gateway.application.ports.login_failures import LoginFailures
+from gateway.application.ports.login_failures import Failures, LoginFailures
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, Reader, TransactionFilter
 from gateway.application.ports.sessions import SessionId, Sessions, StoredToken, Successor
@@ -79,7 +79,16 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
     },
     Sessions: {
         "start": lambda storage, given: storage.sessions.start(
-            SessionId(given.text), UserId(given.text), _token(given), now=given.moment
+            SessionId(given.text),
+            UserId(given.text),
+            _token(given),
+            password_hash=given.text,
+            network=given.text,
+            now=given.moment,
+        ),
+        "knows": lambda storage, given: storage.sessions.knows(UserId(given.text), given.text),
+        "repeat": lambda storage, given: storage.sessions.repeat(
+            given.text.encode("utf-8", "replace"), now=given.moment
         ),
         "rotate": lambda storage, given: storage.sessions.rotate(
             given.text.encode("utf-8", "replace"), Successor(token=_token(given), sealed=b"\0"), now=given.moment
@@ -93,10 +102,9 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
     },
     LoginFailures: {
         "of": lambda storage, given: storage.login_failures.of([given.text]),
-        "add": lambda storage, given: storage.login_failures.add(
-            [given.text], now=given.moment, forget_before=given.moment
+        "update": lambda storage, given: storage.login_failures.update(
+            [given.text], lambda _: {given.text: Failures(count=1, last_at=given.moment)}
         ),
-        "clear": lambda storage, given: storage.login_failures.clear(given.text),
     },
     EventCursors: {
         "position": lambda storage, given: storage.event_cursors.position(given.text),

@@ -14,6 +14,7 @@ from gateway.application.ports.sessions import SessionId, StoredToken, Successor
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Wanted
 from gateway.contracts.events import events, ids_of
+from gateway.contracts.login_failures import fail
 from gateway.contracts.records import (
     NOW,
     a_payment,
@@ -28,8 +29,8 @@ from gateway.contracts.records import (
     load,
     payment_id,
     quote_id,
-    user_id,
 )
+from gateway.contracts.sessions import start
 from gateway.domain.event import Event
 from gateway.domain.event_type import EventType
 
@@ -235,9 +236,8 @@ class HousekeepingContract:
     async def test_old_login_failures_are_deleted(self, storage: Storage) -> None:
         """By the time of the last failure."""
         for number in range(1, 6):
-            scopes = [f"account:{number}"]
-            await storage.login_failures.add(scopes, now=NOW + number * SECOND, forget_before=NOW - DAY)
-        await storage.login_failures.add(["account:1"], now=NOW + 9 * SECOND, forget_before=NOW - DAY)
+            await fail(storage, f"account:{number}", now=NOW + number * SECOND)
+        await fail(storage, "account:1", now=NOW + 9 * SECOND)
         delete = storage.housekeeping.delete_login_failures
         assert await steps(lambda: delete(before=NOW + 5 * SECOND, limit=2), limit=2) == 3
         found = await storage.login_failures.of([f"account:{number}" for number in range(1, 6)])
@@ -260,7 +260,7 @@ class HousekeepingContract:
         await commit(storage, Changes(answers_new=[an_answer(f"key-{number}") for number in numbers]))
         for number in numbers:
             await begin(storage, number, expires_at=NOW + SECOND)
-            await storage.login_failures.add([f"account:{number}"], now=NOW, forget_before=NOW)
+            await fail(storage, f"account:{number}")
         later, housekeeping = NOW + 9 * DAY, storage.housekeeping
 
         async def worker() -> list[int]:
@@ -351,7 +351,7 @@ def a_token(name: str, expires_at: datetime) -> StoredToken:
 async def begin(storage: Storage, number: int, *, expires_at: datetime = NOW + 30 * DAY) -> None:
     """Session `number` of a user of the same number; its token is called the same."""
     await commit(storage, Changes(users_new=[a_user(number)]))
-    await storage.sessions.start(session_id(number), user_id(number), a_token(str(number), expires_at), now=NOW)
+    await start(storage, number, user=number, token=a_token(str(number), expires_at))
 
 
 async def rotate(storage: Storage, name: str, into: str, *, expires_at: datetime = NOW + 30 * DAY) -> TokenStatus:

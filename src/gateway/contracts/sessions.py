@@ -1,7 +1,7 @@
 """What every store of sessions promises."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gateway.application.ports.sessions import RotationResult, SessionId, StoredToken, Successor, TokenStatus
 from gateway.application.ports.storage import Storage
@@ -55,6 +55,67 @@ class SessionsContract:
         assert (first.status, first.successor_used, first.sealed) == (TokenStatus.USED, True, sealed("2"))
         assert (second.status, second.successor_used, second.sealed) == (TokenStatus.USED, False, sealed("3"))
         assert second.used_at == NOW + SECOND
+
+    async def test_a_successor_that_was_given_out_again_tells_so(self, storage: Storage) -> None:
+        """When it is used, and when it is used once more. Its own successor was given out once."""
+        await begin(storage, 1)
+        await rotate(storage, "1", "2")
+        assert await storage.sessions.repeat(token_hash("1"), now=NOW)
+        first, second = await rotate(storage, "2", "3"), await rotate(storage, "2", "other")
+        assert (first.status, first.repeated) == (TokenStatus.ROTATED, True)
+        assert (second.status, second.repeated) == (TokenStatus.USED, True)
+        assert not (await rotate(storage, "1", "other")).repeated
+        assert not (await rotate(storage, "3", "4")).repeated
+
+    async def test_a_successor_that_has_been_used_is_not_given_out_again(self, storage: Storage) -> None:
+        """Nor that of a token that was not used, or is unknown."""
+        await begin(storage, 1)
+        assert not await storage.sessions.repeat(token_hash("1"), now=NOW)
+        assert not await storage.sessions.repeat(token_hash("unknown"), now=NOW)
+        await rotate(storage, "1", "2")
+        await rotate(storage, "2", "3")
+        assert not await storage.sessions.repeat(token_hash("1"), now=NOW)
+        assert not (await rotate(storage, "2", "other")).repeated
+
+    async def test_a_session_begins_only_with_the_hash_that_is_stored(self, storage: Storage) -> None:
+        """Nothing is stored otherwise, nor for an unknown user."""
+        await begin(storage, 1)
+        hashed = a_user().password_hash
+        assert await storage.users.replace_password_hash(user_id(1), old=hashed, new="$new")
+        assert not await start(storage, 2, password_hash=hashed)
+        assert not await start(storage, 3, user=9)
+        assert (await rotate(storage, "2", "other")).status is TokenStatus.UNKNOWN
+        assert await start(storage, 4, password_hash="$new")  # noqa: S106 - no hash of anything.
+        assert (await rotate(storage, "4", "other")).status is TokenStatus.ROTATED
+
+    async def test_no_session_of_an_old_password_outlives_its_change(self, storage: Storage) -> None:
+        """Sixteen logins beside a new password: each session has begun before all are ended, or does not begin."""
+        await begin(storage, 1)
+        hashed = a_user().password_hash
+
+        async def change() -> None:
+            await storage.users.replace_password_hash(user_id(1), old=hashed, new="$new")
+            await storage.sessions.revoke_user(user_id(1), now=NOW)
+
+        numbers = range(2, 18)
+        async with asyncio.timeout(30):
+            began = (await asyncio.gather(change(), *(start(storage, number) for number in numbers)))[1:]
+        ended = await storage.sessions.revoked_since(NOW)
+        assert {session_id(number) for number, each in zip(numbers, began, strict=True) if each} <= ended
+
+    async def test_it_is_known_where_a_user_has_logged_in_from(self, storage: Storage) -> None:
+        """Also after the session has ended. Nothing is known of other users, and of other networks."""
+        await begin(storage, 1)
+        await begin(storage, 2)
+        assert await start(storage, 3, network="2001:db8::/64")
+        await storage.sessions.revoke_user(user_id(1), now=NOW)
+        known = [
+            (user, network)
+            for user in (1, 2, 3)
+            for network in ("192.0.2.1", "2001:db8::/64", "192.0.2.2")
+            if await storage.sessions.knows(user_id(user), network)
+        ]
+        assert known == [(1, "192.0.2.1"), (1, "2001:db8::/64"), (2, "192.0.2.1")]
 
     async def test_of_sixteen_concurrent_exchanges_exactly_one_rotates(self, storage: Storage) -> None:
         """The others find the token used, for the winner's successor."""
@@ -178,8 +239,28 @@ async def begin(storage: Storage, number: int, *, user: int | None = None) -> No
     """Session `number` of a user of the same number, unless it is another's; its token is called the same."""
     if user is None:
         await commit(storage, Changes(users_new=[a_user(number)]))
-    token = StoredToken(token_hash=token_hash(str(number)), expires_at=LATER)
-    await storage.sessions.start(session_id(number), user_id(user or number), token, now=NOW)
+    assert await start(storage, number, user=user or number)
+
+
+async def start(
+    storage: Storage,
+    number: int,
+    *,
+    user: int = 1,
+    token: StoredToken | None = None,
+    password_hash: str | None = None,
+    network: str = "192.0.2.1",
+    now: datetime = NOW,
+) -> bool:
+    """Try to begin session `number`, with the hash that the user was made with."""
+    return await storage.sessions.start(
+        session_id(number),
+        user_id(user),
+        token or StoredToken(token_hash=token_hash(str(number)), expires_at=LATER),
+        password_hash=password_hash or a_user().password_hash,
+        network=network,
+        now=now,
+    )
 
 
 async def rotate(storage: Storage, name: str, into: str, *, seconds: float = 0) -> RotationResult:

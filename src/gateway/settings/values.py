@@ -7,14 +7,14 @@ import msgspec
 from msgspec import Meta
 
 from gateway.domain.limits import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
+from gateway.settings.access import AccessSettings
 from gateway.settings.field import FORM, SettingField, SettingsRefused
 from gateway.settings.forms import DATABASE, HOST, ORIGINS, PATH, PROXIES, PUBLIC_KEYS, ROOT_PATH, SECRET
-from gateway.settings.housekeeping import HousekeepingSettings
 
 DATABASE_FILE_NAME: Final = "gateway.sqlite3"
 
 
-class Settings(HousekeepingSettings, frozen=True, kw_only=True):
+class Settings(AccessSettings, frozen=True, kw_only=True):
     """Every setting: `database_url` is `GATEWAY_DATABASE_URL` in the environment, and so on.
 
     This class and its base classes are the one table of them. Lengths of time are in seconds, sizes in bytes unless the
@@ -129,19 +129,6 @@ class Settings(HousekeepingSettings, frozen=True, kw_only=True):
         ),
     ] = 30
     session_seconds: Annotated[int, Meta(ge=60, description="How long an unused refresh token is valid.")] = 2_592_000
-    login_free_tries: Annotated[
-        int, Meta(ge=1, description="Failed logins in a row before the next has to wait: 1 s, then 2, 4 …")
-    ] = 5
-    login_free_tries_of_an_address: Annotated[
-        int, Meta(ge=1, description="The same for all accounts tried from one address, which may be that of an office.")
-    ] = 50
-    login_backoff_seconds_max: Annotated[int, Meta(ge=1, description="The longest such wait.")] = 60
-    hashing_threads: Annotated[
-        int, Meta(ge=1, le=64, description="Passwords that one process hashes at the same time.")
-    ] = 2
-    hashing_waiting_max: Annotated[
-        int, Meta(ge=0, description="Passwords that may wait to be hashed; one more gets 503.")
-    ] = 64
 
     quote_seconds: Annotated[
         int,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.memory.sessions import MemorySessions
 from gateway.application.access.access import Access
 from gateway.application.access.limits import AccessLimits
@@ -26,8 +27,8 @@ from support.builders import StandingClock
 class SilentSessions(MemorySessions):
     """Sessions whose list of revocations does not come until it may."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, database: MemoryDatabase) -> None:
+        super().__init__(database)
         self.are_silent = False
         self.reads = 0
         self.go_on = asyncio.Event()
@@ -42,8 +43,8 @@ class SilentSessions(MemorySessions):
 class SessionsThatGoAway(MemorySessions):
     """Counts how often it is asked who has been revoked, and answers unless it is away."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, database: MemoryDatabase) -> None:
+        super().__init__(database)
         self.reads = 0
         self.away = False
 
@@ -134,9 +135,11 @@ async def test_after_the_clock_was_set_back_revocations_are_read_anew(
 
 
 async def test_no_request_waits_for_a_list_of_revocations_that_does_not_come(
-    storage: Storage, clock: StandingClock
+    clock: StandingClock,
 ) -> None:
-    sessions = SilentSessions()
+    database = MemoryDatabase()
+    storage = memory_storage(database)
+    sessions = SilentSessions(database)
     limits = AccessLimits(revocations_wait_seconds_max=0.05)
     access = replace(an_access(storage, clock), sessions=sessions, limits=limits)
     await access.register(email=EMAIL, password=PASSWORD, role=Role.CUSTOMER, name="Ada")
@@ -157,9 +160,11 @@ async def test_no_request_waits_for_a_list_of_revocations_that_does_not_come(
 
 
 async def test_authenticating_touches_the_storage_at_most_every_two_seconds(
-    storage: Storage, clock: StandingClock
+    clock: StandingClock,
 ) -> None:
-    sessions = SessionsThatGoAway()
+    database = MemoryDatabase()
+    storage = memory_storage(database)
+    sessions = SessionsThatGoAway(database)
     access = an_access(replace(storage, sessions=sessions), clock)
     await access.register(email=EMAIL, password=PASSWORD, role=Role.CUSTOMER)
     signed_in = await log_in(access)
@@ -171,8 +176,10 @@ async def test_authenticating_touches_the_storage_at_most_every_two_seconds(
     assert sessions.reads == 2
 
 
-async def test_tokens_are_good_while_the_storage_is_away(storage: Storage, clock: StandingClock) -> None:
-    sessions = SessionsThatGoAway()
+async def test_tokens_are_good_while_the_storage_is_away(clock: StandingClock) -> None:
+    database = MemoryDatabase()
+    storage = memory_storage(database)
+    sessions = SessionsThatGoAway(database)
     access = an_access(replace(storage, sessions=sessions), clock)
     await access.register(email=EMAIL, password=PASSWORD, role=Role.CUSTOMER)
     signed_in = await log_in(access)

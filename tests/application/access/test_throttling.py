@@ -8,12 +8,13 @@ from gateway.application.access.access import Access
 from gateway.application.access.limits import AccessLimits
 from gateway.application.errors import (
     InvalidCredentials,
+    Overloaded,
     RateLimited,
     TokenExpired,
 )
 from gateway.application.ports.storage import Storage
 from gateway.domain.user import Role
-from support.access import EMAIL, HERE, PASSWORD, an_access, fail_to_log_in, log_in
+from support.access import EMAIL, HERE, PASSWORD, PlainHasher, an_access, fail_to_log_in, log_in
 from support.builders import StandingClock
 
 
@@ -75,25 +76,38 @@ async def test_an_hour_without_a_failure_forgets_them(access: Access, clock: Sta
     await log_in(access)
 
 
-async def test_failures_are_counted_by_account_wherever_they_come_from(access: Access) -> None:
-    for number in range(5):
+async def test_failures_at_an_account_from_everywhere_slow_it_down_by_a_few_seconds(
+    access: Access, clock: StandingClock
+) -> None:
+    for number in range(20):
         await fail_to_log_in(access, address=f"192.0.2.{number}")
-    with pytest.raises(RateLimited):
-        await log_in(access, address="192.0.2.200")
+    for number, wait_seconds in enumerate((1, 2, 4, 5, 5), 100):
+        clock.advance(wait_seconds - 0.001)
+        with pytest.raises(RateLimited):
+            await log_in(access, address="192.0.2.200")
+        clock.advance(0.001)
+        await fail_to_log_in(access, address=f"192.0.2.{number}")
+    clock.advance(5)
+    await log_in(access, address="192.0.2.200")
 
 
 async def test_failures_are_counted_by_address_whoever_they_are_about(access: Access) -> None:
     for number in range(50):
-        await log_in(access)
         await fail_to_log_in(access, email=f"nobody{number}@example.com")
     with pytest.raises(RateLimited):
         await log_in(access)
     await log_in(access, address="192.0.2.200")
 
 
+async def test_a_right_password_is_no_failure_of_its_address(access: Access) -> None:
+    for number in range(60):
+        await access.register(email=f"user{number}@example.com", password=PASSWORD, role=Role.CUSTOMER)
+        await log_in(access, f"user{number}@example.com")
+    await fail_to_log_in(access, email="nobody@example.com")
+
+
 async def test_all_addresses_of_an_ipv6_network_are_one(access: Access) -> None:
     for number in range(50):
-        await log_in(access)
         await fail_to_log_in(access, email=f"nobody{number}@example.com", address=f"2001:db8:1:2::{number:x}")
     with pytest.raises(RateLimited):
         await log_in(access, address="2001:db8:1:2:ffff:ffff:ffff:ffff")
@@ -102,7 +116,6 @@ async def test_all_addresses_of_an_ipv6_network_are_one(access: Access) -> None:
 
 async def test_an_ipv4_address_that_is_mapped_into_ipv6_is_the_ipv4_address(access: Access) -> None:
     for number in range(50):
-        await log_in(access)
         await fail_to_log_in(access, email=f"nobody{number}@example.com", address="::ffff:192.0.2.1")
     with pytest.raises(RateLimited):
         await log_in(access, address="192.0.2.1")
@@ -128,6 +141,20 @@ async def test_many_guesses_at_once_are_counted_one_after_the_other(access: Acce
     tries = [access.log_in(email=EMAIL, password=f"guess {number}", address=HERE) for number in range(20)]
     refusals = await asyncio.gather(*tries, return_exceptions=True)
     assert [type(refusal) for refusal in refusals] == [InvalidCredentials] * 5 + [RateLimited] * 15
+
+
+async def test_a_guess_that_cannot_be_hashed_is_no_failure(access: Access, passwords: PlainHasher) -> None:
+    passwords.overloaded = True
+    for _ in range(10):
+        with pytest.raises(Overloaded):
+            await log_in(access)
+    passwords.overloaded = False
+    await fail_to_log_in(access, 4)
+    await log_in(access)
+
+
+async def test_right_passwords_at_once_are_no_burst_of_guesses(access: Access) -> None:
+    await asyncio.gather(*(log_in(access) for _ in range(30)))
 
 
 async def test_every_process_sees_the_failures(access: Access, storage: Storage, clock: StandingClock) -> None:

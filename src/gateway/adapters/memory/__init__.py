@@ -21,7 +21,7 @@ __all__ = ["MemoryDatabase", "MemoryUnitOfWork", "MemoryWebhookSender", "memory_
 def memory_storage(database: MemoryDatabase | None = None) -> Storage:
     """Every storage port over one set of dictionaries, a new one unless it is given."""
     kept = MemoryDatabase() if database is None else database
-    sessions, login_failures = MemorySessions(), MemoryLoginFailures()
+    sessions, login_failures = MemorySessions(kept), MemoryLoginFailures()
     return Storage(
         unit_of_work=lambda: MemoryUnitOfWork(kept),
         users=MemoryUsers(kept),

@@ -6,29 +6,29 @@ from datetime import datetime
 from typing_extensions import override
 
 from gateway.application.ports.housekeeping import Deleted
-from gateway.application.ports.login_failures import Failures, LoginFailures
+from gateway.application.ports.login_failures import ChangeOfFailures, Failures, LoginFailures
 
 
 class MemoryLoginFailures(LoginFailures):
-    """See the port."""
+    """See the port. No method awaits anything, so each is one step."""
 
     def __init__(self) -> None:
         self._failures: dict[str, Failures] = {}
 
     @override
     async def of(self, scopes: Collection[str]) -> Mapping[str, Failures]:
+        return self._found(scopes)
+
+    @override
+    async def update(self, scopes: Collection[str], change: ChangeOfFailures) -> None:
+        for scope, failures in change(self._found(scopes)).items():
+            if failures is None:
+                self._failures.pop(scope, None)
+            else:
+                self._failures[scope] = failures
+
+    def _found(self, scopes: Collection[str]) -> Mapping[str, Failures]:
         return {scope: self._failures[scope] for scope in scopes if scope in self._failures}
-
-    @override
-    async def add(self, scopes: Collection[str], *, now: datetime, forget_before: datetime) -> None:
-        for scope in scopes:
-            earlier = self._failures.get(scope)
-            count = 0 if earlier is None or earlier.last_at < forget_before else earlier.count
-            self._failures[scope] = Failures(count=count + 1, last_at=now)
-
-    @override
-    async def clear(self, scope: str) -> None:
-        self._failures.pop(scope, None)
 
     def delete_old(self, before: datetime, limit: int) -> Deleted:
         """As `Housekeeping.delete_login_failures`."""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from typing_extensions import override
 
+from gateway.adapters.memory.database import MemoryDatabase
 from gateway.application.ports.housekeeping import Deleted
 from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
 from gateway.domain.user import UserId
@@ -15,6 +16,7 @@ from gateway.domain.user import UserId
 @dataclass(slots=True)
 class _Session:
     user_id: UserId
+    network: str
     revoked_at: datetime | None = None
 
 
@@ -24,19 +26,38 @@ class _Token:
     expires_at: datetime
     used_at: datetime | None = None
     successor: Successor | None = None
+    repeated: bool = False
 
 
 class MemorySessions(Sessions):
     """See the port. No method awaits anything, so each is one step."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
         self._sessions: dict[SessionId, _Session] = {}
         self._tokens: dict[bytes, _Token] = {}
 
     @override
-    async def start(self, session_id: SessionId, user_id: UserId, token: StoredToken, *, now: datetime) -> None:
-        self._sessions[session_id] = _Session(user_id)
+    async def start(
+        self,
+        session_id: SessionId,
+        user_id: UserId,
+        token: StoredToken,
+        *,
+        password_hash: str,
+        network: str,
+        now: datetime,
+    ) -> bool:
+        user = self._database.users.get(user_id)
+        if user is None or user.password_hash != password_hash:
+            return False
+        self._sessions[session_id] = _Session(user_id, network)
         self._tokens[token.token_hash] = _Token(session_id, token.expires_at)
+        return True
+
+    @override
+    async def knows(self, user_id: UserId, network: str) -> bool:
+        return any(each.user_id == user_id and each.network == network for each in self._sessions.values())
 
     @override
     async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> RotationResult:
@@ -62,7 +83,18 @@ class MemorySessions(Sessions):
             used_at=token.used_at,
             sealed=None if token.successor is None else token.successor.sealed,
             successor_used=next_token is not None and next_token.used_at is not None,
+            repeated=token.repeated,
         )
+
+    @override
+    async def repeat(self, token_hash: bytes, *, now: datetime) -> bool:
+        token = self._tokens.get(token_hash)
+        following = None if token is None or token.successor is None else token.successor.token.token_hash
+        next_token = None if following is None else self._tokens.get(following)
+        if next_token is None or next_token.used_at is not None:
+            return False
+        next_token.repeated = True
+        return True
 
     @override
     async def revoke(self, session_id: SessionId, *, now: datetime) -> None:

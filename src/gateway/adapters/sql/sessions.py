@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.tables.access import refresh_tokens, sessions
+from gateway.adapters.sql.tables.access import refresh_tokens, sessions, users
 from gateway.adapters.sql.types import BYTES, MOMENT, Found
 from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
 from gateway.domain.user import UserId
@@ -17,7 +17,20 @@ from gateway.domain.user import UserId
 _now: Final = bindparam("now", type_=MOMENT)
 _presented_hash: Final = bindparam("presented_hash", type_=BYTES)
 
-START: Final = insert(sessions).values(id=bindparam("session_id"), user_id=bindparam("user_id"), created_at=_now)
+START: Final = insert(sessions).values(
+    id=bindparam("session_id"), user_id=bindparam("user_id"), created_at=_now, network=bindparam("network")
+)
+# The lock lasts until the session is committed: a new password comes before it, and is seen, or after it, and ends it.
+LOCK_PASSWORD: Final = (
+    select(users.c.id)
+    .where(users.c.id == bindparam("user_id"), users.c.password_hash == bindparam("password_hash"))
+    .with_for_update(read=True)
+)
+KNOWS: Final = (
+    select(sessions.c.id)
+    .where(sessions.c.user_id == bindparam("user_id"), sessions.c.network == bindparam("network"))
+    .limit(1)
+)
 STORE_TOKEN: Final = insert(refresh_tokens).values(
     token_hash=bindparam("token_hash"), session_id=bindparam("session_id"), expires_at=bindparam("expires_at")
 )
@@ -44,11 +57,23 @@ FIND_TOKEN: Final = (
         sessions.c.revoked_at,
         refresh_tokens.c.used_at,
         refresh_tokens.c.sealed,
+        refresh_tokens.c.repeated_at,
         _successors.c.used_at.label("successor_used_at"),
     )
     .join(sessions, sessions.c.id == refresh_tokens.c.session_id)
     .outerjoin(_successors, _successors.c.token_hash == refresh_tokens.c.successor_hash)
     .where(refresh_tokens.c.token_hash == _presented_hash)
+)
+
+_used: Final = refresh_tokens.alias("used")
+REPEAT: Final = (
+    update(refresh_tokens)
+    .where(
+        refresh_tokens.c.token_hash
+        == select(_used.c.successor_hash).where(_used.c.token_hash == _presented_hash).scalar_subquery(),
+        refresh_tokens.c.used_at.is_(None),
+    )
+    .values(repeated_at=_now)
 )
 
 _revoke: Final = update(sessions).where(sessions.c.revoked_at.is_(None)).values(revoked_at=_now)
@@ -69,13 +94,31 @@ class SqlSessions(Sessions):
         self._transactions = transactions
 
     @override
-    async def start(self, session_id: SessionId, user_id: UserId, token: StoredToken, *, now: datetime) -> None:
+    async def start(
+        self,
+        session_id: SessionId,
+        user_id: UserId,
+        token: StoredToken,
+        *,
+        password_hash: str,
+        network: str,
+        now: datetime,
+    ) -> bool:
+        new = {"session_id": session_id, "user_id": user_id, "network": network, "now": now}
 
-        async def work(transaction: DatabaseTransaction) -> None:
-            await transaction.change(START, {"session_id": session_id, "user_id": user_id, "now": now})
+        async def work(transaction: DatabaseTransaction) -> bool:
+            user = {"user_id": user_id, "password_hash": password_hash}
+            if not await transaction.rows(LOCK_PASSWORD, user):
+                return False
+            await transaction.change(START, new)
             await _store(transaction, session_id, token)
+            return True
 
-        await self._transactions.write(work)
+        return await self._transactions.write(work)
+
+    @override
+    async def knows(self, user_id: UserId, network: str) -> bool:
+        return bool(await self._transactions.read(KNOWS, {"user_id": user_id, "network": network}))
 
     @override
     async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> RotationResult:
@@ -96,6 +139,10 @@ class SqlSessions(Sessions):
             return _rotation_result(found[0], rotated=rotated)
 
         return await self._transactions.write(work)
+
+    @override
+    async def repeat(self, token_hash: bytes, *, now: datetime) -> bool:
+        return await self._transactions.change(REPEAT, {"presented_hash": token_hash, "now": now}) == 1
 
     @override
     async def revoke(self, session_id: SessionId, *, now: datetime) -> None:
@@ -136,4 +183,5 @@ def _rotation_result(row: Found, *, rotated: bool) -> RotationResult:
         used_at=row.used_at,
         sealed=row.sealed,
         successor_used=row.successor_used_at is not None,
+        repeated=row.repeated_at is not None,
     )

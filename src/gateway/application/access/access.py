@@ -5,14 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from gateway.application.access.addresses import network_of
 from gateway.application.access.caller import Caller, check_caller
+from gateway.application.access.hashing_places import Purpose
 from gateway.application.access.limits import AccessLimits
-from gateway.application.access.passwords import (
-    check_new_password,
-    check_typed_password,
-    hash_password,
-    verify_password,
-)
+from gateway.application.access.password_checks import WRONG, PasswordChecks
+from gateway.application.access.passwords import check_new_password, check_typed_password
 from gateway.application.access.refresh_token_format import (
     hash_of,
     new_secret,
@@ -22,27 +20,32 @@ from gateway.application.access.refresh_token_format import (
     unknown_refresh_token,
 )
 from gateway.application.access.revocations import Revocations
+from gateway.application.access.stored_spelling import stored_spelling
 from gateway.application.access.throttle import Throttle
 from gateway.application.commands.register import Register, Registered
 from gateway.application.emails import canonical_email
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.event_loop import OneEventLoop
-from gateway.application.errors import InvalidCredentials, InvalidInput, TokenExpired, TokenInvalid, TokenRevoked
+from gateway.application.errors import InvalidCredentials, TokenExpired, TokenInvalid, TokenRevoked
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.login_failures import LoginFailures
 from gateway.application.ports.passwords import PasswordHasher
 from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
 from gateway.application.ports.tokens import AccessTokens
-from gateway.application.ports.users import Users
+from gateway.application.ports.users import Credentials, Users
 from gateway.domain.checks import check_id, check_text, wrong_type
 from gateway.domain.errors import UserNotFound
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import ADDRESS_LENGTH_MAX, EMAIL_LENGTH_MAX
 from gateway.domain.money import currency_code
-from gateway.domain.user import Role, User, UserId, check_profile, normal_email
+from gateway.domain.user import Role, User, UserId, check_profile
 
 ROLES: Final = {role.value: role for role in Role}
+NOBODY: Final = UserId("")
+"""The id that is looked up if there is no user, so that time does not tell."""
+LOGIN_CHECKS_MAX: Final = 2
+"""How often a login checks the password at most, if the stored hash is replaced meanwhile."""
 
 
 @immutable
@@ -69,11 +72,12 @@ class Access:
     identifiers: Identifiers
     limits: AccessLimits = field(default_factory=AccessLimits)
     loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
-    _throttle: Throttle = field(init=False, repr=False, compare=False)
+    _checks: PasswordChecks = field(init=False, repr=False, compare=False)
     _revocations: Revocations = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._throttle = Throttle(self.login_failures, self.clock, self.limits)
+        throttle = Throttle(self.login_failures, self.clock, self.limits)
+        self._checks = PasswordChecks(self.passwords, throttle, self.limits)
         self._revocations = Revocations(self.sessions, self.limits, token_lifetime_seconds=self.tokens.lifetime_seconds)
 
     async def register(
@@ -95,7 +99,7 @@ class Access:
         command = Register(
             user_id=UserId(self.identifiers("usr")),
             email=email,
-            password_hash=await hash_password(self.passwords, password),
+            password_hash=await self._checks.hashed(password),
             role=role,
             name=name,
             currency=code,
@@ -103,41 +107,56 @@ class Access:
         return await self.executor.execute(command)
 
     async def log_in(self, *, email: str, password: str, address: str) -> SignedIn:
-        """Start a session. `address` is the network address of the client, which only counts failures.
+        """Start a session.
+
+        `address` is the network address of the client. Failures are counted by it, and a user who has logged in from
+        there before does not wait for the failures of others.
 
         Raises:
             InvalidInput: An argument has a wrong type, is too long, or holds characters that cannot be stored.
             InvalidCredentials: There is no such user, or the password is wrong; both take the same time.
-            RateLimited: Too many attempts have failed before this one.
+            RateLimited, Overloaded: Too many attempts have failed before this one, or wait to be checked.
         """
         self.loop.check()
         check_text("email", email, EMAIL_LENGTH_MAX, length_min=0)
         check_typed_password("password", password)
         check_text("address", address, ADDRESS_LENGTH_MAX)
-        email = await self._stored_spelling(email)
-        async with self._throttle.attempt(email, address) as count_failure:
-            found = await self.users.by_email(email)
-            stored_hash = None if found is None else found.password_hash
-            check = await verify_password(self.passwords, stored_hash, password)
-            if found is None or not check.matches:
-                await count_failure()
-                raise InvalidCredentials("The e-mail address or the password is wrong.")
-            await self._throttle.clear(email)
-        if check.outdated:
-            new_hash = await hash_password(self.passwords, password)
-            await self.users.replace_password_hash(found.user.id, old=found.password_hash, new=new_hash)
-        session_id = SessionId(self.identifiers("ses"))
-        secret = new_secret()
-        now = self.clock()
-        await self.sessions.start(session_id, found.user.id, self._stored(secret, now), now=now)
-        return self._signed_in(found.user, session_id, secret, now)
+        email = await stored_spelling(self.users, email)
+        network = network_of(address)
+        for _ in range(LOGIN_CHECKS_MAX):
+            found, password_hash = await self._checked(email, password, network)
+            session_id = SessionId(self.identifiers("ses"))
+            secret = new_secret()
+            now = self.clock()
+            token = self._stored(secret, now)
+            # The password may have been changed while this one was checked: then it is checked once more.
+            if await self.sessions.start(
+                session_id, found.user.id, token, password_hash=password_hash, network=network, now=now
+            ):
+                return self._signed_in(found.user, session_id, secret, now)
+        raise InvalidCredentials(WRONG)
+
+    async def _checked(self, email: str, password: str, network: str) -> tuple[Credentials, str]:
+        """The user whose password it is, and the hash that is stored after the check."""
+        found = await self.users.by_email(email)
+        known = await self.sessions.knows(NOBODY if found is None else found.user.id, network)
+        stored = None if found is None else found.password_hash
+        check = await self._checks.check_login(email, network, stored, password, known=known)
+        if found is None:
+            raise InvalidCredentials(WRONG)
+        if not check.outdated:
+            return found, found.password_hash
+        new_hash = await self._checks.hashed(password, Purpose.KNOWN_LOGIN)
+        replaced = await self.users.replace_password_hash(found.user.id, old=found.password_hash, new=new_hash)
+        return found, new_hash if replaced else found.password_hash
 
     async def refresh(self, refresh_token: str) -> SignedIn:
         """Exchange a refresh token for a new pair of tokens. It can be used once.
 
         A second use revokes the session, since one of the two users is a thief (RFC 9700, 4.14.2). Exception: within
         the grace time, and before its successor is used, it gives the same successor again, as the response of the
-        first use may have been lost.
+        first use may have been lost. A successor that was given twice is not repeated in turn: two holders of a token
+        who follow each other within the grace time are noticed at their second exchange.
 
         Raises:
             InvalidInput: It is not a text, or too long.
@@ -196,14 +215,10 @@ class Access:
         found = await self.users.by_id(caller.user_id)
         if found is None:
             raise UserNotFound("There is no such user.")
-        async with self._throttle.attempt(found.user.email) as count_failure:
-            check = await verify_password(self.passwords, found.password_hash, current)
-            replaced = check.matches and await self.users.replace_password_hash(
-                caller.user_id, old=found.password_hash, new=await hash_password(self.passwords, new)
-            )
-            if not replaced:
-                await count_failure()
-                raise InvalidCredentials("The current password is wrong.")
+        await self._checks.check_current(found.user.email, found.password_hash, current)
+        new_hash = await self._checks.hashed(new)
+        if not await self.users.replace_password_hash(caller.user_id, old=found.password_hash, new=new_hash):
+            raise InvalidCredentials("The current password is wrong.")
         await self.sessions.revoke_user(caller.user_id, now=self.clock())
         self._revocations.invalidate()
 
@@ -248,26 +263,15 @@ class Access:
             raise TokenInvalid("The access token is of a role that this gateway does not know.")
         return Caller(user_id=UserId(claims.subject), role=role, session_id=SessionId(session_id))
 
-    async def _stored_spelling(self, email: str) -> str:
-        """The spelling that the user of an address is stored under: the canonical spelling, or an earlier version's.
-
-        Earlier versions stored other spellings (`gateway migrate` lists them). Such users log in with the
-        stored spelling only.
-        """
-        typed = normal_email(email)
-        try:
-            canonical = canonical_email(email)
-        except InvalidInput:
-            return typed
-        if typed != canonical and await self.users.by_email(typed) is not None:
-            return typed
-        return canonical
-
     async def _same_successor(self, rotation: RotationResult, secret: bytes, now: datetime) -> bytes:
-        """The secret that a used refresh token was exchanged for, if its response may have been lost."""
+        """The secret that a used refresh token was exchanged for, if its response may have been lost.
+
+        A token that was itself given out twice is not exchanged twice: then two hold it, and one of them is a thief.
+        """
         grace = timedelta(seconds=self.limits.refresh_grace_seconds)
-        may_be_lost = rotation.used_at is not None and now - rotation.used_at <= grace and not rotation.successor_used
-        if may_be_lost and rotation.sealed is not None:
+        in_time = rotation.used_at is not None and now - rotation.used_at <= grace and not rotation.successor_used
+        may_be_lost = in_time and not rotation.repeated
+        if may_be_lost and rotation.sealed is not None and await self.sessions.repeat(hash_of(secret), now=now):
             return sealed(rotation.sealed, by=secret)
         if rotation.session_id is not None:
             await self.sessions.revoke(rotation.session_id, now=now)

@@ -1,71 +1,114 @@
-"""Throttle: after failed attempts at a password, the next attempt has to wait."""
+"""Throttle: after failed attempts at a password, the next attempt has to wait.
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+An attempt is counted as failed before its password is checked, and taken back if the password was right: of a burst of
+guesses, no more are checked than may fail.
+"""
+
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from math import ceil
-from weakref import WeakValueDictionary
 
-from gateway.application.access.addresses import network_of
 from gateway.application.access.limits import AccessLimits
 from gateway.application.errors import RateLimited
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.login_failures import Failures, LoginFailures
+from gateway.domain.immutable import immutable
+
+
+@immutable
+class Allowance:
+    """How many attempts may fail in a row before the next has to wait, and how long it waits at most."""
+
+    free_tries: int
+    backoff_seconds_max: int
+
+
+@immutable
+class Attempt:
+    """An attempt at a password: what it is counted by. `own` is the scope of the account at one network."""
+
+    own: str
+    scopes: Mapping[str, Allowance]
+
+
+def attempt_at(email: str, network: str, limits: AccessLimits, *, known: bool) -> Attempt:
+    """An attempt at an account's password.
+
+    Args:
+        email: The canonical address of the account.
+        network: Where the attempt comes from.
+        limits: How many attempts may fail.
+        known: Whether the account's user has logged in from there before. Then the failures of others do not count.
+    """
+    own = f"account at address:{email} {network}"
+    scopes = {own: Allowance(free_tries=limits.free_tries, backoff_seconds_max=limits.backoff_seconds_max)}
+    if not known:
+        scopes[f"account:{email}"] = Allowance(
+            free_tries=limits.free_tries_of_an_account, backoff_seconds_max=limits.account_backoff_seconds_max
+        )
+        scopes[f"address:{network}"] = Allowance(
+            free_tries=limits.free_tries_of_an_address, backoff_seconds_max=limits.backoff_seconds_max
+        )
+    return Attempt(own=own, scopes=scopes)
 
 
 class Throttle:
-    """Counts failures by account and by network, in the storage, where every process sees them."""
+    """Counts failures by account and network, by account, and by network, in the storage: every process sees them."""
 
     def __init__(self, login_failures: LoginFailures, clock: Clock, limits: AccessLimits) -> None:
         self._login_failures = login_failures
         self._clock = clock
         self._limits = limits
-        self._locks: MutableMapping[str, asyncio.Lock] = WeakValueDictionary()
 
-    @asynccontextmanager
-    async def attempt(self, email: str, address: str | None = None) -> AsyncGenerator[Callable[[], Awaitable[None]]]:
-        """Make one attempt at an account's password. Yields the function that counts it as failed.
-
-        One process makes attempts at one account one after the other, so that each sees the failures before it.
-
-        Args:
-            email: The canonical address of the account.
-            address: The network address that the attempt comes from, if it counts.
+    async def check(self, attempt: Attempt) -> None:
+        """Refuse an attempt that has to wait, without counting it: one read, before anything that costs more.
 
         Raises:
             RateLimited: Too many attempts have failed before this one.
         """
-        account = _account_scope(email)
-        free_tries = {account: self._limits.free_tries}
-        if address is not None:
-            free_tries[f"address:{network_of(address)}"] = self._limits.free_tries_of_an_address
+        self._refuse(attempt, await self._login_failures.of(attempt.scopes), self._clock())
 
-        async def count_failure() -> None:
-            now = self._clock()
-            forget_before = now - timedelta(seconds=self._limits.forget_failures_seconds)
-            await self._login_failures.add(free_tries, now=now, forget_before=forget_before)
+    async def begin(self, attempt: Attempt) -> None:
+        """Count an attempt as failed. Its password may be checked afterwards.
 
-        async with self._locks.setdefault(account, asyncio.Lock()):
-            now = self._clock()
-            for scope, failures in (await self._login_failures.of(free_tries)).items():
-                seconds = self._seconds_to_wait(failures, free_tries[scope], now)
-                if seconds > 0:
-                    raise RateLimited("Too many failed tries.", retry_after_seconds=ceil(seconds))
-            yield count_failure
+        Raises:
+            RateLimited: Too many attempts have failed before this one, or are being checked. It was not counted.
+        """
+        now = self._clock()
+        forget_before = now - timedelta(seconds=self._limits.forget_failures_seconds)
 
-    async def clear(self, email: str) -> None:
-        """Forget the failures of an account."""
-        await self._login_failures.clear(_account_scope(email))
+        def count(found: Mapping[str, Failures]) -> Mapping[str, Failures | None]:
+            self._refuse(attempt, found, now)
+            remembered = {scope: each.count for scope, each in found.items() if each.last_at >= forget_before}
+            return {scope: Failures(count=remembered.get(scope, 0) + 1, last_at=now) for scope in attempt.scopes}
 
-    def _seconds_to_wait(self, failures: Failures, free_tries: int, now: datetime) -> float:
+        await self._login_failures.update(attempt.scopes, count)
+
+    async def succeeded(self, attempt: Attempt) -> None:
+        """Take an attempt back: its password was right. The failures of its account at this network are forgotten."""
+        await self._login_failures.update(attempt.scopes, lambda found: {**_one_less(found), attempt.own: None})
+
+    async def take_back(self, attempt: Attempt) -> None:
+        """Take an attempt back: its password was not checked."""
+        await self._login_failures.update(attempt.scopes, _one_less)
+
+    def _refuse(self, attempt: Attempt, found: Mapping[str, Failures], now: datetime) -> None:
+        waits = (self._seconds_to_wait(failures, attempt.scopes[scope], now) for scope, failures in found.items())
+        seconds = max(waits, default=0.0)
+        if seconds > 0:
+            raise RateLimited("Too many failed tries.", retry_after_seconds=ceil(seconds))
+
+    def _seconds_to_wait(self, failures: Failures, allowance: Allowance, now: datetime) -> float:
         since_last = (now - failures.last_at).total_seconds()
-        beyond_free_tries = failures.count - free_tries
+        beyond_free_tries = failures.count - allowance.free_tries
         if beyond_free_tries < 0 or not 0 <= since_last <= self._limits.forget_failures_seconds:
             return 0.0
-        # Beyond 2**60 s `backoff_seconds_max` is lower anyway, and the number would only grow.
-        return float(min(2 ** min(beyond_free_tries, 60), self._limits.backoff_seconds_max)) - since_last
+        # Beyond 2**60 s the longest wait is shorter anyway, and the number would only grow.
+        return float(min(2 ** min(beyond_free_tries, 60), allowance.backoff_seconds_max)) - since_last
 
 
-def _account_scope(email: str) -> str:
-    return f"account:{email}"
+def _one_less(found: Mapping[str, Failures]) -> Mapping[str, Failures | None]:
+    return {
+        scope: Failures(count=failures.count - 1, last_at=failures.last_at) if failures.count > 1 else None
+        for scope, failures in found.items()
+    }

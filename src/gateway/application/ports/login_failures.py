@@ -1,31 +1,32 @@
 """Failed logins, counted where every process sees them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from gateway.domain.immutable import immutable
 
 
 @immutable
 class Failures:
-    """How often logins have failed in a row, and when the last one did."""
+    """How many attempts have failed in a row, or are being checked, and when the last one began."""
 
     count: int
     last_at: datetime
 
 
+ChangeOfFailures: TypeAlias = Callable[[Mapping[str, Failures]], Mapping[str, Failures | None]]
+"""Gets the failures of the scopes that have any; returns those to store, and `None` for those to forget. Pure: it may
+be called more than once. What it raises leaves `update`, and nothing is changed."""
+
+
 class LoginFailures(Protocol):
-    """Counts by scope: an account or an address. All raise `StorageUnavailable` when the storage is away."""
+    """Counts by scope: an account, an address, or both. All raise `StorageUnavailable` when the storage is away."""
 
     async def of(self, scopes: Collection[str]) -> Mapping[str, Failures]:
         """The failures of those scopes that have any."""
         ...
 
-    async def add(self, scopes: Collection[str], *, now: datetime, forget_before: datetime) -> None:
-        """Count one more failure for each scope. Counts whose last failure is older than `forget_before` start anew."""
-        ...
-
-    async def clear(self, scope: str) -> None:
-        """Forget a scope's failures."""
+    async def update(self, scopes: Collection[str], change: ChangeOfFailures) -> None:
+        """Change the failures of these scopes in one step: of concurrent updates, each sees what the others stored."""
         ...

@@ -46,7 +46,8 @@ class RotationResult:
     """The result of exchanging a refresh token. For an unknown token, everything but `status` has its default.
 
     For a token that was used before: `used_at` is the time of that use, `sealed` the sealed secret of its successor,
-    and `successor_used` whether the successor has been used.
+    and `successor_used` whether the successor has been used. `repeated` tells whether this token itself was given out
+    more than once.
     """
 
     status: TokenStatus
@@ -55,19 +56,46 @@ class RotationResult:
     used_at: datetime | None = None
     sealed: bytes | None = None
     successor_used: bool = False
+    repeated: bool = False
 
 
 class Sessions(Protocol):
     """Each method is a short transaction of its own. All raise `StorageUnavailable` when the storage is away."""
 
-    async def start(self, session_id: SessionId, user_id: UserId, token: StoredToken, *, now: datetime) -> None:
-        """Begin a session with its first refresh token."""
+    async def start(
+        self,
+        session_id: SessionId,
+        user_id: UserId,
+        token: StoredToken,
+        *,
+        password_hash: str,
+        network: str,
+        now: datetime,
+    ) -> bool:
+        """Begin a session with its first refresh token. `network` is where the user logs in from.
+
+        Returns:
+            Whether it began. It does not if `password_hash` is no longer the hash of the user's password. If the hash
+            is replaced at the same time, either no session begins, or it has begun before the hash is replaced.
+        """
+        ...
+
+    async def knows(self, user_id: UserId, network: str) -> bool:
+        """Whether a session of the user, ended or not, has begun from this network and is still stored."""
         ...
 
     async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> RotationResult:
         """Use a refresh token and store its successor, in one step.
 
         Of any number of concurrent calls with one token, exactly one finds it `ROTATED`; the others find it `USED`.
+        """
+        ...
+
+    async def repeat(self, token_hash: bytes, *, now: datetime) -> bool:
+        """Record that the successor of a used token is given out once more.
+
+        Returns:
+            Whether it may be: there is a successor, and it was not used. Its later uses tell that it was `repeated`.
         """
         ...
 

@@ -24,11 +24,13 @@ sessions: Final = table(
     text("user_id"),
     Column("created_at", MOMENT, nullable=False),
     Column("revoked_at", MOMENT),
+    text("network", nullable=True),
 )
 
-# To end all sessions of a user, and to list those that ended lately (which every process asks every few seconds).
-Index("sessions_user_id_idx", sessions.c.user_id)
+# To end all sessions of a user, and to know where they have logged in from.
+Index("sessions_user_id_network_idx", sessions.c.user_id, sessions.c.network)
 
+# To list the sessions that ended lately, which every process asks every few seconds.
 Index(
     "sessions_revoked_at_idx",
     sessions.c.revoked_at,
@@ -44,6 +46,7 @@ refresh_tokens: Final = table(
     Column("used_at", MOMENT),
     Column("successor_hash", BYTES),
     Column("sealed", BYTES),
+    Column("repeated_at", MOMENT),
 )
 
 # To delete sessions with their tokens. The unused token of a session is its last one: a session whose unused token has

@@ -1,0 +1,46 @@
+"""The settings of logins: how often a password may be tried, and how many are hashed at once."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from gateway.settings.housekeeping import HousekeepingSettings
+
+
+class AccessSettings(HousekeepingSettings, frozen=True, kw_only=True):
+    """A part of `Settings`."""
+
+    login_free_tries: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Failed logins in a row at one account from one address (an IPv6 /64) before the next has to "
+            "wait: 1 s, then 2, 4 …",
+        ),
+    ] = 5
+    login_free_tries_of_an_account: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="The same at one account from all addresses together. Addresses from which its user has "
+            "logged in before do not wait for it.",
+        ),
+    ] = 20
+    login_free_tries_of_an_address: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="The same at all accounts from one address, which may be that of an office: users who have "
+            "logged in from there before do not wait for it.",
+        ),
+    ] = 50
+    login_backoff_seconds_max: Annotated[int, Meta(ge=1, description="The longest such wait.")] = 60
+    login_account_backoff_seconds_max: Annotated[
+        int, Meta(ge=1, description="The longest such wait for failures at one account from all addresses together.")
+    ] = 5
+    hashing_threads: Annotated[
+        int, Meta(ge=1, le=64, description="Passwords that one process hashes at the same time.")
+    ] = 2
+    hashing_waiting_max: Annotated[
+        int, Meta(ge=0, description="Passwords that may wait to be hashed; one more gets 503.")
+    ] = 64
