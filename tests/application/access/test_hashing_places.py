@@ -39,6 +39,20 @@ def test_a_known_network_is_first_then_other_logins_then_new_passwords() -> None
     in_virtual_time(work)
 
 
+def test_new_passwords_leave_one_place_to_logins() -> None:
+    async def work() -> None:
+        places, crowd = HashingPlaces(places=3, waiting_max=64), Crowd()
+        registrations = [asyncio.create_task(crowd.hash(places, Purpose.NEW_PASSWORD)) for _ in range(9)]
+        await asyncio.sleep(0)
+        assert crowd.now == 2
+        began = asyncio.get_running_loop().time()
+        await crowd.hash(places, Purpose.LOGIN)
+        assert asyncio.get_running_loop().time() - began < 1.1 * HASH_SECONDS
+        await asyncio.gather(*registrations)
+
+    in_virtual_time(work)
+
+
 def test_200_registrations_a_second_do_not_hold_up_logins() -> None:
     async def work() -> None:
         loop, places, crowd = asyncio.get_running_loop(), HashingPlaces(places=2, waiting_max=64), Crowd()

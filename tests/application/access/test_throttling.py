@@ -153,7 +153,9 @@ async def test_a_guess_that_cannot_be_hashed_is_no_failure(access: Access, passw
     await log_in(access)
 
 
-async def test_right_passwords_at_once_are_no_burst_of_guesses(access: Access) -> None:
+@pytest.mark.usefixtures("access")
+async def test_right_passwords_at_once_are_no_burst_of_guesses(storage: Storage, clock: StandingClock) -> None:
+    access = an_access(storage, clock, limits=AccessLimits(hashing_places=16))
     await asyncio.gather(*(log_in(access) for _ in range(30)))
 
 
