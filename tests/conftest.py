@@ -57,12 +57,13 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(scope="session")
 async def migrated_template(postgres_server: PostgresServer) -> AsyncIterator[str]:
-    """The name of a database migrated once, from which tests get copies."""
+    """The name of a database migrated once, with roles, from which tests get copies."""
     # Imported here, so that tests which need no storage do not load it.
-    from gateway.adapters.sql.migrations import migrate  # noqa: PLC0415 - see above
+    from gateway.adapters.sql import grant_roles, migrate  # noqa: PLC0415 - see above
 
     async with temporary_database(postgres_server) as database:
         await migrate(postgres_server.url(database))
+        await grant_roles(postgres_server.url(database))
         yield database
 
 
@@ -83,12 +84,13 @@ def open_memory() -> "OpenStorage":
 
 @pytest.fixture(scope="session")
 async def open_postgres(postgres_server: PostgresServer, migrated_template: str) -> "AsyncIterator[OpenStorage]":
-    """Opens a storage on a real server, emptied."""
+    """Opens a storage on a real server, emptied, with the rights of a worker: no test of a port needs more."""
+    from gateway.adapters.sql.roles import WORKER  # noqa: PLC0415 - as above
     from support.storages import emptied_between_tests  # noqa: PLC0415 - as above
 
     async with (
         temporary_database(postgres_server, template=migrated_template) as database,
-        emptied_between_tests(postgres_server.url(database)) as open_storage,
+        emptied_between_tests(postgres_server.url(database), role=WORKER) as open_storage,
     ):
         yield open_storage
 

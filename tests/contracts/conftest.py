@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.adapters.sql import SqlLimits, migrate
+from gateway.adapters.sql.roles import SERVE
 from gateway.application.ports.storage import Storage
 from gateway.contracts.history import OpenStorage
 from support.postgres import PostgresServer, temporary_database
@@ -30,10 +31,10 @@ async def open_sqlite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 
 @pytest.fixture(scope="session")
 async def open_locking_postgres(postgres_server: PostgresServer, migrated_template: str) -> AsyncIterator[OpenStorage]:
-    """Opens a database on a real server, emptied, where every unit of work locks what it loads."""
+    """Opens a database on a real server, emptied, where every unit of work locks what it loads, as a server does."""
     async with (
         temporary_database(postgres_server, template=migrated_template) as database,
-        emptied_between_tests(postgres_server.url(database), SqlLimits(optimistic=False)) as open_storage,
+        emptied_between_tests(postgres_server.url(database), SqlLimits(optimistic=False), role=SERVE) as open_storage,
     ):
         yield open_storage
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from gateway.adapters.sql import Plan, Schema, SchemaRefused, migrate, planned, schema_of
+from gateway.adapters.sql import Plan, Schema, SchemaRefused, grant_roles, migrate, planned, schema_of
 from gateway.adapters.sql.engine import check_url, sqlite_url
 from gateway.bootstrap.folders import make_folder
 from gateway.bootstrap.limits import sql_limits
@@ -80,6 +80,28 @@ async def planned_migration(settings: Settings) -> Plan:
     _check_url(settings)
     with _schema_refused():
         return await planned(settings.url, sql_limits(settings))
+
+
+async def grant_database_roles(settings: Settings) -> None:
+    """Make the roles of Postgres, and give them their rights on the tables. The schema must be this version's.
+
+    Raises:
+        SettingsRefused: The database is not on Postgres.
+        StorageUnavailable: The database cannot be reached, or the connection's role may not make roles.
+    """
+    check_has_roles(settings)
+    await grant_roles(settings.url, sql_limits(settings))
+
+
+def check_has_roles(settings: Settings) -> None:
+    """Check that the database has roles.
+
+    Raises:
+        SettingsRefused: The database is not on Postgres.
+    """
+    if settings.url == MEMORY_URL or settings.on_sqlite:
+        raise SettingsRefused("--roles needs Postgres: SQLite has no roles. Set GATEWAY_DATABASE_URL.")
+    _check_url(settings)
 
 
 @contextmanager

@@ -52,16 +52,18 @@ def health(*, asked: Literal["server", "worker"] | None, **flags: str | None) ->
 
 @click.command
 @click.option("--dry-run", is_flag=True, help="Say what would run, and change nothing.")
+@click.option("--roles", is_flag=True, help="Make roles of Postgres with the fewest rights, to serve and to work with.")
 @settings_flags("data_dir", "database_url")
-def migrate(*, dry_run: bool, **flags: str | None) -> None:
+def migrate(*, dry_run: bool, roles: bool, **flags: str | None) -> None:
     """Bring the database to this version's schema.
 
-    Safe to run again, and from several machines at once.
+    Safe to run again, and from several machines at once. With --roles, run it after each update: a migration may add
+    tables.
     """
     from gateway.entrypoints.migrate import dry_run as plan
     from gateway.entrypoints.migrate import migrate as run
 
-    (plan if dry_run else run)(flags)
+    (plan if dry_run else run)(flags, roles=roles)
 
 
 @click.command
