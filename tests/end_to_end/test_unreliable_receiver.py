@@ -6,8 +6,9 @@ import os
 import random
 import sys
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ async def test_every_event_arrives_signed_and_in_order_though_receivers_fail_and
         shop = await open_shop(http, balance=PAYMENTS)
         async with an_unreliable_receiver(log) as port, dying_workers(gateway, 2):
             endpoint = await open_endpoint(http, shop, f"http://127.0.0.1:{port}/")
+            requests = Requests(log, endpoint["secret"])
+            verifying = asyncio.create_task(requests.verify_as_they_arrive())
             load = Load(shop)
             await load.send(keys(PAYMENTS), one.url, other.url, at_once=50)
             assert set(load.statuses()) == {201}
@@ -56,32 +59,74 @@ async def test_every_event_arrives_signed_and_in_order_though_receivers_fail_and
 
             async def has_arrived() -> bool:
                 await asyncio.sleep(LOOK_SECONDS)
-                return {event.id for event in events} <= {each["headers"]["webhook-id"] for each in accepted(log)}
+                return verifying.done() or {event.id for event in events} <= requests.accepted.keys()
 
             async def nothing_waits() -> bool:
                 return await waiting(gateway) == 0
 
             await until(has_arrived, DELIVERED_SECONDS_MAX)
             await until(nothing_waits, DELIVERED_SECONDS_MAX)
+            requests.is_complete = True
+            await verifying
     assert len(events) >= PAYMENTS
-    check_received(log, endpoint["secret"], events)
+    assert requests.accepted.keys() >= {event.id for event in events}
+    assert requests.are_in_order()
 
 
-def check_received(log: Path, secret: str, events: Sequence[FeedEvent]) -> None:
-    """Every request is signed, an id has one body, and the first deliveries of an object are in its order."""
-    bodies: dict[str, str] = {}
-    for each in received(log):
-        Webhook(secret).verify(each["body"], each["headers"])
-        SvixWebhook(secret).verify(each["body"], each["headers"])
-        event_id = each["headers"]["webhook-id"]
-        assert bodies.setdefault(event_id, each["body"]) == each["body"]
-    assert set(bodies) >= {event.id for event in events}
-    arrived = dict.fromkeys(each["headers"]["webhook-id"] for each in accepted(log))
-    sequences: defaultdict[str, list[int]] = defaultdict(list)
-    for event_id in arrived:
-        event = json.loads(bodies[event_id])
-        sequences[event["data"]["object"]["id"]].append(event["sequence"])
-    assert all(found == sorted(found) for found in sequences.values())
+@dataclass(slots=True)
+class Requests:
+    """The requests that the receiver has logged: every one is signed, and an id has one body.
+
+    They are verified soon after they arrive: libraries refuse signatures that are older than five minutes.
+
+    Attributes:
+        log: The receiver's file, a line for each request.
+        secret: The endpoint's.
+        bodies: The bodies by event.
+        accepted: The events that the receiver has answered with success, in the order of the first success.
+        is_complete: Whether no more requests follow.
+        read: How many bytes of the log were read.
+    """
+
+    log: Path
+    secret: str
+    bodies: dict[str, str] = field(default_factory=dict[str, str])
+    accepted: dict[str, None] = field(default_factory=dict[str, None])
+    is_complete: bool = False
+    read: int = 0
+
+    async def verify_as_they_arrive(self) -> None:
+        """Verify new requests again and again, until there are no more."""
+        rest, is_last = "", False
+        while not is_last:
+            is_last = self.is_complete
+            *complete, rest = (rest + self._new_text()).split("\n")
+            for line in complete:
+                self._verify(json.loads(line))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _new_text(self) -> str:
+        with self.log.open("ab+") as log:
+            log.seek(self.read)
+            new = log.read()
+        self.read += len(new)
+        return new.decode()
+
+    def _verify(self, request: dict[str, Any]) -> None:
+        for webhook in (Webhook(self.secret), SvixWebhook(self.secret)):
+            webhook.verify(request["body"], request["headers"])
+        event_id = request["headers"]["webhook-id"]
+        assert self.bodies.setdefault(event_id, request["body"]) == request["body"]
+        if request["answer"] == "204":
+            self.accepted.setdefault(event_id)
+
+    def are_in_order(self) -> bool:
+        """Whether the first successes of each object came in the order of its events."""
+        sequences: defaultdict[str, list[int]] = defaultdict(list)
+        for event_id in self.accepted:
+            event = json.loads(self.bodies[event_id])
+            sequences[event["data"]["object"]["id"]].append(event["sequence"])
+        return all(found == sorted(found) for found in sequences.values())
 
 
 @asynccontextmanager
@@ -138,14 +183,3 @@ async def waiting(gateway: Installation) -> int:
     async with gateway.connected() as connection:
         found = await connection.scalar(text("SELECT count(*) FROM webhook_deliveries WHERE due_at IS NOT NULL"))
     return int(found or 0)
-
-
-def received(log: Path) -> list[dict[str, Any]]:
-    """All requests. The last line may not be complete yet."""
-    lines = log.read_text().split("\n")[:-1] if log.exists() else []
-    return [json.loads(line) for line in lines]
-
-
-def accepted(log: Path) -> list[dict[str, Any]]:
-    """The requests that were answered with success."""
-    return [each for each in received(log) if each["answer"] == "204"]
