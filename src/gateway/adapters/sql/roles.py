@@ -136,6 +136,5 @@ async def grant_roles(url: str, limits: SqlLimits | None = None) -> None:
 
 
 def _grant(connection: Connection) -> None:
-    schema: str = connection.scalar(select(func.current_schema()))
-    for statement in role_statements(schema):
+    for statement in role_statements(connection.scalars(select(func.current_schema())).one()):
         connection.exec_driver_sql(statement)
