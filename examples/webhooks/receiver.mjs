@@ -5,7 +5,9 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 
-const { WEBHOOK_SECRET, PORT = "9000" } = process.env;
+const { WEBHOOK_SECRET = "", PORT = "9000" } = process.env;
+const KEY = Buffer.from(WEBHOOK_SECRET.replace(/^whsec_/, ""), "base64");
+if (KEY.length < 24) throw new Error("WEBHOOK_SECRET is not the secret of an endpoint: whsec_…");
 const TOLERANCE_SECONDS = 300;
 const BODY_BYTES_MAX = 1_000_000;
 
@@ -13,8 +15,7 @@ const BODY_BYTES_MAX = 1_000_000;
 function isGenuine(body, headers) {
   const { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signatures = "" } = headers;
   if (!(Math.abs(Date.now() / 1000 - Number(timestamp)) <= TOLERANCE_SECONDS)) return false;
-  const key = Buffer.from(WEBHOOK_SECRET.replace(/^whsec_/, ""), "base64");
-  const expected = createHmac("sha256", key).update(`${id}.${timestamp}.`).update(body).digest();
+  const expected = createHmac("sha256", KEY).update(`${id}.${timestamp}.`).update(body).digest();
   return signatures.split(" ").some((signature) => {
     const [version, text = ""] = signature.split(",");
     const given = Buffer.from(text, "base64");

@@ -39,8 +39,9 @@ UNSAID_DETAILS = {
     "Never send card numbers here.",
     "Everybody tries this password first. Choose another.",
     (
-        "This must be a URL with https:// and a host, without a user or a fragment. Characters outside ASCII are "
-        "percent-encoded, in host names they are Punycode. An IPv4 address is four decimal numbers."
+        "This must be a URL with https:// (in the sandbox also http://) and a host, without a user or a fragment. "
+        "Characters outside ASCII are percent-encoded, in host names they are Punycode. "
+        "An IPv4 address is four decimal numbers."
     ),
     "A time is between the years 1970 and 9998.",
     "A time has a time zone, and is between the years 1970 and 9998 in UTC.",

@@ -77,7 +77,10 @@ async def test_a_merchant_who_does_not_sign_in_can_be_paid(sandbox: Sandbox) -> 
     [payment] = (await http.get("/payments", headers=merchant)).json()["data"]
     assert payment["id"] in triggered.said
     for arguments, sentence in (
-        (("refund.succeeded", *paid), "refund.succeeded takes the merchant: sign in with --email"),
+        (
+            ("refund.succeeded", *paid),
+            "Only the merchant can cause refund.succeeded: sign in as that merchant with --email",
+        ),
         (("payment.captured", "--merchant-id", "usr_x"), "404 merchant_not_found"),
         (("payment.captured", *paid, "--currency", "EUR"), "422 currency_mismatch"),
     ):

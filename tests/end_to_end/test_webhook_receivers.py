@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import closing, suppress
@@ -12,9 +13,10 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from support.example_receivers import EXAMPLES, Receiver, receiving
+from support.example_receivers import EXAMPLES, Receiver, ReceiverEndedError, receiving
 from support.load import log_in
 from support.pasting import blocks
+from support.processes import run_to_end
 from support.sandbox import Sandbox
 from support.servers import free_port
 from support.webhook_calls import a_customer, done, pay, registration
@@ -97,6 +99,44 @@ async def test_a_receiver_refuses_what_the_gateway_has_not_signed(receiver: Rece
 
     assert await post(receiver, body, right) == 204
     await receiver.until_handled(1)
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_xx", "whsec_not base64 at all, but long enough to be one"])
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_receiver_without_the_secret_of_an_endpoint_takes_nothing(
+    language: str, secret: str, tmp_path: Path
+) -> None:
+    """What is signed with an empty key, or not at all, is not taken."""
+    body = an_event(1)
+    signatures = ("v1,", "v1,x", Webhook(b"\0").sign("evt_1", datetime.now(UTC), body))
+    with suppress(ReceiverEndedError):
+        async with receiving(language, tmp_path, secret) as receiver:
+            for signature in signatures:
+                headers = {**signed(body, SECRET), "webhook-signature": signature}
+                assert await post(receiver, body, headers) in {400, 503}
+
+
+async def test_the_shell_receiver_takes_nothing_when_openssl_fails(tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("bash", "env", "cat", "date", "head", "ln", "mkdir", "mktemp", "od", "rm", "sed", "tr"):
+        (tools / name).symlink_to(shutil.which(name) or "")
+    body = an_event(1)
+    headers = {**signed(body, SECRET), "content-length": str(len(body.encode()))}
+    lines = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", body]
+    for openssl in (None, "exit 1", "echo", "[[ $1 == base64 && $2 == -d ]] && exec base64 -d; exit 1"):
+        if openssl is not None:
+            (tools / "openssl").write_text(f"#!{tools}/bash\n{openssl}\n")
+            (tools / "openssl").chmod(0o755)
+        done = await run_to_end(
+            [EXAMPLES / "receiver.sh"],
+            cwd=tmp_path,
+            env={"PATH": str(tools), "WEBHOOK_SECRET": SECRET},
+            stdin="\r\n".join(lines),
+            seconds_max=30,
+        )
+        assert "204" not in done.said
+        assert not (tmp_path / "events" / "evt_1.json").exists()
 
 
 async def test_a_receiver_refuses_a_body_that_is_too_large(receiver: Receiver) -> None:

@@ -17,6 +17,10 @@ START_SECONDS_MAX = 30.0
 HANDLED_SECONDS_MAX = 30.0
 
 
+class ReceiverEndedError(Exception):
+    """The receiver has ended before it listened."""
+
+
 @dataclass(slots=True)
 class Receiver:
     """A receiver that listens.
@@ -80,7 +84,8 @@ async def _process(
     )
 
     async def listens() -> bool:
-        assert process.returncode is None, "The receiver has ended"
+        if process.returncode is not None:
+            raise ReceiverEndedError
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", receiver.port)
         except OSError:

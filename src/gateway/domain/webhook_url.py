@@ -100,7 +100,8 @@ def _name_or_ipv4(text: str) -> tuple[str, IPv4Address | None]:
 
 def _invalid() -> InvalidInput:
     detail = (
-        "This must be a URL with https:// and a host, without a user or a fragment. Characters outside ASCII are "
-        "percent-encoded, in host names they are Punycode. An IPv4 address is four decimal numbers."
+        "This must be a URL with https:// (in the sandbox also http://) and a host, without a user or a fragment. "
+        "Characters outside ASCII are percent-encoded, in host names they are Punycode. "
+        "An IPv4 address is four decimal numbers."
     )
     return invalid("url", "url_invalid", detail)

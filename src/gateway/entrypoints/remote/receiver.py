@@ -72,6 +72,7 @@ class Receiver:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request."""
         if scope["method"] in {"GET", "HEAD"}:
+            await self._secret_known.wait()  # From then on it is known which merchant is to be paid.
             await _answer(send, 200, msgspec.json.encode(self.about) + b"\n", [(b"content-type", b"application/json")])
             return
         body = await _read(receive)

@@ -26,7 +26,7 @@ class MerchantMustAct(click.ClickException):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name} takes the merchant: sign in with --email, or leave out --merchant-id for a merchant of its own."
+            f"Only the merchant can cause {name}: sign in as that merchant with --email, or leave out --merchant-id."
         )
 
 
