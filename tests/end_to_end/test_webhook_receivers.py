@@ -129,7 +129,7 @@ async def test_the_shell_receiver_takes_nothing_when_openssl_fails(tmp_path: Pat
             (tools / "openssl").write_text(f"#!{tools}/bash\n{openssl}\n")
             (tools / "openssl").chmod(0o755)
         done = await run_to_end(
-            [EXAMPLES / "receiver.sh"],
+            [str(EXAMPLES / "receiver.sh")],
             cwd=tmp_path,
             env={"PATH": str(tools), "WEBHOOK_SECRET": SECRET},
             stdin="\r\n".join(lines),

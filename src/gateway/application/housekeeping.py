@@ -138,8 +138,8 @@ class Housekeeper:
 class _EventSteps:
     """The deletion of events in one round.
 
-    What is still needed is found once. Later in the round nobody begins to need an event that it deletes: events that
-    are no longer shown are neither delivered once more nor replayed.
+    What is still needed is found once. This stays true for the round: events that are no longer
+    shown are neither redelivered nor replayed.
     """
 
     housekeeper: Housekeeper

@@ -134,7 +134,7 @@ class WebhookEndpoint:
     def disable(self, reason: DisabledReason, *, now: datetime, as_of: datetime | None = None) -> "WebhookEndpoint":
         """A disabled copy; this endpoint if it is disabled already, with its first reason.
 
-        Also this endpoint if it was changed after `as_of`: the reason is one of the endpoint as it was then.
+        Also unchanged if it was modified after `as_of`: the reason concerns the endpoint before that.
         """
         is_outdated = as_of is not None and self.updated_at > as_of
         return replace(self, disabled_reason=reason, updated_at=now) if self.enabled and not is_outdated else self

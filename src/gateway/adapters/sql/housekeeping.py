@@ -90,7 +90,7 @@ class SqlHousekeeping(Housekeeping):
             )
             return Deleted(count=count, is_last=is_last and len(chosen) == len(batches))
 
-        await self._feed.newest()  # Numbers what was committed: what has no position is no part of the feed yet.
+        await self._feed.newest()  # Gives committed events a position: the feed has no others.
         return await self._with_progress(EVENTS, delete)
 
     async def _first_batches(

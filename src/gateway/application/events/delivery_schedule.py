@@ -12,8 +12,7 @@ JITTER: Final = 0.1
 """Times between attempts vary by this share in both directions, so that retries do not come all at once."""
 
 FAILURES_IN_A_ROW_MAX: Final = 16
-"""After so many, a worker waits between two requests to the receiver. What waits is neither sent in vain nor uses up
-its attempts."""
+"""After so many, a worker waits between two requests to the receiver. Deliveries that wait use up no attempts."""
 PROBE_SHARE: Final = 0.1
 PROBE_SECONDS_MAX: Final = 60.0
 """The wait is this share of the time for which the receiver has failed, and at most so long."""

@@ -118,8 +118,8 @@ class EndpointTurns:
     def _places(self) -> tuple[int, int]:
         """How many further endpoints there are places for: fast ones, slow ones.
 
-        Half of the places are for slow endpoints. If more endpoints become slow during their turns, they keep the other
-        places until the turns end.
+        Half of the places are for slow endpoints. An endpoint that becomes slow during its turn
+        may keep a fast place until the turn ends.
         """
         slow_places = self._tools.limits.endpoints_max // 2
         fast_places = self._tools.limits.endpoints_max - slow_places

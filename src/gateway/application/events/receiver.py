@@ -84,7 +84,7 @@ class Receiver:
             self.disable_reason = DisabledReason.GONE
         elif must_be_disabled(self._failing_since, now, self._limits):
             self.disable_reason = DisabledReason.FAILING
-        # A receiver that refuses some of many requests gets fewer at once, and none if it refuses one at a time.
+        # A receiver that fails with many requests in flight gets fewer; one that fails with a single request is paused.
         pause = (pause_seconds(response, self._limits) or 0.0) if gets_one_at_once else 0.0
         if self._failures_in_a_row >= FAILURES_IN_A_ROW_MAX:
             pause = max(pause, probe_seconds(self._failing_since, now))
