@@ -12,6 +12,7 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
+from gateway.application.rate_limits.rate_limits import NO_RATE_LIMITS, RateLimits
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
 from gateway.domain.immutable import immutable
@@ -35,6 +36,7 @@ class Gateway:
     deliveries: WebhookDeliveries
     tokens: AccessTokens
     storage: Storage
+    rate_limits: RateLimits = NO_RATE_LIMITS
 
     async def execute(
         self, command: Command[Result], *, idempotency_key: str | None = None, owner_id: UserId = SYSTEM

@@ -10,6 +10,7 @@ from gateway.application.events.delivery_limits import DeliveryLimits
 from gateway.application.events.hub import StreamLimits
 from gateway.application.housekeeping import HousekeepingLimits
 from gateway.application.quotes import QuoteLimits
+from gateway.application.rate_limits.rate_limits import RateLimitSettings
 from gateway.settings.values import Settings
 
 
@@ -87,6 +88,17 @@ def housekeeping_limits(settings: Settings) -> HousekeepingLimits:
         sessions=timedelta(days=settings.sessions_days),
         login_failures=timedelta(days=settings.login_failures_days),
         deliveries=timedelta(days=settings.webhook_deliveries_days),
+    )
+
+
+def rate_limit_settings(settings: Settings) -> RateLimitSettings:
+    """How many requests users and addresses may make."""
+    return RateLimitSettings(
+        requests=settings.rate_limit_requests,
+        registrations=settings.rate_limit_registrations,
+        logins=settings.rate_limit_logins,
+        refreshes=settings.rate_limit_refreshes,
+        processes_max=settings.rate_limit_processes_max,
     )
 
 

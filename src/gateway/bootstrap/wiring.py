@@ -36,10 +36,18 @@ from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.queries import Queries
 from gateway.application.quotes import QuoteLimits, Quotes
+from gateway.application.rate_limits.rate_limits import NO_RATE_LIMITS, RateLimits, rate_limits
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
 from gateway.bootstrap.keys import access_tokens
-from gateway.bootstrap.limits import access_limits, group_limits, quote_limits, retry_limits, stream_limits
+from gateway.bootstrap.limits import (
+    access_limits,
+    group_limits,
+    quote_limits,
+    rate_limit_settings,
+    retry_limits,
+    stream_limits,
+)
 from gateway.bootstrap.refusal import StartRefused
 from gateway.bootstrap.storage import open_storage
 from gateway.bootstrap.webhooks import open_webhook_sender
@@ -83,6 +91,7 @@ async def open_gateway(settings: Settings | str | PathLike[str] | None = None) -
             quote_limits=quote_limits(chosen),
             stream_limits=stream_limits(chosen),
             event_retention=timedelta(days=chosen.events_days),
+            rate_limits=rate_limits(rate_limit_settings(chosen), storage.rate_budgets),
         )
         run_batch = parts.run_batch(retry_limits(chosen))
         executor = GroupCommit(run_batch, group_limits(chosen), scheduling=storage.scheduling)
@@ -90,6 +99,7 @@ async def open_gateway(settings: Settings | str | PathLike[str] | None = None) -
             yield parts.gateway(executor)
         finally:
             await executor.close()
+            await parts.rate_limits.close()
 
 
 @asynccontextmanager
@@ -151,6 +161,7 @@ class _Parts:
     quote_limits: QuoteLimits
     stream_limits: StreamLimits
     event_retention: timedelta
+    rate_limits: RateLimits = NO_RATE_LIMITS
     commits: CommitSignal = field(default_factory=CommitSignal)
 
     def run_batch(self, limits: RetryLimits) -> RunBatch:
@@ -196,6 +207,7 @@ class _Parts:
             event_hub=EventHub(event_queries, self.commits, self.stream_limits),
             tokens=self.tokens,
             storage=self.storage,
+            rate_limits=self.rate_limits,
         )
 
 

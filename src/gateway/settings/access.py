@@ -1,4 +1,4 @@
-"""The settings of logins: how often a password may be tried, and how many are hashed at once."""
+"""The settings of logins and of rate limits."""
 
 from typing import Annotated
 
@@ -44,3 +44,32 @@ class AccessSettings(HousekeepingSettings, frozen=True, kw_only=True):
     hashing_waiting_max: Annotated[
         int, Meta(ge=0, description="Passwords that may wait to be hashed; one more gets 503.")
     ] = 64
+
+    rate_limit_requests: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=6_000_000,
+            description="Requests that one user may make in a minute, over all processes; a batch counts its items. "
+            "More get 429. 0: no limit.",
+        ),
+    ] = 60_000
+    rate_limit_registrations: Annotated[
+        int,
+        Meta(ge=0, le=6_000_000, description="Registrations from one address (an IPv6 /64) in a minute. 0: no limit."),
+    ] = 1_200
+    rate_limit_logins: Annotated[
+        int, Meta(ge=0, le=6_000_000, description="Logins from one address in a minute, right or wrong. 0: no limit.")
+    ] = 3_000
+    rate_limit_refreshes: Annotated[
+        int, Meta(ge=0, le=6_000_000, description="Refreshed sessions from one address in a minute. 0: no limit.")
+    ] = 6_000
+    rate_limit_processes_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="How many processes share these limits, at most: together they let at most 1.2 times a limit "
+            "through.",
+        ),
+    ] = 16

@@ -14,7 +14,9 @@ from gateway.adapters.http.messages import Header
 from gateway.adapters.http.request_ids import REQUEST_ID, fresh_request_id
 
 ANY_ORIGIN: Final = b"*"
-HEADERS_EXPOSED: Final = b"Allow, Idempotency-Replayed, Request-Id, Retry-After, WWW-Authenticate"
+HEADERS_EXPOSED: Final = (
+    b"Allow, Idempotency-Replayed, RateLimit, RateLimit-Policy, Request-Id, Retry-After, WWW-Authenticate"
+)
 PREFLIGHT_HEADERS: Final[tuple[Header, ...]] = (
     (b"access-control-allow-methods", b"DELETE, GET, HEAD, PATCH, POST, PUT"),
     (b"access-control-allow-headers", b"Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Request-Id"),

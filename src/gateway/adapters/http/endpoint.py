@@ -23,6 +23,7 @@ from gateway.adapters.http.headers import bearer_token, idempotency_key, read_he
 from gateway.adapters.http.messages import AnyRequest, Request, Response
 from gateway.adapters.http.operations import ANYONE, AnyOperation, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal, problem_response
+from gateway.adapters.http.rate_limiting import count_items, count_request, rate_limit_headers
 from gateway.adapters.http.request_ids import REQUEST_ID, fresh_request_id
 from gateway.adapters.http.routes import NO_IDS, Match, Routes
 from gateway.application.causes import cause_of
@@ -137,6 +138,7 @@ class Endpoint:
             request.signed_in = await request.gateway.access.authenticate(bearer_token(request.headers))
             if request.signed_in.role not in operation.roles:
                 raise RoleForbidden(f"A {request.signed_in.role} may not do this.")
+        await count_request(request, operation)
         key = idempotency_key(request.headers, required=operation.idempotency is Idempotency.REQUIRED)
         if operation.idempotency is not Idempotency.NONE:
             request.idempotency_key = key
@@ -148,6 +150,7 @@ class Endpoint:
             size_max = operation.body_bytes_max or self._limits.body_bytes_max
             optional = operation.body_optional
             request.body = await read_body(request, receive, operation.body_decoder, size_max, optional=optional)
+            await count_items(request, operation)
         return operation
 
 
@@ -207,6 +210,7 @@ async def _send(response: Response, request: AnyRequest, scope: Any, receive: Re
         (b"cache-control", response.cache_control),
         NO_SNIFFING,
         *response.headers,
+        *(() if request.rate_limit is None else rate_limit_headers(request.rate_limit, request.rate_left)),
     ]
     if response.body:
         headers += [(b"content-type", response.content_type), (b"content-length", str(len(response.body)).encode())]

@@ -9,6 +9,7 @@ from typing_extensions import TypeVar
 
 from gateway.application.access.caller import Caller
 from gateway.application.gateway import Gateway
+from gateway.application.rate_limits.bucket import RateLimit
 
 BodyT = TypeVar("BodyT", default=None)
 QueryT = TypeVar("QueryT", default=None)
@@ -42,6 +43,8 @@ class Request(Generic[BodyT, QueryT]):
         body: Decoded into the operation's type; `None` if it declares no body.
         query: Decoded into the operation's type; `None` if it declares no query.
         arriving: Whether the body is being received.
+        rate_limit: The limit that the request was counted for, if any.
+        rate_left: How many more requests this limit allows now.
     """
 
     gateway: Gateway
@@ -60,6 +63,8 @@ class Request(Generic[BodyT, QueryT]):
     body: BodyT = _NONE
     query: QueryT = _NONE
     arriving: bool = False
+    rate_limit: RateLimit | None = None
+    rate_left: int = 0
 
     @property
     def caller(self) -> Caller:

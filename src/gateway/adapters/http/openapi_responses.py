@@ -41,6 +41,17 @@ HEADERS: Final[dict[str, Described]] = {
         "description": "After how many seconds the same request, with the same key, may be sent again.",
         "schema": {"type": "integer", "format": "int64"},
     },
+    "RateLimit": {
+        "description": "How many requests are left (`r`) of the limit that this one was counted for, and in how many "
+        "seconds all are (`t`): draft-ietf-httpapi-ratelimit-headers-10. Missing without a limit.",
+        "schema": {"type": "string"},
+        "example": '"requests";r=59999;t=1',
+    },
+    "RateLimit-Policy": {
+        "description": "The limit: `q` requests in `w` seconds. Missing without a limit.",
+        "schema": {"type": "string"},
+        "example": '"requests";q=60000;w=60',
+    },
     "WWW-Authenticate": {"description": "How to sign in: `Bearer`.", "schema": {"type": "string"}},
     "Accept-Encoding": {
         "description": "With 415 for a compressed body: the encodings that are taken.",
@@ -54,7 +65,7 @@ HEADERS_OF_STATUS: Final = {
     409: ("Idempotency-Replayed", "Retry-After"),
     415: ("Accept-Encoding",),
     422: ("Idempotency-Replayed",),
-    429: ("Retry-After",),
+    429: ("RateLimit", "RateLimit-Policy", "Retry-After"),
     503: ("Retry-After",),
 }
 
@@ -110,7 +121,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 def responses_of(operation: AnyOperation, result: Described | None) -> dict[str, Described]:
     """The responses of an operation, by status; `result` is the schema of its successful response."""
     replayed = () if operation.idempotency is Idempotency.NONE else ("Idempotency-Replayed",)
-    success: Described = {"description": operation.summary, "headers": _headers("Request-Id", *replayed)}
+    limited = ("RateLimit", "RateLimit-Policy") if is_limited(operation) else ()
+    success: Described = {"description": operation.summary, "headers": _headers("Request-Id", *replayed, *limited)}
     if result is not None:
         success["content"] = {operation.result_type: {"schema": result, "example": operation.example_result}}
     responses = {str(status): success for status in (operation.status, *operation.other_statuses)}
@@ -150,6 +162,8 @@ def codes_of(operation: AnyOperation) -> list[str]:
     codes = set(operation.codes)
     if operation.roles:
         codes |= {"token_missing", "token_invalid", "token_expired", "token_revoked"}
+    if is_limited(operation):
+        codes.add("rate_limited")
     if operation.roles not in (ANYONE, EVERY_ROLE):
         codes.add("role_forbidden")
     if "{" in operation.path:
@@ -163,6 +177,11 @@ def codes_of(operation: AnyOperation) -> list[str]:
     # Every operation refuses unknown query parameters and repeated headers.
     codes |= {"validation_error", "headers_too_large", "internal_error", "storage_unavailable", "overloaded"}
     return sorted(codes, key=lambda code: (KINDS[code].status, code))
+
+
+def is_limited(operation: AnyOperation) -> bool:
+    """Whether requests are counted for a rate limit."""
+    return bool(operation.roles) or operation.limited_by is not None
 
 
 def _headers(*names: str) -> dict[str, Described]:

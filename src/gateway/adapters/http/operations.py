@@ -62,6 +62,8 @@ class Operation(Generic[BodyT, QueryT]):
         example: Of the request body; the first of `examples`, if there are several.
         example_result: Of a successful response's body.
         result_type: The content type of a successful response.
+        limited_by: The rate limit of addresses that an operation for `ANYONE` is counted for, by name.
+        items_of: How many requests a body counts for; each counts for one if it is left out.
         takes_last_event_id: Whether `Last-Event-ID` is read.
         body_decoder: Of the declared body; `None` without one.
         body_optional: Whether the body may be left out: all of its fields may.
@@ -86,6 +88,8 @@ class Operation(Generic[BodyT, QueryT]):
     examples: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     example_result: dict[str, Any] = field(default_factory=dict[str, Any])
     result_type: str = "application/json"
+    limited_by: str | None = None
+    items_of: Callable[[BodyT], int] | None = None
     takes_last_event_id: bool = False
     body_decoder: msgspec.json.Decoder[BodyT] | None = field(init=False)
     body_optional: bool = field(init=False)

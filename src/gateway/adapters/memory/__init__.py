@@ -6,6 +6,7 @@ from gateway.adapters.memory.event_cursors import MemoryEventCursors
 from gateway.adapters.memory.events import MemoryEventFeed
 from gateway.adapters.memory.housekeeping import MemoryHousekeeping
 from gateway.adapters.memory.login_failures import MemoryLoginFailures
+from gateway.adapters.memory.rate_budgets import MemoryRateBudgets
 from gateway.adapters.memory.rates import MemoryRates
 from gateway.adapters.memory.reader import MemoryReader, memory_audit
 from gateway.adapters.memory.sessions import MemorySessions
@@ -27,6 +28,7 @@ def memory_storage(database: MemoryDatabase | None = None) -> Storage:
         users=MemoryUsers(kept),
         sessions=sessions,
         login_failures=login_failures,
+        rate_budgets=MemoryRateBudgets(),
         rates=MemoryRates(kept),
         reader=MemoryReader(kept),
         events=MemoryEventFeed(kept),

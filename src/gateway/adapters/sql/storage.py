@@ -22,6 +22,7 @@ from gateway.adapters.sql.login_failures import SqlLoginFailures
 from gateway.adapters.sql.pipeline import Pipeline
 from gateway.adapters.sql.postgres import PostgresState, PostgresUnitOfWork
 from gateway.adapters.sql.postgres_connections import connect_seconds_max
+from gateway.adapters.sql.rate_budgets import SqlRateBudgets
 from gateway.adapters.sql.rates import SqlRates
 from gateway.adapters.sql.reader import SqlReader
 from gateway.adapters.sql.sessions import SqlSessions
@@ -56,6 +57,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             users=SqlUsers(database),
             sessions=SqlSessions(database),
             login_failures=SqlLoginFailures(database),
+            rate_budgets=SqlRateBudgets(database),
             rates=SqlRates(database),
             reader=SqlReader(database),
             events=events,

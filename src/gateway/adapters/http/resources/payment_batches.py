@@ -213,6 +213,7 @@ OPERATIONS = (
         idempotency=Idempotency.REQUIRED,
         codes=("batch_aborted",),
         body_bytes_max=BODY_BYTES_MAX,
+        items_of=lambda body: len(body.items),
         example={
             "mode": "independent",
             "items": [

@@ -8,6 +8,7 @@ from gateway.adapters.http.messages import AnyRequest, Request, Response
 from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Body, Operation, json_response
 from gateway.adapters.http.resources.fields import CurrencyText, Name
 from gateway.application.access.access import SignedIn
+from gateway.application.rate_limits.rate_limits import LOGINS, REFRESHES, REGISTRATIONS
 from gateway.application.views.users import UserView, user_view
 from gateway.domain.limits import (
     EMAIL_LENGTH_MAX,
@@ -170,6 +171,7 @@ OPERATIONS = (
         body=RegisterBody,
         result=UserView,
         codes=("email_taken", "unknown_currency"),
+        limited_by=REGISTRATIONS,
         examples={
             "customer": {"email": EXAMPLE_EMAIL, "password": EXAMPLE_PASSWORD, "role": "customer", "name": "Ada"},
             "merchant": {"email": "shop@example.com", "password": EXAMPLE_PASSWORD, "role": "merchant", "name": "Shop"},
@@ -187,6 +189,7 @@ OPERATIONS = (
         body=LogInBody,
         result=TokensView,
         codes=("invalid_credentials", "rate_limited"),
+        limited_by=LOGINS,
         examples={
             "customer": {"email": EXAMPLE_EMAIL, "password": EXAMPLE_PASSWORD},
             "merchant": {"email": "shop@example.com", "password": EXAMPLE_PASSWORD},
@@ -204,6 +207,7 @@ OPERATIONS = (
         body=RefreshBody,
         result=TokensView,
         codes=("token_invalid", "token_expired", "token_revoked"),
+        limited_by=REFRESHES,
         example=EXAMPLE_REFRESH,
         example_result=EXAMPLE_TOKENS,
     ),

@@ -66,5 +66,10 @@ login_failures: Final = table(
     Column("last_at", MOMENT, nullable=False),
 )
 
+rate_budgets: Final = table("rate_budgets", key("scope"), *integers("full_at"))
+
+# To delete full buckets.
+Index("rate_budgets_full_at_idx", rate_budgets.c.full_at)
+
 # To delete failures of long ago.
 Index("login_failures_last_at_idx", login_failures.c.last_at)

@@ -1,0 +1,1 @@
+"""Rate limits: how many requests a user, or an anonymous address, may make, counted over all processes."""
