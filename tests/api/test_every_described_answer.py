@@ -28,9 +28,10 @@ ELSEWHERE = {
     "headers_too_large",
     "idempotency_in_progress",
     "rates_read_only",
+    "rate_limited",
 }
-"""Met in test_failures, test_conventions and exchange: they take a gateway in trouble, a client that hangs, or a
-gateway whose rates come from a file."""
+"""Met in test_failures, test_conventions, test_rate_limits and exchange: they take a gateway in trouble, a client that
+hangs, one that asks too often, or a gateway whose rates come from a file."""
 
 
 @pytest.fixture

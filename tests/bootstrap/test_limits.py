@@ -11,12 +11,14 @@ from gateway.application.events.delivery_limits import DeliveryLimits
 from gateway.application.events.hub import StreamLimits
 from gateway.application.housekeeping import HousekeepingLimits
 from gateway.application.quotes import QuoteLimits
+from gateway.application.rate_limits.rate_limits import RateLimitSettings
 from gateway.bootstrap.limits import (
     access_limits,
     delivery_limits,
     group_limits,
     housekeeping_limits,
     quote_limits,
+    rate_limit_settings,
     retry_limits,
     sql_limits,
     stream_limits,
@@ -35,6 +37,7 @@ def test_the_limits_default_to_what_each_part_defaults_to() -> None:
     )
     assert retry_limits(settings) == RetryLimits()
     assert access_limits(settings) == AccessLimits()
+    assert rate_limit_settings(settings) == RateLimitSettings()
     assert quote_limits(settings) == QuoteLimits()
     assert delivery_limits(settings) == DeliveryLimits(stop_seconds=settings.drain_seconds_max)
     assert stream_limits(settings) == StreamLimits()

@@ -23,6 +23,7 @@ from gateway.contracts.events import EventFeedContract
 from gateway.contracts.hostile_input import HostileInputContract
 from gateway.contracts.housekeeping import HousekeepingContract
 from gateway.contracts.login_failures import LoginFailuresContract
+from gateway.contracts.rate_budgets import RateBudgetsContract
 from gateway.contracts.reader import ReaderContract
 from gateway.contracts.sessions import SessionsContract
 from gateway.contracts.unit_of_work import UnitOfWorkContract
@@ -48,6 +49,10 @@ class TestSessions(SessionsContract):
 
 
 class TestLoginFailures(LoginFailuresContract):
+    pass
+
+
+class TestRateBudgets(RateBudgetsContract):
     pass
 
 

@@ -24,6 +24,7 @@ pytest.register_assert_rewrite(
             "login_failures",
             "passwords",
             "quotes",
+            "rate_budgets",
             "rates",
             "reader",
             "records",

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.login_failures import Failures, LoginFailures
+from gateway.application.ports.rate_budgets import RateBudgets
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, Reader, TransactionFilter
 from gateway.application.ports.sessions import SessionId, Sessions, StoredToken, Successor
@@ -105,6 +106,9 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
         "update": lambda storage, given: storage.login_failures.update(
             [given.text], lambda _: {given.text: Failures(count=1, last_at=given.moment)}
         ),
+    },
+    RateBudgets: {
+        "update": lambda storage, given: storage.rate_budgets.update(given.text, lambda *_: given.number),
     },
     EventCursors: {
         "position": lambda storage, given: storage.event_cursors.position(given.text),

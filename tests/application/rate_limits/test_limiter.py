@@ -17,7 +17,7 @@ from gateway.application.rate_limits.bucket import NANOSECONDS, RateLimit
 from gateway.application.rate_limits.limiter import NOT_DRAWN, RateLimiter
 from support.virtual_time import in_virtual_time
 
-LIMIT = RateLimit(name="requests", count=6_000, seconds=60)
+LIMIT = RateLimit(name="requests", count=3_000, seconds=60)
 ROUND_TRIP_SECONDS = 0.004
 
 
@@ -63,8 +63,11 @@ class Client:
             self.passed.append(loop.time())
 
     async def flood(self, *, per_second: int, seconds: float) -> None:
+        requests: list[asyncio.Task[None]] = []
         for number in range(int(per_second * seconds)):
-            await asyncio.gather(self.send(number), asyncio.sleep(1 / per_second))
+            requests.append(asyncio.create_task(self.send(number)))
+            await asyncio.sleep(1 / per_second)
+        await asyncio.gather(*requests)
 
 
 def processes_of(budgets: MemoryRateBudgets, number: int, limit: RateLimit = LIMIT) -> list[RateLimiter]:
@@ -80,11 +83,11 @@ def most_in(limit: RateLimit, passed: Sequence[float]) -> float:
     )
 
 
-@pytest.mark.parametrize("number", [1, 2, 4, 8])
+@pytest.mark.parametrize("number", [1, 4, 8])
 def test_processes_together_let_at_most_one_and_a_fifth_of_the_limit_through(number: int) -> None:
     async def work() -> None:
         client = Client(processes_of(Budgets(), number))
-        await client.flood(per_second=400, seconds=90)
+        await client.flood(per_second=200, seconds=40)
         assert client.refused
         assert 0.9 <= most_in(LIMIT, client.passed) <= 1.2
         for process in client.processes:
@@ -93,7 +96,7 @@ def test_processes_together_let_at_most_one_and_a_fifth_of_the_limit_through(num
     in_virtual_time(work)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.integers(1, 6),
     st.integers(1, 400),
@@ -121,7 +124,7 @@ def test_bursts_at_any_process_never_pass_one_and_a_fifth_of_the_limit(
 def test_requests_within_the_limit_are_never_refused() -> None:
     async def work() -> None:
         client = Client(processes_of(Budgets(), 4))
-        await client.flood(per_second=80, seconds=120)
+        await client.flood(per_second=45, seconds=80)
         assert client.refused == []
 
     in_virtual_time(work)
@@ -143,7 +146,7 @@ def test_few_requests_of_many_wait_for_a_draw() -> None:
     async def work() -> None:
         budgets = Budgets()
         client = Client(processes_of(budgets, 1))
-        await client.flood(per_second=90, seconds=60)
+        await client.flood(per_second=45, seconds=40)
         assert budgets.updates < len(client.passed) / 20
         began = asyncio.get_running_loop().time()
         await client.processes[0].take("usr_1")
@@ -156,9 +159,9 @@ def test_one_key_does_not_use_up_the_tokens_of_another() -> None:
     async def work() -> None:
         processes = processes_of(Budgets(), 1)
         client = Client(processes)
-        await client.flood(per_second=1_000, seconds=20)
+        await client.flood(per_second=500, seconds=8)
         assert client.refused
-        await processes[0].take("usr_2", 1_000)
+        await processes[0].take("usr_2", 500)
 
     in_virtual_time(work)
 
@@ -182,8 +185,8 @@ def test_who_is_refused_costs_the_storage_next_to_nothing() -> None:
     async def work() -> None:
         budgets = Budgets()
         client = Client(processes_of(budgets, 1, RateLimit(name="logins", count=6, seconds=60)))
-        await client.flood(per_second=200, seconds=30)
-        assert len(client.refused) > 5_900
+        await client.flood(per_second=100, seconds=30)
+        assert len(client.refused) > 2_900
         assert budgets.updates < 70
 
     in_virtual_time(work)
@@ -192,11 +195,11 @@ def test_who_is_refused_costs_the_storage_next_to_nothing() -> None:
 def test_many_tokens_are_taken_together_or_not_at_all() -> None:
     async def work() -> None:
         [process] = processes_of(Budgets(), 1)
-        await process.take("usr_1", 5_000)
+        await process.take("usr_1", 2_500)
         with pytest.raises(RateLimited) as refused:
-            await process.take("usr_1", 1_600)
-        assert refused.value.facts["retry_after_seconds"] == 1
-        await process.take("usr_1", 900)
+            await process.take("usr_1", 800)
+        assert refused.value.facts["retry_after_seconds"] == 6
+        await process.take("usr_1", 450)
 
     in_virtual_time(work)
 

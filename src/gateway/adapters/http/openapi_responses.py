@@ -58,6 +58,8 @@ HEADERS: Final[dict[str, Described]] = {
         "schema": {"type": "string"},
     },
 }
+RATE_LIMIT: Final = ("RateLimit", "RateLimit-Policy")
+"""The headers of responses to requests that were counted."""
 HEADERS_OF_STATUS: Final = {
     401: ("WWW-Authenticate",),
     402: ("Idempotency-Replayed",),
@@ -65,7 +67,7 @@ HEADERS_OF_STATUS: Final = {
     409: ("Idempotency-Replayed", "Retry-After"),
     415: ("Accept-Encoding",),
     422: ("Idempotency-Replayed",),
-    429: ("RateLimit", "RateLimit-Policy", "Retry-After"),
+    429: ("Retry-After",),
     503: ("Retry-After",),
 }
 
@@ -121,7 +123,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 def responses_of(operation: AnyOperation, result: Described | None) -> dict[str, Described]:
     """The responses of an operation, by status; `result` is the schema of its successful response."""
     replayed = () if operation.idempotency is Idempotency.NONE else ("Idempotency-Replayed",)
-    limited = ("RateLimit", "RateLimit-Policy") if is_limited(operation) else ()
+    limited = RATE_LIMIT if is_limited(operation) else ()
     success: Described = {"description": operation.summary, "headers": _headers("Request-Id", *replayed, *limited)}
     if result is not None:
         success["content"] = {operation.result_type: {"schema": result, "example": operation.example_result}}
@@ -137,7 +139,7 @@ def shared_responses(problem: Described) -> dict[str, Described]:
     return {
         name: {
             "description": f"A problem of status {status}.",
-            "headers": _headers("Request-Id", *HEADERS_OF_STATUS.get(status, ())),
+            "headers": _headers("Request-Id", *RATE_LIMIT, *HEADERS_OF_STATUS.get(status, ())),
             "content": {
                 "application/problem+json": {
                     "schema": problem,
