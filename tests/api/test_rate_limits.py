@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -38,11 +39,13 @@ async def free() -> AsyncIterator[World]:
 
 
 def policy_of(response: httpx.Response) -> str | None:
-    return response.headers.get("ratelimit-policy")
+    found: str | None = response.headers.get("ratelimit-policy")
+    return found
 
 
 def rate_of(response: httpx.Response) -> str | None:
-    return response.headers.get("ratelimit")
+    found: str | None = response.headers.get("ratelimit")
+    return found
 
 
 async def test_without_limits_there_are_no_headers(free: World) -> None:
@@ -121,6 +124,17 @@ async def test_registrations_are_counted_by_address() -> None:
         refused(await world.anyone.post("/users/register", registration()), 429, "rate_limited")
         body = {"email": fresh_email(), "password": PASSWORD}
         refused(await world.anyone.post("/users/login", body), 401, "invalid_credentials")
+
+
+async def test_all_addresses_of_an_ipv6_network_share_a_limit() -> None:
+    async with limited(replace(NONE, registrations=2)) as world:
+        statuses: list[int] = []
+        for address in ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:2::3", "2001:db8:1:3::1"):
+            transport = httpx.ASGITransport(cast("Any", world.app), client=(address, 50_000))
+            async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:
+                response = await replace(world.anyone, http=http).post("/users/register", registration())
+            statuses.append(response.status_code)
+    assert statuses == [201, 201, 429, 201]
 
 
 async def test_logins_and_refreshes_are_counted_by_address(free: World) -> None:

@@ -108,7 +108,7 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
         ),
     },
     RateBudgets: {
-        "update": lambda storage, given: storage.rate_budgets.update(given.text, lambda *_: given.number),
+        "update": lambda storage, given: storage.rate_budgets.update(given.text, lambda _full_at, _now: given.number),
     },
     EventCursors: {
         "position": lambda storage, given: storage.event_cursors.position(given.text),

@@ -108,8 +108,8 @@ def test_bursts_at_any_process_never_pass_one_and_a_fifth_of_the_limit(
     async def work() -> None:
         limit = RateLimit(name="requests", count=count, seconds=10)
         client = Client(processes_of(Budgets(), number, limit))
-        for process, size, pause in bursts:
-            await asyncio.gather(*(client.send(process) for _ in range(size)))
+        for index, size, pause in bursts:
+            await asyncio.gather(*(client.send(index) for _ in range(size)))
             await asyncio.sleep(pause)
         for first, since in enumerate(client.passed):
             for last in range(first, len(client.passed)):
