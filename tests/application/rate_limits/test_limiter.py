@@ -155,6 +155,18 @@ def test_few_requests_of_many_wait_for_a_draw() -> None:
     in_virtual_time(work)
 
 
+def test_drawn_tokens_are_good_for_a_fortieth_of_the_window() -> None:
+    async def work() -> None:
+        process = RateLimiter(LIMIT, Budgets(), Clock(), processes_max=1_000)  # Too many for buckets of their own.
+        await Client([process]).flood(per_second=45, seconds=10)
+        assert process.try_take("usr_1") != NOT_DRAWN
+        await asyncio.sleep(LIMIT.seconds / 40)
+        assert process.try_take("usr_1") == NOT_DRAWN
+        await process.close()
+
+    in_virtual_time(work)
+
+
 def test_one_key_does_not_use_up_the_tokens_of_another() -> None:
     async def work() -> None:
         processes = processes_of(Budgets(), 1)
