@@ -27,7 +27,14 @@ VERSIONS_TABLE: Final = "alembic_version"
 
 
 _WITH_SECRETS: Final = frozenset(
-    {access.users, access.sessions, access.refresh_tokens, access.login_failures, webhooks.webhook_endpoints}
+    {
+        access.users,
+        access.sessions,
+        access.refresh_tokens,
+        access.login_failures,
+        access.rate_budgets,
+        webhooks.webhook_endpoints,
+    }
 )
 
 
@@ -56,6 +63,7 @@ _WRITTEN: Final[Mapping[Table, tuple[str, ...]]] = {
     access.sessions: ("INSERT", "UPDATE"),
     access.refresh_tokens: ("INSERT", "UPDATE"),
     access.login_failures: ("INSERT", "UPDATE", "DELETE"),
+    access.rate_budgets: ("INSERT", "UPDATE", "DELETE"),
     webhooks.webhook_endpoints: ("INSERT", "UPDATE", "DELETE"),
     webhooks.webhook_deliveries: ("INSERT", "UPDATE"),
     webhooks.webhook_queues: ("INSERT", "UPDATE", "DELETE"),
