@@ -17,7 +17,7 @@ def serve(arm: str, port: int) -> None:
         host=HOST,
         port=port,
         loop="uvloop",
-        http="gateway.entrypoints.one_write:OneWriteProtocol",
+        http="gateway.entrypoints.connection.protocol:GatewayProtocol",
         ws="none",
         access_log=False,
         log_level="warning",

@@ -8,7 +8,9 @@ from typing import Any
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from gateway.entrypoints.one_write import OneWriteProtocol, OneWriteTransport
+from gateway.entrypoints.connection.limits import ConnectionLimits
+from gateway.entrypoints.connection.one_write import COPIED_BYTES_MAX, OneWriteProtocol, OneWriteTransport
+from gateway.entrypoints.connection.write_deadline import WriteDeadline
 
 
 class Recording:
@@ -20,6 +22,12 @@ class Recording:
     def write(self, data: bytes) -> None:
         self.told.append(data)
 
+    def writelines(self, pieces: Sequence[bytes]) -> None:
+        self.told += pieces
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def close(self) -> None:
         self.told.append("closed")
 
@@ -27,9 +35,14 @@ class Recording:
         return "closed" in self.told
 
 
-def test_a_head_waits_for_its_body() -> None:
+def one_write(recording: Recording) -> OneWriteTransport:
+    transport: Any = recording  # As much of one as is asked for.
+    return OneWriteTransport(transport, WriteDeadline(transport, ConnectionLimits()))
+
+
+async def test_a_head_waits_for_its_body() -> None:
     recording = Recording()
-    transport = OneWriteTransport(recording)  # type: ignore[arg-type]  # as much of one as is asked for.
+    transport = one_write(recording)
     transport.write(b"HTTP/1.1 201 Created\r\n\r\n")
     assert recording.told == []
     transport.write(b"{}")
@@ -37,24 +50,34 @@ def test_a_head_waits_for_its_body() -> None:
     assert recording.told == [b"HTTP/1.1 201 Created\r\n\r\n{}", b"more"]
 
 
-def test_what_only_says_to_go_on_does_not_wait() -> None:
+async def test_a_large_body_is_not_copied_behind_its_head() -> None:
     recording = Recording()
-    OneWriteTransport(recording).write(b"HTTP/1.1 100 Continue\r\n\r\n")  # type: ignore[arg-type]  # as above.
+    transport = one_write(recording)
+    body = b"x" * (COPIED_BYTES_MAX + 1)
+    transport.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    transport.write(body)
+    assert recording.told[0] == b"HTTP/1.1 200 OK\r\n\r\n"
+    assert recording.told[1] is body
+
+
+async def test_what_only_says_to_go_on_does_not_wait() -> None:
+    recording = Recording()
+    one_write(recording).write(b"HTTP/1.1 100 Continue\r\n\r\n")
     assert recording.told == [b"HTTP/1.1 100 Continue\r\n\r\n"]
 
 
-def test_a_head_without_a_body_leaves_when_the_connection_closes() -> None:
+async def test_a_head_without_a_body_leaves_when_the_connection_closes() -> None:
     recording = Recording()
-    transport = OneWriteTransport(recording)  # type: ignore[arg-type]  # as above.
+    transport = one_write(recording)
     transport.write(b"HTTP/1.1 500 Internal Server Error\r\n\r\n")
     transport.close()
     assert recording.told == [b"HTTP/1.1 500 Internal Server Error\r\n\r\n", "closed"]
     assert transport.is_closing()
 
 
-def test_a_head_without_a_body_leaves_when_the_response_is_complete() -> None:
+async def test_a_head_without_a_body_leaves_when_the_response_is_complete() -> None:
     recording = Recording()
-    transport = OneWriteTransport(recording)  # type: ignore[arg-type]  # as above.
+    transport = one_write(recording)
     transport.write(b"HTTP/1.1 200 OK\r\n\r\n")
     transport.flush()
     transport.flush()

@@ -178,6 +178,12 @@ class Server:
             for _ in range(2):
                 assert (await http.get("/health/live")).status_code == 200
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
         assert self._process is not None

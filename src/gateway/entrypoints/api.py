@@ -17,6 +17,7 @@ from gateway.bootstrap.wiring import open_gateway
 from gateway.entrypoints.access_lines import access_lines
 from gateway.entrypoints.failures import in_a_sentence
 from gateway.entrypoints.logs import configure_logging, logs_json
+from gateway.entrypoints.orphans import end_with_parent
 from gateway.entrypoints.worker import working
 from gateway.settings.reader import read_settings
 from gateway.settings.values import Settings
@@ -31,6 +32,7 @@ def app() -> Litestar:
     """
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # As `gateway serve` starts its workers.
+    end_with_parent()
     settings = read_settings(os.environ)
     configure_logging(settings)
     lines = access_lines(sys.stderr, as_json=logs_json(settings)) if settings.logs_requests else None

@@ -15,6 +15,7 @@ import uvicorn
 from gateway.bootstrap.refusal import StartRefused
 from gateway.bootstrap.wiring import open_gateway
 from gateway.entrypoints.called_as import called_as
+from gateway.entrypoints.connection.descriptors import connections_max, raise_descriptor_limit
 from gateway.entrypoints.flags import Flags, given, settings_with
 from gateway.entrypoints.logs import configure_logging
 from gateway.entrypoints.remote import DEFAULT_URL
@@ -28,6 +29,7 @@ def serve(flags: Flags) -> None:
     if settings.workers > 1 and not settings.on_postgres:
         raise StartRefused("Several workers need Postgres: its row locks arbitrate between them. Set --workers 1.")
     configure_logging(settings)
+    bound = connections_max(settings, raise_descriptor_limit())
     # Tried once before the server takes over: what is wrong is told here, once and in a sentence, and the schema is
     # there before several workers look for it.
     _try_to_listen(settings)
@@ -47,7 +49,8 @@ def serve(flags: Flags) -> None:
         port=settings.port,
         workers=settings.workers,
         loop="auto" if sys.platform == "win32" else "uvloop",
-        http="gateway.entrypoints.one_write:OneWriteProtocol",
+        http="gateway.entrypoints.connection.protocol:GatewayProtocol",
+        limit_concurrency=bound,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -7,14 +7,14 @@ import msgspec
 from msgspec import Meta
 
 from gateway.domain.limits import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
-from gateway.settings.access import AccessSettings
+from gateway.settings.connections import ConnectionSettings
 from gateway.settings.field import FORM, SettingField, SettingsRefused
 from gateway.settings.forms import DATABASE, HOST, ORIGINS, PATH, PROXIES, PUBLIC_KEYS, ROOT_PATH, SECRET
 
 DATABASE_FILE_NAME: Final = "gateway.sqlite3"
 
 
-class Settings(AccessSettings, frozen=True, kw_only=True):
+class Settings(ConnectionSettings, frozen=True, kw_only=True):
     """Every setting: `database_url` is `GATEWAY_DATABASE_URL` in the environment, and so on.
 
     This class and its base classes are the one table of them. Lengths of time are in seconds, sizes in bytes unless the
@@ -82,7 +82,6 @@ class Settings(AccessSettings, frozen=True, kw_only=True):
     requests_max: Annotated[
         int, Meta(ge=1, description="Requests that one process handles at the same time; one more gets 503.")
     ] = 2048
-    keep_alive_seconds: Annotated[int, Meta(ge=1, description="How long an idle connection is kept open.")] = 75
     shutdown_seconds: Annotated[int, Meta(ge=1, description="How long running requests may take after SIGTERM.")] = 30
     body_bytes_max: Annotated[int, Meta(ge=1024, description="The largest request body.")] = 65_536
     body_seconds_max: Annotated[float, Meta(gt=0, description="How long a request body may take to arrive.")] = 10.0

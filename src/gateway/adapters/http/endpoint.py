@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -126,7 +127,8 @@ class Endpoint:
 
     async def _checked(self, request: AnyRequest, match: Match | None, scope: Scope, receive: Receive) -> AnyOperation:
         """The operation, after checking headers, caller, query and body; what was read is set in the request."""
-        if sum(map(len, request.headers.values())) > HEADERS_BYTES_MAX:
+        # Names, values and repeats: `scope["headers"]` has all of them.
+        if sum(map(len, chain.from_iterable(scope["headers"]))) > HEADERS_BYTES_MAX:
             raise HttpRefusal("headers_too_large", f"The headers may have {HEADERS_BYTES_MAX} bytes.")
         if len(request.headers) != len(scope["headers"]):  # type: ignore[arg-type]  # servers give lists.
             refuse_repeated(scope["headers"])

@@ -109,19 +109,24 @@ def invalid_request(errors: FieldErrors, detail: str = "The request does not hav
 
 def problem_body(refusal: Refusal, request: AnyRequest) -> bytes:
     """A problem in JSON: the members of RFC 9457, our own, and the facts of the refusal."""
-    kind = KINDS[refusal.code]
     facts = refusal.facts
     if isinstance(refusal, InvalidInput) and refusal.errors:
         facts = {**facts, "errors": pointed(refusal, request.body)}
+    return problem_document(refusal, request.path, request.request_id, facts)
+
+
+def problem_document(refusal: Refusal, path: str, request_id: str, facts: dict[str, Any]) -> bytes:
+    """The members of a problem in JSON. `path` is empty if it is not known."""
+    kind = KINDS[refusal.code]
     return _encoder.encode(
         {
             "type": f"urn:gateway:problem:{refusal.code}",
             "title": kind.title,
             "status": kind.status,
             "detail": refusal.detail,
-            "instance": request.path,
+            "instance": path,
             "code": refusal.code,
-            "request_id": request.request_id,
+            "request_id": request_id,
             "retryable": kind.retryable,
             **facts,
         }

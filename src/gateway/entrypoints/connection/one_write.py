@@ -9,15 +9,17 @@ At a shutdown, uvicorn waits for all responses, and a stream has no end. It also
 """
 
 import asyncio
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-WRITE_SECONDS_MAX: Final = 30.0
-"""How long a client may read nothing while a response waits to be written. Then its connection is closed."""
+from gateway.entrypoints.connection.limits import ConnectionLimits
+from gateway.entrypoints.connection.write_deadline import WriteDeadline
 
 FINAL_HEAD: Final = tuple(f"HTTP/1.1 {digit}".encode() for digit in range(2, 6))
 """The first bytes of a final response. An interim one (100 Continue) begins otherwise."""
+COPIED_BYTES_MAX: Final = 64 * 1024
+"""A larger body is not copied behind its head: connections whose clients do not read share the bytes of a file."""
 
 
 class OneWriteTransport:
@@ -25,17 +27,25 @@ class OneWriteTransport:
 
     uvicorn writes a body after each head, if only an empty one, without giving anything else a turn. After the head of
     an answer to HEAD it writes nothing: the protocol flushes when the response is complete.
+
+    Args:
+        transport: Of the connection.
+        deadline: For what waits to be written when the connection closes.
     """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, deadline: WriteDeadline) -> None:
         self._transport = transport
+        self._deadline = deadline
         self._head = b""
 
     def write(self, data: bytes) -> None:
         """Write what was kept and `data`, or keep `data`."""
         if self._head:
             head, self._head = self._head, b""
-            self._transport.write(head + data)
+            if len(data) > COPIED_BYTES_MAX:
+                self._transport.writelines((head, data))
+            else:
+                self._transport.write(head + data)
         elif data.startswith(FINAL_HEAD):
             self._head = data
         else:
@@ -50,6 +60,7 @@ class OneWriteTransport:
         """Close, when what was kept is written: an application that broke after the head has no body."""
         self.flush()
         self._transport.close()
+        self._deadline.start()
 
     def __getattr__(self, name: str) -> Any:
         """Everything else of the transport."""
@@ -81,12 +92,14 @@ class UnframedSend:
 
 
 class OneWriteProtocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection, whose client has to read."""
+
+    limits: ClassVar[ConnectionLimits] = ConnectionLimits()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own.
         """Speak to the transport through ours."""
-        self._one_write = OneWriteTransport(transport)
-        self._writing_deadline: asyncio.TimerHandle | None = None
+        self._write_deadline = WriteDeadline(transport, self.limits)
+        self._one_write = OneWriteTransport(transport, self._write_deadline)
         super().connection_made(self._one_write)  # type: ignore[arg-type]  # it is one in all but its class.
 
     def on_headers_complete(self) -> None:
@@ -101,19 +114,24 @@ class OneWriteProtocol(HttpToolsProtocol):
         self._one_write.flush()
         super().on_response_complete()
 
+    def eof_received(self) -> None:
+        """Close, as the transport does now, when what waits is written."""
+        self._write_deadline.start()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        self._stop_deadline()
+        self._write_deadline.stop()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         """Give a slow client some time to read."""
         super().pause_writing()
-        self._writing_deadline = self.loop.call_later(WRITE_SECONDS_MAX, self.transport.abort)
+        self._write_deadline.start()
 
     def resume_writing(self) -> None:
         """Write on: the client has read."""
-        self._stop_deadline()
+        if not self.transport.is_closing():
+            self._write_deadline.stop()
         super().resume_writing()
 
     def shutdown(self) -> None:
@@ -125,8 +143,3 @@ class OneWriteProtocol(HttpToolsProtocol):
             self.transport.abort()
         else:
             self.transport.close()
-
-    def _stop_deadline(self) -> None:
-        if self._writing_deadline is not None:
-            self._writing_deadline.cancel()
-            self._writing_deadline = None

@@ -1,0 +1,22 @@
+"""The settings of connections to the server."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from gateway.settings.access import AccessSettings
+
+
+class ConnectionSettings(AccessSettings, frozen=True, kw_only=True):
+    """A part of `Settings`."""
+
+    connections_max: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Connections that one process has open; one more takes the place of the one that is idle the "
+            "longest ([details](operations.md#connections)). 0 for 4096, or fewer if the process may have few "
+            "descriptors.",
+        ),
+    ] = 0
+    keep_alive_seconds: Annotated[int, Meta(ge=1, description="How long an idle connection is kept open.")] = 75
