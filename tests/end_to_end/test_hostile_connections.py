@@ -202,7 +202,7 @@ async def test_a_slow_client_that_goes_on_reading_gets_all_of_a_file(server: Ser
     async with connected(server.port, receive_bytes_max=65_536) as reader:
         await reader.send(f"GET {LARGE_FILE} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
         content = bytearray()
-        while piece := await reader.read(50_000):
+        while piece := await reader.read(100_000):
             content += piece
             await asyncio.sleep(0.15)
     answer = RawResponse.parse(bytes(content))

@@ -25,6 +25,9 @@ class Recording:
     def writelines(self, pieces: Sequence[bytes]) -> None:
         self.told += pieces
 
+    def get_extra_info(self, _name: str) -> None:
+        """It has no socket."""
+
     def get_write_buffer_size(self) -> int:
         return 0
 

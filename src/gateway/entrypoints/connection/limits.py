@@ -15,7 +15,6 @@ class ConnectionLimits:
         linger_seconds: How long a body may still arrive after its response.
         write_seconds: The period in which a client has to read `write_bytes_min` of what waits for it.
         write_bytes_min: How much a client has to read in each `write_seconds`.
-        unsent_bytes_max: How much the kernel buffers before the client's side has room for it.
     """
 
     head_bytes_max: int = 16 * 1024
@@ -24,4 +23,3 @@ class ConnectionLimits:
     linger_seconds: float = 2.0
     write_seconds: float = 30.0
     write_bytes_min: int = 64 * 1024
-    unsent_bytes_max: int = 32 * 1024

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.entrypoints.connection.limits import ConnectionLimits
+from gateway.entrypoints.connection.sockets import keep_unsent_bytes_few
 from gateway.entrypoints.connection.write_deadline import WriteDeadline
 
 FINAL_HEAD: Final = tuple(f"HTTP/1.1 {digit}".encode() for digit in range(2, 6))
@@ -37,12 +38,14 @@ class OneWriteTransport:
         self._transport = transport
         self._deadline = deadline
         self._head = b""
+        self.is_closing = transport.is_closing  # Each response asks it: `__getattr__` takes longer.
 
     def write(self, data: bytes) -> None:
         """Write what was kept and `data`, or keep `data`."""
         if self._head:
             head, self._head = self._head, b""
             if len(data) > COPIED_BYTES_MAX:
+                keep_unsent_bytes_few(self._transport)
                 self._transport.writelines((head, data))
             else:
                 self._transport.write(head + data)
@@ -120,8 +123,8 @@ class OneWriteProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
+        super().connection_lost(exc)  # It closes the transport, which would start the deadline.
         self._write_deadline.stop()
-        super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         """Give a slow client some time to read."""

@@ -17,7 +17,6 @@ from gateway.adapters.http.problems import HttpRefusal
 from gateway.entrypoints.connection.last_response import Lingering, OnlyHealth, as_bytes
 from gateway.entrypoints.connection.one_write import OneWriteProtocol
 from gateway.entrypoints.connection.places import Place, places_of
-from gateway.entrypoints.connection.sockets import keep_unsent_bytes_few
 
 
 class Discarding(list[Header]):
@@ -51,6 +50,7 @@ class GatewayProtocol(OneWriteProtocol):
         self._in_head = False
         self._in_trailers = False
         self._field_bytes = 0
+        self._idle_since = 0.0
         self._places = places_of(self.server_state, self.limit_concurrency)
         place = self._places.enter(self)
         super().connection_made(transport)
@@ -61,7 +61,6 @@ class GatewayProtocol(OneWriteProtocol):
             return
         if place is Place.RESERVED:
             self.app = OnlyHealth(self.app)
-        keep_unsent_bytes_few(transport, self.limits.unsent_bytes_max)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -86,7 +85,6 @@ class GatewayProtocol(OneWriteProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._unset_keepalive_if_required()
         self._in_head = True
         self._field_bytes = 0
         HttpToolsProtocol.on_message_begin(self)
@@ -97,8 +95,8 @@ class GatewayProtocol(OneWriteProtocol):
         if len(self.headers) > self.limits.headers_max or (self._field_bytes and self._head_is_too_large()):
             raise self._too_large()
         self._in_head = False
-        self._stop_deadline()
-        self._unset_keepalive_if_required()
+        if self._deadline is not None:
+            self._stop_deadline()
         self._places.busy(self)
         super().on_headers_complete()
         self.headers = TRAILERS
@@ -123,21 +121,42 @@ class GatewayProtocol(OneWriteProtocol):
         if cycle.response_complete and cycle.more_body:
             cycle.more_body = False
             self._stop_deadline()
-            if not self.transport.is_closing():
-                self.timeout_keep_alive_task = self.loop.call_later(
-                    self.timeout_keep_alive, self.timeout_keep_alive_handler
-                )
+            self._await_request()
         HttpToolsProtocol.on_message_complete(self)
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, or a short time for the rest of the body."""
-        super().on_response_complete()
-        if self.timeout_keep_alive_task is None:
-            return  # It is closing, or a pipelined request is next.
+        """As uvicorn's, but one timer serves all requests of a connection, and the rest of a body may follow."""
+        self._one_write.flush()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
         self._places.idle(self)
         if self.cycle.more_body:
-            self._unset_keepalive_if_required()
             self._deadline = self.loop.call_later(self.limits.linger_seconds, self.transport.close)
+        else:
+            self._await_request()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that is idle for long enough; look again later if it became idle in between."""
+        self.timeout_keep_alive_task = None
+        if self._in_head or not self.cycle.response_complete or self.cycle.more_body:
+            return  # It is not idle, and has another deadline.
+        seconds = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if seconds > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _await_request(self) -> None:
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def _feed(self, data: bytes | memoryview) -> None:
         try:

@@ -3,6 +3,7 @@
 import asyncio
 
 from gateway.entrypoints.connection.limits import ConnectionLimits
+from gateway.entrypoints.connection.sockets import reset
 
 
 class WriteDeadline:
@@ -36,6 +37,6 @@ class WriteDeadline:
         self._timer = None
         waiting = self._transport.get_write_buffer_size()
         if waiting and self._waiting - waiting < self._limits.write_bytes_min:
-            self._transport.abort()
+            reset(self._transport)
         else:
             self.start()
