@@ -4,7 +4,6 @@ One server with short deadlines serves all of them; its other limits are the usu
 """
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from itertools import chain, repeat
@@ -22,6 +21,7 @@ KEEP_ALIVE_SECONDS = 1
 TOLERANCE_SECONDS = 5.0
 """How much later than it should a busy machine may close a connection."""
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: a\r\n"
+LOGIN = b"POST /users/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 LARGE_FILE = "/docs/static/swagger-ui-bundle.js"
 UNREAD_RESPONSES = 300
 """With a copy of the file for each, they would take 500 MiB."""
@@ -114,9 +114,9 @@ async def test_16_kibibytes_before_the_body_are_taken_and_not_one_byte_more(serv
 async def test_100_headers_are_taken_and_no_101st(server: Server) -> None:
     fill = b"".join(b"x-%d: y\r\n" % number for number in range(98))
     assert (await answer_to(server.port, [LIVE + b"Connection: close\r\n" + fill + b"\r\n"])).status == 200
-    (await answer_to(server.port, [LIVE + b"Connection: close\r\n" + fill + b"x: y\r\n\r\n"])).problem(
-        431, "headers_too_large"
-    )
+    for end in (b"x: y\r\n\r\n", b"x: y\r\n" * 2):  # Refused as soon as it is known, not when the rest fails to come.
+        answer = await answer_to(server.port, [LIVE + b"Connection: close\r\n" + fill + end])
+        answer.problem(431, "headers_too_large")
 
 
 async def test_a_refusal_has_the_request_id_of_the_client(server: Server) -> None:
@@ -145,6 +145,23 @@ async def test_a_head_that_comes_byte_by_byte_is_refused_when_its_time_is_over(s
     began = asyncio.get_running_loop().time()
     (await answer_to(server.port, drip, pause=0.1)).problem(408, "request_timeout")
     assert asyncio.get_running_loop().time() - began < HEAD_SECONDS + TOLERANCE_SECONDS
+
+
+async def test_the_head_of_a_later_request_has_a_deadline_too(server: Server) -> None:
+    async with connected(server.port) as connection:
+        await connection.send(LIVE + b"\r\n")
+        assert b"200 OK" in await connection.read()
+        dripping = asyncio.create_task(connection.send_slowly([b"GET /", *[b"x"] * 1000], pause=0.1))
+        RawResponse.parse(await connection.rest()).problem(408, "request_timeout")
+        await dripping
+
+
+async def test_a_connection_with_a_request_now_and_then_stays_open(server: Server) -> None:
+    async with connected(server.port) as connection:
+        for _ in range(5):
+            await connection.send(LIVE + b"\r\n")
+            assert b"200 OK" in await connection.read()
+            await asyncio.sleep(KEEP_ALIVE_SECONDS * 0.4)
 
 
 async def test_an_idle_connection_is_closed_although_bytes_come(server: Server) -> None:
@@ -186,7 +203,6 @@ async def test_clients_that_never_read_a_large_file_share_its_bytes_and_lose_the
         await asyncio.sleep(WRITE_SECONDS)
         taken = await asyncio.gather(*(reader.rest() for reader in readers))
     assert max(map(len, taken)) < MIB
-    gc.collect()
 
 
 async def test_a_client_that_reads_a_byte_now_and_then_loses_its_connection(server: Server) -> None:
@@ -218,12 +234,9 @@ async def responses_on(connection: RawConnection, number: int) -> bytes:
 
 
 async def test_trailer_fields_do_not_become_headers(server: Server) -> None:
-    head = (
-        b"POST /users/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
     trailers = b"Request-Id: of-the-trailer\r\nContent-Type: text/plain\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n"
     async with connected(server.port) as connection:
-        await connection.send(head + b"2\r\n{}\r\n0\r\n" + trailers + LIVE + b"\r\n")
+        await connection.send(LOGIN + b"2\r\n{}\r\n0\r\n" + trailers + LIVE + b"\r\n")
         content = await responses_on(connection, 2)
     assert b"of-the-trailer" not in content
     assert b'"code":"validation_error"' in content
@@ -231,12 +244,9 @@ async def test_trailer_fields_do_not_become_headers(server: Server) -> None:
 
 @pytest.mark.parametrize("field", [pytest.param(b"x" * 32, id="a name"), pytest.param(b"x: y\r\n", id="fields")])
 async def test_trailer_fields_without_an_end_are_refused_before_they_are_kept(server: Server, field: bytes) -> None:
-    head = (
-        b"POST /users/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
-    await answer_to(server.port, chain([head, b"2\r\n{}\r\n0\r\n"], pieces_of(field, 1)))
+    await answer_to(server.port, chain([LOGIN, b"2\r\n{}\r\n0\r\n"], pieces_of(field, 1)))
     memory = Memory(server)
-    answer = await answer_to(server.port, chain([head, b"2\r\n{}\r\n0\r\n"], pieces_of(field, 64)))
+    answer = await answer_to(server.port, chain([LOGIN, b"2\r\n{}\r\n0\r\n"], pieces_of(field, 64)))
     answer.problem(431, "headers_too_large")
     assert memory.grown() <= 1
 
@@ -247,6 +257,7 @@ async def test_trailer_fields_without_an_end_are_refused_before_they_are_kept(se
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", id="TLS"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nx y: z\r\n\r\n", id="a space in a name"),
         pytest.param(b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", id="a path that is not ASCII"),
+        pytest.param(LOGIN + b"2\r\n{}\r\nzz\r\n", id="a chunk without a size"),
         pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", id="two lengths"),
     ],
 )
