@@ -19,7 +19,7 @@ from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.draft import Draft
 from gateway.application.engine.group_commit import GroupCommit, Ticket
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.application.engine.submission import Answer, Failed, Submission, is_stored
+from gateway.application.engine.submission import Answer, CommandSubmission, Failed, Submission, is_stored
 from gateway.application.ports.unit_of_work import Changes, TryAgain
 from gateway.domain import new_payment
 from gateway.domain import payment_life as payments
@@ -349,7 +349,7 @@ def a_key_answers_any_request(patch: pytest.MonkeyPatch) -> None:
     """The fingerprint is not compared."""
     answer = batch.answer
 
-    def answer_whatever(submission: Submission, draft: Draft, moment: Moment) -> Answer | Failed:
+    def answer_whatever(submission: CommandSubmission, draft: Draft, moment: Moment) -> Answer | Failed:
         kept = draft.answer(submission.key)
         if kept is None:
             return answer(submission, draft, moment)
@@ -377,7 +377,7 @@ def the_commit_alone_is_retried(patch: pytest.MonkeyPatch) -> None:
             records = await work.load(wanted_by(submissions, needs))
             draft = Draft(records)
             moment = moment_after(records.latest_at, self.clock(), self.identifiers)
-            answers = [batch.answer(submission, draft, moment) for submission in submissions]
+            answers = await batch.answer_all(submissions, needs, draft, moment)
             changes = draft.changes(moment.transactions_at)
             if changes is not None:
                 await AsyncRetrying(retry=retry_if_exception_type(TryAgain))(work.commit, changes)
@@ -414,7 +414,7 @@ def answers_are_given_to_the_wrong_askers(patch: pytest.MonkeyPatch) -> None:
     async def run_reversed(self: GroupCommit, tickets: Sequence[Ticket]) -> None:
         submissions = [ticket.submission for ticket in tickets]
         pairs = zip(submissions, reversed(tickets), strict=True)
-        await run(self, [Ticket(asked, ticket.answer) for asked, ticket in pairs])
+        await run(self, [Ticket(asked, ticket.answer, ticket.size) for asked, ticket in pairs])
 
     patch.setattr(GroupCommit, "_run", run_reversed)
 

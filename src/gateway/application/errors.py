@@ -59,7 +59,7 @@ class RoleForbidden(Refusal):
 
 
 class RateLimited(Refusal):
-    """Too many tries; `retry_after_seconds` says when the next one is heard."""
+    """Too many tries of one caller, or too much that waits; `retry_after_seconds` says when to try again."""
 
     code = "rate_limited"
     stored = False

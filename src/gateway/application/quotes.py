@@ -64,7 +64,8 @@ class Quotes:
             StorageUnavailable: The storage could not be reached.
         """
         self.loop.check()
-        return await self.executor.execute(await self.quote_command(customer_id, pair, amount))
+        command = await self.quote_command(customer_id, pair, amount)
+        return await self.executor.execute(command, owner_id=customer_id)
 
     async def quote_command(self, customer_id: UserId, pair: CurrencyPair, amount: Money) -> MakeQuote:
         """The command that asks for a quote at the rate of now."""

@@ -81,7 +81,7 @@ class Webhooks:
             enabled=enabled,
             all_merchants=all_merchants,
         )
-        return await self.executor.execute(command)
+        return await self.executor.execute(command, owner_id=owner_id)
 
     async def create_command(
         self,
@@ -126,7 +126,7 @@ class Webhooks:
         command = await self.change_command(
             endpoint_id, owner_id=owner_id, url=url, events=events, description=description, enabled=enabled
         )
-        return await self.executor.execute(command)
+        return await self.executor.execute(command, owner_id=owner_id or SYSTEM)
 
     async def change_command(
         self,
@@ -157,7 +157,8 @@ class Webhooks:
             WebhookEndpointNotFound: There is no such endpoint of this owner.
         """
         self.loop.check()
-        await self.executor.execute(DeleteWebhookEndpoint(endpoint_id=endpoint_id, owner_id=owner_id))
+        command = DeleteWebhookEndpoint(endpoint_id=endpoint_id, owner_id=owner_id)
+        await self.executor.execute(command, owner_id=owner_id or SYSTEM)
 
     async def rotate_secret(self, endpoint_id: EndpointId, *, owner_id: UserId | None = None) -> WebhookEndpoint:
         """Give an endpoint a new secret, which the result has. The secret until now signs for 24 hours more.
@@ -166,7 +167,8 @@ class Webhooks:
             WebhookEndpointNotFound: There is no such endpoint of this owner.
         """
         self.loop.check()
-        return await self.executor.execute(self.rotate_command(endpoint_id, owner_id=owner_id))
+        command = self.rotate_command(endpoint_id, owner_id=owner_id)
+        return await self.executor.execute(command, owner_id=owner_id or SYSTEM)
 
     def rotate_command(self, endpoint_id: EndpointId, *, owner_id: UserId | None = None) -> RotateWebhookSecret:
         """The command that gives an endpoint a new secret."""
@@ -180,7 +182,8 @@ class Webhooks:
             WebhookEndpointDisabled: It is disabled.
         """
         self.loop.check()
-        return await self.executor.execute(SendTestEvent(endpoint_id=endpoint_id, owner_id=owner_id))
+        command = SendTestEvent(endpoint_id=endpoint_id, owner_id=owner_id)
+        return await self.executor.execute(command, owner_id=owner_id or SYSTEM)
 
     async def endpoint(self, caller: Caller, endpoint_id: EndpointId) -> WebhookEndpoint:
         """One endpoint of the caller's.

@@ -19,6 +19,7 @@ def sql_limits(settings: Settings) -> SqlLimits:
     return SqlLimits(
         write_pool_size=settings.write_connections,
         pool_size=settings.database_pool_size,
+        access_pool_size=settings.database_access_pool_size,
         webhook_pool_size=settings.webhook_connections,
         pool_timeout_seconds=settings.database_pool_timeout_seconds,
         connect_timeout_seconds=settings.database_connect_timeout_seconds,
@@ -35,6 +36,7 @@ def group_limits(settings: Settings) -> GroupLimits:
     return GroupLimits(
         batch_size_max=settings.batch_size_max,
         waiting_max=settings.waiting_max,
+        waiting_per_caller_max=settings.waiting_per_caller_max,
         write_connections=settings.write_connections,
         close_seconds_max=settings.drain_seconds_max,
     )

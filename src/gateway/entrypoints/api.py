@@ -9,7 +9,7 @@ from typing import Any
 
 from litestar import Litestar
 
-from gateway.adapters.http import AccessLog, HttpLimits, Layer, create_app
+from gateway.adapters.http import AccessLog, HttpLimits, LargeBodyLimits, Layer, create_app
 from gateway.application.gateway import Gateway
 from gateway.bootstrap.garbage_collection import collect_garbage_seldom
 from gateway.bootstrap.keys import cursor_keys
@@ -111,5 +111,9 @@ def http_limits(settings: Settings) -> HttpLimits:
         body_seconds_max=settings.body_seconds_max,
         request_seconds_max=settings.request_seconds_max,
         requests_max=settings.requests_max,
+        large_bodies=LargeBodyLimits(
+            bytes_max=settings.large_bodies_bytes_max,
+            bytes_per_caller_max=settings.large_bodies_bytes_per_caller_max,
+        ),
         heartbeat_seconds=settings.event_stream_heartbeat_seconds,
     )

@@ -7,14 +7,14 @@ import msgspec
 from msgspec import Meta
 
 from gateway.domain.limits import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
-from gateway.settings.connections import ConnectionSettings
+from gateway.settings.capacity import CapacitySettings
 from gateway.settings.field import FORM, SettingField, SettingsRefused
 from gateway.settings.forms import DATABASE, HOST, ORIGINS, PATH, PROXIES, PUBLIC_KEYS, ROOT_PATH, SECRET
 
 DATABASE_FILE_NAME: Final = "gateway.sqlite3"
 
 
-class Settings(ConnectionSettings, frozen=True, kw_only=True):
+class Settings(CapacitySettings, frozen=True, kw_only=True):
     """Every setting: `database_url` is `GATEWAY_DATABASE_URL` in the environment, and so on.
 
     This class and its base classes are the one table of them. Lengths of time are in seconds, sizes in bytes unless the
@@ -155,10 +155,6 @@ class Settings(ConnectionSettings, frozen=True, kw_only=True):
             "the next batch is decided while one commits.",
         ),
     ] = 2
-    batch_size_max: Annotated[int, Meta(ge=1, le=1000, description="Requests that share one database transaction.")] = (
-        256
-    )
-    waiting_max: Annotated[int, Meta(ge=1, description="Requests that wait for a batch; one more gets 503.")] = 4096
     drain_seconds_max: Annotated[
         float, Meta(gt=0, description="How long waiting requests are still handled when the gateway closes.")
     ] = 10.0
@@ -182,9 +178,18 @@ class Settings(ConnectionSettings, frozen=True, kw_only=True):
     database_pool_size: Annotated[
         int,
         Meta(
-            ge=1, description="Postgres connections of one process for look-ups and logins, beside `write_connections`."
+            ge=1,
+            description="Postgres connections of one process for look-ups and lists, beside `write_connections`.",
         ),
     ] = 8
+    database_access_pool_size: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Postgres connections of one process for logins, sessions and readiness, beside "
+            "`database_pool_size`: slow lists do not hold them up.",
+        ),
+    ] = 2
     database_pool_timeout_seconds: Annotated[
         float, Meta(gt=0, description="How long to wait for a free connection.")
     ] = 2.0

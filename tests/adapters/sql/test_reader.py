@@ -139,7 +139,8 @@ async def statements_of(engine: AsyncEngine, ask: Ask) -> list[tuple[str, Any]]:
         sent.append((sql, parameters))
 
     event.listen(engine.sync_engine, "before_cursor_execute", note)
-    await ask(SqlReader(ShortTransactions(engine)))
+    transactions = ShortTransactions(engine)
+    await ask(SqlReader(transactions, transactions))
     event.remove(engine.sync_engine, "before_cursor_execute", note)
     return sent
 

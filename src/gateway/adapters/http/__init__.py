@@ -3,5 +3,6 @@
 from gateway.adapters.http.access_log import AccessLog, Entry
 from gateway.adapters.http.app import GatewayOpener, Layer, create_app
 from gateway.adapters.http.endpoint import HttpLimits
+from gateway.adapters.http.large_bodies import LargeBodyLimits
 
-__all__ = ["AccessLog", "Entry", "GatewayOpener", "HttpLimits", "Layer", "create_app"]
+__all__ = ["AccessLog", "Entry", "GatewayOpener", "HttpLimits", "LargeBodyLimits", "Layer", "create_app"]

@@ -1,5 +1,6 @@
 """Request bodies: received within limits, and decoded."""
 
+import asyncio
 from typing import Final
 
 import msgspec
@@ -7,6 +8,7 @@ from litestar.types import Receive
 
 from gateway.adapters.http.decoding import decode_body
 from gateway.adapters.http.headers import require_json
+from gateway.adapters.http.large_bodies import LARGE_BYTES
 from gateway.adapters.http.messages import AnyRequest, BodyT
 from gateway.adapters.http.problems import HttpRefusal
 
@@ -21,36 +23,33 @@ class ClientGone(Exception):  # noqa: N818 - the name says what happened.
     """The client closed the connection before the response."""
 
 
-async def read_body(
-    request: AnyRequest,
-    receive: Receive,
-    decoder: msgspec.json.Decoder[BodyT],
-    size_max: int,
-    *,
-    optional: bool,
-) -> BodyT:
-    """The body of a request, decoded.
+async def receive_body(request: AnyRequest, receive: Receive, size_max: int, *, optional: bool) -> bytes:
+    """The body of a request. The bytes of a large one are held in `request.large_bodies`.
 
     Args:
         request: `arriving` is set while its body is being received.
         receive: ASGI's.
-        decoder: Of the declared body.
         size_max: In bytes.
         optional: Whether no body is the same as `{}`. That there is none is known only after receiving: HTTP/2 needs no
             header to announce a body.
 
     Raises:
         ClientGone: The client closed the connection.
-        HttpRefusal: `unsupported_media_type`, `body_too_large`, or `validation_error`: it is not of the declared form.
+        HttpRefusal: `unsupported_media_type` or `body_too_large`.
+        Overloaded: Bodies hold too many bytes.
+        RateLimited: Bodies of this caller do.
     """
     if not optional:
         require_json(request.headers)
     length = request.headers.get(b"content-length", b"")
-    if length.isdigit() and (len(length) > LENGTH_DIGITS_MAX or int(length) > size_max):
-        raise _too_large(size_max)
+    if length.isdigit():
+        if len(length) > LENGTH_DIGITS_MAX or int(length) > size_max:
+            raise _too_large(size_max)
+        _hold(request, int(length))
     request.arriving = True
     raw, more = await _chunk(receive)  # Nearly always the whole body.
     while more and len(raw) <= size_max:
+        _hold(request, len(raw))
         chunk, more = await _chunk(receive)
         raw += chunk
     request.arriving = False
@@ -60,7 +59,25 @@ async def read_body(
         if raw:
             require_json(request.headers)
         raw = raw or NO_BODY
-    return decode_body(raw, decoder)
+    return raw
+
+
+async def decode_large_body(raw: bytes, decoder: msgspec.json.Decoder[BodyT]) -> BodyT:
+    """As `decode_body`. A valid body takes some milliseconds; the errors of another one are found in a thread."""
+    try:
+        body = decoder.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return await asyncio.to_thread(decode_body, raw, decoder)
+    # As in `decode_body`.
+    return await asyncio.to_thread(decode_body, raw, decoder) if b"\\u" in raw else body
+
+
+def _hold(request: AnyRequest, size: int) -> None:
+    """Hold a large body's bytes: `size` in all so far."""
+    more = size - request.bytes_held
+    if size > LARGE_BYTES and more > 0:
+        request.large_bodies.hold(request.counted_caller, more)
+        request.bytes_held += more
 
 
 async def _chunk(receive: Receive) -> tuple[bytes, bool]:

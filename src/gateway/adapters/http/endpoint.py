@@ -7,7 +7,7 @@ here: measured 51 µs a request instead of 130 (docs/decisions/0003).
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
 
@@ -17,10 +17,11 @@ from litestar.types import Receive, Scope, Send
 from litestar.utils.scope.state import ScopeState
 
 from gateway.adapters.http.access_log import AccessLog, RequestLog
-from gateway.adapters.http.bodies import ClientGone, read_body
+from gateway.adapters.http.bodies import ClientGone, decode_large_body, receive_body
 from gateway.adapters.http.deadlines import Deadlines
-from gateway.adapters.http.decoding import decode_query
+from gateway.adapters.http.decoding import decode_body, decode_query
 from gateway.adapters.http.headers import bearer_token, idempotency_key, read_headers, refuse_repeated
+from gateway.adapters.http.large_bodies import LARGE_BYTES, LargeBodies, LargeBodyLimits
 from gateway.adapters.http.messages import AnyRequest, Request, Response
 from gateway.adapters.http.operations import ANYONE, AnyOperation, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal, problem_response
@@ -50,6 +51,7 @@ class HttpLimits:
         body_seconds_max: The time until the whole body has arrived; then 408.
         request_seconds_max: The time from then until the response; then 503, and the same key may be sent again.
         requests_max: The requests of signed-in callers that run at the same time in this process; others are refused.
+        large_bodies: How many bytes of large bodies there may be.
         heartbeat_seconds: After so long without an event, a stream of events sends a comment.
     """
 
@@ -57,6 +59,7 @@ class HttpLimits:
     body_seconds_max: float = 10.0
     request_seconds_max: float = 30.0
     requests_max: int = 2048
+    large_bodies: LargeBodyLimits = field(default_factory=LargeBodyLimits)
     heartbeat_seconds: float = HEARTBEAT_SECONDS
 
 
@@ -73,6 +76,7 @@ class Endpoint:
         self._log = None if log is None else RequestLog(operations, log)
         self._running = 0
         self._deadlines = Deadlines()
+        self._large_bodies = LargeBodies(limits.large_bodies)
         self._outage_logged_at = 0.0
 
     @property
@@ -91,13 +95,18 @@ class Endpoint:
             return
         path = "/" + scope["path"].strip("/")  # Litestar removes the first slash for mounted applications.
         match = self._routes.find(path)
-        request = _request(scope, path, match)
+        request = _request(scope, path, match, self._large_bodies)
         began = 0.0 if self._log is None else time.perf_counter()
         self._running += 1
         try:
             with self._deadlines.within(self._limits.body_seconds_max) as deadline:
-                operation = await self._checked(request, match, scope, receive)
+                operation = await self._checked(request, match, scope)
+                decoder = operation.body_decoder
+                raw = b"" if decoder is None else await self._received(request, receive, operation)
                 deadline.prolong(self._limits.request_seconds_max)
+                if decoder is not None:
+                    request.body = await self._decoded(raw, decoder, request, operation)
+                    await count_items(request, operation)
                 response = await operation.handler(request)
         except Refusal as refusal:
             response = problem_response(refusal, request)
@@ -113,6 +122,8 @@ class Endpoint:
             response = problem_response(HttpRefusal("internal_error", detail), request)
         finally:
             self._running -= 1
+            if request.bytes_held:
+                self._large_bodies.release(request.counted_caller, request.bytes_held)
         await _send(response, request, scope, receive, send)
         if self._log is not None:
             self._log.add(request, response, seconds=time.perf_counter() - began)
@@ -125,8 +136,8 @@ class Endpoint:
             extra = {"request_id": request.request_id, "route": request.route, "cause": cause_of(error)}
             logger.warning(refusal.code, extra=extra)
 
-    async def _checked(self, request: AnyRequest, match: Match | None, scope: Scope, receive: Receive) -> AnyOperation:
-        """The operation, after checking headers, caller, query and body; what was read is set in the request."""
+    async def _checked(self, request: AnyRequest, match: Match | None, scope: Scope) -> AnyOperation:
+        """The operation, after checking headers, caller and query; what was read is set in the request."""
         # Names, values and repeats: `scope["headers"]` has all of them.
         if sum(map(len, chain.from_iterable(scope["headers"]))) > HEADERS_BYTES_MAX:
             raise HttpRefusal("headers_too_large", f"The headers may have {HEADERS_BYTES_MAX} bytes.")
@@ -148,12 +159,25 @@ class Endpoint:
             request.query = decode_query(scope["query_string"], operation.query)
         elif scope["query_string"] and request.method != "OPTIONS":  # A preflight has the query of the actual request.
             decode_query(scope["query_string"], NoQuery)
-        if operation.body_decoder is not None:
-            size_max = operation.body_bytes_max or self._limits.body_bytes_max
-            optional = operation.body_optional
-            request.body = await read_body(request, receive, operation.body_decoder, size_max, optional=optional)
-            await count_items(request, operation)
         return operation
+
+    async def _received(self, request: AnyRequest, receive: Receive, operation: AnyOperation) -> bytes:
+        """The body. A batch is refused before it arrives if its caller may not submit anything now."""
+        if operation.body_bytes_max is not None:
+            request.gateway.executor.check_room(request.caller.user_id, 1)
+        size_max = operation.body_bytes_max or self._limits.body_bytes_max
+        return await receive_body(request, receive, size_max, optional=operation.body_optional)
+
+    async def _decoded(
+        self, raw: bytes, decoder: msgspec.json.Decoder[Any], request: AnyRequest, operation: AnyOperation
+    ) -> Any:
+        """The decoded body. Large ones take turns, and a batch is refused if its caller may not submit anything now."""
+        if len(raw) <= LARGE_BYTES:
+            return decode_body(raw, decoder)
+        async with self._large_bodies.turn(request.counted_caller):
+            if operation.body_bytes_max is not None:
+                request.gateway.executor.check_room(request.caller.user_id, 1)
+            return await decode_large_body(raw, decoder)
 
 
 def _operation(match: Match | None, method: str) -> AnyOperation:
@@ -178,7 +202,7 @@ def _timeout(request: AnyRequest) -> HttpRefusal:
     )
 
 
-def _request(scope: Any, path: str, match: Match | None) -> AnyRequest:
+def _request(scope: Any, path: str, match: Match | None, large_bodies: LargeBodies) -> AnyRequest:
     headers = read_headers(scope)
     own_id = headers.get(b"request-id")
     gateway: Gateway = scope["litestar_app"].state["gateway"]
@@ -194,6 +218,7 @@ def _request(scope: Any, path: str, match: Match | None) -> AnyRequest:
         request_id=own_id.decode() if own_id and REQUEST_ID.fullmatch(own_id) else fresh_request_id(),
         headers=headers,
         address=client[0][:ADDRESS_LENGTH_MAX] if client else "unknown",
+        large_bodies=large_bodies,
     )
 
 

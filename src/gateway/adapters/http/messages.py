@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, TypeAlias
 from litestar.types import Receive, Send
 from typing_extensions import TypeVar
 
+from gateway.adapters.http.large_bodies import LargeBodies
 from gateway.application.access.caller import Caller
 from gateway.application.gateway import Gateway
 from gateway.application.rate_limits.bucket import RateLimit
@@ -45,6 +46,8 @@ class Request(Generic[BodyT, QueryT]):
         arriving: Whether the body is being received.
         rate_limit: The limit that the request was counted for, if any.
         rate_left: How many more requests this limit allows now.
+        large_bodies: What all large bodies of this process may take.
+        bytes_held: The bytes of a large body that are counted there.
     """
 
     gateway: Gateway
@@ -57,6 +60,7 @@ class Request(Generic[BodyT, QueryT]):
     headers: dict[bytes, bytes]
     scheme: str
     address: str
+    large_bodies: LargeBodies
     success_status: int = 200
     signed_in: Caller | None = None
     idempotency_key: str | None = None
@@ -65,6 +69,7 @@ class Request(Generic[BodyT, QueryT]):
     arriving: bool = False
     rate_limit: RateLimit | None = None
     rate_left: int = 0
+    bytes_held: int = 0
 
     @property
     def caller(self) -> Caller:
@@ -76,6 +81,11 @@ class Request(Generic[BodyT, QueryT]):
         if self.signed_in is None:
             raise LookupError(f"{self.method} {self.path} does not require a token, and so has no caller.")
         return self.signed_in
+
+    @property
+    def counted_caller(self) -> str:
+        """The caller for limits: the owner of the token, or else the client's address."""
+        return self.address if self.signed_in is None else self.signed_in.user_id
 
 
 AnyRequest: TypeAlias = Request[Any, Any]

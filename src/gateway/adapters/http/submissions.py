@@ -68,7 +68,7 @@ async def submitted(
     answer = await executor.perform(
         CommandSubmission(
             command=command,
-            key=executor.fresh_key() if key is None else AnswerKey(request.caller.user_id, key),
+            key=executor.fresh_key(request.caller.user_id) if key is None else AnswerKey(request.caller.user_id, key),
             fingerprint=fingerprint(request.method.encode(), request.path.encode(), canonical_json(request.body)),
             codec=StoredResponseCodec(request, request.success_status, to_view, record_of),
         )

@@ -45,9 +45,15 @@ def sqlite_engine(url: str, limits: SqlLimits) -> AsyncEngine:
 
 
 def postgres_engine(url: str, limits: SqlLimits) -> AsyncEngine:
-    """The engine of everything on Postgres but units of work."""
+    """The engine of everything on Postgres but units of work, access and deliveries."""
     connector = Connector(url, limits, postgres_settings(limits))
     return _postgres_engine(connector, pool_size=limits.pool_size, **_pool(limits))
+
+
+def access_engine(url: str, limits: SqlLimits) -> AsyncEngine:
+    """The engine of logins, sessions and readiness on Postgres: slow look-ups do not hold them up."""
+    connector = Connector(url, limits, postgres_settings(limits))
+    return _postgres_engine(connector, pool_size=limits.access_pool_size, **_pool(limits))
 
 
 def deliveries_engine(url: str, limits: SqlLimits) -> AsyncEngine:

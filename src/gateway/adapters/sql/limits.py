@@ -9,7 +9,8 @@ class SqlLimits:
 
     Attributes:
         write_pool_size: Connections for units of work, so one for each that runs at once (Postgres).
-        pool_size: Connections for everything else, so that look-ups and logins cannot hold up payments (Postgres).
+        pool_size: Connections for everything else, so that look-ups cannot hold up payments (Postgres).
+        access_pool_size: Connections for logins, sessions and readiness, which look-ups cannot hold up (Postgres).
         webhook_pool_size: Connections for the deliveries of webhooks (Postgres).
         pool_timeout_seconds: How long to wait for a free connection.
         connect_timeout_seconds: How long making a connection may take.
@@ -31,6 +32,7 @@ class SqlLimits:
 
     write_pool_size: int = 4
     pool_size: int = 8
+    access_pool_size: int = 2
     webhook_pool_size: int = 4
     pool_timeout_seconds: float = 2.0
     connect_timeout_seconds: float = 3.0

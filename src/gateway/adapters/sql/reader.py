@@ -83,8 +83,10 @@ TOTALS: Final = (
 class SqlReader(Reader):
     """See the port."""
 
-    def __init__(self, transactions: ShortTransactions) -> None:
+    def __init__(self, transactions: ShortTransactions, readiness: ShortTransactions) -> None:
+        """Read with `transactions`; check with `readiness`, whose connections slow look-ups cannot take."""
         self._transactions = transactions
+        self._readiness = readiness
 
     @override
     async def account(self, account_id: AccountId) -> Account | None:
@@ -207,10 +209,10 @@ class SqlReader(Reader):
 
     @override
     async def check(self) -> None:
-        if self._transactions.dialect_name == SQLITE:
-            await self._transactions.try_to_write()
+        if self._readiness.dialect_name == SQLITE:
+            await self._readiness.try_to_write()
             return
-        [[reason]] = await self._transactions.read(WHY_NOT_WRITABLE)
+        [[reason]] = await self._readiness.read(WHY_NOT_WRITABLE)
         if reason is not None:
             raise StorageReadOnly(f"This process cannot write: {reason}.")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -12,7 +12,7 @@ from gateway.adapters.sql.audit import sql_audit
 from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.deliveries import SqlDeliveries
-from gateway.adapters.sql.engine import deliveries_engine, is_sqlite, postgres_engine, sqlite_engine
+from gateway.adapters.sql.engine import access_engine, deliveries_engine, is_sqlite, postgres_engine, sqlite_engine
 from gateway.adapters.sql.event_cursors import SqlEventCursors
 from gateway.adapters.sql.events import SqlEventFeed
 from gateway.adapters.sql.housekeeping import SqlHousekeeping
@@ -48,18 +48,19 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
     """
     limits = limits or SqlLimits()
     async with _on_sqlite(url, limits) if is_sqlite(url) else _on_postgres(url, limits) as opened:
-        unit_of_work, scheduling, engine, for_deliveries = opened
-        database = ShortTransactions(engine)
+        unit_of_work, scheduling, engines = opened
+        database = ShortTransactions(engines.look_ups)
+        access = ShortTransactions(engines.access)
         events = SqlEventFeed(database)
-        in_background = ShortTransactions(for_deliveries)
+        in_background = ShortTransactions(engines.deliveries)
         yield Storage(
             unit_of_work=unit_of_work,
-            users=SqlUsers(database),
-            sessions=SqlSessions(database),
-            login_failures=SqlLoginFailures(database),
-            rate_budgets=SqlRateBudgets(database),
+            users=SqlUsers(access),
+            sessions=SqlSessions(access),
+            login_failures=SqlLoginFailures(access),
+            rate_budgets=SqlRateBudgets(access),
             rates=SqlRates(database),
-            reader=SqlReader(database),
+            reader=SqlReader(database, access),
             events=events,
             event_cursors=SqlEventCursors(database),
             webhook_endpoints=SqlWebhookEndpoints(database),
@@ -70,7 +71,15 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
         )
 
 
-Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[], Scheduling], AsyncEngine, AsyncEngine]
+class Engines(NamedTuple):
+    """The engines of everything but units of work, each with connections of its own on Postgres."""
+
+    look_ups: AsyncEngine
+    access: AsyncEngine
+    deliveries: AsyncEngine
+
+
+Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[], Scheduling], Engines]
 
 
 @asynccontextmanager
@@ -78,14 +87,19 @@ async def _on_sqlite(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     engine = sqlite_engine(url, limits)
     clock = HybridClock()
     try:
-        yield lambda: SqliteUnitOfWork(DatabaseTransaction(engine), clock), sequential, engine, engine
+        engines = Engines(look_ups=engine, access=engine, deliveries=engine)
+        yield lambda: SqliteUnitOfWork(DatabaseTransaction(engine), clock), sequential, engines
     finally:
         await engine.dispose()
 
 
 @asynccontextmanager
 async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
-    engine, for_deliveries = postgres_engine(url, limits), deliveries_engine(url, limits)
+    engines = Engines(
+        look_ups=postgres_engine(url, limits),
+        access=access_engine(url, limits),
+        deliveries=deliveries_engine(url, limits),
+    )
     state = PostgresState(
         contention=Contention(always=not limits.optimistic),
         constant_columns=ConstantColumns(),
@@ -110,7 +124,7 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
                     return Scheduling.ALTERNATING
                 return Scheduling.PIPELINED if limits.cached_max else Scheduling.SEQUENTIAL
 
-            yield unit_of_work, scheduling, engine, for_deliveries
+            yield unit_of_work, scheduling, engines
     finally:
-        await engine.dispose()
-        await for_deliveries.dispose()
+        for engine in engines:
+            await engine.dispose()

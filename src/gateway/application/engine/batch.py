@@ -4,19 +4,31 @@ Load what the commands need, let each decide in order, write the changes, commit
 own command alone; the rest of the batch is written.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.draft import Draft
 from gateway.application.engine.ledger_view import RequiresOwnTransaction
-from gateway.application.engine.submission import Answer, BulkSubmission, Failed, Submission, is_stored
+from gateway.application.engine.submission import (
+    Answer,
+    BulkSubmission,
+    CommandSubmission,
+    Failed,
+    Submission,
+    is_stored,
+)
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.unit_of_work import Changes, Needs, StoredAnswer, UnitOfWorkFactory, Wanted
 from gateway.domain.errors import IdempotencyKeyReused, Refusal
 from gateway.domain.immutable import immutable
+
+PARTS_PER_SLICE: Final = 32
+"""After so many parts of a bulk submission (some milliseconds), the event loop runs other tasks."""
 
 RunBatch = Callable[[Sequence[Submission]], Awaitable[list[Answer | Failed]]]
 
@@ -52,10 +64,7 @@ class Batch:
             draft = Draft(records)
             # Read after the locks are taken: a batch that waited for another one is not dated before it.
             moment = moment_after(records.latest_at, self.clock(), self.identifiers)
-            answers = [
-                need if isinstance(need, Failed) else answer(submission, draft, moment)
-                for submission, need in zip(submissions, needs, strict=True)
-            ]
+            answers = await answer_all(submissions, needs, draft, moment)
             changes = draft.changes(moment.transactions_at)
             if changes is not None or records.are_cached:
                 await work.commit(changes or Changes())
@@ -92,16 +101,26 @@ def needs_of(submissions: Sequence[Submission]) -> list[Needs | Failed]:
     return needs
 
 
-def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Failed:
-    """The answer to one submission: replayed, or decided now."""
+async def answer_all(
+    submissions: Sequence[Submission], needs: Sequence[Needs | Failed], draft: Draft, moment: Moment
+) -> list[Answer | Failed]:
+    """The answers to all submissions, in order. Between slices of a bulk submission, other tasks run."""
+    answers: list[Answer | Failed] = []
+    for submission, need in zip(submissions, needs, strict=True):
+        if isinstance(need, Failed):
+            answers.append(need)
+        elif isinstance(submission, BulkSubmission):
+            answers.append(await answer_bulk(submission, draft, moment))
+        else:
+            answers.append(answer(submission, draft, moment))
+    return answers
+
+
+def answer(submission: CommandSubmission, draft: Draft, moment: Moment) -> Answer | Failed:
+    """The answer to one command: replayed, or decided now."""
     stored = draft.answer(submission.key)
     if stored is not None:
-        if stored.fingerprint != submission.fingerprint:
-            return reused(submission)
-        refused = submission.codec.is_refusal(stored.body)
-        return Answer(body=stored.body, outcome=None, refused=refused, replayed=True)
-    if isinstance(submission, BulkSubmission):
-        return answer_bulk(submission, draft, moment)
+        return replayed(submission, stored)
     try:
         decision = decide(submission.command, draft, moment)
         body, event_id = submission.codec.encode(decision.outcome, decision.events)
@@ -124,9 +143,12 @@ def answer(submission: Submission, draft: Draft, moment: Moment) -> Answer | Fai
     return Answer(body=body, outcome=decision.outcome, refused=refused, replayed=False)
 
 
-def answer_bulk(bulk: BulkSubmission, draft: Draft, moment: Moment) -> Answer | Failed:
+async def answer_bulk(bulk: BulkSubmission, draft: Draft, moment: Moment) -> Answer | Failed:
     """The answer to a bulk submission, which contains the answers to its parts."""
-    answers = _answer_atomic_parts(bulk, draft, moment) if bulk.atomic else _answer_parts(bulk, draft, moment)
+    stored = draft.answer(bulk.key)
+    if stored is not None:
+        return replayed(bulk, stored)
+    answers = await (_answer_atomic_parts if bulk.atomic else _answer_parts)(bulk, draft, moment)
     if isinstance(answers, Failed):
         return answers
     try:
@@ -139,15 +161,22 @@ def answer_bulk(bulk: BulkSubmission, draft: Draft, moment: Moment) -> Answer | 
     return Answer(body=body, outcome=answers, refused=refused, replayed=False)
 
 
-def _answer_parts(bulk: BulkSubmission, draft: Draft, moment: Moment) -> list[Answer | Failed]:
-    return [_answer_part(part, bulk, draft, moment) for part in bulk.parts]
+async def _answer_parts(bulk: BulkSubmission, draft: Draft, moment: Moment) -> list[Answer | Failed]:
+    answers: list[Answer | Failed] = []
+    for number, part in enumerate(bulk.parts, 1):
+        if number % PARTS_PER_SLICE == 0:
+            await asyncio.sleep(0)
+        answers.append(_answer_part(part, bulk, draft, moment))
+    return answers
 
 
-def _answer_atomic_parts(bulk: BulkSubmission, draft: Draft, moment: Moment) -> list[Answer | Failed] | Failed:
+async def _answer_atomic_parts(bulk: BulkSubmission, draft: Draft, moment: Moment) -> list[Answer | Failed] | Failed:
     """The answers up to the first refusal, or a part's failure. The parts are written if there is neither."""
     trial = draft.fork()
     answers: list[Answer | Failed] = []
-    for part in bulk.parts:
+    for number, part in enumerate(bulk.parts, 1):
+        if number % PARTS_PER_SLICE == 0:
+            await asyncio.sleep(0)
         last = _answer_part(part, bulk, trial, moment)
         if isinstance(last, Failed):
             return last
@@ -158,9 +187,17 @@ def _answer_atomic_parts(bulk: BulkSubmission, draft: Draft, moment: Moment) -> 
     return answers
 
 
-def _answer_part(part: Submission, bulk: BulkSubmission, draft: Draft, moment: Moment) -> Answer | Failed:
+def _answer_part(part: CommandSubmission, bulk: BulkSubmission, draft: Draft, moment: Moment) -> Answer | Failed:
     """The bulk submission's own key counts as used from the start, although its answer is written last."""
     return reused(part) if part.key == bulk.key else answer(part, draft, moment)
+
+
+def replayed(submission: Submission, stored: StoredAnswer) -> Answer | Failed:
+    """The stored answer, if it belongs to the same request."""
+    if stored.fingerprint != submission.fingerprint:
+        return reused(submission)
+    refused = submission.codec.is_refusal(stored.body)
+    return Answer(body=stored.body, outcome=None, refused=refused, replayed=True)
 
 
 def reused(submission: Submission) -> Answer | Failed:

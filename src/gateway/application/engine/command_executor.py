@@ -35,18 +35,19 @@ class CommandExecutor:
             command: The command.
             idempotency_key: 1 to 255 visible ASCII characters. The same key and command return the same result, for
                 days. Without a key, every call is a new request.
-            owner_id: The owner of the key. Two owners may use the same key.
+            owner_id: The caller, who owns the key. Two callers may use the same key, and share batches in turns.
 
         Raises:
             InvalidInput: `command` is no command, the key is malformed, or `owner_id` is no id.
-            Refusal: A rule forbids it; also `IdempotencyKeyReused`, `IdempotencyInProgress`, `Overloaded`.
+            Refusal: A rule forbids it; also `IdempotencyKeyReused`, `IdempotencyInProgress`, `Overloaded`,
+                `RateLimited`.
             StorageUnavailable: The storage could not be reached. The call may be repeated with the same key.
         """
         if not isinstance(command, Command):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may have no types.
             raise wrong_type("command", "a command", command)
         check_id("owner_id", owner_id)
         if idempotency_key is None:
-            key, request = self.fresh_key(), b""  # No other request can have a fresh key.
+            key, request = self.fresh_key(owner_id), b""  # No other request can have a fresh key.
         else:
             check_idempotency_key(idempotency_key)
             key = AnswerKey(owner_id, idempotency_key)
@@ -63,6 +64,10 @@ class CommandExecutor:
         """Answer a submission, encoded by its codec. As `Executor.perform`."""
         return await self._executor.perform(submission)
 
-    def fresh_key(self) -> AnswerKey:
-        """A key for a request without one: a commit whose acknowledgement was lost is then not repeated."""
-        return AnswerKey(SYSTEM, self._identifiers("key"))
+    def check_room(self, caller: UserId, size: int) -> None:
+        """Check that a submission of `size` items would be accepted now. As `Executor.check_room`."""
+        self._executor.check_room(caller, size)
+
+    def fresh_key(self, owner_id: UserId) -> AnswerKey:
+        """A key for a caller's request without one: a commit whose acknowledgement was lost is then not repeated."""
+        return AnswerKey(owner_id, self._identifiers("key"))

@@ -12,6 +12,7 @@ from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
 from gateway.domain.errors import IdempotencyInProgress
+from gateway.domain.user import UserId
 
 
 class Executor(Protocol):
@@ -22,9 +23,19 @@ class Executor(Protocol):
 
         Raises:
             WrongEventLoop: The running event loop is not the executor's. Nothing was done.
-            Overloaded: Too many submissions are waiting, or the executor is closing. Nothing was done.
+            Overloaded: Too much is waiting, or the executor is closing. Nothing was done.
+            RateLimited: Too much of this caller is waiting. Nothing was done.
             StorageUnavailable: The storage could not be reached. The same key may be submitted again.
             Exception: A bug. Nothing was written.
+        """
+        ...
+
+    def check_room(self, caller: UserId, size: int) -> None:
+        """Check that a submission of `size` items would be accepted now, before it is made.
+
+        Raises:
+            Overloaded: As `perform`.
+            RateLimited: As `perform`.
         """
         ...
 
@@ -45,8 +56,7 @@ class OneByOne(Executor):
     @override
     async def perform(self, submission: Submission) -> Answer:
         self._loop.check()
-        if self._closing:
-            raise Overloaded("The gateway is closing.")
+        self.check_room(submission.key.owner_id, submission.size)
         running = asyncio.ensure_future(self._run_batch([submission]))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
@@ -55,6 +65,11 @@ class OneByOne(Executor):
         if isinstance(outcome, Failed):
             raise outcome.error
         return outcome
+
+    @override
+    def check_room(self, caller: UserId, size: int) -> None:
+        if self._closing:
+            raise Overloaded("The gateway is closing.")
 
     async def close(self) -> None:
         """Refuse new submissions, and wait for the running ones."""

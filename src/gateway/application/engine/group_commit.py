@@ -1,7 +1,7 @@
 """Group commit: concurrent submissions share one transaction.
 
-While a batch commits, new submissions wait for the next batch. There are no timers: a lone submission starts at once.
-Grouping never changes an outcome, so no use-case depends on it.
+While a batch commits, new submissions wait for the next batch, which their callers share in turns. There are no timers:
+a lone submission starts at once. Grouping never changes an outcome, so no use-case depends on it.
 
 Source: DeWitt et al., "Implementation Techniques for Main Memory Database Systems" (SIGMOD 1984), which named it.
 """
@@ -17,11 +17,13 @@ from typing_extensions import override
 from gateway.application.engine.batch import RunBatch
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.engine.executor import Executor, isolating
+from gateway.application.engine.fair_queue import FairQueue
 from gateway.application.engine.submission import Answer, Failed, Submission
-from gateway.application.errors import Overloaded
+from gateway.application.errors import Overloaded, RateLimited
 from gateway.application.ports.storage import Scheduling, sequential
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.domain.immutable import immutable
+from gateway.domain.user import UserId
 
 PIPELINED_SHARE: Final = 0.5
 """A pipelined batch begins when it has this share of the size of the batches in flight, or is full. With a smaller
@@ -31,21 +33,31 @@ QUIET_TURNS: Final = 8
 """An alternating batch begins after this many turns of the event loop (some 10 µs) without a new submission. Later
 requests wait for a batch of every other process."""
 
+LARGE_BATCHES_BEFORE_PIPELINING: Final = 2
+"""A large batch (one bulk submission that is larger than a batch) begins beside another one only if so many large ones
+have begun without a smaller batch between them. Otherwise others are paying too, and they would wait for both."""
+
+RETRY_AFTER_SECONDS: Final = 1
+"""When a caller with too many waiting items may try again: some thousand items are committed in a second."""
+
 
 @immutable
 class GroupLimits:
     """Limits of batches and of the queue.
 
     Attributes:
-        batch_size_max: Commands in one transaction. Above some hundreds, the cost per command no longer falls.
-        waiting_max: Submissions that may wait for a batch. Further ones are refused.
+        batch_size_max: Items in one transaction: commands, and of a bulk submission each part. Above some hundreds, the
+            cost per item no longer falls.
+        waiting_max: Items that may wait for a batch. Further ones are refused.
+        waiting_per_caller_max: Items of one caller that may wait. Further ones of this caller are refused.
         write_connections: Batches in flight at once, if the storage pipelines them. With two, the next batch is decided
             while one commits; with one, batches are sequential.
         close_seconds_max: How long `close` waits for batches in flight.
     """
 
     batch_size_max: int = 256
-    waiting_max: int = 4096
+    waiting_max: int = 16_384
+    waiting_per_caller_max: int = 4_096
     write_connections: int = 2
     close_seconds_max: float = 10.0
 
@@ -56,6 +68,7 @@ class Ticket:
 
     submission: Submission
     answer: asyncio.Future[Answer]
+    size: int
 
     def resolve(self, outcome: Answer | Failed | Exception) -> None:
         """Set the answer, unless the caller was cancelled."""
@@ -84,9 +97,10 @@ class GroupCommit(Executor):
         self._run_batch = isolating(run_batch)
         self._limits = limits
         self._scheduling = scheduling
-        self._waiting = deque[Ticket]()
-        self._waiting_size = 0
+        self._waiting = FairQueue[Ticket](limits.batch_size_max)
         self._in_flight_size = 0
+        self._large_in_flight = 0
+        self._large_in_a_row = 0
         self._gathering = False
         self._idle = deque[asyncio.Future[None]]()
         self._closing = False
@@ -98,16 +112,24 @@ class GroupCommit(Executor):
     async def perform(self, submission: Submission) -> Answer:
         """Answer one submission. It is committed even if the caller is cancelled."""
         loop = self._loop.check()
+        caller, size = submission.key.owner_id, submission.size
+        self.check_room(caller, size)
+        ticket = Ticket(submission, loop.create_future(), size)
+        self._waiting.add(caller, size, ticket)
+        self._wake()
+        return await ticket.answer
+
+    @override
+    def check_room(self, caller: UserId, size: int) -> None:
         if self._closing:
             raise Overloaded("The gateway is closing.")
-        if len(self._waiting) >= self._limits.waiting_max:
-            raise Overloaded("Too many requests are waiting.")
-        ticket = Ticket(submission, loop.create_future())
-        self._waiting.append(ticket)
-        self._waiting_size += submission.size
-        if self._idle and self._can_begin():
-            self._idle.popleft().set_result(None)
-        return await ticket.answer
+        limits, waiting = self._limits, self._waiting
+        # A submission larger than a limit may wait alone.
+        if waiting and waiting.size + size > limits.waiting_max:
+            raise Overloaded("Too much is waiting.")
+        waiting_of_caller = waiting.size_of(caller)
+        if waiting_of_caller and waiting_of_caller + size > limits.waiting_per_caller_max:
+            raise RateLimited("Too much of yours is waiting.", retry_after_seconds=RETRY_AFTER_SECONDS)
 
     async def close(self) -> None:
         """Refuse new submissions, answer those that wait, and stop the workers."""
@@ -122,11 +144,21 @@ class GroupCommit(Executor):
 
     async def _serve(self) -> None:
         while await self._wait_for_batch():
-            tickets = self._take()
-            size = sum(ticket.submission.size for ticket in tickets)
+            tickets = self._waiting.take()
+            size = sum([ticket.size for ticket in tickets])
+            is_large = size > self._limits.batch_size_max
             self._in_flight_size += size
+            self._large_in_flight += is_large
+            self._large_in_a_row = self._large_in_a_row + 1 if is_large else 0
+            self._wake()
             await self._run(tickets)
             self._in_flight_size -= size
+            self._large_in_flight -= is_large
+
+    def _wake(self) -> None:
+        """Wake an idle worker, if a batch can begin."""
+        if self._idle and self._can_begin():
+            self._idle.popleft().set_result(None)
 
     async def _wait_for_batch(self) -> bool:
         """Wait until a batch can begin. False if the executor is closed and no submission waits."""
@@ -144,10 +176,10 @@ class GroupCommit(Executor):
         """Collect the submissions that are about to arrive. Other workers begin no batch meanwhile."""
         self._gathering = True
         quiet_turns = 0
-        while quiet_turns < QUIET_TURNS and self._waiting_size < self._limits.batch_size_max:
-            size = self._waiting_size
+        while quiet_turns < QUIET_TURNS and self._waiting.size < self._limits.batch_size_max:
+            size = self._waiting.size
             await asyncio.sleep(0)
-            quiet_turns = quiet_turns + 1 if self._waiting_size == size else 0
+            quiet_turns = quiet_turns + 1 if self._waiting.size == size else 0
         self._gathering = False
 
     def _can_begin(self) -> bool:
@@ -155,21 +187,14 @@ class GroupCommit(Executor):
             return False
         if self._closing or not (self._waiting and self._in_flight_size):
             return bool(self._waiting)
+        if self._large_in_flight and self._waiting.next_is_large and not self._may_pipeline_large:
+            return False
         worth_it = min(self._in_flight_size * PIPELINED_SHARE, self._limits.batch_size_max)
-        return self._waiting_size >= worth_it and self._scheduling() is Scheduling.PIPELINED
+        return self._waiting.size >= worth_it and self._scheduling() is Scheduling.PIPELINED
 
-    def _take(self) -> list[Ticket]:
-        """The next submissions that fit into a batch. A bulk submission larger than the limit is a batch of its own."""
-        taken = [self._first()]
-        room = self._limits.batch_size_max - taken[0].submission.size
-        while self._waiting and (room := room - self._waiting[0].submission.size) >= 0:
-            taken.append(self._first())
-        return taken
-
-    def _first(self) -> Ticket:
-        ticket = self._waiting.popleft()
-        self._waiting_size -= ticket.submission.size
-        return ticket
+    @property
+    def _may_pipeline_large(self) -> bool:
+        return self._large_in_a_row >= LARGE_BATCHES_BEFORE_PIPELINING
 
     async def _run(self, tickets: Sequence[Ticket]) -> None:
         try:
@@ -191,5 +216,5 @@ class GroupCommit(Executor):
                 ticket.resolve(outcome)
 
     def _fail_waiting(self, error: StorageUnavailable) -> None:
-        while self._waiting:
-            self._first().resolve(error)
+        for ticket in self._waiting.take_all():
+            ticket.resolve(error)

@@ -133,7 +133,8 @@ async def find_endpoints(request: Request[None, PageQuery], before: EndpointId |
 async def delete_endpoint(request: Request) -> Response:
     """Delete an endpoint of the caller's."""
     owner_id = endpoint_owner(request.caller)
-    await request.gateway.execute(DeleteWebhookEndpoint(endpoint_id=endpoint_id(request), owner_id=owner_id))
+    command = DeleteWebhookEndpoint(endpoint_id=endpoint_id(request), owner_id=owner_id)
+    await request.gateway.execute(command, owner_id=request.caller.user_id)
     return Response(status=204)
 
 
