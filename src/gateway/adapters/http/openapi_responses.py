@@ -176,6 +176,8 @@ def codes_of(operation: AnyOperation) -> list[str]:
         codes |= {"idempotency_key_reused", "idempotency_in_progress"}
     if operation.idempotency is Idempotency.REQUIRED:
         codes.add("idempotency_key_missing")
+    if operation.method != "GET":
+        codes.add("rate_limited")  # Too many items or bytes of the caller are waiting.
     # Every operation refuses unknown query parameters and repeated headers.
     codes |= {"validation_error", "headers_too_large", "internal_error", "storage_unavailable", "overloaded"}
     return sorted(codes, key=lambda code: (KINDS[code].status, code))

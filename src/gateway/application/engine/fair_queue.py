@@ -21,7 +21,8 @@ class Line(Generic[Entry]):
     Attributes:
         entries: Each with its size in items, at least 1.
         size: Of all entries, in items.
-        debt: The items by which earlier turns have exceeded their share. A turn first pays the debt.
+        debt: The items by which earlier turns have exceeded their share. A turn first pays the debt. Negative if the
+            batch had no room for the whole share.
     """
 
     __slots__ = ("caller", "debt", "entries", "size")
@@ -121,11 +122,11 @@ class FairQueue(Generic[Entry]):
                 continue
             before = room
             room = self._take_turn(line, share - line.debt, room, taken)
+            line.debt = max(line.debt + before - room - share, -self._batch_size)
             if room == before:
                 passed_over.append(line)
-                continue
-            line.debt = max(0, line.debt + before - room - share)
-            self._line_up(line)
+            else:
+                self._line_up(line)
         # Their first entries do not fit into the rest of this batch. The next batch begins with them.
         turns.extendleft(reversed(passed_over))
         return taken
