@@ -1,14 +1,16 @@
 """Large bodies: bounded in bytes, decoded in turns; a caller with too much waiting is told when to come back."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import httpx
 import msgspec
 import pytest
 
 from gateway.adapters.http import HttpLimits, LargeBodyLimits
 from gateway.adapters.http.bodies import decode_large_body
+from gateway.adapters.http.decoding import decode_body
 from gateway.adapters.http.large_bodies import LargeBodies
 from gateway.adapters.http.problems import HttpRefusal
 from gateway.adapters.http.resources.payment_batches import BatchBody
@@ -126,9 +128,10 @@ async def test_a_caller_whose_items_wait_is_refused_before_the_batch_arrives() -
 async def test_bodies_that_wait_are_bounded_and_released(limits: LargeBodyLimits, status: int, code: str) -> None:
     async with open_world(limits=HttpLimits(large_bodies=limits)) as world:
         customer, merchant = await world.customer(balance=10_000), await world.merchant()
-        send: Callable[[], object] = lambda: customer.api.post(  # noqa: E731 - one request, made anew.
-            "/payments/batch", items(merchant, 160), key=fresh_key()
-        )
+
+        async def send() -> httpx.Response:
+            return await customer.api.post("/payments/batch", items(merchant, 160), key=fresh_key())
+
         answers = await asyncio.gather(*(send() for _ in range(3)))
         statuses = sorted(answer.status_code for answer in answers)
         assert statuses == [207, status, status]
@@ -137,3 +140,34 @@ async def test_bodies_that_wait_are_bounded_and_released(limits: LargeBodyLimits
                 refused(answer, status, code)
                 assert answer.headers["retry-after"] == "1"
         assert (await send()).status_code == 207
+
+
+def test_the_errors_of_the_last_items_are_found_as_those_of_the_first() -> None:
+    item = {"idempotency_key": "key", "merchant_id": "usr_1", "amount": 1, "currency": "USD"}
+    listed = [dict(item) for _ in range(1000)]
+    listed[3]["description"] = "\0"
+    listed[990]["amount"] = "1"
+    listed[995]["unknown"] = 1
+    assert errors_of(listed) == {
+        "/items/3/description": "text_invalid",
+        "/items/990/amount": "type_mismatch",
+        "/items/995/unknown": "field_unknown",
+    }
+
+
+@pytest.mark.parametrize("number", [1001, 5000])
+def test_a_list_that_is_too_long_is_told_so_however_long(number: int) -> None:
+    item = {"idempotency_key": "key", "merchant_id": "usr_1", "amount": 1, "currency": "USD"}
+    assert errors_of([item] * number) == {"/items": "value_invalid"}
+
+
+def test_an_item_with_more_values_than_are_looked_at_is_refused() -> None:
+    assert errors_of([{f"field-{number}": 1 for number in range(20_000)}]) == {"/items/0": "value_invalid"}
+
+
+def errors_of(listed: Sequence[Mapping[str, object]]) -> dict[str, str]:
+    """The codes of the errors of a batch, by pointer."""
+    raw = msgspec.json.encode({"mode": "independent", "items": listed})
+    with pytest.raises(HttpRefusal) as refused_body:
+        decode_body(raw, msgspec.json.Decoder(BatchBody, strict=True))
+    return {error["pointer"]: error["code"] for error in refused_body.value.facts["errors"]}

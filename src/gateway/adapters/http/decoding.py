@@ -16,6 +16,8 @@ from gateway.domain.errors import InvalidInput
 _AT = re.compile(r" - at (?:`key` in )?`\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]")
 NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_FIRST_ITEM = re.compile(r"`\$\.(?P<field>\w+)\[(?P<index>\d+)\]")
+_LENGTH_MAX = re.compile(r"Expected `array` of length <= (?P<items>\d+)")
 _WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
@@ -90,13 +92,16 @@ def _not_json(error: Exception) -> HttpRefusal:
 
 def _refused(value: Any, kind: type[Any], error: msgspec.ValidationError) -> HttpRefusal:
     """The refusal of a value that is not of the declared form, with all errors."""
-    if errors := form_of(kind).errors(value):
+    at = _FIRST_ITEM.search(str(error))
+    if errors := form_of(kind).errors(value, None if at is None else (at["field"], int(at["index"]))):
         return invalid_request(errors)
     if isinstance(error.__cause__, InvalidInput):  # A check of the type that its schema does not express.
         return invalid_request(pointed(error.__cause__, value))
     location = _AT.search(str(error))
     pointer = _pointer(location.group("path")) if location else ""
-    return invalid_request([error_at(pointer, "value_invalid", "This is not valid here.")])
+    length = _LENGTH_MAX.match(str(error))
+    detail = f"This may have up to {length['items']} items." if length else "This is not valid here."
+    return invalid_request([error_at(pointer, "value_invalid", detail)])
 
 
 def _pointer(path: str) -> str:

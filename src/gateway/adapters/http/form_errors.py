@@ -5,6 +5,7 @@ which finds all errors.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any, Final, cast
 
 import jsonschema_rs
@@ -17,6 +18,9 @@ from gateway.domain.checks import FORBIDDEN_TEXT
 INTEGER_MAX: Final = 2**63
 NEVER_VALID: Final = 0.5
 """Replaces numbers with a fraction: a schema would take 1.0 for an integer, and no field has a fraction."""
+
+VALUES_MAX: Final = 4_000
+"""The values of a body whose errors are looked for: the validator takes some 10 µs for each error, in one go."""
 
 TYPES: Final = {
     "array": "a list",
@@ -45,6 +49,10 @@ Shape = dict[str, "Shape"] | list["Shape"] | None
 """The fields of a form: a mapping for an object, a list with one shape for a list, `None` for a value."""
 
 
+class _TooManyValuesError(Exception):
+    """A body has more than `VALUES_MAX` values."""
+
+
 class Form:
     """The declared form of a body or a query, from a `msgspec.Struct`."""
 
@@ -57,11 +65,24 @@ class Form:
         """A value decoded from JSON, without the fields that are null: null means absent."""
         return _without_nulls(value, self._shape)
 
-    def errors(self, value: Any) -> FieldErrors:
-        """The errors of a value, one for each pointer, at most `ERRORS_MAX`."""
+    def errors(self, value: Any, first: tuple[str, int] | None = None) -> FieldErrors:
+        """The errors of a value, one for each pointer, at most `ERRORS_MAX`.
+
+        Args:
+            value: Decoded from JSON.
+            first: The field and the index of the first invalid item, if the items of a list before it are valid. Only
+                `VALUES_MAX` values from there on are looked at.
+        """
         found = {error["pointer"]: error for error in text_errors(value)}
-        for violation in self._validator.iter_errors(_presentable(value, 0)):
-            for error in _described(violation):
+        field, index = first or ("", 0)
+        value = {**value, field: value[field][index:]} if index else value
+        try:
+            presentable = _presentable(value, 0, count(1))
+        except _TooManyValuesError:
+            return list(found.values())[:ERRORS_MAX]
+        for violation in self._validator.iter_errors(presentable):
+            for relative in _described(violation):
+                error = _shifted(relative, f"/{field}/", index) if index else relative
                 known = found.setdefault(error["pointer"], error)
                 # For a value of a wrong type, errors of its bounds are noise.
                 if error["code"] == "type_mismatch" and known["code"] == "value_invalid":
@@ -115,12 +136,28 @@ def _described(violation: jsonschema_rs.ValidationError) -> Iterator[dict[str, s
         yield error_at(pointer, "type_mismatch" if is_of_another_type else "value_invalid", detail)
 
 
+def _shifted(error: dict[str, str], of_list: str, by: int) -> dict[str, str]:
+    """An error of an item, with the item's index in the whole list."""
+    if not error["pointer"].startswith(of_list):
+        return error
+    index, *rest = error["pointer"].removeprefix(of_list).split("/")
+    return {**error, "pointer": "/".join([f"{of_list}{int(index) + by}", *rest])}
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _presentable(value: Any, depth: int) -> Any:
-    """A value for the validator: fractions, huge integers, forbidden characters and deep nesting are replaced."""
+def _presentable(value: Any, depth: int, numbers: "count[int]") -> Any:
+    """A value for the validator: fractions, huge integers, forbidden characters and deep nesting are replaced.
+
+    The values are numbered. The items of a list after number `VALUES_MAX` are left out.
+
+    Raises:
+        _TooManyValuesError: There are more values, and not in a list.
+    """
+    if next(numbers) > VALUES_MAX:
+        raise _TooManyValuesError
     if isinstance(value, float) or depth > DEPTH_MAX:
         return NEVER_VALID
     if isinstance(value, str):
@@ -129,9 +166,15 @@ def _presentable(value: Any, depth: int) -> Any:
         return max(-INTEGER_MAX, min(value, INTEGER_MAX))
     if isinstance(value, dict):
         items = cast("dict[str, Any]", value).items()
-        return {FORBIDDEN_TEXT.sub("\ufffd", name): _presentable(item, depth + 1) for name, item in items}
+        return {FORBIDDEN_TEXT.sub("\ufffd", name): _presentable(item, depth + 1, numbers) for name, item in items}
     if isinstance(value, list):
-        return [_presentable(item, depth + 1) for item in cast("list[object]", value)]
+        kept: list[Any] = []
+        try:
+            kept.extend(_presentable(item, depth + 1, numbers) for item in cast("list[object]", value))
+        except _TooManyValuesError:
+            if not kept:
+                raise
+        return kept
     return value
 
 
