@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -18,7 +18,7 @@ from gateway.adapters.http.resources import health
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.batch import Batch, RunBatch
 from gateway.application.engine.command_executor import CommandExecutor
-from gateway.application.engine.executor import OneByOne
+from gateway.application.engine.executor import Executor, OneByOne
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
 from gateway.application.events.commit_signal import CommitSignal
@@ -27,6 +27,7 @@ from gateway.application.gateway import Gateway
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
 from gateway.application.queries import Queries
+from gateway.domain.user import UserId
 from support.api_client import Json, World, created, fresh_key, ok, open_world, refused
 
 Trouble = Callable[[], Awaitable[None]]
@@ -64,11 +65,18 @@ class SessionsInTrouble(InTrouble):
         return frozenset()
 
 
+class ExecutorInTrouble(InTrouble):
+    """The queue has room."""
+
+    def check_room(self, caller: UserId, size: int) -> None:
+        """Nothing waits."""
+
+
 def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
     """The gateway with trouble in all of its ports that do I/O."""
     port: Any = InTrouble(trouble)
     sessions: Any = SessionsInTrouble(trouble)
-    executor = CommandExecutor(port, time_ordered_id)
+    executor = CommandExecutor(cast("Executor", ExecutorInTrouble(trouble)), time_ordered_id)
     access = replace(gateway.access, executor=executor, users=port, login_failures=port, sessions=sessions)
     quotes = replace(gateway.quotes, executor=executor, rates=port)
     storage = replace(gateway.storage, reader=port)
