@@ -30,8 +30,8 @@ ELSEWHERE = {
     "rates_read_only",
     "rate_limited",
 }
-"""Met in test_failures, test_conventions, test_rate_limits, test_large_bodies and exchange: they take a gateway in trouble,
-a client that hangs, one that asks too often or too much, or a gateway whose rates come from a file."""
+"""Met in test_failures, test_conventions, test_rate_limits, test_large_bodies and exchange: they take a gateway in
+trouble, a client that hangs, one that asks too often or too much, or a gateway whose rates come from a file."""
 
 
 @pytest.fixture

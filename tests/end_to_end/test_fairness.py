@@ -80,7 +80,7 @@ async def test_a_flood_of_batches_holds_up_neither_the_payments_of_others_nor_li
     postgres_url: str, tmp_path: Path
 ) -> None:
     gateway = Installation(tmp_path, postgres_url)
-    waiting = {"GATEWAY_WAITING_PER_CALLER_MAX": str(WAITING_PER_CALLER), "GATEWAY_ACCESS_LOG": "off"}
+    waiting = {"GATEWAY_WAITING_PER_CALLER_MAX": str(WAITING_PER_CALLER), "GATEWAY_RATE_LIMIT_REQUESTS": "0"}
     async with gateway.serving(**waiting) as server, server.client() as http:
         flooder, other = await open_shop(http), await open_shop(http)
         connection = await Connection.to(server)
