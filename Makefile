@@ -43,7 +43,9 @@ test: $(DEVELOPMENT) ## Run the tests; they find or start a real Postgres themse
 	$(BIN)/pytest $(ARGS)
 else
 # Two parts at once, the longest one first: many tests wait for a database or for another process.
+# Hundreds of processes start: each would compile the source where Python may not write bytecode by itself.
 test: $(DEVELOPMENT)
+	@$(BIN)/python -m compileall -q src
 	$(MAKE) --jobs=2 --output-sync=target test-end-to-end coverage test-rest test-simulation
 endif
 
