@@ -82,7 +82,7 @@ class WebhookDeliveries:
     async def redeliver(
         self, event_id: EventId, *, endpoint_id: EndpointId | None = None, owner_id: UserId | None = None
     ) -> Sequence[EndpointId]:
-        """Deliver an event once more. Where it waits already, it is not queued a second time.
+        """Deliver an event once more. Where it waits already, it is attempted at once, and not queued a second time.
 
         Args:
             event_id: The event. A merchant may have the events delivered that concern them.

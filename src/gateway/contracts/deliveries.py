@@ -209,6 +209,22 @@ class DeliveriesContract:
         assert [each.id for each in await listed(storage, B)] == [delivery_id(3)]
         assert {each.endpoint_id for each in await lease(storage, ONE)} == {A, B}
 
+    async def test_an_event_that_waits_for_its_next_attempt_is_due_at_once_when_it_is_added(
+        self, storage: Storage
+    ) -> None:
+        """With its attempts, and no other event; an earlier attempt is not put off."""
+        event, other = await an_event_in(storage, 1), await an_event_in(storage, 2)
+        await enqueue(storage, delivery(1, A, event, due_at=at(300)), delivery(2, A, other, position=2, due_at=at(300)))
+        assert await lease(storage, ONE) == []
+        assert await storage.deliveries.add([delivery(3, A, event)]) == 0
+        assert {each.id: each.due_at for each in await listed(storage, A)} == {
+            delivery_id(1): NOW,
+            delivery_id(2): at(300),
+        }
+        assert await storage.deliveries.add([delivery(4, A, event, due_at=at(5))]) == 0
+        assert [each.due_at for each in await listed(storage, A)] == [at(300), NOW]
+        assert [each.endpoint_id for each in await lease(storage, ONE)] == [A]
+
     async def test_an_endpoint_is_leased_by_one_worker(self, storage: Storage) -> None:
         """Until its lease has run out. Without due deliveries it is not leased."""
         event = await an_event_in(storage, 1)

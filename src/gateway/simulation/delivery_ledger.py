@@ -103,12 +103,15 @@ class DeliveryLedger:
                 self.since[endpoint_id] = len(self.feed.events)
                 self.in_vain.pop(endpoint_id, None)
 
-    def queued(self, deliveries: Iterable[Delivery], *, once: bool) -> None:
-        """Deliveries were queued; with `once`, only those of events that did not wait already."""
+    def queued(self, deliveries: Iterable[Delivery], *, once: bool, now: bool = False) -> None:
+        """Deliveries were queued; with `once`, no second one of an event that waits: it becomes due with `now`."""
         self.numbers += 1
         for each in deliveries:
             waiting = self.waiting[each.endpoint_id][each.object_id]
-            if once and any(other.event_id == each.event_id for other in waiting.values()):
+            there = [other for other in waiting.values() if once and other.event_id == each.event_id]
+            for other in there if now else ():
+                other.due_at = min(other.due_at, each.created_at)
+            if there:
                 continue
             waiting[each.id] = Queued(
                 id=each.id,

@@ -83,7 +83,7 @@ class Wire:
             case "enqueue" if result:
                 deliveries.queued(arguments[0], once=False)
             case "add":
-                deliveries.queued(arguments[0], once=True)
+                deliveries.queued(arguments[0], once=True, now=True)
             case "request_replay" if result:
                 self._books.replays[arguments[0].id] = arguments[0]
             case "enqueue_replay" if result:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing_extensions import override
 
 from gateway.adapters.memory.database import MemoryDatabase
+from gateway.adapters.memory.delivery_queue import due_at_of
 from gateway.adapters.memory.delivery_queues import MemoryDeliveryQueues
 from gateway.application.ports.deliveries import WEBHOOKS, Deliveries
 from gateway.application.ports.delivery_records import (
@@ -59,8 +60,11 @@ class MemoryDeliveries(MemoryDeliveryQueues, Deliveries):
         added = 0
         for delivery in deliveries:
             queue = self._queues.get(delivery.endpoint_id)
-            waiting = () if queue is None else queue.of_object.get(delivery.object_id, {}).values()
-            if all(each.event_id != delivery.event_id for each in waiting):
+            of_object = () if queue is None else queue.of_object.get(delivery.object_id, {}).values()
+            waiting = [each for each in of_object if each.event_id == delivery.event_id]
+            for each in waiting:
+                self._enqueue(replace(each, due_at=min(due_at_of(each), due_at_of(delivery))))
+            if not waiting:
                 self._enqueue(delivery)
                 added += 1
         return added

@@ -86,6 +86,20 @@ ADD_UNLESS_WAITING: Final = {
     SQLITE: text(_INSERT + _GIVEN[SQLITE] + _UNLESS_WAITING).bindparams(*_MOMENTS),
 }
 
+_WAITS_LONGER: Final = " AND ".join(
+    (
+        *(f"webhook_deliveries.{name} = {{0}}{name}" for name in ("endpoint_id", "object_id", "position")),
+        "webhook_deliveries.due_at > {0}due_at",
+    )
+)
+_SET_DUE: Final = "UPDATE webhook_deliveries SET due_at ="
+ATTEMPT_NOW: Final = {
+    POSTGRES: text(f"{_SET_DUE} given.due_at {_GIVEN[POSTGRES]} WHERE {_WAITS_LONGER.format('given.')}"),
+    SQLITE: text(f"{_SET_DUE} :due_at WHERE {_WAITS_LONGER.format(':')}").bindparams(_MOMENTS[1]),
+}
+"""Deliveries that wait become due. A failure that a worker is about to record is not recorded then: it compares
+`due_at`."""
+
 # Where an endpoint is due already, nothing is written; its row is locked all the same, and so a lease that is given
 # back meanwhile waits, and finds the new deliveries.
 _UNLESS_DUE: Final = """
@@ -158,7 +172,11 @@ class SqlDeliveryFanOut(DeliveryFanOut):
     @override
     async def add(self, deliveries: Sequence[Delivery]) -> int:
         async def work(transaction: DatabaseTransaction) -> int:
-            return await self._add(transaction, deliveries, unless_waiting=True)
+            added = await self._add(transaction, deliveries, unless_waiting=True)
+            if added < len(deliveries):
+                rows = [new_delivery_values(delivery) for delivery in deliveries]
+                await transaction.change(ATTEMPT_NOW[self._dialect], given_rows(self._dialect, NEW_DELIVERY, rows))
+            return added
 
         return await self._transactions.write(work)
 

@@ -55,7 +55,10 @@ class DeliveryFanOut(Protocol):
         ...
 
     async def add(self, deliveries: Sequence[Delivery]) -> int:
-        """Add deliveries of events that were delivered before, except to endpoints where the event waits already.
+        """Add deliveries of events that were delivered before.
+
+        Where the event waits already, its delivery stays the only one, and becomes due when the new one would be, if
+        that is earlier.
 
         Returns:
             How many were added.
