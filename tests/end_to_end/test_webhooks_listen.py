@@ -214,3 +214,22 @@ async def test_another_server_than_a_gateway_is_recognized(tmp_path: Path) -> No
         done = await Installation(tmp_path).run("webhooks", "listen", *flags)
     assert (done.exit_code, done.said) == (1, "")
     assert done.complained == f"Error: What answers at http://127.0.0.1:{port} is no gateway.\n"
+
+
+async def test_of_two_listeners_on_one_port_the_second_says_that_it_is_taken(sandbox: Sandbox) -> None:
+    port = free_port()
+    async with listening(sandbox.gateway, sandbox.server, port=port):
+        done = await sandbox.gateway.run("webhooks", "listen", "--url", sandbox.url, "--port", str(port))
+    assert (done.exit_code, done.said) == (1, "")
+    assert f"Cannot listen on 127.0.0.1, port {port}" in done.complained
+
+
+async def test_a_proxy_of_the_environment_is_not_asked_for_this_machine_and_nonsense_is_told(sandbox: Sandbox) -> None:
+    proxied = {"http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"}
+    done = await sandbox.gateway.run("trigger", "payment.captured", "--url", sandbox.url, **proxied)
+    assert done.exit_code == 0, done.complained
+    for name, value in (("ALL_PROXY", "foo://bar"), ("SSL_CERT_FILE", "/nonexistent")):
+        done = await sandbox.gateway.run("trigger", "payment.captured", "--url", "https://192.0.2.1", **{name: value})
+        assert (done.exit_code, done.said) == (1, "")
+        assert done.complained.startswith("Error: HTTP_PROXY, ")
+        assert len(done.complained.splitlines()) == 1

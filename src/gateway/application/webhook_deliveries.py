@@ -184,7 +184,11 @@ class WebhookDeliveries:
 def _check_outcomes(outcomes: object) -> None:
     """Refuse what is no collection of outcomes."""
     is_collection = isinstance(outcomes, Collection) and not isinstance(outcomes, str | bytes)
-    if not is_collection or any(each not in ALL_OUTCOMES for each in cast("Collection[object]", outcomes)):
+    if not is_collection or not all(map(_is_outcome, cast("Collection[object]", outcomes))):
         raise invalid(
             "outcomes", "value_invalid", "Outcomes are delivered, failed, canceled, and None for those that wait."
         )
+
+
+def _is_outcome(given: object) -> bool:
+    return given is None or isinstance(given, DeliveryOutcome)

@@ -20,7 +20,7 @@ from gateway.domain.limits import (
 FORBIDDEN_TEXT: Final = re.compile("[\x00\ud800-\udfff]")
 """NUL and lone surrogates: no database keeps them."""
 
-_FIRST_INSTANT: Final = datetime(YEAR_MIN, 1, 1, tzinfo=UTC)
+FIRST_INSTANT: Final = datetime(YEAR_MIN, 1, 1, tzinfo=UTC)
 _AFTER_THE_LAST: Final = datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC)
 
 
@@ -76,7 +76,7 @@ def check_instant(field: str, instant: object) -> None:
     """Refuse what is not a time with a time zone, in the years `YEAR_MIN` to `YEAR_MAX` of UTC."""
     if not isinstance(instant, datetime):
         raise wrong_type(field, "a datetime", instant)
-    if instant.utcoffset() is None or not _FIRST_INSTANT <= instant < _AFTER_THE_LAST:
+    if instant.utcoffset() is None or not FIRST_INSTANT <= instant < _AFTER_THE_LAST:
         detail = f"A time has a time zone, and is between the years {YEAR_MIN} and {YEAR_MAX} in UTC."
         raise invalid(field, "value_invalid", detail)
 

@@ -20,6 +20,7 @@ from gateway.domain.user import Role
 from gateway.entrypoints.demo_story import DEPOSIT_MINOR, Json, Stage, money_of, operate, play, shown
 from gateway.entrypoints.demo_webhooks import webhooks_of
 from gateway.entrypoints.output import output
+from gateway.entrypoints.remote.gateway import http_client
 from gateway.entrypoints.worker import working
 from gateway.settings.values import Settings
 
@@ -70,7 +71,7 @@ async def _demo(url: str | None) -> None:
 @asynccontextmanager
 async def _running_sandbox(url: str) -> AsyncGenerator[tuple[httpx.AsyncClient, None]]:
     try:
-        client = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS)
+        client = http_client(httpx.URL(url), base_url=url, timeout=TIMEOUT_SECONDS)
     except httpx.InvalidURL as error:
         raise click.ClickException(f"{url} is no URL: {error}.") from error
     async with client:

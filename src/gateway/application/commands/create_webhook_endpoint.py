@@ -10,10 +10,10 @@ from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_free_text, check_id, check_type
-from gateway.domain.errors import FieldError
+from gateway.domain.errors import FieldError, invalid
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import DESCRIPTION_LENGTH_MAX, WEBHOOK_ENDPOINTS_PER_OWNER_MAX
-from gateway.domain.user import UserId
+from gateway.domain.user import SYSTEM, UserId
 from gateway.domain.webhook_endpoint import DisabledReason, EndpointId, WebhookEndpoint
 from gateway.domain.webhook_errors import EndpointLimitReached
 from gateway.domain.webhook_fields import check_event_filters, check_secret, check_url
@@ -43,6 +43,8 @@ class CreateWebhookEndpoint(Command[WebhookEndpoint]):
     def __post_init__(self) -> None:
         check_id("owner_id", self.owner_id)
         check_type("all_merchants", self.all_merchants, bool)
+        if self.all_merchants and self.owner_id != SYSTEM:
+            raise invalid("all_merchants", "value_invalid", "Only endpoints of the owner `system` get all events.")
         check_url(self.url)
         check_event_filters(self.events)
         if self.description is not None:

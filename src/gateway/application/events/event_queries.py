@@ -8,7 +8,7 @@ from gateway.application.access.caller import Caller, check_caller
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.events import EventFeed, EventFilter, FeedEvent, FoundEvents
-from gateway.domain.checks import check_id, check_integer, check_type
+from gateway.domain.checks import FIRST_INSTANT, check_id, check_integer, check_type
 from gateway.domain.errors import EventNotFound
 from gateway.domain.event import EventId
 from gateway.domain.limits import EVENTS_DAYS_DEFAULT, LIST_LIMIT_MAX, POSITION_MAX
@@ -81,7 +81,7 @@ class EventQueries:
         """A filter for those events that the caller may see."""
         check_caller(caller)
         check_type("where", where, EventFilter)
-        kept_since = self.clock() - self.retention
+        kept_since = max(self.clock() - self.retention, FIRST_INSTANT)
         where = replace(where, created_after=max(where.created_after or kept_since, kept_since))
         if caller.role is Role.CUSTOMER:
             return replace(where, customer_id=_only(caller, where.customer_id))

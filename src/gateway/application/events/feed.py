@@ -9,10 +9,13 @@ from gateway.application.events.commit_signal import CommitSignal
 from gateway.application.events.subscription import EventCallback, Subscription
 from gateway.application.ports.events import EventFeed, FeedEvent
 from gateway.domain.checks import check_integer
+from gateway.domain.errors import invalid
 from gateway.domain.limits import EVENTS_PER_READ_MAX, POSITION_MAX
 
 POLL_SECONDS = 0.2
 """How often `follow` looks for events of other processes, unless told otherwise."""
+POLL_SECONDS_MIN = 0.001
+POLL_SECONDS_MAX = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Events:
             after: The position of the last event that is known; 0 begins with the oldest event.
             poll_seconds: How often the feed is read while this gateway commits nothing.
         """
+        _check_poll_seconds(poll_seconds)
         while True:
             seen = self.commits.commits
             events = await self.read(after=after, limit=EVENTS_PER_READ_MAX)
@@ -76,6 +80,9 @@ class Events:
             poll_seconds: How often the feed is read while this gateway commits nothing.
         """
         self.loop.check()
+        if not callable(callback):
+            raise invalid("callback", "value_invalid", "This must be a function that can be awaited.")
+        _check_poll_seconds(poll_seconds)
         if after is not None:
             check_integer("after", after, 0, POSITION_MAX)
         position = await self.feed.newest() if after is None else after
@@ -85,3 +92,11 @@ class Events:
             yield subscription
         finally:
             await subscription.stop()
+
+
+def _check_poll_seconds(seconds: object) -> None:
+    """Refuse what is no time, and what would keep the process busy."""
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or not POLL_SECONDS_MIN <= seconds <= POLL_SECONDS_MAX:
+        detail = f"This must be a number from {POLL_SECONDS_MIN} to {POLL_SECONDS_MAX}."
+        raise invalid("poll_seconds", "value_invalid", detail)

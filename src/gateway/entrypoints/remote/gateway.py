@@ -1,5 +1,6 @@
 """A running gateway, as commands see it: requests, refusals as sentences, and whether it is a sandbox."""
 
+import ipaddress
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -128,5 +129,26 @@ async def open_remote(url: str) -> AsyncGenerator[RemoteGateway]:
         raise click.ClickException(f"{url} is no URL: {error}.") from error
     if not is_of_http(parsed):
         raise click.ClickException(f"{url} is no URL of a gateway. An example: {DEFAULT_URL}")
-    async with httpx.AsyncClient(base_url=parsed, timeout=TIMEOUT_SECONDS) as client:
+    async with http_client(parsed, base_url=parsed, timeout=TIMEOUT_SECONDS) as client:
         yield RemoteGateway(client)
+
+
+def http_client(url: httpx.URL, **options: Any) -> httpx.AsyncClient:
+    """A client for a URL. A URL of this machine is asked without a proxy.
+
+    Raises:
+        ClickException: The environment names a proxy or certificates that cannot be used.
+    """
+    try:
+        return httpx.AsyncClient(trust_env=not is_of_this_machine(url.host), **options)
+    except (ImportError, OSError, ValueError) as error:
+        names = "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE or SSL_CERT_DIR"
+        raise click.ClickException(f"{names} cannot be used: {error}") from error
+
+
+def is_of_this_machine(host: str) -> bool:
+    """Whether a host is the loopback interface."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -14,7 +14,7 @@ import uvicorn
 from standardwebhooks import Webhook, WebhookVerificationError
 from typing_extensions import override
 
-from gateway.entrypoints.remote.gateway import Json
+from gateway.entrypoints.remote.gateway import Json, http_client
 
 HOST: Final = "127.0.0.1"
 BODY_BYTES_MAX: Final = 1_048_576
@@ -58,7 +58,7 @@ class Receiver:
         self._tell = tell
         self._verifier: Webhook | None = None
         self._secret_known = asyncio.Event()
-        self._http = httpx.AsyncClient(timeout=FORWARD_SECONDS_MAX)
+        self._http = http_client(httpx.URL(forward_to or f"http://{HOST}"), timeout=FORWARD_SECONDS_MAX)
 
     def know_secret(self, secret: str) -> None:
         """Verify with the secret of an endpoint: webhooks that came before wait for it."""
@@ -133,6 +133,7 @@ def listening(port: int) -> Generator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
+            listener.listen()  # Only this fails if another process listens: the option lets both bind.
         except OSError as error:
             raise click.ClickException(
                 f"Cannot listen on {HOST}, port {port}: {error.strerror}. Choose another one with --port."

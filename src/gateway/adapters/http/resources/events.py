@@ -17,6 +17,7 @@ from gateway.adapters.http.resources.fields import CreatedQuery, IdText
 from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT
 from gateway.application.ports.events import EventFilter, FoundEvents
 from gateway.application.views.events import EventView, event_view, event_view_json
+from gateway.domain.errors import invalid
 from gateway.domain.event import EventId
 from gateway.domain.limits import EVENT_FILTER_LENGTH_MAX, POSITION_MAX
 from gateway.domain.webhook_fields import EVENT_FILTERS
@@ -178,6 +179,8 @@ def _page(found: FoundEvents, *, next_cursor: str | None, last_position: int | N
 
 
 def _position(text: str) -> int:
+    if text and not text.isdigit():  # The pattern lets a line end pass.
+        raise invalid("after", "value_invalid", "A position has digits alone.")
     return int(text or "0")
 
 
