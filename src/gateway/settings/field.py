@@ -17,6 +17,8 @@ FORM: Final = "form"
 
 _NUMBERS: Final = {int: re.compile(r"-?[0-9]{1,18}"), float: re.compile(r"[0-9]{1,18}(\.[0-9]+)?")}
 _NUMBER_MAX: Final = 10**18
+_SECONDS_MAX: Final = 10**9
+"""The largest time, 31 years: added to the present time, it is still in the calendar."""
 
 
 class SettingsRefused(Exception):  # noqa: N818 - names what happened, as every refusal of the gateway does.
@@ -84,10 +86,17 @@ class SettingField:
         if self.choices:
             return " or ".join(f"`{choice}`" for choice in self.choices)
         if self.type is float:
-            return f"a number above {self.meta.gt}"
+            return f"a number above {self.meta.gt}" + ("" if self.maximum is None else f", up to {self.maximum}")
         if self.type is int:
-            return f"a whole number from {self.meta.ge}" + ("" if self.meta.le is None else f" to {self.meta.le}")
+            return f"a whole number from {self.meta.ge}" + ("" if self.maximum is None else f" to {self.maximum}")
         return self.form.words
+
+    @property
+    def maximum(self) -> float | None:
+        """The largest number that is permitted; `None` if there is no bound that anybody meets."""
+        if self.meta.le is None and "_seconds" in self.name and self.type in _NUMBERS:
+            return _SECONDS_MAX
+        return self.meta.le
 
     def parse(self, text: str) -> Any:
         """The value that a text stands for.
@@ -141,7 +150,8 @@ class SettingField:
             return not value or self.form.fits(value)
         if isinstance(value, tuple):
             return fits_all(self.form, value)  # pyright: ignore[reportUnknownArgumentType]  # As `shown`.
-        return isinstance(value, bool) or (math.isfinite(value) and value < _NUMBER_MAX)
+        maximum = _NUMBER_MAX if self.maximum is None else self.maximum
+        return isinstance(value, bool) or (math.isfinite(value) and value <= maximum)
 
     def _refusal(self, value: Any) -> SettingsRefused:
         shown = ",".join(map(str, value)) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # Of anything.

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.events.commit_signal import CommitSignal
@@ -97,6 +98,6 @@ class Events:
 def _check_poll_seconds(seconds: object) -> None:
     """Refuse what is no time, and what would keep the process busy."""
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not is_number or not POLL_SECONDS_MIN <= seconds <= POLL_SECONDS_MAX:
+    if not (is_number and POLL_SECONDS_MIN <= cast("float", seconds) <= POLL_SECONDS_MAX):
         detail = f"This must be a number from {POLL_SECONDS_MIN} to {POLL_SECONDS_MAX}."
         raise invalid("poll_seconds", "value_invalid", detail)
