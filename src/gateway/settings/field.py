@@ -108,7 +108,8 @@ class SettingField:
             value = self._converted(text)
         except msgspec.ValidationError:
             raise self._refusal(text) from None
-        self.check(value)
+        if not self._is_valid(value):
+            raise self._refusal(text)
         return value
 
     def check(self, value: Any) -> None:
