@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """Limits of one connection. Its settings are in `settings/connections.py`.
+    """Limits of one connection. They are fixed; how many connections there may be is a setting.
 
     Attributes:
         head_bytes_max: The size of a request's line and headers together, and of its trailer fields.
