@@ -14,6 +14,7 @@ from gateway.adapters.sql.postgres_connections import CHECK_AFTER_IDLE_SECONDS
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.engine.submission import Answer
+from gateway.application.ports.reader import PaymentFilter
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import TryAgain
 from gateway.application.verification.verify import verify
@@ -36,7 +37,7 @@ async def proxy(postgres_url: str) -> AsyncIterator[Proxy]:
 async def test_twelve_silently_dropped_connections_the_next_payment_is_answered_within_5_s_with_its_key_once(
     proxy: Proxy,
 ) -> None:
-    limits = SqlLimits(write_pool_size=4, pool_size=8)
+    limits = SqlLimits(write_pool_size=4, pool_size=6, access_pool_size=2)
     async with open_sql_storage(proxy.url, limits) as storage:
         await opened(storage)
         await use_all_connections(storage, limits)
@@ -190,7 +191,7 @@ async def paid_under(storage: Storage, key: str) -> Answer:
 
 
 async def use_all_connections(storage: Storage, limits: SqlLimits) -> None:
-    """Have each connection of both pools opened, by using all at the same time."""
+    """Have each connection of all pools opened, by using all at the same time."""
     holding = asyncio.Barrier(limits.write_pool_size)
 
     async def write() -> None:
@@ -202,6 +203,8 @@ async def use_all_connections(storage: Storage, limits: SqlLimits) -> None:
         for _ in range(limits.write_pool_size):
             tasks.create_task(write())
         for _ in range(limits.pool_size):
+            tasks.create_task(storage.reader.payments(PaymentFilter(), before=None, limit=1))
+        for _ in range(limits.access_pool_size):
             tasks.create_task(storage.reader.check())
 
 
