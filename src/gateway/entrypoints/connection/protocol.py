@@ -17,6 +17,7 @@ from gateway.adapters.http.problems import HttpRefusal
 from gateway.entrypoints.connection.last_response import Lingering, OnlyHealth, as_bytes
 from gateway.entrypoints.connection.one_write import OneWriteProtocol
 from gateway.entrypoints.connection.places import Place, places_of
+from gateway.entrypoints.connection.upgrades import CONNECT, head_without_upgrade, new_parser
 
 
 class Discarding(list[Header]):
@@ -50,6 +51,7 @@ class GatewayProtocol(OneWriteProtocol):
         self._in_head = False
         self._in_trailers = False
         self._field_bytes = 0
+        self._head_again = b""
         self._idle_since = 0.0
         self._places = places_of(self.server_state, self.limit_concurrency)
         place = self._places.enter(self)
@@ -94,6 +96,9 @@ class GatewayProtocol(OneWriteProtocol):
         # A head that has arrived in one part is no larger than the part.
         if len(self.headers) > self.limits.headers_max or (self._field_bytes and self._head_is_too_large()):
             raise self._too_large()
+        if self.parser.should_upgrade() and self.parser.get_method() != CONNECT:
+            self._head_again = head_without_upgrade(self.parser, self.url, self.headers)
+            return
         self._in_head = False
         if self._deadline is not None:
             self._stop_deadline()
@@ -117,6 +122,8 @@ class GatewayProtocol(OneWriteProtocol):
 
     def on_message_complete(self) -> None:
         """The request is complete. If its response is too, the next request may come."""
+        if self._head_again:
+            return  # Its body may follow.
         cycle = self.cycle
         if cycle.response_complete and cycle.more_body:
             cycle.more_body = False
@@ -159,15 +166,29 @@ class GatewayProtocol(OneWriteProtocol):
             )
 
     def _feed(self, data: bytes | memoryview) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # There is nothing to upgrade to, so the request is answered as it is (RFC 9110, 7.8).
-        except httptools.HttpParserError as error:
-            cause = error.__context__
-            if not isinstance(cause, HttpRefusal):
-                cause = HttpRefusal("validation_error", "This is no valid request of HTTP/1.1.")
-            self._refuse(cause)
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._without_upgrade(data[upgrade.args[0] :])
+            except httptools.HttpParserError as error:
+                cause = error.__context__
+                if not isinstance(cause, HttpRefusal):
+                    cause = HttpRefusal("validation_error", "This is no valid request of HTTP/1.1.")
+                self._refuse(cause)
+                return
+            else:
+                return
+
+    def _without_upgrade(self, rest: bytes | memoryview) -> bytes:
+        """The headers once more without `Upgrade`, and what follows them, for a new parser."""
+        if not self._head_again:  # CONNECT: what follows is no request.
+            self.cycle.keep_alive = False
+            self.parser = DEAF
+            return b""
+        head, self._head_again = self._head_again, b""
+        self.parser = new_parser(self)
+        return head + rest
 
     def _feed_counted(self, part: memoryview) -> None:
         if self._in_head or self._in_trailers:
