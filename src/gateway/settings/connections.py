@@ -14,8 +14,8 @@ class ConnectionSettings(AccessSettings, frozen=True, kw_only=True):
         int,
         Meta(
             ge=0,
-            description="Connections that one process has open; one more takes the place of the one that is idle the "
-            "longest ([details](operations.md#connections)). 0 for 4096, or fewer if the process may have few "
+            description="Connections that one process has open, at most. A further connection closes the longest idle "
+            "connection ([details](operations.md#connections)). 0 is 4096, or fewer if the process may have few "
             "descriptors.",
         ),
     ] = 0

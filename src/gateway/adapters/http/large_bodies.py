@@ -69,7 +69,7 @@ class LargeBodies:
     async def turn(self, caller: str) -> AsyncGenerator[None]:
         """Wait for a turn of the processor. One caller has the turn at a time, and waiting callers follow in turns.
 
-        Whoever has it should let the event loop run other tasks after some milliseconds.
+        The holder of a turn should let the event loop run other tasks after some milliseconds.
         """
         if self._is_busy:
             await self._wait(caller)

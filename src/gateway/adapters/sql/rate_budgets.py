@@ -50,7 +50,7 @@ FORGET: Final = {
 
 
 class SqlRateBudgets(RateBudgets):
-    """See the port. Whoever changes a bucket deletes some full ones now and then."""
+    """See the port. A process that changes buckets also deletes some full ones now and then."""
 
     def __init__(self, transactions: ShortTransactions) -> None:
         self._transactions = transactions

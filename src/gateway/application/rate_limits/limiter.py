@@ -32,7 +32,7 @@ PAUSE_SHARE: Final = 100
 
 
 class _Lease:
-    """The tokens that this process has for one key. Moments are those of the monotonic clock."""
+    """The tokens that this process has for one key. Times are nanoseconds of the monotonic clock."""
 
     __slots__ = ("left", "lock", "own_full_at", "refused_until", "renewing", "rest", "size", "until", "waiting")
 

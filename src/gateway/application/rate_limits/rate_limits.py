@@ -18,7 +18,7 @@ REFRESHES: Final = "refreshes"
 
 @immutable
 class RateLimitSettings:
-    """Requests in a minute; 0 is no limit. `requests` are those of a user, the others those of an address.
+    """Requests in a minute; 0 is no limit. `requests` counts by user, the other limits count by address.
 
     `processes_max` is how many processes share the limits, at most.
     """
