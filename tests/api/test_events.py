@@ -132,7 +132,7 @@ async def test_a_filter_that_selects_nothing_is_refused(merchant: Person) -> Non
 
 
 async def test_what_is_no_position_is_refused(merchant: Person) -> None:
-    for wrong in ("-1", "1.0", "1e3", "x", "9" * 19):
+    for wrong in ("-1", "1.0", "1e3", "x", "9" * 19, "5\n", "\n"):
         problem = refused(await merchant.api.get("/events", after=wrong), 400, "validation_error")
         assert [error["pointer"] for error in problem["errors"]] == ["/after"]
 
