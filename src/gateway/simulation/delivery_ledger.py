@@ -3,20 +3,19 @@
 It is told of every call of a worker to the storage once the call has been written, and of every request to a receiver.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
-from gateway.application.commands.disable_webhook_endpoint import DisableWebhookEndpoint
-from gateway.application.ports.delivery_records import Delivery, DeliveryId, DeliveryOutcome, Lease, Recording
+from gateway.application.ports.delivery_records import Delivery, DeliveryId, DeliveryOutcome, Recording
 from gateway.application.ports.webhook_sender import WebhookMessage, WebhookResponse
 from gateway.domain.event import EventId
 from gateway.domain.webhook_endpoint import EndpointId
+from gateway.simulation.failure_ledger import FailureLedger
 from gateway.simulation.feed_readers import Feed, ToldEvent
 from gateway.simulation.model import Model
 from gateway.simulation.model_records import ModelEndpoint
@@ -25,10 +24,6 @@ from gateway.simulation.violation import Violation
 ORDER: Final = timedelta(seconds=60)
 """How long the next event of an object waits for the event before it."""
 ATTEMPTS_MAX: Final = 10
-FAILING: Final = timedelta(days=5)
-"""An endpoint is disabled when it has failed for so long."""
-IN_VAIN_MAX: Final = 60
-"""So many requests may fail before an endpoint is disabled: they are in flight, or the worker dies or cannot write."""
 TURN_MAX: Final = timedelta(hours=1)
 """So long a turn may go on with the endpoint as it was loaded: its secrets, and that it is enabled."""
 
@@ -81,15 +76,11 @@ class DeliveryLedger:
     since: dict[EndpointId, int] = field(default_factory=dict[EndpointId, int])
     """The number of the first event that must arrive: what happened since the endpoint was last enabled or changed."""
     urls: dict[str, EndpointId] = field(default_factory=dict[str, EndpointId])
-    failing_since: dict[EndpointId, datetime] = field(default_factory=dict[EndpointId, datetime])
-    """When the receiver of an endpoint failed for the first time after its last success."""
-    failed_again: dict[EndpointId, datetime] = field(default_factory=dict[EndpointId, datetime])
-    """The same, whether or not the success was recorded."""
-    in_vain: Counter[EndpointId] = field(default_factory=Counter[EndpointId])
-    """How many requests an enabled endpoint got after it should have been disabled."""
-    gone: set[EndpointId] = field(default_factory=set[EndpointId])
-    """The endpoints whose receiver has answered 410."""
+    failures: FailureLedger = field(init=False)
     numbers: int = 0
+
+    def __post_init__(self) -> None:
+        self.failures = FailureLedger(self.model, self._find)
 
     def look_at(self, endpoint_ids: Iterable[EndpointId]) -> None:
         """Endpoints have been created or changed."""
@@ -101,7 +92,7 @@ class DeliveryLedger:
             if self.states.get(endpoint_id) != state:
                 self.states[endpoint_id] = state
                 self.since[endpoint_id] = len(self.feed.events)
-                self.in_vain.pop(endpoint_id, None)
+                self.failures.changed(endpoint_id)
 
     def queued(self, deliveries: Iterable[Delivery], *, once: bool, now: bool = False) -> None:
         """Deliveries were queued; with `once`, no second one of an event that waits: it becomes due with `now`."""
@@ -130,10 +121,7 @@ class DeliveryLedger:
             if place is None:
                 continue
             if each.outcome is DeliveryOutcome.DELIVERED and place[0] in held:
-                # A failure after the success may be recorded together with it.
-                self.failing_since.pop(place[0], None)
-                if place[0] in self.failed_again:
-                    self.failing_since[place[0]] = self.failed_again[place[0]]
+                self.failures.success_recorded(place[0])
             waiting = self.waiting[place[0]][place[1]]
             queued = waiting[each.delivery_id]
             if each.due_before != queued.due_at and each.outcome is not DeliveryOutcome.DELIVERED:
@@ -180,30 +168,13 @@ class DeliveryLedger:
         """A receiver has answered a request."""
         if response.success:
             self.taken[endpoint_id].add(event_id)
-            self.failed_again.pop(endpoint_id, None)
+            self.failures.succeeded(endpoint_id)
         else:
-            self._failed(endpoint_id, response, now)
+            self.failures.failed(endpoint_id, response, now)
         for queued in self.waiting[endpoint_id][self.feed.by_id[event_id].object_id].values():
             if queued.event_id == event_id:
                 queued.tries += 1
                 queued.taken = queued.taken or response.success
-
-    def leased(self, leases: Iterable[Lease]) -> None:
-        """A worker has leased endpoints. The first failure of a receiver is lost with a worker that dies behind it."""
-        for lease in leases:
-            if lease.failing_since is None:
-                self.failing_since.pop(lease.endpoint_id, None)
-                self.failed_again.pop(lease.endpoint_id, None)
-
-    def disabled(self, command: DisableWebhookEndpoint, now: datetime) -> None:
-        """A worker is about to disable an endpoint, unless the endpoint was changed since the worker read it."""
-        endpoint_id, reason, as_of = command.endpoint_id, command.reason.value, command.as_of
-        if as_of is None or self.model.endpoints[endpoint_id].changed_at > as_of:
-            return
-        since = self.failing_since.get(endpoint_id, now)
-        too_early = endpoint_id not in self.gone if reason == "gone" else now < since + FAILING
-        if too_early:
-            self._find("webhook_disabled", f"{endpoint_id} is disabled as {reason}; it has failed since {since}.")
 
     def next_due(self) -> list[tuple[datetime, EndpointId]]:
         """When each delivery that waits is due."""
@@ -226,20 +197,6 @@ class DeliveryLedger:
                 if is_wanted and not done:
                     self._find("webhook_delivered", f"{told.id} ({told.type}) has not come to {endpoint_id}.")
             self.since[endpoint_id] = len(self.feed.events)
-
-    def _failed(self, endpoint_id: EndpointId, response: WebhookResponse, now: datetime) -> None:
-        since = self.failing_since.setdefault(endpoint_id, now)
-        if since < self.model.endpoints[endpoint_id].changed_at:
-            # Its owner may have mended it.
-            since = self.failing_since[endpoint_id] = now
-            self.in_vain.pop(endpoint_id, None)
-        self.failed_again.setdefault(endpoint_id, now)
-        if response.status == HTTPStatus.GONE:
-            self.gone.add(endpoint_id)
-        if response.status == HTTPStatus.GONE or now >= since + FAILING:
-            self.in_vain[endpoint_id] += 1
-            if self.in_vain[endpoint_id] > IN_VAIN_MAX:
-                self._find("webhook_disabled", f"{endpoint_id} has failed since {since}, and is not disabled.")
 
     def _end(self, delivery_id: DeliveryId) -> None:
         endpoint_id, object_id = self.places.pop(delivery_id)

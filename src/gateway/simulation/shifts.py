@@ -192,7 +192,7 @@ class Shifts:
         )
 
     async def _disable(self, command: DisableWebhookEndpoint) -> bool:
-        self.books.deliveries.disabled(command, self.clock.now)
+        self.books.deliveries.failures.disabled(command, self.clock.now)
         return await self.disable(command)
 
     async def _end(self) -> None:

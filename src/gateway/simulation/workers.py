@@ -92,12 +92,14 @@ class Wire:
                 if named["until"] is None:
                     del self._books.replays[replay.id]
             case "lease":
-                deliveries.leased(result)
+                deliveries.failures.leased(result)
             case "cancel":
                 deliveries.canceled(arguments[0], result, self._clock.now)
             case "record":
-                worker, recordings, *_ = arguments
-                deliveries.recorded(recordings, leases.of(worker))
+                worker, recordings, *states = arguments
+                held = leases.of(worker)
+                deliveries.recorded(recordings, held)
+                deliveries.failures.states_recorded(states[0] if states else (), held)
             case _:
                 pass
         self._observe_leases(name, arguments, named, result)
