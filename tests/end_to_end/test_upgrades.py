@@ -88,3 +88,4 @@ async def test_nothing_behind_connect_is_a_request(server: Server) -> None:
         answered = await connection.rest()
     assert answered.count(b"HTTP/1.1 ") == 1
     assert answered.startswith(b"HTTP/1.1 4")
+    assert b"connection: close" in answered.lower()

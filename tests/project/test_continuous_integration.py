@@ -68,21 +68,21 @@ def test_the_image_has_a_python_that_is_tested() -> None:
 
 
 def test_actions_are_pinned_to_a_full_version() -> None:
-    steps = load(".github/workflows/ci.yml")["jobs"]["run"]["steps"]
-    used = [step["uses"] for step in steps if "uses" in step]
-    assert used
+    workflows = [load(f".github/workflows/{name}.yml") for name in ("ci", "simulation")]
+    used = [step["uses"] for each in workflows for step in each["jobs"]["run"]["steps"] if "uses" in step]
+    assert len(used) >= len(workflows)
     assert [action for action in used if not re.fullmatch(r"[\w-]+/[\w-]+@v\d+\.\d+\.\d+", action)] == []
 
 
 def test_ci_runs_only_targets_that_exist() -> None:
-    targets = re.findall(r"^make ([a-z-]+)", text(".ci/run"), re.MULTILINE)
-    assert "lint" in targets
+    targets = re.findall(r"^ *make ([a-z-]+)", text(".ci/run"), re.MULTILINE)
+    assert {"lint", "test", "clients", "simulate"} <= set(targets)
     for target in targets:
         assert recipe(target)
 
 
 def test_every_test_runs_in_ci_with_coverage_or_without() -> None:
-    assert "make test\n" in text(".ci/run")
+    assert "make test ||" in text(".ci/run")
     assert re.search(
         r"^\t\$\(MAKE\) .* test-end-to-end coverage test-rest test-simulation$", text("Makefile"), re.MULTILINE
     )
