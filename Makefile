@@ -8,6 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FREEZE_VENV := $(VENV)/constraints
+HASHES_VENV := $(VENV)/hashes
+HASH := UV_CUSTOM_COMPILE_COMMAND='make hashes' $(CURDIR)/$(HASHES_VENV)/bin/uv pip compile --quiet --generate-hashes --no-annotate \
+	--python-version 3.14 --python-platform linux --constraint ../constraints.txt
 
 # Stamps: installed packages are renewed when one of these two files changes.
 DEPENDENCIES := pyproject.toml constraints.txt
@@ -117,10 +120,24 @@ constraints: $(BIN)/pip ## Renew constraints.txt with the newest versions that p
 	{ grep '^#' constraints.txt; $(FREEZE_VENV)/bin/python -m pip freeze --exclude-editable; } > $(FREEZE_VENV)/frozen
 	mv $(FREEZE_VENV)/frozen constraints.txt
 	rm -rf $(FREEZE_VENV)
+	$(MAKE) hashes
+
+# The versions of constraints.txt, with the hashes of all files that the package index has of them.
+.PHONY: hashes
+hashes: $(BIN)/pip ## Renew requirements/*.txt: what the image installs, with hashes
+	$(BIN)/python -m venv $(HASHES_VENV)
+	$(HASHES_VENV)/bin/python -m pip install --quiet uv
+	cd requirements && $(HASH) ../pyproject.toml --extra nats --output-file image.txt
+	cd requirements && $(HASH) build.in --output-file build.txt
+	rm -rf $(HASHES_VENV)
 
 .PHONY: image
 image: ## Build the container image `gateway`
 	docker build --tag gateway .
+
+.PHONY: compose-secrets
+compose-secrets: ## Draw a signing key and passwords for compose.yaml, into .env
+	.ci/compose-secrets
 
 .PHONY: release
 release: $(RUNTIME) ## Check that this commit can be released, build its wheel into dist, and tag it (VERSION=1.2.3)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -18,10 +17,10 @@ from gateway.adapters.sql import migrate
 from gateway.entrypoints.health import address_of
 from gateway.entrypoints.heartbeat import heartbeat_file
 from gateway.settings.reader import read_settings
+from support.image import image_variables, last_stage, services
 from support.processes import DEVNULL, Done, started
 from support.servers import STOP_SECONDS_MAX, Installation, free_port
 
-ROOT = Path(__file__).parents[2]
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a server in a container listens so.
 BOUND_SECONDS = 15.0
 
@@ -111,21 +110,19 @@ async def test_a_worker_is_found_by_its_sign_of_life(tmp_path: Path) -> None:
 
 
 def test_the_image_asks_gateway_health_about_the_server_that_its_variables_set() -> None:
-    lines = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text(encoding="utf-8")).splitlines()
-    [health] = [line for line in lines if line.startswith("HEALTHCHECK ")]
-    [command] = [line for line in lines if line.startswith("CMD ")]
-    [variables] = [line for line in lines if line.startswith("ENV ")]
+    last = dict(line.split(" ", 1) for line in last_stage())
 
-    assert json.loads(health.partition(" CMD ")[2]) == ["gateway", "health"]
+    assert json.loads(last["HEALTHCHECK"].partition(" CMD ")[2]) == ["gateway", "health"]
     # A flag would be seen by the server alone.
-    assert json.loads(command.removeprefix("CMD ")) == ["serve"]
-    assert f"GATEWAY_HOST={EVERYWHERE}" in variables.split()
+    assert json.loads(last["CMD"]) == ["serve"]
+    assert image_variables()["GATEWAY_HOST"] == EVERYWHERE
 
 
 def test_compose_asks_gateway_health() -> None:
-    services = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    composed = services()
 
-    assert re.search(r'\n  gateway:\n(    .*\n)*?      test: \["CMD", "gateway", "health"\]\n', services)
+    assert composed["gateway"]["healthcheck"]["test"] == ["CMD", "gateway", "health"]
+    assert composed["worker"]["healthcheck"]["test"] == ["CMD", "gateway", "health", "--worker"]
 
 
 @asynccontextmanager

@@ -62,9 +62,8 @@ def test_the_oldest_python_is_the_one_that_the_package_requires() -> None:
 
 
 def test_the_image_has_a_python_that_is_tested() -> None:
-    build, run = re.findall(r"^FROM python:(\d+\.\d+)-slim-\w+", text("Dockerfile"), re.MULTILINE)
-    assert build == run
-    assert run in PYTHONS
+    [version] = re.findall(r"^FROM python:(\d+\.\d+)-slim-\w+@", text("Dockerfile"), re.MULTILINE)
+    assert version in PYTHONS
 
 
 def test_actions_are_pinned_to_a_full_version() -> None:

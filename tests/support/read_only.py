@@ -57,3 +57,29 @@ def run(*arguments: str, before: Sequence[str] = (), **environ: str) -> "subproc
         timeout=SECONDS_MAX,
         check=False,
     )
+
+
+CONFINED = (
+    'mount --bind "$0" "$0" && mount --bind /tmp /tmp && mount -o remount,bind,ro / && '
+    '! touch / 2>/dev/null && cd "$0" && exec "$@"'
+)
+"""The second argument of `sh`: as a container with a read-only file system runs, in a folder that may be written."""
+
+
+def confined_to(folder: Path) -> tuple[str, ...]:
+    """What to write before a command that may write to this folder and to /tmp only, and has no capability.
+
+    Without the right to mount, whoever runs the command is not root, and may not write to the folders of the system.
+    """
+    in_folder = ("sh", "-c", CONFINED, str(folder))
+    is_root = os.geteuid() == 0
+    own: tuple[str, ...] = ("unshare", "--mount", *in_folder)
+    powerless: tuple[str, ...] = ()
+    if is_root:
+        os.chown(folder, NOBODY, NOBODY)
+        powerless = ("setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", *as_somebody()[1:])
+    else:
+        own = ("unshare", "--user", "--map-root-user", "--mount", *in_folder)
+    if subprocess.run([*own, "true"], capture_output=True, check=False).returncode != 0:
+        own = ("env", "--chdir", str(folder))
+    return (*own, *powerless)

@@ -55,6 +55,7 @@ def app_of(settings: Settings, *, layers: Sequence[Layer] = (), access_log: Acce
         lambda: open_served(settings),
         cursor_keys=cursor_keys(settings),
         sandbox=settings.environment == "sandbox",
+        owner_deposits=settings.owners_may_deposit,
         limits=http_limits(settings),
         root_path=settings.root_path,
         cors_allowed_origins=settings.cors_allowed_origins,

@@ -1,6 +1,7 @@
 """`gateway serve`: the HTTP API."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import sys
 import threading
 from multiprocessing import resource_tracker
 from types import FrameType
+from typing import Final
 
 import click
 import uvicorn
@@ -20,7 +22,10 @@ from gateway.entrypoints.flags import Flags, given, settings_with
 from gateway.entrypoints.logs import configure_logging
 from gateway.entrypoints.remote import DEFAULT_URL
 from gateway.settings.database_url import without_password
+from gateway.settings.loopback import is_loopback
 from gateway.settings.values import FIELDS, Settings
+
+logger = logging.getLogger(__name__)
 
 
 def serve(flags: Flags) -> None:
@@ -37,6 +42,7 @@ def serve(flags: Flags) -> None:
     # The workers are processes of their own, and read the environment again.
     os.environ.update({FIELDS[name].variable: text for name, text in given(flags).items()})
     if settings.environment == "sandbox":
+        _warn_of_strangers(settings)
         click.echo(welcome(settings))
     # When all is answered, uvicorn raises the signal that ended it once more: to have been asked to end is no failure.
     signal.signal(signal.SIGTERM, _end_well)
@@ -79,14 +85,32 @@ def _end_well(_number: int, _frame: FrameType | None) -> None:
     sys.exit(0)
 
 
+_OF_STRANGERS: Final = {
+    False: "WARNING: other machines reach this sandbox. Only operators make deposits here.\n",
+    True: "WARNING: other machines reach this sandbox, and anybody there makes money: GATEWAY_OWNER_DEPOSITS=true.\n",
+}
+
+
+def _warn_of_strangers(settings: Settings) -> None:
+    """Say it where other machines reach a sandbox: anybody there registers, and its keys are not for real money."""
+    if not is_loopback(settings.host):
+        advice = (
+            "A sandbox is not for real money: set GATEWAY_ENVIRONMENT=production, or GATEWAY_HOST=127.0.0.1 to keep "
+            "others out."
+        )
+        extra = {"host": settings.host, "owners_may_deposit": settings.owners_may_deposit, "advice": advice}
+        logger.warning("sandbox_on_public_address", extra=extra)
+
+
 def welcome(settings: Settings) -> str:
     """What a newcomer can do with a sandbox."""
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound.
     here = f"http://[{host}]" if ":" in host else f"http://{host}"
     url = f"{here}:{settings.port}{settings.root_path}"
+    warning = "" if is_loopback(settings.host) else _OF_STRANGERS[settings.owners_may_deposit]
     return f"""
 The gateway's sandbox serves {url} from {without_password(settings.url)}
-The API, to read and to try: {url}/docs
+{warning}The API, to read and to try: {url}/docs
 
 A first request:
 

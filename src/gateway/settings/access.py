@@ -1,6 +1,6 @@
 """The settings of logins and of rate limits."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -73,3 +73,12 @@ class AccessSettings(HousekeepingSettings, frozen=True, kw_only=True):
             "through.",
         ),
     ] = 16
+
+    owner_deposits: Annotated[
+        Literal["auto", "true", "false"],
+        Meta(
+            description="Whether owners may fund their own accounts in the sandbox. `auto` is `true` if "
+            "`GATEWAY_HOST` is a loopback address, and `false` if other machines reach the server. In production "
+            "only operators make deposits."
+        ),
+    ] = "auto"

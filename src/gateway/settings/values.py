@@ -10,6 +10,7 @@ from gateway.domain.limits import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOT
 from gateway.settings.capacity import CapacitySettings
 from gateway.settings.field import FORM, SettingField, SettingsRefused
 from gateway.settings.forms import DATABASE, HOST, ORIGINS, PATH, PROXIES, PUBLIC_KEYS, ROOT_PATH, SECRET
+from gateway.settings.loopback import is_loopback
 
 DATABASE_FILE_NAME: Final = "gateway.sqlite3"
 
@@ -27,8 +28,8 @@ class Settings(CapacitySettings, frozen=True, kw_only=True):
     environment: Annotated[
         Literal["sandbox", "production"],
         Meta(
-            description="`sandbox` makes its own signing key, migrates its database when it starts, and lets owners "
-            "fund their own accounts. `production` does none of this."
+            description="`sandbox` makes its own signing key, migrates its database when it starts, and on loopback "
+            "lets owners fund their own accounts. `production` does none of this."
         ),
     ] = "sandbox"
     data_dir: Annotated[
@@ -262,6 +263,12 @@ class Settings(CapacitySettings, frozen=True, kw_only=True):
         if self.worker_in_serve == "auto":
             return self.environment == "sandbox"
         return self.worker_in_serve == "true"
+
+    @property
+    def owners_may_deposit(self) -> bool:
+        """Whether owners may fund their own accounts."""
+        chosen = is_loopback(self.host) if self.owner_deposits == "auto" else self.owner_deposits == "true"
+        return chosen and self.environment == "sandbox"
 
     @property
     def logs_requests(self) -> bool:

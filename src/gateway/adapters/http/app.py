@@ -54,12 +54,16 @@ GatewayOpener = Callable[[], AbstractAsyncContextManager[Gateway]]
 
 
 def all_operations(
-    cursors: Cursors, *, sandbox: bool, heartbeat_seconds: float = HEARTBEAT_SECONDS
+    cursors: Cursors,
+    *,
+    sandbox: bool,
+    owner_deposits: bool | None = None,
+    heartbeat_seconds: float = HEARTBEAT_SECONDS,
 ) -> list[AnyOperation]:
-    """All operations, in the order of the OpenAPI document."""
+    """All operations, in the order of the OpenAPI document. Arguments are those of `create_app`."""
     return [
         *users.OPERATIONS,
-        *accounts.operations(cursors, sandbox=sandbox),
+        *accounts.operations(cursors, owner_deposits=sandbox if owner_deposits is None else owner_deposits),
         *payouts.OPERATIONS,
         *payment_batches.OPERATIONS,
         *payments.operations(cursors),
@@ -77,11 +81,12 @@ def all_operations(
     ]
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - each has a name.
     open_gateway: GatewayOpener,
     *,
     cursor_keys: CursorKeys,
     sandbox: bool,
+    owner_deposits: bool | None = None,
     limits: HttpLimits,
     root_path: str = "",
     cors_allowed_origins: Sequence[str] = (),
@@ -93,7 +98,8 @@ def create_app(
     Args:
         open_gateway: Opens the gateway to serve.
         cursor_keys: Sign and verify the cursors of lists.
-        sandbox: Whether owners may make deposits to their own accounts.
+        sandbox: Whether the environment that liveness shows is a sandbox.
+        owner_deposits: Whether owners may make deposits to their own accounts. When `None`, they may in a sandbox.
         limits: Of each request.
         root_path: The path below which a reverse proxy serves the gateway, whether the proxy strips it or not.
         cors_allowed_origins: The origins whose scripts may call the API: `https://shop.example`, or `*` for all.
@@ -103,7 +109,9 @@ def create_app(
         access_log: Called with an entry after each response. When `None`, requests are not logged.
     """
     heartbeat_seconds = limits.heartbeat_seconds
-    operations = all_operations(Cursors(cursor_keys), sandbox=sandbox, heartbeat_seconds=heartbeat_seconds)
+    operations = all_operations(
+        Cursors(cursor_keys), sandbox=sandbox, owner_deposits=owner_deposits, heartbeat_seconds=heartbeat_seconds
+    )
     document = openapi_document(operations, version=version("gateway"), server_url=root_path or "/")
     endpoint = Endpoint([*operations, *docs_pages(document, root_path=root_path)], limits, access_log)
 

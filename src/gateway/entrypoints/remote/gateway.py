@@ -1,6 +1,5 @@
 """A running gateway, as commands see it: requests, refusals as sentences, and whether it is a sandbox."""
 
-import ipaddress
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -10,6 +9,7 @@ import click
 import httpx
 
 from gateway.entrypoints.remote import DEFAULT_URL
+from gateway.settings.loopback import is_loopback
 
 Json = dict[str, Any]
 
@@ -140,15 +140,7 @@ def http_client(url: httpx.URL, **options: Any) -> httpx.AsyncClient:
         ClickException: The environment names a proxy or certificates that cannot be used.
     """
     try:
-        return httpx.AsyncClient(trust_env=not is_of_this_machine(url.host), **options)
+        return httpx.AsyncClient(trust_env=not is_loopback(url.host), **options)
     except (ImportError, OSError, ValueError) as error:
         names = "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE or SSL_CERT_DIR"
         raise click.ClickException(f"{names} cannot be used: {error}") from error
-
-
-def is_of_this_machine(host: str) -> bool:
-    """Whether a host is the loopback interface."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -119,8 +119,8 @@ EXAMPLE_DEPOSIT = {
 }
 
 
-def operations(cursors: Cursors, *, sandbox: bool) -> tuple[AnyOperation, ...]:
-    """The operations on accounts. In the sandbox, users may make deposits to their own."""
+def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation, ...]:
+    """The operations on accounts. With `owner_deposits`, users may make deposits to their own."""
     operator = frozenset({Role.OPERATOR})
     return (
         Operation(
@@ -197,9 +197,9 @@ def operations(cursors: Cursors, *, sandbox: bool) -> tuple[AnyOperation, ...]:
             path="/deposits",
             name="makeDeposit",
             tag=TAG,
-            summary="Bring money in from outside; in the sandbox owners may do it themselves",
+            summary="Bring money in from outside; in a sandbox on loopback owners may do it themselves",
             handler=submitting(to_deposit, deposit_view, record_of=identity),
-            roles=EVERY_ROLE if sandbox else operator,
+            roles=EVERY_ROLE if owner_deposits else operator,
             status=201,
             body=DepositBody,
             result=DepositView,
