@@ -6,14 +6,8 @@ from application.bureau import DOLLARS, EUROS, Bureau, refused
 from gateway import ConfirmPayment
 from gateway.application.errors import InvalidInput
 from gateway.contracts.records import EUR, user_id
-from gateway.domain.errors import (
-    InsufficientFunds,
-    PaymentStateInvalid,
-    QuoteAmountMismatch,
-    QuoteExpired,
-    QuoteNotFound,
-    QuoteUsed,
-)
+from gateway.domain.errors import InsufficientFunds, PaymentStateInvalid
+from gateway.domain.exchange_errors import QuoteAmountMismatch, QuoteExpired, QuoteNotFound, QuoteUsed
 from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod, Payment, QuoteId
 from gateway.domain.payment_status import PaymentStatus

@@ -10,17 +10,8 @@ from gateway import FreezeAccount, OpenAccount, PaymentResult, SetFees
 from gateway.application.errors import InvalidInput
 from gateway.contracts.records import EUR, USD, user_id
 from gateway.domain.account import AccountKey, AccountKind
-from gateway.domain.errors import (
-    AccountFrozen,
-    CurrencyMismatch,
-    InsufficientFunds,
-    MerchantNotFound,
-    QuoteAmountMismatch,
-    QuoteExpired,
-    QuoteNotFound,
-    QuoteUsed,
-    Refusal,
-)
+from gateway.domain.errors import AccountFrozen, CurrencyMismatch, InsufficientFunds, MerchantNotFound, Refusal
+from gateway.domain.exchange_errors import QuoteAmountMismatch, QuoteExpired, QuoteNotFound, QuoteUsed
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod, QuoteId

@@ -11,12 +11,8 @@ from gateway import MakeQuote
 from gateway.application.errors import InvalidInput
 from gateway.application.quotes import QuoteLimits
 from gateway.contracts.records import EUR, JPY, NOW, USD, a_rate
-from gateway.domain.errors import (
-    AmountTooLarge,
-    AmountTooSmall,
-    RateNotFound,
-    SameCurrency,
-)
+from gateway.domain.errors import AmountTooLarge, AmountTooSmall, SameCurrency
+from gateway.domain.exchange_errors import RateChangeTooLarge, RateNotFound
 from gateway.domain.money import Money
 from gateway.domain.rate import CurrencyPair, rate_of
 from support.builders import (
@@ -55,6 +51,10 @@ async def test_a_quote_needs_a_rate_in_its_direction(bureau: Bureau) -> None:
     [
         ({"valid_seconds": 0}, "valid_seconds"),
         ({"valid_seconds": 1.5}, "valid_seconds"),
+        ({"refund_seconds": 0}, "refund_seconds"),
+        ({"refund_seconds": 1_000_000_001}, "refund_seconds"),
+        ({"refund_seconds": True}, "refund_seconds"),
+        ({"spread_refund": "never"}, "spread_refund"),
         ({"amount": Money(1, JPY)}, "amount"),
         ({"rate": a_rate(EUR, JPY)}, "rate"),
     ],
@@ -79,6 +79,36 @@ async def test_a_rate_is_set_with_its_time(bureau: Bureau) -> None:
             await bureau.exchange.set_rate(PAIR, rate_of("1"), spread_basis_points=spread)
         assert [error.field for error in refused.value.errors] == ["spread_basis_points"]
     assert list(await bureau.exchange.all_rates()) == [rate]
+
+
+async def test_a_rate_that_jumps_is_confirmed_or_refused(bureau: Bureau) -> None:
+    exchange = replace(bureau.exchange, limits=QuoteLimits(rate_change_percent_max=10))
+    for rate in ("0.9", "1", "0.9"):
+        await exchange.set_rate(PAIR, rate_of(rate), spread_basis_points=0, confirmed=rate == "0.9")
+    for jump in ("1.000000000001", "0.809999999999", "1000000000", "0.000000001"):
+        with pytest.raises(RateChangeTooLarge) as refused:
+            await exchange.set_rate(PAIR, rate_of(jump), spread_basis_points=0)
+        assert refused.value.facts == {"current_rate": "0.9"}
+    assert [rate.rate for rate in await exchange.all_rates()] == [rate_of("0.9")]
+    await exchange.set_rate(PAIR, rate_of("0.81"), spread_basis_points=0)
+    await exchange.set_rate(PAIR, rate_of("81"), spread_basis_points=0, confirmed=True)
+    await exchange.set_rate(CurrencyPair(USD, EUR), rate_of("9"), spread_basis_points=0)
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("refund_seconds", 0),
+        ("refund_seconds", 1_000_000_001),
+        ("spread_refund", "always"),
+        ("rate_change_percent_max", 0),
+        ("rate_change_percent_max", 101),
+    ],
+)
+def test_limits_of_quotes_that_are_none_are_refused(field: str, wrong: object) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        QuoteLimits(**{field: wrong})  # type: ignore[arg-type]  # That is what is tested.
+    assert [error.field for error in refused.value.errors] == [field]
 
 
 async def test_how_long_a_quote_is_good_for_is_a_limit(bureau: Bureau) -> None:

@@ -1,12 +1,20 @@
 """Refunds of payments with a quote."""
 
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
 from application.bureau import DOLLARS, EUROS, PAIR, Bureau, moved, refused
 from gateway import MakePayout, RefundPayment, ReverseTransaction
-from gateway.contracts.records import USD
+from gateway.application.quotes import QuoteLimits
+from gateway.contracts.records import NOW, USD
 from gateway.domain.errors import (
     MerchantInsufficientFunds,
+    PaymentNotRefundable,
     UseRefund,
 )
+from gateway.domain.quote import SpreadRefund
 from gateway.domain.rate import rate_of
 from gateway.domain.transaction import TransactionType
 from support.builders import (
@@ -47,3 +55,36 @@ async def test_a_merchant_who_is_short_gives_nothing_back(bureau: Bureau) -> Non
 async def test_a_payment_across_is_refunded_and_not_reversed(bureau: Bureau) -> None:
     paid = await bureau.pay(await bureau.quote())
     await refused(bureau, ReverseTransaction(transaction_id=paid.transaction.id, reason="x"), UseRefund)
+
+
+async def test_a_payment_across_is_refunded_within_the_time_that_its_quote_promised(bureau: Bureau) -> None:
+    """The time is that of the quote, whatever is set later."""
+    promising = replace(bureau, exchange=replace(bureau.exchange, limits=QuoteLimits(refund_seconds=3_600)))
+    quote = await promising.quote()
+    assert quote.refundable_until == NOW + timedelta(seconds=3_600)
+    payment = (await bureau.pay(quote)).payment
+    bureau.clock.advance(3_599.999999)
+    await bureau.refund(payment, 525)
+    bureau.clock.advance(0.000001)
+    command = RefundPayment(payment_id=payment.id, merchant_id=MERCHANT)
+    with pytest.raises(PaymentNotRefundable) as late:
+        await bureau.executor.execute(command)
+    assert late.value.facts["current_status"] == "captured"
+    assert bureau.posted(DOLLARS) == [525]
+
+
+@pytest.mark.parametrize(
+    ("spread_refund", "fee_spread", "customer"),
+    [(SpreadRefund.ALWAYS, 0, 10_000), (SpreadRefund.WITH_FEE, 3, 9_997), (SpreadRefund.NEVER, 5, 9_995)],
+)
+async def test_the_spread_goes_back_as_the_quote_promised(
+    bureau: Bureau, spread_refund: SpreadRefund, fee_spread: int, customer: int
+) -> None:
+    """Half of the payment is refunded with the merchant's fee, half without; the exchange is left with nothing."""
+    promising = replace(bureau, exchange=replace(bureau.exchange, limits=QuoteLimits(spread_refund=spread_refund)))
+    payment = (await bureau.pay(await promising.quote())).payment
+    assert bureau.gateways_own() == [969, -1_050, 5, 0]
+    await bureau.refund(payment, 525, refund_fee=True)
+    await bureau.refund(payment)
+    assert bureau.gateways_own() == [0, 0, fee_spread, 0]
+    assert bureau.posted(EUROS, DOLLARS) == [customer, 0]

@@ -6,14 +6,8 @@ import pytest
 
 from gateway.contracts.records import EUR, NOW, USD, a_payment, a_quote, a_transaction, a_transfer, payment_id, user_id
 from gateway.domain.account import AccountId
-from gateway.domain.errors import (
-    CurrencyMismatch,
-    QuoteAmountMismatch,
-    QuoteExpired,
-    QuoteNotFound,
-    QuoteUsed,
-    Refusal,
-)
+from gateway.domain.errors import CurrencyMismatch, Refusal
+from gateway.domain.exchange_errors import QuoteAmountMismatch, QuoteExpired, QuoteNotFound, QuoteUsed
 from gateway.domain.money import Money
 from gateway.domain.new_payment import failed, paid_at_once
 from gateway.domain.payment_life import confirmed

@@ -2,7 +2,7 @@
 
 from gateway.application import errors as application_errors
 from gateway.domain import errors as domain_errors
-from gateway.domain import webhook_errors
+from gateway.domain import exchange_errors, webhook_errors
 from gateway.domain.errors import FieldError, InsufficientFunds, InvalidInput, Refusal, invalid
 
 CODES = {
@@ -83,7 +83,7 @@ NOT_STORED = {
 def every_refusal() -> set[type[Refusal]]:
     return {
         kind
-        for module in (domain_errors, webhook_errors, application_errors)
+        for module in (domain_errors, exchange_errors, webhook_errors, application_errors)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Refusal) and kind is not Refusal
     }

@@ -29,6 +29,7 @@ from gateway.domain.errors import InsufficientFunds, Refusal
 from gateway.domain.event import Event
 from gateway.domain.fees import FeeSchedule, divided_half_even
 from gateway.domain.payment import Payment
+from gateway.domain.payment_life import Refunded
 from gateway.domain.payment_status import PaymentAction, PaymentStatus, after_its_time
 from gateway.domain.payment_terms import PaymentOrder
 from gateway.domain.quote import Quote, SourceRefund
@@ -310,6 +311,26 @@ def the_last_refund_across_gets_its_own_share(patch: pytest.MonkeyPatch) -> None
     _source_refund_as(patch, its_own)
 
 
+def the_spread_is_returned_whatever_was_promised(patch: pytest.MonkeyPatch) -> None:
+    """Every refund returns it."""
+
+    def promise_forgotten(right: SourceRefund, quote: Quote, refunded: Mapping[str, int]) -> SourceRefund:
+        del right
+        return quotes.source_refund(replace(quote, spread_refund=quotes.SpreadRefund.ALWAYS), **refunded)
+
+    _source_refund_as(patch, promise_forgotten)
+
+
+def payments_across_are_refunded_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """The time for refunds that the quote promised is forgotten."""
+
+    def refund(paid: Payment, *, until: datetime | None, **asked: Any) -> Refunded:
+        del until
+        return payments.refund(paid, **asked)
+
+    patch.setattr("gateway.application.commands.refund_payment.refund", refund)
+
+
 def _source_refund_as(
     patch: pytest.MonkeyPatch, instead: Callable[[SourceRefund, Quote, Mapping[str, int]], SourceRefund]
 ) -> None:
@@ -469,6 +490,8 @@ PLANTED: Mapping[Plant, str] = {
     the_last_refund_returns_the_spread_again: "exchange",
     refunds_go_back_one_to_one: "exchange",
     the_last_refund_across_gets_its_own_share: "exchange",
+    the_spread_is_returned_whatever_was_promised: "exchange",
+    payments_across_are_refunded_for_ever: "outcome",
     transactions_are_reversed_twice: "outcome",
     references_are_used_twice: "unexpected_failure",
     a_payment_that_failed_keeps_its_reference: "outcome",

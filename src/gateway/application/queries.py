@@ -21,10 +21,10 @@ from gateway.domain.errors import (
     AccountNotFound,
     MerchantNotFound,
     PaymentNotFound,
-    QuoteNotFound,
     RefundNotFound,
     TransactionNotFound,
 )
+from gateway.domain.exchange_errors import QuoteNotFound
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import LIST_LIMIT_MAX
 from gateway.domain.payment import Payment, PaymentId, QuoteId

@@ -8,23 +8,43 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.rates import Rates
-from gateway.domain.checks import check_integer
+from gateway.domain.checks import check_integer, check_type
 from gateway.domain.immutable import immutable
-from gateway.domain.limits import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
+from gateway.domain.limits import (
+    QUOTE_REFUND_SECONDS_MAX,
+    QUOTE_SECONDS_DEFAULT,
+    QUOTE_SECONDS_MAX,
+    QUOTE_SECONDS_MIN,
+)
 from gateway.domain.money import Money
-from gateway.domain.quote import Quote
-from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate, check_pair
+from gateway.domain.quote import Quote, SpreadRefund
+from gateway.domain.rate import PERCENT, CurrencyPair, ExchangeRate, Rate, check_change, check_pair
 from gateway.domain.user import UserId
 
 
 @immutable
 class QuoteLimits:
-    """How long a quote is good for, `QUOTE_SECONDS_MIN` to `QUOTE_SECONDS_MAX`."""
+    """What quotes promise, and how far a rate may move.
+
+    Attributes:
+        quote_seconds: How long a quote is good for, `QUOTE_SECONDS_MIN` to `QUOTE_SECONDS_MAX`.
+        refund_seconds: How long its payment can be refunded, 1 to `QUOTE_REFUND_SECONDS_MAX`; for ever if `None`.
+        spread_refund: When a refund returns its share of the spread.
+        rate_change_percent_max: The largest change of a rate that needs no confirmation, in percent of the larger of
+            the two rates, 1 to 100; 100 allows every change.
+    """
 
     quote_seconds: int = QUOTE_SECONDS_DEFAULT
+    refund_seconds: int | None = None
+    spread_refund: SpreadRefund = SpreadRefund.ALWAYS
+    rate_change_percent_max: int = PERCENT
 
     def __post_init__(self) -> None:
         check_integer("quote_seconds", self.quote_seconds, QUOTE_SECONDS_MIN, QUOTE_SECONDS_MAX)
+        if self.refund_seconds is not None:
+            check_integer("refund_seconds", self.refund_seconds, 1, QUOTE_REFUND_SECONDS_MAX)
+        check_type("spread_refund", self.spread_refund, SpreadRefund)
+        check_integer("rate_change_percent_max", self.rate_change_percent_max, 1, PERCENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +57,13 @@ class Quotes:
     limits: QuoteLimits = field(default_factory=QuoteLimits)
     loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
 
-    async def set_rate(self, pair: CurrencyPair, rate: Rate, *, spread_basis_points: int) -> ExchangeRate:
+    async def set_rate(
+        self, pair: CurrencyPair, rate: Rate, *, spread_basis_points: int, confirmed: bool = False
+    ) -> ExchangeRate:
         """Set what a currency costs in another, for quotes from now on.
 
         Raises:
+            RateChangeTooLarge: It changes by more than `rate_change_percent_max`, and is not `confirmed`.
             SameCurrency, UnknownCurrency: The pair is none.
             RatesReadOnly: They are set elsewhere.
             InvalidInput: The rate is none, or the spread is not 0 … `SPREAD_BASIS_POINTS_MAX`.
@@ -48,6 +71,11 @@ class Quotes:
         """
         self.loop.check()
         set_now = ExchangeRate(pair=pair, rate=rate, spread_basis_points=spread_basis_points, updated_at=self.clock())
+        check_type("confirmed", confirmed, bool)
+        if not confirmed and self.limits.rate_change_percent_max < PERCENT:
+            before = await self.rates.rate(pair)
+            if before is not None:
+                check_change(before.rate, rate, self.limits.rate_change_percent_max)
         await self.rates.put(set_now)
         return set_now
 
@@ -78,4 +106,6 @@ class Quotes:
             amount=amount,
             rate=await self.rates.rate(pair),
             valid_seconds=self.limits.quote_seconds,
+            refund_seconds=self.limits.refund_seconds,
+            spread_refund=self.limits.spread_refund,
         )

@@ -11,6 +11,7 @@ from gateway.application.events.hub import StreamLimits
 from gateway.application.housekeeping import HousekeepingLimits
 from gateway.application.quotes import QuoteLimits
 from gateway.application.rate_limits.rate_limits import RateLimitSettings
+from gateway.domain.quote import SpreadRefund
 from gateway.settings.values import Settings
 
 
@@ -106,7 +107,12 @@ def rate_limit_settings(settings: Settings) -> RateLimitSettings:
 
 def quote_limits(settings: Settings) -> QuoteLimits:
     """The limits of quotes."""
-    return QuoteLimits(quote_seconds=settings.quote_seconds)
+    return QuoteLimits(
+        quote_seconds=settings.quote_seconds,
+        refund_seconds=settings.quote_refund_seconds or None,
+        spread_refund=SpreadRefund(settings.quote_spread_refund),
+        rate_change_percent_max=settings.rate_change_percent_max,
+    )
 
 
 def stream_limits(settings: Settings) -> StreamLimits:

@@ -1,6 +1,7 @@
 """What every storage promises about quotes, and about payments that use them."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -25,6 +26,7 @@ from gateway.contracts.unit_of_work.support import run_again
 from gateway.domain.account import Account, AccountId, AccountKind
 from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, Money
 from gateway.domain.payment import PaymentId
+from gateway.domain.quote import SpreadRefund
 from gateway.domain.rate import rate_of
 from gateway.domain.user import SYSTEM
 
@@ -69,9 +71,12 @@ class QuotesContract:
             spread_basis_points=10_000,
             payment_id=payment_id(7),
             version=2,
+            refundable_until=NOW + timedelta(days=90),
+            spread_refund=SpreadRefund.NEVER,
         )
-        await commit(storage, Changes(quotes_new=[plain, full]))
-        for quote in (plain, full):
+        with_fee = a_quote(3, spread_refund=SpreadRefund.WITH_FEE)
+        await commit(storage, Changes(quotes_new=[plain, full, with_fee]))
+        for quote in (plain, full, with_fee):
             assert await storage.reader.quote(quote.id) == quote
             assert (await load(storage, Wanted(quotes=[quote.id]))).quotes == (quote,)
         assert await storage.reader.quote(quote_id(3)) is None

@@ -175,7 +175,7 @@ class CaptureLimitReached(Refusal):
 
 
 class PaymentNotRefundable(Refusal):
-    """Nothing of the payment was captured, and so there is nothing to give back. Facts as `PaymentStateInvalid`."""
+    """Nothing of the payment was captured, or its time for refunds is over. Facts as `PaymentStateInvalid`."""
 
     code = "payment_not_refundable"
 
@@ -198,13 +198,6 @@ class SameCurrency(Refusal):
     code = "same_currency"
 
 
-class RateNotFound(Refusal):
-    """Nobody has set a rate for these currencies, in this direction. Not kept: somebody may."""
-
-    code = "rate_not_found"
-    stored = False
-
-
 class AmountTooSmall(Refusal):
     """Changed into the other currency, it is less than a minor unit."""
 
@@ -215,30 +208,6 @@ class AmountTooLarge(Refusal):
     """Changed into the other currency, it is more than an amount may be."""
 
     code = "amount_too_large"
-
-
-class QuoteNotFound(Refusal):
-    """No such quote, or none of the asker's."""
-
-    code = "quote_not_found"
-
-
-class QuoteExpired(Refusal):
-    """The time of the quote is over."""
-
-    code = "quote_expired"
-
-
-class QuoteUsed(Refusal):
-    """Another payment has used the quote."""
-
-    code = "quote_used"
-
-
-class QuoteAmountMismatch(Refusal):
-    """The payment is over another amount than the quote's target; `target_amount` is the target."""
-
-    code = "quote_amount_mismatch"
 
 
 class AlreadyReversed(Refusal):

@@ -61,3 +61,5 @@ QUOTE_SECONDS_DEFAULT: Final = 60
 QUOTE_SECONDS_MIN: Final = 1
 QUOTE_SECONDS_MAX: Final = 3_600
 """A quote lets its customer wait for a better rate: the longer it is valid, the more it costs the exchange."""
+QUOTE_REFUND_SECONDS_MAX: Final = 1_000_000_000
+"""The longest time in which the payment of a quote can be refunded: 31 years."""

@@ -149,12 +149,14 @@ class Refunded(NamedTuple):
     fee_minor: int
 
 
-def refund(payment: Payment, *, amount_minor: int | None, refund_fee: bool, now: datetime) -> Refunded:
+def refund(
+    payment: Payment, *, amount_minor: int | None, refund_fee: bool, now: datetime, until: datetime | None = None
+) -> Refunded:
     """Refund captured money: `amount_minor` (≥ 1), or all that is left; with its share of the fee, or without.
 
     Raises:
         InvalidInput: `amount_minor` is not an amount.
-        PaymentNotRefundable: Nothing was captured.
+        PaymentNotRefundable: Nothing was captured, or `now` has reached `until`.
         RefundAmountExceedsRemaining: Less is left.
         RefundLimitReached: `REFUNDS_MAX` were made.
     """
@@ -162,6 +164,11 @@ def refund(payment: Payment, *, amount_minor: int | None, refund_fee: bool, now:
         check_amount("amount_minor", amount_minor)
     if payment.amount_captured_minor == 0:
         raise PaymentNotRefundable("Nothing of this payment was captured.", **_state_facts(payment.at(now)))
+    if until is not None and now >= until:
+        raise PaymentNotRefundable(
+            "The time in which this payment across currencies could be refunded is over.",
+            **_state_facts(payment.at(now)),
+        )
     left = payment.amount_refundable_minor
     part = left if amount_minor is None else amount_minor
     if part > left or left == 0:

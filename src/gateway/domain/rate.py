@@ -2,11 +2,12 @@
 
 import re
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Final, NamedTuple, NewType
 
 from gateway.domain.checks import check_instant, check_integer, check_type, wrong_type
 from gateway.domain.errors import SameCurrency, invalid
+from gateway.domain.exchange_errors import RateChangeTooLarge
 from gateway.domain.fees import BASIS_POINTS_MAX
 from gateway.domain.immutable import immutable
 from gateway.domain.money import CurrencyCode, currency_code
@@ -23,7 +24,12 @@ RATE_PATTERN: Final = "^(0|[1-9][0-9]{0,9})(\\.[0-9]{1,12})?$"
 SPREAD_BASIS_POINTS_MAX: Final = BASIS_POINTS_MAX
 """All of it. Nothing would be left to change then, so that every quote is refused."""
 
+PERCENT: Final = 100
+"""The whole of a rate. A rate never changes by more of the larger of its two values."""
+
 _FORM: Final = re.compile(RATE_PATTERN)
+_DIGITS_MAX: Final = 50
+"""Enough for the exact difference of two rates, and a hundred times as much."""
 _BOUNDS: Final = f"A rate is a decimal between {RATE_MIN:f} and {RATE_MAX} with up to {RATE_PLACES_MAX} places."
 
 
@@ -96,6 +102,24 @@ def rate_text(rate: Rate) -> str:
     """The one spelling of a rate: no exponent, and no zeros at its end."""
     text = f"{rate:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def check_change(before: Rate, after: Rate, percent_max: int) -> None:
+    """Refuse a rate that differs from the rate before by more than a share of the larger of the two.
+
+    So a rate that doubles and a rate that is halved have changed alike, by 50 percent.
+
+    Raises:
+        RateChangeTooLarge: It does.
+    """
+    larger = max(before, after)
+    with localcontext(prec=_DIGITS_MAX):
+        is_too_large = abs(after - before) * PERCENT > larger * percent_max
+    if is_too_large:
+        raise RateChangeTooLarge(
+            f"The rate is {rate_text(before)} now, and may change by {percent_max} percent unless that is confirmed.",
+            current_rate=rate_text(before),
+        )
 
 
 def check_distinct(pair: CurrencyPair) -> CurrencyPair:

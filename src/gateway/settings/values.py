@@ -6,8 +6,7 @@ from typing import Annotated, Final, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from gateway.domain.limits import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
-from gateway.settings.capacity import CapacitySettings
+from gateway.settings.exchange import ExchangeSettings
 from gateway.settings.field import FORM, SettingField, SettingsRefused
 from gateway.settings.forms import DATABASE, HOST, ORIGINS, PATH, PROXIES, PUBLIC_KEYS, ROOT_PATH, SECRET
 from gateway.settings.loopback import is_loopback
@@ -15,7 +14,7 @@ from gateway.settings.loopback import is_loopback
 DATABASE_FILE_NAME: Final = "gateway.sqlite3"
 
 
-class Settings(CapacitySettings, frozen=True, kw_only=True):
+class Settings(ExchangeSettings, frozen=True, kw_only=True):
     """Every setting: `database_url` is `GATEWAY_DATABASE_URL` in the environment, and so on.
 
     This class and its base classes are the one table of them. Lengths of time are in seconds, sizes in bytes unless the
@@ -129,23 +128,6 @@ class Settings(CapacitySettings, frozen=True, kw_only=True):
         ),
     ] = 30
     session_seconds: Annotated[int, Meta(ge=60, description="How long an unused refresh token is valid.")] = 2_592_000
-
-    quote_seconds: Annotated[
-        int,
-        Meta(
-            ge=QUOTE_SECONDS_MIN,
-            le=QUOTE_SECONDS_MAX,
-            description="How long a quote is valid.",
-        ),
-    ] = QUOTE_SECONDS_DEFAULT
-    rates_file: Annotated[
-        str,
-        Meta(
-            description="A JSON file with the rates, read again when it changes. When empty, rates are in the "
-            "database, and operators set them.",
-            extra={FORM: PATH},
-        ),
-    ] = ""
 
     write_connections: Annotated[
         int,

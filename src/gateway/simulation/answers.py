@@ -73,6 +73,8 @@ def model_quote(quote: Quote) -> ModelQuote:
         target_currency=quote.target.currency,
         spread=quote.spread_minor,
         expires_at=quote.expires_at,
+        refundable_until=quote.refundable_until,
+        spread_refund=quote.spread_refund.value,
         payment=quote.payment_id,
     )
 

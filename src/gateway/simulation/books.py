@@ -11,7 +11,7 @@ from gateway.application.ports.unit_of_work import AnswerKey, Changes
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
 from gateway.domain.event import Event
 from gateway.domain.payment import Payment, PaymentId, QuoteId
-from gateway.domain.quote import Quote
+from gateway.domain.quote import Quote, SpreadRefund
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import UserId
 from gateway.simulation.model_records import customer_key, merchant_key, own_key
@@ -168,7 +168,7 @@ class Books:
         self.quotes[quote.id] = quote
 
     def _across(self, changes: Changes) -> Iterator[Violation]:
-        """Each account has its share of a payment with a quote; after a full refund, all shares are zero."""
+        """Each account has its share of a payment with a quote; after a full refund, all but a kept spread is zero."""
         payments = (*changes.payments_new, *changes.payments_changed)
         paid = {payment.id: payment for payment in payments if payment.quote_id is not None}
         for transaction in changes.transactions_new:
@@ -190,6 +190,11 @@ class Books:
             return Counter()
         kept = Fraction(payment.amount.amount_minor - payment.amount_refunded_minor, payment.amount.amount_minor)
         source, spread = ceil(quote.source.amount_minor * kept), ceil(quote.spread_minor * kept)
+        if quote.spread_refund is not SpreadRefund.ALWAYS:
+            is_with_fee = quote.spread_refund is SpreadRefund.WITH_FEE
+            returned = Fraction(payment.amount_refunded_with_fee_minor * is_with_fee, payment.amount.amount_minor)
+            spread = ceil(quote.spread_minor * (1 - returned))
+            source = ceil((quote.source.amount_minor - quote.spread_minor) * kept) + spread
         target, fee = payment.amount_captured_minor - payment.amount_refunded_minor, payment.fee_amount_minor
         paid_in, paid_to = quote.source.currency, payment.amount.currency
         return Counter(

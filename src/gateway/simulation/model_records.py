@@ -103,6 +103,8 @@ class ModelQuote:
     target_currency: CurrencyCode
     spread: int
     expires_at: datetime
+    refundable_until: datetime | None = None
+    spread_refund: str = "always"
     id: QuoteId = QuoteId("")
     payment: PaymentId | None = None
 

@@ -19,7 +19,8 @@ from gateway.application.ports.storage import Storage
 from gateway.application.verification.verify import verify
 from gateway.contracts.records import EUR, USD, a_rate
 from gateway.domain.account import AccountId, AccountKey, AccountKind, system_account
-from gateway.domain.errors import QuoteUsed, Refusal
+from gateway.domain.errors import Refusal
+from gateway.domain.exchange_errors import QuoteUsed
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import Money
 from gateway.domain.payment_terms import PaymentOrder, PaymentRequest

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.adapters.rates_file import FileRates
 from gateway.application.gateway import Gateway
+from gateway.application.quotes import QuoteLimits
 from support.api_client import Json, created, ok, open_world, refused
 from support.bureau import Bureau, a_wish, set_rate
 
@@ -74,6 +75,21 @@ async def test_what_is_no_rate_is_refused(bureau: Bureau, body: Json, pointer: s
 )
 async def test_a_rate_is_of_two_currencies(bureau: Bureau, pair: str, status: int, code: str) -> None:
     refused(await bureau.operator.api.send("PUT", f"/rates/{pair}", {"rate": "1"}), status, code)
+
+
+async def test_a_rate_that_jumps_needs_confirming() -> None:
+    def careful(gateway: Gateway) -> Gateway:
+        return replace(gateway, quotes=replace(gateway.quotes, limits=QuoteLimits(rate_change_percent_max=20)))
+
+    async with open_world(changed=careful) as world:
+        operator = await world.operator()
+        await set_rate(operator, "EUR/USD", "1.0842")
+        problem = refused(
+            await operator.api.send("PUT", "/rates/EUR/USD", {"rate": "108.42"}), 409, "rate_change_too_large"
+        )
+        assert (problem["current_rate"], problem["retryable"]) == ("1.0842", False)
+        confirmed = {"rate": "108.42", "confirm": True}
+        assert ok(await operator.api.send("PUT", "/rates/EUR/USD", confirmed))["rate"] == "108.42"
 
 
 async def test_rates_from_a_file_are_quoted_and_not_set(tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     allowed_actions: list[str] | msgspec.UnsetType = msgspec.UNSET
     payment_id: str | msgspec.UnsetType = msgspec.UNSET
     target_amount: int | msgspec.UnsetType = msgspec.UNSET
+    current_rate: str | msgspec.UnsetType = msgspec.UNSET
     disabled_reason: str | msgspec.UnsetType = msgspec.UNSET
     reversed_by: str | msgspec.UnsetType = msgspec.UNSET
     failed_item: FailedItem | msgspec.UnsetType = msgspec.UNSET

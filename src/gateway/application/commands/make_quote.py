@@ -11,12 +11,18 @@ from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import check_user_id
 from gateway.domain.checks import check_integer, check_type
 from gateway.domain.conversion import converted
-from gateway.domain.errors import RateNotFound, invalid
+from gateway.domain.errors import invalid
+from gateway.domain.exchange_errors import RateNotFound
 from gateway.domain.immutable import immutable
-from gateway.domain.limits import QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
+from gateway.domain.limits import (
+    QUOTE_REFUND_SECONDS_MAX,
+    QUOTE_SECONDS_DEFAULT,
+    QUOTE_SECONDS_MAX,
+    QUOTE_SECONDS_MIN,
+)
 from gateway.domain.money import Money
 from gateway.domain.payment import QuoteId
-from gateway.domain.quote import Quote
+from gateway.domain.quote import Quote, SpreadRefund
 from gateway.domain.rate import CurrencyPair, ExchangeRate, check_distinct, check_pair
 from gateway.domain.user import UserId
 
@@ -27,6 +33,7 @@ class MakeQuote(Command[Quote]):
 
     `amount` is in the source currency (what the customer pays) or in the target currency (what the merchant gets).
     `rate` is the rate of the pair, or `None` if there is none; `application/quotes.py` looks it up.
+    The payment can be refunded for `refund_seconds` (1 to `QUOTE_REFUND_SECONDS_MAX`) from now; for ever if `None`.
     Refuses: same_currency, rate_not_found, amount_too_small, amount_too_large.
     """
 
@@ -37,6 +44,8 @@ class MakeQuote(Command[Quote]):
     amount: Money
     rate: ExchangeRate | None
     valid_seconds: int = QUOTE_SECONDS_DEFAULT
+    refund_seconds: int | None = None
+    spread_refund: SpreadRefund = SpreadRefund.ALWAYS
 
     def __post_init__(self) -> None:
         check_user_id("customer_id", self.customer_id)
@@ -50,6 +59,9 @@ class MakeQuote(Command[Quote]):
             if self.rate.pair != self.pair:
                 raise invalid("rate", "value_invalid", "The rate is for other currencies.")
         check_integer("valid_seconds", self.valid_seconds, QUOTE_SECONDS_MIN, QUOTE_SECONDS_MAX)
+        if self.refund_seconds is not None:
+            check_integer("refund_seconds", self.refund_seconds, 1, QUOTE_REFUND_SECONDS_MAX)
+        check_type("spread_refund", self.spread_refund, SpreadRefund)
 
     @override
     def needs(self) -> Needs:
@@ -72,5 +84,9 @@ class MakeQuote(Command[Quote]):
             spread_basis_points=self.rate.spread_basis_points,
             expires_at=moment.now + timedelta(seconds=self.valid_seconds),
             created_at=moment.now,
+            refundable_until=(
+                None if self.refund_seconds is None else moment.now + timedelta(seconds=self.refund_seconds)
+            ),
+            spread_refund=self.spread_refund,
         )
         return Decision(outcome=quote, quotes=(quote,))

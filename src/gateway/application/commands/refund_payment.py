@@ -30,7 +30,7 @@ class RefundPayment(Command[Refund]):
     """Refund `amount_minor` (≥ 1), or all that is left. With `refund_fee`, the merchant gets its share of the fee back.
 
     The refund of a payment with a quote uses the quote's rate: the merchant returns target currency, and the customer
-    gets source currency.
+    gets source currency, with the spread or without it, in the time for refunds that the quote promised.
     Refuses: payment_not_found, payment_not_refundable, refund_amount_exceeds_remaining, refund_limit_reached,
     merchant_insufficient_funds, account_frozen, balance_overflow.
     """
@@ -59,17 +59,24 @@ class RefundPayment(Command[Refund]):
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Refund]:
         paid = payment_of_merchant(ledger, self.payment_id, self.merchant_id)
-        refunded = refund(paid, amount_minor=self.amount_minor, refund_fee=self.refund_fee, now=moment.now)
+        quote = None if paid.quote_id is None else ledger.quote(paid.quote_id)
+        refunded = refund(
+            paid,
+            amount_minor=self.amount_minor,
+            refund_fee=self.refund_fee,
+            now=moment.now,
+            until=None if quote is None else quote.refundable_until,
+        )
         if paid.customer_id is None:
             raise PaymentNotFound("Nobody has confirmed this payment.")
         payment, currency = refunded.payment, paid.amount.currency
         merchant = payee_account(ledger, paid.merchant_id, currency)
         steps = TransferSequence()
-        if paid.quote_id is None:
+        if quote is None:
             payee = payer_account(ledger, paid.customer_id, currency)
         else:
             payee = exchange_account(ledger, currency)
-            return_across(steps, ledger.quote(paid.quote_id), paid, payment, ledger)
+            return_across(steps, quote, paid, payment, ledger)
         if refunded.fee_minor:
             steps.make(post, fees_account(ledger, currency), merchant, refunded.fee_minor)
         try:

@@ -7,10 +7,10 @@ from gateway.domain.errors import (
     DuplicateReference,
     EmailTaken,
     PaymentNotFound,
-    QuoteNotFound,
     TransactionNotFound,
     UserExists,
 )
+from gateway.domain.exchange_errors import QuoteNotFound
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.transaction import Transaction, TransactionId

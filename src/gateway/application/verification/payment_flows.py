@@ -76,7 +76,12 @@ def flows_implied_by(payment: Payment) -> Counter[Flow]:
 
 def flows_implied_by_quote(quote: Quote, payment: Payment) -> Counter[Flow]:
     """The further flows that its quote implies for a payment, in minor units of both currencies."""
-    back = source_refund(quote, refunded_before_minor=0, refunded_minor=payment.amount_refunded_minor)
+    back = source_refund(
+        quote,
+        refunded_before_minor=0,
+        refunded_minor=payment.amount_refunded_minor,
+        with_fee_minor=payment.amount_refunded_with_fee_minor,
+    )
     amounts = {
         ("got", quote.target.currency): payment.amount_captured_minor,
         ("got back", quote.target.currency): payment.amount_refunded_minor,

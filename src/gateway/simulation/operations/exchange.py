@@ -10,6 +10,7 @@ from gateway.application.commands.request_payment import RequestPayment
 from gateway.domain.money import CurrencyCode, Money, exponent
 from gateway.domain.payment import CaptureMethod, QuoteId
 from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
+from gateway.domain.quote import SpreadRefund
 from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate
 from gateway.domain.user import UserId
 from gateway.simulation.model_records import ModelPayment, customer_key
@@ -24,6 +25,9 @@ EXTREME: Final = (Rate(Decimal("0.000000001")), Rate(Decimal(1_000_000_000)))
 SPREADS: Final = (0, 0, 1, 50, 333, 10_000)
 
 VALID_SECONDS: Final = (1, 60, 3_600, 3_600)
+
+REFUND_SECONDS: Final = (None, None, None, 60, 3_600, 86_400)
+SPREAD_REFUNDS: Final = (SpreadRefund.ALWAYS, SpreadRefund.ALWAYS, SpreadRefund.WITH_FEE, SpreadRefund.NEVER)
 
 _KINDS: Final = tuple(dict.fromkeys(CURRENCIES))
 
@@ -118,6 +122,8 @@ def _quote(world: World, customer: UserId, pair: CurrencyPair, amount: Money) ->
         # Nobody can set a rate between a currency and itself.
         rate=None if pair.source == pair.target or world.chance(2) else _rate(world, pair),
         valid_seconds=world.one_of(VALID_SECONDS),
+        refund_seconds=world.one_of(REFUND_SECONDS),
+        spread_refund=world.one_of(SPREAD_REFUNDS),
     )
 
 

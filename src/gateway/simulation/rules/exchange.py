@@ -51,6 +51,8 @@ def quote(model: Model, command: MakeQuote, now: datetime) -> Effect:
             target_currency=target_currency,
             spread=spread_of(source, basis_points),
             expires_at=now + timedelta(seconds=command.valid_seconds),
+            refundable_until=now + timedelta(seconds=command.refund_seconds) if command.refund_seconds else None,
+            spread_refund=command.spread_refund.value,
         )
     )
 
@@ -100,12 +102,25 @@ def paid_across(promised: ModelQuote, merchant: AccountKey) -> list[Move]:
     return moves
 
 
-def returned_across(promised: ModelQuote, before: int, after: int) -> list[Move]:
-    """The moves of a refund to the customer: the share of all refunds, less the share of earlier refunds."""
+def returned_across(promised: ModelQuote, before: tuple[int, int], part: int, part_with_fee: int) -> list[Move]:
+    """The moves of a refund to the customer: the share of all refunds, less the share of earlier refunds.
+
+    `before` is the sum of earlier refunds, and of those of them that returned the fee.
+    """
     exchange = own_key(AccountKind.EXCHANGE, promised.source_currency)
     fees = own_key(AccountKind.FEES, promised.source_currency)
-    source = promised.source * after // promised.target - promised.source * before // promised.target
-    spread = promised.spread * after // promised.target - promised.spread * before // promised.target
+    refunded, with_fee = before
+
+    def share(whole: int, before: int, part: int) -> int:
+        return whole * (before + part) // promised.target - whole * before // promised.target
+
+    spread = 0
+    if promised.spread_refund == "with_fee":
+        spread = share(promised.spread, with_fee, part_with_fee)
+    source = share(promised.source - promised.spread, refunded, part) + spread
+    if promised.spread_refund == "always":
+        spread = share(promised.spread, refunded, part)
+        source = share(promised.source, refunded, part)
     back = customer_key(promised.customer, promised.source_currency)
     moves = (Move("post", fees, exchange, spread), Move("post", exchange, back, source))
     return [move for move in moves if move.amount]

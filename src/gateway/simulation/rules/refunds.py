@@ -22,6 +22,9 @@ def refund(model: Model, command: RefundPayment, now: datetime) -> Effect:
         raise Refused("payment_not_found")
     if payment.captured == 0 or payment.customer is None:
         raise Refused("payment_not_refundable", **payment.state_facts(now))
+    promised = None if payment.quote is None else model.quotes[payment.quote]
+    if promised is not None and promised.refundable_until is not None and promised.refundable_until <= now:
+        raise Refused("payment_not_refundable", **payment.state_facts(now))
     left = payment.captured - payment.refunded
     part = left if command.amount_minor is None else command.amount_minor
     if part > left or left == 0:
@@ -35,8 +38,8 @@ def refund(model: Model, command: RefundPayment, now: datetime) -> Effect:
         raise Refused("merchant_insufficient_funds")
     moves: list[Move] = []
     payee = customer_key(payment.customer, payment.currency)
-    if payment.quote is not None:
-        moves = returned_across(model.quotes[payment.quote], payment.refunded, payment.refunded + part)
+    if promised is not None:
+        moves = returned_across(promised, (payment.refunded, payment.refunded_with_fee), part, with_fee)
         payee = own_key(AccountKind.EXCHANGE, payment.currency)
     if share:
         moves.append(Move("post", own_key(AccountKind.FEES, payment.currency), merchant, share))

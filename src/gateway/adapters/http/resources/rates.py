@@ -14,17 +14,23 @@ TAG = "Exchange"
 
 
 class RateBody(Body, frozen=True, kw_only=True):
-    """What one unit of the first currency costs in the second, and the part of it that the gateway keeps."""
+    """What one unit of the first currency costs in the second, and the part of it that the gateway keeps.
+
+    `confirm` sets a rate also if it differs from the present one by more than the operator of the gateway allows.
+    """
 
     rate: RateDecimal
     spread_basis_points: SpreadBasisPoints = 0
+    confirm: bool = False
 
 
 async def put_rate(request: Request[RateBody]) -> Response:
     """Set the rate of future quotes."""
     body = request.body
     pair = CurrencyPair(currency_code(request.path_ids["from"]), currency_code(request.path_ids["to"]))
-    rate = await request.gateway.quotes.set_rate(pair, rate_of(body.rate), spread_basis_points=body.spread_basis_points)
+    rate = await request.gateway.quotes.set_rate(
+        pair, rate_of(body.rate), spread_basis_points=body.spread_basis_points, confirmed=body.confirm
+    )
     return json_response(200, rate_view(rate))
 
 
@@ -64,7 +70,7 @@ OPERATIONS = (
         roles=frozenset({Role.OPERATOR}),
         body=RateBody,
         result=RateView,
-        codes=("unknown_currency", "same_currency", "rates_read_only"),
+        codes=("unknown_currency", "same_currency", "rates_read_only", "rate_change_too_large"),
         example={"rate": "1.0842", "spread_basis_points": 50},
         example_result=EXAMPLE_RATE,
     ),

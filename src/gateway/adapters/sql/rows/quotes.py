@@ -6,7 +6,7 @@ from gateway.adapters.sql.rows.values import Values
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.types import Found
 from gateway.domain.money import Money
-from gateway.domain.quote import Quote
+from gateway.domain.quote import Quote, SpreadRefund
 from gateway.domain.rate import rate_of, rate_text
 
 QUOTE_CHANGES: Final = (quotes.c.id, quotes.c.payment_id, quotes.c.version)
@@ -29,6 +29,8 @@ def quote_values(quote: Quote) -> Values:
         quote.created_at,
         quote.payment_id,
         quote.version,
+        quote.refundable_until,
+        quote.spread_refund.value,
     )
 
 
@@ -51,4 +53,6 @@ def to_quote(row: Found) -> Quote:
         created_at=row[10],
         payment_id=row[11],
         version=row[12],
+        refundable_until=row[13],
+        spread_refund=SpreadRefund.ALWAYS if row[14] is None else SpreadRefund(row[14]),
     )

@@ -34,6 +34,9 @@ quotes: Final = table(
     Column("created_at", MOMENT, nullable=False),
     text("payment_id", nullable=True),
     *integers("version"),
+    Column("refundable_until", MOMENT),
+    # Null in rows of processes of the version before, which return the spread always.
+    text("spread_refund", nullable=True),
     CheckConstraint(
         "source_amount >= 1 AND target_amount >= 1 AND spread >= 0 AND spread <= source_amount",
         name="quotes_amounts_check",

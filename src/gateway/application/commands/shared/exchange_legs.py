@@ -42,7 +42,11 @@ def return_across(steps: TransferSequence, quote: Quote, before: Payment, after:
         AccountFrozen, BalanceOverflow: As `post`.
     """
     share = source_refund(
-        quote, refunded_before_minor=before.amount_refunded_minor, refunded_minor=after.amount_refunded_minor
+        quote,
+        refunded_before_minor=before.amount_refunded_minor,
+        refunded_minor=after.amount_refunded_minor,
+        with_fee_before_minor=before.amount_refunded_with_fee_minor,
+        with_fee_minor=after.amount_refunded_with_fee_minor,
     )
     source = quote.source.currency
     exchange = exchange_account(ledger, source)
