@@ -36,6 +36,7 @@ CODES = {
     "quote_not_found",
     "quote_used",
     "rate_limited",
+    "rate_change_too_large",
     "rate_not_found",
     "rates_read_only",
     "refund_amount_exceeds_remaining",
