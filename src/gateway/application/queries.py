@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from gateway.application.access.caller import Caller, check_caller
 from gateway.application.engine.event_loop import OneEventLoop
@@ -36,20 +36,45 @@ from gateway.domain.user import Role, UserId
 Item_co = TypeVar("Item_co", covariant=True)
 Other = TypeVar("Other")
 
+
+class HasId(Protocol):
+    """A record of a list."""
+
+    @property
+    def id(self) -> str:
+        """Time-ordered."""
+        ...
+
+
+RecordT = TypeVar("RecordT", bound=HasId)
+
 ACCOUNTS_PER_OWNER_MAX = 200
 """More than there are currencies: all accounts of an owner fit into one read."""
 
 
 @immutable
 class Page(Generic[Item_co]):
-    """Some of a list, newest first, and whether there is more."""
+    """Some of a list, newest first, and where the next page begins.
+
+    A page may have fewer items than asked for, or none, although there are more: a look-up ends after it has looked at
+    many records that do not match.
+
+    Attributes:
+        items: Newest first.
+        next_before: The `before` of the next page; `None` if this page is the last one.
+    """
 
     items: Sequence[Item_co]
-    has_more: bool
+    next_before: str | None = None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there may be a next page."""
+        return self.next_before is not None
 
     def map(self, to_other: Callable[[Item_co], Other]) -> "Page[Other]":
         """The page with something else in place of each item."""
-        return Page(items=[to_other(item) for item in self.items], has_more=self.has_more)
+        return Page(items=[to_other(item) for item in self.items], next_before=self.next_before)
 
 
 def _utc_now() -> datetime:
@@ -92,7 +117,7 @@ class Queries:
         check_list(caller, where, AccountFilter, before, limit)
         if caller.role is not Role.OPERATOR:
             if where.owner_id not in (None, caller.user_id):
-                return Page(items=(), has_more=False)
+                return Page(items=())
             where = replace(where, owner_id=caller.user_id)
         return page_of(await self.reader.accounts(where, before=before, limit=limit + 1), limit)
 
@@ -125,18 +150,18 @@ class Queries:
         match caller.role:
             case Role.CUSTOMER:
                 if where.customer_id not in (None, caller.user_id):
-                    return Page(items=(), has_more=False)
+                    return Page(items=())
                 where = replace(where, customer_id=caller.user_id)
             case Role.MERCHANT:
                 if where.merchant_id not in (None, caller.user_id):
-                    return Page(items=(), has_more=False)
+                    return Page(items=())
                 where = replace(where, merchant_id=caller.user_id)
             case Role.OPERATOR:
                 pass
         now = self.clock()
         where = replace(where, as_of=now)
         found = await self.reader.payments(where, before=before, limit=limit + 1)
-        return page_of([payment.at(now) for payment in found], limit)
+        return page_of([payment.at(now) for payment in found], limit, stopped_at=found.stopped_at)
 
     async def quote(self, caller: Caller, quote_id: QuoteId) -> Quote:
         """One quote.
@@ -219,7 +244,7 @@ class Queries:
             # An account's transactions are among its owner's, which are found by an index.
             account = await self.reader.account(where.account_id)
             if account is None or not may_see(caller, account.owner_id):
-                return Page(items=(), has_more=False)
+                return Page(items=())
             where = replace(where, customer_id=account.customer_id, merchant_id=account.merchant_id)
         match caller.role:
             case Role.CUSTOMER:
@@ -228,7 +253,8 @@ class Queries:
                 where = replace(where, merchant_id=caller.user_id)
             case Role.OPERATOR:
                 pass
-        return page_of(await self.reader.transactions(where, before=before, limit=limit + 1), limit)
+        found = await self.reader.transactions(where, before=before, limit=limit + 1)
+        return page_of(found, limit, stopped_at=found.stopped_at)
 
     async def totals(self) -> Sequence[CurrencyTotals]:
         """The ledger added up by currency."""
@@ -261,7 +287,8 @@ def may_see(caller: Caller, *parties: UserId | None) -> bool:
     return caller.role is Role.OPERATOR or caller.user_id in parties
 
 
-def page_of(found: Sequence[Item_co], limit: int) -> Page[Item_co]:
-    """The first `limit` of what was found."""
+def page_of(found: Sequence[RecordT], limit: int, *, stopped_at: str | None = None) -> Page[RecordT]:
+    """The first `limit` of what was found, and where the next page begins: behind them, or at `stopped_at`."""
     # One more than asked for is read: whether it is there tells whether there is more, without a COUNT(*).
-    return Page(items=found[:limit], has_more=len(found) > limit)
+    items = found[:limit]
+    return Page(items=items, next_before=items[-1].id if len(found) > limit else stopped_at)

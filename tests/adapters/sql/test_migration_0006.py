@@ -116,11 +116,15 @@ async def test_what_has_an_id_of_a_later_time_is_found_by_the_time_that_it_shows
     await migrate(old_url)
     async with open_sql_storage(old_url) as storage:
         for after, before in ((NOW, NOW + SECOND), (NOW - SECOND, NOW + timedelta.resolution)):
-            assert await storage.reader.payments(
-                PaymentFilter(created_after=after, created_before=before), before=None, limit=2
+            assert list(
+                await storage.reader.payments(
+                    PaymentFilter(created_after=after, created_before=before), before=None, limit=2
+                )
             ) == [payment]
-            assert await storage.reader.transactions(
-                TransactionFilter(created_after=after, created_before=before), before=None, limit=2
+            assert list(
+                await storage.reader.transactions(
+                    TransactionFilter(created_after=after, created_before=before), before=None, limit=2
+                )
             ) == [transaction]
         for after, before in ((NOW - SECOND, NOW), (NOW + SECOND, NOW + 2 * SECOND)):
             assert not await storage.reader.payments(

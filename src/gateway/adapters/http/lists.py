@@ -35,7 +35,8 @@ def listing(
             before, filters = cursors.read(query.cursor, list_name, owner_id, filters)
             request = replace(request, query=msgspec.convert({**filters, "limit": query.limit}, type(query)))
         page = await find(request, before)
-        next_cursor = cursors.make(list_name, owner_id, filters, before=page.items[-1].id) if page.has_more else None
+        before = page.next_before
+        next_cursor = None if before is None else cursors.make(list_name, owner_id, filters, before=before)
         view = ListView[Any](data=list(page.items), has_more=page.has_more, next_cursor=next_cursor)
         return json_response(200, view)
 

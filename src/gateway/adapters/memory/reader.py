@@ -15,6 +15,7 @@ from gateway.application.ports.reader import (
     Audit,
     CurrencyTotals,
     LedgerSize,
+    Listed,
     PaymentFilter,
     Reader,
     StatusChange,
@@ -55,7 +56,7 @@ class MemoryReader(Reader):
         return self._database.payments.get(payment_id)
 
     @override
-    async def payments(self, where: PaymentFilter, *, before: PaymentId | None, limit: int) -> Sequence[Payment]:
+    async def payments(self, where: PaymentFilter, *, before: PaymentId | None, limit: int) -> Listed[Payment]:
 
         def matches(payment: Payment) -> bool:
             return (
@@ -67,7 +68,7 @@ class MemoryReader(Reader):
                 and _created_within(payment.created_at, where.created_after, where.created_before)
             )
 
-        return _newest(self._database.payments, matches, before=before, limit=limit)
+        return Listed(_newest(self._database.payments, matches, before=before, limit=limit))
 
     @override
     async def payments_due(self, now: datetime, *, limit: int) -> Sequence[PaymentId]:
@@ -100,7 +101,7 @@ class MemoryReader(Reader):
     @override
     async def transactions(
         self, where: TransactionFilter, *, before: TransactionId | None, limit: int
-    ) -> Sequence[Transaction]:
+    ) -> Listed[Transaction]:
 
         def matches(transaction: Transaction) -> bool:
             return (
@@ -113,7 +114,7 @@ class MemoryReader(Reader):
             )
 
         found = _newest(self._database.transactions, matches, before=before, limit=limit)
-        return [self._with_reversal(transaction) for transaction in found]
+        return Listed([self._with_reversal(transaction) for transaction in found])
 
     def _with_reversal(self, transaction: Transaction) -> Transaction:
         return replace(transaction, reversed_by=self._database.reversals.get(transaction.id))

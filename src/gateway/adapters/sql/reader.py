@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, text
+from sqlalchemy import ColumnElement, bindparam, case, func, select, text
 from typing_extensions import override
 
+from gateway.adapters.sql.bounded_lists import BoundedList
 from gateway.adapters.sql.engine import SQLITE
-from gateway.adapters.sql.id_times import ids_from, ids_until
+from gateway.adapters.sql.payment_lists import payment_query
 from gateway.adapters.sql.rows.accounts import to_account
 from gateway.adapters.sql.rows.payments import to_payment, to_refund
 from gateway.adapters.sql.rows.quotes import to_quote
@@ -17,11 +18,19 @@ from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.subqueries import REVERSED_BY
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
-from gateway.application.ports.reader import AccountFilter, CurrencyTotals, PaymentFilter, Reader, TransactionFilter
+from gateway.adapters.sql.transaction_lists import transaction_query
+from gateway.application.ports.reader import (
+    AccountFilter,
+    CurrencyTotals,
+    Listed,
+    PaymentFilter,
+    Reader,
+    TransactionFilter,
+)
 from gateway.application.ports.unit_of_work import StorageReadOnly
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId
 from gateway.domain.payment import Payment, PaymentId, QuoteId
-from gateway.domain.payment_status import UNFINISHED, PaymentStatus, after_its_time
+from gateway.domain.payment_status import UNFINISHED
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId
@@ -112,26 +121,10 @@ class SqlReader(Reader):
         return to_payment(rows[0]) if rows else None
 
     @override
-    async def payments(self, where: PaymentFilter, *, before: PaymentId | None, limit: int) -> Sequence[Payment]:
-        ahead = await self._ahead(where.created_before)
-        statement = (
-            select(payments)
-            .where(
-                *_equal(
-                    (payments.c.customer_id, where.customer_id),
-                    (payments.c.merchant_id, where.merchant_id),
-                    (payments.c.currency, where.currency),
-                    (payments.c.reference, where.reference),
-                ),
-                *_status_conditions(where.status, where.as_of),
-                *_created_after(payments.c.id, "pay", payments.c.created_at, where.created_after),
-                *_created_before(payments.c.id, "pay", payments.c.created_at, where.created_before, ahead),
-                *_older(payments.c.id, before),
-            )
-            .order_by(payments.c.id.desc())
-            .limit(limit)
-        )
-        return [to_payment(row) for row in await self._transactions.read(statement)]
+    async def payments(self, where: PaymentFilter, *, before: PaymentId | None, limit: int) -> Listed[Payment]:
+        query = payment_query(where, await self._ahead(where.created_before))
+        rows, stopped_at = await BoundedList(self._transactions, query, limit).before(before)
+        return Listed([to_payment(row) for row in rows], stopped_at)
 
     @override
     async def payments_due(self, now: datetime, *, limit: int) -> Sequence[PaymentId]:
@@ -166,35 +159,10 @@ class SqlReader(Reader):
     @override
     async def transactions(
         self, where: TransactionFilter, *, before: TransactionId | None, limit: int
-    ) -> Sequence[Transaction]:
-        """The page is found by first transfers, and then filled up with the others."""
-        ahead = await self._ahead(where.created_before)
-        id_column, created_at = transfers.c.transaction_id, transfers.c.created_at
-        page = (
-            select(id_column)
-            .where(
-                transfers.c.position == 0,
-                *_equal(
-                    (transfers.c.customer_id, where.customer_id),
-                    (transfers.c.merchant_id, where.merchant_id),
-                    (transfers.c.payment_id, where.payment_id),
-                    (transfers.c.type, where.type),
-                ),
-                *(() if where.account_id is None else (_touches(where.account_id),)),
-                *_created_after(id_column, "txn", created_at, where.created_after),
-                *_created_before(id_column, "txn", created_at, where.created_before, ahead),
-                *_older(id_column, before),
-            )
-            .order_by(id_column.desc())
-            .limit(limit)
-            .subquery("page")
-        )
-        statement = (
-            select(transfers, REVERSED_BY)
-            .join(page, page.c.transaction_id == id_column)
-            .order_by(id_column.desc(), transfers.c.position)
-        )
-        return to_transactions(await self._transactions.read(statement))
+    ) -> Listed[Transaction]:
+        query = transaction_query(where, await self._ahead(where.created_before))
+        rows, stopped_at = await BoundedList(self._transactions, query, limit).before(before)
+        return Listed(to_transactions(rows), stopped_at)
 
     async def _ahead(self, created_before: datetime | None) -> timedelta:
         """How far ids may be ahead of `created_at`. It matters to lists that end at a time."""
@@ -222,50 +190,8 @@ def _equal(*wanted: tuple[ColumnElement[Any], str | None]) -> list[ColumnElement
     return [column == str(value) for column, value in wanted if value is not None]
 
 
-def _status_conditions(status: PaymentStatus | None, as_of: datetime | None) -> list[ColumnElement[bool]]:
-    """That payments stand so at a time, whether or not their expiry has been written down."""
-    if status is None:
-        return []
-    kept = payments.c.status == status.value
-    if as_of is None:
-        return [kept]
-    is_over = payments.c.expires_at <= as_of
-    becoming = [each.value for each in sorted(UNFINISHED) if after_its_time(each) is status]
-    if status in UNFINISHED:
-        return [kept, or_(payments.c.expires_at.is_(None), ~is_over)]
-    return [or_(kept, and_(payments.c.status.in_(becoming), is_over))] if becoming else [kept]
-
-
 def _older(id_column: ColumnElement[str], before: str | None) -> list[ColumnElement[bool]]:
     return [] if before is None else [id_column < before]
-
-
-def _created_after(
-    id_column: ColumnElement[str], prefix: str, created_at: ColumnElement[datetime], after: datetime | None
-) -> list[ColumnElement[bool]]:
-    """That records are so new. No id is of a moment before its record, so an index on ids is read only there."""
-    return [] if after is None else [created_at >= after, id_column >= ids_from(prefix, after)]
-
-
-def _created_before(
-    id_column: ColumnElement[str],
-    prefix: str,
-    created_at: ColumnElement[datetime],
-    before: datetime | None,
-    ahead: timedelta,
-) -> list[ColumnElement[bool]]:
-    """That records are so old. Their ids are of moments that are later by `ahead` at most."""
-    return [] if before is None else [created_at < before, id_column < ids_until(prefix, before, ahead=ahead)]
-
-
-_others: Final = transfers.alias("others")
-
-
-def _touches(account_id: AccountId) -> ColumnElement[bool]:
-    """That any transfer of a transaction moves money of this account."""
-    same = _others.c.transaction_id == transfers.c.transaction_id
-    moved = or_(_others.c.debit_account_id == account_id, _others.c.credit_account_id == account_id)
-    return select(_others.c.position).where(and_(same, moved)).exists()
 
 
 def _totals(row: Sequence[Any]) -> CurrencyTotals:

@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar, overload
+
+from typing_extensions import override
 
 from gateway.domain.account import Account, AccountId
 from gateway.domain.checks import check_id, check_instant, check_text, check_type
@@ -15,6 +17,8 @@ from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.user import UserId
+
+Record_co = TypeVar("Record_co", covariant=True)
 
 
 @immutable
@@ -107,6 +111,32 @@ class CurrencyTotals:
     """How many accounts that may not be negative have less than nothing available."""
 
 
+class Listed(Sequence[Record_co]):
+    """Some records of a list, newest first, and whether the look-up ended early.
+
+    Attributes:
+        stopped_at: `None`: as many were found as were asked for, or there are no more. Else the id at which the look-up
+            ended, after it had looked at many records that do not match: the next one goes on with `before=stopped_at`.
+    """
+
+    def __init__(self, found: Sequence[Record_co], stopped_at: str | None = None) -> None:
+        """The records that were found."""
+        self._found = found
+        self.stopped_at = stopped_at
+
+    @overload
+    def __getitem__(self, index: int) -> Record_co: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Record_co]: ...
+    @override
+    def __getitem__(self, index: int | slice) -> Record_co | Sequence[Record_co]:
+        return self._found[index]
+
+    @override
+    def __len__(self) -> int:
+        return len(self._found)
+
+
 class StatusChange(NamedTuple):
     """A version of an account that no transfer made: it was opened, frozen or unfrozen."""
 
@@ -131,7 +161,8 @@ class LedgerSize(NamedTuple):
 class Reader(Protocol):
     """Reads what was committed. All raise `StorageUnavailable` when the storage is away.
 
-    Lists come newest first (by id, which is time-ordered), at most `limit`, and only what is older than `before`.
+    Lists come newest first (by id, which is time-ordered), at most `limit`, and only what is older than `before`. What
+    a list costs is bounded, however few records match: `Listed` says when a look-up ended early.
     """
 
     async def account(self, account_id: AccountId) -> Account | None:
@@ -146,7 +177,7 @@ class Reader(Protocol):
         """The payment of this id."""
         ...
 
-    async def payments(self, where: PaymentFilter, *, before: PaymentId | None, limit: int) -> Sequence[Payment]:
+    async def payments(self, where: PaymentFilter, *, before: PaymentId | None, limit: int) -> Listed[Payment]:
         """A page of payments."""
         ...
 
@@ -172,7 +203,7 @@ class Reader(Protocol):
 
     async def transactions(
         self, where: TransactionFilter, *, before: TransactionId | None, limit: int
-    ) -> Sequence[Transaction]:
+    ) -> Listed[Transaction]:
         """A page of transactions, each with `reversed_by` filled in."""
         ...
 

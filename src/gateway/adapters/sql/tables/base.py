@@ -1,9 +1,10 @@
 """The metadata of all tables, and how a table is declared."""
 
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Column, MetaData, Table
+from sqlalchemy import Column, ColumnElement, MetaData, Table, literal_column
 from sqlalchemy.schema import SchemaItem
 
 from gateway.adapters.sql.types import INTEGER, TEXT
@@ -30,3 +31,8 @@ def text(name: str, *, nullable: bool = False) -> Column[str]:
 def integers(*names: str) -> Iterable[Column[int]]:
     """Integer columns that are never null."""
     return (Column(name, INTEGER, nullable=False) for name in names)
+
+
+def literal(value: StrEnum) -> ColumnElement[str]:
+    """A value in the text of a statement: planners use a partial index only for values that they see."""
+    return literal_column(f"'{value.value}'", TEXT)

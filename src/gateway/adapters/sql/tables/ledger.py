@@ -1,11 +1,14 @@
 """Tables of money: accounts, payments, transfers, refunds."""
 
+from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Column, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, ColumnElement, Index, UniqueConstraint, and_
 
-from gateway.adapters.sql.tables.base import integers, key, table, text
+from gateway.adapters.sql.tables.base import integers, key, literal, table, text
 from gateway.adapters.sql.types import INTEGER, MOMENT
+from gateway.domain.payment_status import PaymentStatus
+from gateway.domain.transaction import TransactionType
 
 accounts: Final = table(
     "accounts",
@@ -40,6 +43,9 @@ accounts: Final = table(
     # touching an index (HOT).
     postgresql_with={"fillfactor": 70},
 )
+
+# The accounts of one currency, newest first, for operators.
+Index("accounts_currency_id_idx", accounts.c.currency, accounts.c.id)
 
 payments: Final = table(
     "payments",
@@ -79,6 +85,19 @@ payments: Final = table(
 Index("payments_customer_id_id_idx", payments.c.customer_id, payments.c.id)
 
 Index("payments_merchant_id_id_idx", payments.c.merchant_id, payments.c.id)
+
+# The same lists of one status. Most payments are `captured` at once: they are not in these indexes, and cost nothing.
+IS_NOT_CAPTURED: Final = payments.c.status != literal(PaymentStatus.CAPTURED)
+
+for _party in (payments.c.customer_id, payments.c.merchant_id):
+    Index(
+        f"payments_{_party.name}_status_id_idx",
+        _party,
+        payments.c.status,
+        payments.c.id,
+        postgresql_where=IS_NOT_CAPTURED,
+        sqlite_where=IS_NOT_CAPTURED,
+    )
 
 # The payments that expire, by their time. Payments at once are not in it, and cost nothing.
 _unfinished: Final = payments.c.status.in_(["authorized", "partially_captured", "requires_confirmation"])
@@ -138,9 +157,9 @@ transfers: Final = table(
 )
 
 
-def _first_transfers(name: str, *columns: str, unique: bool = False) -> None:
+def _first_transfers(name: str, *columns: str, unique: bool = False, where: Iterable[ColumnElement[bool]] = ()) -> None:
     """An index of transactions, by their first transfer. Transactions without a value in the column cost nothing."""
-    there = transfers.c[columns[0]].is_not(None) & (transfers.c.position == 0)
+    there = and_(transfers.c[columns[0]].is_not(None), transfers.c.position == 0, *where)
     Index(name, *(transfers.c[column] for column in columns), unique=unique, postgresql_where=there, sqlite_where=there)
 
 
@@ -148,6 +167,22 @@ def _first_transfers(name: str, *columns: str, unique: bool = False) -> None:
 _first_transfers("transfers_customer_id_transaction_id_idx", "customer_id", "transaction_id")
 
 _first_transfers("transfers_merchant_id_transaction_id_idx", "merchant_id", "transaction_id")
+
+# The same lists of one type, unless it is one of those that most transactions have.
+RARE_TYPES: Final = frozenset(TransactionType) - {
+    TransactionType.PAYMENT,
+    TransactionType.HOLD,
+    TransactionType.CAPTURE,
+}
+HAS_RARE_TYPE: Final = transfers.c.type.in_([literal(each) for each in sorted(RARE_TYPES)])
+
+_first_transfers(
+    "transfers_customer_id_type_transaction_id_idx", "customer_id", "type", "transaction_id", where=[HAS_RARE_TYPE]
+)
+
+_first_transfers(
+    "transfers_merchant_id_type_transaction_id_idx", "merchant_id", "type", "transaction_id", where=[HAS_RARE_TYPE]
+)
 
 # The few transactions of one payment. Both ids are time-ordered, so it grows at its end, which is cheap.
 _first_transfers("transfers_payment_id_transaction_id_idx", "payment_id", "transaction_id")
