@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Protocol, TypeVar
 
-from gateway.application.ports.reader import AccountFilter, CurrencyTotals, PaymentFilter, TransactionFilter
+from gateway.application.ports.reader import AccountFilter, CurrencyTotals, Listed, PaymentFilter, TransactionFilter
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes
 from gateway.contracts.records import (
@@ -263,6 +263,22 @@ PAYMENT_QUESTIONS: list[tuple[PaymentFilter, Callable[[Payment], bool]]] = [
         ),
         lambda payment: payment == PAYMENTS[6],
     ),
+    (
+        PaymentFilter(customer_id=user_id(1), merchant_id=user_id(12)),
+        lambda payment: (payment.customer_id, payment.merchant_id) == (user_id(1), user_id(12)),
+    ),
+    (
+        PaymentFilter(merchant_id=user_id(11), status=PaymentStatus.FAILED),
+        lambda payment: payment.merchant_id == user_id(11) and payment.status is PaymentStatus.FAILED,
+    ),
+    (
+        PaymentFilter(merchant_id=user_id(11), status=PaymentStatus.CAPTURED, as_of=NOW),
+        lambda payment: payment.merchant_id == user_id(11) and payment.status is PaymentStatus.CAPTURED,
+    ),
+    (
+        PaymentFilter(merchant_id=user_id(13), reference="order-1"),
+        lambda payment: payment.merchant_id == user_id(13) and payment.reference == "order-1",
+    ),
     (PaymentFilter(customer_id=user_id(99)), lambda _: False),
 ]
 TRANSACTION_QUESTIONS: list[tuple[TransactionFilter, Callable[[Transaction], bool]]] = [
@@ -299,6 +315,18 @@ TRANSACTION_QUESTIONS: list[tuple[TransactionFilter, Callable[[Transaction], boo
         ),
         lambda transaction: transaction == TRANSACTIONS[6],
     ),
+    (
+        TransactionFilter(customer_id=user_id(1), merchant_id=user_id(12)),
+        lambda transaction: (transaction.customer_id, transaction.merchant_id) == (user_id(1), user_id(12)),
+    ),
+    (
+        TransactionFilter(customer_id=user_id(1), type=TransactionType.DEPOSIT),
+        lambda transaction: transaction.customer_id == user_id(1) and transaction.type is TransactionType.DEPOSIT,
+    ),
+    (
+        TransactionFilter(customer_id=user_id(1), payment_id=payment_id(2)),
+        lambda transaction: (transaction.customer_id, transaction.payment_id) == (user_id(1), payment_id(2)),
+    ),
     (TransactionFilter(account_id=account_id(99)), lambda _: False),
 ]
 
@@ -317,7 +345,7 @@ async def fill(storage: Storage) -> None:
 
 
 async def pages(read: Callable[..., Awaitable[Sequence[Record]]], limit: int) -> list[Record]:
-    """All pages from the newest on, one after the other, until one is not full."""
+    """All pages from the newest on, one after the other, until one is not full, and its look-up did not end early."""
     found: list[Record] = []
     before: str | None = None
     while True:
@@ -325,9 +353,14 @@ async def pages(read: Callable[..., Awaitable[Sequence[Record]]], limit: int) ->
         assert len(page) <= limit
         assert not {record.id for record in page} & {record.id for record in found}, "a page repeats another"
         found.extend(page)
-        if len(page) < limit:
+        if len(page) == limit:
+            before = page[-1].id
+            continue
+        stopped_at = page.stopped_at if isinstance(page, Listed) else None
+        if stopped_at is None:
             return found
-        before = page[-1].id
+        assert before is None or stopped_at < before, "a look-up that ended early got nowhere"
+        before = stopped_at
 
 
 def newest_first(records: Sequence[Record], expected: Callable[[Record], bool]) -> list[Record]:

@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, FromClause, Select, Subquery, Table, selec
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.types import Found
 
-ROWS_FIRST: Final = 1_000
-"""How many rows the first step looks at."""
-ROWS_PER_STEP_MAX: Final = 4_000
-"""How many rows a later step looks at. Each step looks at twice as many as the last one."""
+ROWS_FIRST: Final = 500
+"""How many rows the first step looks at: enough for a page if one of five matches."""
+ROWS_PER_STEP: Final = 5_000
+"""How many rows each later step looks at. There is one at least."""
 LOOK_SECONDS_MAX: Final = 0.02
 """After this time a look-up takes no further step."""
 UNORDERED_ROWS_MAX: Final = 1_000
@@ -41,6 +41,7 @@ class ListQuery:
         ids: Conditions on ids: the time of the list.
         matching: The conditions that choose among the rows of a way, for their columns. None: all match.
         whole: Makes the statement that is sent of the statement that finds rows of `table`. The first column is the id.
+        rows_per_step: How many rows each step but the first looks at.
     """
 
     table: Table
@@ -50,6 +51,7 @@ class ListQuery:
     ids: Conditions
     matching: Callable[[FromClause], Conditions]
     whole: Callable[[Select[Any]], Select[Any]]
+    rows_per_step: int
 
 
 @dataclass(slots=True)
@@ -98,13 +100,12 @@ class BoundedList:
                 return progress.rows, None
             started.append(progress)
         furthest = min(started, key=lambda each: each.looked_until or "")
-        rows = ROWS_FIRST
-        while time.monotonic() < ends_at:
-            rows = min(2 * rows, ROWS_PER_STEP_MAX)
-            await self._step(furthest, rows)
+        while True:
+            await self._step(furthest, self.query.rows_per_step)
             if furthest.is_over:
                 return furthest.rows, None
-        return furthest.rows, furthest.looked_until
+            if time.monotonic() >= ends_at:
+                return furthest.rows, furthest.looked_until
 
     async def _step(self, progress: _Progress, count: int) -> None:
         """Look at the next `count` rows of a way."""

@@ -10,13 +10,13 @@ from gateway.adapters.sql.rows.events import to_feed_event
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.application.ports.events import EventFilter, FeedEvent, FoundEvents
 
-SEARCH_SECONDS_MAX: Final = 0.5
+SEARCH_SECONDS_MAX: Final = 0.02
 """After this time a search takes no further step."""
-INDEXED_STEP: Final = 5_000_000
-"""How many positions one statement looks up in the index: some 40,000 rows of a filter each."""
+INDEXED_STEP: Final = 1_000_000
+"""How many positions one statement looks up in the index: some 8,000 rows of a filter each."""
 BLOCKS_PER_STEP_MAX: Final = 32
 """How many blocks are read in one statement. A search begins with one, and doubles their number."""
-UNINDEXED_STEP: Final = 4_096
+UNINDEXED_STEP: Final = 2_048
 """How many positions behind the end of the index one statement reads."""
 
 

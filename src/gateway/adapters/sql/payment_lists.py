@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, FromClause, and_, or_
 
-from gateway.adapters.sql.bounded_lists import Conditions, ListQuery, Ranges
+from gateway.adapters.sql.bounded_lists import ROWS_PER_STEP, Conditions, ListQuery, Ranges
 from gateway.adapters.sql.created_times import created_within, ids_within
 from gateway.adapters.sql.tables.base import literal
 from gateway.adapters.sql.tables.ledger import IS_NOT_CAPTURED, payments
@@ -44,6 +44,7 @@ def payment_query(where: PaymentFilter, ahead: timedelta) -> ListQuery:
         ids=ids_within(payments.c.id, "pay", where.created_after, where.created_before, ahead),
         matching=matching,
         whole=lambda found: found,
+        rows_per_step=ROWS_PER_STEP,
     )
 
 

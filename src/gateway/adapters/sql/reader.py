@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, case, func, select, text
+from sqlalchemy import ColumnElement, FromClause, bindparam, case, func, select, text
 from typing_extensions import override
 
 from gateway.adapters.sql.bounded_lists import BoundedList
@@ -65,6 +65,9 @@ TRANSACTION: Final = (
     select(transfers, REVERSED_BY).where(transfers.c.transaction_id == bindparam("id")).order_by(transfers.c.position)
 )
 
+ACCOUNTS_OF_OWNER_MAX: Final = 1_000
+"""More than there are currencies and kinds: all accounts of an owner, the system's too."""
+
 _COUNTERS: Final = (
     accounts.c.debits_posted,
     accounts.c.credits_posted,
@@ -104,13 +107,15 @@ class SqlReader(Reader):
 
     @override
     async def accounts(self, where: AccountFilter, *, before: AccountId | None, limit: int) -> Sequence[Account]:
+        found: FromClause = accounts
+        if where.owner_id is not None:
+            # They are few, and sorted: no index on all accounts must be gone through for its order.
+            of_owner = select(accounts).where(accounts.c.owner_id == where.owner_id).limit(ACCOUNTS_OF_OWNER_MAX)
+            found = of_owner.subquery("of_owner")
         statement = (
-            select(accounts)
-            .where(
-                *_equal((accounts.c.owner_id, where.owner_id), (accounts.c.currency, where.currency)),
-                *_older(accounts.c.id, before),
-            )
-            .order_by(accounts.c.id.desc())
+            select(found)
+            .where(*_equal((found.c.currency, where.currency)), *_older(found.c.id, before))
+            .order_by(found.c.id.desc())
             .limit(limit)
         )
         return [to_account(row) for row in await self._transactions.read(statement)]

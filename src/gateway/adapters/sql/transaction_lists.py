@@ -6,13 +6,16 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, FromClause, Select, or_, select
 
-from gateway.adapters.sql.bounded_lists import Conditions, ListQuery, Ranges
+from gateway.adapters.sql.bounded_lists import ROWS_PER_STEP, Conditions, ListQuery, Ranges
 from gateway.adapters.sql.created_times import created_within, ids_within
 from gateway.adapters.sql.subqueries import REVERSED_BY, ZERO
 from gateway.adapters.sql.tables.base import literal
 from gateway.adapters.sql.tables.ledger import HAS_RARE_TYPE, RARE_TYPES, transfers
 from gateway.application.ports.reader import TransactionFilter
 from gateway.domain.account import AccountId
+
+ROWS_WITH_LOOK_UP_PER_STEP: Final = 2_000
+"""As `ROWS_PER_STEP`, if another row has to be looked up for each."""
 
 _IS_FIRST: Final = transfers.c.position == ZERO
 _later: Final = transfers.alias("later")
@@ -44,6 +47,7 @@ def transaction_query(where: TransactionFilter, ahead: timedelta) -> ListQuery:
         ids=ids_within(transfers.c.transaction_id, "txn", where.created_after, where.created_before, ahead),
         matching=matching,
         whole=_with_all_transfers,
+        rows_per_step=ROWS_PER_STEP if where.account_id is None else ROWS_WITH_LOOK_UP_PER_STEP,
     )
 
 
@@ -53,7 +57,8 @@ def _ways(where: TransactionFilter) -> Sequence[Ranges]:
         return [Ranges([(transfers.c.payment_id == str(where.payment_id), _IS_FIRST)])]
     parties = _parties(where, transfers.c)
     if not parties:
-        return [Ranges([(_IS_FIRST,)])]
+        # Not `= 0`: without statistics, planners expect few rows of it, and would go through all to sort these.
+        return [Ranges([(transfers.c.position <= ZERO,)])]
     types = [*_types(where, transfers.c), HAS_RARE_TYPE] if where.type in RARE_TYPES else []
     return [Ranges([(party, _IS_FIRST, *types)]) for party in parties]
 
@@ -74,7 +79,9 @@ def _touches(columns: Any, account_id: AccountId) -> ColumnElement[bool]:
         _later.c.position > ZERO,
         or_(_later.c.debit_account_id == account_id, _later.c.credit_account_id == account_id),
     )
-    return or_(columns.debit_account_id == account_id, columns.credit_account_id == account_id, later.exists())
+    # Not `EXISTS`: Postgres would rather look for all such transfers of the ledger, once, and hash them.
+    is_among_later = later.limit(1).scalar_subquery().is_not(None)
+    return or_(columns.debit_account_id == account_id, columns.credit_account_id == account_id, is_among_later)
 
 
 def _with_all_transfers(found: Select[Any]) -> Select[Any]:
