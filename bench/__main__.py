@@ -10,10 +10,10 @@ import uvloop
 from rich.console import Console
 
 from bench.benchmark import benchmark, only_webhooks
-from bench.growth import growth
+from bench.growth import filters_alone, growth
 from bench.ledger import VoidRun
 from bench.plan import FULL, QUICK, Plan
-from bench.report import write, write_growth, write_webhooks
+from bench.report import write, write_filters, write_growth, write_webhooks
 
 RESULTS: Final = Path(__file__).with_name("results")
 CONSOLE: Final = Console(highlight=False, soft_wrap=True)
@@ -49,9 +49,14 @@ def webhooks() -> None:
 @click.option("--accounts", type=int, multiple=True, default=(10**3, 10**6), show_default=True)
 @click.option("--rounds", type=int, default=3, show_default=True)
 @click.option("--seconds", type=int, default=8, show_default=True)
-def grow(histories: Sequence[int], accounts: Sequence[int], rounds: int, seconds: int) -> None:
+@click.option("--only-filters", is_flag=True, help="Only the filters of lists, with each history.")
+def grow(histories: Sequence[int], accounts: Sequence[int], rounds: int, seconds: int, *, only_filters: bool) -> None:
     """Ledgers of very different sizes. 10 million payments of history take some 15 GB while it runs."""
     with _void_runs_told():
+        if only_filters:
+            machine, filtered = uvloop.run(filters_alone(histories, CONSOLE))
+            click.echo(write_filters(machine, filtered, RESULTS / "filters"))
+            return
         found = uvloop.run(growth(histories, accounts, rounds=rounds, seconds=seconds, console=CONSOLE))
     click.echo(write_growth(found, RESULTS / "growth"))
 

@@ -12,6 +12,7 @@ from typing import Final
 from rich.console import Console
 
 from bench import closed_loop, databases, history, lists, machine, plans
+from bench.filters import Filtered, measure_filters
 from bench.ledger import must_add_up, must_balance
 from bench.lists import Pages
 from bench.population import People, minter
@@ -57,6 +58,7 @@ class Growth:
     machine: Sequence[str]
     worlds: Sequence[World]
     plans: Sequence[str]
+    filters: Sequence[Filtered]
 
 
 async def growth(
@@ -83,7 +85,32 @@ async def growth(
         worlds = [await _load(postgres, number, *size, console) for number, size in enumerate(sizes)]
         await _measure(postgres, worlds, Path(name), rounds=rounds, seconds=seconds, console=console)
         oldest = max(worlds, key=lambda world: world.history)
-        return Growth(machine=about, worlds=worlds, plans=await plans.hot_plans(oldest.url, oldest.people))
+        return Growth(
+            machine=about,
+            worlds=worlds,
+            plans=await plans.hot_plans(oldest.url, oldest.people),
+            filters=[each for past in histories for each in await _filters(postgres, past, console)],
+        )
+
+
+async def filters_alone(histories: Sequence[int], console: Console) -> tuple[Sequence[str], Sequence[Filtered]]:
+    """Only the filters of lists: about the machine, and what was found at each size.
+
+    Raises:
+        VoidRun: The figures would mean nothing.
+    """
+    with databases.running() as postgres:
+        await databases.configure(postgres)
+        about = machine.describe(f"{await databases.version(postgres)} ({postgres.origin}), fsync on")
+        return about, [each for past in histories for each in await _filters(postgres, past, console)]
+
+
+async def _filters(postgres: LocalPostgres, past: int, console: Console) -> Sequence[Filtered]:
+    console.print(f"Asking for every filter of every list with {past:,} payments of one merchant")
+    found = await measure_filters(postgres, past)
+    slowest = max(found, key=lambda each: each.p99_ms)
+    console.print(f"The slowest filter: p99 {slowest.p99_ms:.1f} ms  {slowest.name}")
+    return found
 
 
 async def _load(postgres: LocalPostgres, number: int, accounts: int, past: int, console: Console) -> World:

@@ -37,7 +37,7 @@ async def load(server: LocalPostgres, name: str, *, accounts: int, history: int)
     await migrate(url)
     async with connected(url) as connection:
         await connection.execute(SCHEMA.read_text())
-        async with _without_indexes(connection):
+        async with without_indexes(connection):
             await connection.execute(
                 "SELECT bench.add_people($1, $2, $3, $4)", pairs, rounds, DEPOSIT_MINOR, PAYMENT_MINOR, timeout=None
             )
@@ -60,7 +60,7 @@ async def people_of(url: str) -> People:
 
 
 @asynccontextmanager
-async def _without_indexes(connection: Any) -> AsyncIterator[None]:
+async def without_indexes(connection: Any) -> AsyncIterator[None]:
     """Without the indexes of the hot tables while they are filled: making them afterwards takes a fraction."""
     keys = await connection.fetch(
         "SELECT conrelid::regclass AS on_table, conname AS name, pg_get_constraintdef(oid) AS definition "

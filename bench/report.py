@@ -6,6 +6,7 @@ from typing import Final
 
 from bench import plots
 from bench.deliveries import RATE
+from bench.filters import Filtered
 from bench.growth import Growth, World
 from bench.results import Aim, Results
 from bench.runs import Run
@@ -108,12 +109,32 @@ def write_growth(found: Growth, folder: Path) -> str:
             ("ledger", "list", "first p50 ms", "first p99 ms", "far p50 ms", "far p99 ms"),
             (row for world in found.worlds for row in _pages(world)),
         ),
+        *_filters(found.filters),
         "## Plans of the hot statements, with the longest history",
         *(f"```\n{plan}\n```" for plan in found.plans),
     )
     text = "\n\n".join(sections) + "\n"
     (folder / "results.md").write_text(text)
     return text
+
+
+def write_filters(machine: Sequence[str], found: Sequence[Filtered], folder: Path) -> str:
+    """As `write`, for the filters of lists alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "\n\n".join(("# Filters of lists", "\n".join(f"- {line}" for line in machine), *_filters(found))) + "\n"
+    (folder / "results.md").write_text(text)
+    return text
+
+
+def _filters(found: Sequence[Filtered]) -> Sequence[str]:
+    rows = (
+        (f"{each.payments:,}", each.name, f"{each.p50_ms:.1f}", f"{each.p99_ms:.1f}", f"`{each.slowest}`")
+        for each in found
+    )
+    return (
+        "## Filters of lists: the first page, with values that match much, little and nothing",
+        table(("payments of one merchant", "list and filters", "p50 ms", "p99 ms", "the slowest values"), rows),
+    )
 
 
 def _pages(world: World) -> Iterable[Sequence[str]]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, Reader
 from gateway.domain.money import currency_code
@@ -37,6 +37,12 @@ class Question:
     role: Role
     list_name: str
     path: str
+
+    @property
+    def filters(self) -> str:
+        """The list and its filters, without their values: `listPayments: status`."""
+        names = " and ".join(name for name, _ in parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        return f"{self.list_name}: {names}" if names else self.list_name
 
     @property
     def title(self) -> str:

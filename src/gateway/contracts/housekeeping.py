@@ -13,6 +13,7 @@ from gateway.application.ports.housekeeping import Deleted
 from gateway.application.ports.sessions import SessionId, StoredToken, Successor, TokenStatus
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Wanted
+from gateway.contracts.event_search import ascending
 from gateway.contracts.events import events, ids_of
 from gateway.contracts.login_failures import fail
 from gateway.contracts.records import (
@@ -174,8 +175,7 @@ class HousekeepingContract:
             if not await storage.housekeeping.index_events(blocks_max=1):
                 break
         assert not await storage.housekeeping.index_events(blocks_max=1)
-        found = await storage.events.find_after(EventFilter(), after=0, limit=1_000)
-        assert len(found.events) == 500
+        assert len(await ascending(storage, EventFilter(), 1_000)) == 500
 
     async def test_unused_quotes_are_deleted_when_they_have_expired(self, storage: Storage) -> None:
         """Used ones are the terms of payments."""
