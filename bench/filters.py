@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from bench import history
+from bench import history, usage
 from bench.connection import connected
 from bench.databases import administering
 from bench.ledger import VoidRun
@@ -26,13 +26,21 @@ BLOCKS_PER_STEP: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filtered:
-    """Latencies in milliseconds of the first page of one list with these filters, of all callers and values."""
+    """Milliseconds for the first page of one list with these filters, of all callers and values.
+
+    `cpu_p99_ms` is processor time of the server and of Postgres; 0 where the system does not tell it exactly.
+    """
 
     payments: int
     name: str
     p50_ms: float
     p99_ms: float
+    cpu_p99_ms: float
     slowest: str
+
+
+Taken = tuple[float, float]
+"""Seconds of the clock, and of processors."""
 
 
 async def measure_filters(postgres: LocalPostgres, payments: int) -> Sequence[Filtered]:
@@ -49,9 +57,14 @@ async def measure_filters(postgres: LocalPostgres, payments: int) -> Sequence[Fi
         ids = await ids_of(storage.reader)
     asked = list(questions(filters(begun, ids), ids))
     pem = generate_pem()
-    settings = {"GATEWAY_TOKEN_PRIVATE_KEY": pem, "GATEWAY_LOG_LEVEL": "warning", "GATEWAY_DATABASE_URL": url}
+    settings = {
+        "GATEWAY_TOKEN_PRIVATE_KEY": pem,
+        "GATEWAY_LOG_LEVEL": "warning",
+        "GATEWAY_DATABASE_URL": url,
+        "GATEWAY_WORKER_IN_SERVE": "false",
+    }
     with serving(gateway(), settings) as server:
-        return list(_grouped(payments, _latencies(server, pem, asked)))
+        return list(_grouped(payments, _taken(server, postgres, pem, asked)))
 
 
 async def _load(postgres: LocalPostgres, payments: int, begun: datetime) -> str:
@@ -68,14 +81,17 @@ async def _load(postgres: LocalPostgres, payments: int, begun: datetime) -> str:
     return url
 
 
-def _latencies(server: Server, pem: str, asked: Sequence[Question]) -> Mapping[Question, Sequence[float]]:
+def _taken(
+    server: Server, postgres: LocalPostgres, pem: str, asked: Sequence[Question]
+) -> Mapping[Question, Sequence[Taken]]:
     mint = minter(pem)
     connection = http.client.HTTPConnection(HOST, server.port, timeout=30)
-    taken: dict[Question, list[float]] = {question: [] for question in asked}
+    taken: dict[Question, list[Taken]] = {question: [] for question in asked}
     for turn in range(REPEATS + 1):
+        pids = usage.processes_below(server.pid, postgres.pid)
         for question in asked:
             headers = {"Authorization": f"Bearer {mint(question.caller, question.role)}"}
-            start = time.perf_counter()
+            used, start = usage.exact_cpu_seconds(pids), time.perf_counter()
             connection.request("GET", question.path, headers=headers)
             response = connection.getresponse()
             body = response.read()
@@ -83,23 +99,24 @@ def _latencies(server: Server, pem: str, asked: Sequence[Question]) -> Mapping[Q
             if response.status not in {http.client.OK, http.client.NOT_FOUND}:
                 raise VoidRun(f"GET {question.path}: {response.status} {body[:200]!r}")
             if turn:
-                taken[question].append(seconds)
+                taken[question].append((seconds, usage.exact_cpu_seconds(pids) - used))
     connection.close()
     return taken
 
 
-def _grouped(payments: int, taken: Mapping[Question, Sequence[float]]) -> Iterable[Filtered]:
+def _grouped(payments: int, taken: Mapping[Question, Sequence[Taken]]) -> Iterable[Filtered]:
     """By list and filters; of the values, the slowest are named."""
-    groups: dict[str, dict[Question, Sequence[float]]] = {}
-    for question, latencies in taken.items():
-        groups.setdefault(question.filters, {})[question] = latencies
+    groups: dict[str, dict[Question, Sequence[Taken]]] = {}
+    for question, times in taken.items():
+        groups.setdefault(question.filters, {})[question] = times
     for name, group in groups.items():
-        every = sorted(latency for latencies in group.values() for latency in latencies)
-        slowest = max(group, key=lambda question: min(group[question]))
+        clock = sorted(seconds for times in group.values() for seconds, _ in times)
+        processors = sorted(seconds for times in group.values() for _, seconds in times)
         yield Filtered(
             payments=payments,
             name=name,
-            p50_ms=percentile(every, 0.5),
-            p99_ms=percentile(every, 0.99),
-            slowest=slowest.title,
+            p50_ms=percentile(clock, 0.5),
+            p99_ms=percentile(clock, 0.99),
+            cpu_p99_ms=percentile(processors, 0.99),
+            slowest=max(group, key=lambda question: min(group[question])).title,
         )

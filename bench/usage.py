@@ -1,6 +1,8 @@
 """What a run cost: processor time from the system, and what Postgres wrote."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types.
@@ -32,6 +34,19 @@ def cpu_seconds(pid: int) -> float:
         except psutil.NoSuchProcess:
             continue  # It ended just now, and its parent counts it.
     return total
+
+
+def processes_below(*pids: int) -> list[int]:
+    """These processes and their descendants."""
+    return [
+        process.pid for pid in pids for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))
+    ]
+
+
+def exact_cpu_seconds(pids: Sequence[int]) -> float:
+    """The time that the main threads of processes ran, to the microsecond; 0 where the system does not tell it."""
+    files = (Path(f"/proc/{pid}/schedstat") for pid in pids)
+    return sum(int(file.read_text().split()[0]) for file in files if file.exists()) / 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
