@@ -5,10 +5,9 @@ import pytest
 from gateway.adapters.sql import bounded_lists, payment_lists, transaction_lists
 from gateway.application.ports.reader import PaymentFilter, TransactionFilter
 from gateway.application.ports.storage import Storage
-from gateway.contracts import reader
 from gateway.contracts.history import OpenStorage
 from gateway.contracts.reader import PAYMENTS, ReaderContract, fill, newest_first
-from gateway.contracts.records import JPY
+from gateway.contracts.records import JPY, user_id
 from gateway.domain.payment import Payment
 from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.user import Role
@@ -36,7 +35,7 @@ async def test_a_look_up_ends_after_some_rows_and_says_where(open_sqlite: OpenSt
         found = await storage.reader.payments(PaymentFilter(currency=JPY), before=None, limit=21)
         assert (list(found), found.stopped_at) == ([], PAYMENTS[-5].id)
         entries = await storage.reader.transactions(
-            TransactionFilter(customer_id=reader.user_id(1), merchant_id=reader.user_id(99)), before=None, limit=21
+            TransactionFilter(customer_id=user_id(1), merchant_id=user_id(99)), before=None, limit=21
         )
         assert list(entries) == []
         # The customer has no more than these three rows and two, of every third transaction.
@@ -45,10 +44,10 @@ async def test_a_look_up_ends_after_some_rows_and_says_where(open_sqlite: OpenSt
 
 async def test_of_two_parties_the_one_with_the_shorter_list_is_looked_through(storage: Storage) -> None:
     await fill(storage)
-    nobody = reader.user_id(99)
+    nobody = user_id(99)
     for where in (
-        PaymentFilter(customer_id=nobody, merchant_id=reader.user_id(12)),
-        PaymentFilter(customer_id=reader.user_id(1), merchant_id=nobody),
+        PaymentFilter(customer_id=nobody, merchant_id=user_id(12)),
+        PaymentFilter(customer_id=user_id(1), merchant_id=nobody),
     ):
         found = await storage.reader.payments(where, before=None, limit=21)
         assert (list(found), found.stopped_at) == ([], None)
@@ -61,7 +60,7 @@ async def test_over_http_a_page_may_be_short_and_the_cursor_leads_to_all_others(
     async with open_sqlite() as storage, open_world(storage=storage) as world:
         await fill(storage)
         token = world.gateway.access.tokens.issue(
-            subject=reader.user_id(1), role=Role.OPERATOR, token_id="ses_1.1", now=world.clock()
+            subject=user_id(1), role=Role.OPERATOR, token_id="ses_1.1", now=world.clock()
         )
         api = world.anyone.with_token(token)
         page = (await api.get("/payments", status="failed", limit=3)).json()

@@ -28,8 +28,8 @@ from gateway.adapters.sql.engine import audit_engine, postgres_engine
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.tables import events, ledger, webhooks
 from gateway.application.ports.storage import Storage
+from gateway.contracts.records import NOW
 from support.api_client import World, open_world
-from support.builders import NOW
 from support.list_filters import DAYS, LEDGER, Question, declared_filters, filters, ids_of, questions
 
 PAYMENTS = 5_000
