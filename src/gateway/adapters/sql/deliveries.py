@@ -5,7 +5,18 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, delete, func, literal_column, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    delete,
+    func,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+    union_all,
+)
 from typing_extensions import override
 
 from gateway.adapters.sql.delivery_fan_out import SqlDeliveryFanOut
@@ -14,7 +25,7 @@ from gateway.adapters.sql.events import SqlEventFeed
 from gateway.adapters.sql.rows.deliveries import to_delivery
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.tables.webhooks import webhook_deliveries
-from gateway.adapters.sql.types import INTEGER, MOMENT
+from gateway.adapters.sql.types import INTEGER, MOMENT, TEXT
 from gateway.application.ports.deliveries import Deliveries
 from gateway.application.ports.delivery_records import (
     WAITING_COUNTED_MAX,
@@ -47,21 +58,29 @@ PURGE: Final = delete(webhook_deliveries).where(_table.id.in_(_old))
 
 @cache
 def list_statement(outcomes: frozenset[str | None]) -> Select[Any]:
-    """A page of an endpoint's deliveries with these outcomes: the newest of each outcome, and the newest of these."""
+    """A page of an endpoint's deliveries with these outcomes: the newest of each outcome, and the newest of these.
+
+    The deliveries of an outcome are written as a comparison of rows, and sorted as their index is. Otherwise Postgres
+    would go down the primary key, through all deliveries, to those of a rare outcome.
+    """
     pages = [
         select(webhook_deliveries)
-        .where(
-            _table.endpoint_id == bindparam("endpoint_id"),
-            _table.outcome.is_(None) if outcome is None else _table.outcome == outcome,
-            _table.id < bindparam("before"),
-        )
-        .order_by(_table.id.desc())
+        .where(_table.endpoint_id == bindparam("endpoint_id"), *_newest_of(outcome))
+        .order_by(_table.outcome.desc(), _table.id.desc())
         .limit(_limit)
         .subquery()
         for outcome in sorted(outcomes, key=str)
     ]
     found = union_all(*(select(page) for page in pages)).subquery()
     return select(found).order_by(found.c.id.desc()).limit(_limit)
+
+
+def _newest_of(outcome: str | None) -> Sequence[ColumnElement[bool]]:
+    before = bindparam("before", type_=TEXT)
+    if outcome is None:
+        return [_table.outcome.is_(None), _table.id < before]
+    row, given = tuple_(_table.outcome, _table.id), literal(outcome, TEXT)
+    return [row < tuple_(given, before), row >= tuple_(given, literal("", TEXT))]
 
 
 class SqlDeliveries(SqlDeliveryFanOut, SqlDeliveryQueues, Deliveries):
