@@ -1,4 +1,4 @@
-"""Migration 0014: operators may make its indexes beforehand, and an index that is not valid is made anew."""
+"""Migration 0015: operators may make its indexes beforehand, and an index that is not valid is made anew."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ INDEXES = "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid), indis
 @pytest.fixture
 async def old_url(empty_postgres_url: str) -> str:
     """A database before the migration."""
-    await on_connection(empty_postgres_url, to_revision("0013"))
+    await on_connection(empty_postgres_url, to_revision("0014"))
     return empty_postgres_url
 
 
