@@ -111,7 +111,7 @@ async def an_operator(gateway: Installation, server: Server, *, is_new: bool = T
         made = await gateway.run("create-operator", "--email", email, "--password-stdin", stdin=f"{PASSWORD}\n")
         assert made.exit_code == 0, made.complained
     async with server.client() as http:
-        return Person(id="", account_id="", headers=await log_in(http, email))
+        return Person(id="", account_id="", email=email, headers=await log_in(http, email))
 
 
 async def pay(one: Server, other: Server, url: str, payments: int) -> None:

@@ -28,6 +28,7 @@ class Person:
 
     id: str
     account_id: str
+    email: str
     headers: dict[str, str]
 
     async def available(self, http: httpx.AsyncClient) -> int:
@@ -112,7 +113,7 @@ async def sign_up(http: httpx.AsyncClient, role: str) -> Person:
     assert registered.status_code == 201, registered.text
     user = registered.json()
     headers = await log_in(http, body["email"])
-    return Person(id=user["id"], account_id=user["accounts"][0]["id"], headers=headers)
+    return Person(id=user["id"], account_id=user["accounts"][0]["id"], email=body["email"], headers=headers)
 
 
 async def log_in(http: httpx.AsyncClient, email: str, password: str = PASSWORD) -> dict[str, str]:

@@ -79,8 +79,17 @@ class LocalPostgres(PostgresServer):
     The system stops it when the thread which called `start` ends, so call that from a thread which lives on.
     """
 
-    def __init__(self, binaries: Binaries, directory: Path) -> None:
+    def __init__(
+        self,
+        binaries: Binaries,
+        directory: Path,
+        *,
+        max_connections: int = MAX_CONNECTIONS,
+        authentication: str = "scram-sha-256",
+    ) -> None:
         self.port = _free_port()
+        self._max_connections = max_connections
+        self._authentication = authentication
         password = secrets.token_hex(16)
         super().__init__(origin=binaries.origin, base_url=f"postgresql://gateway:{password}@127.0.0.1:{self.port}")
         self._binaries = binaries.directory
@@ -119,11 +128,14 @@ class LocalPostgres(PostgresServer):
                 self._process = self._launch()
             time.sleep(0.02)
 
-    def stop(self) -> None:
-        """Stop the server in good order: running transactions are rolled back, connections closed."""
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Stop the server, in good order: running transactions are rolled back, connections closed.
+
+        With SIGQUIT at once: it recovers when it starts.
+        """
         if self._process is None:
             return
-        self._process.send_signal(signal.SIGINT)
+        self._process.send_signal(number)
         try:
             self._process.wait(STOP_TIMEOUT_SECONDS)
             self._process = None
@@ -163,7 +175,8 @@ class LocalPostgres(PostgresServer):
                 os.chown(path, self._unprivileged.owner, self._unprivileged.owner)
         command = [*self._unprivileged.prefix, str(self._binaries / "initdb"), f"--pgdata={self._data}"]
         # The new, empty cluster is not worth an fsync; what the server then writes into it is.
-        options = ["--no-sync", "--username=gateway", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"]
+        options = ["--no-sync", "--username=gateway", "--encoding=UTF8", "--locale=C"]
+        options.append(f"--auth={self._authentication}")
         created = subprocess.run(
             [*command, *options, f"--pwfile={password_file}"],
             check=False,
@@ -180,7 +193,7 @@ class LocalPostgres(PostgresServer):
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": "",
-            "max_connections": MAX_CONNECTIONS,
+            "max_connections": self._max_connections,
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
         command = [*self._unprivileged.prefix, *dies_with_parent(), str(self._binaries / "postgres")]
@@ -230,7 +243,9 @@ def resolve(environment: Mapping[str, str] = os.environ) -> Source:
 
 
 @contextlib.contextmanager
-def local_postgres(parent: Path | None = None) -> Iterator[LocalPostgres]:
+def local_postgres(
+    parent: Path | None = None, *, max_connections: int = MAX_CONNECTIONS, authentication: str = "scram-sha-256"
+) -> Iterator[LocalPostgres]:
     """A server of one's own from binaries on this machine, running; gone at the end.
 
     Its data lie in a new folder in `parent`, or else where the system keeps temporary files.
@@ -240,7 +255,9 @@ def local_postgres(parent: Path | None = None) -> Iterator[LocalPostgres]:
     """
     binaries = find_binaries()
     with tempfile.TemporaryDirectory(prefix="gateway-postgres-", dir=parent) as directory:
-        server = LocalPostgres(binaries, Path(directory))
+        server = LocalPostgres(
+            binaries, Path(directory), max_connections=max_connections, authentication=authentication
+        )
         server.start()
         try:
             yield server

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
+from typing import Self
 
 import httpx
 from sqlalchemy import make_url, text
@@ -81,15 +82,8 @@ class Installation:
     @asynccontextmanager
     async def serving(self, *arguments: str, **environ: str) -> AsyncGenerator["Server"]:
         """A server that is ready. Whatever fails meanwhile shows its log."""
-        server = Server(self, arguments, environ)
-        try:
-            await server.start()
+        async with Server(self, arguments, environ).running() as server:
             yield server
-        except BaseException as error:
-            error.add_note(f"The log of {server.url}:\n{server.log()[-LOG_CHARACTERS_SHOWN:]}")
-            raise
-        finally:
-            await server.kill()
 
     @asynccontextmanager
     async def connected(self) -> AsyncGenerator[AsyncConnection]:
@@ -119,14 +113,29 @@ class Installation:
 class Server:
     """A `gateway serve` that tests may end in every way and start again, on the same port."""
 
+    command = "serve"
+    port_flag = "--port"
+
     def __init__(self, installation: Installation, arguments: tuple[str, ...], environ: dict[str, str]) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._installation = installation
         self._arguments = arguments
         self._environ = environ
-        self._log = installation.folder / f"server-{self.port}.log"
+        self._log = installation.folder / f"{self.command}-{self.port}.log"
         self._process: asyncio.subprocess.Process | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[Self]:
+        """Start it, and kill it at the end. Whatever fails meanwhile shows its log."""
+        try:
+            await self.start()
+            yield self
+        except BaseException as error:
+            error.add_note(f"The log of {self.command} at {self.url}:\n{self.log()[-LOG_CHARACTERS_SHOWN:]}")
+            raise
+        finally:
+            await self.kill()
 
     async def start(self) -> None:
         """Start it, and wait until it says that it is ready."""
@@ -135,8 +144,8 @@ class Server:
                 sys.executable,
                 "-m",
                 self._installation.module,
-                "serve",
-                "--port",
+                self.command,
+                self.port_flag,
                 str(self.port),
                 *self._arguments,
                 cwd=self._installation.folder,
@@ -205,6 +214,13 @@ class Server:
     def log(self) -> str:
         """What it has printed and logged so far."""
         return self._log.read_text() if self._log.exists() else ""
+
+
+class Worker(Server):
+    """A `gateway worker` whose health is asked for over HTTP."""
+
+    command = "worker"
+    port_flag = "--worker-health-port"
 
 
 def free_port() -> int:
