@@ -78,6 +78,10 @@ clients: $(CLIENTS) ## Run clients that are generated from the served OpenAPI do
 simulate: $(RUNTIME) ## Let random users run every operation on money, and check each outcome (ARGS="--faults --seed 7")
 	$(BIN)/gateway simulate $(ARGS)
 
+.PHONY: torture
+torture: $(DEVELOPMENT) ## Break all that the gateway needs, under load, in 30 minutes; writes bench/results/torture (ARGS="--cuts 10000")
+	PYTHONPATH=tests $(BIN)/python -m torture $(ARGS)
+
 .PHONY: bench
 bench: $(BENCHMARK) ## Measure the gateway and its competitors in under 15 minutes; writes bench/results
 	PYTHONPATH=tests $(BIN)/python -m bench full

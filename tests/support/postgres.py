@@ -107,6 +107,11 @@ class LocalPostgres(PostgresServer):
             raise RuntimeError("This Postgres is not running")
         return self._process.pid
 
+    @property
+    def owner(self) -> int:
+        """The user id that owns its files, as this process sees it."""
+        return self._unprivileged.owner if self._unprivileged.owner is not None else os.geteuid()
+
     def start(self) -> None:
         """Start the server and wait until it takes connections.
 
@@ -239,7 +244,7 @@ def resolve(environment: Mapping[str, str] = os.environ) -> Source:
         return Source(server.origin, lambda: contextlib.nullcontext(server))
     if docker_answers(environment.get("DOCKER_HOST") or "unix:///var/run/docker.sock"):
         return Source(f"Docker, {DOCKER_IMAGE}", container)
-    return Source(find_binaries().origin, lambda: local_postgres(_memory_folder()))
+    return Source(find_binaries().origin, lambda: local_postgres(memory_folder()))
 
 
 @contextlib.contextmanager
@@ -321,7 +326,7 @@ def container() -> Iterator[PostgresServer]:
     """A server in a container; from local binaries where Docker, for want of network or rights, starts none."""
     started = _start_container()
     if started is None:
-        with local_postgres(_memory_folder()) as server:
+        with local_postgres(memory_folder()) as server:
             server.origin += f" (Docker answers, but did not start {DOCKER_IMAGE})"
             yield server
         return
@@ -399,7 +404,7 @@ def _free_port() -> int:
             return port
 
 
-def _memory_folder() -> Path | None:
+def memory_folder() -> Path | None:
     """Linux's file system in memory, unless it is as small as containers have it."""
     folder = Path("/dev/shm")  # noqa: S108 - the folder made in it has a random name and only its owner may enter
     has_room = os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= MEMORY_FOLDER_BYTES

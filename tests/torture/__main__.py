@@ -67,7 +67,7 @@ class Run:
 
     def _tell(self, outcome: Outcome) -> None:
         slowest = max(outcome.recovered_seconds)
-        sys.stdout.write(f"{self.minutes:5.1f} min  {outcome.times} × {outcome.fault}: recovered in {slowest:.1f} s\n")
+        sys.stdout.write(f"{self.minutes:5.1f} min  {outcome.times} x {outcome.fault}: recovered in {slowest:.1f} s\n")
         for violation in outcome.violations:
             sys.stdout.write(f"           BROKEN PROMISE: {violation}\n")
         sys.stdout.flush()

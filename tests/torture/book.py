@@ -8,8 +8,8 @@ from torture.client import Answer, Operation
 DONE = frozenset({200, 201, 207})
 """Statuses of operations that were carried out."""
 EXPECTED = DONE | {401, 409, 503}
-"""Statuses that clients may see while something is broken: 401 only of tokens whose time is over, 409 only of keys whose
-first request still runs."""
+"""Statuses that clients may see while something is broken. 401 only of tokens whose time is over, 409 only of keys
+whose first request still runs."""
 MESSAGE_CHARACTERS_MAX = 500
 
 

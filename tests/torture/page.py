@@ -16,7 +16,9 @@ from torture.scene import Scene
 HEAD: Final = """\
 # Faults: counts of a run
 
-Made by `make torture`. What is promised, and which fault tests it: [docs/reliability.md](../../../docs/reliability.md#faults).
+Made by `make torture`. What is promised: [docs/reliability.md](../../../docs/reliability.md#faults). All answers are
+counted; 200, 201 and 207 say that an operation was carried out. Recovery is timed from the beginning of the
+repair until every process is ready and has taken a payment; it includes the start of what was killed.
 
 """
 VIOLATIONS_MAX: Final = 20
@@ -26,16 +28,16 @@ async def page(scene: Scene, outcomes: Sequence[Outcome], *, seed: int, minutes:
     """The run so far, as Markdown."""
     [[postgres]] = await scene.query("SELECT split_part(version(), ' on ', 1)")
     violations = [f"{each.fault}: {violation}" for each in outcomes for violation in each.violations]
-    about = [
-        f"- {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes, seed {seed}",
-        f"- Python {platform.python_version()}, {postgres}, {os.cpu_count()} processors, which everything shares,"
-        f" and which others used too: load average {os.getloadavg()[2]:.1f}",
-        f"- 2 servers, 1 worker, {len(scene.buyers)} customers, {len(scene.merchants)} merchants with a receiver",
-        f"- {scene.book.done:,} operations were carried out, {scene.book.replayed:,} keys replayed,"
-        f" {len(scene.delivered):,} events delivered",
-        f"- {len(violations)} broken promises",
-    ]
-    parts = [HEAD + "\n".join(about), "## Faults", _table(outcomes)]
+    load = os.getloadavg()[2]
+    about = (
+        f"{datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes, seed {seed}",
+        f"Python {platform.python_version()}, {postgres}, {os.cpu_count()} processors for all; load average {load:.1f}",
+        f"2 servers, 1 worker, {len(scene.buyers)} customers, {len(scene.merchants)} merchants with a receiver",
+        f"{scene.book.done:,} operations carried out, {scene.book.replayed:,} keys replayed",
+        f"{len(scene.delivered):,} events delivered",
+        f"{len(violations)} broken promises",
+    )
+    parts = [HEAD + "\n".join(f"- {line}" for line in about), "## Faults", _table(outcomes)]
     if scene.cuts:
         parts += ["## Connections that were cut", _cuts(scene.cuts)]
     if violations:
@@ -44,7 +46,7 @@ async def page(scene: Scene, outcomes: Sequence[Outcome], *, seed: int, minutes:
 
 
 def _table(outcomes: Iterable[Outcome]) -> str:
-    """A row for each fault. Recovery is from the beginning of the repair until all is well."""
+    """A row for each fault."""
     by_fault = defaultdict[str, list[Outcome]](list)
     for outcome in outcomes:
         by_fault[outcome.fault].append(outcome)
@@ -57,7 +59,7 @@ def _table(outcomes: Iterable[Outcome]) -> str:
         done = sum(count for status, count in statuses.items() if status in DONE)
         other = {status: count for status, count in sorted(statuses.items()) if status not in DONE | {0, 409, 503}}
         took = sorted(seconds for each in several for seconds in each.recovered_seconds)
-        shown = ", ".join(f"{count} × {status}" for status, count in other.items()) or "0"
+        shown = ", ".join(f"{count} times {status}" for status, count in other.items()) or "0"
         rows.append(
             f"| {fault} | {sum(each.times for each in several):,} | {done:,} | {statuses[409]:,} | {statuses[503]:,} |"
             f" {shown} | {statuses[0]:,} | {statistics.median(took):.1f}, {took[-1]:.1f} |"

@@ -168,14 +168,18 @@ async def opened(
         clocks: dict[Server, Path] = {}
         for number, kind in enumerate((Server, Server, Worker)):
             set_ahead(clock := folder / f"clock-{number}", 0)
-            process = kind(gateway, (), {CLOCK_FILE: str(clock)})
-            clocks[process] = clock
-            await stack.enter_async_context(process.running())
+            clocks[kind(gateway, (), {CLOCK_FILE: str(clock)})] = clock
         *servers, worker = clocks
+        # The first one migrates.
+        await stack.enter_async_context(servers[0].running())
+        await asyncio.gather(
+            *(stack.enter_async_context(process.running()) for process in clocks if process is not servers[0])
+        )
         urls = [server.url for server in servers]
         receives = await stack.enter_async_context(receiver())
         async with servers[0].client() as http:
             paid = [await _merchant(http, receives) for _ in range(merchants)]
+            await _age_endpoints(url)
             paying = [await _customer(http) for _ in range(buyers + len(urls))]
 
         def buyer(number: int, urls: Sequence[str]) -> Buyer:
@@ -183,6 +187,9 @@ async def opened(
             return Buyer(paying[number], paid[number % merchants], urls, book, own, pause_seconds)
 
         everybody = [buyer(number, urls) for number in range(buyers)]
+        probes = [buyer(buyers + number, [url]) for number, url in enumerate(urls)]
+        for each in probes:
+            stack.callback(each.close)
         yield Scene(
             postgres=postgres,
             proxy=proxy,
@@ -194,10 +201,17 @@ async def opened(
             book=book,
             load=Load(everybody),
             buyers=everybody,
-            probes=[buyer(buyers + number, [url]) for number, url in enumerate(urls)],
+            probes=probes,
             receives=receives,
             chance=chance,
         )
+
+
+async def _age_endpoints(url: str) -> None:
+    """Let the endpoints be older than clocks are wrong: what seems to be older than its endpoint is not delivered."""
+    connection = await asyncpg.connect(url)
+    await connection.execute("UPDATE webhook_endpoints SET created_at = created_at - interval '2 days'")
+    await connection.close()
 
 
 async def _customer(http: httpx.AsyncClient) -> Person:
