@@ -12,6 +12,8 @@ from torture.scene import Scene
 SHARES: Final = {Kind.SETTLE: 0.4, Kind.COMMIT: 0.4, Kind.WRITE: 0.15, Kind.READ: 0.02, Kind.LOGIN: 0.02}
 SHARES_SILENT: Final = {Kind.SETTLE: 0.2, Kind.COMMIT: 0.2}
 CUT_SECONDS_MAX: Final = 600.0
+GIVEN_UP_SECONDS_MAX: Final = 30.0
+"""More than any time-out of the gateway."""
 SILENT: Final = 5
 """How many answers are swallowed: each takes a connection, and its batch, as long as a time-out."""
 
@@ -58,7 +60,7 @@ async def _until_time_is_over(scene: Scene) -> None:
     async def are_given_up() -> bool:
         return not scene.proxy.silent
 
-    await until(are_given_up, CUT_SECONDS_MAX)
+    await until(are_given_up, GIVEN_UP_SECONDS_MAX)
 
 
 @asynccontextmanager
