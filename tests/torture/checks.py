@@ -58,6 +58,9 @@ async def _replay(url: str, operations: Sequence[Operation]) -> list[str]:
     for operation in operations:
         try:
             again = await client.send(operation)
+            if again.status == 401:
+                await client.log_in(operation.who)
+                again = await client.send(operation)
         except NO_ANSWER as error:
             findings.append(f"{operation.path} was not replayed: {error!r}")
             continue
