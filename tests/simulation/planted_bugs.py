@@ -435,7 +435,7 @@ def answers_are_given_to_the_wrong_askers(patch: pytest.MonkeyPatch) -> None:
     async def run_reversed(self: GroupCommit, tickets: Sequence[Ticket]) -> None:
         submissions = [ticket.submission for ticket in tickets]
         pairs = zip(submissions, reversed(tickets), strict=True)
-        await run(self, [Ticket(asked, ticket.answer, ticket.size) for asked, ticket in pairs])
+        await run(self, [Ticket(submission=asked, answer=ticket.answer, size=ticket.size) for asked, ticket in pairs])
 
     patch.setattr(GroupCommit, "_run", run_reversed)
 

@@ -1,5 +1,6 @@
 """The executor for Python callers: takes a command, returns its result or raises its refusal."""
 
+from collections.abc import Awaitable
 from typing import TypeVar, cast
 
 import msgspec
@@ -60,9 +61,9 @@ class CommandExecutor:
             raise outcome
         return cast("Result", outcome)
 
-    async def perform(self, submission: Submission) -> Answer:
+    def perform(self, submission: Submission) -> Awaitable[Answer]:
         """Answer a submission, encoded by its codec. As `Executor.perform`."""
-        return await self._executor.perform(submission)
+        return self._executor.perform(submission)
 
     def check_room(self, caller: UserId, size: int) -> None:
         """Check that a submission of `size` items would be accepted now. As `Executor.check_room`."""

@@ -9,7 +9,6 @@ Source: DeWitt et al., "Implementation Techniques for Main Memory Database Syste
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from typing_extensions import override
@@ -62,7 +61,7 @@ class GroupLimits:
     close_seconds_max: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Ticket:
     """A waiting submission, and the future of its answer."""
 
@@ -114,7 +113,7 @@ class GroupCommit(Executor):
         loop = self._loop.check()
         caller, size = submission.key.owner_id, submission.size
         self.check_room(caller, size)
-        ticket = Ticket(submission, loop.create_future(), size)
+        ticket = Ticket(submission=submission, answer=loop.create_future(), size=size)
         self._waiting.add(caller, size, ticket)
         self._wake()
         return await ticket.answer
@@ -125,7 +124,7 @@ class GroupCommit(Executor):
             raise Overloaded("The gateway is closing.")
         limits, waiting = self._limits, self._waiting
         # A submission larger than a limit may wait alone.
-        if waiting and waiting.size + size > limits.waiting_max:
+        if waiting.size and waiting.size + size > limits.waiting_max:
             raise Overloaded("Too much is waiting.")
         waiting_of_caller = waiting.size_of(caller)
         if waiting_of_caller and waiting_of_caller + size > limits.waiting_per_caller_max:
