@@ -106,7 +106,8 @@ class Endpoint:
                 deadline.prolong(self._limits.request_seconds_max)
                 if decoder is not None:
                     request.body = await self._decoded(raw, decoder, request, operation)
-                    await count_items(request, operation)
+                    if (drawn := count_items(request, operation)) is not None:
+                        await drawn
                 response = await operation.handler(request)
         except Refusal as refusal:
             response = problem_response(refusal, request)
@@ -151,7 +152,8 @@ class Endpoint:
             request.signed_in = await request.gateway.access.authenticate(bearer_token(request.headers))
             if request.signed_in.role not in operation.roles:
                 raise RoleForbidden(f"A {request.signed_in.role} may not do this.")
-        await count_request(request, operation)
+        if (drawn := count_request(request, operation)) is not None:
+            await drawn
         key = idempotency_key(request.headers, required=operation.idempotency is Idempotency.REQUIRED)
         if operation.idempotency is not Idempotency.NONE:
             request.idempotency_key = key

@@ -1,5 +1,6 @@
 """Rate limits in HTTP: what a request counts for, and the fields of draft-ietf-httpapi-ratelimit-headers-10."""
 
+from collections.abc import Awaitable
 from functools import lru_cache
 
 from gateway.adapters.http.messages import AnyRequest, Header
@@ -10,53 +11,63 @@ from gateway.application.rate_limits.bucket import NANOSECONDS, RateLimit
 from gateway.application.rate_limits.limiter import NOT_DRAWN, RateLimiter
 
 
-async def count_request(request: AnyRequest, operation: AnyOperation) -> None:
+def count_request(request: AnyRequest, operation: AnyOperation) -> Awaitable[None] | None:
     """Count a request for its user, or for the network of its client, if there is such a limit.
 
-    Raises:
-        RateLimited: There were too many.
+    Returns:
+        `None` if that is done, as it nearly always is: the process has a token. Otherwise await what is returned, which
+        draws tokens first, and raises `RateLimited` if there are none.
     """
     limits = request.gateway.rate_limits
     if operation.roles:
-        if limits.requests is not None:
-            await _count(request, limits.requests, request.caller.user_id, 1)
+        limiter = limits.requests
+        key: str = request.caller.user_id
     elif operation.limited_by is not None:
         limiter = limits.of_addresses.get(operation.limited_by)
-        if limiter is not None:
-            await _count(request, limiter, network_of(request.address), 1)
+        key = network_of(request.address)
+    else:
+        return None
+    return None if limiter is None else _count(request, limiter, key, 1)
 
 
-async def count_items(request: AnyRequest, operation: AnyOperation) -> None:
-    """Count the items of a batch for its user: all but one, for one request was counted before.
-
-    Raises:
-        RateLimited: There were too many.
-    """
+def count_items(request: AnyRequest, operation: AnyOperation) -> Awaitable[None] | None:
+    """Count the items of a batch for its user: all but one, for one request was counted before. As `count_request`."""
     limiter = request.gateway.rate_limits.requests
-    if operation.items_of is not None and limiter is not None:
-        further = operation.items_of(request.body) - 1
-        if further > 0:
-            await _count(request, limiter, request.caller.user_id, further)
+    if operation.items_of is None or limiter is None:
+        return None
+    further = operation.items_of(request.body) - 1
+    return _count(request, limiter, request.caller.user_id, further) if further > 0 else None
 
 
-def rate_limit_headers(limit: RateLimit, left: int) -> list[Header]:
+def rate_limit_headers(limit: RateLimit, left: int) -> tuple[Header, Header]:
     """The policy, and how many requests are left. `t` is the time in seconds until all are."""
-    seconds = -(-(limit.count - left) * limit.interval_ns // NANOSECONDS)
-    return [_policy(limit), (b"ratelimit", f'"{limit.name}";r={left};t={seconds}'.encode())]
+    return _headers(limit.name, limit.count, limit.seconds, left)
 
 
-@lru_cache(maxsize=16)
-def _policy(limit: RateLimit) -> Header:
-    return b"ratelimit-policy", f'"{limit.name}";q={limit.count};w={limit.seconds}'.encode()
+@lru_cache(maxsize=1024)
+def _headers(name: str, count: int, seconds: int, left: int) -> tuple[Header, Header]:
+    """Cached by texts and numbers: hashing a `RateLimit` takes longer. Nearly all users have all of their tokens."""
+    limit = RateLimit(name=name, count=count, seconds=seconds)
+    left = min(left, count)
+    until_all = -(-(count - left) * limit.interval_ns // NANOSECONDS)
+    return (
+        (b"ratelimit-policy", f'"{name}";q={count};w={seconds}'.encode()),
+        (b"ratelimit", f'"{name}";r={left};t={until_all}'.encode()),
+    )
 
 
-async def _count(request: AnyRequest, limiter: RateLimiter, key: str, count: int) -> None:
+def _count(request: AnyRequest, limiter: RateLimiter, key: str, count: int) -> Awaitable[None] | None:
     request.rate_limit = limiter.limit
     left = limiter.try_take(key, count)
     if left == NOT_DRAWN:
-        try:
-            left = await limiter.take(key, count)
-        except RateLimited:
-            request.rate_left = 0
-            raise
-    request.rate_left = min(left, limiter.limit.count)
+        return _draw(request, limiter, key, count)
+    request.rate_left = left
+    return None
+
+
+async def _draw(request: AnyRequest, limiter: RateLimiter, key: str, count: int) -> None:
+    try:
+        request.rate_left = await limiter.take(key, count)
+    except RateLimited:
+        request.rate_left = 0
+        raise
