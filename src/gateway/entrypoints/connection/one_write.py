@@ -10,9 +10,12 @@ At a shutdown, uvicorn waits for all responses, and a stream has no end. It also
 
 import asyncio
 from typing import Any, ClassVar, Final, cast
+from urllib.parse import unquote
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from gateway.entrypoints.connection.cycle import Cycle
 from gateway.entrypoints.connection.limits import ConnectionLimits
 from gateway.entrypoints.connection.sockets import keep_unsent_bytes_few
 from gateway.entrypoints.connection.write_deadline import WriteDeadline
@@ -106,11 +109,29 @@ class OneWriteProtocol(HttpToolsProtocol):
         super().connection_made(self._one_write)  # type: ignore[arg-type]  # it is one in all but its class.
 
     def on_headers_complete(self) -> None:
-        """Begin a response, for HTTP/1.0 without chunks."""
-        super().on_headers_complete()
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        if cycle is not None and cycle.scope is self.scope and cycle.scope["http_version"] != "1.1":
-            cycle.send = UnframedSend(cycle)  # type: ignore[method-assign]  # uvicorn makes the cycle and starts it.
+        """Begin a response.
+
+        As uvicorn's, which makes a cycle of its own class, and looks for upgrades and for a bound on connections.
+        """
+        parser, scope = self.parser, self.scope
+        version = parser.get_http_version()
+        scope["http_version"] = version
+        scope["method"] = parser.get_method().decode("ascii")
+        url = httptools.parse_url(self.url)
+        raw_path = url.path
+        path = raw_path.decode("ascii")
+        scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
+        scope["raw_path"] = self.root_path.encode("ascii") + raw_path
+        scope["query_string"] = url.query or b""
+        earlier = cast("RequestResponseCycle | None", self.cycle)
+        cycle = self.cycle = Cycle(self, keep_alive=version != "1.0" and parser.should_keep_alive())
+        if version != "1.1":
+            cycle.send = UnframedSend(cycle)  # type: ignore[method-assign]
+        if earlier is None or earlier.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
 
     def on_response_complete(self) -> None:
         """Write the head of a response without a body, before the next one begins."""
