@@ -1,9 +1,9 @@
 """Request and Response: what a handler gets, and what it returns."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeAlias
 
+import msgspec
 from litestar.types import Receive, Send
 from typing_extensions import TypeVar
 
@@ -23,8 +23,8 @@ _NONE: Final[Any] = None
 """The default of `body` and `query`; a request keeps it if its operation declares none."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Request(Generic[BodyT, QueryT]):
+# Structs, because their constructors take a third of the time of a dataclass's.
+class Request(msgspec.Struct, Generic[BodyT, QueryT], kw_only=True):
     """One request: `Request[DepositBody]` has a body, `Request[None, AccountsQuery]` has query parameters.
 
     Attributes:
@@ -95,8 +95,7 @@ StreamedBody: TypeAlias = Callable[[Receive, Send], Awaitable[None]]
 """Sends a body in parts, with ASGI's `receive` and `send`."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Response:
+class Response(msgspec.Struct, kw_only=True):
     """One response.
 
     Attributes:
@@ -108,5 +107,5 @@ class Response:
     content_type: bytes = JSON
     content_encoding: bytes | None = None
     cache_control: bytes = b"no-store"
-    headers: list[Header] = field(default_factory=list[Header])
+    headers: list[Header] = msgspec.field(default_factory=list)
     stream: StreamedBody | None = None

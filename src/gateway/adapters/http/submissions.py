@@ -1,6 +1,6 @@
 """Commands of requests: submitted under an idempotency key, with responses that are stored for replays."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Final
 
 import msgspec
@@ -49,8 +49,8 @@ def submitting(
             its object, the data of the event is the body.
     """
 
-    async def handle(request: Request[BodyT]) -> Response:
-        return await submitted(request, to_command(request), to_view, record_of=record_of)
+    def handle(request: Request[BodyT]) -> Awaitable[Response]:
+        return submitted(request, to_command(request), to_view, record_of=record_of)
 
     return handle
 

@@ -133,6 +133,7 @@ def is_stored(outcome: object) -> bool:
 
 def fingerprint(*parts: bytes) -> bytes:
     """The SHA-256 (32 bytes) of the parts, each prefixed with its length."""
-    return hashlib.sha256(
-        b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "big"), part)])
-    ).digest()
+    pieces: list[bytes] = []
+    for part in parts:
+        pieces += (len(part).to_bytes(8, "big"), part)
+    return hashlib.sha256(b"".join(pieces)).digest()
