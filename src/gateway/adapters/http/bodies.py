@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 import msgspec
-from litestar.types import Receive
+from litestar.types import Receive, ReceiveMessage
 
 from gateway.adapters.http.decoding import decode_body
 from gateway.adapters.http.headers import require_json
@@ -47,10 +47,10 @@ async def receive_body(request: AnyRequest, receive: Receive, size_max: int, *, 
             raise _too_large(size_max)
         _hold(request, int(length))
     request.arriving = True
-    raw, more = await _chunk(receive)  # Nearly always the whole body.
+    raw, more = _chunk(await receive())  # Nearly always the whole body.
     while more and len(raw) <= size_max:
         _hold(request, len(raw))
-        chunk, more = await _chunk(receive)
+        chunk, more = _chunk(await receive())
         raw += chunk
     request.arriving = False
     if len(raw) > size_max:
@@ -80,9 +80,8 @@ def _hold(request: AnyRequest, size: int) -> None:
         request.bytes_held += more
 
 
-async def _chunk(receive: Receive) -> tuple[bytes, bool]:
+def _chunk(message: ReceiveMessage) -> tuple[bytes, bool]:
     """The next part of the body, and whether there is more."""
-    message = await receive()
     if message["type"] != "http.request":
         raise ClientGone
     return message.get("body", b""), message.get("more_body", False)

@@ -32,7 +32,7 @@ def allowing_origins(app: ASGIApp, origins: Iterable[str]) -> ASGIApp:
     vary: list[Header] = [] if every_origin else [(b"vary", b"Origin")]
 
     async def handle(scope: Any, receive: Receive, send: Send) -> None:
-        headers = read_headers(scope)
+        headers, _ = read_headers(scope)
         origin = headers.get(b"origin")
         is_allowed = origin is not None and (every_origin or origin in allowed)
         allow: list[Header] = (

@@ -6,9 +6,8 @@ here: measured 51 µs a request instead of 130 (docs/decisions/0003).
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -105,7 +104,11 @@ class Endpoint:
                 raw = b"" if decoder is None else await self._received(request, receive, operation)
                 deadline.prolong(self._limits.request_seconds_max)
                 if decoder is not None:
-                    request.body = await self._decoded(raw, decoder, request, operation)
+                    request.body = (
+                        decode_body(raw, decoder)
+                        if len(raw) <= LARGE_BYTES
+                        else await self._decoded_in_turn(raw, decoder, request, operation)
+                    )
                     if (drawn := count_items(request, operation)) is not None:
                         await drawn
                 response = await operation.handler(request)
@@ -139,8 +142,7 @@ class Endpoint:
 
     async def _checked(self, request: AnyRequest, match: Match | None, scope: Scope) -> AnyOperation:
         """The operation, after checking headers, caller and query; what was read is set in the request."""
-        # Names, values and repeats: `scope["headers"]` has all of them.
-        if sum(map(len, chain.from_iterable(scope["headers"]))) > HEADERS_BYTES_MAX:
+        if request.headers_bytes > HEADERS_BYTES_MAX:
             raise HttpRefusal("headers_too_large", f"The headers may have {HEADERS_BYTES_MAX} bytes.")
         if len(request.headers) != len(scope["headers"]):  # type: ignore[arg-type]  # servers give lists.
             refuse_repeated(scope["headers"])
@@ -163,19 +165,17 @@ class Endpoint:
             decode_query(scope["query_string"], NoQuery)
         return operation
 
-    async def _received(self, request: AnyRequest, receive: Receive, operation: AnyOperation) -> bytes:
+    def _received(self, request: AnyRequest, receive: Receive, operation: AnyOperation) -> Awaitable[bytes]:
         """The body. A batch is refused before it arrives if its caller may not submit anything now."""
         if operation.body_bytes_max is not None:
             request.gateway.executor.check_room(request.caller.user_id, 1)
         size_max = operation.body_bytes_max or self._limits.body_bytes_max
-        return await receive_body(request, receive, size_max, optional=operation.body_optional)
+        return receive_body(request, receive, size_max, optional=operation.body_optional)
 
-    async def _decoded(
+    async def _decoded_in_turn(
         self, raw: bytes, decoder: msgspec.json.Decoder[Any], request: AnyRequest, operation: AnyOperation
     ) -> Any:
-        """The decoded body. Large ones take turns, and a batch is refused if its caller may not submit anything now."""
-        if len(raw) <= LARGE_BYTES:
-            return decode_body(raw, decoder)
+        """A large body, decoded. Its caller is refused as before it arrived, and waits for a turn."""
         async with self._large_bodies.turn(request.counted_caller):
             if operation.body_bytes_max is not None:
                 request.gateway.executor.check_room(request.caller.user_id, 1)
@@ -205,7 +205,7 @@ def _timeout(request: AnyRequest) -> HttpRefusal:
 
 
 def _request(scope: Any, path: str, match: Match | None, large_bodies: LargeBodies) -> AnyRequest:
-    headers = read_headers(scope)
+    headers, headers_bytes = read_headers(scope)
     own_id = headers.get(b"request-id")
     gateway: Gateway = scope["litestar_app"].state["gateway"]
     client = scope["client"]
@@ -219,6 +219,7 @@ def _request(scope: Any, path: str, match: Match | None, large_bodies: LargeBodi
         scheme=scope.get("scheme", "http"),
         request_id=own_id.decode() if own_id and REQUEST_ID.fullmatch(own_id) else fresh_request_id(),
         headers=headers,
+        headers_bytes=headers_bytes,
         address=client[0][:ADDRESS_LENGTH_MAX] if client else "unknown",
         large_bodies=large_bodies,
     )

@@ -38,9 +38,19 @@ ONCE: Final = frozenset(
 """Headers that are not lists and so may occur once (RFC 9110, section 5.3), and `Content-Encoding`."""
 
 
-def read_headers(scope: Any) -> dict[bytes, bytes]:
-    """The headers of a request by name, without white space around values (RFC 9110, 5.5), which servers leave."""
-    return {name: value.strip(b" \t") for name, value in scope["headers"]}
+def read_headers(scope: Any) -> tuple[dict[bytes, bytes], int]:
+    """The headers of a request, and their size.
+
+    Returns:
+        By name, without white space around values (RFC 9110, 5.5), which servers leave; of repeated ones the last.
+        And the bytes of all names and values, repeated ones included.
+    """
+    headers: dict[bytes, bytes] = {}
+    size = 0
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+        headers[name] = value.strip(b" \t")
+    return headers, size
 
 
 def refuse_repeated(headers: Iterable[tuple[bytes, bytes]]) -> None:

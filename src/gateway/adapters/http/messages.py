@@ -36,6 +36,7 @@ class Request(msgspec.Struct, Generic[BodyT, QueryT], kw_only=True):
         path_ids: The segments of the path that the template leaves open, by name.
         request_id: The client's own, or a generated one.
         headers: By name in lower case.
+        headers_bytes: The size of all names and values, repeated ones included.
         scheme: `http` or `https`, as seen by the client's connection or a trusted proxy.
         address: The client's address, as the server reports it.
         success_status: The operation's status for a successful response.
@@ -58,6 +59,7 @@ class Request(msgspec.Struct, Generic[BodyT, QueryT], kw_only=True):
     path_ids: Mapping[str, str]
     request_id: str
     headers: dict[bytes, bytes]
+    headers_bytes: int
     scheme: str
     address: str
     large_bodies: LargeBodies
