@@ -113,7 +113,9 @@ class OneWriteProtocol(HttpToolsProtocol):
 
         As uvicorn's, which makes a cycle of its own class, and looks for upgrades and for a bound on connections.
         """
-        parser, scope = self.parser, self.scope
+        parser: Any = self.parser  # `None` only when the connection is lost.
+        app = cast("Any", self.app)  # uvicorn's type names wrappers that it does not use here.
+        scope = self.scope
         version = parser.get_http_version()
         scope["http_version"] = version
         scope["method"] = parser.get_method().decode("ascii")
@@ -128,10 +130,10 @@ class OneWriteProtocol(HttpToolsProtocol):
         if version != "1.1":
             cycle.send = UnframedSend(cycle)  # type: ignore[method-assign]
         if earlier is None or earlier.response_complete:
-            self._start_asgi_task(cycle, self.app)
+            self._start_asgi_task(cycle, app)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((cycle, self.app))
+            self.pipeline.appendleft((cycle, app))
 
     def on_response_complete(self) -> None:
         """Write the head of a response without a body, before the next one begins."""
