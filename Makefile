@@ -94,6 +94,10 @@ bench-quick: $(BENCHMARK) ## The same with short runs, in 3 minutes
 bench-webhooks: $(BENCHMARK) ## Measure the webhooks of one worker alone, in 3 minutes
 	PYTHONPATH=tests $(BIN)/python -m bench webhooks
 
+.PHONY: bench-overload
+bench-overload: $(BENCHMARK) ## Measure what floods of batches, requests, logins and silent connections do to others (ARGS="--arm logins")
+	PYTHONPATH=tests $(BIN)/python -m bench overload $(ARGS)
+
 .PHONY: bench-growth
 bench-growth: $(BENCHMARK) ## Measure ledgers of up to 10 million payments and a million accounts (ARGS="--history 100000")
 	PYTHONPATH=tests $(BIN)/python -m bench growth $(ARGS)

@@ -1,4 +1,4 @@
-"""The command line: `python -m bench full`, `quick` or `growth`."""
+"""The command line: `python -m bench full`, `quick`, `webhooks`, `growth` or `overload`."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ from rich.console import Console
 from bench.benchmark import benchmark, only_webhooks
 from bench.growth import filters_alone, growth
 from bench.ledger import VoidRun
+from bench.overload import ARMS, overload
 from bench.plan import FULL, QUICK, Plan
 from bench.report import write, write_filters, write_growth, write_webhooks
 
@@ -42,6 +43,18 @@ def webhooks() -> None:
     with _void_runs_told():
         found = uvloop.run(only_webhooks(FULL))
     click.echo(write_webhooks(found, RESULTS / "webhooks"))
+
+
+@main.command("overload")
+@click.option("--arm", "arms", type=click.Choice(list(ARMS)), multiple=True, help="Only these.")
+def load(arms: tuple[str, ...]) -> None:
+    """What floods do to others, in 4 minutes."""
+    page = overload(arms)
+    if not arms:
+        folder = RESULTS / "overload"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "results.md").write_text(page)
+    click.echo(page)
 
 
 @main.command("growth")

@@ -17,7 +17,7 @@ from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.access.access import Access
 from gateway.application.access.limits import AccessLimits
-from gateway.application.engine.batch import Batch, RunBatch
+from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor, OneByOne
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
@@ -93,8 +93,13 @@ async def open_gateway(settings: Settings | str | PathLike[str] | None = None) -
             event_retention=timedelta(days=chosen.events_days),
             rate_limits=rate_limits(rate_limit_settings(chosen), storage.rate_budgets),
         )
-        run_batch = parts.run_batch(retry_limits(chosen))
-        executor = GroupCommit(run_batch, group_limits(chosen), scheduling=storage.scheduling)
+        batch = parts.batch()
+        executor = GroupCommit(
+            retrying(batch.run, retry_limits(chosen)),
+            group_limits(chosen),
+            scheduling=storage.scheduling,
+            run_beside=batch.run_beside,
+        )
         try:
             yield parts.gateway(executor)
         finally:
@@ -135,7 +140,7 @@ async def in_memory_gateway(
         stream_limits=StreamLimits(),
         event_retention=timedelta(days=EVENTS_DAYS_DEFAULT),
     )
-    run_batch = parts.run_batch(RetryLimits())
+    run_batch = retrying(parts.batch().run, RetryLimits())
     executor: Executor = (
         OneByOne(run_batch) if one_by_one else GroupCommit(run_batch, GroupLimits(), scheduling=storage.scheduling)
     )
@@ -164,15 +169,14 @@ class _Parts:
     rate_limits: RateLimits = NO_RATE_LIMITS
     commits: CommitSignal = field(default_factory=CommitSignal)
 
-    def run_batch(self, limits: RetryLimits) -> RunBatch:
-        """The function that runs a batch of submissions, and again if its transaction did not commit."""
-        batch = Batch(
+    def batch(self) -> Batch:
+        """What runs a batch of submissions, once."""
+        return Batch(
             unit_of_work=self.storage.unit_of_work,
             clock=self.clock,
             identifiers=self.identifiers,
             committed=self.commits.notify,
         )
-        return retrying(batch.run, limits)
 
     def gateway(self, submissions: Executor) -> Gateway:
         """The gateway that executes its commands with this executor."""

@@ -143,7 +143,7 @@ class Locked(CommitStrategy):
     async def commit(self, changes: Changes) -> None:
         state = self._state
         try:
-            writes = rows_to_write(changes, self._versions, state.clock)
+            writes = await rows_to_write(changes, self._versions, state.clock)
             statement = statement_of(writes, state.constant_columns, checked=False)
             [counts] = await self._transaction.rows(statement.text, statement.parameters)
             check_counts(writes, dict(zip(writes, counts, strict=True)))
@@ -173,7 +173,7 @@ class Checked(CommitStrategy):
     async def commit(self, changes: Changes) -> None:
         state = self._state
         try:
-            writes = rows_to_write(changes, self._versions, state.clock)
+            writes = await rows_to_write(changes, self._versions, state.clock)
             await run_checked(statement_of(writes, state.constant_columns, checked=True), self._transaction, state)
         finally:
             state.cache.forget(account.id for account in changes.accounts_changed)
@@ -228,7 +228,7 @@ class Pipelined(CommitStrategy):
 
     async def _commit(self, changes: Changes, changed: Collection[AccountId]) -> None:
         state = self._state
-        writes = rows_to_write(changes, self._versions, state.clock)
+        writes = await rows_to_write(changes, self._versions, state.clock)
         relied_on = [(each.id, each.version) for each in self._cached.values() if each.id not in changed]
         if relied_on:
             writes[RELIED_ON] = relied_on

@@ -199,7 +199,7 @@ class SqliteUnitOfWork(UnitOfWork):
     @override
     async def commit(self, changes: Changes) -> None:
         """Cancelled before the COMMIT it rolls back; cancelled during it, it finishes it."""
-        writes = rows_to_write(changes, self._versions, self._clock)
+        writes = await rows_to_write(changes, self._versions, self._clock)
         counts = {name: await self._write(name, rows) for name, rows in writes.items()}
         check_counts(writes, counts)
         await self._transaction.commit()

@@ -1,6 +1,7 @@
 """The rows that a batch writes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -31,6 +32,9 @@ Changed = TypeVar("Changed", bound=Account | Payment | Quote)
 
 IDS_AHEAD: Final = "ids_ahead"
 
+MANY_CHANGES: Final = 256
+"""Rows of more answers take many milliseconds."""
+
 
 def versions_of(records: Records) -> Versions:
     """The versions that changes are checked against."""
@@ -40,15 +44,20 @@ def versions_of(records: Records) -> Versions:
     return versions
 
 
-def rows_to_write(changes: Changes, versions: Versions, clock: HybridClock) -> dict[str, Sequence[Values]]:
+async def rows_to_write(changes: Changes, versions: Versions, clock: HybridClock) -> dict[str, Sequence[Values]]:
     """The rows of every kind that there are any of, in the order in which they are written.
+
+    Between the kinds of many changes, the event loop runs other tasks.
 
     Raises:
         StorageRefused: A text has a lone surrogate, of which no JSON is made.
     """
     clock.notice([changes.latest_at])
     ahead = clock.ids_ahead(changes)
-    writes = writes_of(changes, versions, clock.latest_at)
+    if len(changes.answers_new) > MANY_CHANGES:
+        writes = await _writes_in_slices(changes, versions, clock.latest_at)
+    else:
+        writes = writes_of(changes, versions, clock.latest_at)
     return {IDS_AHEAD: ahead, **writes} if ahead else {**writes}
 
 
@@ -75,32 +84,43 @@ def writes_of(changes: Changes, versions: Versions, latest_at: datetime | None) 
         StorageRefused: A text has a lone surrogate, of which no JSON is made.
     """
     try:
-        return _writes_of(changes, versions, latest_at)
+        return {name: rows for name, rows in _kinds(changes, versions, latest_at) if rows}
     except UnicodeEncodeError as error:
         raise StorageRefused("A text has a character that cannot be kept.") from error
 
 
-def _writes_of(changes: Changes, versions: Versions, latest_at: datetime | None) -> Writes:
+async def _writes_in_slices(changes: Changes, versions: Versions, latest_at: datetime | None) -> Writes:
+    """As `writes_of`."""
+    writes: dict[str, list[Values]] = {}
+    try:
+        for name, rows in _kinds(changes, versions, latest_at):
+            if rows:
+                writes[name] = rows
+                await asyncio.sleep(0)
+    except UnicodeEncodeError as error:
+        raise StorageRefused("A text has a character that cannot be kept.") from error
+    return writes
+
+
+def _kinds(changes: Changes, versions: Versions, latest_at: datetime | None) -> Iterator[tuple[str, list[Values]]]:
+    """The rows of each kind."""
+    yield "users_new", list(map(user_values, sorted(changes.users_new, key=attrgetter("user.email"))))
     accounts = sorted(changes.accounts_new, key=attrgetter("key"))
-    accounts_changed = sorted(changes.accounts_changed, key=attrgetter("id"))
+    yield "accounts_new", [account_values(account, latest_at) for account in accounts]
+    accounts = sorted(changes.accounts_changed, key=attrgetter("id"))
+    yield "accounts_changed", _rows_changed(accounts, partial(account_changes, latest_at=latest_at), versions)
+    yield "payments_new", list(map(payment_values, changes.payments_new))
+    yield "payments_changed", _rows_changed(changes.payments_changed, payment_changes, versions)
+    yield "transactions_new", list(chain.from_iterable(map(transfer_values, changes.transactions_new)))
+    yield "quotes_new", list(map(quote_values, changes.quotes_new))
+    yield "quotes_changed", _rows_changed(changes.quotes_changed, quote_changes, versions)
+    yield "refunds_new", list(map(refund_values, changes.refunds_new))
+    yield from _webhook_endpoint_writes(changes).items()
+    yield "event_batches_new", [event_batch_values(changes.events_new)] if changes.events_new else []
+    yield "events_new", [event_values(event, index) for index, event in enumerate(changes.events_new)]
     answers = sorted(changes.answers_new, key=attrgetter("key"))
     data_of = {event.id: event.data for event in changes.events_new}
-    writes: dict[str, list[Values]] = {
-        "users_new": list(map(user_values, sorted(changes.users_new, key=attrgetter("user.email")))),
-        "accounts_new": [account_values(account, latest_at) for account in accounts],
-        "accounts_changed": _rows_changed(accounts_changed, partial(account_changes, latest_at=latest_at), versions),
-        "payments_new": list(map(payment_values, changes.payments_new)),
-        "payments_changed": _rows_changed(changes.payments_changed, payment_changes, versions),
-        "transactions_new": list(chain.from_iterable(map(transfer_values, changes.transactions_new))),
-        "quotes_new": list(map(quote_values, changes.quotes_new)),
-        "quotes_changed": _rows_changed(changes.quotes_changed, quote_changes, versions),
-        "refunds_new": list(map(refund_values, changes.refunds_new)),
-        **_webhook_endpoint_writes(changes),
-        "event_batches_new": [event_batch_values(changes.events_new)] if changes.events_new else [],
-        "events_new": [event_values(event, index) for index, event in enumerate(changes.events_new)],
-        "answers_new": [answer_values(answer, data_of) for answer in answers],
-    }
-    return {name: rows for name, rows in writes.items() if rows}
+    yield "answers_new", [answer_values(answer, data_of) for answer in answers]
 
 
 def _webhook_endpoint_writes(changes: Changes) -> dict[str, list[Values]]:

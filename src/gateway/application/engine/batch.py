@@ -23,14 +23,29 @@ from gateway.application.engine.submission import (
 )
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
-from gateway.application.ports.unit_of_work import Changes, Needs, StoredAnswer, UnitOfWorkFactory, Wanted
+from gateway.application.ports.unit_of_work import (
+    Changes,
+    Needs,
+    StorageUnavailable,
+    StoredAnswer,
+    UnitOfWorkFactory,
+    Wanted,
+)
+from gateway.domain.account import AccountKind
 from gateway.domain.errors import IdempotencyKeyReused, Refusal
 from gateway.domain.immutable import immutable
 
-PARTS_PER_SLICE: Final = 32
-"""After so many parts of a bulk submission (some milliseconds), the event loop runs other tasks."""
+PARTS_PER_SLICE: Final = 8
+"""After so many parts of a bulk submission (about a millisecond), the event loop runs other tasks."""
+
+_OF_USERS: Final = frozenset({AccountKind.CUSTOMER, AccountKind.MERCHANT})
 
 RunBatch = Callable[[Sequence[Submission]], Awaitable[list[Answer | Failed]]]
+RunBeside = Callable[[Submission], Awaitable[Answer | Failed | None]]
+
+
+class _NeedsSharedAccounts(Exception):  # noqa: N818 - no error: the batch is run otherwise.
+    """A batch beside others needs accounts of the gateway."""
 
 
 def not_observed() -> None:
@@ -50,8 +65,30 @@ class Batch:
     identifiers: Identifiers
     committed: Callable[[], None] = not_observed
 
-    async def run(self, submissions: Sequence[Submission]) -> list[Answer | Failed]:
+    async def run_beside(self, bulk: Submission) -> Answer | Failed | None:
+        """Answer a bulk submission while other batches that need none of its accounts are decided and committed.
+
+        Returns:
+            `None` if it must be run like any other batch: it failed, another process was faster, or it moves money on
+            accounts of the gateway, which all others may need. Nothing was written, or it was and the keys tell.
+
+        Raises:
+            StorageUnavailable: The storage cannot be reached.
+        """
+        try:
+            [answer] = await self.run([bulk], beside=True)
+        except StorageUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it was, it is met or shown where the batch is run again.
+            return None
+        return answer
+
+    async def run(self, submissions: Sequence[Submission], *, beside: bool = False) -> list[Answer | Failed]:
         """Answer the submissions, in order.
+
+        Args:
+            submissions: Commands and bulk submissions.
+            beside: Other batches run meanwhile: nothing may come from caches, which know of none of them.
 
         Raises:
             TryAgain: The transaction did not commit, or its result is unknown.
@@ -60,7 +97,10 @@ class Batch:
         """
         needs = needs_of(submissions)
         async with self.unit_of_work() as work:
-            records = await work.load(wanted_by(submissions, needs))
+            wanted = wanted_by(submissions, needs)
+            records = await work.load(replace(wanted, may_be_cached=False) if beside else wanted)
+            if beside and any(account.kind not in _OF_USERS for account in records.accounts):
+                raise _NeedsSharedAccounts
             draft = Draft(records)
             # Read after the locks are taken: a batch that waited for another one is not dated before it.
             moment = moment_after(records.latest_at, self.clock(), self.identifiers)
@@ -151,6 +191,7 @@ async def answer_bulk(bulk: BulkSubmission, draft: Draft, moment: Moment) -> Ans
     answers = await (_answer_atomic_parts if bulk.atomic else _answer_parts)(bulk, draft, moment)
     if isinstance(answers, Failed):
         return answers
+    await asyncio.sleep(0)
     try:
         body = bulk.encode_all(answers)
         refused = bulk.codec.is_refusal(body)

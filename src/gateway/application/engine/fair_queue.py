@@ -7,6 +7,7 @@ of a turn may exceed the share, which later turns pay back ("surplus round robin
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 Entry = TypeVar("Entry")
@@ -57,6 +58,7 @@ class FairQueue(Generic[Entry]):
         self._lines: dict[str, Line[Entry]] = {}
         self._turns = deque[Line[Entry]]()
         self._large = deque[Line[Entry]]()
+        self._held_back = deque[Line[Entry]]()
         self._batches_before_large = 0
 
     def __bool__(self) -> bool:
@@ -91,11 +93,46 @@ class FairQueue(Generic[Entry]):
             self._batches_before_large -= 1
         return self._take_turns()
 
+    @property
+    def has_small(self) -> bool:
+        """Whether a caller's next entry is neither large nor held back."""
+        return bool(self._turns)
+
+    def take_beside(self, must_wait: Callable[[Entry], bool]) -> list[Entry]:
+        """Remove and return the entries of the next batch, which runs beside a large entry. It may be empty.
+
+        Callers take turns of one entry. A caller whose next entry must wait is held back until `release`.
+        """
+        taken: list[Entry] = []
+        room, turns = self._batch_size, self._turns
+        self._batches_before_large = max(1, self._batches_before_large - 1)
+        while turns:
+            line = turns[0]
+            size, entry = line.entries[0]
+            if size > room:
+                break
+            turns.popleft()
+            if must_wait(entry):
+                self._held_back.append(line)
+                continue
+            del line.entries[0]
+            line.size -= size
+            self.size -= size
+            room -= size
+            taken.append(entry)
+            self._line_up(line)
+        return taken
+
+    def release(self) -> None:
+        """The callers who were held back have the next turns."""
+        self._turns.extendleft(reversed(self._held_back))
+        self._held_back.clear()
+
     def take_all(self) -> list[Entry]:
         """Remove and return all entries."""
         taken = [entry for line in self._lines.values() for _, entry in line.entries]
         self.size = self._batches_before_large = 0
-        for waiting in (self._lines, self._turns, self._large):
+        for waiting in (self._lines, self._turns, self._large, self._held_back):
             waiting.clear()
         return taken
 

@@ -13,10 +13,11 @@ from typing import Final
 
 from typing_extensions import override
 
-from gateway.application.engine.batch import RunBatch
+from gateway.application.engine.batch import RunBatch, RunBeside
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.engine.executor import Executor, isolating
 from gateway.application.engine.fair_queue import FairQueue
+from gateway.application.engine.reservation import Reservation
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded, RateLimited
 from gateway.application.ports.storage import Scheduling, sequential
@@ -83,7 +84,12 @@ class GroupCommit(Executor):
     """Groups submissions into batches. Create it in a running event loop; `close` it."""
 
     def __init__(
-        self, run_batch: RunBatch, limits: GroupLimits, *, scheduling: Callable[[], Scheduling] = sequential
+        self,
+        run_batch: RunBatch,
+        limits: GroupLimits,
+        *,
+        scheduling: Callable[[], Scheduling] = sequential,
+        run_beside: RunBeside | None = None,
     ) -> None:
         """Start the workers.
 
@@ -91,12 +97,16 @@ class GroupCommit(Executor):
             run_batch: Decides and commits a batch.
             limits: Limits of batches and of the queue.
             scheduling: As `Storage.scheduling`.
+            run_beside: As `Batch.run_beside`. When `None`, no batch begins while a large one runs.
         """
         self._loop = OneEventLoop()
         self._run_batch = isolating(run_batch)
         self._limits = limits
         self._scheduling = scheduling
         self._waiting = FairQueue[Ticket](limits.batch_size_max)
+        self._run_beside = run_beside
+        self._reservation: Reservation | None = None
+        self._running = set[asyncio.Future[None]]()
         self._in_flight_size = 0
         self._large_in_flight = 0
         self._large_in_a_row = 0
@@ -143,9 +153,13 @@ class GroupCommit(Executor):
 
     async def _serve(self) -> None:
         while await self._wait_for_batch():
-            tickets = self._waiting.take()
+            tickets = self._take()
+            if not tickets:
+                continue  # All of them wait for the large submission that runs.
             size = sum([ticket.size for ticket in tickets])
             is_large = size > self._limits.batch_size_max
+            if is_large and await self._is_done_beside(tickets[0]):
+                continue
             self._in_flight_size += size
             self._large_in_flight += is_large
             self._large_in_a_row = self._large_in_a_row + 1 if is_large else 0
@@ -153,6 +167,43 @@ class GroupCommit(Executor):
             await self._run(tickets)
             self._in_flight_size -= size
             self._large_in_flight -= is_large
+
+    def _take(self) -> list[Ticket]:
+        reservation = self._reservation
+        if reservation is None:
+            return self._waiting.take()
+        return self._waiting.take_beside(lambda ticket: reservation.excludes(ticket.submission))
+
+    async def _is_done_beside(self, ticket: Ticket) -> bool:
+        """Run a large submission beside smaller batches. False if it must be run like any other batch."""
+        run_beside = self._run_beside
+        if run_beside is None or self._closing or self._may_pipeline_large or self._limits.write_connections == 1:
+            return False
+        reservation = Reservation.of(ticket.submission)
+        if reservation is None or self._scheduling() is not Scheduling.PIPELINED:
+            return False
+        self._reservation = reservation
+        self._large_in_a_row += 1
+        begun_before = list(self._running)
+        self._wake()
+        try:
+            if begun_before:
+                await asyncio.wait(begun_before)
+            answer = await run_beside(ticket.submission)
+        except StorageUnavailable as unavailable:
+            ticket.resolve(unavailable)
+            self._fail_waiting(unavailable)
+            return True
+        except asyncio.CancelledError:
+            ticket.resolve(StorageUnavailable("The gateway closed before the storage answered."))
+            raise
+        finally:
+            self._reservation = None
+            self._waiting.release()
+        if answer is None:
+            return False
+        ticket.resolve(answer)
+        return True
 
     def _wake(self) -> None:
         """Wake an idle worker, if a batch can begin."""
@@ -182,7 +233,7 @@ class GroupCommit(Executor):
         self._gathering = False
 
     def _can_begin(self) -> bool:
-        if self._gathering:
+        if self._gathering or (self._reservation is not None and not self._waiting.has_small):
             return False
         if self._closing or not (self._waiting and self._in_flight_size):
             return bool(self._waiting)
@@ -196,6 +247,8 @@ class GroupCommit(Executor):
         return self._large_in_a_row >= LARGE_BATCHES_BEFORE_PIPELINING
 
     async def _run(self, tickets: Sequence[Ticket]) -> None:
+        ended = asyncio.get_running_loop().create_future()
+        self._running.add(ended)
         try:
             outcomes = await self._run_batch([ticket.submission for ticket in tickets])
         except StorageUnavailable as unavailable:
@@ -213,6 +266,9 @@ class GroupCommit(Executor):
         else:
             for ticket, outcome in zip(tickets, outcomes, strict=True):
                 ticket.resolve(outcome)
+        finally:
+            self._running.discard(ended)
+            ended.set_result(None)
 
     def _fail_waiting(self, error: StorageUnavailable) -> None:
         for ticket in self._waiting.take_all():
