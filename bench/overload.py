@@ -1,6 +1,6 @@
 """Overload: what a flood of batches, of requests, of logins and of silent connections does to everybody else.
 
-`python -m bench overload`, or `make bench-overload ARGS="--arm flood"`. Clients and server share this machine: ratios
+`python -m bench overload`, or `make bench-overload ARGS="--arm batches"`. Clients and server share this machine: ratios
 count.
 """
 
@@ -14,81 +14,27 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import httpx
 import psutil
 
 from bench.closed_loop import SCRIPT, require_wrk, write_lines
-from support.flood import LIVE, Connection, flood, percentile, raw_batch, raw_post, seconds_of
-from support.load import PASSWORD, Shop, open_shop
-from support.postgres import PostgresServer, resolve, temporary_database
-from support.servers import Installation, Server
-
-Figures = dict[str, str]
-"""What was measured, in words and numbers."""
+from bench.overload_logins import logins
+from bench.overloaded import BALANCE, Beside, Figures, memory_mib, milliseconds, served
+from support.flood import LIVE, Connection, flood, percentile, raw_batch
+from support.load import Shop, open_shop
+from support.postgres import PostgresServer, resolve
+from support.servers import Server
 
 BATCHES: Final = 200
-UNLOADED_SECONDS: Final = 5.0
 PEAK_CONNECTIONS: Final = 128
 GOODPUT_SECONDS: Final = 10
 SOCKETS: Final = 20_000
 HELD_SECONDS: Final = 5
 SOCKETS_PER_ADDRESS: Final = 10_000
-RATE: Final = 200
-LOGIN_SECONDS: Final = 30
-BALANCE: Final = 1_000_000_000
-NO_LIMITS: Final = {"GATEWAY_RATE_LIMIT_REQUESTS": "0", "GATEWAY_LOG_LEVEL": "warning"}
-
-
-@asynccontextmanager
-async def served(postgres: PostgresServer, **settings: str) -> AsyncGenerator[Server]:
-    """A server on a database of its own, whose ledger is verified in the end."""
-    async with temporary_database(postgres) as database:
-        with tempfile.TemporaryDirectory(prefix="bench-overload-") as folder:
-            gateway = Installation(Path(folder), postgres.url(database))
-            async with gateway.serving(**NO_LIMITS, **settings) as server:
-                yield server
-            await gateway.verify()
-
-
-def milliseconds(seconds: list[float]) -> str:
-    """The median, the 99th percentile and the longest."""
-    p50, p99 = percentile(seconds, 0.5), percentile(seconds, 0.99)
-    return f"p50 {p50 * 1e3:.1f}, p99 {p99 * 1e3:.1f}, longest {max(seconds) * 1e3:.1f} ms of {len(seconds)}"
-
-
-def memory_mib(server: Server) -> float:
-    """The resident memory of the server's process."""
-    return float(psutil.Process(server.pid).memory_info().rss) / 2**20
-
-
-class Beside:
-    """Single payments and questions for liveness, one after the other, while something else happens."""
-
-    def __init__(self, server: Server, shop: Shop) -> None:
-        self._server = server
-        self._shop = shop
-
-    async def measure(self, work: Callable[[], Awaitable[object]]) -> tuple[list[float], list[float]]:
-        """The times of the payments and of liveness while the work runs."""
-        stop, run = asyncio.Event(), secrets.token_hex(4)
-        port = self._server.port
-        paying = asyncio.create_task(seconds_of(port, lambda n: self._shop.raw_payment(f"{run}-{n}"), 201, stop))
-        living = asyncio.create_task(seconds_of(port, lambda _: LIVE, 200, stop))
-        try:
-            await work()
-        finally:
-            stop.set()
-        return await paying, await living
-
-    async def unloaded(self) -> list[float]:
-        """The times of payments when nothing else happens."""
-        payments, _ = await self.measure(lambda: asyncio.sleep(UNLOADED_SECONDS))
-        return payments
 
 
 async def batches(postgres: PostgresServer) -> Figures:
@@ -189,96 +135,11 @@ async def timed(server: Server, shop: Shop) -> float:
     return time.perf_counter() - began
 
 
-async def logins(postgres: PostgresServer) -> Figures:
-    """200 registrations and 200 wrong logins a second, and 20 guesses a second at one account, which others own."""
-    async with served(postgres) as server, server.client() as http:
-        shop = await open_shop(http, BALANCE)
-        owners = [await registered(http, f"owner-{n}@example.com") for n in range(20)]
-        for owner in owners:  # Their addresses are known from now on.
-            await ask_once(server, login(owner), "127.0.1.1")
-        beside = Beside(server, shop)
-        unloaded = await beside.unloaded()
-        began, asked, victim = time.perf_counter(), Counter[int](), owners[0]
-        honest: list[tuple[int, float]] = []
-        of_victim: list[tuple[int, float]] = []
-
-        async def at_rate(rate: float, ask: Callable[[int], Awaitable[None]]) -> None:
-            async with asyncio.TaskGroup() as tasks:
-                for number in range(int(rate * LOGIN_SECONDS)):
-                    await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
-                    tasks.create_task(ask(number))  # type: ignore[arg-type]  # an async function's coroutine.
-
-        async def register(number: int) -> None:
-            body = {"email": f"flood-{number}@example.com", "password": PASSWORD, "role": "customer"}
-            asked[(await ask_once(server, raw_post("/users/register", body, {}), address(number)))[0]] += 1
-
-        async def guess(number: int) -> None:
-            asked[(await ask_once(server, login(f"nobody-{number}@example.com", "wrong"), address(number)))[0]] += 1
-
-        async def guess_at_victim(number: int) -> None:
-            await ask_once(server, login(victim, "wrong"), address(number, third=9))
-
-        async def log_in(number: int) -> None:
-            honest.append(await ask_once(server, login(owners[1 + number % 19]), "127.0.1.1"))
-
-        async def log_in_victim(_: int) -> None:
-            of_victim.append(await ask_once(server, login(victim), "127.0.1.1"))
-
-        async def attack() -> None:
-            nonlocal began
-            began = time.perf_counter()
-            work = (
-                (RATE, register),
-                (RATE, guess),
-                (20, guess_at_victim),
-                (2, log_in),
-                (0.2, log_in_victim),
-            )
-            await asyncio.gather(*(at_rate(rate, ask) for rate, ask in work))
-
-        payments, _ = await beside.measure(attack)
-        good = [seconds for status, seconds in honest if status == 200]  # noqa: PLR2004 - a status.
-        in_time = sum(seconds <= 2 for seconds in good)  # noqa: PLR2004 - seconds.
-        return {
-            "registrations and wrong logins": f"{dict(asked)}",
-            "legitimate logins": f"{in_time} of {len(honest)} within 2 s; {milliseconds(good)}",
-            "the owner whose password is guessed": f"{[(status, round(seconds, 2)) for status, seconds in of_victim]}",
-            "payments alone": milliseconds(unloaded),
-            "payments beside it": milliseconds(payments),
-        }
-
-
-def address(number: int, third: int = 2) -> str:
-    """One of many loopback addresses."""
-    return f"127.0.{third + number // 250 % 200}.{1 + number % 250}"
-
-
-async def ask_once(server: Server, request: bytes, source: str) -> tuple[int, float]:
-    """The status of a request on a connection of its own, and how long it takes from the beginning."""
-    began = time.perf_counter()
-    status = 0
-    with suppress(OSError, asyncio.IncompleteReadError):
-        connection = await Connection.to(server.port, source=source)
-        status = await connection.ask(request)
-        connection.close()
-    return status, time.perf_counter() - began
-
-
-async def registered(http: httpx.AsyncClient, email: str) -> str:
-    """A new user."""
-    body = {"email": email, "password": PASSWORD, "role": "customer"}
-    (await http.post("/users/register", json=body)).raise_for_status()
-    return email
-
-
-def login(email: str, password: str = PASSWORD) -> bytes:
-    """A login as it goes over the wire."""
-    return raw_post("/users/login", {"email": email, "password": password}, {})
-
-
 async def silent(postgres: PostgresServer) -> Figures:
     """20,000 connections that say nothing are open at once. Payments go on, each also on a new connection."""
-    sockets = SOCKETS if raised_descriptors(SOCKETS + 1_000) else 1_000
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    sockets = min(SOCKETS, hard - 1_000)
     async with served(postgres, GATEWAY_CONNECTIONS_MAX=str(sockets + 200)) as server, server.client() as http:
         shop = await open_shop(http, BALANCE)
         beside = Beside(server, shop)
@@ -316,14 +177,6 @@ async def silent(postgres: PostgresServer) -> Figures:
             "payments on new connections, while they are open": milliseconds(opened_all),
             "liveness": milliseconds(liveness),
         }
-
-
-def raised_descriptors(count: int) -> bool:
-    """Whether this process, and the server that it starts, may have so many descriptors."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(hard, count), max(hard, count)))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= count
 
 
 def opened_sockets(port: int, count: int) -> list[socket.socket]:

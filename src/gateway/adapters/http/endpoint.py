@@ -25,6 +25,7 @@ from gateway.adapters.http.messages import AnyRequest, Request, Response
 from gateway.adapters.http.operations import ANYONE, AnyOperation, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal, problem_response
 from gateway.adapters.http.rate_limiting import count_items, count_request, rate_limit_headers
+from gateway.adapters.http.refusal_pace import RefusalPace
 from gateway.adapters.http.request_ids import REQUEST_ID, fresh_request_id
 from gateway.adapters.http.routes import NO_IDS, Match, Routes
 from gateway.application.causes import cause_of
@@ -76,6 +77,7 @@ class Endpoint:
         self._running = 0
         self._deadlines = Deadlines()
         self._large_bodies = LargeBodies(limits.large_bodies)
+        self._refusal_pace = RefusalPace()
         self._outage_logged_at = 0.0
 
     @property
@@ -96,6 +98,7 @@ class Endpoint:
         match = self._routes.find(path)
         request = _request(scope, path, match, self._large_bodies)
         began = 0.0 if self._log is None else time.perf_counter()
+        overloaded = False
         self._running += 1
         try:
             with self._deadlines.within(self._limits.body_seconds_max) as deadline:
@@ -114,6 +117,7 @@ class Endpoint:
                 response = await operation.handler(request)
         except Refusal as refusal:
             response = problem_response(refusal, request)
+            overloaded = isinstance(refusal, Overloaded)
         except (StorageUnavailable, TimeoutError) as error:
             timeout = _timeout(request)
             response = problem_response(timeout, request)
@@ -125,12 +129,17 @@ class Endpoint:
             detail = "Something went wrong here. The same request, with the same key, may be sent again."
             response = problem_response(HttpRefusal("internal_error", detail), request)
         finally:
-            self._running -= 1
-            if request.bytes_held:
-                self._large_bodies.release(request.counted_caller, request.bytes_held)
+            self._count_end(request)
+        if overloaded:
+            await self._refusal_pace.wait()
         await _send(response, request, scope, receive, send)
         if self._log is not None:
             self._log.add(request, response, seconds=time.perf_counter() - began)
+
+    def _count_end(self, request: AnyRequest) -> None:
+        self._running -= 1
+        if request.bytes_held:
+            self._large_bodies.release(request.counted_caller, request.bytes_held)
 
     def _log_outage(self, refusal: HttpRefusal, request: AnyRequest, error: Exception) -> None:
         """Log a warning, once a second at most: an outage affects all requests."""
