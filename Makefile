@@ -49,7 +49,7 @@ else
 # Hundreds of processes start: each would compile the source where Python may not write bytecode by itself.
 test: $(DEVELOPMENT)
 	@$(BIN)/python -m compileall -q src
-	$(MAKE) --jobs=2 --output-sync=target test-end-to-end coverage test-rest test-simulation
+	$(MAKE) --jobs=2 --keep-going --output-sync=target test-end-to-end coverage test-rest test-simulation
 endif
 
 .PHONY: coverage

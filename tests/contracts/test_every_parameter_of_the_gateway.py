@@ -42,6 +42,7 @@ VALID: Mapping[str, object] = {
     "transaction_id": TransactionId("txn_1"),
     "merchant_id": MERCHANT,
     "customer_id": CUSTOMER,
+    "confirmed": False,
     "before": None,
     "limit": 20,
     "after": 0,

@@ -74,7 +74,7 @@ class QuotesContract:
             refundable_until=NOW + timedelta(days=90),
             spread_refund=SpreadRefund.NEVER,
         )
-        with_fee = a_quote(3, spread_refund=SpreadRefund.WITH_FEE)
+        with_fee = a_quote(4, spread_refund=SpreadRefund.WITH_FEE)
         await commit(storage, Changes(quotes_new=[plain, full, with_fee]))
         for quote in (plain, full, with_fee):
             assert await storage.reader.quote(quote.id) == quote

@@ -1,7 +1,6 @@
 """Lists: pages with a limit, a cursor and filters."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -33,7 +32,7 @@ def listing(
         before = None
         if query.cursor is not None:
             before, filters = cursors.read(query.cursor, list_name, owner_id, filters)
-            request = replace(request, query=msgspec.convert({**filters, "limit": query.limit}, type(query)))
+            request.query = msgspec.convert({**filters, "limit": query.limit}, type(query))
         page = await find(request, before)
         before = page.next_before
         next_cursor = None if before is None else cursors.make(list_name, owner_id, filters, before=before)
