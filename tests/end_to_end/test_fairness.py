@@ -13,7 +13,7 @@ from support.servers import Installation
 BATCHES = 64
 WAITING_PER_CALLER = 9_000
 """So many items of the flood wait: in one queue for all, a payment would wait for as many, nine batches."""
-BATCHES_WAITED_MAX = 2.5
+BATCHES_WAITED_MAX = 4.0
 """A payment on accounts of a batch waits for its end; at the beginning, the processor decodes the others meanwhile."""
 SHARE_OF_A_BATCH_MAX = 0.6
 """A payment on other accounts does not wait for a batch, but shares the processor with it."""
