@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import gateway.application.errors
 import gateway.domain.errors
+import gateway.domain.exchange_errors
 import gateway.domain.webhook_errors
 from gateway.adapters.http.problems import KINDS, HttpRefusal
 from gateway.domain.errors import Refusal
@@ -43,6 +44,7 @@ CONTRACT = {
         "refund_limit_reached",
         "quote_expired",
         "quote_used",
+        "rate_change_too_large",
         "rates_read_only",
         "already_reversed",
         "use_refund",
@@ -103,7 +105,12 @@ def test_every_promised_code_has_its_status_and_there_is_no_other() -> None:
 
 
 def test_every_refusal_is_in_the_table() -> None:
-    for module in (gateway.domain.errors, gateway.domain.webhook_errors, gateway.application.errors):
+    for module in (
+        gateway.domain.errors,
+        gateway.domain.exchange_errors,
+        gateway.domain.webhook_errors,
+        gateway.application.errors,
+    ):
         assert any(kind.__module__ == module.__name__ for kind in every_refusal())
     codes = [kind.code for kind in every_refusal() if kind is not HttpRefusal and kind.__module__.startswith("gateway")]
     assert set(codes) <= KINDS.keys()

@@ -65,9 +65,9 @@ async def test_a_user_who_is_unknown_or_damaged_costs_what_a_wrong_password_cost
 
     costs = [(await seconds(real), await seconds(stored)) for _ in range(15)]
     await hasher.close()
-    # An answer without hashing would take a hundredth of the time; on a busy machine, one of fifteen is undisturbed.
+    # An answer without hashing would take a hundredth of the time; on a busy machine, few of fifteen are undisturbed.
     ratio = min(cost for _, cost in costs) / min(cost for cost, _ in costs)
-    assert 0.5 < ratio < 2
+    assert 0.25 < ratio < 4
 
 
 async def test_the_event_loop_goes_on_while_passwords_are_hashed() -> None:
