@@ -4,7 +4,6 @@ import resource
 from pathlib import Path
 
 import httpx
-import pytest
 
 from support.load import Load, code_of, keys, open_shop
 from support.servers import Installation
@@ -12,7 +11,6 @@ from support.servers import Installation
 PAYMENTS = 100
 
 
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits the files of a running process")
 async def test_on_a_full_disk_payments_are_refused_and_go_on_when_there_is_room(tmp_path: Path) -> None:
     gateway = Installation(tmp_path)
     async with gateway.serving() as server, server.client() as http:

@@ -17,7 +17,7 @@ from support.servers import Installation, Server
 
 Json = dict[str, Any]
 
-ROUNDS = int(os.environ.get("GATEWAY_TEST_RACE_ROUNDS", "30"))
+ROUNDS = int(os.environ.get("GATEWAY_TEST_RACE_ROUNDS", "60"))
 """Of each race. More of them find rarer interleavings: 200 take some minutes."""
 ROUNDS_AT_ONCE = 8
 SHOPS = 4

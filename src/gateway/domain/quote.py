@@ -98,10 +98,10 @@ def source_refund(
 
     Args:
         quote: The quote.
-        refunded_before_minor: All earlier refunds, in minor units of the target currency, as the other amounts.
-        refunded_minor: All refunds, with this one.
-        with_fee_before_minor: Those of the earlier refunds that returned the fee to the merchant.
-        with_fee_minor: Those of all refunds that returned it.
+        refunded_before_minor: The sum of earlier refunds. All sums are in minor units of the target currency.
+        refunded_minor: The sum of all refunds, including this refund.
+        with_fee_before_minor: The sum of earlier refunds that returned the fee to the merchant.
+        with_fee_minor: The sum of all refunds that returned the fee, including this refund.
     """
     before = _source_refunded(quote, refunded_before_minor, with_fee_before_minor)
     after = _source_refunded(quote, refunded_minor, with_fee_minor)

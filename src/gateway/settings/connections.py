@@ -14,9 +14,9 @@ class ConnectionSettings(AccessSettings, frozen=True, kw_only=True):
         int,
         Meta(
             ge=0,
-            description="Connections that one process has open, at most. A further connection closes the longest idle "
-            "connection ([details](operations.md#connections)). 0 is 4096, or fewer if the process may have few "
-            "descriptors.",
+            description="The largest number of open connections of one process. Beyond it, a new connection closes "
+            "the longest idle connection ([details](operations.md#connections)). 0 is 4096, or fewer if the process may "
+            "have few descriptors.",
         ),
     ] = 0
     keep_alive_seconds: Annotated[int, Meta(ge=1, description="How long an idle connection is kept open.")] = 75

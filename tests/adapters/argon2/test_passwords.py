@@ -59,15 +59,15 @@ async def test_a_user_who_is_unknown_or_damaged_costs_what_a_wrong_password_cost
     real = await hasher.hash(PASSWORD)
 
     async def seconds(password_hash: str | None) -> float:
-        start = time.perf_counter()
+        start = time.process_time()  # Of all threads: other processes do not count.
         assert await hasher.verify(password_hash, "wrong") == DOES_NOT_MATCH
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     costs = [(await seconds(real), await seconds(stored)) for _ in range(15)]
     await hasher.close()
-    # An answer without hashing would take a hundredth of the time; on a busy machine, few of fifteen are undisturbed.
+    # An answer without hashing would take a hundredth of the time; on a busy machine, one of fifteen is undisturbed.
     ratio = min(cost for _, cost in costs) / min(cost for cost, _ in costs)
-    assert 0.25 < ratio < 4
+    assert 0.5 < ratio < 2
 
 
 async def test_the_event_loop_goes_on_while_passwords_are_hashed() -> None:

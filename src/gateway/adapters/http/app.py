@@ -60,7 +60,7 @@ def all_operations(
     owner_deposits: bool | None = None,
     heartbeat_seconds: float = HEARTBEAT_SECONDS,
 ) -> list[AnyOperation]:
-    """All operations, in the order of the OpenAPI document. Arguments are those of `create_app`."""
+    """All operations, in the order of the OpenAPI document. The arguments have the meaning that `create_app` gives."""
     return [
         *users.OPERATIONS,
         *accounts.operations(cursors, owner_deposits=sandbox if owner_deposits is None else owner_deposits),

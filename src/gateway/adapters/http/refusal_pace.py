@@ -1,7 +1,7 @@
 """The pace of refusals under overload: clients who ask again at once must not keep the processor busy with refusals.
 
-A client of HTTP/1.1 sends its next request on a connection after the response to the last one. A refusal that waits
-therefore also slows down whoever ignores `Retry-After`; it costs a timer.
+A client of HTTP/1.1 sends its next request on a connection after the response to the last request. A delayed refusal
+therefore slows down clients that ignore `Retry-After`. The delay costs the server a timer.
 """
 
 import asyncio

@@ -24,7 +24,7 @@ Conditions = Sequence[ColumnElement[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """Rows that indexes find in the order of their ids: those of each range, merged."""
+    """Ranges of rows, merged. For each range, an index finds the rows in the order of their ids."""
 
     ranges: Sequence[Conditions]
 

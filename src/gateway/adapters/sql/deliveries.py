@@ -60,8 +60,8 @@ PURGE: Final = delete(webhook_deliveries).where(_table.id.in_(_old))
 def list_statement(outcomes: frozenset[str | None]) -> Select[Any]:
     """A page of an endpoint's deliveries with these outcomes: the newest of each outcome, and the newest of these.
 
-    The deliveries of an outcome are written as a comparison of rows, and sorted as their index is. Otherwise Postgres
-    would go down the primary key, through all deliveries, to those of a rare outcome.
+    The condition on an outcome is a comparison of rows, and the order is the order of the index. Otherwise, for a rare
+    outcome, Postgres would scan all deliveries by the primary key.
     """
     pages = [
         select(webhook_deliveries)

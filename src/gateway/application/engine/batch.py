@@ -5,6 +5,7 @@ own command alone; the rest of the batch is written.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,12 +29,15 @@ from gateway.application.ports.unit_of_work import (
     Needs,
     StorageUnavailable,
     StoredAnswer,
+    TryAgain,
     UnitOfWorkFactory,
     Wanted,
 )
 from gateway.domain.account import AccountKind
 from gateway.domain.errors import IdempotencyKeyReused, Refusal
 from gateway.domain.immutable import immutable
+
+logger = logging.getLogger(__name__)
 
 PARTS_PER_SLICE: Final = 8
 """After so many parts of a bulk submission (about a millisecond), the event loop runs other tasks."""
@@ -79,7 +83,11 @@ class Batch:
             [answer] = await self.run([bulk], beside=True)
         except StorageUnavailable:
             raise
-        except Exception:  # noqa: BLE001 - whatever it was, it is met or shown where the batch is run again.
+        except (TryAgain, RequiresOwnTransaction, _NeedsSharedAccounts):
+            return None
+        except Exception:
+            # The second run raises a bug of a command again; a bug of running beside others shows here alone.
+            logger.exception("batch_beside_failed")
             return None
         return answer
 
