@@ -15,8 +15,8 @@ class ConnectionSettings(AccessSettings, frozen=True, kw_only=True):
         Meta(
             ge=0,
             description="The largest number of open connections of one process. Beyond it, a new connection closes "
-            "the longest idle connection ([details](operations.md#connections)). 0 is 4096, or fewer if the process may "
-            "have few descriptors.",
+            "the longest idle connection ([details](operations.md#connections)). 0 is 4096, or fewer if the process "
+            "may have few descriptors.",
         ),
     ] = 0
     keep_alive_seconds: Annotated[int, Meta(ge=1, description="How long an idle connection is kept open.")] = 75
