@@ -182,9 +182,8 @@ class GatewayProtocol(OneWriteProtocol):
 
     def _without_upgrade(self, rest: bytes | memoryview) -> bytes:
         """The headers once more without `Upgrade`, and what follows them, for a new parser."""
-        if not self._head_again:  # CONNECT: what follows is no request.
-            self.cycle.keep_alive = False
-            self.parser = DEAF
+        if not self._head_again:
+            # CONNECT: what follows is no request. The parser reads none of it, and the response ends the connection.
             return b""
         head, self._head_again = self._head_again, b""
         self.parser = new_parser(self)
