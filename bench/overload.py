@@ -42,13 +42,13 @@ async def batches(postgres: PostgresServer) -> Figures:
     async with served(postgres) as server, server.client() as http:
         flooder, other = await open_shop(http, BALANCE), await open_shop(http, BALANCE)
         beside = Beside(server, other)
-        await flood(server.port, [raw_batch(flooder, f"warm-{n}") for n in range(3)])
+        await flood(server.port, [raw_batch(flooder, f"warm-{n}") for n in range(3)], Counter())
         unloaded = await beside.unloaded()
         requests = [raw_batch(flooder, f"flood-{n}") for n in range(BATCHES)]
         statuses = Counter[int]()
 
         async def send() -> None:
-            statuses.update(await flood(server.port, requests))
+            await flood(server.port, requests, statuses)
 
         began = time.perf_counter()
         payments, liveness = await beside.measure(send)
