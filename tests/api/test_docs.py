@@ -1,6 +1,8 @@
 """The docs pages: complete without any other server, below any root path."""
 
+import asyncio
 import re
+import threading
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -129,3 +131,18 @@ def test_all_that_is_served_has_its_license_beside_it() -> None:
         "README.md",
         "swagger-ui-bundle.js.LICENSE.txt",
     }
+
+
+async def test_other_requests_are_answered_while_a_page_is_made(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    others_are_answered = threading.Event()
+
+    def slow_page(*_: str) -> str:
+        assert others_are_answered.wait(timeout=20)
+        return "made"
+
+    monkeypatch.setattr(docs_pages, "guide_page", slow_page)
+    guide = asyncio.create_task(world.anyone.get("/docs/guide"))
+    await asyncio.sleep(0)
+    ok(await world.anyone.get("/health/live"))
+    others_are_answered.set()
+    assert (await guide).text == "made"

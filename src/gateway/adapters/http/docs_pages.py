@@ -1,5 +1,6 @@
 """The OpenAPI document, its page and the guide. All files are served from this package: they work offline."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -102,13 +103,17 @@ def server_url(request: Request, root_path: str) -> str:
 
 
 def _file(name: str, content_type: bytes) -> Operation:
-    content = StaticContent((STATIC / name).read_bytes(), content_type)
-    return _page(f"/docs/static/{name}", lambda _: content)
+    @lru_cache(maxsize=1)
+    def content() -> StaticContent:
+        return StaticContent((STATIC / name).read_bytes(), content_type)
+
+    return _page(f"/docs/static/{name}", lambda _: content())
 
 
 def _page(path: str, content: Contents) -> Operation:
     async def handle(request: Request) -> Response:
-        return content(request).response(request, HEADERS)
+        # In a thread: the first request for a content makes and compresses it, which takes up to 80 ms.
+        return (await asyncio.to_thread(content, request)).response(request, HEADERS)
 
     return _operation(path, handle)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from enum import Enum
+from functools import cache
 from typing import Final, NamedTuple
 
 from alembic import command
@@ -197,6 +198,7 @@ def _plan(before: str, scripts: ScriptDirectory) -> Plan:
     return Plan(before, after, tuple(reversed(titles)))
 
 
+@cache
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
