@@ -194,6 +194,8 @@ async def test_a_body_that_arrives_soon_after_its_response_leaves_the_connection
 
 async def test_clients_that_never_read_a_large_file_share_its_bytes_and_lose_their_connections(server: Server) -> None:
     request = f"GET {LARGE_FILE} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    async with server.client() as http:
+        assert len((await http.get(LARGE_FILE)).content) > MIB  # The server loads it when it is first asked for.
     async with AsyncExitStack() as stack:
         readers = [await stack.enter_async_context(connected(server.port)) for _ in range(UNREAD_RESPONSES)]
         memory = Memory(server)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -65,6 +66,9 @@ Contents = Callable[[Request], StaticContent]
 
 def docs_pages(document: dict[str, Any], *, root_path: str) -> list[Operation]:
     """The operations of `/`, `/openapi.json`, and `/docs` with its files. They are not in the OpenAPI document."""
+    # A content is made and compressed when it is first asked for, which takes up to 80 ms: in a thread, so that other
+    # requests are answered meanwhile, and in one, so that no content is made twice.
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="docs")
 
     @lru_cache(maxsize=8)
     def document_at(server_url: str) -> StaticContent:
@@ -87,11 +91,11 @@ def docs_pages(document: dict[str, Any], *, root_path: str) -> list[Operation]:
 
     return [
         _operation("/", redirect_to_docs),
-        _page("/openapi.json", lambda request: document_at(server_url(request, root_path))),
+        _page("/openapi.json", lambda request: document_at(server_url(request, root_path)), thread),
         # Links are relative: they work below any root path, also below one that a proxy strips.
-        _page("/docs", lambda request: page_below("." if request.raw_path.endswith(b"/") else "docs")),
-        _page("/docs/guide", guide),
-        *(_file(name, content_type) for name, content_type in STATIC_FILES.items()),
+        _page("/docs", lambda request: page_below("." if request.raw_path.endswith(b"/") else "docs"), thread),
+        _page("/docs/guide", guide, thread),
+        *(_file(name, content_type, thread) for name, content_type in STATIC_FILES.items()),
     ]
 
 
@@ -102,18 +106,18 @@ def server_url(request: Request, root_path: str) -> str:
     return f"{request.scheme}://{host.decode()}{path}" if HOST.fullmatch(host) else path or "/"
 
 
-def _file(name: str, content_type: bytes) -> Operation:
+def _file(name: str, content_type: bytes, thread: Executor) -> Operation:
     @lru_cache(maxsize=1)
     def content() -> StaticContent:
         return StaticContent((STATIC / name).read_bytes(), content_type)
 
-    return _page(f"/docs/static/{name}", lambda _: content())
+    return _page(f"/docs/static/{name}", lambda _: content(), thread)
 
 
-def _page(path: str, content: Contents) -> Operation:
+def _page(path: str, content: Contents, thread: Executor) -> Operation:
     async def handle(request: Request) -> Response:
-        # In a thread: the first request for a content makes and compresses it, which takes up to 80 ms.
-        return (await asyncio.to_thread(content, request)).response(request, HEADERS)
+        made = await asyncio.get_running_loop().run_in_executor(thread, content, request)
+        return made.response(request, HEADERS)
 
     return _operation(path, handle)
 
