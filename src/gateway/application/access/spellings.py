@@ -12,6 +12,8 @@ def spellings_of(email: str) -> tuple[str, ...]:
     them); such users log in with the stored spelling only.
     """
     typed = normal_email(email)
+    if typed.isascii() and "xn--" not in typed:  # Its canonical spelling is the same, if it is an address.
+        return (typed,)
     try:
         canonical = canonical_email(email)
     except InvalidInput:
