@@ -5,8 +5,8 @@ In virtual time, over a database that has two connections for access and takes s
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -92,7 +92,7 @@ class Flood:
 
     def __init__(self, storage: Storage) -> None:
         self.connections, self.hasher = Connections(), SlowHasher()
-        self.seconds: dict[str, list[float]] = {"legitimate": [], "victim": []}
+        self.seconds: dict[str, list[float]] = {"legitimate": [], "victim": [], "wrong": []}
         self.failed: list[str] = []
         self.units_of_work = 0
         ports = {name: self.connections.of(getattr(storage, name)) for name in ("users", "sessions", "login_failures")}
@@ -110,21 +110,29 @@ class Flood:
         access = an_access(self._storage, LoopClock(), passwords=self.hasher)
         await asyncio.gather(
             at_rate(RATE, lambda n: refused(register(access, f"flood{n}@example.com"))),
-            at_rate(RATE, lambda n: refused(log_in(access, f"nobody{n}@example.com", stranger(n), "wrong"))),
-            at_rate(20, lambda n: refused(log_in(access, OWNERS[0], stranger(100_000 + n), "wrong"))),
-            at_rate(4, lambda n: self._timed("legitimate", access, OWNERS[1 + n % 19])),
-            at_rate(0.5, lambda _: self._timed("victim", access, OWNERS[0])),
+            at_rate(RATE, lambda n: self._guess(access, f"nobody{n}@example.com", stranger(n))),
+            at_rate(20, lambda n: self._guess(access, OWNERS[0], stranger(100_000 + n))),
+            at_rate(4, lambda n: self._log_in("legitimate", access, OWNERS[1 + n % 19])),
+            at_rate(0.5, lambda _: self._log_in("victim", access, OWNERS[0])),
         )
 
-    async def _timed(self, who: str, access: Access, email: str) -> None:
+    async def _guess(self, access: Access, email: str, address: str) -> None:
+        with self._timed("wrong"):
+            await refused(log_in(access, email, address, "wrong"))
+
+    async def _log_in(self, who: str, access: Access, email: str) -> None:
+        with self._timed(who):
+            try:
+                await log_in(access, email, HERE, PASSWORD)
+            except REFUSALS as refusal:
+                self.failed.append(f"{who}: {refusal!r}")
+
+    @contextmanager
+    def _timed(self, who: str) -> Generator[None]:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        try:
-            await log_in(access, email, HERE, PASSWORD)
-        except REFUSALS as refusal:
-            self.failed.append(f"{who}: {refusal!r}")
-        else:
-            self.seconds[who].append(loop.time() - began)
+        yield
+        self.seconds[who].append(loop.time() - began)
 
 
 async def at_rate(rate: float, ask: Callable[[int], Awaitable[None]]) -> None:
@@ -178,6 +186,14 @@ def test_users_get_in_within_two_seconds_from_where_they_have_logged_in_before(f
 def test_the_owner_of_the_account_that_is_guessed_at_gets_in_at_the_first_try(flood: Flood) -> None:
     assert len(flood.seconds["victim"]) == SECONDS // 2
     assert max(flood.seconds["victim"]) <= 1
+
+
+def test_who_cannot_be_heard_is_refused_soon(flood: Flood) -> None:
+    assert len(flood.seconds["wrong"]) == (RATE + 20) * SECONDS
+    # As long as a full queue takes, of which two are hashed at a time.
+    assert max(flood.seconds["wrong"]) <= 1.5 * 64 * HASH_SECONDS
+    refused_at_once = sum(seconds < 0.2 for seconds in flood.seconds["wrong"])
+    assert refused_at_once >= (RATE + 20) * SECONDS * 0.75
 
 
 def test_what_is_not_hashed_writes_nothing(flood: Flood) -> None:
