@@ -145,7 +145,7 @@ async def at_rate(rate: float, ask: Callable[[int], Awaitable[None]]) -> None:
 
 async def refused(asked: Awaitable[object]) -> None:
     """Nobody of a flood cares."""
-    with suppress(REFUSALS):
+    with suppress(*REFUSALS):
         await asked
 
 

@@ -141,8 +141,8 @@ class _Queue:
                 del self._lines[waiting.line]
 
     def _make_room(self, line_size: int) -> None:
-        longest = max(self._lines.values(), key=len, default=[])
-        if len(longest) < line_size + 2:
+        longest = max(self._lines.values(), key=len, default=None)
+        if longest is None or len(longest) < line_size + 2:
             raise _overloaded()
         last = longest[-1]
         self.discard(last)

@@ -26,9 +26,9 @@ class Listeners:
         sockets: Those of the first one.
     """
 
-    def __init__(self, servers: Sequence[asyncio.Server]) -> None:
+    def __init__(self, servers: Sequence[Any]) -> None:
         self._servers = servers
-        self.sockets = servers[0].sockets
+        self.sockets: Sequence[socket.socket] = servers[0].sockets
 
     def close(self) -> None:
         """Stop listening."""
@@ -50,9 +50,9 @@ class AcceptingLoop(uvloop.Loop):
     ) -> Listeners:
         """Listen, as uvloop does."""
         create = super().create_server
-        first = await create(protocol_factory, *arguments, **options)
+        first: Any = await create(protocol_factory, *arguments, **options)
         common = {name: value for name, value in options.items() if name in {"ssl", "backlog"}}
-        servers = [first]
+        servers: list[Any] = [first]
         for listening in first.sockets:
             for _ in range(ACCEPTED_PER_TURN - 1):
                 duplicate = socket.fromfd(listening.fileno(), listening.family, listening.type)
