@@ -122,6 +122,18 @@ async def test_who_goes_away_is_not_looked_up_and_keeps_nobody_waiting(
     assert users.asked == [1, 2]
 
 
+async def test_nothing_is_read_if_all_who_waited_have_gone_away(look_ups: LoginLookUps, users: UsersWithAGate) -> None:
+    reading = look_up(look_ups, "user1@example.com")
+    await settled()
+    waiting = look_up(look_ups, "user1@example.com")
+    await settled()
+    waiting.cancel()
+    users.gate.set()
+    await reading
+    assert (await look_up(look_ups, "user1@example.com")).found is not None
+    assert users.asked == [1, 1]
+
+
 @pytest.mark.parametrize("error", [StorageUnavailable("away"), ZeroDivisionError()], ids=["outage", "bug"])
 async def test_an_error_reaches_all_who_wait_for_the_read_and_the_next_read_begins(
     look_ups: LoginLookUps, users: UsersWithAGate, error: Exception

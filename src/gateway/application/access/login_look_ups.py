@@ -95,6 +95,8 @@ class LoginLookUps:
         taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), READ_MAX))]
         # Whoever has gone away meanwhile is not looked up.
         taken = [each for each in taken if not each.login.done()]
+        if not taken:
+            return
         began = loop.time()
         try:
             logins = await self._read(taken)
