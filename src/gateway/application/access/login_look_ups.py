@@ -60,6 +60,7 @@ class LoginLookUps:
         self._login_failures = login_failures
         self._waiting: deque[_Waiting] = deque()
         self._reading: asyncio.Task[None] | None = None
+        self._clients = 0
         self._next_at = 0.0
 
     async def look_up(self, spellings: Sequence[str], network: str) -> Login:
@@ -79,14 +80,22 @@ class LoginLookUps:
         self._waiting.append(waiting)
         if self._reading is None:
             self._reading = asyncio.create_task(self._read_all(), name="look-ups of logins")
-        return await waiting.login
+        self._clients += 1
+        try:
+            return await waiting.login
+        finally:
+            self._clients -= 1
+            if not self._clients and self._reading is not None:
+                self._reading.cancel()  # All have gone away, and it may hang.
+                self._reading = None
 
     async def _read_all(self) -> None:
         try:
             while self._waiting:
                 await self._read_next()
         finally:
-            self._reading = None
+            if self._reading is asyncio.current_task():
+                self._reading = None
 
     async def _read_next(self) -> None:
         loop = asyncio.get_running_loop()
