@@ -85,9 +85,14 @@ class LoginLookUps:
             return await waiting.login
         finally:
             self._clients -= 1
-            if not self._clients and self._reading is not None:
-                self._reading.cancel()  # All have gone away, and it may hang.
-                self._reading = None
+            if not self._clients:
+                self._end_reading()
+
+    def _end_reading(self) -> None:
+        """End a read whose clients have all gone away: it may hang."""
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
 
     async def _read_all(self) -> None:
         try:
