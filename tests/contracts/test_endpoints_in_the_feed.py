@@ -125,16 +125,17 @@ async def test_an_event_that_was_begun_before_an_endpoint_and_committed_after_it
         assert await queued(storage, endpoint.id) == [event.id]
 
 
-async def test_after_a_restore_into_another_cluster_an_endpoint_begins_where_it_began(postgres_url: str) -> None:
+async def test_after_a_restore_into_another_cluster_an_endpoint_begins_where_it_began(empty_postgres_url: str) -> None:
     """Positions are rows. An event that had none when it was dumped gets one there."""
+    await migrate(empty_postgres_url)
     before, unnumbered, later = (an_event_at(number, NOW - DAY) for number in (3, 2, 1))
-    async with open_sql_storage(postgres_url) as storage:
+    async with open_sql_storage(empty_postgres_url) as storage:
         await commit(storage, Changes(events_new=[before]))
         endpoint = await created(webhooks_at(storage, NOW))
         await commit(storage, Changes(events_new=[unnumbered]))
     with local_postgres() as another:
         restored = await new_database(another, "restored")
-        copy_database(postgres_url, restored)
+        copy_database(empty_postgres_url, restored)
         async with open_sql_storage(restored) as storage:
             assert await storage.webhook_endpoints.endpoint(endpoint.id) == endpoint
             await commit(storage, Changes(events_new=[later]))

@@ -11,7 +11,7 @@ A contract that nothing can break proves nothing. What was broken by hand in the
 - scopes of failures written in no order: test_no_concurrent_failure_is_lost
 - pauses of the future that count: test_a_pause_of_a_worker_a_day_ahead_is_void_for_good
 - a plan of the future that is due at once: test_a_retry_of_a_worker_a_day_ahead_waits_as_long_as_its_schedule_says
-- an endpoint given back without the time of that: test_an_endpoint_that_a_worker_a_day_ahead_has_given_back_has_its_turn
+- an endpoint given back without its time: test_an_endpoint_that_a_worker_a_day_ahead_has_given_back_has_its_turn
 
 The order in which several new keys are claimed shows here only now and then: the statement is over too soon.
 """
