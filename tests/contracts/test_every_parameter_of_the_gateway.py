@@ -81,7 +81,12 @@ def parts(storage: Storage) -> list[Any]:
         Queries(storage.reader, StandingClock()),
         Quotes(executor=access.executor, rates=storage.rates, clock=StandingClock()),
         Events(storage.events),
-        Webhooks(executor=access.executor, stored=storage.webhook_endpoints, sender=MemoryWebhookSender()),
+        Webhooks(
+            executor=access.executor,
+            stored=storage.webhook_endpoints,
+            feed=storage.events,
+            sender=MemoryWebhookSender(),
+        ),
         WebhookDeliveries(
             stored=storage.deliveries,
             endpoints=storage.webhook_endpoints,

@@ -269,8 +269,10 @@ class Access:
         A token that was itself given out twice is not exchanged twice: then two hold it, and one of them is a thief.
         """
         grace = timedelta(seconds=self.limits.refresh_grace_seconds)
-        in_time = rotation.used_at is not None and now - rotation.used_at <= grace and not rotation.successor_used
-        may_be_lost = in_time and not rotation.repeated
+        # A use in the future was noted by a server whose clock is ahead, or was: no further than clocks may differ.
+        earliest = -timedelta(seconds=self.limits.leeway_seconds)
+        in_time = rotation.used_at is not None and earliest <= now - rotation.used_at <= grace
+        may_be_lost = in_time and not rotation.successor_used and not rotation.repeated
         if may_be_lost and rotation.sealed is not None and await self.sessions.repeat(hash_of(secret), now=now):
             return sealed(rotation.sealed, by=secret)
         if rotation.session_id is not None:
