@@ -99,7 +99,7 @@ class FakeSender(WebhookSender):
         self._receivers = receivers
         self._worker = worker
 
-    async def check(self, url: str) -> None:
+    async def check(self, url: str, *, owner_id: UserId) -> None:
         """Every URL is good."""
 
     async def send(self, message: WebhookMessage) -> WebhookResponse:
