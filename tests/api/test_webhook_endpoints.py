@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from gateway import EventType, UserId
+from gateway.application.errors import Overloaded, RateLimited
 from gateway.application.gateway import Gateway
 from gateway.application.ports.webhook_sender import WebhookMessage, WebhookResponse
-from gateway.domain.errors import invalid
+from gateway.domain.errors import Refusal, invalid
 from support.api_client import Json, Person, World, body_of, created, fresh_key, ok, open_world, refused
 
 PATH = "/webhook-endpoints"
@@ -17,17 +18,21 @@ BODY: Json = {"url": "https://shop.example/webhooks", "events": ["payment.*", "r
 
 
 class Refusing:
-    """A sender that allows no address."""
+    """A sender that refuses every URL."""
 
-    async def check(self, url: str) -> None:  # noqa: ARG002 - the port's signature.
-        raise invalid("url", "url_not_allowed", "This address is not allowed.")
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+
+    async def check(self, url: str, *, owner_id: UserId) -> None:  # noqa: ARG002 - the port's signature.
+        raise self.refusal
 
     async def send(self, message: WebhookMessage) -> WebhookResponse:
         raise NotImplementedError
 
 
-def refusing(gateway: Gateway) -> Gateway:
-    return replace(gateway, webhooks=replace(gateway.webhooks, sender=Refusing()))
+def refusing(gateway: Gateway, refusal: Refusal | None = None) -> Gateway:
+    sender = Refusing(refusal or invalid("url", "url_not_allowed", "This address is not allowed."))
+    return replace(gateway, webhooks=replace(gateway.webhooks, sender=sender))
 
 
 def with_secret(endpoint: Json) -> tuple[Json, str]:
@@ -120,6 +125,26 @@ async def test_a_key_is_answered_again_also_when_its_url_is_no_longer_allowed(me
         path = f"{PATH}/{created(first)['id']}"
         refused(await api.send("PATCH", path, {"url": "https://other.example/"}), 400, "validation_error")
         assert ok(await api.send("PATCH", path, {"events": ["*"]}))["events"] == ["*"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [(RateLimited("Too many of yours.", retry_after_seconds=1), 429), (Overloaded("Too many."), 503)],
+)
+async def test_a_host_that_cannot_be_looked_up_now_is_no_wrong_url(
+    merchant: Person, world: World, refusal: Refusal, status: int
+) -> None:
+    key = fresh_key()
+    made = created(await merchant.api.post(PATH, BODY))
+    path, other = f"{PATH}/{made['id']}", {"url": "https://other.example/"}
+    async with open_world(like=world, changed=lambda gateway: refusing(gateway, refusal)) as overloaded:
+        api = overloaded.anyone.with_token(merchant.api.token)
+        for answer in (await api.post(PATH, BODY, key=key), await api.send("PATCH", path, other)):
+            assert refused(answer, status, refusal.code)["retryable"] is True
+            assert answer.headers["retry-after"] == "1"
+    # Nothing is stored under the key: the same request succeeds later.
+    created(await merchant.api.post(PATH, BODY, key=key))
+    assert ok(await merchant.api.send("PATCH", path, other))["url"] == other["url"]
 
 
 @pytest.mark.parametrize(

@@ -27,14 +27,14 @@ URL = "https://shop.example/webhooks"
 
 
 class Sender(MemoryWebhookSender):
-    """Allows no host but one, and remembers the URLs that it was asked about."""
+    """Allows no host but one, and remembers what it was asked about."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.checked: list[str] = []
+        self.checked: list[tuple[str, UserId]] = []
 
-    async def check(self, url: str) -> None:
-        self.checked.append(url)
+    async def check(self, url: str, *, owner_id: UserId) -> None:
+        self.checked.append((url, owner_id))
         if not url.startswith("https://shop.example"):
             raise invalid("url", "url_not_allowed", "This address is not allowed.")
 
@@ -87,9 +87,11 @@ async def test_a_url_is_checked_when_it_is_given_and_only_then(gateway: Gateway,
     assert [(error.field, error.code) for error in refused.value.errors] == [("url", "url_not_allowed")]
     found = await create(gateway)
     await gateway.webhooks.change(found, enabled=False)
-    with pytest.raises(InvalidInput):
-        await gateway.webhooks.change(found, url="https://10.0.0.1/")
-    assert sender.checked == ["https://10.0.0.1/", URL, "https://10.0.0.1/"]
+    for owner in (MERCHANT, None):
+        with pytest.raises(InvalidInput):
+            await gateway.webhooks.change(found, owner_id=owner, url="https://10.0.0.1/")
+    refused_url = "https://10.0.0.1/"
+    assert sender.checked == [(refused_url, MERCHANT), (URL, MERCHANT), (refused_url, MERCHANT), (refused_url, SYSTEM)]
 
 
 async def test_a_host_is_not_looked_up_for_what_is_not_valid_anyway(gateway: Gateway, sender: Sender) -> None:

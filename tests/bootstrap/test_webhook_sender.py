@@ -14,6 +14,7 @@ from gateway.bootstrap.refusal import StartRefused
 from gateway.bootstrap.webhooks import open_webhook_sender, sending_rules
 from gateway.bootstrap.wiring import in_memory_gateway, open_gateway
 from gateway.domain.errors import InvalidInput
+from gateway.domain.user import SYSTEM
 from gateway.settings.values import Settings
 from support.receivers import receiver
 from support.webhook_messages import message
@@ -50,7 +51,7 @@ def test_settings_replace_the_defaults(environment: str) -> None:
 
 async def test_a_gateway_sends_webhooks(tmp_path: Path) -> None:
     async with receiver() as found, open_gateway(Settings(data_dir=str(tmp_path))) as gateway:
-        await gateway.webhooks.sender.check(f"http://127.0.0.1:{found.port}/")
+        await gateway.webhooks.sender.check(f"http://127.0.0.1:{found.port}/", owner_id=SYSTEM)
         response = await gateway.webhooks.sender.send(message(f"http://127.0.0.1:{found.port}/"))
 
     assert response.status == 200
@@ -61,7 +62,7 @@ async def test_a_gateway_sends_webhooks(tmp_path: Path) -> None:
 
 async def test_a_gateway_in_memory_sends_nothing_and_needs_no_network() -> None:
     async with receiver() as found, in_memory_gateway() as gateway:
-        await gateway.webhooks.sender.check("https://shop.example/webhooks")
+        await gateway.webhooks.sender.check("https://shop.example/webhooks", owner_id=SYSTEM)
         sent = message(f"http://127.0.0.1:{found.port}/")
         assert (await gateway.webhooks.sender.send(sent)).status == 204
         assert isinstance(gateway.webhooks.sender, MemoryWebhookSender)
@@ -82,7 +83,7 @@ async def test_receivers_with_certificates_of_an_own_authority_are_trusted(tmp_p
         # The file was read when the gateway was opened.
         (tmp_path / "ca.pem").unlink()
         with pytest.raises(InvalidInput):
-            await gateway.webhooks.sender.check("https://127.0.0.2/")
+            await gateway.webhooks.sender.check("https://127.0.0.2/", owner_id=SYSTEM)
 
 
 @pytest.mark.parametrize("contents", [None, "", "no certificate"])

@@ -7,10 +7,11 @@ from ipaddress import ip_address
 from ssl import SSLContext
 from typing import Any, Final
 
-from gateway.adapters.webhooks.name_lookup import NameLookup
+from gateway.adapters.webhooks.name_lookup import SystemLookup, system_lookup
 from gateway.adapters.webhooks.rules import SendingRules
 from gateway.adapters.webhooks.sender import HttpWebhookSender, trusted_authorities
 from gateway.application.ports.webhook_sender import WebhookMessage
+from gateway.contracts.records import user_id
 
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER_SECRET: Final = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -22,6 +23,7 @@ NOTHING_ALLOWED: Final = SendingRules(plain_http=True, ports=None)
 def message(url: str, **others: Any) -> WebhookMessage:
     """A webhook to this URL."""
     values: dict[str, Any] = {
+        "owner_id": user_id(2),
         "event_id": "evt_1",
         "secrets": (SECRET,),
         "body": b'{"id":"evt_1"}',
@@ -36,7 +38,7 @@ def allowing(*addresses: str, plain_http: bool = True) -> SendingRules:
     return SendingRules(plain_http=plain_http, allowed_addresses=frozenset(map(ip_address, addresses)))
 
 
-def names(**addresses: Sequence[str]) -> NameLookup:
+def names(**addresses: Sequence[str]) -> SystemLookup:
     """A look-up that knows these names, with `_` for the dots in them."""
     known = {name.replace("_", "."): found for name, found in addresses.items()}
 
@@ -45,7 +47,7 @@ def names(**addresses: Sequence[str]) -> NameLookup:
             raise OSError("There is no such name.")
         return known[host]
 
-    return NameLookup(lookup)
+    return lookup
 
 
 @asynccontextmanager
@@ -53,7 +55,7 @@ async def sending(
     rules: SendingRules | None = None,
     *,
     timeout_seconds: float = 15.0,
-    lookup: NameLookup | None = None,
+    lookup: SystemLookup = system_lookup,
     tls: SSLContext | None = None,
 ) -> AsyncIterator[HttpWebhookSender]:
     """A sender, by default one that may reach 127.0.0.1 and ::1."""

@@ -18,7 +18,13 @@ from gateway.application.events.dispatcher import Dispatcher
 from gateway.application.ports.delivery_records import Delivery, DeliveryOutcome
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes
-from gateway.application.ports.webhook_sender import WebhookError, WebhookMessage, WebhookResponse, WebhookSender
+from gateway.application.ports.webhook_sender import (
+    WebhookError,
+    WebhookMessage,
+    WebhookNotSent,
+    WebhookResponse,
+    WebhookSender,
+)
 from gateway.contracts.records import a_payment, an_event, commit, identifier, user_id
 from gateway.domain.event import Event, EventId
 from gateway.domain.event_type import EventType
@@ -54,6 +60,20 @@ def always(response: WebhookResponse, seconds: float = 0.0) -> Behaviour:
 def failing_first(times: int, response: WebhookResponse = FAILED) -> Behaviour:
     """Each event fails so often, and then succeeds."""
     return lambda _message, attempts: (response if attempts < times else OK, 0.0)
+
+
+def not_sent_first(times: int, behaviour: Behaviour | None = None) -> Behaviour:
+    """The gateway has no room to send each event so often: nothing is received. Then the receiver behaves as given.
+
+    Without a behaviour, it takes every event.
+    """
+
+    def behave(message: WebhookMessage, attempts: int) -> tuple[WebhookResponse, float]:
+        if attempts < times:
+            raise WebhookNotSent("There is no room.")
+        return (behaviour or always(OK))(message, attempts - times)
+
+    return behave
 
 
 @dataclass(frozen=True)
@@ -99,7 +119,7 @@ class FakeSender(WebhookSender):
         self._receivers = receivers
         self._worker = worker
 
-    async def check(self, url: str) -> None:
+    async def check(self, url: str, *, owner_id: UserId) -> None:
         """Every URL is good."""
 
     async def send(self, message: WebhookMessage) -> WebhookResponse:

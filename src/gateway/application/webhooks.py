@@ -75,6 +75,8 @@ class Webhooks:
 
         Raises:
             InvalidInput: A value is not valid, or the URL is not allowed.
+            RateLimited: Too many host names of this owner are being looked up.
+            Overloaded: Too many host names are being looked up.
             EndpointLimitReached: The owner has 16 endpoints.
         """
         command = await self.create_command(
@@ -109,7 +111,7 @@ class Webhooks:
             secret=self.new_secret(),
         )
         # An error is passed on: the command refuses it, unless its key has an answer to replay.
-        url_error = await self._url_error(url)
+        url_error = await self._url_error(url, owner_id)
         # What is committed from here on has a later position, whatever the clocks of the servers say.
         return replace(command, url_error=url_error, after_position=await self.feed.newest())
 
@@ -128,6 +130,7 @@ class Webhooks:
         Raises:
             WebhookEndpointNotFound: There is no such endpoint of this owner.
             InvalidInput: A value is not valid, or the URL is not allowed.
+            RateLimited, Overloaded: As in `create`.
         """
         command = await self.change_command(
             endpoint_id, owner_id=owner_id, url=url, events=events, description=description, enabled=enabled
@@ -154,7 +157,9 @@ class Webhooks:
             description=description,
             enabled=enabled,
         )
-        return command if url is None else replace(command, url_error=await self._url_error(url))
+        if url is None:
+            return command
+        return replace(command, url_error=await self._url_error(url, owner_id or SYSTEM))
 
     async def delete(self, endpoint_id: EndpointId, *, owner_id: UserId | None = None) -> None:
         """Delete an endpoint. What waits to be delivered to it is canceled.
@@ -217,10 +222,14 @@ class Webhooks:
         check_page(before, limit)
         return page_of(await self.stored.endpoints(owner_id, before=before, limit=limit + 1), limit)
 
-    async def _url_error(self, url: str) -> FieldError | None:
-        """What the sender has against a URL."""
+    async def _url_error(self, url: str, owner_id: UserId) -> FieldError | None:
+        """What the sender has against a URL.
+
+        Raises:
+            RateLimited, Overloaded: The sender could not tell now.
+        """
         try:
-            await self.sender.check(url)
+            await self.sender.check(url, owner_id=owner_id)
         except InvalidInput as refused:
             return refused.errors[0]
         return None

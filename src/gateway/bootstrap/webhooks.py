@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.application.ports.webhook_sender import WebhookMessage, WebhookResponse, WebhookSender
 from gateway.bootstrap.refusal import StartRefused
+from gateway.domain.user import UserId
 from gateway.settings.values import Settings
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ class _SenderOnDemand:
         self._tls = tls
         self._sender: HttpWebhookSender | None = None
 
-    async def check(self, url: str) -> None:
-        await self._loaded().check(url)
+    async def check(self, url: str, *, owner_id: UserId) -> None:
+        await self._loaded().check(url, owner_id=owner_id)
 
     async def send(self, message: WebhookMessage) -> WebhookResponse:
         return await self._loaded().send(message)

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from gateway.application.ports.webhook_sender import WebhookError, WebhookMessage, WebhookResponse, WebhookSender
 from gateway.domain.event import EventId
+from gateway.domain.user import UserId
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.delivery_ledger import DeliveryLedger
 
@@ -89,7 +90,7 @@ class ReceiversSender(WebhookSender):
         self._must_live = must_live
 
     @override
-    async def check(self, url: str) -> None:
+    async def check(self, url: str, *, owner_id: UserId) -> None:
         """Every URL is allowed."""
 
     @override

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.adapters.webhooks import connections
-from gateway.adapters.webhooks.name_lookup import NameLookup
 from gateway.application.ports.webhook_sender import WebhookError
 from support.receivers import OK, answering, free_port, receiver
 from support.webhook_messages import allowing, message, names, sending
@@ -95,7 +94,7 @@ async def test_an_old_connection_is_replaced_and_its_address_checked_again(monke
     def lookup(host: str) -> Sequence[str]:
         return known[host]
 
-    async with receiver() as found, sending(allowing("127.0.0.1"), lookup=NameLookup(lookup)) as sender:
+    async with receiver() as found, sending(allowing("127.0.0.1"), lookup=lookup) as sender:
         url = f"http://shop.example:{found.port}/"
         assert (await sender.send(message(url))).status == 200
         await asyncio.sleep(0.25)

@@ -8,14 +8,15 @@ from ipaddress import ip_address
 
 import pytest
 
-from gateway.adapters.webhooks.name_lookup import NameLookup
 from gateway.adapters.webhooks.rules import DestinationRefused, SendingRules
 from gateway.application.ports.webhook_sender import WebhookError
+from gateway.contracts.records import user_id
 from gateway.domain.errors import InvalidInput
 from gateway.domain.webhook_url import parse_webhook_url
 from support.receivers import Receiver, answering, receiver
 from support.webhook_messages import NOTHING_ALLOWED, allowing, message, names, sending
 
+OWNER = user_id(2)
 FORBIDDEN = ("127.0.0.1", "127.0.0.2", "127.0.0.53", "127.1.2.3")
 
 
@@ -96,7 +97,7 @@ async def test_no_spelling_of_an_address_reaches_it(host: str, canaries: Sequenc
     async with sending(NOTHING_ALLOWED) as sender:
         response = await sender.send(message(url))
         with pytest.raises(InvalidInput) as refused:
-            await sender.check(url)
+            await sender.check(url, owner_id=OWNER)
 
     assert (response.status, response.error) == (None, WebhookError.ADDRESS_NOT_ALLOWED)
     assert refused.value.errors[0].field == "url"
@@ -125,7 +126,7 @@ async def test_a_name_with_a_forbidden_address_is_refused(
     async with sending(NOTHING_ALLOWED, lookup=names(shop_example=addresses)) as sender:
         response = await sender.send(message(url))
         with pytest.raises(InvalidInput) as refused:
-            await sender.check(url)
+            await sender.check(url, owner_id=OWNER)
 
     assert response.error is WebhookError.ADDRESS_NOT_ALLOWED
     assert [(error.field, error.code) for error in refused.value.errors] == [("url", "url_not_allowed")]
@@ -154,9 +155,9 @@ async def test_a_name_that_changes_its_address_between_check_and_connect_gains_n
     closing = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
     async with (
         receiver(closing, host="127.0.0.9", port=port) as allowed,
-        sending(allowing("127.0.0.9"), lookup=NameLookup(rebinding)) as sender,
+        sending(allowing("127.0.0.9"), lookup=rebinding) as sender,
     ):
-        await sender.check(url)
+        await sender.check(url, owner_id=OWNER)
         first = await sender.send(message(url))
         later = [await sender.send(message(url)) for _ in range(3)]
 
@@ -208,7 +209,7 @@ async def test_other_ports_are_refused(port: int) -> None:
     async with sending(PRODUCTION, lookup=names(shop_example=["93.184.216.34"])) as sender:
         response = await sender.send(message(f"https://shop.example:{port}/"))
         with pytest.raises(InvalidInput, match=r"port. Allowed: 443, 8443\.$"):
-            await sender.check(f"https://shop.example:{port}/")
+            await sender.check(f"https://shop.example:{port}/", owner_id=OWNER)
 
     assert response.error is WebhookError.ADDRESS_NOT_ALLOWED
 
@@ -217,7 +218,7 @@ async def test_plain_http_is_refused_in_production() -> None:
     async with sending(PRODUCTION, lookup=names(shop_example=["93.184.216.34"])) as sender:
         response = await sender.send(message("http://shop.example:443/"))
         with pytest.raises(InvalidInput) as refused:
-            await sender.check("http://shop.example/")
+            await sender.check("http://shop.example/", owner_id=OWNER)
 
     assert response.error is WebhookError.ADDRESS_NOT_ALLOWED
     assert refused.value.errors[0].code == "url_not_allowed"
@@ -239,14 +240,14 @@ def test_an_allowed_address_is_allowed_on_any_port() -> None:
 
 async def test_a_public_host_passes_the_check() -> None:
     async with sending(PRODUCTION, lookup=names(shop_example=["93.184.216.34", "2606:4700::1111"])) as sender:
-        await sender.check("https://shop.example/hooks")
+        await sender.check("https://shop.example/hooks", owner_id=OWNER)
 
 
 async def test_a_name_without_an_address_is_told_apart() -> None:
     async with sending(PRODUCTION, lookup=names()) as sender:
         response = await sender.send(message("https://shop.example/"))
         with pytest.raises(InvalidInput) as refused:
-            await sender.check("https://shop.example/")
+            await sender.check("https://shop.example/", owner_id=OWNER)
 
     assert response.error is WebhookError.NAME_NOT_RESOLVED
     assert [(error.field, error.code) for error in refused.value.errors] == [("url", "url_not_resolved")]

@@ -6,6 +6,7 @@ from typing import Final
 from typing_extensions import override
 
 from gateway.application.ports.webhook_sender import WebhookMessage, WebhookResponse, WebhookSender
+from gateway.domain.user import UserId
 
 MESSAGES_MAX: Final = 1_000
 
@@ -21,7 +22,7 @@ class MemoryWebhookSender(WebhookSender):
         self.messages = deque[WebhookMessage](maxlen=MESSAGES_MAX)
 
     @override
-    async def check(self, url: str) -> None:
+    async def check(self, url: str, *, owner_id: UserId) -> None:
         pass
 
     @override

@@ -11,6 +11,7 @@ from gateway.adapters.webhooks.addresses import Address
 from gateway.adapters.webhooks.connection import HttpConnection
 from gateway.adapters.webhooks.name_lookup import NameLookup
 from gateway.adapters.webhooks.rules import SendingRules
+from gateway.domain.user import UserId
 from gateway.domain.webhook_url import WebhookUrl
 
 CONNECT_SECONDS_MAX: Final = 4.0
@@ -24,6 +25,21 @@ IDLE_OF_A_RECEIVER_MAX: Final = 128
 IDLE_MAX: Final = 512
 
 _Receiver = tuple[str, str, int]
+
+
+async def checked_addresses(
+    url: WebhookUrl, owner_id: UserId, *, rules: SendingRules, lookup: NameLookup
+) -> tuple[Address, ...]:
+    """The addresses of the host, each of them allowed.
+
+    Raises:
+        DestinationRefused: Scheme, port or an address is not allowed.
+        NameNotResolved: There is no address.
+        RateLimited, Overloaded: The host was not looked up, as too many look-ups of this owner, or of all, run or wait.
+    """
+    rules.check_scheme(url)
+    found = (url.address,) if url.address is not None else await lookup.addresses(url.host, caller=owner_id)
+    return rules.checked(url, found)
 
 
 class PinnedConnections:
@@ -45,17 +61,6 @@ class PinnedConnections:
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def check(self, url: WebhookUrl) -> tuple[Address, ...]:
-        """The addresses of the host, each of them allowed.
-
-        Raises:
-            DestinationRefused: Scheme, port or an address is not allowed.
-            NameNotResolved: There is no address.
-        """
-        self._rules.check_scheme(url)
-        found = (url.address,) if url.address is not None else await self._lookup.addresses(url.host)
-        return self._rules.checked(url, found)
-
     def take(self, url: WebhookUrl) -> HttpConnection | None:
         """An idle connection, if there is one."""
         idle = self._idle.get(_receiver(url))
@@ -68,15 +73,16 @@ class PinnedConnections:
             connection.abort()
         return None
 
-    async def open(self, url: WebhookUrl) -> HttpConnection:
+    async def open(self, url: WebhookUrl, owner_id: UserId) -> HttpConnection:
         """A new connection.
 
         Raises:
-            DestinationRefused: As `check`.
-            NameNotResolved: As `check`.
+            DestinationRefused: As `checked_addresses`.
+            NameNotResolved: As `checked_addresses`.
+            RateLimited, Overloaded: As `checked_addresses`.
             OSError: No address can be reached (`TimeoutError` if it took too long), or TLS fails (`ssl.SSLError`).
         """
-        addresses = _order_of_attempts(await self.check(url))
+        addresses = _order_of_attempts(await checked_addresses(url, owner_id, rules=self._rules, lookup=self._lookup))
         for address in addresses[:-1]:
             try:
                 return await self._connect(url, address)

@@ -13,6 +13,7 @@ class DeliveryCounts:
         queued: Deliveries that the fan-out made.
         delivered: Deliveries that ended with a success.
         failed_attempts: Attempts that failed.
+        put_off: Attempts that were not made, because too many host names were being looked up.
         failed: Deliveries that ended with their last failure.
         canceled: Deliveries that ended because their endpoint is disabled or deleted.
         disabled: Endpoints that were disabled.
@@ -21,6 +22,7 @@ class DeliveryCounts:
     queued: int = 0
     delivered: int = 0
     failed_attempts: int = 0
+    put_off: int = 0
     failed: int = 0
     canceled: int = 0
     disabled: int = 0

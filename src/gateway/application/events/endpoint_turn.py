@@ -16,7 +16,7 @@ from gateway.application.ports.deliveries import DUE_PER_LOAD_MAX
 from gateway.application.ports.delivery_records import DeliveryId, DeliveryOutcome, DueDelivery, Lease
 from gateway.application.ports.events import FeedEvent
 from gateway.application.ports.unit_of_work import StorageUnavailable
-from gateway.application.ports.webhook_sender import WebhookError, WebhookMessage, WebhookResponse
+from gateway.application.ports.webhook_sender import WebhookError, WebhookMessage, WebhookNotSent, WebhookResponse
 from gateway.application.views.events import event_view_json
 from gateway.domain.errors import Refusal
 from gateway.domain.webhook_endpoint import DisabledReason, WebhookEndpoint
@@ -212,6 +212,7 @@ class EndpointTurn:
         sent_at = self._tools.clock()
         message = WebhookMessage(
             url=endpoint.url,
+            owner_id=endpoint.owner_id,
             event_id=event.id,
             secrets=endpoint.signing_secrets(sent_at),
             body=event_view_json(event),
@@ -222,6 +223,11 @@ class EndpointTurn:
         except asyncio.CancelledError:
             self._window.dropped(due)
             raise
+        except WebhookNotSent:
+            self._window.dropped(due)
+            self._receiver.put_off(self._tools.clock())
+            self._tools.counts.put_off += 1
+            return
         except Exception:
             logger.exception("webhook_sender_failed")
             response = WebhookResponse(

@@ -1,6 +1,7 @@
 """What a worker knows of the receiver behind an endpoint, while it holds the lease."""
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from gateway.application.events.adaptive_limit import AdaptiveLimit
 from gateway.application.events.delivery_limits import DeliveryLimits
@@ -16,6 +17,9 @@ from gateway.application.ports.webhook_sender import WebhookResponse
 from gateway.domain.webhook_endpoint import DisabledReason
 
 _MILLISECONDS = 1_000
+
+PUT_OFF_SECONDS: Final = 1.0
+"""How long nothing is sent to a receiver after the gateway had no room to look its host up."""
 
 
 class Receiver:
@@ -92,6 +96,13 @@ class Receiver:
         if self._failures_in_a_row >= FAILURES_IN_A_ROW_MAX:
             pause = max(pause, probe_seconds(self._failing_since, now))
         if pause:
-            until = now + timedelta(seconds=pause)
-            if self._paused_until is None or until > self._paused_until:
-                self._paused_until, self._paused_at = until, now
+            self._pause(now, pause)
+
+    def put_off(self, now: datetime) -> None:
+        """Nothing could be sent, for a reason that is not the receiver's. It is no failure."""
+        self._pause(now, PUT_OFF_SECONDS)
+
+    def _pause(self, now: datetime, seconds: float) -> None:
+        until = now + timedelta(seconds=seconds)
+        if self._paused_until is None or until > self._paused_until:
+            self._paused_until, self._paused_at = until, now

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from gateway.domain.immutable import immutable
+from gateway.domain.user import UserId
 
 
 class WebhookError(StrEnum):
@@ -24,12 +25,17 @@ class WebhookError(StrEnum):
     TIMEOUT = "timeout"
 
 
+class WebhookNotSent(Exception):  # noqa: N818 - names what happened, as every refusal of the gateway does.
+    """The gateway had no room to send a webhook now. Nothing was asked of the receiver."""
+
+
 @immutable
 class WebhookMessage:
     """One attempt to deliver one event.
 
     Attributes:
         url: The endpoint's URL.
+        owner_id: The endpoint's owner, whose share of the look-ups of names is used.
         event_id: The id of the event, sent as `webhook-id`: the same at each attempt.
         secrets: The secrets that sign, newest first: `whsec_` and the base64 of 24 to 64 bytes each. At least one.
         body: The JSON of the event, which is sent as it is.
@@ -37,6 +43,7 @@ class WebhookMessage:
     """
 
     url: str = field(repr=False)
+    owner_id: UserId
     event_id: str
     secrets: tuple[str, ...] = field(repr=False)
     body: bytes = field(repr=False)
@@ -71,13 +78,19 @@ class WebhookResponse:
 class WebhookSender(Protocol):
     """Sends webhooks, and nothing to addresses that are not allowed."""
 
-    async def check(self, url: str) -> None:
+    async def check(self, url: str, *, owner_id: UserId) -> None:
         """Check the URL of an endpoint: its syntax, its scheme and port, and every address that its host has now.
+
+        Args:
+            url: The URL.
+            owner_id: Who is to own the endpoint. Owners have shares of the look-ups of names.
 
         Raises:
             InvalidInput: At field `url`. Its code is `url_invalid` (not an HTTP URL, or one with user, password or
                 fragment), `url_not_allowed` (scheme, port or address) or `url_not_resolved` (its host has no address,
                 or name servers did not answer in time).
+            RateLimited: Too many look-ups for this owner run or wait. The host was not looked up.
+            Overloaded: Too many look-ups run or wait. The host was not looked up.
         """
         ...
 
@@ -85,5 +98,8 @@ class WebhookSender(Protocol):
         """Sign the message and send it to an address that is checked at each new connection.
 
         It never raises for what the receiver, the network or a name server does. Cancelling it closes its connection.
+
+        Raises:
+            WebhookNotSent: The host was not looked up, because too many look-ups run or wait.
         """
         ...
