@@ -178,7 +178,7 @@ def codes_of(operation: AnyOperation) -> list[str]:
     if operation.idempotency is Idempotency.REQUIRED:
         codes.add("idempotency_key_missing")
     if operation.method != "GET":
-        codes.add("rate_limited")  # Too many items or bytes of the caller are waiting.
+        codes.add("rate_limited")  # Too many items, bytes or look-ups of the caller are waiting.
     # Every operation refuses unknown query parameters and repeated headers.
     codes |= {"validation_error", "headers_too_large", "internal_error", "storage_unavailable", "overloaded"}
     return sorted(codes, key=lambda code: (KINDS[code].status, code))
