@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import sysconfig
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -24,9 +25,17 @@ def describe(postgres: str) -> Sequence[str]:
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         f"{_processor()}, {psutil.cpu_count()} cores, {memory_gib:.0f} GiB, {platform.system()} {platform.release()}",
         f"load average before the run: {one:.2f} {five:.2f} {fifteen:.2f}",
-        f"Python {platform.python_version()}, PostgreSQL {postgres}",
+        f"Python {platform.python_version()} ({python_build()}), PostgreSQL {postgres}",
         versions,
     )
+
+
+def python_build() -> str:
+    """How Python was configured: optimisations by profile and at link time make it a sixth faster."""
+    configured = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    found = [flag for flag in ("--enable-optimizations", "--with-lto") if flag in configured]
+    # Debian's packages optimise without naming it there.
+    return f"configured with {' '.join(found)}" if found else "no --enable-optimizations in its configuration"
 
 
 def _processor() -> str:

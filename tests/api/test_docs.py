@@ -3,15 +3,16 @@
 import asyncio
 import re
 import threading
+from collections import Counter
 from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
 
 from gateway.adapters.http import docs_pages
-from gateway.adapters.http.docs_pages import STATIC, STATIC_FILES
+from gateway.adapters.http.docs_pages import KEPT_MAX, MAKING_MAX, STATIC, STATIC_FILES
 from support.api_client import PAGES, World, ok, open_world
-from support.asgi import ask
+from support.asgi import RawAnswer, ask
 from support.references import References
 
 
@@ -146,3 +147,34 @@ async def test_other_requests_are_answered_while_a_page_is_made(world: World, mo
     ok(await world.anyone.get("/health/live"))
     others_are_answered.set()
     assert (await guide).text == "made"
+
+
+async def test_guides_for_many_hosts_hold_up_neither_files_nor_each_other(world: World) -> None:
+    """Each host sees its own URL in the guide, which is made for it: few are made at once."""
+
+    async def guide_at(number: int) -> RawAnswer:
+        return await ask(world.app, "GET", "/docs/guide", headers=[(b"host", f"shop-{number}.example".encode())])
+
+    answers = await asyncio.gather(*(guide_at(number) for number in range(100)))
+    assert Counter(answer.status for answer in answers) == {200: MAKING_MAX, 503: 100 - MAKING_MAX}
+    assert all(b"http://shop-" in answer.body for answer in answers if answer.status == 200)
+    ok_again = await guide_at(99)
+    assert ok_again.status == 200
+    assert b"G=http://shop-99.example J=" in ok_again.body
+    assert b"127.0.0.1:8000" not in ok_again.body
+
+
+async def test_a_page_is_made_once_and_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def page(_: str, server_url: str) -> str:
+        made.append(server_url)
+        return server_url
+
+    monkeypatch.setattr(docs_pages, "guide_page", page)
+    hosts = [f"{number}.example" for number in range(KEPT_MAX + 1)]
+    async with open_world() as world:
+        for host in [hosts[0], hosts[0], *hosts, hosts[0], hosts[-1]]:
+            answer = await ask(world.app, "GET", "/docs/guide", headers=[(b"host", host.encode())])
+            assert answer.body.decode() == f"http://{host}"
+    assert made == [f"http://{host}" for host in [*hosts, hosts[0]]]

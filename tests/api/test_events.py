@@ -163,8 +163,9 @@ async def test_a_stream_begins_where_it_is_told_to(world: World, customer: Perso
     authorization = (b"authorization", f"Bearer {merchant.api.token}".encode())
     for wrong in (b"x", b"-1", b"1 2", b"1.5", str(position + 1).encode(), b"9" * 30):
         headers = [authorization, (b"last-event-id", wrong)]
-        answer = await ask(world.app, "GET", "/events/stream", headers=headers, disconnects_after_chunks=True)
-        assert answer.status == 400
+        for method in ("GET", "HEAD"):
+            answer = await ask(world.app, method, "/events/stream", headers=headers, disconnects_after_chunks=True)
+            assert answer.status == 400
     for right in (b"", b"\t ", f" {position}\t".encode()):
         headers = [authorization, (b"last-event-id", right)]
         assert (await ask(world.app, "HEAD", "/events/stream", headers=headers)).status == 200
@@ -175,6 +176,8 @@ async def test_a_stream_begins_where_it_is_told_to(world: World, customer: Perso
 async def test_streams_are_counted(world: World, merchant: Person) -> None:
     hub = world.gateway.event_hub
     caller = await world.gateway.access.authenticate(str(merchant.api.token))
+    for _ in range(11):  # They leave none open.
+        assert (await merchant.api.send("HEAD", "/events/stream")).status_code == 200
     open_streams = [await hub.open(caller, EVERYTHING, after=None) for _ in range(10)]
     problem = refused(await merchant.api.get("/events/stream"), 429, "rate_limited")
     assert problem["retry_after_seconds"] >= 1

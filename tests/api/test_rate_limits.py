@@ -1,6 +1,7 @@
 """Rate limits: 429, and how many requests are left."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -10,6 +11,7 @@ import pytest
 
 from gateway.adapters.memory.rate_budgets import MemoryRateBudgets
 from gateway.application.gateway import Gateway
+from gateway.application.rate_limits.bucket import NANOSECONDS
 from gateway.application.rate_limits.rate_limits import RateLimitSettings, rate_limits
 from support.api_client import PASSWORD, World, created, fresh_email, fresh_key, ok, open_world, refused, registration
 from support.every_operation import EVERY_OPERATION, Everybody, key_for, path_of
@@ -19,9 +21,11 @@ LIMITED = [operation for operation in EVERY_OPERATION if operation.roles]
 
 
 @asynccontextmanager
-async def limited(settings: RateLimitSettings, like: World | None = None) -> AsyncGenerator[World]:
+async def limited(
+    settings: RateLimitSettings, like: World | None = None, monotonic: Callable[[], int] = time.monotonic_ns
+) -> AsyncGenerator[World]:
     """An application with these limits; `like` is another one with the same users."""
-    limits = rate_limits(settings, MemoryRateBudgets())
+    limits = rate_limits(settings, MemoryRateBudgets(monotonic), monotonic)
 
     def changed(gateway: Gateway) -> Gateway:
         return replace(gateway, rate_limits=limits)
@@ -111,6 +115,26 @@ async def test_a_batch_counts_its_items(free: World) -> None:
         assert (first.status_code, rate_of(first)) == (207, '"requests";r=40;t=36')
         refused(await api.post("/payments/batch", batch(60), key=fresh_key()), 429, "rate_limited")
         second = await api.post("/payments/batch", batch(30), key=fresh_key())
+        assert second.status_code == 207
+
+
+@pytest.mark.parametrize("size", [99, 100, 101, 150])
+async def test_a_batch_as_large_as_the_limit_or_larger_passes_when_its_caller_waits_as_told(
+    free: World, size: int
+) -> None:
+    merchant, customer = await free.merchant(), await free.customer(balance=1_000)
+    order = {"merchant_id": merchant.id, "amount": 1, "currency": "USD"}
+    items = [{**order, "idempotency_key": fresh_key()} for _ in range(size)]
+    now = 10**15
+    async with limited(replace(NONE, requests=100), like=free, monotonic=lambda: now) as world:
+        api = replace(customer.api, http=world.anyone.http)
+        for _ in range(20):
+            ok(await api.get("/users/me"))
+        first = await api.post("/payments/batch", {"mode": "independent", "items": items}, key=fresh_key())
+        refused(first, 429, "rate_limited")
+        assert rate_of(first) == '"requests";r=79;t=13'
+        now += int(first.headers["retry-after"]) * NANOSECONDS
+        second = await api.post("/payments/batch", {"mode": "independent", "items": items}, key=fresh_key())
         assert second.status_code == 207
 
 

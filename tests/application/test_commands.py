@@ -13,7 +13,7 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.ports.reader import AccountFilter
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes
-from gateway.contracts.records import EUR, JPY, NOW, USD, account_id, an_account, commit, user_id
+from gateway.contracts.records import EUR, JPY, NOW, USD, account_id, an_account, by_email, commit, user_id
 from gateway.domain.account import Account, AccountKey, AccountKind, AccountStatus, system_account
 from gateway.domain.deposit import Deposit
 from gateway.domain.errors import (
@@ -93,7 +93,7 @@ async def test_who_registers_gets_a_user_and_an_account(
     [account] = registered.accounts
     assert (account.owner_id, account.currency, account.kind) == (user_id(7), EUR, AccountKind.MERCHANT)
     assert (account.posted, account.status, account.version) == (0, AccountStatus.OPEN, 1)
-    credentials = await storage.users.by_email("user7@example.com")
+    credentials = await by_email(storage, "user7@example.com")
     assert credentials is not None
     assert (credentials.user, credentials.password_hash) == (registered.user, "$argon2id$")
     assert await storage.reader.account(account.id) == account

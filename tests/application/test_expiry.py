@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,6 +15,7 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.expiry import Expiry, ExpiryLimits
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.shared_clock import SharedClock
 from gateway.domain.event_type import EventType
 from support.builders import Fault, StandingClock, Watch, a_batch, balances, opened, watched
 
@@ -54,6 +56,30 @@ async def everything_is_back(scene: Scene) -> None:
             return
         await asyncio.sleep(0.001)
     raise AssertionError
+
+
+async def test_a_worker_a_day_ahead_ends_no_payment_before_its_time(scene: Scene) -> None:
+    """What is written stays: a hold that was ended a day early does not come back."""
+    right = StandingClock(scene.clock())
+
+    async def ask() -> datetime:
+        return right()
+
+    shared = SharedClock(ask, scene.clock, lambda: 0.0)
+    expiry = replace(scene.expiry(), shared_clock=shared)
+    scene.clock.advance(24 * 3600)
+    right.advance(59)
+    assert await expiry.run_once() == 0
+    right.advance(1)
+    assert await expiry.run_once() == 10
+
+
+async def test_a_worker_a_day_behind_ends_payments_by_its_own_clock(scene: Scene) -> None:
+    """It would be refused otherwise: its executor has the same clock."""
+    expiry = replace(scene.expiry(), shared_clock=StandingClock(scene.clock() + timedelta(days=1)))
+    assert await expiry.run_once() == 0
+    scene.clock.advance(60)
+    assert await expiry.run_once() == 10
 
 
 async def test_nothing_is_ended_before_its_time(scene: Scene) -> None:

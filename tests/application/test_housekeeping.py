@@ -25,6 +25,7 @@ from gateway.application.ports.deliveries import WEBHOOKS
 from gateway.application.ports.housekeeping import Deleted, EventReaders
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, StorageUnavailable
+from gateway.application.shared_clock import SharedClock
 from gateway.contracts.housekeeping import a_replay, a_token, waiting
 from gateway.contracts.login_failures import fail
 from gateway.contracts.records import (
@@ -343,3 +344,24 @@ async def test_an_event_that_is_no_longer_shown_is_not_delivered_once_more() -> 
         assert list(await gateway.deliveries.redeliver(shown.id)) == []
         with pytest.raises(EventNotFound):
             await gateway.deliveries.redeliver(hidden.id)
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_a_worker_a_year_ahead_deletes_nothing_that_is_needed(*, is_away: bool) -> None:
+    """It asks the storage for the time; if it cannot, it deletes nothing."""
+    scene = Scene()
+    await commit(scene.storage, Changes(answers_new=[an_answer("key-1", created_at=scene.now)]))
+
+    async def ask() -> datetime:
+        if is_away:
+            raise StorageUnavailable("The storage is away.")
+        return scene.now
+
+    clock = SharedClock(ask, lambda: scene.now + 365 * DAY)
+    housekeeper = Housekeeper(storage=scene.storage, clock=clock)
+    for _ in range(3):
+        assert await housekeeper.run_once(asyncio.Event())
+    assert len(scene.database.answers) == 1
+    scene.now += 9 * DAY
+    await housekeeper.run_once(asyncio.Event())
+    assert len(scene.database.answers) == is_away

@@ -20,7 +20,7 @@ from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
-from gateway.contracts.records import EUR, NOW, USD, endpoint_id, quote_id
+from gateway.contracts.records import EUR, NOW, USD, by_email, endpoint_id, quote_id
 from gateway.domain.errors import InvalidInput, Refusal
 from gateway.domain.rate import CurrencyPair, rate_of
 from gateway.domain.refund import RefundId
@@ -81,7 +81,12 @@ def parts(storage: Storage) -> list[Any]:
         Queries(storage.reader, StandingClock()),
         Quotes(executor=access.executor, rates=storage.rates, clock=StandingClock()),
         Events(storage.events),
-        Webhooks(executor=access.executor, stored=storage.webhook_endpoints, sender=MemoryWebhookSender()),
+        Webhooks(
+            executor=access.executor,
+            stored=storage.webhook_endpoints,
+            feed=storage.events,
+            sender=MemoryWebhookSender(),
+        ),
         WebhookDeliveries(
             stored=storage.deliveries,
             endpoints=storage.webhook_endpoints,
@@ -168,4 +173,4 @@ async def test_a_card_number_is_no_name(storage: Storage) -> None:
             email="ada@example.com", password="correct horse battery", role=Role.CUSTOMER, name="5555 5555 5555 4444"
         )
     assert [(error.field, error.code) for error in refused.value.errors] == [("name", "card_number")]
-    assert await storage.users.by_email("ada@example.com") is None
+    assert await by_email(storage, "ada@example.com") is None

@@ -9,6 +9,9 @@ A contract that nothing can break proves nothing. What was broken by hand in the
 - a refresh token taken without looking whether it was used: test_of_sixteen_concurrent_exchanges_exactly_one_rotates
 - the lock of the owners of webhook endpoints taken out: test_of_concurrent_creations_each_sees_the_endpoints_before_it
 - scopes of failures written in no order: test_no_concurrent_failure_is_lost
+- pauses of the future that count: test_a_pause_of_a_worker_a_day_ahead_is_void_for_good
+- a plan of the future that is due at once: test_a_retry_of_a_worker_a_day_ahead_waits_as_long_as_its_schedule_says
+- an endpoint given back without its time: test_an_endpoint_that_a_worker_a_day_ahead_has_given_back_has_its_turn
 
 The order in which several new keys are claimed shows here only now and then: the statement is over too soon.
 """
@@ -29,6 +32,7 @@ from gateway.contracts.sessions import SessionsContract
 from gateway.contracts.unit_of_work import UnitOfWorkContract
 from gateway.contracts.users import UsersContract
 from gateway.contracts.webhook_endpoints import WebhookEndpointsContract
+from gateway.contracts.wrong_clocks import WrongClocksContract
 
 
 @pytest.mark.locking
@@ -86,4 +90,8 @@ class TestHousekeeping(HousekeepingContract):
 
 
 class TestDeliveries(DeliveriesContract):
+    pass
+
+
+class TestWrongClocks(WrongClocksContract):
     pass

@@ -1,14 +1,18 @@
 """Clients that go away, or never finish: nobody else notices."""
 
 import asyncio
+import re
 from pathlib import Path
 
 from sqlalchemy import text
 
+from gateway.adapters.http.large_bodies import LARGE_BYTES
+from support.flood import Connection, raw_batch
 from support.load import Load, keys, open_shop
 from support.servers import PATIENT, Installation
 
 ANSWERED_SECONDS_MAX = 12.0
+MIB = 1024 * 1024
 DRIP_SECONDS = 0.25
 """A body takes 20 s in all, longer than its refusal may take."""
 
@@ -74,3 +78,21 @@ async def _drip(writer: asyncio.StreamWriter, body: bytes) -> None:
     for position in range(len(body)):
         writer.write(body[position : position + 1])
         await asyncio.sleep(DRIP_SECONDS)
+
+
+async def test_bodies_that_are_announced_and_do_not_come_keep_nobody_from_sending_a_batch(tmp_path: Path) -> None:
+    gateway = Installation(tmp_path)
+    few = {"GATEWAY_LARGE_BODIES_BYTES_MAX": str(MIB), "GATEWAY_LARGE_BODIES_BYTES_PER_CALLER_MAX": str(MIB)}
+    async with gateway.serving(**few) as server, server.client() as http:
+        attacker, other = await open_shop(http), await open_shop(http)
+        head, _, _ = raw_batch(attacker, "announced").partition(b"\r\n\r\n")
+        head = re.sub(rb"(?i)(content-length: )\d+", rb"\g<1>%d" % MIB, head)
+        announced = [await server.ask(head + b"\r\n\r\n") for _ in range(8)]
+        await server.until_read()
+        connection = await Connection.to(server.port)
+        batch = raw_batch(other, "sent")
+        assert len(batch) > LARGE_BYTES
+        assert await connection.ask(batch) == 207
+        connection.close()
+        for _, writer in announced:
+            writer.close()

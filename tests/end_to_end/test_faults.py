@@ -25,6 +25,8 @@ NAMES: Final = (
     "the disk of Postgres is full",
     "the clock of a server is a day ahead",
     "the clock of a server is a day behind",
+    "the clock of the worker is a day ahead",
+    "the clock of all processes is a day ahead",
 )
 """One of each kind: starting processes takes long, and what they do when they are killed has tests of its own."""
 FAULTS: Final = (network.cutting(CUTS), *(fault for fault in ONCE if fault.name in NAMES))

@@ -6,7 +6,6 @@ The same after the database was dumped and restored into another cluster, where 
 import asyncio
 import os
 import secrets
-import subprocess
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -22,7 +21,7 @@ from gateway import open_gateway
 from gateway.domain.limits import EVENTS_PER_READ_MAX
 from support.event_stream import listening
 from support.load import PASSWORD, Person, log_in, sign_up
-from support.postgres import LocalPostgres, find_binaries, local_postgres
+from support.postgres import LocalPostgres, copy_database, local_postgres, new_database
 from support.servers import Installation, Server
 
 EVENTS = int(os.environ.get("GATEWAY_TEST_FEED_EVENTS", "600"))
@@ -67,7 +66,7 @@ async def test_nobody_misses_an_event_and_no_position_goes_back(
 
     with local_postgres() as another:
         restored = await new_database(another, "after")
-        copy(url, restored)
+        copy_database(url, restored)
         later = Installation(tmp_path / "after", restored)
         later.folder.mkdir()
         async with later.serving() as one, later.serving() as other:
@@ -85,24 +84,6 @@ async def test_nobody_misses_an_event_and_no_position_goes_back(
         async with open_gateway(restored) as opened:
             page = await opened.events.read(after=0, limit=len(before))
         assert [Seen(event.position, event.id) for event in page] == before
-
-
-async def new_database(server: LocalPostgres, name: str) -> str:
-    connection = await asyncpg.connect(server.url("postgres"))
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
-    return server.url(name)
-
-
-def copy(source: str, target: str) -> None:
-    """Dump a database, and restore it elsewhere."""
-    programs = find_binaries().directory
-    dump = subprocess.run([programs / "pg_dump", source], check=True, capture_output=True).stdout
-    subprocess.run(
-        [programs / "psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--output", os.devnull, target],
-        input=dump,
-        check=True,
-    )
 
 
 async def an_operator(gateway: Installation, server: Server, *, is_new: bool = True) -> Person:

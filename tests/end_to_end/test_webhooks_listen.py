@@ -169,20 +169,27 @@ async def test_the_listener_says_when_its_endpoint_stays(tmp_path: Path) -> None
 
 async def test_what_is_wrong_is_told_in_a_sentence(sandbox: Sandbox) -> None:
     url, port = ("--url", sandbox.url), free_port()
-    for arguments, stdin, sentence in (
-        (("--url", "http://127.0.0.1:9"), "", "No gateway answers at http://127.0.0.1:9: "),
-        (("--url", "nowhere"), "", "nowhere is no URL of a gateway."),
-        ((*url, "--events", "payment.paid"), "", "There are no events of the type payment.paid."),
-        (("--url", "http://127.0.0.1:99999"), "", "http://127.0.0.1:99999 is no URL of a gateway."),
-        ((*url, "--forward-to", "shop"), "", "shop is no URL of HTTP."),
-        ((*url, "--forward-to", "http://127.0.0.1:99999/"), "", "http://127.0.0.1:99999/ is no URL of HTTP."),
-        (("--forward-to", f"http://localhost:{port}/x"), "", "is where this command itself listens."),
-        ((*url, "--email", "x@example.com", "--password-stdin"), "wrong\n", "invalid_credentials"),
+    to, wrong_password = "--forward-to", ("--email", "x@example.com", "--password-stdin")
+    for code, arguments, stdin, sentence in (
+        (1, ("--url", "http://127.0.0.1:9"), "", "No gateway answers at http://127.0.0.1:9: "),
+        (1, ("--url", "http://ada:secret@127.0.0.1:9"), "", "No gateway answers at http://ada:***@127.0.0.1:9: "),
+        (2, ("--url", "nowhere"), "", "nowhere is no URL of a gateway."),
+        (1, (*url, "--events", "payment.paid"), "", "There are no events of the type payment.paid."),
+        (2, ("--url", "http://127.0.0.1:99999"), "", "http://127.0.0.1:99999 is no URL of a gateway."),
+        (2, ("--url", "ftp://ada:secret@shop"), "", "ftp://ada:***@shop is no URL of a gateway."),
+        (2, (*url, to, "shop"), "", "shop is no URL of HTTP."),
+        (2, (*url, to, "http://127.0.0.1:99999/"), "", "http://127.0.0.1:99999/ is no URL of HTTP."),
+        (2, (to, f"http://localhost:{port}/x"), "", "is where this command itself listens."),
+        (2, (to, f"http://0.0.0.0:{port}/x"), "", "is where this command itself listens."),
+        (1, (*url, *wrong_password), "wrong\n", "invalid_credentials"),
     ):
         done = await sandbox.gateway.run("webhooks", "listen", "--port", str(port), *arguments, stdin=stdin)
-        assert (done.exit_code, done.said) == (1, ""), arguments
-        assert done.complained.startswith("Error: ")
-        assert sentence in done.complained
+        assert (done.exit_code, done.said) == (code, ""), arguments
+        assert "secret" not in done.complained
+        *usage, complaint = done.complained.splitlines()
+        assert complaint.startswith("Error: ")
+        assert sentence in complaint
+        assert bool(usage) == (code == 2)
     taken = await sandbox.gateway.run("webhooks", "listen", *url, "--port", str(sandbox.server.port))
     assert taken.exit_code == 1
     expected = f"Cannot listen on 127.0.0.1, port {sandbox.server.port}: Address already in use. Choose another one"

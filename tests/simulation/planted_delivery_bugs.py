@@ -142,6 +142,37 @@ def merchants_get_the_events_of_others(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(fan_out, "new_deliveries", for_everybody)
 
 
+def endpoints_get_the_events_of_before(patch: pytest.MonkeyPatch) -> None:
+    """Nobody looks at where an endpoint begins in the feed."""
+    new_deliveries = fan_out.new_deliveries
+
+    def from_the_beginning(
+        events: Iterable[EventHead], endpoints: Sequence[WebhookEndpoint], now: datetime, new_id: NewId
+    ) -> list[Delivery]:
+        return new_deliveries(events, [replace(endpoint, after_position=0) for endpoint in endpoints], now, new_id)
+
+    patch.setattr(fan_out, "new_deliveries", from_the_beginning)
+
+
+def endpoints_begin_where_the_fan_out_is(patch: pytest.MonkeyPatch) -> None:
+    """What is committed before the fan-out has seen an endpoint is taken for what was there before it."""
+    new_deliveries = fan_out.new_deliveries
+    seen = set[str]()
+
+    def from_here(
+        events: Sequence[EventHead], endpoints: Sequence[WebhookEndpoint], now: datetime, new_id: NewId
+    ) -> list[Delivery]:
+        last = events[-1].position if events else 0
+        late = [
+            endpoint if endpoint.id in seen else replace(endpoint, after_position=max(last, endpoint.after_position))
+            for endpoint in endpoints
+        ]
+        seen.update(endpoint.id for endpoint in endpoints)
+        return new_deliveries(events, late, now, new_id)
+
+    patch.setattr(fan_out, "new_deliveries", from_here)
+
+
 def old_secrets_sign(patch: pytest.MonkeyPatch) -> None:
     """Nobody looks at the clock."""
 
@@ -165,5 +196,7 @@ PLANTED: Mapping[Plant, str] = {
     endpoints_fail_for_ever: "webhook_disabled",
     merchants_get_the_events_of_others: "webhook_wanted",
     old_secrets_sign: "webhook_signature",
+    endpoints_get_the_events_of_before: "webhook_early",
+    endpoints_begin_where_the_fan_out_is: "webhook_delivered",
 }
 """Each with the invariant that it breaks first, or one of them."""

@@ -13,9 +13,10 @@ from gateway.application.access.limits import AccessLimits
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.errors import InvalidCredentials
+from gateway.application.ports.clock import Clock
 from gateway.application.ports.passwords import HashingOverloaded, PasswordCheck
 from gateway.application.ports.storage import Storage
-from support.builders import StandingClock, a_batch
+from support.builders import a_batch
 
 SIGNING_KEY = signing_key_from_secret("a secret that is for tests only, and long enough")
 EMAIL = "ada@example.com"
@@ -49,7 +50,7 @@ class PlainHasher:
 
 def an_access(
     storage: Storage,
-    clock: StandingClock,
+    clock: Clock,
     *,
     passwords: PlainHasher | None = None,
     limits: AccessLimits | None = None,

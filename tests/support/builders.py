@@ -13,6 +13,7 @@ from gateway.application.engine import outcome_codec
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command
 from gateway.application.engine.submission import Answer, BulkSubmission, CommandSubmission, fingerprint
+from gateway.application.ports.clock import Clock
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, Records, UnitOfWork, Wanted
 from gateway.contracts.records import EUR, NOW, USD, SequentialIdentifiers, account_id, user_id
@@ -104,7 +105,7 @@ def submissions(*commands: Command[Any]) -> list[CommandSubmission]:
     return [submit(command, f"key-{number}") for number, command in enumerate(commands)]
 
 
-def a_batch(storage: Storage, clock: StandingClock | None = None) -> Batch:
+def a_batch(storage: Storage, clock: Clock | None = None) -> Batch:
     return Batch(unit_of_work=storage.unit_of_work, clock=clock or StandingClock(), identifiers=time_ordered_id)
 
 

@@ -282,6 +282,23 @@ async def temporary_database(server: PostgresServer, *, template: str = "templat
         await _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+async def new_database(server: PostgresServer, name: str) -> str:
+    """The URL of a database with nothing in it, which is gone with its server."""
+    await _administer(server, f"CREATE DATABASE {name}")
+    return server.url(name)
+
+
+def copy_database(source: str, target: str) -> None:
+    """Dump a database, and restore it elsewhere."""
+    programs = find_binaries().directory
+    dump = subprocess.run([programs / "pg_dump", source], check=True, capture_output=True).stdout
+    subprocess.run(
+        [programs / "psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--output", os.devnull, target],
+        input=dump,
+        check=True,
+    )
+
+
 def find_binaries() -> Binaries:
     """The Postgres server binaries on this machine.
 

@@ -61,6 +61,15 @@ class RawConnection:
         async with asyncio.timeout(SECONDS_MAX):
             return await asyncio.get_running_loop().sock_recv(self._socket, bytes_max)
 
+    async def responses(self, number: int) -> bytes:
+        """What comes until so many responses have begun."""
+        content = b""
+        while content.count(b"HTTP/1.1 ") < number:
+            piece = await self.read()
+            assert piece, content
+            content += piece
+        return content
+
     async def rest(self) -> bytes:
         """All that comes until the server closes the connection."""
         content = bytearray()

@@ -6,6 +6,7 @@ Several may work at once: a payment is ended by the first who locks it, under a 
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from gateway.application.causes import cause_of
@@ -14,6 +15,7 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.reader import Reader
 from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.shared_clock import synchronize
 from gateway.application.waiting import wait_for_stop
 from gateway.domain.errors import Refusal
 from gateway.domain.immutable import immutable
@@ -35,11 +37,18 @@ class ExpiryLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expiry:
-    """Expires overdue payments. No response depends on it: every read computes the status at the current time."""
+    """Expires overdue payments. No response depends on it: every read computes the status at the current time.
+
+    Attributes:
+        clock: The clock by which the executor decides.
+        shared_clock: The clock that all processes share. Payments are not ended before their time by both clocks: what
+            is written stays, also if the clock of this process was ahead.
+    """
 
     executor: CommandExecutor
     reader: Reader
     clock: Clock
+    shared_clock: Clock | None = None
     limits: ExpiryLimits = field(default_factory=ExpiryLimits)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -59,7 +68,7 @@ class Expiry:
         Raises:
             StorageUnavailable: It cannot be reached. Payments that were not ended stay due.
         """
-        due = await self.reader.payments_due(self.clock(), limit=self.limits.batch_size)
+        due = await self.reader.payments_due(await self._now(), limit=self.limits.batch_size)
         # All are submitted at once and share a transaction. A failure of one does not stop the wait for the others.
         outcomes = await asyncio.gather(*(self._end(payment_id) for payment_id in due), return_exceptions=True)
         ended = [payment_id for payment_id, outcome in zip(due, outcomes, strict=True) if outcome is True]
@@ -71,6 +80,12 @@ class Expiry:
             if isinstance(outcome, BaseException):
                 logger.error("expiry_failed", exc_info=outcome)
         return len(ended)
+
+    async def _now(self) -> datetime:
+        if self.shared_clock is None:
+            return self.clock()
+        await synchronize(self.shared_clock)
+        return min(self.clock(), self.shared_clock())
 
     async def _end(self, payment_id: PaymentId) -> bool:
         try:

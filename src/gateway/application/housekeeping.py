@@ -16,6 +16,7 @@ from gateway.application.ports.deliveries import WEBHOOKS
 from gateway.application.ports.housekeeping import Deleted, EventReaders
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.shared_clock import synchronize
 from gateway.application.waiting import wait_for_stop
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import ANSWERS_DAYS_DEFAULT, EVENTS_DAYS_DEFAULT
@@ -83,6 +84,12 @@ class Housekeeper:
         """
         counts: dict[str, int] = {}
         finished = True
+        try:
+            await synchronize(self.clock)
+        except StorageUnavailable as unavailable:
+            # By its own clock, this process might delete what is still needed.
+            logger.warning("housekeeping_waits", extra={"kind": "clock", "cause": cause_of(unavailable)})
+            return True
         for name, step in self._steps().items():
             try:
                 finished &= await self._repeat(name, step, counts, stop)

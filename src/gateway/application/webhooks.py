@@ -15,6 +15,7 @@ from gateway.application.commands.send_test_event import SendTestEvent, SentTest
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.errors import RoleForbidden
+from gateway.application.ports.events import EventFeed
 from gateway.application.ports.webhook_endpoints import WebhookEndpoints
 from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.queries import Page, check_page, page_of
@@ -45,6 +46,7 @@ class Webhooks:
 
     executor: CommandExecutor
     stored: WebhookEndpoints
+    feed: EventFeed
     sender: WebhookSender
     new_secret: Callable[[], str] = new_webhook_secret
     loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
@@ -60,6 +62,8 @@ class Webhooks:
         all_merchants: bool = False,
     ) -> WebhookEndpoint:
         """Send events to a URL from now on. The result has the secret, which is shown to the owner once.
+
+        All events are sent that are committed after the endpoint, and those that are committed while it is created.
 
         Args:
             owner_id: The merchant; or `system` with `all_merchants`, for an endpoint of the operators.
@@ -105,7 +109,9 @@ class Webhooks:
             secret=self.new_secret(),
         )
         # An error is passed on: the command refuses it, unless its key has an answer to replay.
-        return replace(command, url_error=await self._url_error(url))
+        url_error = await self._url_error(url)
+        # What is committed from here on has a later position, whatever the clocks of the servers say.
+        return replace(command, url_error=url_error, after_position=await self.feed.newest())
 
     async def change(
         self,

@@ -6,12 +6,13 @@ from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.commands.disable_webhook_endpoint import DisableWebhookEndpoint
 from gateway.application.events.dispatcher import Dispatcher
 from gateway.application.gateway import Gateway
+from gateway.application.shared_clock import SharedClock
 from gateway.bootstrap.limits import delivery_limits
 from gateway.domain.webhook_endpoint import DisabledReason, EndpointId
 from gateway.settings.values import Settings
 
 
-def dispatcher_of(gateway: Gateway, settings: Settings) -> Dispatcher:
+def dispatcher_of(gateway: Gateway, settings: Settings, clock: SharedClock) -> Dispatcher:
     """A dispatcher that has not begun."""
 
     async def disable(endpoint_id: EndpointId, reason: DisabledReason, as_of: datetime) -> bool:
@@ -23,7 +24,7 @@ def dispatcher_of(gateway: Gateway, settings: Settings) -> Dispatcher:
         sender=gateway.webhooks.sender,
         disable=disable,
         commits=gateway.events.commits,
-        clock=gateway.queries.clock,
+        clock=clock,
         identifiers=time_ordered_id,
         limits=delivery_limits(settings),
     )

@@ -9,6 +9,7 @@ from gateway.application.expiry import Expiry, ExpiryLimits
 from gateway.application.gateway import Gateway
 from gateway.application.housekeeping import EventIndexer
 from gateway.application.jobs import Job, Jobs
+from gateway.application.shared_clock import SharedClock
 from gateway.bootstrap.dispatching import dispatcher_of
 from gateway.bootstrap.event_sinks import open_relay
 from gateway.bootstrap.housekeeping import housekeeper_of
@@ -29,14 +30,21 @@ class Worker:
 async def open_worker(gateway: Gateway, settings: Settings) -> AsyncGenerator[Worker]:
     """A worker on the storage of a gateway."""
     async with open_relay(gateway, settings) as relay:
-        dispatcher = dispatcher_of(gateway, settings)
-        housekeeper = housekeeper_of(gateway, settings)
-        jobs: list[Job] = [dispatcher, expiry_of(gateway, settings), EventIndexer(storage=gateway.storage)]
+        clock = SharedClock(gateway.storage.time, gateway.queries.clock)
+        dispatcher = dispatcher_of(gateway, settings, clock)
+        housekeeper = housekeeper_of(gateway, settings, clock)
+        jobs: list[Job] = [dispatcher, expiry_of(gateway, settings, clock), EventIndexer(storage=gateway.storage)]
         jobs += [job for job in (relay, housekeeper) if job is not None]
         yield Worker(jobs=Jobs(jobs), dispatcher=dispatcher, relay=relay)
 
 
-def expiry_of(gateway: Gateway, settings: Settings) -> Expiry:
+def expiry_of(gateway: Gateway, settings: Settings, shared_clock: SharedClock) -> Expiry:
     """The job that expires the payments of a gateway."""
     limits = ExpiryLimits(interval_seconds=settings.expiry_interval_seconds, batch_size=settings.expiry_batch_size)
-    return Expiry(executor=gateway.executor, reader=gateway.storage.reader, clock=gateway.queries.clock, limits=limits)
+    return Expiry(
+        executor=gateway.executor,
+        reader=gateway.storage.reader,
+        clock=gateway.queries.clock,
+        shared_clock=shared_clock,
+        limits=limits,
+    )

@@ -206,7 +206,12 @@ class _Parts:
                 identifiers=self.identifiers,
                 retention=self.event_retention,
             ),
-            webhooks=Webhooks(executor=executor, stored=self.storage.webhook_endpoints, sender=self.webhook_sender),
+            webhooks=Webhooks(
+                executor=executor,
+                stored=self.storage.webhook_endpoints,
+                feed=self.storage.events,
+                sender=self.webhook_sender,
+            ),
             event_queries=event_queries,
             event_hub=EventHub(event_queries, self.commits, self.stream_limits),
             tokens=self.tokens,

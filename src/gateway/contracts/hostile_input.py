@@ -72,7 +72,7 @@ def _token(given: Hostile) -> StoredToken:
 
 CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
     Users: {
-        "by_email": lambda storage, given: storage.users.by_email(given.text),
+        "at_login": lambda storage, given: storage.users.at_login([(given.text, given.text)]),
         "by_id": lambda storage, given: storage.users.by_id(UserId(given.text)),
         "replace_password_hash": lambda storage, given: storage.users.replace_password_hash(
             UserId(given.text), old=given.text, new=given.text
@@ -87,7 +87,6 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
             network=given.text,
             now=given.moment,
         ),
-        "knows": lambda storage, given: storage.sessions.knows(UserId(given.text), given.text),
         "repeat": lambda storage, given: storage.sessions.repeat(
             given.text.encode("utf-8", "replace"), now=given.moment
         ),

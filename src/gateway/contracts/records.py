@@ -10,6 +10,7 @@ from typing import Any, Final
 from gateway.application.ports.identifiers import NewId
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, NewUser, Records, StoredAnswer, Wanted
+from gateway.application.ports.users import Credentials
 from gateway.application.views.events import event_data
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
 from gateway.domain.event import Event, EventId
@@ -271,6 +272,12 @@ async def load(storage: Storage, wanted: Wanted) -> Records:
         webhook_endpoints=tuple(found.webhook_endpoints),
         latest_at=found.latest_at,
     )
+
+
+async def by_email(storage: Storage, email: str) -> Credentials | None:
+    """The user whose address is kept in exactly this spelling, or `None`."""
+    found = (await storage.users.at_login([(email, "192.0.2.1")])).get((email, "192.0.2.1"))
+    return None if found is None else found.credentials
 
 
 async def commit(storage: Storage, changes: Changes, wanted: Wanted | None = None) -> None:

@@ -7,7 +7,7 @@ import pytest
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyTaken, Wanted
 from gateway.application.ports.users import Credentials
-from gateway.contracts.records import a_user, commit, load, user_id
+from gateway.contracts.records import a_user, by_email, commit, load, user_id
 
 
 class UsersContract:
@@ -18,15 +18,24 @@ class UsersContract:
         new = a_user(1, name="Ada", password_hash="$one")  # noqa: S106 - no hash of anything.
         await commit(storage, Changes(users_new=[new, a_user(2)]))
         expected = Credentials(user=new.user, password_hash="$one")  # noqa: S106 - as above.
-        assert await storage.users.by_email(new.user.email) == expected
+        assert await by_email(storage, new.user.email) == expected
         assert await storage.users.by_id(new.user.id) == expected
 
     async def test_nobody_is_found_by_what_nobody_has(self, storage: Storage) -> None:
         """Not by a part of it, nor by a pattern."""
         await commit(storage, Changes(users_new=[a_user(1)]))
         for email in ("user2@example.com", "user1@example.co", "user_@example.com", "%", ""):
-            assert await storage.users.by_email(email) is None
+            assert await by_email(storage, email) is None
         assert await storage.users.by_id(user_id(2)) is None
+
+    async def test_who_logs_in_is_found_once_for_each_network_that_is_asked_for(self, storage: Storage) -> None:
+        """All in one call, however many they are; nobody is found for an address or a network of others."""
+        await commit(storage, Changes(users_new=[a_user(n) for n in range(300)]))
+        asked = [(f"user{n}@example.com", f"192.0.2.{n % 2 + m}") for n in range(400) for m in range(2)]
+        found = await storage.users.at_login(asked)
+        assert set(found) == {(f"user{n}@example.com", f"192.0.2.{n % 2 + m}") for n in range(300) for m in range(2)}
+        assert all(each.credentials.user.email == email and not each.known for (email, _), each in found.items())
+        assert await storage.users.at_login([]) == {}
 
     async def test_an_address_is_found_in_exactly_the_spelling_that_is_kept(self, storage: Storage) -> None:
         """Byte for byte: addresses are made canonical before, so another spelling is another user."""
@@ -38,11 +47,11 @@ class UsersContract:
         )
         await commit(storage, Changes(users_new=[a_user(n, email=email) for n, email in enumerate(spellings)]))
         for number, email in enumerate(spellings):
-            found = await storage.users.by_email(email)
+            found = await by_email(storage, email)
             assert found is not None
             assert found.user == a_user(number, email=email).user
             assert (await load(storage, Wanted(emails=[email]))).emails_taken == (email,)
-        assert await storage.users.by_email("jose@example.com") is None
+        assert await by_email(storage, "jose@example.com") is None
         with pytest.raises(KeyTaken):
             await commit(storage, Changes(users_new=[a_user(9, email=spellings[1])]))
 
@@ -51,7 +60,7 @@ class UsersContract:
         await commit(storage, Changes(users_new=[a_user(1, password_hash="$one"), a_user(2, password_hash="$one")]))  # noqa: S106 - as above.
         assert await storage.users.replace_password_hash(user_id(1), old="$one", new="$two")
         changed = await storage.users.by_id(user_id(1))
-        other = await storage.users.by_email("user2@example.com")
+        other = await by_email(storage, "user2@example.com")
         assert changed is not None
         assert other is not None
         assert (changed.user, changed.password_hash) == (a_user(1).user, "$two")

@@ -35,6 +35,7 @@ EACH_FIELD = a_webhook_endpoint(
     previous_secret=a_webhook_secret(9),
     previous_secret_expires_at=NOW + timedelta(hours=24, microseconds=1),
     sequence=2**63 - 1,
+    after_position=2**63 - 2,
     updated_at=NOW + timedelta(microseconds=1),
 )
 

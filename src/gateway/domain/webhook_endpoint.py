@@ -47,6 +47,7 @@ class WebhookEndpoint:
         secret: `whsec_` and the Base64 of the key that signs.
         previous_secret: The secret before the last rotation. It signs too, until `previous_secret_expires_at`.
         sequence: The number of events about this endpoint.
+        after_position: Events up to this position of the feed happened before the endpoint, and are not sent to it.
 
     Raises:
         InvalidInput: A field is not valid. The refusal never contains a secret.
@@ -63,6 +64,7 @@ class WebhookEndpoint:
     previous_secret: str | None = field(default=None, repr=False)
     previous_secret_expires_at: datetime | None = None
     sequence: int = 0
+    after_position: int = 0
     created_at: datetime
     updated_at: datetime
 
@@ -79,6 +81,7 @@ class WebhookEndpoint:
         check_secret(self.secret)
         self._check_previous_secret()
         check_integer("sequence", self.sequence, 0, POSITION_MAX)
+        check_integer("after_position", self.after_position, 0, POSITION_MAX)
         check_instant("created_at", self.created_at)
         check_instant("updated_at", self.updated_at)
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-import click
 import httpx
 from rich.table import Table
 
@@ -20,7 +19,9 @@ from gateway.domain.user import Role
 from gateway.entrypoints.demo_story import DEPOSIT_MINOR, Json, Stage, money_of, operate, play, shown
 from gateway.entrypoints.demo_webhooks import webhooks_of
 from gateway.entrypoints.output import output
+from gateway.entrypoints.remote import DEFAULT_URL
 from gateway.entrypoints.remote.gateway import http_client
+from gateway.entrypoints.remote.urls import http_url
 from gateway.entrypoints.worker import working
 from gateway.settings.values import Settings
 
@@ -70,11 +71,8 @@ async def _demo(url: str | None) -> None:
 
 @asynccontextmanager
 async def _running_sandbox(url: str) -> AsyncGenerator[tuple[httpx.AsyncClient, None]]:
-    try:
-        client = http_client(httpx.URL(url), base_url=url, timeout=TIMEOUT_SECONDS)
-    except httpx.InvalidURL as error:
-        raise click.ClickException(f"{url} is no URL: {error}.") from error
-    async with client:
+    parsed = http_url(url, "a gateway", example=DEFAULT_URL)
+    async with http_client(parsed, base_url=parsed, timeout=TIMEOUT_SECONDS) as client:
         yield client, None
 
 

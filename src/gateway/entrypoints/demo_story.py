@@ -12,6 +12,7 @@ from rich.table import Table
 
 from gateway.domain.money import Money, currency_code
 from gateway.domain.user import Role
+from gateway.settings.database_url import without_password
 
 CURRENCY: Final = "USD"
 DEPOSIT_MINOR: Final = 20_000
@@ -63,9 +64,13 @@ class Stage:
             response = await self.client.request(method, path, json=body, headers=headers)
             answer: Json = response.json() if response.content else {}
         except httpx.HTTPError as error:
-            raise click.ClickException(f"{self.client.base_url} does not answer: {error}.") from error
+            raise click.ClickException(
+                f"{without_password(str(self.client.base_url))} does not answer: {error}."
+            ) from error
         except ValueError as error:
-            raise click.ClickException(f"{self.client.base_url} does not answer like a gateway.") from error
+            raise click.ClickException(
+                f"{without_password(str(self.client.base_url))} does not answer like a gateway."
+            ) from error
         milliseconds = (perf_counter() - began) * 1000
         if response.status_code != expect:
             detail = answer.get("detail", "no reason is given")

@@ -54,7 +54,7 @@ def serve(flags: Flags) -> None:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        loop="auto" if sys.platform == "win32" else "uvloop",
+        loop="auto" if sys.platform == "win32" else "gateway.entrypoints.connection.accepting:AcceptingLoop",
         http="gateway.entrypoints.connection.protocol:GatewayProtocol",
         limit_concurrency=bound,
         ws="none",

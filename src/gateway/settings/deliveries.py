@@ -39,8 +39,7 @@ class DeliverySettings(WebhookSettings, frozen=True, kw_only=True):
         float,
         Meta(
             gt=0,
-            description="How long after a crash of its worker an endpoint waits for another one. Above twice the "
-            "difference of the clocks of workers.",
+            description="How long after a crash of its worker an endpoint waits for another one.",
         ),
     ] = 30.0
     webhook_poll_seconds: Annotated[

@@ -93,6 +93,7 @@ def model_endpoint(endpoint: WebhookEndpoint) -> ModelEndpoint:
         secrets=(endpoint.secret, *(() if endpoint.previous_secret is None else (endpoint.previous_secret,))),
         rotated_at=None if expires_at is None else expires_at - BOTH_SIGN,
         told=endpoint.sequence,
+        after=endpoint.after_position,
         created_at=endpoint.created_at,
         changed_at=endpoint.updated_at,
     )

@@ -104,6 +104,8 @@ class DeliveryLedger:
                 other.due_at = min(other.due_at, each.created_at)
             if there:
                 continue
+            if not once and each.position <= self.model.endpoints[each.endpoint_id].after:
+                self._find("webhook_early", f"{each.event_id} is for {each.endpoint_id}, which was created after it.")
             waiting[each.id] = Queued(
                 id=each.id,
                 event_id=each.event_id,

@@ -123,6 +123,7 @@ class ModelEndpoint:
         secrets: The secret that signs, and the secret before it, if there was one.
         rotated_at: When the secret was last replaced.
         told: How many events are about it.
+        after: How many events had been committed when its creation was asked for.
         deleted: The model keeps what was deleted, so that nothing is sent to it unnoticed.
     """
 
@@ -135,6 +136,7 @@ class ModelEndpoint:
     secrets: tuple[str, ...] = field(repr=False)
     rotated_at: datetime | None = None
     told: int = 0
+    after: int = 0
     created_at: datetime
     changed_at: datetime
     id: EndpointId = EndpointId("")

@@ -84,6 +84,8 @@ class World:
     endpoints: list[EndpointId] = field(default_factory=list[EndpointId])
     """Some may be deleted since; they are removed when drawn."""
     submissions: list[Submission] = field(default_factory=list[Submission])
+    events: int = 0
+    """How many were committed: the position of the last one."""
     keys: int = 0
     secrets: int = 0
     urls: int = 0
@@ -102,6 +104,7 @@ class World:
                     self.requested[payment.amount.currency, payment.amount.amount_minor] = payment.id
                 if payment.expires_at is not None:
                     heapq.heappush(self.due, (payment.expires_at, payment.id))
+        self.events += len(changes.events_new)
         self.endpoints.extend(endpoint.id for endpoint in changes.webhook_endpoints_new)
         self.quotes.extend(quote.id for quote in changes.quotes_new)
         for transaction in changes.transactions_new:

@@ -1,15 +1,18 @@
 """Argon2id keeps what every password hasher promises, and keeps out of the way."""
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import argon2
 import pytest
 import pytest_asyncio
 
-from gateway.adapters.argon2.password_hasher import Argon2PasswordHasher
+from gateway.adapters.argon2.password_hasher import NICENESS, Argon2PasswordHasher
 from gateway.application.ports.passwords import HashingOverloaded, PasswordCheck, PasswordHasher
 from gateway.contracts.passwords import DOES_NOT_MATCH, MATCHES, PASSWORD, PasswordHasherContract
 
@@ -35,6 +38,19 @@ async def test_the_defaults_are_the_least_that_owasp_advises() -> None:
     await hasher.close()
     assert (parameters.type, parameters.version) == (argon2.Type.ID, 19)
     assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (19_456, 2, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Threads have a priority of their own on Linux.")
+async def test_hashing_threads_yield_to_the_event_loop() -> None:
+    before = nicenesses()
+    hasher = cheap(threads=3)
+    await asyncio.gather(*(hasher.hash(PASSWORD) for _ in range(30)))
+    hashing = [niceness for thread, niceness in nicenesses().items() if thread not in before]
+    await hasher.close()
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert hashing
+    assert set(hashing) == {min(own + NICENESS, 19)}
+    assert nicenesses()[os.getpid()] == own
 
 
 async def test_a_hash_with_weaker_parameters_still_matches_but_is_outdated() -> None:
@@ -162,3 +178,10 @@ async def test_closing_finishes_what_was_taken_and_takes_no_more() -> None:
     for _ in range(20):
         with pytest.raises(RuntimeError):
             await hasher.hash(PASSWORD)
+
+
+def nicenesses() -> dict[int, int]:
+    """The niceness of each thread of this process."""
+    return {
+        int(each.name): os.getpriority(os.PRIO_PROCESS, int(each.name)) for each in Path("/proc/self/task").iterdir()
+    }

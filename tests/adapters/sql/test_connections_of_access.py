@@ -10,6 +10,7 @@ from gateway.adapters.sql import SqlLimits, open_sql_storage
 from gateway.adapters.sql.engine import postgres_engine
 from gateway.application.ports.reader import PaymentFilter
 from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.contracts.records import by_email
 from support.servers import until
 
 LIMITS = SqlLimits(pool_size=1, pool_timeout_seconds=0.2, lock_timeout_seconds=20.0, statement_timeout_seconds=20.0)
@@ -35,7 +36,7 @@ async def test_slow_lists_hold_up_neither_logins_nor_sessions_nor_readiness(post
         with pytest.raises(StorageUnavailable):
             await storage.reader.totals()
         await storage.reader.check()
-        assert await storage.users.by_email("nobody@example.com") is None
+        assert await by_email(storage, "nobody@example.com") is None
         assert await storage.sessions.revoked_since(datetime.now(UTC)) is not None
         assert not slow.done()
         await connection.rollback()

@@ -109,6 +109,26 @@ async def test_a_connection_that_breaks_at_any_moment_of_a_batch_is_tried_again_
             assert (await verify(audit)).named == []
 
 
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_connection_that_breaks_while_it_is_checked_or_made_is_made_again(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, *, after: bool
+) -> None:
+    monkeypatch.setattr(postgres_connections, "CHECK_AFTER_IDLE_SECONDS", 0.0)
+    async with open_sql_storage(proxy.url, SqlLimits(write_pool_size=1)) as storage:
+        await opened(storage)
+        was_cut = True
+        for piece in range(1, PIECES_MAX):
+            if piece % 2:
+                proxy.break_all()
+            proxy.cut(at=piece // 2 + 1, after=after)
+            await paid_under(storage, f"key-{piece}")
+            was_cut = proxy.sent > piece // 2
+            proxy.cut(at=0, after=False)
+            if not was_cut:
+                break
+        assert not was_cut
+
+
 @pytest.mark.parametrize("step", ["begin", "rows", "commit"])
 async def test_a_connection_that_dies_while_a_batch_holds_it_is_tried_again(postgres_url: str, step: str) -> None:
     limits = SqlLimits(write_pool_size=1)

@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.adapters.sql import SqlLimits, open_sql_storage
 from gateway.adapters.sql import delivery_fan_out as fan_out
+from gateway.adapters.sql import delivery_plans as plans
 from gateway.adapters.sql import delivery_statements as queues
 from gateway.adapters.sql.deliveries import BACKLOG, PURGE, list_statement
 from gateway.adapters.sql.engine import POSTGRES, deliveries_engine
 from gateway.adapters.sql.rows.deliveries import NEW_DELIVERY, RECORDING, given_rows
+from gateway.application.ports.deliveries import AHEAD_MAX
 from gateway.application.ports.delivery_records import DeliveryOutcome
 from gateway.contracts.records import NOW
 from gateway.domain.webhook_endpoint import EndpointId
@@ -28,7 +30,7 @@ PAGES_MAX = 400
 FILL = (
     """INSERT INTO webhook_endpoints
        SELECT 'whe_' || n, 'usr_' || n, 0, 'https://shop.example', '["*"]', NULL, NULL, 'whsec_', NULL, NULL, 0,
-           now(), now()
+           now(), now(), 0
        FROM generate_series(1, :endpoints) n""",
     """INSERT INTO webhook_queues SELECT 'whe_' || n, CAST(:now AS timestamptz), 0
        FROM generate_series(1, :endpoints) n""",
@@ -39,7 +41,8 @@ FILL = (
     # Nine of ten wait for one endpoint. All of its deliveries are due, and half of them are of one object.
     """INSERT INTO webhook_deliveries
        SELECT 'dlv_' || n, 'whe_' || CASE WHEN n % 10 = 0 THEN n % :endpoints ELSE 1 END, 'evt_' || n % (:rows / 10), n,
-           'payment.captured', 'pay_' || CASE WHEN n % 2 = 0 THEN 1 ELSE n END, :now, :now, NULL, NULL, '[]'
+           'payment.captured', 'pay_' || CASE WHEN n % 2 = 0 THEN 1 ELSE n END, :now, :now, NULL, NULL, '[]',
+           CAST(:now AS timestamptz) + CASE WHEN n % 10 = 0 THEN interval '1 day' ELSE interval '0' END
        FROM generate_series(1, :rows) n""",
     """INSERT INTO webhook_deliveries
        SELECT 'end_' || n, 'whe_1', 'evt_' || n, n, 'payment.captured', 'pay_' || n, :now, NULL, :now,
@@ -54,7 +57,8 @@ def rows_for_postgres(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> di
     return given
 
 
-_LEASING = {"now": NOW, "void_after": NOW + timedelta(seconds=60)}
+_LEASING = {"now": NOW, "ahead": NOW + AHEAD_MAX, "void_after": NOW + timedelta(seconds=60)}
+_PLANNING = {"now": NOW, "ahead": NOW + AHEAD_MAX, "limit": 100}
 _HELD = {"worker": "wrk_1", "endpoint_ids": [f"whe_{n}" for n in range(1, 33)]}
 STATEMENTS: Mapping[str, tuple[Executable, dict[str, Any]]] = {
     "whether there is work": (queues.ANY_LEASABLE, _LEASING),
@@ -67,8 +71,11 @@ STATEMENTS: Mapping[str, tuple[Executable, dict[str, Any]]] = {
     "due": (queues.DUE[POSTGRES], {"endpoint_id": ENDPOINT, "now": NOW, "limit": 256}),
     "record": (
         queues.RECORD[POSTGRES],
-        rows_for_postgres(RECORDING, [(f"dlv_{n}", NOW, NOW, None, None, "[]") for n in range(1, 257)]),
+        rows_for_postgres(RECORDING, [(f"dlv_{n}", NOW, NOW, NOW, None, None, "[]") for n in range(1, 257)]),
     ),
+    "whether a clock was ahead": (plans.ANY_AHEAD, {"ahead": NOW + AHEAD_MAX}),
+    "plan deliveries anew": (plans.PLAN_DELIVERIES[POSTGRES], _PLANNING),
+    "plan endpoints anew": (plans.PLAN_QUEUES[POSTGRES], _PLANNING),
     "cancel": (queues.CANCEL[POSTGRES], {"endpoint_id": ENDPOINT, "now": NOW, "limit": 100}),
     "candidates": (fan_out.CANDIDATES[POSTGRES], {"after": 500, "limit": 100}),
     "backlog": (BACKLOG, {}),
@@ -82,8 +89,8 @@ STATEMENTS: Mapping[str, tuple[Executable, dict[str, Any]]] = {
         {"endpoint_id": ENDPOINT, "before": "~", "limit": 100},
     ),
 }
-WRITING_PAGES = {"record": 40, "cancel": 40}
-"""Statements that write look at the pages of six indexes for each row."""
+WRITING_PAGES = {"record": 40, "cancel": 40, "plan deliveries anew": 40}
+"""Statements that write look at the pages of seven indexes for each row."""
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from gateway.adapters.sql.tables.ledger import payments, transfers
 from gateway.adapters.system.identifiers import TimeOrderedIds
 from gateway.application.ports.reader import PaymentFilter, TransactionFilter
 from gateway.application.ports.unit_of_work import Wanted
-from gateway.contracts.records import a_payment, a_transaction, account_id, an_account, load
+from gateway.contracts.records import a_payment, a_transaction, account_id, an_account, by_email, load
 from gateway.domain.payment import PaymentId
 from gateway.domain.transaction import TransactionId
 from support.migrations import on_connection, to_revision
@@ -73,7 +73,7 @@ async def test_the_oldest_user_of_an_address_gets_its_canonical_spelling(
         await migrate(old_url)
     after = {**before, "usr_9": JOSE, "usr_3": "ada@b\u00fccher.example"}
     async with open_sql_storage(old_url) as storage:
-        found = {user_id: await storage.users.by_email(email) for user_id, email in after.items()}
+        found = {user_id: await by_email(storage, email) for user_id, email in after.items()}
     assert {user_id: each and each.user.id for user_id, each in found.items()} == {each: each for each in after}
     # Who keeps another spelling is told by id. Logs hold no addresses.
     [told] = [record.getMessage() for record in caplog.records if "0006" in record.name]
@@ -88,7 +88,7 @@ async def test_who_has_the_canonical_spelling_keeps_it_though_another_is_older(o
     await migrate(old_url)
     async with open_sql_storage(old_url) as storage:
         for user_id, email in before.items():
-            found = await storage.users.by_email(email)
+            found = await by_email(storage, email)
             assert found is not None
             assert found.user.id == user_id
 

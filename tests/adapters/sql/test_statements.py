@@ -1,4 +1,4 @@
-"""The statements of a unit of work on Postgres: what they lock, in which order, and that they look rows up by index."""
+"""Statements of units of work and logins on Postgres: what they lock, in which order, and that they go by index."""
 
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.adapters.sql import postgres_statements as postgres
 from gateway.adapters.sql.constant_columns import Constant, ConstantColumns
-from gateway.adapters.sql.engine import PLANNING_BY_INDEX, postgres_engine
+from gateway.adapters.sql.engine import PLANNING_BY_INDEX, POSTGRES, postgres_engine
 from gateway.adapters.sql.limits import SqlLimits
+from gateway.adapters.sql.login_failures import OF
 from gateway.adapters.sql.tables import metadata
+from gateway.adapters.sql.users import AT_LOGIN
 
 ROWS = 20_000
 """Enough that a planner who knows of them would never scan, and who does not know might."""
@@ -28,6 +30,9 @@ FILL = (
        'acc_1', 0, 0, 1, 'acc_2', 1, 0, 1 FROM generate_series(1, :rows) n""",
     """INSERT INTO quotes SELECT 'quo_' || n, 'usr_1', 1, 'EUR', 1, 'USD', 0, '1', 0, now(), now(), NULL, 1
        FROM generate_series(1, :rows) n""",
+    """INSERT INTO sessions SELECT 'ses_' || n, 'usr_' || n % 100, now(), NULL, '192.0.2.' || n % 200
+       FROM generate_series(1, :rows) n""",
+    """INSERT INTO login_failures SELECT 'account:' || n, 1, now() FROM generate_series(1, :rows) n""",
     """INSERT INTO answers SELECT 'system', 'key_' || n, '', '', now() FROM generate_series(1, :rows) n""",
 )
 
@@ -42,6 +47,8 @@ READS: Mapping[str, Executable] = {
     "emails": postgres.FIND_EMAILS,
     "account_holders": postgres.FIND_ACCOUNT_HOLDERS,
     "transactions": postgres.FIND_TRANSACTIONS,
+    "users at login": AT_LOGIN[POSTGRES],
+    "failed logins": OF[POSTGRES],
 }
 ALL_DIFFER = tuple((name, Constant()) for name in postgres.PARTS)
 WRITES = {
@@ -103,6 +110,8 @@ def test_accounts_are_locked_in_the_order_of_their_ids() -> None:
         "emails",
         "account_holders",
         "transactions",
+        "users at login",
+        "failed logins",
     ],
 )
 def test_what_is_only_looked_at_is_not_locked(name: str) -> None:

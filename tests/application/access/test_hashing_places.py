@@ -131,15 +131,87 @@ def test_who_goes_away_while_they_wait_leaves_their_place_to_others() -> None:
     in_virtual_time(work)
 
 
+def test_lines_of_one_queue_take_turns() -> None:
+    async def work() -> None:
+        places, crowd = HashingPlaces(places=1, waiting_max=64), Crowd()
+        arrivals = ["many"] * 6 + ["few"] * 2 + ["one"]
+        await asyncio.gather(*(crowd.hash(places, Purpose.LOGIN, line=line) for line in arrivals))
+        assert crowd.lines == ["many", "many", "few", "one", "many", "few", "many", "many", "many"]
+
+    in_virtual_time(work)
+
+
+def test_one_line_cannot_fill_a_queue() -> None:
+    async def work() -> None:
+        places, crowd = HashingPlaces(places=1, waiting_max=4), Crowd()
+        many = [asyncio.create_task(crowd.hash(places, Purpose.LOGIN, line="many")) for _ in range(5)]
+        others = [asyncio.create_task(crowd.hash(places, Purpose.LOGIN, line=line)) for line in ("a", "b", "c", "d")]
+        results = await asyncio.gather(*many, *others, return_exceptions=True)
+        # One of them had the place already, and one waits. The last ones made room; there is none for a fifth line.
+        assert [type(result) for result in results] == [type(None)] * 2 + [Overloaded] * 3 + [type(None)] * 3 + [
+            Overloaded
+        ]
+        assert crowd.lines == ["many", "many", "a", "b", "c"]
+
+    in_virtual_time(work)
+
+
+def test_whose_line_is_as_long_as_the_longest_makes_no_room() -> None:
+    async def work() -> None:
+        places, crowd = HashingPlaces(places=1, waiting_max=4), Crowd()
+        lines = ["first", "a", "a", "b", "b"]
+        waiting = [asyncio.create_task(crowd.hash(places, Purpose.LOGIN, line=line)) for line in lines]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await crowd.hash(places, Purpose.LOGIN, line="b")
+        await asyncio.gather(*waiting)
+
+    in_virtual_time(work)
+
+
+def test_of_those_who_are_to_be_alone_one_has_a_place_at_a_time_and_others_pass_them() -> None:
+    async def work() -> None:
+        loop, places, crowd = asyncio.get_running_loop(), HashingPlaces(places=3, waiting_max=64), Crowd()
+        alone = [crowd.hash(places, Purpose.LOGIN, line="a", alone="a") for _ in range(4)]
+        others = [crowd.hash(places, Purpose.LOGIN, line="b") for _ in range(4)]
+        await asyncio.gather(*alone, *others)
+        assert loop.time() == pytest.approx(4 * HASH_SECONDS)
+        assert crowd.lines == ["a", "b", "b", "a", "b", "b", "a", "a"]
+
+    in_virtual_time(work)
+
+
+def test_who_goes_away_in_the_moment_of_being_refused_or_given_a_place_keeps_nobody_waiting() -> None:
+    async def work() -> None:
+        places, crowd = HashingPlaces(places=1, waiting_max=2), Crowd()
+        first = asyncio.create_task(crowd.hash(places, Purpose.LOGIN, line="a"))
+        await asyncio.sleep(0)
+        waiting = [asyncio.create_task(crowd.hash(places, Purpose.LOGIN, line="a", alone="x")) for _ in range(2)]
+        await asyncio.sleep(0)
+        other = asyncio.create_task(crowd.hash(places, Purpose.LOGIN, line="b"))
+        await asyncio.sleep(0)
+        waiting[1].cancel()  # It was refused in favour of the other, and does not know yet.
+        await first
+        waiting[0].cancel()  # It was given the place, and does not know yet.
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(result) for result in results] == [asyncio.CancelledError] * 2
+        await asyncio.gather(other, crowd.hash(places, Purpose.LOGIN, alone="x"))
+        assert crowd.now == 0
+
+    in_virtual_time(work)
+
+
 class Crowd:
     """Counts who has a place."""
 
     def __init__(self) -> None:
         self.now = self.most = 0
         self.order: list[Purpose] = []
+        self.lines: list[str] = []
 
-    async def hash(self, places: HashingPlaces, purpose: Purpose) -> None:
-        async with places.place(purpose), self._counted(purpose):
+    async def hash(self, places: HashingPlaces, purpose: Purpose, *, line: str = "", alone: str = "") -> None:
+        async with places.place(purpose, line=line, alone=alone), self._counted(purpose):
+            self.lines.append(line)
             await asyncio.sleep(HASH_SECONDS)
 
     @asynccontextmanager

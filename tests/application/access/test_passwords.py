@@ -15,7 +15,7 @@ from gateway.application.errors import (
 )
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes
-from gateway.contracts.records import a_user, commit, user_id
+from gateway.contracts.records import a_user, by_email, commit, user_id
 from gateway.domain.errors import UserNotFound
 from gateway.domain.user import Role
 from support.access import EMAIL, OTHER_PASSWORD, PASSWORD, PlainHasher, log_in
@@ -58,7 +58,7 @@ async def test_an_outdated_hash_is_replaced_at_the_next_login(
 ) -> None:
     passwords.generation = 2
     await log_in(access)
-    found = await storage.users.by_email(EMAIL)
+    found = await by_email(storage, EMAIL)
     assert found is not None
     assert found.password_hash == f"2:{PASSWORD}"
     await log_in(access)

@@ -66,6 +66,27 @@ async def test_concurrent_refreshes_get_the_same_successor(access: Access) -> No
     assert len({pair.refresh_token for pair in pairs}) == 1
 
 
+async def test_a_token_that_a_server_a_day_ahead_has_exchanged_is_not_good_for_a_day(
+    access: Access, clock: StandingClock
+) -> None:
+    first = await log_in(access)
+    clock.advance(24 * 3600)
+    second = await access.refresh(first.refresh_token)
+    clock.advance(-24 * 3600)
+    with pytest.raises(TokenRevoked):
+        await access.refresh(first.refresh_token)
+    with pytest.raises(TokenRevoked):
+        await access.refresh(second.refresh_token)
+
+
+async def test_a_lost_answer_of_a_server_a_little_ahead_is_given_again(access: Access, clock: StandingClock) -> None:
+    first = await log_in(access)
+    clock.advance(access.limits.leeway_seconds)
+    second = await access.refresh(first.refresh_token)
+    clock.advance(-access.limits.leeway_seconds)
+    assert (await access.refresh(first.refresh_token)).refresh_token == second.refresh_token
+
+
 async def test_another_session_lives_on(access: Access, clock: StandingClock) -> None:
     stolen, other = await log_in(access), await log_in(access)
     await access.refresh(stolen.refresh_token)

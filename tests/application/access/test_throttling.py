@@ -37,6 +37,19 @@ async def test_each_further_failure_doubles_the_wait_up_to_its_limit(access: Acc
     await log_in(access)
 
 
+async def test_failures_that_a_server_a_day_ahead_has_counted_delay_nobody_for_a_day(
+    access: Access, clock: StandingClock
+) -> None:
+    clock.advance(24 * 3600)
+    for _ in range(access.limits.free_tries):
+        with pytest.raises(InvalidCredentials):
+            await log_in(access, password="wrong password")
+    with pytest.raises(RateLimited):
+        await log_in(access)
+    clock.advance(-24 * 3600)
+    await log_in(access)
+
+
 async def test_it_is_told_how_long_to_wait(access: Access, clock: StandingClock) -> None:
     await fail_to_log_in(access, 5)
     for seconds in (1, 2, 4):

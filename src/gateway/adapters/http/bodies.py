@@ -24,7 +24,7 @@ class ClientGone(Exception):  # noqa: N818 - the name says what happened.
 
 
 async def receive_body(request: AnyRequest, receive: Receive, size_max: int, *, optional: bool) -> bytes:
-    """The body of a request. The bytes of a large one are held in `request.large_bodies`.
+    """The body of a request. The bytes of a large one are held in `request.large_bodies` as they arrive.
 
     Args:
         request: `arriving` is set while its body is being received.
@@ -42,16 +42,15 @@ async def receive_body(request: AnyRequest, receive: Receive, size_max: int, *, 
     if not optional:
         require_json(request.headers)
     length = request.headers.get(b"content-length", b"")
-    if length.isdigit():
-        if len(length) > LENGTH_DIGITS_MAX or int(length) > size_max:
-            raise _too_large(size_max)
-        _hold(request, int(length))
+    if length.isdigit() and (len(length) > LENGTH_DIGITS_MAX or int(length) > size_max):
+        raise _too_large(size_max)
     request.arriving = True
     raw, more = _chunk(await receive())  # Nearly always the whole body.
+    _hold(request, len(raw))
     while more and len(raw) <= size_max:
-        _hold(request, len(raw))
         chunk, more = _chunk(await receive())
         raw += chunk
+        _hold(request, len(raw))
     request.arriving = False
     if len(raw) > size_max:
         raise _too_large(size_max)

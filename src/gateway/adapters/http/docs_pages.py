@@ -2,9 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from gateway.adapters.http.messages import JSON, Header, Request, Response
 from gateway.adapters.http.operations import ANYONE, Handler, Operation
 from gateway.adapters.http.root_paths import root_path_of
 from gateway.adapters.http.static_content import StaticContent
+from gateway.application.errors import Overloaded
 
 HTML: Final = b"text/html; charset=utf-8"
 STATIC: Final = Path(__file__).parent / "static"
@@ -49,6 +49,11 @@ PAGE: Final = """\
 </html>
 """
 
+MAKING_MAX: Final = 8
+"""The contents of one kind that are made, or wait to be."""
+KEPT_MAX: Final = 16
+"""The contents of one kind that are kept: one for each URL of the gateway, or each file."""
+
 HEADERS: Final[list[Header]] = [
     # Swagger UI needs style attributes and data URLs for its icons; everything else comes from our own files.
     (
@@ -61,41 +66,77 @@ HEADERS: Final[list[Header]] = [
     (b"referrer-policy", b"no-referrer"),
 ]
 
-Contents = Callable[[Request], StaticContent]
+
+class Pages:
+    """Contents of one kind. Each is made in a thread when it is first asked for, and kept.
+
+    Making one takes up to 80 ms, in which other requests are answered; many hosts do not make many at once.
+
+    Args:
+        thread: Where they are made.
+        make: Makes the content of a key.
+    """
+
+    def __init__(self, thread: Executor, make: Callable[..., StaticContent]) -> None:
+        self._thread = thread
+        self._make = make
+        self._made: dict[tuple[str, ...], asyncio.Future[StaticContent]] = {}
+
+    async def at(self, *key: str) -> StaticContent:
+        """The content of a key.
+
+        Raises:
+            Overloaded: Too many are being made.
+        """
+        made = self._made.get(key)
+        if made is None:
+            finished = [each for each, content in self._made.items() if content.done()]
+            if len(self._made) - len(finished) >= MAKING_MAX:
+                raise Overloaded("Too many pages of the documentation are being made.")
+            if len(self._made) >= KEPT_MAX:
+                del self._made[finished[0]]
+            made = self._made[key] = asyncio.get_running_loop().run_in_executor(self._thread, self._make, *key)
+        return await asyncio.shield(made)
 
 
 def docs_pages(document: dict[str, Any], *, root_path: str) -> list[Operation]:
     """The operations of `/`, `/openapi.json`, and `/docs` with its files. They are not in the OpenAPI document."""
-    # A content is made and compressed when it is first asked for, which takes up to 80 ms: in a thread, so that other
-    # requests are answered meanwhile, and in one, so that no content is made twice.
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="docs")
 
-    @lru_cache(maxsize=8)
     def document_at(server_url: str) -> StaticContent:
         return StaticContent(msgspec.json.encode({**document, "servers": [{"url": server_url}]}), JSON)
 
-    @lru_cache
     def page_below(docs: str) -> StaticContent:
         return StaticContent(PAGE.format(docs=docs).encode(), HTML)
 
-    @lru_cache(maxsize=8)
     def guide_at(server_url: str, docs: str) -> StaticContent:
         return StaticContent(guide_page(docs, server_url).encode(), HTML)
 
-    def guide(request: Request) -> StaticContent:
-        return guide_at(server_url(request, root_path), ".." if request.raw_path.endswith(b"/") else ".")
+    def file_named(name: str) -> StaticContent:
+        return StaticContent((STATIC / name).read_bytes(), STATIC_FILES[name])
+
+    documents, pages, guides, files = (Pages(thread, make) for make in (document_at, page_below, guide_at, file_named))
 
     async def redirect_to_docs(request: Request) -> Response:
         location = b"./docs" if request.raw_path.endswith(b"/") else request.raw_path + b"/docs"
         return Response(status=307, headers=[*HEADERS, (b"location", location)])
 
+    # Links are relative: they work below any root path, also below one that a proxy strips.
+    def page(request: Request) -> Awaitable[StaticContent]:
+        return pages.at("." if request.raw_path.endswith(b"/") else "docs")
+
+    def guide(request: Request) -> Awaitable[StaticContent]:
+        return guides.at(server_url(request, root_path), ".." if request.raw_path.endswith(b"/") else ".")
+
+    def file(name: str) -> Operation:
+        return _page(f"/docs/static/{name}", lambda _: files.at(name))
+
     return [
         _operation("/", redirect_to_docs),
-        _page("/openapi.json", lambda request: document_at(server_url(request, root_path)), thread),
-        # Links are relative: they work below any root path, also below one that a proxy strips.
-        _page("/docs", lambda request: page_below("." if request.raw_path.endswith(b"/") else "docs"), thread),
-        _page("/docs/guide", guide, thread),
-        *(_file(name, content_type, thread) for name, content_type in STATIC_FILES.items()),
+        _page("/openapi.json", lambda request: documents.at(server_url(request, root_path))),
+        _page("/docs", page),
+        _page("/docs/guide", guide),
+        *map(file, STATIC_FILES),
     ]
 
 
@@ -106,18 +147,9 @@ def server_url(request: Request, root_path: str) -> str:
     return f"{request.scheme}://{host.decode()}{path}" if HOST.fullmatch(host) else path or "/"
 
 
-def _file(name: str, content_type: bytes, thread: Executor) -> Operation:
-    @lru_cache(maxsize=1)
-    def content() -> StaticContent:
-        return StaticContent((STATIC / name).read_bytes(), content_type)
-
-    return _page(f"/docs/static/{name}", lambda _: content(), thread)
-
-
-def _page(path: str, content: Contents, thread: Executor) -> Operation:
+def _page(path: str, content: Callable[[Request], Awaitable[StaticContent]]) -> Operation:
     async def handle(request: Request) -> Response:
-        made = await asyncio.get_running_loop().run_in_executor(thread, content, request)
-        return made.response(request, HEADERS)
+        return (await content(request)).response(request, HEADERS)
 
     return _operation(path, handle)
 

@@ -31,12 +31,15 @@ def count_request(request: AnyRequest, operation: AnyOperation) -> Awaitable[Non
 
 
 def count_items(request: AnyRequest, operation: AnyOperation) -> Awaitable[None] | None:
-    """Count the items of a batch for its user: all but one, for one request was counted before. As `count_request`."""
+    """Count the items of a batch for its user: all but one, for one request was counted before. As `count_request`.
+
+    A batch with more items than the limit takes all that the limit allows.
+    """
     limiter = request.gateway.rate_limits.requests
     if operation.items_of is None or limiter is None:
         return None
-    further = operation.items_of(request.body) - 1
-    return _count(request, limiter, request.caller.user_id, further) if further > 0 else None
+    further = min(operation.items_of(request.body), limiter.limit.count) - 1
+    return _count(request, limiter, request.caller.user_id, further, again=1) if further > 0 else None
 
 
 def rate_limit_headers(limit: RateLimit, left: int) -> tuple[Header, Header]:
@@ -56,18 +59,20 @@ def _headers(name: str, count: int, seconds: int, left: int) -> tuple[Header, He
     )
 
 
-def _count(request: AnyRequest, limiter: RateLimiter, key: str, count: int) -> Awaitable[None] | None:
+def _count(
+    request: AnyRequest, limiter: RateLimiter, key: str, count: int, *, again: int = 0
+) -> Awaitable[None] | None:
     request.rate_limit = limiter.limit
     left = limiter.try_take(key, count)
     if left == NOT_DRAWN:
-        return _draw(request, limiter, key, count)
+        return _draw(request, limiter, key, count, again)
     request.rate_left = left
     return None
 
 
-async def _draw(request: AnyRequest, limiter: RateLimiter, key: str, count: int) -> None:
+async def _draw(request: AnyRequest, limiter: RateLimiter, key: str, count: int, again: int) -> None:
     try:
-        request.rate_left = await limiter.take(key, count)
+        request.rate_left = await limiter.take(key, count, again=again)
     except RateLimited:
-        request.rate_left = 0
+        request.rate_left = limiter.left(key)
         raise

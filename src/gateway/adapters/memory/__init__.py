@@ -25,7 +25,7 @@ def memory_storage(database: MemoryDatabase | None = None) -> Storage:
     sessions, login_failures = MemorySessions(kept), MemoryLoginFailures()
     return Storage(
         unit_of_work=lambda: MemoryUnitOfWork(kept),
-        users=MemoryUsers(kept),
+        users=MemoryUsers(kept, sessions),
         sessions=sessions,
         login_failures=login_failures,
         rate_budgets=MemoryRateBudgets(),

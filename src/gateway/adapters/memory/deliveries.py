@@ -52,7 +52,7 @@ class MemoryDeliveries(MemoryDeliveryQueues, Deliveries):
             return False
         self._database.event_cursors[WEBHOOKS] = until
         for delivery in deliveries:
-            self._enqueue(delivery)
+            self._enqueue(delivery, delivery.created_at)
         return True
 
     @override
@@ -63,9 +63,10 @@ class MemoryDeliveries(MemoryDeliveryQueues, Deliveries):
             of_object = () if queue is None else queue.of_object.get(delivery.object_id, {}).values()
             waiting = [each for each in of_object if each.event_id == delivery.event_id]
             for each in waiting:
-                self._enqueue(replace(each, due_at=min(due_at_of(each), due_at_of(delivery))))
+                if due_at_of(each) > due_at_of(delivery):
+                    self._enqueue(replace(each, due_at=delivery.due_at), delivery.created_at)
             if not waiting:
-                self._enqueue(delivery)
+                self._enqueue(delivery, delivery.created_at)
                 added += 1
         return added
 
@@ -129,5 +130,4 @@ def _head(event: Event, position: int) -> EventHead:
         type=event.type,
         object_id=event.object.id,
         merchant_id=event.merchant_id,
-        created_at=event.created_at,
     )

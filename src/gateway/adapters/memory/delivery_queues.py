@@ -8,7 +8,7 @@ from heapq import nsmallest
 from typing_extensions import override
 
 from gateway.adapters.memory.database import MemoryDatabase
-from gateway.adapters.memory.delivery_queue import Queue, due_at_of
+from gateway.adapters.memory.delivery_queue import Queue, due_at_of, is_ahead
 from gateway.application.ports.deliveries import DeliveryQueues
 from gateway.application.ports.delivery_records import (
     Delivery,
@@ -41,6 +41,7 @@ class MemoryDeliveryQueues(DeliveryQueues):
             candidates = [each for each in free if each[1].is_slow is is_slow]
             for endpoint_id, queue in nsmallest(limit, candidates, key=lambda each: (each[1].due_at, each[0])):
                 queue.leased_by, queue.leased_until = worker, until
+                queue.paused_until = queue.paused_at = None
                 leases.append(Lease(endpoint_id=endpoint_id, failing_since=queue.failing_since, is_slow=queue.is_slow))
         return leases
 
@@ -61,7 +62,7 @@ class MemoryDeliveryQueues(DeliveryQueues):
         for endpoint_id, queue in self._held(worker, endpoint_ids).items():
             queue.leased_by = queue.leased_until = None
             first = queue.first_due_at()
-            queue.due_at = None if first is None else max(first, now)
+            queue.due_at, queue.due_planned_at = None if first is None else max(first, now), now
             if queue.due_at is not None:
                 due.append((endpoint_id, max(queue.due_at, queue.paused_until or queue.due_at)))
         return due
@@ -94,13 +95,31 @@ class MemoryDeliveryQueues(DeliveryQueues):
                     outcome=recording.outcome,
                     attempts=recording.attempts,
                 )
-                self._write(after)
+                self._write(after, recording.planned_at)
         for state in states:
             queue = self._queues.get(state.endpoint_id)
             if queue is not None and queue.leased_by == worker:
                 queue.failing_since = state.failing_since
-                queue.paused_until = state.paused_until
+                queue.paused_until, queue.paused_at = state.paused_until, state.paused_at
                 queue.is_slow = state.is_slow
+
+    @override
+    async def plan_anew(self, *, now: datetime, limit: int) -> Collection[EndpointId]:
+        void = [
+            (queue.waiting[id_], planned_at)
+            for queue in self._queues.values()
+            for id_, planned_at in queue.planned_at.items()
+            if is_ahead(planned_at, now)
+        ]
+        for delivery, planned_at in void[:limit]:
+            due_at = now + (due_at_of(delivery) - planned_at)
+            self._write(replace(delivery, due_at=due_at, created_at=min(delivery.created_at, now)), now)
+        late = [id_ for id_, queue in self._queues.items() if is_ahead(queue.due_planned_at, now) and queue.due_at]
+        endpoint_ids = {*(delivery.endpoint_id for delivery, _ in void[:limit]), *late[:limit]}
+        for endpoint_id in endpoint_ids:
+            queue = self._queues[endpoint_id]
+            queue.due_at, queue.due_planned_at = min(queue.due_at or now, now), now
+        return endpoint_ids
 
     @override
     async def abandoned(self, *, limit: int) -> Sequence[EndpointId]:
@@ -122,19 +141,20 @@ class MemoryDeliveryQueues(DeliveryQueues):
         queues = {id_: self._queues[id_] for id_ in endpoint_ids if id_ in self._queues}
         return {id_: queue for id_, queue in queues.items() if queue.leased_by == worker}
 
-    def _enqueue(self, delivery: Delivery) -> None:
+    def _enqueue(self, delivery: Delivery, planned_at: datetime) -> None:
         queue = self._queues.setdefault(delivery.endpoint_id, Queue())
         due_at = due_at_of(delivery)
-        queue.due_at = due_at if queue.due_at is None else min(queue.due_at, due_at)
-        self._write(delivery)
+        if queue.due_at is None or queue.due_at > due_at:
+            queue.due_at, queue.due_planned_at = due_at, planned_at
+        self._write(delivery, planned_at)
 
-    def _write(self, delivery: Delivery) -> None:
+    def _write(self, delivery: Delivery, planned_at: datetime | None = None) -> None:
         self._deliveries[delivery.id] = delivery
         queue = self._queues[delivery.endpoint_id]
         if delivery.due_at is None:
             queue.remove(delivery)
         else:
-            queue.put(delivery)
+            queue.put(delivery, planned_at)
 
     def _event(self, delivery: Delivery) -> FeedEvent | None:
         event = self._database.event_at(delivery.position)

@@ -56,10 +56,6 @@ class MemorySessions(Sessions):
         return True
 
     @override
-    async def knows(self, user_id: UserId, network: str) -> bool:
-        return any(each.user_id == user_id and each.network == network for each in self._sessions.values())
-
-    @override
     async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> RotationResult:
         token = self._tokens.get(token_hash)
         if token is None:
@@ -121,6 +117,10 @@ class MemorySessions(Sessions):
             for session_id, session in self._sessions.items()
             if session.revoked_at is not None and session.revoked_at >= since
         }
+
+    def knows(self, user_id: UserId, network: str) -> bool:
+        """Whether a session of the user has begun from this network."""
+        return any(each.user_id == user_id and each.network == network for each in self._sessions.values())
 
     def delete_ended(self, before: datetime, limit: int) -> Deleted:
         """As `Housekeeping.delete_sessions`."""

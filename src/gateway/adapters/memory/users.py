@@ -1,22 +1,32 @@
 """Users in a dictionary."""
 
+from collections.abc import Collection, Mapping
+
 from typing_extensions import override
 
 from gateway.adapters.memory.database import MemoryDatabase
-from gateway.application.ports.users import Credentials, Users
+from gateway.adapters.memory.sessions import MemorySessions
+from gateway.application.ports.users import Credentials, UserAtLogin, Users
 from gateway.domain.user import UserId
 
 
 class MemoryUsers(Users):
     """See the port."""
 
-    def __init__(self, database: MemoryDatabase) -> None:
+    def __init__(self, database: MemoryDatabase, sessions: MemorySessions) -> None:
         self._database = database
+        self._sessions = sessions
 
     @override
-    async def by_email(self, email: str) -> Credentials | None:
-        user_id = self._database.user_ids.get(email)
-        return None if user_id is None else self._database.users[user_id]
+    async def at_login(self, asked: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], UserAtLogin]:
+        ids = self._database.user_ids
+        return {
+            (email, network): UserAtLogin(
+                credentials=self._database.users[ids[email]], known=self._sessions.knows(ids[email], network)
+            )
+            for email, network in asked
+            if email in ids
+        }
 
     @override
     async def by_id(self, user_id: UserId) -> Credentials | None:

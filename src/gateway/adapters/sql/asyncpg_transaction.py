@@ -13,12 +13,19 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from gateway.adapters.sql.engine import PLANNING_BY_INDEX, postgres_settings
-from gateway.adapters.sql.errors import CONNECTION_ERRORS, DATABASE_ERRORS, READ_ONLY, port_error, sqlstate
+from gateway.adapters.sql.errors import (
+    CONNECTION_ERRORS,
+    CONNECTION_EXCEPTION,
+    DATABASE_ERRORS,
+    READ_ONLY,
+    port_error,
+    sqlstate,
+)
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.postgres_connections import Connector, LeanConnection
 from gateway.adapters.sql.sqlalchemy_transaction import Parameters, to_the_end
 from gateway.adapters.sql.types import Found
-from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
 
 _dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its dialects' constructors untyped.
 
@@ -45,6 +52,13 @@ async def write_pool(url: str, limits: SqlLimits) -> AsyncGenerator[Any]:
         with suppress(*DATABASE_ERRORS):
             async with asyncio.timeout(limits.connect_timeout_seconds):
                 await pool.close()
+
+
+def _broke(error: Exception) -> bool:
+    """Whether a connection broke, and another one may be had at once: not if nobody listens, or nobody answers."""
+    if isinstance(error, OSError):
+        return isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError)
+    return isinstance(error, CONNECTION_ERRORS) or sqlstate(error).startswith(CONNECTION_EXCEPTION)
 
 
 class AsyncpgTransaction:
@@ -103,6 +117,7 @@ class AsyncpgTransaction:
         """Take a connection.
 
         Raises:
+            TryAgain: It broke while it was made or checked. Nothing was started.
             StorageUnavailable: There is none to be had. Nothing was started.
         """
         try:
@@ -110,6 +125,8 @@ class AsyncpgTransaction:
             if self._driver.may_be_dead:
                 await self._check()
         except DATABASE_ERRORS as error:
+            if _broke(error):
+                raise TryAgain("The connection to the database broke.") from error
             raise StorageUnavailable("The database cannot be reached.") from error
         return self
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from typing_extensions import override
 
 from gateway.adapters.sql.delivery_fan_out import SqlDeliveryFanOut
-from gateway.adapters.sql.delivery_queues import SqlDeliveryQueues
+from gateway.adapters.sql.delivery_plans import SqlDeliveryPlans
 from gateway.adapters.sql.events import SqlEventFeed
 from gateway.adapters.sql.rows.deliveries import to_delivery
 from gateway.adapters.sql.short_transactions import ShortTransactions
@@ -83,12 +83,12 @@ def _newest_of(outcome: str | None) -> Sequence[ColumnElement[bool]]:
     return [row < tuple_(given, before), row >= tuple_(given, literal("", TEXT))]
 
 
-class SqlDeliveries(SqlDeliveryFanOut, SqlDeliveryQueues, Deliveries):
+class SqlDeliveries(SqlDeliveryFanOut, SqlDeliveryPlans, Deliveries):
     """See the port."""
 
     def __init__(self, transactions: ShortTransactions, feed: SqlEventFeed) -> None:
         SqlDeliveryFanOut.__init__(self, transactions, feed)
-        SqlDeliveryQueues.__init__(self, transactions)
+        SqlDeliveryPlans.__init__(self, transactions)
 
     @override
     async def deliveries(

@@ -29,7 +29,6 @@ from gateway.application.ports.delivery_records import Candidates, Delivery, Rep
 _HEAD: Final[Sequence[ColumnElement[Any]]] = (
     column("position", INTEGER),
     *(column(name, TEXT) for name in ("id", "type", "object_id", "merchant_id")),
-    column("created_at", MOMENT),
 )
 
 ANY_ENABLED: Final = select(
@@ -41,13 +40,13 @@ CANDIDATES: Final = {
         f"""
         WITH looked_at AS (
             SELECT first_position + event.batch_index AS position, event.id, event.type, event.object_id,
-                event.merchant_id, event.created_at
+                event.merchant_id
             FROM event_batches AS batch {events_of_batch}
             WHERE first_position >= {BATCH_AT.format(":after")} AND first_position + event.batch_index > :after
             ORDER BY first_position, event.batch_index
             LIMIT :limit
         )
-        SELECT position, id, type, object_id, merchant_id, created_at
+        SELECT position, id, type, object_id, merchant_id
         FROM looked_at
         WHERE position = (SELECT max(position) FROM looked_at)
             OR EXISTS (SELECT 1 FROM webhook_endpoints WHERE all_merchants = 1 AND disabled_reason IS NULL)
@@ -72,7 +71,7 @@ _GIVEN: Final = {
     SQLITE: "FROM (SELECT {}) AS given".format(", ".join(f":{name} AS {name}" for name in NEW_DELIVERY)),
 }
 _MOMENTS: Final = (bindparam("created_at", type_=MOMENT), bindparam("due_at", type_=MOMENT))
-_INSERT: Final = f"INSERT INTO webhook_deliveries ({_NAMES}, attempts) SELECT {_NAMES}, '[]' "
+_INSERT: Final = f"INSERT INTO webhook_deliveries ({_NAMES}, planned_at, attempts) SELECT {_NAMES}, created_at, '[]' "
 _UNLESS_WAITING: Final = """
     WHERE NOT EXISTS (
         SELECT 1 FROM webhook_deliveries AS waiting
@@ -94,8 +93,13 @@ _WAITS_LONGER: Final = " AND ".join(
 )
 _SET_DUE: Final = "UPDATE webhook_deliveries SET due_at ="
 ATTEMPT_NOW: Final = {
-    POSTGRES: text(f"{_SET_DUE} given.due_at {_GIVEN[POSTGRES]} WHERE {_WAITS_LONGER.format('given.')}"),
-    SQLITE: text(f"{_SET_DUE} :due_at WHERE {_WAITS_LONGER.format(':')}").bindparams(_MOMENTS[1]),
+    POSTGRES: text(
+        f"{_SET_DUE} given.due_at, planned_at = given.created_at {_GIVEN[POSTGRES]}"
+        f" WHERE {_WAITS_LONGER.format('given.')}"
+    ),
+    SQLITE: text(f"{_SET_DUE} :due_at, planned_at = :created_at WHERE {_WAITS_LONGER.format(':')}").bindparams(
+        *_MOMENTS
+    ),
 }
 """Deliveries that wait become due. A failure that a worker is about to record is not recorded then: it compares
 `due_at`."""
@@ -103,20 +107,23 @@ ATTEMPT_NOW: Final = {
 # Where an endpoint is due already, nothing is written; its row is locked all the same, and so a lease that is given
 # back meanwhile waits, and finds the new deliveries.
 _UNLESS_DUE: Final = """
-    ON CONFLICT (endpoint_id) DO UPDATE SET due_at = excluded.due_at
+    ON CONFLICT (endpoint_id) DO UPDATE SET due_at = excluded.due_at, planned_at = excluded.planned_at
     WHERE webhook_queues.due_at IS NULL OR webhook_queues.due_at > excluded.due_at
 """
-_NEW_QUEUE: Final = ("endpoint_id", "due_at")
+NEW_QUEUE: Final = ("endpoint_id", "due_at", "planned_at")
 _NEW_QUEUES: Final = {
     POSTGRES: f"""
-        INSERT INTO webhook_queues (endpoint_id, due_at, is_slow)
-        SELECT endpoint_id, due_at, 0 FROM {rows_given(_NEW_QUEUE)}
+        INSERT INTO webhook_queues (endpoint_id, due_at, planned_at, is_slow)
+        SELECT endpoint_id, due_at, planned_at, 0 FROM {rows_given(NEW_QUEUE)}
     """,  # noqa: S608 - made of constants.
-    SQLITE: "INSERT INTO webhook_queues (endpoint_id, due_at, is_slow) VALUES (:endpoint_id, :due_at, 0)",
+    SQLITE: "INSERT INTO webhook_queues (endpoint_id, due_at, planned_at, is_slow) "
+    "VALUES (:endpoint_id, :due_at, :planned_at, 0)",
 }
 MAKE_DUE: Final = {
     POSTGRES: text(_NEW_QUEUES[POSTGRES] + _UNLESS_DUE),
-    SQLITE: text(_NEW_QUEUES[SQLITE] + _UNLESS_DUE).bindparams(_MOMENTS[1]),
+    SQLITE: text(_NEW_QUEUES[SQLITE] + _UNLESS_DUE).bindparams(
+        *(bindparam(name, type_=MOMENT) for name in ("due_at", "planned_at"))
+    ),
 }
 
 REQUEST_REPLAY: Final = text(
@@ -220,6 +227,7 @@ class SqlDeliveryFanOut(DeliveryFanOut):
         rows = [new_delivery_values(delivery) for delivery in deliveries]
         added = await transaction.change(statement, given_rows(self._dialect, NEW_DELIVERY, rows))
         # In the order of their ids: transactions that wait for one another's rows wait in one direction.
-        due = sorted({each.endpoint_id: each.due_at for each in reversed(deliveries)}.items())
-        await transaction.change(MAKE_DUE[self._dialect], given_rows(self._dialect, _NEW_QUEUE, due))
+        due = sorted({each.endpoint_id: (each.due_at, each.created_at) for each in reversed(deliveries)}.items())
+        rows = [(endpoint_id, *moments) for endpoint_id, moments in due]
+        await transaction.change(MAKE_DUE[self._dialect], given_rows(self._dialect, NEW_QUEUE, rows))
         return added

@@ -12,7 +12,7 @@ from gateway.adapters.sql.rows.deliveries import RECORDING, given_rows, recordin
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.types import Found
-from gateway.application.ports.deliveries import VOID_LEASES, DeliveryQueues
+from gateway.application.ports.deliveries import AHEAD_MAX, VOID_LEASES, DeliveryQueues
 from gateway.application.ports.delivery_records import DueDelivery, Lease, QueueState, Recording, WorkerId
 from gateway.domain.webhook_endpoint import EndpointId
 
@@ -28,7 +28,11 @@ class SqlDeliveryQueues(DeliveryQueues):
     async def lease(
         self, worker: WorkerId, *, now: datetime, until: datetime, fast_max: int, slow_max: int
     ) -> Sequence[Lease]:
-        given: dict[str, Any] = {"now": now, "void_after": now + VOID_LEASES * (until - now)}
+        given: dict[str, Any] = {
+            "now": now,
+            "ahead": now + AHEAD_MAX,
+            "void_after": now + VOID_LEASES * (until - now),
+        }
         [[any_leasable]] = await self._transactions.read(statements.ANY_LEASABLE, given)
         if not any_leasable:
             return ()
@@ -97,6 +101,7 @@ class SqlDeliveryQueues(DeliveryQueues):
                 "worker": worker,
                 "failing_since": state.failing_since,
                 "paused_until": state.paused_until,
+                "paused_at": state.paused_at,
                 "is_slow": int(state.is_slow),
             }
             for state in sorted(states, key=lambda state: state.endpoint_id)

@@ -20,7 +20,7 @@ def _typed(sql: str, *, moments: Iterable[str] = (), integers: Iterable[str] = (
 
 _LEASABLE: Final = """
     due_at <= :now
-    AND (paused_until IS NULL OR paused_until <= :now)
+    AND (paused_until IS NULL OR paused_until <= :now OR paused_at >= :ahead)
     AND (leased_until IS NULL OR leased_until <= :now OR leased_until > :void_after)
 """
 ANY_LEASABLE: Final = _typed(
@@ -28,7 +28,7 @@ ANY_LEASABLE: Final = _typed(
     SELECT EXISTS (SELECT 1 FROM webhook_queues WHERE is_slow = 0 AND {_LEASABLE})
         OR EXISTS (SELECT 1 FROM webhook_queues WHERE is_slow = 1 AND {_LEASABLE})
     """,  # noqa: S608 - made of the constant above.
-    moments=("now", "void_after"),
+    moments=("now", "ahead", "void_after"),
 )
 """Without a transaction: it is asked several times a second."""
 
@@ -42,11 +42,11 @@ LEASE: Final = _typed(
         SELECT endpoint_id FROM webhook_queues WHERE is_slow = 1 AND {_LEASABLE}
         ORDER BY due_at, endpoint_id LIMIT :slow_max FOR UPDATE SKIP LOCKED
     )
-    UPDATE webhook_queues SET leased_by = :worker, leased_until = :until
+    UPDATE webhook_queues SET leased_by = :worker, leased_until = :until, paused_until = NULL, paused_at = NULL
     WHERE endpoint_id = ANY (ARRAY (SELECT endpoint_id FROM fast UNION ALL SELECT endpoint_id FROM slow))
     RETURNING endpoint_id, failing_since, is_slow
     """,  # noqa: S608 - made of the constant above.
-    moments=("now", "void_after", "until"),
+    moments=("now", "ahead", "void_after", "until"),
     integers=("fast_max", "slow_max"),
 ).columns(*_LEASED)
 """On Postgres. On SQLite, the transaction has the file to itself, and runs the two statements below."""
@@ -55,7 +55,7 @@ LEASABLE: Final = _typed(
     SELECT endpoint_id, failing_since, is_slow FROM webhook_queues WHERE is_slow = :is_slow AND {_LEASABLE}
     ORDER BY due_at, endpoint_id LIMIT :limit
     """,  # noqa: S608 - made of the constant above.
-    moments=("now", "void_after"),
+    moments=("now", "ahead", "void_after"),
     integers=("is_slow", "limit"),
 ).columns(*_LEASED)
 
@@ -73,7 +73,8 @@ def _of_held(sql: str, *, moments: Iterable[str] = ()) -> dict[str, TextClause]:
 
 
 TAKE_LEASES: Final = _typed(
-    "UPDATE webhook_queues SET leased_by = :worker, leased_until = :until WHERE endpoint_id IN :endpoint_ids",
+    "UPDATE webhook_queues SET leased_by = :worker, leased_until = :until, paused_until = NULL, paused_at = NULL "
+    "WHERE endpoint_id IN :endpoint_ids",
     moments=("until",),
 ).bindparams(bindparam("endpoint_ids", expanding=True))
 HELD: Final = _of_held("SELECT endpoint_id FROM webhook_queues")
@@ -95,7 +96,7 @@ RELEASE: Final = {
         _of_held(
             f"""
             UPDATE webhook_queues
-            SET leased_by = NULL, leased_until = NULL, due_at = (
+            SET leased_by = NULL, leased_until = NULL, planned_at = :now, due_at = (
                 SELECT {greatest}(first.due_at, :now) FROM ({_FIRST_DUE_AT}) AS first
             )
             """,  # noqa: S608 - as above.
@@ -168,7 +169,8 @@ RECORD: Final = {
     POSTGRES: text(
         f"""
         UPDATE webhook_deliveries
-        SET due_at = given.due_at, ended_at = given.ended_at, outcome = given.outcome, attempts = given.attempts
+        SET due_at = given.due_at, planned_at = given.planned_at, ended_at = given.ended_at,
+            outcome = given.outcome, attempts = given.attempts
         FROM {rows_given(RECORDING)}
         WHERE webhook_deliveries.id = given.id AND webhook_deliveries.due_at IS NOT NULL
             AND (webhook_deliveries.due_at = given.due_before OR given.outcome = 'delivered')
@@ -177,18 +179,19 @@ RECORD: Final = {
     SQLITE: _typed(
         """
         UPDATE webhook_deliveries
-        SET due_at = :due_at, ended_at = :ended_at, outcome = :outcome, attempts = :attempts
+        SET due_at = :due_at, planned_at = :planned_at, ended_at = :ended_at, outcome = :outcome, attempts = :attempts
         WHERE id = :id AND due_at IS NOT NULL AND (due_at = :due_before OR :outcome = 'delivered')
         """,
-        moments=("due_before", "due_at", "ended_at"),
+        moments=("due_before", "due_at", "planned_at", "ended_at"),
     ),
 }
 SET_STATE: Final = _typed(
     """
-    UPDATE webhook_queues SET failing_since = :failing_since, paused_until = :paused_until, is_slow = :is_slow
+    UPDATE webhook_queues
+    SET failing_since = :failing_since, paused_until = :paused_until, paused_at = :paused_at, is_slow = :is_slow
     WHERE endpoint_id = :endpoint_id AND leased_by = :worker
     """,
-    moments=("failing_since", "paused_until"),
+    moments=("failing_since", "paused_until", "paused_at"),
     integers=("is_slow",),
 )
 

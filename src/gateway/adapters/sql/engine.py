@@ -56,7 +56,7 @@ def postgres_engine(url: str, limits: SqlLimits) -> AsyncEngine:
 
 def access_engine(url: str, limits: SqlLimits) -> AsyncEngine:
     """The engine of logins, sessions and readiness on Postgres: slow look-ups do not hold them up."""
-    connector = Connector(url, limits, postgres_settings(limits))
+    connector = Connector(url, limits, postgres_settings(limits) | PLANNING_BY_INDEX)
     return _postgres_engine(connector, pool_size=limits.access_pool_size, **_pool(limits))
 
 

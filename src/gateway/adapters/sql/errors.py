@@ -41,6 +41,8 @@ DATABASE_ERRORS: Final[tuple[type[Exception], ...]] = (
 )
 """All that a statement may raise. asyncpg raises plain `OSError`s (`TimeoutError` is one) past SQLAlchemy."""
 
+CONNECTION_EXCEPTION: Final = "08"
+"""The class of the SQLSTATEs of broken connections."""
 READ_ONLY: Final = "25006"
 UNIQUE_VIOLATION: Final = "23505"
 LOCK_NOT_AVAILABLE: Final = "55P03"
@@ -49,7 +51,7 @@ DIVISION_BY_ZERO: Final = "22012"
 
 # The transaction is over and may be run again: connection lost, serialization failure, deadlock, cancelled or shut down
 # by an operator or a time limit, read-only after a failover, lain idle too long, taken too long.
-RUN_AGAIN: Final = ("08", "40001", "40P01", "57", READ_ONLY, "25P03", "25P04", LOCK_NOT_AVAILABLE)
+RUN_AGAIN: Final = (CONNECTION_EXCEPTION, "40001", "40P01", "57", READ_ONLY, "25P03", "25P04", LOCK_NOT_AVAILABLE)
 # Running it again at once would not help: out of connections, disk or memory; an I/O error below the database.
 AWAY: Final = ("53", "58")
 

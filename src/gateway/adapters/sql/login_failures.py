@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, literal, select, update
+from sqlalchemy import ARRAY, any_, bindparam, delete, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import override
 
@@ -12,14 +12,17 @@ from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables.access import login_failures
-from gateway.adapters.sql.types import INTEGER, MOMENT
+from gateway.adapters.sql.types import INTEGER, MOMENT, TEXT
 from gateway.application.ports.login_failures import ChangeOfFailures, Failures, LoginFailures
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """When a scope without failures had its last one."""
 
 _scope: Final = login_failures.c.scope
-OF: Final = select(login_failures).where(_scope.in_(bindparam("scopes", expanding=True)))
+OF: Final = {
+    POSTGRES: select(login_failures).where(_scope == any_(bindparam("scopes", type_=ARRAY(TEXT)))),
+    SQLITE: select(login_failures).where(_scope.in_(bindparam("scopes", expanding=True))),
+}
 
 _none: Final[dict[str, Any]] = {
     "scope": bindparam("new_scope"),
@@ -56,7 +59,7 @@ class SqlLoginFailures(LoginFailures):
 
     @override
     async def of(self, scopes: Collection[str]) -> Mapping[str, Failures]:
-        rows = await self._transactions.read(OF, {"scopes": list(scopes)})
+        rows = await self._transactions.read(OF[self._transactions.dialect_name], {"scopes": list(scopes)})
         return {scope: Failures(count=count, last_at=last_at) for scope, count, last_at in rows}
 
     @override

@@ -26,11 +26,6 @@ LOCK_PASSWORD: Final = (
     .where(users.c.id == bindparam("user_id"), users.c.password_hash == bindparam("password_hash"))
     .with_for_update(read=True)
 )
-KNOWS: Final = (
-    select(sessions.c.id)
-    .where(sessions.c.user_id == bindparam("user_id"), sessions.c.network == bindparam("network"))
-    .limit(1)
-)
 STORE_TOKEN: Final = insert(refresh_tokens).values(
     token_hash=bindparam("token_hash"), session_id=bindparam("session_id"), expires_at=bindparam("expires_at")
 )
@@ -115,10 +110,6 @@ class SqlSessions(Sessions):
             return True
 
         return await self._transactions.write(work)
-
-    @override
-    async def knows(self, user_id: UserId, network: str) -> bool:
-        return bool(await self._transactions.read(KNOWS, {"user_id": user_id, "network": network}))
 
     @override
     async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> RotationResult:

@@ -2,8 +2,11 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import NamedTuple, TypeAlias
+from datetime import datetime
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias, cast
 
+from sqlalchemy import literal_column, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.account_cache import AccountCache
@@ -29,10 +32,13 @@ from gateway.adapters.sql.sessions import SqlSessions
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.sqlite import SqliteUnitOfWork
+from gateway.adapters.sql.types import MOMENT
 from gateway.adapters.sql.users import SqlUsers
 from gateway.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
 from gateway.application.ports.storage import Scheduling, Storage, sequential
 from gateway.application.ports.unit_of_work import UnitOfWorkFactory
+
+NOW: Final = select(literal_column("clock_timestamp()", MOMENT))
 
 
 @asynccontextmanager
@@ -68,7 +74,15 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             housekeeping=SqlHousekeeping(in_background, events),
             audit=lambda: sql_audit(url, limits),
             scheduling=scheduling,
+            # SQLite serves one machine, whose clock its processes share.
+            time=None if is_sqlite(url) else partial(_time, in_background),
         )
+
+
+async def _time(transactions: ShortTransactions) -> datetime:
+    """The clock of Postgres, which processes on several machines have in common."""
+    [[now]] = await transactions.read(NOW)
+    return cast("datetime", now)
 
 
 class Engines(NamedTuple):

@@ -1,17 +1,45 @@
 """Users in their table. New ones are written by the unit of work."""
 
+import json
+from collections.abc import Collection, Mapping
 from typing import Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ARRAY, bindparam, column, func, select, update
 from typing_extensions import override
 
+from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.rows.users import to_credentials
 from gateway.adapters.sql.short_transactions import ShortTransactions
-from gateway.adapters.sql.tables.access import users
-from gateway.application.ports.users import Credentials, Users
+from gateway.adapters.sql.tables.access import sessions, users
+from gateway.adapters.sql.types import TEXT
+from gateway.application.ports.users import Credentials, UserAtLogin, Users
 from gateway.domain.user import UserId
 
-BY_EMAIL: Final = select(users).where(users.c.email == bindparam("email"))
+_arrays: Final = func.unnest(bindparam("emails", type_=ARRAY(TEXT)), bindparam("networks", type_=ARRAY(TEXT)))
+_rows: Final = _arrays.table_valued(column("email", TEXT), column("network", TEXT)).render_derived(name="asked")
+_objects: Final = func.json_each(bindparam("asked", type_=TEXT)).table_valued(column("value", TEXT), name="asked")
+_ASKED: Final = {
+    POSTGRES: (_rows, _rows.c.email, _rows.c.network),
+    SQLITE: (
+        _objects,
+        func.json_extract(_objects.c.value, "$[0]", type_=TEXT),
+        func.json_extract(_objects.c.value, "$[1]", type_=TEXT),
+    ),
+}
+# The limit keeps the planner from reading all sessions in place of looking up one for each row.
+AT_LOGIN: Final = {
+    dialect: select(
+        email,
+        network,
+        select(sessions.c.id)
+        .where(sessions.c.user_id == users.c.id, sessions.c.network == network)
+        .limit(1)
+        .correlate(users, asked)
+        .scalar_subquery(),
+        *users.c,
+    ).select_from(asked.join(users, users.c.email == email))
+    for dialect, (asked, email, network) in _ASKED.items()
+}
 BY_ID: Final = select(users).where(users.c.id == bindparam("id"))
 REPLACE_PASSWORD_HASH: Final = (
     update(users)
@@ -27,9 +55,18 @@ class SqlUsers(Users):
         self._transactions = transactions
 
     @override
-    async def by_email(self, email: str) -> Credentials | None:
-        rows = await self._transactions.read(BY_EMAIL, {"email": email})
-        return to_credentials(rows[0]) if rows else None
+    async def at_login(self, asked: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], UserAtLogin]:
+        pairs = list(asked)
+        parameters = (
+            {"emails": [email for email, _ in pairs], "networks": [network for _, network in pairs]}
+            if self._transactions.dialect_name == POSTGRES
+            else {"asked": json.dumps(pairs)}
+        )
+        rows = await self._transactions.read(AT_LOGIN[self._transactions.dialect_name], parameters)
+        return {
+            (email, network): UserAtLogin(credentials=to_credentials(user), known=session_id is not None)
+            for email, network, session_id, *user in rows
+        }
 
     @override
     async def by_id(self, user_id: UserId) -> Credentials | None:

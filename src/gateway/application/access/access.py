@@ -1,6 +1,7 @@
 """Access: registration, login, sessions and the check of access tokens."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,6 +10,7 @@ from gateway.application.access.addresses import network_of
 from gateway.application.access.caller import Caller, check_caller
 from gateway.application.access.hashing_places import Purpose
 from gateway.application.access.limits import AccessLimits
+from gateway.application.access.login_look_ups import LoginLookUps
 from gateway.application.access.password_checks import WRONG, PasswordChecks
 from gateway.application.access.passwords import check_new_password, check_typed_password
 from gateway.application.access.refresh_token_format import (
@@ -20,7 +22,7 @@ from gateway.application.access.refresh_token_format import (
     unknown_refresh_token,
 )
 from gateway.application.access.revocations import Revocations
-from gateway.application.access.stored_spelling import stored_spelling
+from gateway.application.access.spellings import spellings_of
 from gateway.application.access.throttle import Throttle
 from gateway.application.commands.register import Register, Registered
 from gateway.application.emails import canonical_email
@@ -42,8 +44,6 @@ from gateway.domain.money import currency_code
 from gateway.domain.user import Role, User, UserId, check_profile
 
 ROLES: Final = {role.value: role for role in Role}
-NOBODY: Final = UserId("")
-"""The id that is looked up if there is no user, so that time does not tell."""
 LOGIN_CHECKS_MAX: Final = 2
 """How often a login checks the password at most, if the stored hash is replaced meanwhile."""
 
@@ -73,11 +73,13 @@ class Access:
     limits: AccessLimits = field(default_factory=AccessLimits)
     loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
     _checks: PasswordChecks = field(init=False, repr=False, compare=False)
+    _look_ups: LoginLookUps = field(init=False, repr=False, compare=False)
     _revocations: Revocations = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         throttle = Throttle(self.login_failures, self.clock, self.limits)
         self._checks = PasswordChecks(self.passwords, throttle, self.limits)
+        self._look_ups = LoginLookUps(self.users, self.login_failures)
         self._revocations = Revocations(self.sessions, self.limits, token_lifetime_seconds=self.tokens.lifetime_seconds)
 
     async def register(
@@ -121,10 +123,9 @@ class Access:
         check_text("email", email, EMAIL_LENGTH_MAX, length_min=0)
         check_typed_password("password", password)
         check_text("address", address, ADDRESS_LENGTH_MAX)
-        email = await stored_spelling(self.users, email)
-        network = network_of(address)
+        spellings, network = spellings_of(email), network_of(address)
         for _ in range(LOGIN_CHECKS_MAX):
-            found, password_hash = await self._checked(email, password, network)
+            found, password_hash = await self._checked(spellings, password, network)
             session_id = SessionId(self.identifiers("ses"))
             secret = new_secret()
             now = self.clock()
@@ -136,17 +137,16 @@ class Access:
                 return self._signed_in(found.user, session_id, secret, now)
         raise InvalidCredentials(WRONG)
 
-    async def _checked(self, email: str, password: str, network: str) -> tuple[Credentials, str]:
+    async def _checked(self, spellings: Sequence[str], password: str, network: str) -> tuple[Credentials, str]:
         """The user whose password it is, and the hash that is stored after the check."""
-        found = await self.users.by_email(email)
-        known = await self.sessions.knows(NOBODY if found is None else found.user.id, network)
-        stored = None if found is None else found.password_hash
-        check = await self._checks.check_login(email, network, stored, password, known=known)
+        login = await self._look_ups.look_up(spellings, network)
+        check = await self._checks.check_login(login, password)
+        found = login.found
         if found is None:
             raise InvalidCredentials(WRONG)
         if not check.outdated:
             return found, found.password_hash
-        new_hash = await self._checks.hashed(password, Purpose.KNOWN_LOGIN)
+        new_hash = await self._checks.hashed(password, Purpose.KNOWN_LOGIN, line=network)
         replaced = await self.users.replace_password_hash(found.user.id, old=found.password_hash, new=new_hash)
         return found, new_hash if replaced else found.password_hash
 
@@ -216,7 +216,7 @@ class Access:
         if found is None:
             raise UserNotFound("There is no such user.")
         await self._checks.check_current(found.user.email, found.password_hash, current)
-        new_hash = await self._checks.hashed(new)
+        new_hash = await self._checks.hashed(new, line=found.user.email)
         if not await self.users.replace_password_hash(caller.user_id, old=found.password_hash, new=new_hash):
             raise InvalidCredentials("The current password is wrong.")
         await self.sessions.revoke_user(caller.user_id, now=self.clock())
@@ -269,8 +269,10 @@ class Access:
         A token that was itself given out twice is not exchanged twice: then two hold it, and one of them is a thief.
         """
         grace = timedelta(seconds=self.limits.refresh_grace_seconds)
-        in_time = rotation.used_at is not None and now - rotation.used_at <= grace and not rotation.successor_used
-        may_be_lost = in_time and not rotation.repeated
+        # A use in the future was noted by a server whose clock is ahead, or was: no further than clocks may differ.
+        earliest = -timedelta(seconds=self.limits.leeway_seconds)
+        in_time = rotation.used_at is not None and earliest <= now - rotation.used_at <= grace
+        may_be_lost = in_time and not rotation.successor_used and not rotation.repeated
         if may_be_lost and rotation.sealed is not None and await self.sessions.repeat(hash_of(secret), now=now):
             return sealed(rotation.sealed, by=secret)
         if rotation.session_id is not None:

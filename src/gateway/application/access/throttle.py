@@ -40,16 +40,21 @@ def attempt_at(email: str, network: str, limits: AccessLimits, *, known: bool) -
         limits: How many attempts may fail.
         known: Whether the account's user has logged in from there before. Then the failures of others do not count.
     """
-    own = f"account at address:{email} {network}"
+    own, of_the_account, of_the_address = scopes_of(email, network)
     scopes = {own: Allowance(free_tries=limits.free_tries, backoff_seconds_max=limits.backoff_seconds_max)}
     if not known:
-        scopes[f"account:{email}"] = Allowance(
+        scopes[of_the_account] = Allowance(
             free_tries=limits.free_tries_of_an_account, backoff_seconds_max=limits.account_backoff_seconds_max
         )
-        scopes[f"address:{network}"] = Allowance(
+        scopes[of_the_address] = Allowance(
             free_tries=limits.free_tries_of_an_address, backoff_seconds_max=limits.backoff_seconds_max
         )
     return Attempt(own=own, scopes=scopes)
+
+
+def scopes_of(email: str, network: str) -> tuple[str, str, str]:
+    """What attempts are counted by: the account at the network, the account, the network."""
+    return f"account at address:{email} {network}", f"account:{email}", f"address:{network}"
 
 
 class Throttle:
@@ -60,13 +65,18 @@ class Throttle:
         self._clock = clock
         self._limits = limits
 
-    async def check(self, attempt: Attempt) -> None:
-        """Refuse an attempt that has to wait, without counting it: one read, before anything that costs more.
+    async def failures_of(self, attempt: Attempt) -> Mapping[str, Failures]:
+        """The failures that an attempt is refused for: one read, before anything that costs more."""
+        return await self._login_failures.of(attempt.scopes)
+
+    def check(self, attempt: Attempt, failures: Mapping[str, Failures]) -> None:
+        """Refuse an attempt that has to wait, without counting it. Failures of other scopes do not matter.
 
         Raises:
             RateLimited: Too many attempts have failed before this one.
         """
-        self._refuse(attempt, await self._login_failures.of(attempt.scopes), self._clock())
+        found = {scope: each for scope, each in failures.items() if scope in attempt.scopes}
+        self._refuse(attempt, found, self._clock())
 
     async def begin(self, attempt: Attempt) -> None:
         """Count an attempt as failed. Its password may be checked afterwards.

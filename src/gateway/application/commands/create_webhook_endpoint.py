@@ -9,10 +9,10 @@ from gateway.application.commands.shared.webhook_endpoints import check_url_erro
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
-from gateway.domain.checks import check_free_text, check_id, check_type
+from gateway.domain.checks import check_free_text, check_id, check_integer, check_type
 from gateway.domain.errors import FieldError, invalid
 from gateway.domain.immutable import immutable
-from gateway.domain.limits import DESCRIPTION_LENGTH_MAX, WEBHOOK_ENDPOINTS_PER_OWNER_MAX
+from gateway.domain.limits import DESCRIPTION_LENGTH_MAX, POSITION_MAX, WEBHOOK_ENDPOINTS_PER_OWNER_MAX
 from gateway.domain.user import SYSTEM, UserId
 from gateway.domain.webhook_endpoint import DisabledReason, EndpointId, WebhookEndpoint
 from gateway.domain.webhook_errors import EndpointLimitReached
@@ -24,8 +24,9 @@ class CreateWebhookEndpoint(Command[WebhookEndpoint]):
     """Send the events of a merchant to a URL from now on; of all merchants, if `all_merchants`.
 
     `owner_id` is the merchant; `system` for the endpoints of the operators. `secret` is new: `application/webhooks.py`
-    makes one. `url_error` is what the sender of webhooks has against the URL; `application/webhooks.py` asks it. An
-    empty `description` is none.
+    makes one. Events up to the position `after_position` of the feed are not sent: `application/webhooks.py` gives the
+    newest one; with 0, events that no worker has looked at yet are sent too. `url_error` is what the sender of
+    webhooks has against the URL; `application/webhooks.py` asks it. An empty `description` is none.
     Refuses: validation_error (with `url_error`), endpoint_limit_reached.
     """
 
@@ -38,6 +39,7 @@ class CreateWebhookEndpoint(Command[WebhookEndpoint]):
     description: str | None
     enabled: bool
     secret: str = field(repr=False)
+    after_position: int = 0
     url_error: FieldError | None = None
 
     def __post_init__(self) -> None:
@@ -51,6 +53,7 @@ class CreateWebhookEndpoint(Command[WebhookEndpoint]):
             check_free_text("description", self.description, DESCRIPTION_LENGTH_MAX)
         check_type("enabled", self.enabled, bool)
         check_secret(self.secret)
+        check_integer("after_position", self.after_position, 0, POSITION_MAX)
         check_url_error(self.url_error)
 
     @override
@@ -72,6 +75,7 @@ class CreateWebhookEndpoint(Command[WebhookEndpoint]):
             description=self.description or None,
             disabled_reason=None if self.enabled else DisabledReason.BY_OWNER,
             secret=self.secret,
+            after_position=self.after_position,
             created_at=moment.now,
             updated_at=moment.now,
         )

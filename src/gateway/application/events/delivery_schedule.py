@@ -48,7 +48,7 @@ def recording_of(
     due_at = next_attempt_at(response, attempts=len(attempts), now=now, random=random, limits=limits)
     if due_at is None:
         return ended(due, DeliveryOutcome.FAILED, attempts, now)
-    return waiting(due, due_at, attempts)
+    return waiting(due, due_at, attempts, now)
 
 
 def ended(due: DueDelivery, outcome: DeliveryOutcome, attempts: tuple[Attempt, ...], now: datetime) -> Recording:
@@ -63,9 +63,11 @@ def ended(due: DueDelivery, outcome: DeliveryOutcome, attempts: tuple[Attempt, .
     )
 
 
-def waiting(due: DueDelivery, due_at: datetime, attempts: tuple[Attempt, ...]) -> Recording:
+def waiting(due: DueDelivery, due_at: datetime, attempts: tuple[Attempt, ...], now: datetime) -> Recording:
     """The recording of a delivery that goes on waiting."""
-    return Recording(delivery_id=due.delivery.id, due_before=due.due_at, due_at=due_at, attempts=attempts)
+    return Recording(
+        delivery_id=due.delivery.id, due_before=due.due_at, due_at=due_at, planned_at=now, attempts=attempts
+    )
 
 
 def is_gone(response: WebhookResponse) -> bool:

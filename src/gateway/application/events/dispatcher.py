@@ -1,8 +1,9 @@
 """The dispatcher: delivers events to webhook endpoints, beside other dispatchers on the same storage.
 
-Five jobs run at the same time: the fan-out makes deliveries of events; the leases give turns to endpoints with due
-deliveries; the renewal keeps the leases; the sweep works on replays and cancels what disabled endpoints left; the
-report logs counts.
+Six jobs run at the same time: the fan-out makes deliveries of events; the leases give turns to endpoints with due
+deliveries; the renewal keeps the leases; the sweep works on replays, cancels what disabled endpoints
+left, and plans anew what a clock that was ahead has planned; the report logs counts; the clock
+asks for the time that all workers share.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.ports.webhook_sender import WebhookSender
+from gateway.application.shared_clock import synchronize
 from gateway.application.waiting import wait_for_stop
 from gateway.domain.immutable import immutable
 
@@ -44,7 +46,10 @@ WITHOUT_ENDPOINTS_SECONDS: Final = 0.5
 cursor, and a payment costs as much as without a worker. The first event of the first endpoint waits as long."""
 OVERTAKEN_SECONDS: Final = 1.0
 """How long the fan-out waits after another worker's fan-out was faster: one of them goes on, the others watch."""
+SYNCHRONIZE_SECONDS: Final = 10.0
+"""How often the clock asks for the time that all workers share."""
 ABANDONED_PER_SWEEP_MAX: Final = 100
+PLANNED_PER_STEP_MAX: Final = 1_000
 
 
 @immutable
@@ -86,7 +91,7 @@ class Dispatcher:
             sender: Sends webhooks.
             disable: Disables an endpoint.
             commits: Told after each commit of this process with events.
-            clock: Tells the time.
+            clock: Tells the time: the same to all workers.
             identifiers: Makes the ids of deliveries, and the name of this worker.
             limits: The schedule, and how much is done at once.
             chance: Returns random numbers, 0 ≤ number < 1.
@@ -117,6 +122,8 @@ class Dispatcher:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop. Requests in flight are awaited for a while, and all leases are given back."""
+        if not await self._first_synchronization(stop):
+            return
         jobs = [
             asyncio.create_task(self._repeat(stop, job), name=f"webhook-{name}")
             for name, job in (
@@ -125,6 +132,7 @@ class Dispatcher:
                 ("renewal", partial(self._every, self._limits.lease_seconds / 3, self._turns.renew)),
                 ("sweep", partial(self._every, self._limits.sweep_seconds, self._sweep)),
                 ("report", partial(self._every, self._limits.report_seconds, self._report)),
+                ("clock", partial(self._every, SYNCHRONIZE_SECONDS, partial(synchronize, self._clock))),
             )
         ]
         try:
@@ -158,6 +166,18 @@ class Dispatcher:
             deliveries_in_flight=self._turns.in_flight,
             deliveries_waiting=backlog.waiting,
         )
+
+    async def _first_synchronization(self, stop: asyncio.Event) -> bool:
+        """Whether the clock could ask for the time before the dispatcher was told to stop."""
+        while not stop.is_set():
+            try:
+                await synchronize(self._clock)
+            except StorageUnavailable as unavailable:
+                logger.warning("webhook_dispatcher_waits", extra={"cause": cause_of(unavailable)})
+                await wait_for_stop(stop, AWAY_SECONDS)
+            else:
+                return True
+        return False
 
     async def _repeat(self, stop: asyncio.Event, job: Callable[[], Awaitable[None]]) -> None:
         while not stop.is_set():
@@ -195,6 +215,9 @@ class Dispatcher:
 
     async def _sweep(self) -> None:
         deliveries = self._storage.deliveries
+        while planned := await deliveries.plan_anew(now=self._clock(), limit=PLANNED_PER_STEP_MAX):
+            logger.warning("webhooks_planned_anew", extra={"endpoints": len(planned)})
+            self._turns.look_again(planned)
         for endpoint_id in await deliveries.abandoned(limit=ABANDONED_PER_SWEEP_MAX):
             self._counts.canceled += await cancel_waiting(deliveries, endpoint_id, self._clock)
         while (replayed := await self._replays.step()) is not None:

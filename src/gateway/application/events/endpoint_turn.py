@@ -259,8 +259,9 @@ class EndpointTurn:
         self._window.ended(due)
 
     def _postpone(self, postponed: list[Postponed]) -> None:
+        now = self._tools.clock()
         for each in postponed:
-            recording = waiting(each.due, each.due_at, each.due.delivery.attempts)
+            recording = waiting(each.due, each.due_at, each.due.delivery.attempts, now)
             self._tools.recorder.record(recording, self._recorded)
 
     def _recorded(self, delivery_id: DeliveryId) -> None:

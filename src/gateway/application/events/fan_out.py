@@ -1,8 +1,7 @@
 """Fan-out: makes deliveries of events, behind the feed: a payment costs the same with any number of endpoints."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.deliveries import EVENTS_PER_FAN_OUT_MAX, WEBHOOKS, DeliveryFanOut
@@ -14,9 +13,6 @@ from gateway.application.ports.webhook_endpoints import WebhookEndpoints
 from gateway.domain.immutable import immutable
 from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
-
-CLOCK_TOLERANCE: Final = timedelta(seconds=5)
-"""How far clocks of servers may differ: events that are older than their endpoint by more are not delivered to it."""
 
 
 @immutable
@@ -88,7 +84,7 @@ class FanOut:
 def new_deliveries(
     events: Iterable[EventHead], endpoints: Sequence[WebhookEndpoint], now: datetime, new_id: NewId
 ) -> list[Delivery]:
-    """The deliveries of events to the endpoints that want them. Events older than an endpoint are not delivered to it.
+    """The deliveries of events to the endpoints that want them. Events from before an endpoint are not delivered to it.
 
     Args:
         events: The events, lowest position first.
@@ -105,7 +101,7 @@ def new_deliveries(
         new_delivery(event, endpoint.id, now, new_id)
         for event in events
         for endpoint in (*(of_owner.get(event.merchant_id, ()) if event.merchant_id else ()), *of_all)
-        if event.created_at >= endpoint.created_at - CLOCK_TOLERANCE and is_wanted(event, endpoint)
+        if event.position > endpoint.after_position and is_wanted(event, endpoint)
     ]
 
 

@@ -31,6 +31,7 @@ class Receiver:
         self._limits = limits
         self._failing_since = lease.failing_since
         self._paused_until: datetime | None = None
+        self._paused_at: datetime | None = None
         self._is_slow = lease.is_slow
         self._failures_in_a_row = 0
         self._in_flight = AdaptiveLimit(limits.sends_per_endpoint_max, is_slow=lease.is_slow)
@@ -42,6 +43,7 @@ class Receiver:
             endpoint_id=self._endpoint_id,
             failing_since=self._failing_since,
             paused_until=self._paused_until,
+            paused_at=self._paused_at,
             is_slow=self._is_slow,
         )
 
@@ -78,7 +80,8 @@ class Receiver:
         self._in_flight.failed()
         self._is_slow = True
         self._failures_in_a_row += 1
-        if self._failing_since is None:
+        # A failure in the future was noted by a clock that was ahead.
+        if self._failing_since is None or self._failing_since > now:
             self._failing_since = now
         if is_gone(response):
             self.disable_reason = DisabledReason.GONE
@@ -90,4 +93,5 @@ class Receiver:
             pause = max(pause, probe_seconds(self._failing_since, now))
         if pause:
             until = now + timedelta(seconds=pause)
-            self._paused_until = until if self._paused_until is None else max(until, self._paused_until)
+            if self._paused_until is None or until > self._paused_until:
+                self._paused_until, self._paused_at = until, now

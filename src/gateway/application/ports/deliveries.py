@@ -1,7 +1,7 @@
 """Deliveries of events to webhook endpoints: made by the fan-out, sent by the holder of an endpoint's lease, listed."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from gateway.application.ports.delivery_records import (
@@ -28,6 +28,10 @@ DUE_PER_LOAD_MAX: Final = 2_048
 VOID_LEASES: Final = 10
 """A lease that ends later than after so many times its length is void. Fewer, and a call to take leases that has hung
 for a while would take an endpoint from its holder."""
+
+AHEAD_MAX: Final = timedelta(seconds=15)
+"""What was planned so long after the present moment, or later, was planned by a clock that was ahead, and is void. Half
+a lease: the clocks of workers differ by less."""
 
 
 class DeliveryFanOut(Protocol):
@@ -95,7 +99,8 @@ class DeliveryQueues(Protocol):
 
         Concurrent calls never get the same endpoint.
         Endpoints that are paused, or that another worker holds, are left out. A lease that ends later than
-        `VOID_LEASES` times `until - now` from now is void: a clock was set back.
+        `VOID_LEASES` times `until - now` from now is void: a clock was set back. So is a pause that was decided
+        `AHEAD_MAX` from now or later.
 
         Args:
             worker: Who takes the leases.
@@ -142,6 +147,21 @@ class DeliveryQueues(Protocol):
         A delivery that has ended stays as it is. One whose `due_at` is no longer `due_before` was attempted by another
         worker meanwhile; it stays as it is, unless it was delivered now. The state of an endpoint that the worker no
         longer holds stays as it is.
+        """
+        ...
+
+    async def plan_anew(self, *, now: datetime, limit: int) -> Collection[EndpointId]:
+        """Let the plans of clocks that were ahead begin anew: those that were made `AHEAD_MAX` from now or later.
+
+        A delivery then waits from now on for as long as it was to wait from its planning on: one that was due at once
+        is due at once. It was made no later than now. An endpoint whose next turn was planned so is due.
+
+        Args:
+            now: The present moment.
+            limit: How many deliveries at most, and how many endpoints.
+
+        Returns:
+            The endpoints that may be due; empty if there are no such plans.
         """
         ...
 

@@ -87,7 +87,6 @@ class EventHead:
     type: EventType
     object_id: str
     merchant_id: UserId | None
-    created_at: datetime
 
 
 @immutable
@@ -151,12 +150,14 @@ class Recording:
     Attributes:
         due_before: When the delivery was due by the reading on which this is based.
         due_at: When it is due next; `None` if it has ended.
+        planned_at: When `due_at` was decided, by the same clock; `None` if it has ended.
         attempts: All attempts, with those that are new.
     """
 
     delivery_id: DeliveryId
     due_before: datetime
     due_at: datetime | None
+    planned_at: datetime | None = None
     ended_at: datetime | None = None
     outcome: DeliveryOutcome | None = None
     attempts: tuple[Attempt, ...]
@@ -168,11 +169,13 @@ class QueueState:
 
     Attributes:
         paused_until: Nothing is sent to the endpoint until then.
+        paused_at: When that was decided, by the same clock.
     """
 
     endpoint_id: EndpointId
     failing_since: datetime | None
     paused_until: datetime | None
+    paused_at: datetime | None = None
     is_slow: bool
 
 

@@ -80,10 +80,6 @@ class Sessions(Protocol):
         """
         ...
 
-    async def knows(self, user_id: UserId, network: str) -> bool:
-        """Whether a session of the user, ended or not, has begun from this network and is still stored."""
-        ...
-
     async def rotate(self, token_hash: bytes, successor: Successor, *, now: datetime) -> RotationResult:
         """Use a refresh token and store its successor, in one step.
 

@@ -1,7 +1,8 @@
 """Everything that a database adapter supplies, in one value."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from enum import Enum
 
 from gateway.application.ports.deliveries import Deliveries
@@ -45,6 +46,8 @@ class Storage:
 
     Attributes:
         scheduling: When the executor begins the next batch; it may change at any time.
+        time: Asks the clock that all processes share; raises `StorageUnavailable`. `None` if all of them run on one
+            machine, and share its clock.
     """
 
     unit_of_work: UnitOfWorkFactory
@@ -61,3 +64,4 @@ class Storage:
     housekeeping: Housekeeping
     audit: Callable[[], AbstractAsyncContextManager[Audit]]
     scheduling: Callable[[], Scheduling] = sequential
+    time: Callable[[], Awaitable[datetime]] | None = None

@@ -1,5 +1,6 @@
 """Users, as they are looked up and as their passwords change. New ones come through the unit of work."""
 
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from gateway.domain.immutable import immutable
@@ -14,11 +15,27 @@ class Credentials:
     password_hash: str
 
 
+@immutable
+class UserAtLogin:
+    """A user who may be logging in from a network.
+
+    Attributes:
+        credentials: Of the user.
+        known: Whether a session of the user, ended or not, has begun from this network and is still stored.
+    """
+
+    credentials: Credentials
+    known: bool
+
+
 class Users(Protocol):
     """Each method is a short transaction of its own. All raise `StorageUnavailable` when the storage is away."""
 
-    async def by_email(self, email: str) -> Credentials | None:
-        """The user whose address is kept in exactly this spelling, or `None`."""
+    async def at_login(self, asked: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], UserAtLogin]:
+        """The users of e-mail addresses, each with the network that somebody logs in from: one read for all of them.
+
+        Addresses are those that are kept in exactly this spelling. Those that nobody has are left out.
+        """
         ...
 
     async def by_id(self, user_id: UserId) -> Credentials | None:

@@ -91,10 +91,18 @@ class RateLimiter:
             self._renew(key, lease)
         return lease.left + lease.rest
 
-    async def take(self, key: str, count: int = 1) -> int:
+    def left(self, key: str) -> int:
+        """How many tokens are left, about."""
+        lease = self._leases.get(key)
+        return self.limit.count if lease is None else lease.left + lease.rest
+
+    async def take(self, key: str, count: int = 1, *, again: int = 0) -> int:
         """Take tokens, and draw some if there are none. Returns how many are left, about.
 
-        A `count` beyond the limit takes all that the limit allows.
+        Args:
+            key: Whose tokens.
+            count: How many. More than the limit are all that the limit allows.
+            again: How many the same request takes before, when it is sent again.
 
         Raises:
             RateLimited: There are not enough.
@@ -111,8 +119,8 @@ class RateLimiter:
                 if remaining != NOT_DRAWN:
                     return remaining
                 if self._monotonic() < lease.refused_until:
-                    raise self._refusal(count)
-                return await self._draw_and_take(key, lease, count)
+                    raise self._refusal(count + again)
+                return await self._draw_and_take(key, lease, count, again)
         finally:
             lease.waiting -= count
 
@@ -122,31 +130,32 @@ class RateLimiter:
             renewal.cancel()
         await asyncio.gather(*self._renewals, return_exceptions=True)
 
-    async def _draw_and_take(self, key: str, lease: _Lease, count: int) -> int:
+    async def _draw_and_take(self, key: str, lease: _Lease, count: int, again: int) -> int:
         try:
             taken = await self._draw(key, lease, needed=count)
         except StorageUnavailable:
             # Whatever the request asks for needs the storage, too: it is told so, not that it has asked too often.
             return 0
-        if taken.granted < count:
+        if lease.left < count:
             if taken.left == 0:
                 lease.refused_until = self._monotonic() + self._pause
-            raise self._refusal(count - taken.left)
+            raise self._refusal(count + again - lease.left - taken.left)
         lease.left -= count
         return lease.left + lease.rest
 
     async def _draw(self, key: str, lease: _Lease, *, needed: int) -> Taken:
-        """Draw tokens into a lease: twice as many as before, if those did not last."""
+        """Draw tokens into a lease, which has `needed` then: twice as many as before, if those did not last."""
         began = self._monotonic()
         lasted = began >= lease.until
         lease.size = max(lease.size // 2, 1) if lasted else min(lease.size * 2, self._size_max)
-        wanted = max(lease.size, min(lease.waiting, self._size_max), needed)
         unused = 0
         if lasted:
             # Of a lease that has ended a moment ago, what is left goes back. Older ones are forgotten: their bucket
             # has filled since.
             unused = lease.left if began < lease.until + self._lifetime else 0
             lease.left = 0
+        needed = max(needed - lease.left, 1)
+        wanted = max(lease.size, min(lease.waiting, self._size_max), needed)
         taken = Taken(0, 0, 0)
 
         def change(full_at_ns: int, now_ns: int) -> int:

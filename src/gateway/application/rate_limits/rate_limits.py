@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from gateway.application.ports.rate_budgets import RateBudgets
@@ -46,12 +46,14 @@ class RateLimits:
 NO_RATE_LIMITS: Final = RateLimits(requests=None, of_addresses={})
 
 
-def rate_limits(settings: RateLimitSettings, budgets: RateBudgets) -> RateLimits:
-    """The rate limits that settings ask for."""
+def rate_limits(
+    settings: RateLimitSettings, budgets: RateBudgets, monotonic: Callable[[], int] = time.monotonic_ns
+) -> RateLimits:
+    """The rate limits that settings ask for. `monotonic` is the clock of the budgets, in nanoseconds."""
 
     def limiter(name: str, count: int) -> RateLimiter:
         limit = RateLimit(name=name, count=count)
-        return RateLimiter(limit, budgets, time.monotonic_ns, processes_max=settings.processes_max)
+        return RateLimiter(limit, budgets, monotonic, processes_max=settings.processes_max)
 
     of_addresses = {
         REGISTRATIONS: settings.registrations,

@@ -12,6 +12,7 @@ from gateway.application.ports.unit_of_work import (
     Wanted,
 )
 from gateway.contracts.records import (
+    by_email,
     load,
     user_id,
 )
@@ -62,7 +63,7 @@ async def everything(storage: Storage) -> list[object]:
     keys = [AnswerKey(user_id(1), f"key-{n}") for n in numbers]
     answers = {answer.key: answer for answer in (await load(storage, Wanted(answers=keys))).answers}
     told.extend([answers.get(key) for key in keys])
-    told.extend([await storage.users.by_email(f"user{n}@example.com") for n in numbers])
+    told.extend([await by_email(storage, f"user{n}@example.com") for n in numbers])
     told.extend([await storage.users.by_id(user_id(n)) for n in numbers])
     return told
 

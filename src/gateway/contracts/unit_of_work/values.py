@@ -23,6 +23,7 @@ from gateway.contracts.records import (
     an_account,
     an_answer,
     an_event,
+    by_email,
     commit,
     load,
     payment_id,
@@ -200,7 +201,7 @@ class ValuesContract:
         """And without a name."""
         new = a_user(role=role)
         await commit(storage, Changes(users_new=[new]))
-        credentials = await storage.users.by_email(new.user.email)
+        credentials = await by_email(storage, new.user.email)
         assert credentials is not None
         assert credentials.user == new.user
         assert credentials.user.role is role

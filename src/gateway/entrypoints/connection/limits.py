@@ -10,6 +10,7 @@ class ConnectionLimits:
     Attributes:
         head_bytes_max: The size of a request's line and headers together, and of its trailer fields.
         headers_max: The number of headers, repeated ones included.
+        pipelined_max: The requests that may wait for the response to an earlier one. After them the connection ends.
         head_seconds: The time from a request's first byte, or from the beginning of the connection, until all headers
             have arrived.
         linger_seconds: How long a body may still arrive after its response.
@@ -19,6 +20,7 @@ class ConnectionLimits:
 
     head_bytes_max: int = 16 * 1024
     headers_max: int = 100
+    pipelined_max: int = 8
     head_seconds: float = 10.0
     linger_seconds: float = 2.0
     write_seconds: float = 30.0

@@ -96,7 +96,12 @@ class GatewayProtocol(OneWriteProtocol):
         # A head that has arrived in one part is no larger than the part.
         if len(self.headers) > self.limits.headers_max or (self._field_bytes and self._head_is_too_large()):
             raise self._too_large()
-        if self.parser.should_upgrade() and self.parser.get_method() != CONNECT:
+        if len(self.pipeline) >= self.limits.pipelined_max:
+            # Nobody sees it: the responses that are due come, and then the end.
+            raise HttpRefusal("validation_error", "Too many requests of this connection wait for their responses.")
+        upgrades = self.parser.should_upgrade()
+        is_connect = upgrades and self.parser.get_method() == CONNECT
+        if upgrades and not is_connect:
             self._head_again = head_without_upgrade(self.parser, self.url, self.headers)
             return
         self._in_head = False
@@ -105,6 +110,10 @@ class GatewayProtocol(OneWriteProtocol):
         self._places.busy(self)
         super().on_headers_complete()
         self.headers = TRAILERS
+        if is_connect:
+            # What follows is no request, whatever the headers say of a body.
+            self.cycle.keep_alive = False
+            self.parser = DEAF
 
     def on_chunk_header(self) -> None:
         """Trailer fields may follow: a chunk without a body is the last one."""
@@ -183,8 +192,7 @@ class GatewayProtocol(OneWriteProtocol):
     def _without_upgrade(self, rest: bytes | memoryview) -> bytes:
         """The headers once more without `Upgrade`, and what follows them, for a new parser."""
         if not self._head_again:
-            # CONNECT: what follows is no request. The parser reads none of it, and the response ends the connection.
-            return b""
+            return b""  # CONNECT
         head, self._head_again = self._head_again, b""
         self.parser = new_parser(self)
         return head + rest

@@ -9,12 +9,13 @@ import click
 import httpx
 
 from gateway.entrypoints.remote import DEFAULT_URL
+from gateway.entrypoints.remote.urls import http_url
+from gateway.settings.database_url import without_password
 from gateway.settings.loopback import is_loopback
 
 Json = dict[str, Any]
 
 TIMEOUT_SECONDS: Final = 10.0
-PORT_MAX: Final = 65_535
 
 
 class NoAnswer(click.ClickException):
@@ -49,7 +50,7 @@ class RemoteGateway:
     @property
     def url(self) -> str:
         """Its URL, without a slash at the end."""
-        return str(self.client.base_url).rstrip("/")
+        return without_password(str(self.client.base_url)).rstrip("/")
 
     async def ask(self, method: str, path: str, body: Json | None = None, *, token: str = "", key: str = "") -> Json:
         """Send a request and return the JSON of its response; an empty object, if it has none.
@@ -111,24 +112,14 @@ class RemoteGateway:
             )
 
 
-def is_of_http(url: httpx.URL) -> bool:
-    """Whether a URL has `http` or `https`, a host, and a port that exists."""
-    return url.scheme in {"http", "https"} and bool(url.host) and (url.port is None or 0 < url.port <= PORT_MAX)
-
-
 @asynccontextmanager
 async def open_remote(url: str) -> AsyncGenerator[RemoteGateway]:
     """A gateway at a URL, which is not asked anything yet.
 
     Raises:
-        ClickException: The URL is none of HTTP.
+        UsageError: The URL is none of HTTP.
     """
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise click.ClickException(f"{url} is no URL: {error}.") from error
-    if not is_of_http(parsed):
-        raise click.ClickException(f"{url} is no URL of a gateway. An example: {DEFAULT_URL}")
+    parsed = http_url(url, "a gateway", example=DEFAULT_URL)
     async with http_client(parsed, base_url=parsed, timeout=TIMEOUT_SECONDS) as client:
         yield RemoteGateway(client)
 

@@ -9,17 +9,21 @@ from datetime import datetime
 from typing import Final
 
 import click
-import httpx
 
 from gateway.entrypoints.called_as import called_as
 from gateway.entrypoints.remote import DEFAULT_URL
 from gateway.entrypoints.remote.event_lines import event_line
-from gateway.entrypoints.remote.gateway import Json, NoAnswer, Refused, RemoteGateway, is_of_http, open_remote
+from gateway.entrypoints.remote.gateway import Json, NoAnswer, Refused, RemoteGateway, open_remote
 from gateway.entrypoints.remote.receiver import HOST, Arrival, Receiver, listening, serving
 from gateway.entrypoints.remote.sign_in import SignedIn, SignIn, make_up, sign_in_at
+from gateway.entrypoints.remote.urls import http_url
+from gateway.settings.database_url import without_password
+from gateway.settings.loopback import is_loopback
 
 DESCRIPTION: Final = "gateway webhooks listen"
 """The description of the endpoints of this command, by which it finds those that it could not delete."""
+ANY_HOST: Final = "0.0.0.0"  # noqa: S104 - compared, not bound.
+"""Connections to it reach the loopback interface."""
 CURRENCY: Final = "USD"
 LIST_LIMIT: Final = 100
 NOT_FOUND: Final = 404
@@ -37,18 +41,13 @@ def must_be_elsewhere(forward_to: str | None, port: int) -> None:
     """Check where webhooks are forwarded.
 
     Raises:
-        ClickException: It is no URL of HTTP, or this command's own.
+        UsageError: It is no URL of HTTP, or this command's own.
     """
     if forward_to is None:
         return
-    try:
-        target = httpx.URL(forward_to)
-    except httpx.InvalidURL as error:
-        raise click.ClickException(f"{forward_to} is no URL: {error}.") from error
-    if not is_of_http(target):
-        raise click.ClickException(f"{forward_to} is no URL of HTTP. An example: http://127.0.0.1:3000/webhooks")
-    if target.host in {HOST, "localhost"} and target.port == port:
-        raise click.ClickException(f"{forward_to} is where this command itself listens.")
+    target = http_url(forward_to, "HTTP", example="http://127.0.0.1:3000/webhooks")
+    if (is_loopback(target.host) or target.host == ANY_HOST) and target.port == port:
+        raise click.UsageError(f"{without_password(forward_to)} is where this command itself listens.")
 
 
 class Lines:

@@ -46,12 +46,12 @@ def known_type(name: str) -> EventType:
     """The type with this name.
 
     Raises:
-        ClickException: There is none.
+        UsageError: There is none.
     """
     try:
         return EventType(name)
     except ValueError as error:
-        raise click.ClickException(
+        raise click.UsageError(
             f"There are no events of the type {name}. `gateway trigger --list` lists all."
         ) from error
 

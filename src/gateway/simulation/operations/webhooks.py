@@ -42,6 +42,7 @@ def create_endpoint(world: World) -> CreateWebhookEndpoint:
         description=world.one_of((None, "", "a shop")),
         enabled=world.chance(90) and _few_are_enabled(world),
         secret=world.fresh_secret(),
+        after_position=world.events,
         url_error=_URL_ERROR if world.chance(3) else None,
     )
 

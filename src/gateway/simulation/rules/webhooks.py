@@ -34,6 +34,7 @@ def create(model: Model, command: CreateWebhookEndpoint, now: datetime) -> Effec
             description=command.description or None,
             disabled="" if command.enabled else "by_owner",
             secrets=(command.secret,),
+            after=command.after_position,
             created_at=now,
             changed_at=now,
         )

@@ -145,10 +145,11 @@ class EventStreams:
             after = _position(query.after)
         where = EventFilter(type=query.type, object_id=query.object_id)
         response = Response(status=200, content_type=EVENT_STREAM, headers=list(HEADERS))
-        if request.method == "HEAD":
+        stream = await request.gateway.event_hub.open(request.caller, where, after=after)
+        if request.method == "HEAD":  # It is refused whenever GET is.
+            stream.close()
             response.stream = _nothing
         else:
-            stream = await request.gateway.event_hub.open(request.caller, where, after=after)
             response.stream = StreamedEvents(request, stream, heartbeat_seconds=self._heartbeat_seconds)
         return response
 

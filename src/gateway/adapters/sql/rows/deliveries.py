@@ -28,7 +28,7 @@ _decoder: Final = msgspec.json.Decoder(tuple[Attempt, ...])
 
 _TYPES: Final = {
     "position": "bigint",
-    **dict.fromkeys(("created_at", "due_at", "due_before", "ended_at"), "timestamptz"),
+    **dict.fromkeys(("created_at", "due_at", "due_before", "ended_at", "planned_at"), "timestamptz"),
 }
 NO_ATTEMPTS: Final = "[]"
 OUTCOMES: Final[Mapping[str | None, DeliveryOutcome | None]] = {
@@ -38,7 +38,7 @@ OUTCOMES: Final[Mapping[str | None, DeliveryOutcome | None]] = {
 
 NEW_DELIVERY: Final = ("id", "endpoint_id", "event_id", "position", "event_type", "object_id", "created_at", "due_at")
 """The columns of `new_delivery_values`."""
-RECORDING: Final = ("id", "due_before", "due_at", "ended_at", "outcome", "attempts")
+RECORDING: Final = ("id", "due_before", "due_at", "planned_at", "ended_at", "outcome", "attempts")
 """The columns of `recording_values`."""
 
 
@@ -77,6 +77,7 @@ def recording_values(recording: Recording) -> tuple[Any, ...]:
         recording.delivery_id,
         recording.due_before,
         recording.due_at,
+        recording.planned_at,
         recording.ended_at,
         None if recording.outcome is None else recording.outcome.value,
         _encoder.encode(recording.attempts).decode(),
@@ -125,14 +126,13 @@ def to_due_delivery(row: Found) -> DueDelivery:
 
 def to_head(row: Found) -> EventHead:
     """The head of an event."""
-    position, event_id, event_type, object_id, merchant_id, created_at = row
+    position, event_id, event_type, object_id, merchant_id = row
     return EventHead(
         position=position,
         id=event_id,
         type=EVENT_TYPES[event_type],
         object_id=object_id,
         merchant_id=merchant_id,
-        created_at=created_at,
     )
 
 

@@ -1,6 +1,7 @@
 """Users as rows."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from gateway.adapters.sql.rows.values import Values
 from gateway.adapters.sql.types import Found
@@ -17,7 +18,7 @@ def user_values(new: NewUser) -> Values:
     return (user.id, user.email, user.role.value, user.name, user.created_at, new.password_hash)
 
 
-def to_credentials(row: Found) -> Credentials:
+def to_credentials(row: Found | Sequence[Any]) -> Credentials:
     """The user of a row."""
     user_id, email, role, name, created_at, password_hash = row
     return Credentials(

@@ -23,6 +23,7 @@ def webhook_endpoint_values(endpoint: WebhookEndpoint) -> Values:
         endpoint.sequence,
         endpoint.created_at,
         endpoint.updated_at,
+        endpoint.after_position,
     )
 
 
@@ -42,4 +43,5 @@ def to_webhook_endpoint(row: Found) -> WebhookEndpoint:
         sequence=row[10],
         created_at=row[11],
         updated_at=row[12],
+        after_position=row[13] or 0,
     )

@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import CheckConstraint, Column, Index, literal_column
 
 from gateway.adapters.sql.tables.base import integers, key, table, text
-from gateway.adapters.sql.types import MOMENT
+from gateway.adapters.sql.types import INTEGER, MOMENT
 
 webhook_endpoints: Final = table(
     "webhook_endpoints",
@@ -25,6 +25,8 @@ webhook_endpoints: Final = table(
     *integers("sequence"),
     Column("created_at", MOMENT, nullable=False),
     Column("updated_at", MOMENT, nullable=False),
+    # Events up to this position of the feed are not sent. Null if a process of a version before has made the endpoint.
+    Column("after_position", INTEGER),
     CheckConstraint("all_merchants IN (0, 1)", name="webhook_endpoints_all_merchants_check"),
     CheckConstraint("sequence >= 0", name="webhook_endpoints_sequence_check"),
 )
@@ -55,6 +57,9 @@ webhook_queues: Final = table(
     Column("paused_until", MOMENT),
     # The first failure since the last success; null after a success.
     Column("failing_since", MOMENT),
+    # When `due_at` and `paused_until` were decided, by the clock that decided: null in a version before.
+    Column("planned_at", MOMENT),
+    Column("paused_at", MOMENT),
     CheckConstraint("is_slow IN (0, 1)", name="webhook_queues_is_slow_check"),
 )
 
@@ -63,6 +68,13 @@ Index(
     "webhook_queues_due_at_idx",
     webhook_queues.c.is_slow,
     webhook_queues.c.due_at,
+    postgresql_where=webhook_queues.c.due_at.is_not(None),
+    sqlite_where=webhook_queues.c.due_at.is_not(None),
+)
+# The endpoints whose turn was planned by a clock that was ahead.
+Index(
+    "webhook_queues_planned_at_idx",
+    webhook_queues.c.planned_at,
     postgresql_where=webhook_queues.c.due_at.is_not(None),
     sqlite_where=webhook_queues.c.due_at.is_not(None),
 )
@@ -83,6 +95,8 @@ webhook_deliveries: Final = table(
     text("outcome", nullable=True),
     # A JSON array of attempts.
     text("attempts"),
+    # When `due_at` was decided, by the clock that decided: null in a version before.
+    Column("planned_at", MOMENT),
     CheckConstraint(
         "(due_at IS NULL) = (ended_at IS NOT NULL) AND (due_at IS NULL) = (outcome IS NOT NULL)",
         name="webhook_deliveries_outcome_check",
@@ -112,6 +126,13 @@ Index(
 Index(
     "webhook_deliveries_waiting_idx",
     webhook_deliveries.c.created_at,
+    postgresql_where=_waiting,
+    sqlite_where=_waiting,
+)
+# The deliveries that were planned by a clock that was ahead.
+Index(
+    "webhook_deliveries_planned_at_idx",
+    webhook_deliveries.c.planned_at,
     postgresql_where=_waiting,
     sqlite_where=_waiting,
 )
