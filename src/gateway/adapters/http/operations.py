@@ -69,7 +69,7 @@ class Operation(Generic[BodyT, QueryT]):
         example_result: Of a successful response's body.
         result_type: The content type of a successful response.
         limited_by: The rate limit of addresses that an operation for `ANYONE` is counted for, by name.
-        items_of: How many requests a body counts for; each counts for one if it is left out.
+        items_of: How many requests a body counts for at least; one if it is left out.
         takes_last_event_id: Whether `Last-Event-ID` is read.
         body_decoder: Of the declared body; `None` without one.
         body_optional: Whether the body may be left out: all of its fields may.
