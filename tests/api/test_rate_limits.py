@@ -1,5 +1,6 @@
 """Rate limits: 429, and how many requests are left."""
 
+import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -116,6 +117,68 @@ async def test_a_batch_counts_its_items(free: World) -> None:
         refused(await api.post("/payments/batch", batch(60), key=fresh_key()), 429, "rate_limited")
         second = await api.post("/payments/batch", batch(30), key=fresh_key())
         assert second.status_code == 207
+
+
+def padded(order: dict[str, object], size: int) -> bytes:
+    """A body of `size` bytes; metadata has most of them."""
+    values = {"metadata": {f"{number:02}": "x" * 490 for number in range((size - 300) // 500)}}
+    body = json.dumps({**order, **values})
+    return body.encode() + b" " * (size - len(body))
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [(4_095, 1), (4_096, 1), (4_097, 2), (8_192, 2), (8_193, 3), (20_000, 5), (65_536, 16)]
+)
+async def test_a_request_counts_once_for_each_started_4_kibibytes_of_its_body(
+    free: World, size: int, count: int
+) -> None:
+    merchant, poor = await free.merchant(), await free.customer()
+    order: dict[str, object] = {"merchant_id": merchant.id, "amount": 100, "currency": "USD"}
+    body = padded(order, size) if size < 20_000 else padded(order, 20_000) + b" " * (size - 20_000)
+    assert len(body) == size
+    async with limited(replace(NONE, requests=100), like=free) as world:
+        api = replace(poor.api, http=world.anyone.http)
+        response = await api.send("POST", "/payments", content=body, key=fresh_key())
+        refused(response, 402, "insufficient_funds")
+        left = str(rate_of(response)).split(";")[1]
+        assert left == f"r={100 - count}"
+
+
+async def test_what_a_customer_without_money_has_stored_is_bounded_in_bytes(free: World) -> None:
+    merchant, poor = await free.merchant(), await free.customer()
+    body = padded({"merchant_id": merchant.id, "amount": 100, "currency": "USD"}, 20_000)
+    async with limited(replace(NONE, requests=50), like=free) as world:
+        api = replace(poor.api, http=world.anyone.http)
+        answers = [await api.send("POST", "/payments", content=body, key=fresh_key()) for _ in range(20)]
+    assert [answer.status_code for answer in answers] == [402] * 10 + [429] * 10
+    assert len(ok(await poor.api.get("/payments?limit=100"))["data"]) == 10
+
+
+async def test_a_body_that_counts_for_more_than_the_limit_passes_when_its_caller_waits_as_told(free: World) -> None:
+    merchant, customer = await free.merchant(), await free.customer(balance=1_000)
+    body = padded({"merchant_id": merchant.id, "amount": 100, "currency": "USD"}, 20_000)
+    now = 10**15
+    async with limited(replace(NONE, requests=3), like=free, monotonic=lambda: now) as world:
+        api = replace(customer.api, http=world.anyone.http)
+        ok(await api.get("/users/me"))
+        first = await api.send("POST", "/payments", content=body, key="order-1")
+        refused(first, 429, "rate_limited")
+        now += int(first.headers["retry-after"]) * NANOSECONDS
+        created(await api.send("POST", "/payments", content=body, key="order-1"))
+
+
+async def test_a_batch_counts_for_its_items_or_for_its_bytes_whichever_is_more(free: World) -> None:
+    merchant, customer = await free.merchant(), await free.customer(balance=1_000)
+    order: dict[str, object] = {"merchant_id": merchant.id, "amount": 1, "currency": "USD"}
+    metadata = {f"{number:02}": "x" * 490 for number in range(40)}
+    async with limited(replace(NONE, requests=100), like=free) as world:
+        api = replace(customer.api, http=world.anyone.http)
+        left = 100
+        for items, texts, counts in ((6, {}, 6), (2, metadata, 10), (1, {}, 1), (1, metadata, 5)):
+            each = [{**order, "metadata": texts, "idempotency_key": fresh_key()} for _ in range(items)]
+            answer = await api.post("/payments/batch", {"mode": "independent", "items": each}, key=fresh_key())
+            left -= counts
+            assert (answer.status_code, str(rate_of(answer)).split(";")[1]) == (207, f"r={left}")
 
 
 @pytest.mark.parametrize("size", [99, 100, 101, 150])

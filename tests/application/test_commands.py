@@ -28,6 +28,7 @@ from gateway.domain.errors import (
     MerchantNotFound,
     Refusal,
     SameAccount,
+    UserNotFound,
 )
 from gateway.domain.event_type import EventType
 from gateway.domain.money import COUNTER_MAX
@@ -178,7 +179,7 @@ async def test_an_operator_deposits_to_anybodys_account(executor: CommandExecuto
         (pay(usd(1), merchant=1), SameAccount),
         (pay(usd(1), merchant=99), MerchantNotFound),
         (pay(usd(1), customer=2, merchant=1), MerchantNotFound),
-        (pay(usd(1), customer=99), CurrencyMismatch),
+        (pay(usd(1), customer=99), UserNotFound),
         (pay(eur(1)), CurrencyMismatch),
     ],
 )
@@ -200,6 +201,12 @@ async def test_a_customer_without_an_account_in_the_merchants_currency_cannot_pa
     await executor.execute(register(7, Role.MERCHANT, EUR))
     watch.commits.clear()
     await refused(executor, watch, pay(eur(1), merchant=7), CurrencyMismatch)
+
+
+async def test_a_merchant_is_no_customer(executor: CommandExecutor, watch: Watch) -> None:
+    await executor.execute(register(7, Role.MERCHANT))
+    watch.commits.clear()
+    await refused(executor, watch, pay(usd(1), customer=2, merchant=7), UserNotFound)
 
 
 async def test_a_payment_moves_money_from_the_customer_to_the_merchant(

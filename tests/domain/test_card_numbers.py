@@ -1,6 +1,9 @@
 """Card numbers are found in free text however they are written; other long numbers are not taken for them."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -42,8 +45,68 @@ IBANS = [
     "FI21 1234 5600 0007 85",
     "DK50 0040 0440 1162 43",
 ]
+WIDE = ["  ", "   ", " - ", " \u2013 ", "/", ",", "\n", "\r\n", "\u00a0\u00a0"]
+"""Separators that join nothing but groups as they stand on cards."""
+
 SECONDS_MAX = 10_000_000_000
 """More than three centuries: from 1900 on, they end before 2220, the first year with which card numbers begin."""
+
+
+def day(draw: Random) -> datetime:
+    return datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=draw.randrange(15 * 365 * 86_400))
+
+
+def an_iban(draw: Random) -> str:
+    """In groups of four, with right check digits; the countries differ in length."""
+    country, length = draw.choice([("DE", 18), ("AT", 16), ("BE", 12), ("ES", 20), ("CH", 17), ("FR", 23), ("NO", 11)])
+    number = "".join(draw.choices("0123456789", k=length))
+    check = 98 - int(number + "".join(str(int(letter, 36)) for letter in country) + "00") % 97
+    return grouped(f"{country}{check:02}{number}", draw.choice([" ", *WIDE]))
+
+
+def grouped(text: str, separator: str) -> str:
+    return separator.join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+def a_phone_number(draw: Random) -> str:
+    country, area = draw.choice(["+49", "+44", "+1", "+65", "+33"]), draw.randrange(20, 1000)
+    subscriber = "".join(draw.choices("0123456789", k=8))
+    separator = draw.choice([" ", "  ", "-", "/", " - ", "."])
+    first = draw.choice([country, f"{country}{separator}{area}", f"0{area}"])
+    return separator.join([first, subscriber[:4], subscriber[4:]])
+
+
+def some(draw: Random, least: int, most: int, low: int, high: int) -> list[str]:
+    """So many numbers between these bounds."""
+    return [str(draw.randrange(low, high)) for _ in range(draw.randint(least, most))]
+
+
+KINDS: Final[dict[str, Callable[[Random], str]]] = {
+    "stays": lambda draw: f"stay {day(draw):%Y-%m-%d} {day(draw):%Y-%m-%d}",
+    "stays, with a wide separator": lambda draw: f"{day(draw):%Y-%m-%d}{draw.choice(WIDE)}{day(draw):%Y-%m-%d}",
+    "dates with slashes": lambda draw: f"{day(draw):%d/%m/%Y} - {day(draw):%Y/%m/%d}, {day(draw):%m/%Y}",
+    "14-digit times": lambda draw: f"{day(draw):%Y%m%d%H%M%S}",
+    "14-digit times in a list": lambda draw: draw.choice(WIDE).join(f"{day(draw):%Y%m%d%H%M%S}" for _ in range(3)),
+    "years": lambda draw: draw.choice([" ", *WIDE]).join(some(draw, 3, 6, 1950, 2100)),
+    "IBANs": an_iban,
+    "IBANs, each on its line": lambda draw: f"{an_iban(draw)}\nto {an_iban(draw)}",
+    "telephone numbers": a_phone_number,
+    "telephone numbers in a list": lambda draw: draw.choice([", ", "; ", "\n"]).join(
+        a_phone_number(draw) for _ in range(3)
+    ),
+    "telephone numbers without areas": lambda draw: "\n".join(
+        f"{draw.randrange(2000, 7000)} {draw.randrange(1000, 9999)}" for _ in range(2)
+    ),
+    "amounts": lambda draw: ", ".join(some(draw, 4, 4, 1000, 9999)),
+    "amounts of other lengths": lambda draw: draw.choice([", ", *WIDE]).join(some(draw, 3, 12, 1, 1000)),
+    "five amounts and more": lambda draw: draw.choice([", ", *WIDE]).join(some(draw, 5, 12, 1000, 9999)),
+    "amounts with decimals": lambda draw: draw.choice([", ", *WIDE]).join(
+        f"{amount}.{draw.randrange(100):02}" for amount in some(draw, 4, 8, 1000, 9999)
+    ),
+    "large amounts": lambda draw: f"{draw.randrange(10**9, 10**12):,} of {draw.randrange(10**9, 10**12):_}",
+    "orders of 8 digits": lambda draw: draw.choice(["; ", ", ", *WIDE]).join(some(draw, 2, 5, 20_000_000, 69_999_999)),
+}
+"""Texts that are often written, and hold no card number."""
 
 IMEIS = ["490154203237518", "356938035643809", "352099001761481", "861536030196001", "013275006573212"]
 
@@ -63,6 +126,25 @@ def test_a_card_number_is_found_with_any_common_separator(separator: str) -> Non
     assert has_card_number(separator.join(["stay", "17", *groups, "12", "29"]))
     assert has_card_number(separator.join(["order", "2026", *groups]))
     assert has_card_number(separator.join(["3782", "822463", "10005"]))
+
+
+@pytest.mark.parametrize("separator", WIDE)
+def test_groups_as_on_cards_are_found_with_wider_separators(separator: str) -> None:
+    groups = ["4111", "1111", "1111", "1111"]
+    assert has_card_number(separator.join(groups))
+    assert has_card_number(f"paid with {separator.join(groups)}, thanks")
+    assert has_card_number(separator.join(["order", "17", *groups, "12", "29", "123"]))
+    assert has_card_number(separator.join(["3782", "822463", "10005"]))
+    assert has_card_number(separator.join(["3622", "720627", "1667"]))
+    assert not has_card_number(separator.join([*groups[:3], "1112"]))
+
+
+@pytest.mark.parametrize("separator", [*WIDE, ", "])
+def test_other_groups_are_not_joined_over_wider_separators(separator: str) -> None:
+    assert not has_card_number(separator.join(["411", "111", "111", "111", "1111"]))
+    assert not has_card_number(separator.join(["41111111", "11111111"]))
+    assert not has_card_number(separator.join(["4111", "1111", "1111", "1111", "4111"]))
+    assert not has_card_number(separator.join(["4000", "4111", "1111", "1111", "1111"]))
 
 
 @pytest.mark.parametrize("number", [f"20261126{number:06}" for number in range(100)])
@@ -105,6 +187,20 @@ def test_no_german_iban_is_a_card_number(bank: int, account: int) -> None:
     iban = f"DE{digits:02}{checked}"
     assert not has_card_number(" ".join(iban[start : start + 4] for start in range(0, len(iban), 4)))
     assert not has_card_number(iban)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_300_texts_of_each_kind_none_is_refused(kind: str) -> None:
+    draw = Random(kind)  # noqa: S311 - the same texts in each run.
+    refused = [text for text in (KINDS[kind](draw) for _ in range(300)) if has_card_number(text)]
+    assert refused == []
+
+
+def test_a_card_number_is_found_beside_each_kind_of_other_numbers() -> None:
+    draw = Random("beside")  # noqa: S311 - as above.
+    for kind, text in KINDS.items():
+        for card in ("4111 1111 1111 1111", "5555  5555  5555  4444", "3782 - 822463 - 10005"):
+            assert has_card_number(f"{text(draw)}; card {card}"), kind
 
 
 @pytest.mark.parametrize(

@@ -44,26 +44,84 @@ NETWORKS: Final[Sequence[Issued]] = (
     _issued("6759", "6759", 16, 17, 18, 19),
     _issued("6761", "6763", 16, 17, 18, 19),
 )
+_NETWORKS_OF: Final = {
+    digit: tuple(network for network in NETWORKS if network.first[0] <= digit <= network.last[0]) for digit in "23456"
+}
+"""By the first digit of a number. Texts of many groups of digits are checked often."""
+
 DIGITS_MIN: Final = 13
 DIGITS_MAX: Final = 19
 GROUP_DIGITS_MIN: Final = 3
 """The fewest digits of each group of a number except the last."""
 
+_BLANK: Final = r"[ \u00a0\u202f]"
+_DASH: Final = r"[\-\u2010-\u2013]"
 _SEPARATOR: Final = r"[ \u00a0\u202f.\-\u2010-\u2013_]"
-_DIGITS: Final = re.compile(rf"(?<![0-9+])[2-6](?:{_SEPARATOR}?[0-9]){{{DIGITS_MIN - 1},}}")
-"""As many digits as the shortest card number has, perhaps in groups. A telephone number begins with a plus."""
+_WIDE_SEPARATOR: Final = "|".join(
+    (
+        rf"{_BLANK}{{2,4}}",
+        rf"{_BLANK}{{1,2}}{_DASH}{_BLANK}{{1,2}}",
+        "[/,]",
+        rf"{_BLANK}?(?:\r?\n){{1,2}}{_BLANK}?",
+    )
+)
+"""Between groups of digits as cards have them. Lists of other numbers are often written so."""
+
+_FIRST: Final = r"[2-6](?<![0-9+].)"
+"""The first digit, which follows no other. A telephone number begins with a plus.
+
+The digit stands before the look at what precedes it, for speed: texts are searched for digits, not for places.
+"""
+_REST: Final = rf"(?:{_SEPARATOR}?[0-9]){{{DIGITS_MIN - 1},}}"
+_REST_AS_ON_CARDS: Final = (
+    rf"[0-9]{{3}}(?P<wide>{_WIDE_SEPARATOR})"
+    r"(?:[0-9]{4}(?P=wide)[0-9]{4}(?P=wide)[0-9]{4}|[0-9]{6}(?P=wide)[0-9]{4,5})"
+    r"(?![0-9])(?!(?P=wide)[0-9]{4}(?![0-9]))"
+)
+_DIGITS: Final = re.compile(_FIRST + _REST)
+"""As many digits as the shortest card number has, perhaps in groups."""
 _GROUPS: Final = re.compile(_SEPARATOR)
-_IBAN: Final = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
+_AS_ON_CARDS: Final = re.compile(_FIRST + _REST_AS_ON_CARDS)
+"""Groups of 4-4-4-4, 4-6-5 or 4-6-4 digits, with the same separator between them, which may be a wide one.
+
+A further group of four digits makes them a list of other numbers.
+"""
+_EITHER: Final = re.compile(f"{_FIRST}(?:{_REST}|{_REST_AS_ON_CARDS})")
+_FOUR_DIGITS_BEFORE: Final = re.compile(r"(?<![0-9])[0-9]{4}\Z")
+_IBAN: Final = re.compile(
+    r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}"
+    r"(?:(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?"
+    rf"|(?P<between>{_WIDE_SEPARATOR}|{_SEPARATOR})[A-Z0-9]{{4}}(?:(?P=between)[A-Z0-9]{{4}}){{1,6}}"
+    r"(?:(?P=between)[A-Z0-9]{1,3})?)(?![A-Za-z0-9])"
+)
+_NOT_OF_IBANS: Final = re.compile("[^A-Z0-9]")
+_DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
+"""Each digit doubled, and the digits of the result added."""
+
 _LETTERS_AND_DIGITS: Final = 36
 """The base in which IBANs read a letter as a number."""
 
 
 def has_card_number(text: str) -> bool:
-    """Whether a card number stands in a text: in one piece, or in groups with one separator between them."""
-    if _DIGITS.search(text) is None:
+    """Whether a card number stands in a text: in one piece, in groups with one separator between them, or as on cards.
+
+    Groups as on cards may have wider separators between them.
+    """
+    if _EITHER.search(text) is None:
         return False
     without_ibans = _IBAN.sub(lambda found: "" if _is_iban(found.group()) else found.group(), text)
-    return any(_has_card_number_in(found.group()) for found in _DIGITS.finditer(without_ibans))
+    return any(_has_card_number_in(found.group()) for found in _DIGITS.finditer(without_ibans)) or any(
+        _is_printed_card_number(found) for found in _AS_ON_CARDS.finditer(without_ibans)
+    )
+
+
+def _is_printed_card_number(found: re.Match[str]) -> bool:
+    """Whether groups as on cards are a card number, and not the end of a list of other numbers."""
+    before = found.string[: found.start()]
+    separator = found["wide"]
+    if before.endswith(separator) and _FOUR_DIGITS_BEFORE.search(before.removesuffix(separator)[-5:]):
+        return False
+    return _is_card_number(found.group().replace(separator, ""))
 
 
 def _has_card_number_in(digits_and_separators: str) -> bool:
@@ -95,18 +153,19 @@ def _is_issued(digits: str) -> bool:
     """Whether a network issues numbers of this length that begin so."""
     return any(
         network.first <= digits[: len(network.first)] <= network.last and len(digits) in network.lengths
-        for network in NETWORKS
+        for network in _NETWORKS_OF.get(digits[0], ())
     )
 
 
 def _luhn(digits: str) -> bool:
     """Whether the check digit is right (ISO/IEC 7812-1, annex B)."""
-    doubled = [sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2]]
-    return (sum(doubled) + sum(int(digit) for digit in digits[-1::-2])) % 10 == 0
+    characters = digits.encode()
+    total = sum(characters[-1::-2]) + sum(characters[-2::-2].translate(_DOUBLED))
+    return (total - len(characters) * ord("0")) % 10 == 0
 
 
 def _is_iban(text: str) -> bool:
     """Whether the check digits of an IBAN are right (ISO 13616-1)."""
-    iban = text.replace(" ", "")
+    iban = _NOT_OF_IBANS.sub("", text)
     number = "".join(str(int(character, _LETTERS_AND_DIGITS)) for character in iban[4:] + iban[:4])
     return int(number) % 97 == 1

@@ -50,8 +50,8 @@ class AccessSettings(HousekeepingSettings, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=6_000_000,
-            description="Requests that one user may make in a minute, over all processes; a batch counts its items. "
-            "More get 429. 0: no limit.",
+            description="Requests that one user may make in a minute, over all processes. A request counts once for "
+            "each started 4 KiB of its body, a batch at least for its items. More get 429. 0: no limit.",
         ),
     ] = 60_000
     rate_limit_registrations: Annotated[

@@ -95,7 +95,7 @@ class Model:
         """The account that a customer pays from."""
         key = customer_key(customer, currency)
         if key not in self.accounts:
-            raise Refused("currency_mismatch")
+            raise Refused("currency_mismatch" if (customer, key.kind) in self.holders else "user_not_found")
         return key
 
     def payee(self, merchant: UserId, currency: str) -> AccountKey:

@@ -164,5 +164,6 @@ async def test_of_two_items_with_the_same_quote_the_second_is_refused(bureau: Bu
 async def test_an_item_with_a_quote_cannot_be_held(bureau: Bureau) -> None:
     item = {**bureau.order(await bureau.quote(), capture="manual"), "idempotency_key": fresh_key()}
     body = {"mode": "independent", "items": [item]}
-    problem = refused(await bureau.customer.api.post("/payments/batch", body, key=fresh_key()), 400, "validation_error")
-    assert [error["pointer"] for error in problem["errors"]] == ["/items/0/capture"]
+    [result] = body_of(await bureau.customer.api.post("/payments/batch", body, key=fresh_key()), 207)["results"]
+    assert (result["status"], result["body"]["code"]) == (400, "validation_error")
+    assert [error["pointer"] for error in result["body"]["errors"]] == ["/capture"]

@@ -223,6 +223,11 @@ async def test_all_that_the_limits_allow_is_taken_and_shown_as_it_was(customer: 
         "378282246310005",
         "6011111111111117",
         "é4242424242424242",
+        "4242  4242  4242  4242",
+        "4242 - 4242 - 4242 - 4242",
+        "4242\n4242\n4242\n4242",
+        "4242/4242/4242/4242",
+        "4242,4242,4242,4242",
     ],
 )
 async def test_card_numbers_are_refused_however_they_are_written(quiet_customer: Person, text: str) -> None:

@@ -24,7 +24,12 @@ from gateway.adapters.http.large_bodies import LARGE_BYTES, LargeBodies, LargeBo
 from gateway.adapters.http.messages import AnyRequest, Request, Response
 from gateway.adapters.http.operations import ANYONE, AnyOperation, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal, problem_response
-from gateway.adapters.http.rate_limiting import count_items, count_request, rate_limit_headers
+from gateway.adapters.http.rate_limiting import (
+    BODY_BYTES_PER_REQUEST,
+    count_body,
+    count_request,
+    rate_limit_headers,
+)
 from gateway.adapters.http.refusal_pace import RefusalPace
 from gateway.adapters.http.request_ids import REQUEST_ID, fresh_request_id
 from gateway.adapters.http.routes import NO_IDS, Match, Routes
@@ -112,7 +117,9 @@ class Endpoint:
                         if len(raw) <= LARGE_BYTES
                         else await self._decoded_in_turn(raw, decoder, request, operation)
                     )
-                    if (drawn := count_items(request, operation)) is not None:
+                    if (len(raw) > BODY_BYTES_PER_REQUEST or operation.items_of is not None) and (
+                        drawn := count_body(request, operation, len(raw))
+                    ) is not None:
                         await drawn
                 response = await operation.handler(request)
         except Refusal as refusal:

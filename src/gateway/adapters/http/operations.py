@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, Final, Generic, TypeAlias
+from typing import Any, ClassVar, Final, Generic, TypeAlias
 
 import msgspec
 from typing_extensions import TypeVar
@@ -30,7 +30,13 @@ class Idempotency(Enum):
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The base of request bodies. Defaults are left out of fingerprints: a new field does not change old ones."""
+    """The base of request bodies. Defaults are left out of fingerprints: a new field does not change old ones.
+
+    Attributes:
+        texts_checked_with_form: Whether a forbidden text refuses the whole body before its handler is called.
+    """
+
+    texts_checked_with_form: ClassVar[bool] = True
 
 
 class NoFields(Body, frozen=True, kw_only=True):
@@ -63,7 +69,7 @@ class Operation(Generic[BodyT, QueryT]):
         example_result: Of a successful response's body.
         result_type: The content type of a successful response.
         limited_by: The rate limit of addresses that an operation for `ANYONE` is counted for, by name.
-        items_of: How many requests a body counts for; each counts for one if it is left out.
+        items_of: How many requests a body counts for at least; one if it is left out.
         takes_last_event_id: Whether `Last-Event-ID` is read.
         body_decoder: Of the declared body; `None` without one.
         body_optional: Whether the body may be left out: all of its fields may.

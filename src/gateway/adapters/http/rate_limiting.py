@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 from functools import lru_cache
+from typing import Final
 
 from gateway.adapters.http.messages import AnyRequest, Header
 from gateway.adapters.http.operations import AnyOperation
@@ -9,6 +10,9 @@ from gateway.application.access.addresses import network_of
 from gateway.application.errors import RateLimited
 from gateway.application.rate_limits.bucket import NANOSECONDS, RateLimit
 from gateway.application.rate_limits.limiter import NOT_DRAWN, RateLimiter
+
+BODY_BYTES_PER_REQUEST: Final = 4096
+"""A larger body counts for several requests, so that limits bound what a user can have stored, in bytes too."""
 
 
 def count_request(request: AnyRequest, operation: AnyOperation) -> Awaitable[None] | None:
@@ -30,15 +34,17 @@ def count_request(request: AnyRequest, operation: AnyOperation) -> Awaitable[Non
     return None if limiter is None else _count(request, limiter, key, 1)
 
 
-def count_items(request: AnyRequest, operation: AnyOperation) -> Awaitable[None] | None:
-    """Count the items of a batch for its user: all but one, for one request was counted before. As `count_request`.
+def count_body(request: AnyRequest, operation: AnyOperation, size: int) -> Awaitable[None] | None:
+    """Count a body of `size` bytes for its user: all but one, for one request was counted before. As `count_request`.
 
-    A batch with more items than the limit takes all that the limit allows.
+    It counts for each started `BODY_BYTES_PER_REQUEST`, and a batch at least for its items. A body that counts for more
+    than the limit takes all that the limit allows. Of requests without a token, nothing but short fields is stored.
     """
     limiter = request.gateway.rate_limits.requests
-    if operation.items_of is None or limiter is None:
+    if limiter is None or not operation.roles:
         return None
-    further = min(operation.items_of(request.body), limiter.limit.count) - 1
+    items = 1 if operation.items_of is None else operation.items_of(request.body)
+    further = min(max(items, -(-size // BODY_BYTES_PER_REQUEST)), limiter.limit.count) - 1
     return _count(request, limiter, request.caller.user_id, further, again=1) if further > 0 else None
 
 

@@ -25,10 +25,10 @@ class ConfirmPayment(Command[PaymentResult]):
 
     With a quote, the customer pays its source, and the merchant gets its target. A confirmation without funds does not
     use the quote.
-    Refuses: payment_not_found, payment_state_invalid, payment_expired, same_account, currency_mismatch, account_frozen,
-    insufficient_funds (the payment can still be confirmed, and stores the code as its `failure_code`),
-    balance_overflow; with a quote quote_not_found, quote_used, quote_expired, quote_amount_mismatch, and
-    validation_error if the payment is to be held.
+    Refuses: payment_not_found, payment_state_invalid, payment_expired, same_account, user_not_found (the customer),
+    currency_mismatch, account_frozen, insufficient_funds (the payment can still be confirmed, and stores the code as
+    its `failure_code`), balance_overflow; with a quote quote_not_found, quote_used, quote_expired,
+    quote_amount_mismatch, and validation_error if the payment is to be held.
     """
 
     result_type: ClassVar = PaymentResult

@@ -4,13 +4,12 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gateway.application.commands.shared.accounts import payee_account, payee_key, payer_key
+from gateway.application.commands.shared.accounts import customer_must_exist, payee_account, payee_key, payer_key
 from gateway.application.commands.shared.payments import status_event
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_type
-from gateway.domain.errors import UserNotFound
 from gateway.domain.immutable import immutable
 from gateway.domain.new_payment import requested
 from gateway.domain.payment import Payment, PaymentId
@@ -52,9 +51,7 @@ class RequestPayment(Command[Payment]):
         payee_account(ledger, request.merchant_id, request.amount.currency)
         if request.customer_id is not None:
             # The customer may still open an account in this currency before the confirmation.
-            key = payer_key(request.customer_id, request.amount.currency)
-            if ledger.find_account(key) is None and not ledger.has_account_in_another_currency(key):
-                raise UserNotFound("There is no such customer.")
+            customer_must_exist(ledger, payer_key(request.customer_id, request.amount.currency))
         if (reference := reference_of(request)) is not None:
             ledger.must_be_free(reference)
         payment = requested(request, payment_id=PaymentId(moment.new_id("pay")), now=moment.now)

@@ -38,7 +38,7 @@ from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.engine.submission import Answer, BulkSubmission, CommandSubmission, Failed, fingerprint
 from gateway.application.ports.unit_of_work import AnswerKey, Needs
 from gateway.domain.checks import check_idempotency_key
-from gateway.domain.errors import InvalidInput, UnknownCurrency
+from gateway.domain.errors import InvalidInput, Refusal
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
 from gateway.domain.user import Role
@@ -61,6 +61,8 @@ class ItemBody(PaymentBody, frozen=True, kw_only=True):
 class BatchBody(Body, frozen=True, kw_only=True):
     """`independent`: each item has its own fate. `atomic`: all are paid, or none."""
 
+    texts_checked_with_form: ClassVar = False  # The rules check those of each item, which may be refused alone.
+
     mode: Literal["independent", "atomic"]
     items: Annotated[list[ItemBody], msgspec.Meta(min_length=1, max_length=ITEMS_MAX)]
 
@@ -82,11 +84,14 @@ class BatchView(msgspec.Struct, frozen=True, kw_only=True):
 
 @immutable
 class RefusedItem(Command[PaymentResult]):
-    """An item that cannot become a command: its currency is unknown. It is refused in its place of the batch."""
+    """An item that cannot become a command, for its texts or its currency. It is refused in its place of the batch.
+
+    `POST /payments` refuses it before it is submitted, and so does not store the refusal: `refusal` is not stored.
+    """
 
     result_type: ClassVar = PaymentResult
 
-    refusal: UnknownCurrency
+    refusal: HttpRefusal
 
     def needs(self) -> Needs:
         """Nothing."""
@@ -122,33 +127,55 @@ async def pay_all(request: Request[BatchBody]) -> Response:
 async def submissions(request: Request[BatchBody]) -> list[CommandSubmission]:
     """The submissions of all items. Between slices of them, the event loop runs other tasks.
 
+    An item of an independent batch that the rules refuse for its content is refused in its place. The form of all
+    items must be right.
+
     Raises:
-        HttpRefusal: `validation_error`, with the errors of all items.
+        HttpRefusal: `validation_error`, with the errors of all items: one lacks a field, has one too many, or has a
+            malformed key; or it is refused for its content, and the batch is atomic.
     """
     parts: list[CommandSubmission] = []
     errors: FieldErrors = []
+    is_atomic = request.body.mode == "atomic"
+    is_refused = False
     for index, item in enumerate(request.body.items):
         if index % ITEMS_PER_SLICE == 0:
             await asyncio.sleep(0)
-        found = errors_for(request.caller.role, item)
-        try:
-            if not found:
-                parts.append(submission(request, item))
-        except InvalidInput as invalid:
-            found = pointed(invalid, item)
+        found = errors_for(request.caller.role, item) or key_errors(item)
+        is_refused = is_refused or bool(found)
+        if not found:
+            part = submission(request, item)
+            parts.append(part)
+            if isinstance(part.command, RefusedItem):
+                found = part.command.refusal.facts.get("errors", [])
         errors += [{**error, "pointer": f"/items/{index}{error['pointer']}"} for error in found]
-    if errors:
+    if is_refused or (is_atomic and errors):
         raise invalid_request(errors)
     return parts
 
 
+def key_errors(item: ItemBody) -> FieldErrors:
+    """The errors of an item with a malformed key: the pattern of the form allows a line feed at the end."""
+    try:
+        check_idempotency_key(item.idempotency_key)
+    except InvalidInput as invalid:
+        return pointed(invalid, item)
+    return []
+
+
 def submission(request: Request[BatchBody], item: ItemBody) -> CommandSubmission:
-    """The submission of an item: the same as for `POST /payments`, so that its key replays there too."""
-    check_idempotency_key(item.idempotency_key)  # The pattern of the form allows a line feed at the end.
+    """The submission of an item: the same as for `POST /payments`, so that its key replays there too.
+
+    A `RefusedItem` has a fresh key: its own is neither looked at nor used up, as alone.
+    """
     body = PaymentBody(**{name: getattr(item, name) for name in PaymentBody.__struct_fields__})
+    caller_id = request.caller.user_id
+    command = to_command(request, body)
     return CommandSubmission(
-        command=to_command(request, body),
-        key=AnswerKey(request.caller.user_id, item.idempotency_key),
+        command=command,
+        key=request.gateway.executor.fresh_key(caller_id)
+        if isinstance(command, RefusedItem)
+        else AnswerKey(caller_id, item.idempotency_key),
         fingerprint=fingerprint(b"POST", b"/payments", canonical_json(body)),
         codec=StoredResponseCodec(request, 201, to_payment_view, payment_of),
     )
@@ -158,8 +185,11 @@ def to_command(request: Request[BatchBody], body: PaymentBody) -> Pay | RefusedI
     """A payment by the customer named, or by the caller."""
     try:
         return to_pay(body, body.customer_id or request.caller.user_id)
-    except UnknownCurrency as refusal:
-        return RefusedItem(refusal=refusal)
+    except InvalidInput as invalid:
+        facts = {**invalid.facts, "errors": pointed(invalid, body)}
+        return RefusedItem(refusal=HttpRefusal(invalid.code, invalid.detail, **facts))
+    except Refusal as refusal:
+        return RefusedItem(refusal=HttpRefusal(refusal.code, refusal.detail, **refusal.facts))
 
 
 def encode_answers(request: Request[BatchBody], answers: Sequence[Answer | Failed]) -> bytes:

@@ -1,6 +1,6 @@
 """Payments."""
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -50,6 +50,8 @@ class PaymentBody(Body, frozen=True, kw_only=True):
 
     With a `quote_id`, the customer pays in another currency; the amount is what the merchant gets, the quote's target.
     """
+
+    texts_checked_with_form: ClassVar = False  # The rules check them, in items of a batch alike.
 
     amount: Amount
     currency: CurrencyText

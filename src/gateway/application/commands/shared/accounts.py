@@ -13,7 +13,7 @@ from gateway.domain.account import (
     open_account,
     system_account,
 )
-from gateway.domain.errors import AccountNotFound, CurrencyMismatch, MerchantNotFound
+from gateway.domain.errors import AccountNotFound, CurrencyMismatch, MerchantNotFound, UserNotFound
 from gateway.domain.event import Event
 from gateway.domain.event_type import EventType
 from gateway.domain.money import CurrencyCode
@@ -34,12 +34,25 @@ def payer_account(ledger: LedgerView, customer_id: UserId, currency: CurrencyCod
     """The account that a customer pays from.
 
     Raises:
+        UserNotFound: There is no such customer.
         CurrencyMismatch: The customer has no account in this currency.
     """
-    account = ledger.find_account(payer_key(customer_id, currency))
-    if account is None:
-        raise CurrencyMismatch(f"The customer has no account in {currency}.")
-    return account
+    key = payer_key(customer_id, currency)
+    account = ledger.find_account(key)
+    if account is not None:
+        return account
+    customer_must_exist(ledger, key)
+    raise CurrencyMismatch(f"The customer has no account in {currency}.")
+
+
+def customer_must_exist(ledger: LedgerView, key: AccountKey) -> None:
+    """Check that a customer has an account, in whatever currency; `key` is of one that the customer pays from.
+
+    Raises:
+        UserNotFound: There is no such customer.
+    """
+    if ledger.find_account(key) is None and not ledger.has_account_in_another_currency(key):
+        raise UserNotFound("There is no such customer.")
 
 
 def payee_account(ledger: LedgerView, merchant_id: UserId, currency: CurrencyCode) -> Account:

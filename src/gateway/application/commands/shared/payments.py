@@ -112,7 +112,8 @@ def settle(
 
     Raises:
         SameAccount: The customer is the merchant.
-        MerchantNotFound, CurrencyMismatch: The merchant or the customer has no account in the currency.
+        MerchantNotFound, UserNotFound: There is no such merchant or no such customer.
+        CurrencyMismatch: One of them has no account in the currency.
         InvalidInput: There is a quote, and the amount is to be held.
         QuoteNotFound, QuoteUsed, QuoteExpired, QuoteAmountMismatch: As `check_usable`.
         DuplicateReference, RequiresOwnTransaction: As `LedgerView.must_be_free`.
