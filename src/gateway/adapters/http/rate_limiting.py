@@ -1,7 +1,8 @@
 """Rate limits in HTTP: what a request counts for, and the fields of draft-ietf-httpapi-ratelimit-headers-10."""
 
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from functools import lru_cache
+from typing import Any
 
 from gateway.adapters.http.messages import AnyRequest, Header
 from gateway.adapters.http.operations import AnyOperation
@@ -11,7 +12,7 @@ from gateway.application.rate_limits.bucket import NANOSECONDS, RateLimit
 from gateway.application.rate_limits.limiter import NOT_DRAWN, RateLimiter
 
 
-def count_request(request: AnyRequest, operation: AnyOperation) -> Awaitable[None] | None:
+def count_request(request: AnyRequest, operation: AnyOperation) -> Coroutine[Any, Any, None] | None:
     """Count a request for its user, or for the network of its client, if there is such a limit.
 
     Returns:
@@ -30,7 +31,7 @@ def count_request(request: AnyRequest, operation: AnyOperation) -> Awaitable[Non
     return None if limiter is None else _count(request, limiter, key, 1)
 
 
-def count_items(request: AnyRequest, operation: AnyOperation) -> Awaitable[None] | None:
+def count_items(request: AnyRequest, operation: AnyOperation) -> Coroutine[Any, Any, None] | None:
     """Count the items of a batch for its user: all but one, for one request was counted before. As `count_request`."""
     limiter = request.gateway.rate_limits.requests
     if operation.items_of is None or limiter is None:
@@ -56,7 +57,7 @@ def _headers(name: str, count: int, seconds: int, left: int) -> tuple[Header, He
     )
 
 
-def _count(request: AnyRequest, limiter: RateLimiter, key: str, count: int) -> Awaitable[None] | None:
+def _count(request: AnyRequest, limiter: RateLimiter, key: str, count: int) -> Coroutine[Any, Any, None] | None:
     request.rate_limit = limiter.limit
     left = limiter.try_take(key, count)
     if left == NOT_DRAWN:
