@@ -58,14 +58,14 @@ class LaneProtocol(OneWriteProtocol):
             self._start_asgi_task(cycle, app)
             return
 
-        def respond(answer: "asyncio.Future[Any]") -> None:
-            self.tasks.discard(waited_for)
+        def respond(answer: Any) -> None:
+            self.tasks.discard(answer)
             self._respond(cycle, payment)
 
         # A server that ends waits for its tasks, and cancels them when it has waited for long enough.
-        waited_for: Any = payment.answer
-        self.tasks.add(waited_for)
-        payment.answer.add_done_callback(respond)
+        answer: Any = payment.answer
+        self.tasks.add(answer)
+        answer.add_done_callback(respond)
 
     def _respond(self, cycle: Cycle, payment: LanePayment) -> None:
         status, headers, body = payment.end()
