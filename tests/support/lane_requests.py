@@ -1,8 +1,9 @@
 """Requests for payments, usual and unusual ones, as bytes of connections, for two servers that must answer alike."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from random import Random
 from typing import Any, Final
 
@@ -129,7 +130,7 @@ TARGETS: Final = (
     b"/deposits",
     b"*",
 )
-METHODS: Final = (b"GET", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"post", b"CONNECT", b"BREW")
+METHODS: Final = (b"GET", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"post", b"BREW")
 LAST: Final[tuple[tuple[bytes, ...], ...]] = ((b"Connection: close",), (b"Connection: close", b"Accept: */*"))
 
 
@@ -251,6 +252,30 @@ class RandomRequests:
         version = self.random.choice((b"1.0", b"1.0", b"2.0", b"0.9"))
         more = self.random.choice(((), (b"Connection: keep-alive",)))
         return framed(token, key, json.dumps(fields).encode(), line=b"POST /payments HTTP/" + version, more=more)
+
+
+def corpus(tokens: Mapping[int | str, bytes]) -> list[bytes]:
+    """Each thing that may be unusual about a request, alone in one."""
+    numbers = count(1)
+    token, usual = tokens[CUSTOMERS[0]], {"amount": 5, "currency": "USD", "merchant_id": user_id(MERCHANTS[0])}
+    body = json.dumps(usual).encode()
+
+    def a_key() -> bytes:
+        return b"corpus-%d" % next(numbers)
+
+    changed = [usual | {name: value} for name, value in CHANGES]
+    return [
+        *(framed(other, a_key(), body) for other in tokens.values()),
+        *(framed(tokens[merchant], a_key(), b'{"amount": 5, "currency": "USD"}') for merchant in MERCHANTS),
+        *(framed(token, a_key(), other) for other in BODIES),
+        *(framed(token, a_key(), json.dumps(fields).encode()) for fields in changed),
+        *(framed(token, a_key(), json.dumps(fields, ensure_ascii=False).encode()) for fields in changed),
+        *(framed(token, key, body) for key in KEYS),
+        *(framed(token, a_key(), body, content_type=content_type) for content_type in TYPES),
+        *(framed(token, a_key(), body, more=more) for more in (*FIELDS, *LAST)),
+        *(framed(token, a_key(), body, line=b"POST %b HTTP/1.1" % target) for target in TARGETS),
+        *(framed(token, a_key(), body, line=b"%b /payments HTTP/1.1" % method) for method in METHODS),
+    ]
 
 
 def framed(

@@ -28,7 +28,7 @@ from gateway.bootstrap.wiring import in_memory_gateway
 from gateway.contracts.records import NOW, SequentialIdentifiers, user_id
 from gateway.domain.user import Role
 from gateway.entrypoints.connection.protocol import GatewayProtocol
-from support.api_client import CURSOR_KEYS
+from support.api_client import CURSOR_KEYS, started
 from support.builders import StandingClock, deposit, register, usd
 from support.lane_requests import CUSTOMERS, FROZEN, MERCHANTS, OPERATOR, Burst
 
@@ -150,7 +150,7 @@ async def open_lane_server(
             access_log=entries.append,
             payment_lane=payment_lane,
         )
-        await stack.enter_async_context(app.lifespan())
+        await stack.enter_async_context(started(app))
         defaults: dict[str, Any] = {"proxy_headers": False}
         config = Config(app, log_config=None, lifespan="off", access_log=False, **(defaults | (options or {})))
         config.load()

@@ -16,11 +16,11 @@ from gateway.application.errors import Overloaded
 from gateway.application.gateway import Gateway
 from gateway.contracts.records import user_id
 from gateway.domain.user import UserId
-from support.lane_requests import CUSTOMERS, FROZEN, MERCHANTS, OPERATOR, Burst, RandomRequests, framed
+from support.lane_requests import CUSTOMERS, FROZEN, MERCHANTS, OPERATOR, Burst, RandomRequests, corpus, framed
 from support.lane_servers import LaneServer, open_lane_server, token_of
 
-CONNECTIONS = int(os.environ.get("GATEWAY_TEST_LANE_CONNECTIONS", "400"))
-"""Of each comparison; some 3.5 requests each. 15,000 are 10^5 requests in all, and take some minutes."""
+CONNECTIONS = int(os.environ.get("GATEWAY_TEST_LANE_CONNECTIONS", "800"))
+"""Of each comparison; some 3.4 requests each. 30,000 are 10^5 requests, and take some minutes."""
 SEED = int(os.environ.get("GATEWAY_TEST_LANE_SEED", "38"))
 BODY = b'{"merchant_id": "%b", "amount": 5, "currency": "USD"}' % user_id(MERCHANTS[0]).encode()
 TOKEN = token_of(CUSTOMERS[0])
@@ -86,6 +86,18 @@ async def test_the_lane_changes_no_byte(origins: tuple[str, ...]) -> None:
         assert await balances(taking) == await balances(plain)
         # Otherwise the comparison was one of the endpoint with itself.
         assert taking.taken > count / 2
+
+
+@pytest.mark.parametrize("origins", [(), ("https://shop.example",), ("*",)])
+async def test_the_lane_changes_no_byte_of_one_unusual_request(origins: tuple[str, ...]) -> None:
+    async with both(cors_allowed_origins=origins) as (taking, plain):
+        for request in corpus(tokens_at(taking)):
+            # First whatever it is, then again, with all that the first one left behind.
+            for sent in ([request], [request, framed(TOKEN, b"behind", BODY)]):
+                bursts = [Burst([b"".join(sent)], len(sent))]
+                compare(await taking.sent(bursts), await plain.sent(bursts), repr(sent))
+        assert entries(taking) == entries(plain)
+        assert taking.taken > 0
 
 
 def compare(taking: bytes, plain: bytes, sent: str) -> None:
@@ -213,7 +225,8 @@ async def test_the_lane_is_off_with_layers_with_a_wrapper_and_by_its_setting() -
 
 async def test_the_lane_is_open_behind_trusted_proxies() -> None:
     async with lane(options={"proxy_headers": True, "forwarded_allow_ips": ["127.0.0.1"]}) as server:
-        await server.answers(framed(TOKEN, b"usual", BODY, more=[b"X-Forwarded-For: 192.0.2.7"]))
+        usual = framed(TOKEN, b"usual", BODY, more=[b"X-Forwarded-For: 192.0.2.7"])
+        assert (await server.answers(usual)).startswith(b"HTTP/1.1 201 ")
         assert server.taken == 1
 
 
@@ -321,8 +334,10 @@ async def asking(server: LaneServer, *requests: bytes) -> AsyncGenerator[asyncio
     """A connection that has sent these requests."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"".join(requests))
-    yield reader
-    writer.close()
+    try:
+        yield reader
+    finally:
+        writer.close()
 
 
 async def test_a_payment_waits_no_longer_than_a_request_may_take_and_is_made_all_the_same() -> None:
@@ -339,7 +354,12 @@ async def test_payments_in_the_lane_count_as_running_requests() -> None:
     async with held(limits=HttpLimits(requests_max=1)) as (server, executor):
         async with asking(server, framed(TOKEN, b"running", BODY)) as reader:
             await executor.has(1)
-            assert b'"code":"overloaded"' in await server.answers(framed(TOKEN, b"one-more", BODY))
+            more = asyncio.create_task(server.answers(framed(TOKEN, b"one-more", BODY)))
+            submitted = asyncio.create_task(executor.has(2))
+            await asyncio.wait([more, submitted], return_when=asyncio.FIRST_COMPLETED)
+            submitted.cancel()
+            assert len(executor.submitted) == 1
+            assert b'"code":"overloaded"' in await more
             await executor.let_go(0)
             assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 201 ")
         assert server.lane.endpoint.running == 0
