@@ -7,7 +7,10 @@ from itertools import count
 from random import Random
 from typing import Any, Final
 
+import httptools
+
 from gateway.contracts.records import user_id
+from gateway.entrypoints.connection.limits import ConnectionLimits
 
 CUSTOMERS: Final = (1, 2, 3, 4)
 MERCHANTS: Final = (5, 6)
@@ -164,6 +167,9 @@ class RandomRequests:
     def _burst(self) -> Burst:
         random = self.random
         requests = [self.request() for _ in range(random.choice((1, 1, 1, 2, 3)))]
+        if not all(map(is_answered_in_turn, requests)):
+            # Behind another request, its refusal depends on whether the other one has its response by then.
+            requests = requests[:1]
         content = b"".join(requests)
         cuts: list[int] = []
         if random.random() < 0.3:
@@ -252,6 +258,31 @@ class RandomRequests:
         version = self.random.choice((b"1.0", b"1.0", b"2.0", b"0.9"))
         more = self.random.choice(((), (b"Connection: keep-alive",)))
         return framed(token, key, json.dumps(fields).encode(), line=b"POST /payments HTTP/" + version, more=more)
+
+
+class _Head:
+    """The callbacks of a parser."""
+
+    def __init__(self) -> None:
+        self.headers = 0
+
+    def on_header(self, _name: bytes, _value: bytes) -> None:
+        """Count it."""
+        self.headers += 1
+
+
+def is_answered_in_turn(request: bytes) -> bool:
+    """Whether the application answers it: a connection refuses malformed and large heads as they come."""
+    head = _Head()
+    parser = httptools.HttpRequestParser(head)
+    try:
+        parser.feed_data(request)
+    except httptools.HttpParserUpgrade:
+        pass
+    except httptools.HttpParserError:
+        return False
+    limits = ConnectionLimits()
+    return head.headers <= limits.headers_max and request.index(b"\r\n\r\n") < limits.head_bytes_max - 1_000
 
 
 def corpus(tokens: Mapping[int | str, bytes]) -> list[bytes]:
