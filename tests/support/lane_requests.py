@@ -260,6 +260,11 @@ class RandomRequests:
         return framed(token, key, json.dumps(fields).encode(), line=b"POST /payments HTTP/" + version, more=more)
 
 
+def payment_body(merchant: int) -> bytes:
+    """A usual body: a payment of 5 cents to a merchant."""
+    return b'{"merchant_id": "%b", "amount": 5, "currency": "USD"}' % user_id(merchant).encode()
+
+
 class _Head:
     """The callbacks of a parser."""
 

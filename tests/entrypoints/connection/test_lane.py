@@ -6,23 +6,36 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway.adapters.http.endpoint import HttpLimits
+from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.submission import Answer, Submission
 from gateway.application.errors import Overloaded
 from gateway.application.gateway import Gateway
 from gateway.contracts.records import user_id
 from gateway.domain.user import UserId
-from support.lane_requests import CUSTOMERS, FROZEN, MERCHANTS, OPERATOR, Burst, RandomRequests, corpus, framed
+from gateway.entrypoints.connection.protocol import GatewayProtocol
+from support.lane_requests import (
+    CUSTOMERS,
+    FROZEN,
+    MERCHANTS,
+    OPERATOR,
+    Burst,
+    RandomRequests,
+    corpus,
+    framed,
+    payment_body,
+)
 from support.lane_servers import LaneServer, open_lane_server, token_of
 
 CONNECTIONS = int(os.environ.get("GATEWAY_TEST_LANE_CONNECTIONS", "800"))
 """Of each comparison; some 3.4 requests each. 30,000 are 10^5 requests, and take some minutes."""
 SEED = int(os.environ.get("GATEWAY_TEST_LANE_SEED", "38"))
-BODY = b'{"merchant_id": "%b", "amount": 5, "currency": "USD"}' % user_id(MERCHANTS[0]).encode()
+BODY = payment_body(MERCHANTS[0])
 TOKEN = token_of(CUSTOMERS[0])
 
 
@@ -50,7 +63,9 @@ async def lane(**options: Any) -> AsyncGenerator[LaneServer]:
 def tokens_at(server: LaneServer) -> dict[int | str, bytes]:
     """Tokens that were issued now, and those that are not valid."""
     clock = server.clock
-    valid = {number: token_of(number, clock=clock) for number in (*CUSTOMERS, *MERCHANTS, FROZEN, OPERATOR)}
+    valid: dict[int | str, bytes] = {
+        number: token_of(number, clock=clock) for number in (*CUSTOMERS, *MERCHANTS, FROZEN, OPERATOR)
+    }
     good = valid[CUSTOMERS[0]]
     return {
         **valid,
@@ -308,8 +323,8 @@ async def held(*, payment_lane: bool = True, **options: Any) -> AsyncGenerator[t
 
     def with_held(gateway: Gateway) -> Gateway:
         executors.append(Held(gateway))
-        executor: Any = executors[0]
-        return replace(gateway, executor=Switch(gateway.executor, executor))
+        switch: Any = Switch(gateway.executor, executors[0])
+        return replace(gateway, executor=switch)
 
     async with open_lane_server(payment_lane=payment_lane, changed=with_held, **options) as server:
         await server.answers(framed(TOKEN, b"first", BODY))
@@ -321,7 +336,7 @@ async def held(*, payment_lane: bool = True, **options: Any) -> AsyncGenerator[t
 class Switch:
     """The executor of a gateway, until `held`."""
 
-    def __init__(self, executor: Any, then: Any) -> None:
+    def __init__(self, executor: CommandExecutor, then: Held) -> None:
         self.held = False
         self._executors = (executor, then)
 
@@ -390,11 +405,17 @@ async def test_a_bug_and_an_outage_are_answered_the_same_way(caplog: pytest.LogC
     assert all(record.exc_info for record in caplog.records if record.message == "request_failed")
 
 
+def unanswered(server: LaneServer) -> list[GatewayProtocol]:
+    """The connections with a request that has no response yet."""
+    cycles = [(each, cast("RequestResponseCycle | None", each.cycle)) for each in server.protocols]
+    return [each for each, cycle in cycles if cycle is not None and not cycle.response_complete]
+
+
 async def test_a_client_who_leaves_has_paid_and_is_logged() -> None:
     async with held() as (server, executor):
         async with asking(server, framed(TOKEN, b"gone", BODY)):
             await executor.has(1)
-        [connection] = [each for each in server.protocols if each.cycle and not each.cycle.response_complete]
+        [connection] = unanswered(server)
         async with asyncio.timeout(60):
             while not connection.cycle.disconnected:  # noqa: ASYNC110 - a transport tells only its protocol.
                 await asyncio.sleep(0)
@@ -421,10 +442,24 @@ async def test_a_server_that_ends_waits_for_the_lane_and_closes_its_connections(
         assert not server.state.tasks
 
 
+async def test_a_server_that_has_waited_for_long_enough_gives_up_waiting_and_not_the_payment() -> None:
+    async with held() as (server, executor), asking(server, framed(TOKEN, b"last", BODY)) as reader:
+        await executor.has(1)
+        for connection in list(server.state.connections):
+            connection.shutdown()
+        for task in server.state.tasks:
+            task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")  # As uvicorn.
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b'"code":"storage_unavailable"' in answer
+        await executor.let_go(0)
+        assert server.lane.endpoint.running == 0
+
+
 async def test_a_client_who_does_not_read_gets_its_response_later() -> None:
     async with held() as (server, executor), asking(server, framed(TOKEN, b"slow", BODY)) as reader:
         await executor.has(1)
-        [connection] = [each for each in server.protocols if each.cycle and not each.cycle.response_complete]
+        [connection] = unanswered(server)
         connection.flow.pause_writing()
         await executor.let_go(0)
         async with asyncio.timeout(60):
@@ -443,6 +478,7 @@ async def test_a_connection_can_be_used_again_and_is_idle_in_between() -> None:
         async with asking(server, framed(TOKEN, b"idle", BODY)) as reader:
             assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 201 ")
             [connection] = server.state.connections
+            assert isinstance(connection, GatewayProtocol)
             assert connection.timeout_keep_alive_task is not None
             connection.shutdown()
             await reader.read()

@@ -11,6 +11,7 @@ from gateway.adapters.http.submissions import Submitting
 from gateway.application.access.authentication import Authentication
 from gateway.application.access.revocations import Revocations
 from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.contracts.records import user_id
 from gateway.entrypoints.connection.lane_protocol import LaneProtocol
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -33,7 +34,7 @@ def the_caller_is_no_part_of_the_key(patch: pytest.MonkeyPatch) -> None:
 
     def of_anybody(self: Submitting[Any], request: Any) -> Any:
         made: Any = submission(self, request)
-        object.__setattr__(made, "key", AnswerKey(found_by.user_id(1), made.key.key))
+        object.__setattr__(made, "key", AnswerKey(user_id(1), made.key.key))
         return made
 
     patch.setattr(Submitting, "submission", of_anybody)

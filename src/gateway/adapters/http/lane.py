@@ -58,7 +58,7 @@ class Lane:
     """The lane of one application.
 
     Attributes:
-        gateway: The open gateway; `None` before the start and after the end.
+        gateway: The open gateway; `None` before the start.
         taken: The requests that were taken, for tests.
     """
 
@@ -70,15 +70,20 @@ class Lane:
             further_headers: What the application adds to each response to a usual request.
         """
         match = endpoint.find(PATH)
-        if match is None or not isinstance(match.operations[METHOD].handler, Submitting):
-            raise LookupError(f"{METHOD} {PATH} is no operation that submits a command.")
+        operation = None if match is None else match.operations.get(METHOD)
+        if match is None or operation is None:
+            raise LookupError(f"There is no operation for {METHOD} {PATH}.")
+        handler, decoder = operation.handler, operation.body_decoder
+        if not isinstance(handler, Submitting) or decoder is None:
+            raise TypeError(f"{operation.name} does not submit a command that is made of its body.")
         self.gateway: Gateway | None = None
         self.taken = 0
         self.endpoint = endpoint
         self.further_headers = further_headers
         self._match = match
-        self._operation = match.operations[METHOD]
-        self._submission = match.operations[METHOD].handler.submission
+        self._operation = operation
+        self._decoder = decoder
+        self._submission = handler.submission
         self._body_bytes_max = min(LARGE_BYTES, endpoint.limits.body_bytes_max)
 
     def take(self, scope: Any, raw: bytes) -> "LanePayment | None":
@@ -95,8 +100,8 @@ class Lane:
             request = self._request(gateway, scope, raw)
             if request is None:
                 return None
-            gateway.executor.check_room(request.caller.user_id, 1)
             submission: CommandSubmission = self._submission(request)
+            gateway.executor.check_room(request.caller.user_id, submission.size)
         except Exception:  # noqa: BLE001 - a refusal or a bug: the endpoint meets it again, and answers it.
             return None
         if (drawn := count_request(request, self._operation)) is not None:
@@ -121,7 +126,7 @@ class Lane:
         key = idempotency_key(headers, required=True)
         require_json(headers)
         # As `decode_body`, which looks for forbidden characters if there are escapes.
-        body = self._operation.body_decoder.decode(raw)
+        body = self._decoder.decode(raw)
         request = self.endpoint.request(gateway, scope, PATH, self._match, headers, headers_bytes)
         request.success_status = self._operation.status
         request.signed_in = caller
