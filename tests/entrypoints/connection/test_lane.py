@@ -33,7 +33,7 @@ from support.lane_requests import (
 from support.lane_servers import LaneServer, open_lane_server, token_of
 
 CONNECTIONS = int(os.environ.get("GATEWAY_TEST_LANE_CONNECTIONS", "800"))
-"""Of each comparison; some 3.4 requests each. 30,000 are 10^5 requests, and take some minutes."""
+"""Of all comparisons; some 3 requests each. 32,000 are 10^5 requests, and take ten minutes on a busy machine."""
 SEED = int(os.environ.get("GATEWAY_TEST_LANE_SEED", "38"))
 BODY = payment_body(MERCHANTS[0])
 TOKEN = token_of(CUSTOMERS[0])

@@ -9,7 +9,7 @@ refuses. The lane has no rules of its own. It calls what the endpoint calls, so 
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from gateway.adapters.http.endpoint import Endpoint
 from gateway.adapters.http.headers import bearer_token, idempotency_key, read_headers, require_json
@@ -83,7 +83,7 @@ class Lane:
         self._match = match
         self._operation = operation
         self._decoder = decoder
-        self._submission = handler.submission
+        self._submission = cast("Submitting[Any]", handler).submission
         self._body_bytes_max = min(LARGE_BYTES, endpoint.limits.body_bytes_max)
 
     def take(self, scope: Any, raw: bytes) -> "LanePayment | None":

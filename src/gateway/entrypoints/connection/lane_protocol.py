@@ -5,7 +5,7 @@ lane takes it, no task runs for it. Otherwise it goes to the application, as any
 """
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from typing_extensions import override
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -22,7 +22,7 @@ class LaneProtocol(OneWriteProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own.
         """Look for the lane of the application."""
         super().connection_made(transport)
-        app: Any = self.app
+        app = cast("Any", self.app)  # uvicorn's type names wrappers that it does not use here.
         # Behind proxies, the middleware finds out addresses of clients, which payments do not have.
         self._lane: Lane | None = lane_of(app.app if isinstance(app, ProxyHeadersMiddleware) else app)
         if self.root_path or self.access_log:
@@ -54,8 +54,7 @@ class LaneProtocol(OneWriteProtocol):
         lane = self._lane
         payment = None if lane is None or cycle.more_body else lane.take(cycle.scope, bytes(cycle.body))
         if payment is None:
-            app: Any = self.app
-            self._start_asgi_task(cycle, app)
+            self._start_asgi_task(cycle, cast("Any", self.app))
             return
 
         def respond(answer: Any) -> None:
