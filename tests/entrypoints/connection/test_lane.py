@@ -5,12 +5,14 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any, cast
 
 import pytest
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from gateway.adapters.http.app import lane_of
 from gateway.adapters.http.endpoint import HttpLimits
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.submission import Answer, Submission
@@ -18,7 +20,9 @@ from gateway.application.errors import Overloaded
 from gateway.application.gateway import Gateway
 from gateway.contracts.records import user_id
 from gateway.domain.user import UserId
+from gateway.entrypoints.api import app_of
 from gateway.entrypoints.connection.protocol import GatewayProtocol
+from gateway.settings.values import Settings
 from support.lane_requests import (
     CUSTOMERS,
     FROZEN,
@@ -369,15 +373,33 @@ async def test_payments_in_the_lane_count_as_running_requests() -> None:
     async with held(limits=HttpLimits(requests_max=1)) as (server, executor):
         async with asking(server, framed(TOKEN, b"running", BODY)) as reader:
             await executor.has(1)
-            more = asyncio.create_task(server.answers(framed(TOKEN, b"one-more", BODY)))
-            submitted = asyncio.create_task(executor.has(2))
-            await asyncio.wait([more, submitted], return_when=asyncio.FIRST_COMPLETED)
-            submitted.cancel()
-            assert len(executor.submitted) == 1
-            assert b'"code":"overloaded"' in await more
+            await one_more_is_overloaded(server, executor)
             await executor.let_go(0)
             assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 201 ")
         assert server.lane.endpoint.running == 0
+
+
+async def test_a_reserved_connection_has_no_lane() -> None:
+    first = framed(TOKEN, b"has-the-place", BODY)
+    async with held(options={"limit_concurrency": 1}) as (server, executor), asking(server, first):
+        await executor.has(1)
+        await one_more_is_overloaded(server, executor)
+        await executor.let_go(0)
+
+
+async def one_more_is_overloaded(server: LaneServer, executor: Held) -> None:
+    """While the executor has one submission, another payment is refused, and not submitted."""
+    more = asyncio.create_task(server.answers(framed(TOKEN, b"one-more", BODY)))
+    submitted = asyncio.create_task(executor.has(2))
+    await asyncio.wait([more, submitted], return_when=asyncio.FIRST_COMPLETED)
+    submitted.cancel()
+    assert len(executor.submitted) == 1
+    assert b'"code":"overloaded"' in await more
+
+
+async def test_the_setting_closes_the_lane(tmp_path: Path) -> None:
+    assert lane_of(app_of(Settings(data_dir=str(tmp_path)))) is not None
+    assert lane_of(app_of(Settings(data_dir=str(tmp_path), payment_lane=False))) is None
 
 
 async def test_a_full_queue_refuses_the_same_way() -> None:

@@ -135,6 +135,11 @@ def a_server_that_ends_does_not_wait(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LaneProtocol, "start_held", unknown)
 
 
+def reserved_connections_pay(patch: pytest.MonkeyPatch) -> None:
+    """The bound on connections does not hold for payments."""
+    patch.setattr(LaneProtocol, "use_no_lane", lambda _self: None)
+
+
 async def the_bytes() -> None:
     """The comparison of random requests, without origins and with some."""
     for origins in ((), ("https://shop.example",)):
@@ -154,6 +159,7 @@ FOUND_BY: dict[Plant, Callable[[], Awaitable[None]]] = {
     requests_are_not_counted_as_running: found_by.test_payments_in_the_lane_count_as_running_requests,
     requests_are_counted_as_running_for_ever: found_by.test_payments_in_the_lane_count_as_running_requests,
     the_lane_is_closed: the_bytes,
+    reserved_connections_pay: found_by.test_a_reserved_connection_has_no_lane,
     layers_are_passed_by: found_by.test_the_lane_is_off_with_layers_with_a_wrapper_and_by_its_setting,
     a_server_that_ends_does_not_wait: found_by.test_a_server_that_ends_waits_for_the_lane_and_closes_its_connections,
 }

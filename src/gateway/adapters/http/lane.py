@@ -8,7 +8,7 @@ refuses. The lane has no rules of its own. It calls what the endpoint calls, so 
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 from gateway.adapters.http.endpoint import Endpoint
@@ -83,7 +83,7 @@ class Lane:
         self._match = match
         self._operation = operation
         self._decoder = decoder
-        self._submission = cast("Submitting[Any]", handler).submission
+        self._submission: Callable[[AnyRequest], CommandSubmission] = cast("Any", handler).submission
         self._body_bytes_max = min(LARGE_BYTES, endpoint.limits.body_bytes_max)
 
     def take(self, scope: Any, raw: bytes) -> "LanePayment | None":
@@ -100,7 +100,7 @@ class Lane:
             request = self._request(gateway, scope, raw)
             if request is None:
                 return None
-            submission: CommandSubmission = self._submission(request)
+            submission = self._submission(request)
             gateway.executor.check_room(request.caller.user_id, submission.size)
         except Exception:  # noqa: BLE001 - a refusal or a bug: the endpoint meets it again, and answers it.
             return None
