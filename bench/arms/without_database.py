@@ -1,5 +1,6 @@
 """The gateway on memory adapters; with BENCH_NOTHING set, with an executor that does nothing."""
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -29,7 +30,17 @@ class AnswersAtOnce:
 
     async def perform(self, submission: Submission) -> Answer:
         """Encode the result, without deciding."""
-        return Answer(body=submission.codec.encode(self._paid).body, outcome=self._paid, refused=False, replayed=False)
+        return await self.submit(submission)
+
+    def submit(self, submission: Submission) -> asyncio.Future[Answer]:
+        """As `perform`."""
+        body = submission.codec.encode(self._paid).body
+        answer = asyncio.get_running_loop().create_future()
+        answer.set_result(Answer(body=body, outcome=self._paid, refused=False, replayed=False))
+        return answer
+
+    def check_room(self, caller: str, size: int) -> None:
+        """There is room."""
 
     async def close(self) -> None:
         """Nothing to close."""
@@ -51,4 +62,6 @@ def app() -> Litestar:
             yield replace(gateway, executor=CommandExecutor(AnswersAtOnce(paid), time_ordered_id))
 
     collect_garbage_seldom()  # As `gateway serve` does.
-    return create_app(opened, cursor_keys=cursor_keys(settings), sandbox=True, limits=HttpLimits())
+    return create_app(
+        opened, cursor_keys=cursor_keys(settings), sandbox=True, limits=HttpLimits(), payment_lane=settings.payment_lane
+    )

@@ -325,7 +325,7 @@ async def open_world(  # noqa: PLR0913 - every option of an application, by name
             access_log=access_log,
         )
         transport = httpx.ASGITransport(cast("Any", ending_streams(app)))
-        async with _started(app), httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:
+        async with started(app), httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:
             contract = contract_of((await http.get(f"{root_path}/openapi.json")).content)
             anyone = Api(http=http, contract=contract, root_path=root_path)
             yield World(app=app, gateway=gateway, clock=clock, anyone=anyone)
@@ -398,18 +398,18 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
 
 
 @asynccontextmanager
-async def _started(app: Litestar) -> AsyncGenerator[None]:
+async def started(app: Litestar) -> AsyncGenerator[None]:
     """The application between its start and its end: in a task of its own, for a fixture begins and ends in two."""
-    started, enough = asyncio.Event(), asyncio.Event()
+    is_started, enough = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:
         async with app.lifespan():
-            started.set()
+            is_started.set()
             await enough.wait()
 
     task = asyncio.create_task(live())
-    task.add_done_callback(lambda _: started.set())
-    await started.wait()
+    task.add_done_callback(lambda _: is_started.set())
+    await is_started.wait()
     try:
         yield
     finally:

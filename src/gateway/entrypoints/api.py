@@ -61,6 +61,7 @@ def app_of(settings: Settings, *, layers: Sequence[Layer] = (), access_log: Acce
         cors_allowed_origins=settings.cors_allowed_origins,
         layers=layers,
         access_log=access_log,
+        payment_lane=settings.payment_lane,
     )
 
 

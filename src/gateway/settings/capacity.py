@@ -10,6 +10,13 @@ from gateway.settings.connections import ConnectionSettings
 class CapacitySettings(ConnectionSettings, frozen=True, kw_only=True):
     """A part of `Settings`."""
 
+    payment_lane: Annotated[
+        bool,
+        Meta(
+            description="Whether a usual `POST /payments` takes a shorter way through `gateway serve` "
+            "([details](performance.md#the-lane)). Without it, only the speed differs."
+        ),
+    ] = True
     batch_size_max: Annotated[
         int,
         Meta(

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.memory.sessions import MemorySessions
+from gateway.application.access import authentication
 from gateway.application.access.access import Access
 from gateway.application.access.limits import AccessLimits
 from gateway.application.errors import (
@@ -62,6 +63,34 @@ async def test_an_access_token_expires(access: Access, clock: StandingClock) -> 
     clock.advance(1)
     with pytest.raises(TokenExpired):
         await access.authenticate(signed_in.access_token)
+
+
+async def test_a_caller_is_known_at_once_only_while_the_token_is_accepted(access: Access, clock: StandingClock) -> None:
+    signed_in, other = await log_in(access), await log_in(access)
+    assert access.caller_at_once(signed_in.access_token) is None  # Nobody has shown it yet.
+    caller = await access.authenticate(signed_in.access_token)
+    assert access.caller_at_once(signed_in.access_token) == caller
+    assert access.caller_at_once(signed_in.access_token + "x") is None
+    clock.advance(access.limits.revocations_seconds_max + 1)
+    assert access.caller_at_once(signed_in.access_token) is None  # Revoked sessions must be read again first.
+    await access.authenticate(other.access_token)
+    assert access.caller_at_once(signed_in.access_token) == caller
+    await access.log_out(caller, signed_in.refresh_token)
+    await access.authenticate(other.access_token)
+    assert access.caller_at_once(signed_in.access_token) is None
+    assert access.caller_at_once(other.access_token) is not None
+    clock.advance(other.expires_in_seconds)
+    with pytest.raises(TokenExpired):
+        await access.authenticate(other.access_token)
+    assert access.caller_at_once(other.access_token) is None
+
+
+async def test_few_tokens_are_known_with_their_callers(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authentication, "KNOWN_MAX", 2)
+    tokens = [(await log_in(access)).access_token for _ in range(3)]
+    for token in tokens:
+        await access.authenticate(token)
+    assert [access.caller_at_once(token) is not None for token in tokens] == [False, True, True]
 
 
 async def test_a_token_of_an_unknown_role_is_not_valid(access: Access, clock: StandingClock) -> None:

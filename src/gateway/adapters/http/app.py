@@ -9,10 +9,11 @@ from litestar import Litestar, asgi
 from litestar.types import ASGIApp, Receive, Send
 
 from gateway.adapters.http.access_log import AccessLog
-from gateway.adapters.http.cors import allowing_origins
+from gateway.adapters.http.cors import allowing_origins, headers_without_origin
 from gateway.adapters.http.cursors import CursorKeys, Cursors
 from gateway.adapters.http.docs_pages import docs_pages
 from gateway.adapters.http.endpoint import HEARTBEAT_SECONDS, Endpoint, HttpLimits
+from gateway.adapters.http.lane import Lane
 from gateway.adapters.http.openapi import openapi_document
 from gateway.adapters.http.operations import AnyOperation
 from gateway.adapters.http.resources import (
@@ -92,6 +93,7 @@ def create_app(  # noqa: PLR0913 - each has a name.
     cors_allowed_origins: Sequence[str] = (),
     layers: Sequence[Layer] = (),
     access_log: AccessLog | None = None,
+    payment_lane: bool = True,
 ) -> Litestar:
     """The application. It opens the gateway at its start, and closes it after the last response.
 
@@ -107,6 +109,7 @@ def create_app(  # noqa: PLR0913 - each has a name.
             An application with Litestar's own layers (`cors_config`, `compression_config`, `middleware` …) does not
             start: they would not reach all paths.
         access_log: Called with an entry after each response. When `None`, requests are not logged.
+        payment_lane: Whether usual payments go through the lane, if the server knows it and there are no layers.
     """
     heartbeat_seconds = limits.heartbeat_seconds
     operations = all_operations(
@@ -115,11 +118,15 @@ def create_app(  # noqa: PLR0913 - each has a name.
     document = openapi_document(operations, version=version("gateway"), server_url=root_path or "/")
     endpoint = Endpoint([*operations, *docs_pages(document, root_path=root_path)], limits, access_log)
 
+    lane = Lane(endpoint, headers_without_origin(cors_allowed_origins)) if payment_lane and not layers else None
+
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:
         refuse_own_layers(app)
         async with open_gateway() as gateway:
             app.state["gateway"] = gateway
+            if lane is not None:
+                lane.gateway = gateway
             yield
 
     app = Litestar(
@@ -133,7 +140,17 @@ def create_app(  # noqa: PLR0913 - each has a name.
         app.asgi_handler = allowing_origins(app.asgi_handler, cors_allowed_origins)
     for layer in reversed(layers):
         app.asgi_handler = layer(app.asgi_handler)
+    if lane is not None:
+        app.state["lane"] = lane, app.asgi_handler
     return app
+
+
+def lane_of(app: object) -> Lane | None:
+    """The lane of an application that a server calls. `None` if it has none, or if something wraps it."""
+    if not isinstance(app, Litestar):
+        return None
+    lane, handler = app.state.get("lane", (None, None))
+    return lane if app.asgi_handler is handler and not app.before_send else None
 
 
 def refuse_own_layers(app: Litestar) -> None:

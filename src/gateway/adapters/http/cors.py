@@ -24,12 +24,20 @@ PREFLIGHT_HEADERS: Final[tuple[Header, ...]] = (
 )
 
 
+def headers_without_origin(origins: Iterable[str]) -> list[Header]:
+    """What responses to requests without an origin have beside their own headers, if these origins are allowed.
+
+    Responses differ by origin: caches keep one for each, and one for requests without an origin.
+    """
+    allowed = frozenset(origins)
+    return [(b"vary", b"Origin")] if allowed and ANY_ORIGIN.decode() not in allowed else []
+
+
 def allowing_origins(app: ASGIApp, origins: Iterable[str]) -> ASGIApp:
     """The application with CORS for these origins (`https://shop.example`), or for all (`*`)."""
     allowed = frozenset(origin.encode() for origin in origins)
     every_origin = ANY_ORIGIN in allowed
-    # Responses differ by origin: caches keep one for each, and one for requests without an origin.
-    vary: list[Header] = [] if every_origin else [(b"vary", b"Origin")]
+    vary = headers_without_origin(origins)
 
     async def handle(scope: Any, receive: Receive, send: Send) -> None:
         headers, _ = read_headers(scope)

@@ -3,10 +3,18 @@
 import asyncio
 import time
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 SWEEP_SECONDS: Final = 0.25
 """The interval of the timer: a task is cancelled at most so long after its deadline."""
+
+
+class Enforced(Protocol):
+    """Something with a deadline."""
+
+    def enforce(self, now: float) -> None:
+        """Cancel it, if the deadline is over at `now`, by `time.monotonic`."""
+        ...
 
 
 class Deadlines:
@@ -17,7 +25,7 @@ class Deadlines:
     """
 
     def __init__(self, *, sweep_seconds: float = SWEEP_SECONDS) -> None:
-        self.running: set[Deadline] = set()
+        self.running: set[Enforced] = set()
         self._sweep_seconds = sweep_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sweeping = False
@@ -29,6 +37,18 @@ class Deadlines:
             TimeoutError: On leaving the context after the deadline: the task was cancelled in it.
             RuntimeError: There is no current task.
         """
+        task = asyncio.current_task(self._sweeping_loop())
+        if task is None:
+            raise RuntimeError("Only a task can be cancelled.")
+        return Deadline(self, task, seconds)
+
+    def add(self, enforced: "Enforced") -> None:
+        """Enforce a deadline of something that is no task, until it leaves `running`."""
+        self._sweeping_loop()
+        self.running.add(enforced)
+
+    def _sweeping_loop(self) -> asyncio.AbstractEventLoop:
+        """The running event loop, on which the timer runs."""
         # Cached: `get_running_loop` makes a system call (it compares process ids).
         if self._loop is None or self._loop.is_closed():
             self._loop = asyncio.get_running_loop()
@@ -36,10 +56,7 @@ class Deadlines:
         if not self._sweeping:
             self._sweeping = True
             self._loop.call_later(self._sweep_seconds, self._sweep)
-        task = asyncio.current_task(self._loop)
-        if task is None:
-            raise RuntimeError("Only a task can be cancelled.")
-        return Deadline(self, task, seconds)
+        return self._loop
 
     def _sweep(self) -> None:
         now = time.monotonic()

@@ -34,7 +34,7 @@ def decode_body(raw: bytes, decoder: msgspec.json.Decoder[BodyT]) -> BodyT:
     except NO_JSON as error:
         raise _not_json(error) from error
     # JSON can hold forbidden characters only as escapes: without any, texts need no check.
-    if b"\\u" in raw and decoder.type.texts_checked_with_form and (errors := text_errors(body)):
+    if b"\\u" in raw and getattr(decoder.type, "texts_checked_with_form", True) and (errors := text_errors(body)):
         raise invalid_request(errors)
     return body
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gateway.adapters.http.endpoint import NO_SNIFFING
 from gateway.adapters.http.messages import Header
 from gateway.adapters.http.problems import KINDS, PROBLEM_JSON, HttpRefusal, problem_document, problem_headers
 from gateway.adapters.http.request_ids import REQUEST_ID, fresh_request_id
+from gateway.adapters.http.responses import NO_SNIFFING
 
 
 class EarlyProblem(NamedTuple):

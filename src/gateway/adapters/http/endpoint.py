@@ -4,7 +4,6 @@ It is a plain ASGI application under Litestar, not a set of Litestar handlers, b
 here: measured 51 µs a request instead of 130 (docs/decisions/0003).
 """
 
-import logging
 import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
@@ -13,36 +12,26 @@ from typing import Any, Final
 import msgspec
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
-from litestar.utils.scope.state import ScopeState
 
 from gateway.adapters.http.access_log import AccessLog, RequestLog
 from gateway.adapters.http.bodies import ClientGone, decode_large_body, receive_body
 from gateway.adapters.http.deadlines import Deadlines
 from gateway.adapters.http.decoding import decode_body, decode_query
+from gateway.adapters.http.failures import Failures
 from gateway.adapters.http.headers import bearer_token, idempotency_key, read_headers, refuse_repeated
 from gateway.adapters.http.large_bodies import LARGE_BYTES, LargeBodies, LargeBodyLimits
 from gateway.adapters.http.messages import AnyRequest, Request, Response
 from gateway.adapters.http.operations import ANYONE, AnyOperation, Idempotency, Operation
-from gateway.adapters.http.problems import HttpRefusal, problem_response
-from gateway.adapters.http.rate_limiting import (
-    BODY_BYTES_PER_REQUEST,
-    count_body,
-    count_request,
-    rate_limit_headers,
-)
+from gateway.adapters.http.problems import HttpRefusal
+from gateway.adapters.http.rate_limiting import BODY_BYTES_PER_REQUEST, count_body, count_request
 from gateway.adapters.http.refusal_pace import RefusalPace
-from gateway.adapters.http.request_ids import REQUEST_ID, fresh_request_id
+from gateway.adapters.http.request_ids import request_id_of
+from gateway.adapters.http.responses import send_response
 from gateway.adapters.http.routes import NO_IDS, Match, Routes
-from gateway.application.causes import cause_of
 from gateway.application.errors import Overloaded, RoleForbidden
 from gateway.application.gateway import Gateway
-from gateway.application.ports.unit_of_work import StorageUnavailable
-from gateway.domain.errors import Refusal
 from gateway.domain.limits import ADDRESS_LENGTH_MAX
 
-logger = logging.getLogger(__name__)
-
-NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 HEADERS_BYTES_MAX: Final = 16 * 1024
 HEARTBEAT_SECONDS: Final = 15.0
 
@@ -73,17 +62,25 @@ class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Endpoint:
-    """All operations as one ASGI application."""
+    """All operations as one ASGI application.
+
+    Attributes:
+        limits: Of each request.
+        log: Of all requests, if they are logged.
+        running: The requests without a response, those in the lane included.
+        deadlines: Of these requests.
+        failures: The responses to errors.
+    """
 
     def __init__(self, operations: Sequence[AnyOperation], limits: HttpLimits, log: AccessLog | None = None) -> None:
+        self.limits = limits
+        self.log = None if log is None else RequestLog(operations, log)
+        self.running = 0
+        self.deadlines = Deadlines()
+        self.failures = Failures()
         self._routes = Routes(operations)
-        self._limits = limits
-        self._log = None if log is None else RequestLog(operations, log)
-        self._running = 0
-        self._deadlines = Deadlines()
         self._large_bodies = LargeBodies(limits.large_bodies)
         self._refusal_pace = RefusalPace()
-        self._outage_logged_at = 0.0
 
     @property
     def literal_paths(self) -> frozenset[str]:
@@ -94,6 +91,10 @@ class Endpoint:
         """Whether there is an operation at a path, for any method."""
         return self._routes.find("/" + path.strip("/")) is not None
 
+    def find(self, path: str) -> Match | None:
+        """What is at a path."""
+        return self._routes.find(path)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == ScopeType.WEBSOCKET:
@@ -101,16 +102,18 @@ class Endpoint:
             return
         path = "/" + scope["path"].strip("/")  # Litestar removes the first slash for mounted applications.
         match = self._routes.find(path)
-        request = _request(scope, path, match, self._large_bodies)
-        began = 0.0 if self._log is None else time.perf_counter()
+        headers, headers_bytes = read_headers(scope)
+        gateway: Gateway = scope["litestar_app"].state["gateway"]
+        request = self.request(gateway, scope, path, match, headers, headers_bytes)
+        began = 0.0 if self.log is None else time.perf_counter()
         overloaded = False
-        self._running += 1
+        self.running += 1
         try:
-            with self._deadlines.within(self._limits.body_seconds_max) as deadline:
+            with self.deadlines.within(self.limits.body_seconds_max) as deadline:
                 operation = await self._checked(request, match, scope)
                 decoder = operation.body_decoder
                 raw = b"" if decoder is None else await self._received(request, receive, operation)
-                deadline.prolong(self._limits.request_seconds_max)
+                deadline.prolong(self.limits.request_seconds_max)
                 if decoder is not None:
                     request.body = (
                         decode_body(raw, decoder)
@@ -122,39 +125,49 @@ class Endpoint:
                     ) is not None:
                         await drawn
                 response = await operation.handler(request)
-        except Refusal as refusal:
-            response = problem_response(refusal, request)
-            overloaded = isinstance(refusal, Overloaded)
-        except (StorageUnavailable, TimeoutError) as error:
-            timeout = _timeout(request)
-            response = problem_response(timeout, request)
-            self._log_outage(timeout, request, error)
         except ClientGone:
             return
-        except Exception:
-            logger.exception("request_failed", extra={"request_id": request.request_id, "route": request.route})
-            detail = "Something went wrong here. The same request, with the same key, may be sent again."
-            response = problem_response(HttpRefusal("internal_error", detail), request)
+        except Exception as error:  # noqa: BLE001 - bugs are logged there.
+            response = self.failures.response(error, request)
+            overloaded = isinstance(error, Overloaded)
         finally:
             self._count_end(request)
         if overloaded:
             await self._refusal_pace.wait()
-        await _send(response, request, scope, receive, send)
-        if self._log is not None:
-            self._log.add(request, response, seconds=time.perf_counter() - began)
+        await send_response(response, request, scope, receive, send)
+        if self.log is not None:
+            self.log.add(request, response, seconds=time.perf_counter() - began)
+
+    def request(
+        self,
+        gateway: Gateway,
+        scope: Any,
+        path: str,
+        match: Match | None,
+        headers: dict[bytes, bytes],
+        headers_bytes: int,
+    ) -> AnyRequest:
+        """A request that was found at a path, with its headers as `read_headers` gives them."""
+        client = scope["client"]
+        return Request(
+            gateway=gateway,
+            method=scope["method"],
+            path=path,
+            raw_path=scope.get("raw_path", b""),
+            route="" if match is None else match.route,
+            path_ids=NO_IDS if match is None else match.ids,
+            scheme=scope.get("scheme", "http"),
+            request_id=request_id_of(headers),
+            headers=headers,
+            headers_bytes=headers_bytes,
+            address=client[0][:ADDRESS_LENGTH_MAX] if client else "unknown",
+            large_bodies=self._large_bodies,
+        )
 
     def _count_end(self, request: AnyRequest) -> None:
-        self._running -= 1
+        self.running -= 1
         if request.bytes_held:
             self._large_bodies.release(request.counted_caller, request.bytes_held)
-
-    def _log_outage(self, refusal: HttpRefusal, request: AnyRequest, error: Exception) -> None:
-        """Log a warning, once a second at most: an outage affects all requests."""
-        now = time.monotonic()
-        if not request.arriving and now - self._outage_logged_at >= 1:
-            self._outage_logged_at = now
-            extra = {"request_id": request.request_id, "route": request.route, "cause": cause_of(error)}
-            logger.warning(refusal.code, extra=extra)
 
     async def _checked(self, request: AnyRequest, match: Match | None, scope: Scope) -> AnyOperation:
         """The operation, after checking headers, caller and query; what was read is set in the request."""
@@ -165,7 +178,7 @@ class Endpoint:
         operation = _operation(match, request.method)
         request.success_status = operation.status
         if operation.roles:
-            if self._running > self._limits.requests_max:
+            if self.running > self.limits.requests_max:
                 raise Overloaded("Too many requests are running.")
             request.signed_in = await request.gateway.access.authenticate(bearer_token(request.headers))
             if request.signed_in.role not in operation.roles:
@@ -185,7 +198,7 @@ class Endpoint:
         """The body. A batch is refused before it arrives if its caller may not submit anything now."""
         if operation.body_bytes_max is not None:
             request.gateway.executor.check_room(request.caller.user_id, 1)
-        size_max = operation.body_bytes_max or self._limits.body_bytes_max
+        size_max = operation.body_bytes_max or self.limits.body_bytes_max
         return receive_body(request, receive, size_max, optional=operation.body_optional)
 
     async def _decoded_in_turn(
@@ -211,36 +224,6 @@ def _operation(match: Match | None, method: str) -> AnyOperation:
     raise HttpRefusal("method_not_allowed", f"This path takes {', '.join(allowed)}.", allowed_methods=allowed)
 
 
-def _timeout(request: AnyRequest) -> HttpRefusal:
-    if request.arriving:
-        return HttpRefusal("request_timeout", "The body took too long to arrive.")
-    return HttpRefusal(
-        "storage_unavailable",
-        "The storage did not answer in time. The same request, with the same key, may be sent again.",
-    )
-
-
-def _request(scope: Any, path: str, match: Match | None, large_bodies: LargeBodies) -> AnyRequest:
-    headers, headers_bytes = read_headers(scope)
-    own_id = headers.get(b"request-id")
-    gateway: Gateway = scope["litestar_app"].state["gateway"]
-    client = scope["client"]
-    return Request(
-        gateway=gateway,
-        method=scope["method"],
-        path=path,
-        raw_path=scope.get("raw_path", b""),
-        route="" if match is None else match.route,
-        path_ids=NO_IDS if match is None else match.ids,
-        scheme=scope.get("scheme", "http"),
-        request_id=own_id.decode() if own_id and REQUEST_ID.fullmatch(own_id) else fresh_request_id(),
-        headers=headers,
-        headers_bytes=headers_bytes,
-        address=client[0][:ADDRESS_LENGTH_MAX] if client else "unknown",
-        large_bodies=large_bodies,
-    )
-
-
 def _options(methods: list[str]) -> AnyOperation:
     """The operation that answers OPTIONS for a path."""
 
@@ -248,27 +231,3 @@ def _options(methods: list[str]) -> AnyOperation:
         return Response(status=204, headers=[(b"allow", ", ".join(methods).encode())])
 
     return Operation(method="OPTIONS", path="", name="", tag="", summary="", handler=handle, roles=ANYONE, status=204)
-
-
-async def _send(response: Response, request: AnyRequest, scope: Any, receive: Receive, send: Send) -> None:
-    headers = [
-        (b"request-id", request.request_id.encode()),
-        (b"cache-control", response.cache_control),
-        NO_SNIFFING,
-        *response.headers,
-        *(() if request.rate_limit is None else rate_limit_headers(request.rate_limit, request.rate_left)),
-    ]
-    if response.body:
-        headers += [(b"content-type", response.content_type), (b"content-length", str(len(response.body)).encode())]
-    elif response.stream is not None:
-        headers.append((b"content-type", response.content_type))
-    if response.content_encoding is not None:
-        headers.append((b"content-encoding", response.content_encoding))
-        # Litestar's compression, if it wraps this application, would compress the body again.
-        ScopeState.from_scope(scope).is_cached = True
-    body = b"" if request.method == "HEAD" else response.body
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    if response.stream is None or request.method == "HEAD":
-        await send({"type": "http.response.body", "body": body, "more_body": False})
-    else:
-        await response.stream(receive, send)

@@ -1,8 +1,8 @@
 """Rate limits in HTTP: what a request counts for, and the fields of draft-ietf-httpapi-ratelimit-headers-10."""
 
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from gateway.adapters.http.messages import AnyRequest, Header
 from gateway.adapters.http.operations import AnyOperation
@@ -15,7 +15,7 @@ BODY_BYTES_PER_REQUEST: Final = 4096
 """A larger body counts for several requests, so that limits bound what a user can have stored, in bytes too."""
 
 
-def count_request(request: AnyRequest, operation: AnyOperation) -> Awaitable[None] | None:
+def count_request(request: AnyRequest, operation: AnyOperation) -> Coroutine[Any, Any, None] | None:
     """Count a request for its user, or for the network of its client, if there is such a limit.
 
     Returns:
@@ -34,7 +34,7 @@ def count_request(request: AnyRequest, operation: AnyOperation) -> Awaitable[Non
     return None if limiter is None else _count(request, limiter, key, 1)
 
 
-def count_body(request: AnyRequest, operation: AnyOperation, size: int) -> Awaitable[None] | None:
+def count_body(request: AnyRequest, operation: AnyOperation, size: int) -> Coroutine[Any, Any, None] | None:
     """Count a body of `size` bytes for its user: all but one, for one request was counted before. As `count_request`.
 
     It counts for each started `BODY_BYTES_PER_REQUEST`, and a batch at least for its items. A body that counts for more
@@ -67,7 +67,7 @@ def _headers(name: str, count: int, seconds: int, left: int) -> tuple[Header, He
 
 def _count(
     request: AnyRequest, limiter: RateLimiter, key: str, count: int, *, again: int = 0
-) -> Awaitable[None] | None:
+) -> Coroutine[Any, Any, None] | None:
     request.rate_limit = limiter.limit
     left = limiter.try_take(key, count)
     if left == NOT_DRAWN:

@@ -1,7 +1,7 @@
 """Commands of requests: submitted under an idempotency key, with responses that are stored for replays."""
 
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any, Final
+from typing import Any, Final, Generic
 
 import msgspec
 from typing_extensions import TypeVar
@@ -48,11 +48,35 @@ def submitting(
         record_of: The record whose `GET` representation is the body, if there is one. If an event has this record as
             its object, the data of the event is the body.
     """
+    return Submitting(to_command, to_view, record_of)
 
-    def handle(request: Request[BodyT]) -> Awaitable[Response]:
-        return submitted(request, to_command(request), to_view, record_of=record_of)
 
-    return handle
+class Submitting(Generic[BodyT]):
+    """The handler that `submitting` returns. It makes the submission of a request, too."""
+
+    __slots__ = ("_record_of", "_to_command", "_to_view")
+
+    def __init__(
+        self,
+        to_command: Callable[[Request[BodyT]], Command[Any]],
+        to_view: Callable[[Any], object],
+        record_of: Callable[[Any], object],
+    ) -> None:
+        self._to_command = to_command
+        self._to_view = to_view
+        self._record_of = record_of
+
+    def __call__(self, request: Request[BodyT]) -> Awaitable[Response]:
+        """Submit the command, show its result."""
+        return submitted(request, self._to_command(request), self._to_view, record_of=self._record_of)
+
+    def submission(self, request: Request[BodyT]) -> CommandSubmission:
+        """What is submitted.
+
+        Raises:
+            Refusal: The request does not become a command.
+        """
+        return submission_of(request, self._to_command(request), self._to_view, self._record_of)
 
 
 async def submitted(
@@ -63,17 +87,24 @@ async def submitted(
     record_of: Callable[[ResultT], object] = no_record,
 ) -> Response:
     """Submit a command under the caller's idempotency key, or under a fresh one."""
-    executor = request.gateway.executor
-    key = request.idempotency_key
-    answer = await executor.perform(
-        CommandSubmission(
-            command=command,
-            key=executor.fresh_key(request.caller.user_id) if key is None else AnswerKey(request.caller.user_id, key),
-            fingerprint=fingerprint(request.method.encode(), request.path.encode(), canonical_json(request.body)),
-            codec=StoredResponseCodec(request, request.success_status, to_view, record_of),
-        )
+    submission = submission_of(request, command, to_view, record_of)
+    return stored_response(await request.gateway.executor.perform(submission))
+
+
+def submission_of(
+    request: AnyRequest,
+    command: Command[ResultT],
+    to_view: Callable[[ResultT], object],
+    record_of: Callable[[ResultT], object],
+) -> CommandSubmission:
+    """A command as it is submitted: under the caller's idempotency key, or under a fresh one."""
+    key, owner = request.idempotency_key, request.caller.user_id
+    return CommandSubmission(
+        command=command,
+        key=request.gateway.executor.fresh_key(owner) if key is None else AnswerKey(owner, key),
+        fingerprint=fingerprint(request.method.encode(), request.path.encode(), canonical_json(request.body)),
+        codec=StoredResponseCodec(request, request.success_status, to_view, record_of),
     )
-    return stored_response(answer)
 
 
 def canonical_json(body: object) -> bytes:

@@ -1,5 +1,6 @@
 """The executor for Python callers: takes a command, returns its result or raises its refusal."""
 
+import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar, cast
 
@@ -64,6 +65,10 @@ class CommandExecutor:
     def perform(self, submission: Submission) -> Awaitable[Answer]:
         """Answer a submission, encoded by its codec. As `Executor.perform`."""
         return self._executor.perform(submission)
+
+    def submit(self, submission: Submission) -> asyncio.Future[Answer]:
+        """Take a submission, encoded by its codec. As `Executor.submit`."""
+        return self._executor.submit(submission)
 
     def check_room(self, caller: UserId, size: int) -> None:
         """Check that a submission of `size` items would be accepted now. As `Executor.check_room`."""

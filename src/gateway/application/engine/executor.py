@@ -19,7 +19,7 @@ class Executor(Protocol):
     """Answers submissions."""
 
     async def perform(self, submission: Submission) -> Answer:
-        """Commit one submission, and return its answer.
+        """Commit one submission, and return its answer. It is committed even if the caller is cancelled.
 
         Raises:
             WrongEventLoop: The running event loop is not the executor's. Nothing was done.
@@ -27,6 +27,18 @@ class Executor(Protocol):
             RateLimited: Too much of this caller is waiting. Nothing was done.
             StorageUnavailable: The storage could not be reached. The same key may be submitted again.
             Exception: A bug. Nothing was written.
+        """
+        return await self.submit(submission)
+
+    def submit(self, submission: Submission) -> asyncio.Future[Answer]:
+        """Take one submission, to commit it. Cancelling the future of its answer does not interrupt the commit.
+
+        The future raises `StorageUnavailable` and bugs, as `perform`.
+
+        Raises:
+            WrongEventLoop: As `perform`.
+            Overloaded: As `perform`.
+            RateLimited: As `perform`.
         """
         ...
 
@@ -50,21 +62,18 @@ class OneByOne(Executor):
     def __init__(self, run_batch: RunBatch) -> None:
         self._loop = OneEventLoop()
         self._run_batch = isolating(run_batch)
-        self._running = set[asyncio.Future[list[Answer | Failed]]]()
+        self._running = set[asyncio.Future[Answer]]()
         self._closing = False
 
     @override
-    async def perform(self, submission: Submission) -> Answer:
+    def submit(self, submission: Submission) -> asyncio.Future[Answer]:
         self._loop.check()
         self.check_room(submission.key.owner_id, submission.size)
-        running = asyncio.ensure_future(self._run_batch([submission]))
+        running = asyncio.ensure_future(self._run(submission))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         # Shielded: a caller that is cancelled must not interrupt a commit.
-        [outcome] = await asyncio.shield(running)
-        if isinstance(outcome, Failed):
-            raise outcome.error
-        return outcome
+        return asyncio.shield(running)
 
     @override
     def check_room(self, caller: UserId, size: int) -> None:
@@ -75,6 +84,12 @@ class OneByOne(Executor):
         """Refuse new submissions, and wait for the running ones."""
         self._closing = True
         await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _run(self, submission: Submission) -> Answer:
+        [outcome] = await self._run_batch([submission])
+        if isinstance(outcome, Failed):
+            raise outcome.error
+        return outcome
 
 
 def isolating(run_batch: RunBatch) -> RunBatch:

@@ -118,15 +118,14 @@ class GroupCommit(Executor):
         ]
 
     @override
-    async def perform(self, submission: Submission) -> Answer:
-        """Answer one submission. It is committed even if the caller is cancelled."""
+    def submit(self, submission: Submission) -> asyncio.Future[Answer]:
         loop = self._loop.check()
         caller, size = submission.key.owner_id, submission.size
         self.check_room(caller, size)
         ticket = Ticket(submission=submission, answer=loop.create_future(), size=size)
         self._waiting.add(caller, size, ticket)
         self._wake()
-        return await ticket.answer
+        return ticket.answer
 
     @override
     def check_room(self, caller: UserId, size: int) -> None:

@@ -63,6 +63,21 @@ class Cycle(RequestResponseCycle):
             return self._send_head(message)
         return RequestResponseCycle.send(self, message)
 
+    def respond(self, status: int, headers: Iterable[Header], body: bytes) -> bool:
+        """Send a whole response at once. False if it is not usual: nothing was sent."""
+        if not self.keep_alive or self.disconnected or self.flow.write_paused or self.access_log:
+            return False
+        usual = usual_head(status, self.default_headers, headers)
+        if usual is None or usual[1] != len(body):
+            return False
+        self.response_started = self.response_complete = True
+        self.transport.write(usual[0])
+        self.transport.write(body)
+        # As `run_asgi`: otherwise connection and cycle would hold each other.
+        complete, self.on_response = self.on_response, _nothing
+        complete()
+        return True
+
     async def _send_head(self, message: Any) -> None:
         usual = usual_head(message["status"], self.default_headers, message.get("headers", ()))
         if usual is None:
@@ -73,6 +88,10 @@ class Cycle(RequestResponseCycle):
         self.waiting_for_100_continue = False
         self.chunked_encoding = False
         self.transport.write(head)
+
+
+def _nothing() -> None:
+    """In place of a callback that was called."""
 
 
 def usual_head(status: int, *fields: Iterable[Header]) -> tuple[bytes, int] | None:

@@ -130,10 +130,14 @@ class OneWriteProtocol(HttpToolsProtocol):
         if version != "1.1":
             cycle.send = UnframedSend(cycle)  # type: ignore[method-assign]
         if earlier is None or earlier.response_complete:
-            self._start_asgi_task(cycle, app)
+            self.start(cycle, app)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, app))
+
+    def start(self, cycle: Cycle, app: Any) -> None:
+        """Start a response whose turn has come when its head arrived."""
+        self._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """Write the head of a response without a body, before the next one begins."""

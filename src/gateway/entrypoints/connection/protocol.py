@@ -14,8 +14,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from gateway.adapters.http.early_problems import early_problem
 from gateway.adapters.http.messages import Header
 from gateway.adapters.http.problems import HttpRefusal
+from gateway.entrypoints.connection.lane_protocol import LaneProtocol
 from gateway.entrypoints.connection.last_response import Lingering, OnlyHealth, as_bytes
-from gateway.entrypoints.connection.one_write import OneWriteProtocol
 from gateway.entrypoints.connection.places import Place, places_of
 from gateway.entrypoints.connection.upgrades import CONNECT, head_without_upgrade, new_parser
 
@@ -40,7 +40,7 @@ TRAILERS: Final = Discarding()
 DEAF: Final[Any] = Deaf()
 
 
-class GatewayProtocol(OneWriteProtocol):
+class GatewayProtocol(LaneProtocol):
     """One connection.
 
     uvicorn's `limit_concurrency` is the bound on connections; what happens at the bound is ours.
@@ -63,6 +63,7 @@ class GatewayProtocol(OneWriteProtocol):
             return
         if place is Place.RESERVED:
             self.app = OnlyHealth(self.app)
+            self.use_no_lane()
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -84,6 +85,7 @@ class GatewayProtocol(OneWriteProtocol):
             self._feed(data)
             if self._in_head:
                 self._check_incomplete()
+        self.start_held()
 
     def on_message_begin(self) -> None:
         """A request begins."""
