@@ -10,13 +10,13 @@ from gateway.application.causes import cause_of
 from gateway.application.events.cancellation import cancel_waiting
 from gateway.application.events.delivery_schedule import ended, recording_of, waiting
 from gateway.application.events.delivery_window import DeliveryWindow, Postponed, limit_of_load
-from gateway.application.events.receiver import Receiver
+from gateway.application.events.receiver import SENDER_FAILED, Receiver
 from gateway.application.events.turn_tools import TurnTools
 from gateway.application.ports.deliveries import DUE_PER_LOAD_MAX
 from gateway.application.ports.delivery_records import DeliveryId, DeliveryOutcome, DueDelivery, Lease
 from gateway.application.ports.events import FeedEvent
 from gateway.application.ports.unit_of_work import StorageUnavailable
-from gateway.application.ports.webhook_sender import WebhookError, WebhookMessage, WebhookNotSent, WebhookResponse
+from gateway.application.ports.webhook_sender import WebhookMessage, WebhookNotSent, WebhookResponse
 from gateway.application.views.events import event_view_json
 from gateway.domain.errors import Refusal
 from gateway.domain.webhook_endpoint import DisabledReason, WebhookEndpoint
@@ -230,9 +230,7 @@ class EndpointTurn:
             return
         except Exception:
             logger.exception("webhook_sender_failed")
-            response = WebhookResponse(
-                status=None, error=WebhookError.CONNECTION_FAILED, retry_after_seconds=None, latency_ms=0
-            )
+            response = SENDER_FAILED
         self._settle(endpoint, due, sent_at, response)
 
     def _settle(

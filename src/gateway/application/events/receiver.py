@@ -13,13 +13,18 @@ from gateway.application.events.delivery_schedule import (
     probe_seconds,
 )
 from gateway.application.ports.delivery_records import Lease, QueueState
-from gateway.application.ports.webhook_sender import WebhookResponse
+from gateway.application.ports.webhook_sender import WebhookError, WebhookResponse
 from gateway.domain.webhook_endpoint import DisabledReason
 
 _MILLISECONDS = 1_000
 
 PUT_OFF_SECONDS: Final = 1.0
 """How long nothing is sent to a receiver after the gateway had no room to look its host up."""
+
+SENDER_FAILED: Final = WebhookResponse(
+    status=None, error=WebhookError.CONNECTION_FAILED, retry_after_seconds=None, latency_ms=0
+)
+"""What a bug of the sender counts as."""
 
 
 class Receiver:
