@@ -8,7 +8,7 @@ from gateway.application.ports.storage import Storage
 from support.api_client import Json, Person, World, body_of, created, fresh_key, open_world, refused
 
 CARD = "4111 1111 1111 1111"
-REFUSED: list[tuple[Json, str, dict[str, str]]] = [
+REFUSED: list[tuple[Json, str, Json]] = [
     ({"description": f"Card {CARD}"}, "validation_error", {"/description": "card_number"}),
     ({"metadata": {"card": CARD, "b": "x"}}, "validation_error", {"/metadata/card": "card_number"}),
     (

@@ -10,6 +10,7 @@ import msgspec
 from gateway.adapters.http.field_errors import error_at, escaped, pointed, text_errors
 from gateway.adapters.http.form_errors import form_of
 from gateway.adapters.http.messages import BodyT
+from gateway.adapters.http.operations import Body
 from gateway.adapters.http.problems import HttpRefusal, invalid_request
 from gateway.domain.errors import InvalidInput
 
@@ -34,7 +35,7 @@ def decode_body(raw: bytes, decoder: msgspec.json.Decoder[BodyT]) -> BodyT:
     except NO_JSON as error:
         raise _not_json(error) from error
     # JSON can hold forbidden characters only as escapes: without any, texts need no check.
-    if b"\\u" in raw and getattr(decoder.type, "texts_checked_with_form", True) and (errors := text_errors(body)):
+    if b"\\u" in raw and _is_checked_here(body) and (errors := text_errors(body)):
         raise invalid_request(errors)
     return body
 
@@ -66,6 +67,10 @@ def decode_query(raw: bytes, kind: type[Any]) -> Any:
     if errors := text_errors(values):
         raise invalid_request(errors)
     return query
+
+
+def _is_checked_here(body: object) -> bool:
+    return not isinstance(body, Body) or body.texts_checked_with_form
 
 
 def _decoded_without_nulls(raw: bytes, kind: type[Any]) -> Any:
