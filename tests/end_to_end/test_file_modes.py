@@ -1,4 +1,4 @@
-"""A new SQLite file is for its user alone, whichever command makes it, and what exists keeps its mode."""
+"""The modes of files: a new SQLite file is for its user alone, and so has a key to be in production."""
 
 import os
 import stat
@@ -10,8 +10,10 @@ import pytest
 from gateway.adapters.jose.keys import generate_pem
 from gateway.bootstrap.wiring import open_gateway
 from gateway.settings.values import Settings
+from support.read_only import MOUNT, open_folder, run
 from support.servers import Installation
 
+USER_NAMESPACE = () if os.geteuid() == 0 else ("--user", "--map-root-user")
 OPERATOR = ("create-operator", "--email", "op@example.com", "--password-stdin")
 
 
@@ -101,3 +103,34 @@ async def test_nothing_is_made_where_nothing_is_to_be_made(
 
     assert done.exit_code == exit_code, done
     assert modes(file) == {}
+
+
+@pytest.mark.parametrize("arguments", [("serve",), OPERATOR], ids=lambda arguments: arguments[0])
+async def test_no_command_starts_in_production_with_a_key_that_others_may_read(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    key = tmp_path / "key.pem"
+    os.close(os.open(key, os.O_CREAT, 0o644))
+    production = {"GATEWAY_ENVIRONMENT": "production", "GATEWAY_TOKEN_PRIVATE_KEY_FILE": str(key)}
+
+    done = await Installation(tmp_path).run(*arguments, stdin="a horse that nobody has stapled\n", **production)
+
+    assert done.exit_code == 1
+    assert done.complained.startswith("Error: GATEWAY_TOKEN_PRIVATE_KEY_FILE: the file has mode 0644")
+    assert f"`chmod 600 {key}`" in done.complained
+
+
+def test_a_secret_that_a_container_mounts_read_only_is_taken() -> None:
+    with open_folder() as folder:
+        key = folder / "token-key.pem"
+        key.write_text(generate_pem(), encoding="ascii")
+        key.chmod(0o444)
+
+        done = run(
+            "serve",
+            before=("unshare", *USER_NAMESPACE, "--mount", "sh", "-c", MOUNT, str(folder)),
+            GATEWAY_ENVIRONMENT="production",
+            GATEWAY_TOKEN_PRIVATE_KEY_FILE=str(key),
+        )
+
+    assert done.stderr.startswith("Error: Production does not start on SQLite.")
