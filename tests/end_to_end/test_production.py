@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from gateway.adapters.jose.keys import generate_pem
 from gateway.settings.database_url import without_password
 from support.load import PASSWORD, log_in, sign_up
@@ -29,6 +31,16 @@ async def test_production_refuses_to_start_on_sqlite(tmp_path: Path) -> None:
 
     assert done.exit_code == 1
     assert done.complained.startswith("Error: Production does not start on SQLite.")
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
+async def test_no_command_trusts_strangers_as_proxies(tmp_path: Path, command: str) -> None:
+    done = await production(tmp_path, "").run(command, GATEWAY_TRUSTED_PROXIES="*")
+
+    assert done.exit_code == 2
+    assert done.complained.startswith("Error: GATEWAY_TRUSTED_PROXIES holds everybody")
+    assert len(done.complained.splitlines()) == 1
+    assert not (tmp_path / "data").exists()
 
 
 async def test_production_refuses_to_start_on_a_schema_that_is_not_its_own(
