@@ -26,6 +26,23 @@ async def test_production_refuses_to_start_without_a_key(postgres_url: str, tmp_
     assert not (tmp_path / "data").exists()
 
 
+async def test_production_refuses_a_secret_that_is_a_phrase(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    await asyncio.to_thread(file.write_text, "correct horse battery staple correct horse\n", encoding="ascii")
+    file.chmod(0o600)
+    gateway = production(tmp_path, "")
+    phrase = {"GATEWAY_TOKEN_PRIVATE_KEY": "", "GATEWAY_TOKEN_ALGORITHM": "HS256"}
+
+    for given in (
+        {"GATEWAY_TOKEN_SECRET": "qwertyuiopasdfghjklzxcvbnm123456"},
+        {"GATEWAY_TOKEN_SECRET_FILE": str(file)},
+    ):
+        done = await gateway.run("serve", **phrase, **given)
+
+        assert done.exit_code == 1
+        assert done.complained.startswith("Error: The signing secret can be guessed. Draw one with: openssl rand")
+
+
 async def test_production_refuses_to_start_on_sqlite(tmp_path: Path) -> None:
     done = await production(tmp_path, "").run("serve")
 
