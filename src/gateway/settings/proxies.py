@@ -14,8 +14,8 @@ _ALL_IPV4: Final = IPv4Network("0.0.0.0/0")
 
 STRANGERS_TRUSTED: Final = (
     "GATEWAY_TRUSTED_PROXIES holds everybody, and production trusts no strangers: `X-Forwarded-For` would let "
-    "each choose the address that failed logins and rate limits are counted by. Give the addresses of your proxies, such "
-    "as 10.0.0.7, or their network."
+    "each choose the address that failed logins and rate limits are counted by. Give the addresses of your proxies, "
+    "or their network: 10.0.0.7."
 )
 
 
