@@ -70,6 +70,21 @@ async def test_production_refuses_to_start_on_a_schema_that_is_not_its_own(
     assert (done.exit_code, done.complained) == (1, SCHEMA_MISSING.format(without_password(empty_postgres_url)))
 
 
+@pytest.mark.parametrize(
+    ("given", "status"), [({}, 404), ({"GATEWAY_DOCS": "true"}, 200), ({"GATEWAY_DOCS": "false"}, 404)], ids=str
+)
+async def test_production_serves_its_docs_only_if_it_is_set(tmp_path: Path, given: dict[str, str], status: int) -> None:
+    gateway = production(tmp_path, "")
+    given = {"GATEWAY_ALLOW_SQLITE_IN_PRODUCTION": "true", **given}
+    assert (await gateway.run("migrate")).exit_code == 0
+
+    async with gateway.serving(**given) as server, server.client() as http:
+        for path in ("/docs", "/docs/guide", "/docs/static/swagger-ui-bundle.js"):
+            assert (await http.get(path)).status_code == status
+        assert (await http.get("/")).status_code == (307 if status == 200 else 404)
+        assert (await http.get("/openapi.json")).status_code == 200
+
+
 async def test_production_is_set_up_with_commands_by_several_machines_at_once(
     empty_postgres_url: str, tmp_path: Path
 ) -> None:

@@ -250,6 +250,11 @@ class Settings(ExchangeSettings, frozen=True, kw_only=True):
         return self.worker_in_serve == "true"
 
     @property
+    def serves_docs(self) -> bool:
+        """Whether the pages of the documentation are served."""
+        return self.environment == "sandbox" if self.docs == "auto" else self.docs == "true"
+
+    @property
     def owners_may_deposit(self) -> bool:
         """Whether owners may fund their own accounts."""
         chosen = is_loopback(self.host) if self.owner_deposits == "auto" else self.owner_deposits == "true"
