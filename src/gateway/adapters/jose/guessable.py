@@ -61,4 +61,5 @@ def _digits_of_guesses(text: str) -> float:
     The parts alone count, not in how many ways they could be put together: of a known phrase, that is known too.
     """
     parts = zxcvbn(text, _FAMOUS, max_length=_CHARACTERS_MAX)["sequence"]
-    return sum(math.log10(part["guesses"]) for part in parts) / len(text)
+    guesses = [part["guesses"] for part in parts]  # pyright: ignore[reportTypedDictNotRequiredAccess]  # A result has it.
+    return sum(map(math.log10, guesses)) / len(text)
