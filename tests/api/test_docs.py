@@ -11,7 +11,7 @@ import pytest
 
 from gateway.adapters.http import docs_pages
 from gateway.adapters.http.docs_pages import KEPT_MAX, MAKING_MAX, STATIC, STATIC_FILES
-from support.api_client import PAGES, World, ok, open_world
+from support.api_client import PAGES, World, ok, open_world, refused
 from support.asgi import RawAnswer, ask
 from support.references import References
 
@@ -67,6 +67,25 @@ async def test_the_guide_is_served_beside_the_reference(world: World) -> None:
     assert "G=http://gateway.test J=" in guide.text
     assert not References(guide.text).inline
     assert {"./../docs", "./../openapi.json"} <= set(References(guide.text).links)
+
+
+@pytest.mark.parametrize("root_path", ["", "/gateway"])
+async def test_production_serves_the_document_and_no_page(root_path: str) -> None:
+    async with open_world(sandbox=False, root_path=root_path) as world:
+        for path in sorted(PAGES - {"/openapi.json"}):
+            for method in ("GET", "HEAD"):
+                answer = await world.anyone.http.request(method, f"{root_path}{path}")
+                assert answer.status_code == 404, (method, path)
+        assert refused(await world.anyone.http.get(f"{root_path}/docs"), 404, "not_found")
+        assert ok(await world.anyone.get("/openapi.json"))["openapi"]
+
+
+@pytest.mark.parametrize("sandbox", [True, False])
+async def test_pages_are_served_where_they_are_set(*, sandbox: bool) -> None:
+    async with open_world(sandbox=sandbox, docs=True) as with_pages, open_world(sandbox=sandbox, docs=False) as without:
+        for path in sorted(PAGES - {"/", "/openapi.json"}):
+            assert (await with_pages.anyone.http.get(path)).status_code == 200
+            assert (await without.anyone.http.get(path)).status_code == 404
 
 
 async def test_the_root_leads_to_the_docs(world: World) -> None:

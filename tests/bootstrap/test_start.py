@@ -32,13 +32,14 @@ async def test_production_does_not_start_without_a_key(tmp_path: Path) -> None:
     await refused_to_start(Settings(environment="production", data_dir=str(tmp_path)), "needs a signing key")
 
 
-async def test_production_does_not_start_with_a_secret_that_can_be_guessed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("secret", ["change-me" * 8, "the quick brown fox jumps over the lazy dog"])
+async def test_production_does_not_start_with_a_secret_that_can_be_guessed(tmp_path: Path, secret: str) -> None:
     settings = read_settings(
         {
             "GATEWAY_ENVIRONMENT": "production",
             "GATEWAY_DATA_DIR": str(tmp_path),
             "GATEWAY_TOKEN_ALGORITHM": "HS256",
-            "GATEWAY_TOKEN_SECRET": "change-me" * 8,
+            "GATEWAY_TOKEN_SECRET": secret,
         }
     )
 

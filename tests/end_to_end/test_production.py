@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from gateway.adapters.jose.keys import generate_pem
 from gateway.settings.database_url import without_password
 from support.load import PASSWORD, log_in, sign_up
@@ -24,11 +26,38 @@ async def test_production_refuses_to_start_without_a_key(postgres_url: str, tmp_
     assert not (tmp_path / "data").exists()
 
 
+async def test_production_refuses_a_secret_that_is_a_phrase(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    await asyncio.to_thread(file.write_text, "correct horse battery staple correct horse\n", encoding="ascii")
+    file.chmod(0o600)
+    gateway = production(tmp_path, "")
+    phrase = {"GATEWAY_TOKEN_PRIVATE_KEY": "", "GATEWAY_TOKEN_ALGORITHM": "HS256"}
+
+    for given in (
+        {"GATEWAY_TOKEN_SECRET": "qwertyuiopasdfghjklzxcvbnm123456"},
+        {"GATEWAY_TOKEN_SECRET_FILE": str(file)},
+    ):
+        done = await gateway.run("serve", **phrase, **given)
+
+        assert done.exit_code == 1
+        assert done.complained.startswith("Error: The signing secret can be guessed. Draw one with: openssl rand")
+
+
 async def test_production_refuses_to_start_on_sqlite(tmp_path: Path) -> None:
     done = await production(tmp_path, "").run("serve")
 
     assert done.exit_code == 1
     assert done.complained.startswith("Error: Production does not start on SQLite.")
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
+async def test_no_command_trusts_strangers_as_proxies(tmp_path: Path, command: str) -> None:
+    done = await production(tmp_path, "").run(command, GATEWAY_TRUSTED_PROXIES="*")
+
+    assert done.exit_code == 2
+    assert done.complained.startswith("Error: GATEWAY_TRUSTED_PROXIES holds everybody")
+    assert len(done.complained.splitlines()) == 1
+    assert not (tmp_path / "data").exists()
 
 
 async def test_production_refuses_to_start_on_a_schema_that_is_not_its_own(
@@ -39,6 +68,21 @@ async def test_production_refuses_to_start_on_a_schema_that_is_not_its_own(
     done = await gateway.run("serve")
 
     assert (done.exit_code, done.complained) == (1, SCHEMA_MISSING.format(without_password(empty_postgres_url)))
+
+
+@pytest.mark.parametrize(
+    ("given", "status"), [({}, 404), ({"GATEWAY_DOCS": "true"}, 200), ({"GATEWAY_DOCS": "false"}, 404)], ids=str
+)
+async def test_production_serves_its_docs_only_if_it_is_set(tmp_path: Path, given: dict[str, str], status: int) -> None:
+    gateway = production(tmp_path, "")
+    given = {"GATEWAY_ALLOW_SQLITE_IN_PRODUCTION": "true", **given}
+    assert (await gateway.run("migrate")).exit_code == 0
+
+    async with gateway.serving(**given) as server, server.client() as http:
+        for path in ("/docs", "/docs/guide", "/docs/static/swagger-ui-bundle.js"):
+            assert (await http.get(path)).status_code == status
+        assert (await http.get("/")).status_code == (307 if status == 200 else 404)
+        assert (await http.get("/openapi.json")).status_code == 200
 
 
 async def test_production_is_set_up_with_commands_by_several_machines_at_once(

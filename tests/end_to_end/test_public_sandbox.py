@@ -39,6 +39,11 @@ def test_a_newcomer_is_warned_of_strangers() -> None:
     assert "anybody there makes money" in welcome(Settings(host=EVERYWHERE, owner_deposits="true"))
 
 
+def test_a_newcomer_is_led_to_the_docs_if_they_are_served() -> None:
+    assert "http://127.0.0.1:8000/docs\n\nA first request" in welcome(Settings())
+    assert "/docs" not in welcome(Settings(docs="false"))
+
+
 async def test_a_sandbox_that_others_reach_says_so_and_lets_no_owner_make_money(tmp_path: Path) -> None:
     gateway = Installation(tmp_path, "memory://")
     async with gateway.serving(GATEWAY_HOST=EVERYWHERE) as server, server.client() as http:

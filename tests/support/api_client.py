@@ -291,6 +291,7 @@ class World:
 async def open_world(  # noqa: PLR0913 - every option of an application, by name.
     *,
     sandbox: bool = True,
+    docs: bool | None = None,
     limits: HttpLimits | None = None,
     root_path: str = "",
     storage: Storage | None = None,
@@ -318,6 +319,7 @@ async def open_world(  # noqa: PLR0913 - every option of an application, by name
             opener,
             cursor_keys=CURSOR_KEYS,
             sandbox=sandbox,
+            docs=docs,
             limits=limits or HttpLimits(),
             root_path=root_path,
             cors_allowed_origins=cors_allowed_origins,

@@ -1,6 +1,7 @@
 """The keys for access tokens and cursors: from the settings, or the sandbox's own."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.application.plain_text import NotPlainText, plain_text
 from gateway.application.ports.tokens import AccessTokens
 from gateway.bootstrap.folders import make_folder
+from gateway.bootstrap.private_files import read_private
 from gateway.bootstrap.refusal import StartRefused
 from gateway.settings.values import Settings
 
@@ -57,8 +59,8 @@ def cursor_keys(settings: Settings) -> JoseSignatures:
 
 def _signing_key(settings: Settings) -> SigningKey:
     if settings.token_algorithm == "HS256":  # noqa: S105 - the name of an algorithm.
-        return signing_key_from_secret(_text("token_secret", settings.token_secret, settings.token_secret_file).strip())
-    pem = _text("token_private_key", settings.token_private_key, settings.token_private_key_file)
+        return signing_key_from_secret(_private_text(settings, "token_secret").strip())
+    pem = _private_text(settings, "token_private_key")
     if pem.strip():
         return signing_key_from_pem(pem)
     if settings.token_private_key_file:
@@ -74,16 +76,21 @@ def _signing_key(settings: Settings) -> SigningKey:
 
 
 def _previous_keys(settings: Settings) -> list[VerifyingKey]:
-    pems = _text(
-        "token_previous_public_keys", settings.token_previous_public_keys, settings.token_previous_public_keys_file
-    )
+    pems = _text(settings, "token_previous_public_keys", _read)
     if _PUBLIC_KEY.sub("", pems).strip():
         raise KeyRefused("GATEWAY_TOKEN_PREVIOUS_PUBLIC_KEYS takes public keys as PEM, and nothing else.")
     return [verifying_key_from_pem(pem) for pem in _PUBLIC_KEY.findall(pems)]
 
 
-def _text(field: str, text: str, file: str) -> str:
-    """The value of a setting that may be in a file."""
+def _private_text(settings: Settings, field: str) -> str:
+    """The value of a secret setting. In production, its file has to be private."""
+    return _text(settings, field, read_private if settings.environment == "production" else _read)
+
+
+def _text(settings: Settings, field: str, read: Callable[[Path, str], bytes]) -> str:
+    """The value of a setting that may be in a file. `read` gets the file and the name of the setting that names it."""
+    text: str = getattr(settings, field)
+    file: str = getattr(settings, f"{field}_file")
     name = f"GATEWAY_{field.upper()}"
     if text and file:
         raise KeyRefused(f"Set {name} or {name}_FILE, not both.")
@@ -91,7 +98,11 @@ def _text(field: str, text: str, file: str) -> str:
         # People write \n where a variable cannot hold several lines.
         return text.replace("\\n", "\n")
     try:
-        return plain_text(Path(file).read_bytes())
+        return plain_text(read(Path(file), f"{name}_FILE"))
     except (OSError, NotPlainText) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise KeyRefused(f"{name}_FILE cannot be read: {reason}.") from error
+
+
+def _read(path: Path, _variable: str) -> bytes:
+    return path.read_bytes()

@@ -56,6 +56,7 @@ def app_of(settings: Settings, *, layers: Sequence[Layer] = (), access_log: Acce
         cursor_keys=cursor_keys(settings),
         sandbox=settings.environment == "sandbox",
         owner_deposits=settings.owners_may_deposit,
+        docs=settings.serves_docs,
         limits=http_limits(settings),
         root_path=settings.root_path,
         cors_allowed_origins=settings.cors_allowed_origins,

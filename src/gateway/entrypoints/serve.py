@@ -108,10 +108,10 @@ def welcome(settings: Settings) -> str:
     here = f"http://[{host}]" if ":" in host else f"http://{host}"
     url = f"{here}:{settings.port}{settings.root_path}"
     warning = "" if is_loopback(settings.host) else _OF_STRANGERS[settings.owners_may_deposit]
+    docs = f"The API, to read and to try: {url}/docs\n" if settings.serves_docs else ""
     return f"""
 The gateway's sandbox serves {url} from {without_password(settings.url)}
-{warning}The API, to read and to try: {url}/docs
-
+{warning}{docs}
 A first request:
 
   curl {url}/users/register \\

@@ -1,6 +1,6 @@
-"""The settings of connections to the server."""
+"""The settings of connections to the server, and of the pages that it serves."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -20,3 +20,11 @@ class ConnectionSettings(AccessSettings, frozen=True, kw_only=True):
         ),
     ] = 0
     keep_alive_seconds: Annotated[int, Meta(ge=1, description="How long an idle connection is kept open.")] = 75
+
+    docs: Annotated[
+        Literal["auto", "true", "false"],
+        Meta(
+            description="Whether the pages of the documentation are served: `/docs`, and `/`, which leads there. "
+            "`auto` is `true` in the sandbox and `false` in production. `/openapi.json` is always served."
+        ),
+    ] = "auto"

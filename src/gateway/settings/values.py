@@ -10,6 +10,7 @@ from gateway.settings.exchange import ExchangeSettings
 from gateway.settings.field import FORM, SettingField, SettingsRefused
 from gateway.settings.forms import DATABASE, HOST, ORIGINS, PATH, PROXIES, PUBLIC_KEYS, ROOT_PATH, SECRET
 from gateway.settings.loopback import is_loopback
+from gateway.settings.proxies import STRANGERS_TRUSTED, hold_strangers
 
 DATABASE_FILE_NAME: Final = "gateway.sqlite3"
 
@@ -67,7 +68,7 @@ class Settings(ExchangeSettings, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(
             description="Addresses or networks of reverse proxies, separated by commas: their `X-Forwarded-For` is "
-            "trusted. When empty, none is.",
+            "trusted. When empty, none is. Production refuses `*` and networks that hold most of the internet.",
             extra={FORM: PROXIES},
         ),
     ] = ()
@@ -224,6 +225,8 @@ class Settings(ExchangeSettings, frozen=True, kw_only=True):
                 problems.append(str(refused))
         if problems:
             raise SettingsRefused("\n".join(problems))
+        if self.environment == "production" and hold_strangers(self.trusted_proxies):
+            raise SettingsRefused(STRANGERS_TRUSTED)
 
     @property
     def url(self) -> str:
@@ -245,6 +248,11 @@ class Settings(ExchangeSettings, frozen=True, kw_only=True):
         if self.worker_in_serve == "auto":
             return self.environment == "sandbox"
         return self.worker_in_serve == "true"
+
+    @property
+    def serves_docs(self) -> bool:
+        """Whether the pages of the documentation are served."""
+        return self.environment == "sandbox" if self.docs == "auto" else self.docs == "true"
 
     @property
     def owners_may_deposit(self) -> bool:

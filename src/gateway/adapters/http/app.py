@@ -51,6 +51,8 @@ LAYERS_OF_LITESTAR: Final = (
     "after_response",
 )
 
+OPENAPI_PATH: Final = "/openapi.json"
+
 GatewayOpener = Callable[[], AbstractAsyncContextManager[Gateway]]
 
 
@@ -88,6 +90,7 @@ def create_app(  # noqa: PLR0913 - each has a name.
     cursor_keys: CursorKeys,
     sandbox: bool,
     owner_deposits: bool | None = None,
+    docs: bool | None = None,
     limits: HttpLimits,
     root_path: str = "",
     cors_allowed_origins: Sequence[str] = (),
@@ -102,6 +105,8 @@ def create_app(  # noqa: PLR0913 - each has a name.
         cursor_keys: Sign and verify the cursors of lists.
         sandbox: Whether the environment that liveness shows is a sandbox.
         owner_deposits: Whether owners may make deposits to their own accounts. When `None`, they may in a sandbox.
+        docs: Whether the pages of the documentation are served. When `None`, they are in a sandbox. The OpenAPI
+            document always is: clients are generated from it.
         limits: Of each request.
         root_path: The path below which a reverse proxy serves the gateway, whether the proxy strips it or not.
         cors_allowed_origins: The origins whose scripts may call the API: `https://shop.example`, or `*` for all.
@@ -116,7 +121,9 @@ def create_app(  # noqa: PLR0913 - each has a name.
         Cursors(cursor_keys), sandbox=sandbox, owner_deposits=owner_deposits, heartbeat_seconds=heartbeat_seconds
     )
     document = openapi_document(operations, version=version("gateway"), server_url=root_path or "/")
-    endpoint = Endpoint([*operations, *docs_pages(document, root_path=root_path)], limits, access_log)
+    serves_docs = sandbox if docs is None else docs
+    pages = [page for page in docs_pages(document, root_path=root_path) if serves_docs or page.path == OPENAPI_PATH]
+    endpoint = Endpoint([*operations, *pages], limits, access_log)
 
     lane = Lane(endpoint, headers_without_origin(cors_allowed_origins)) if payment_lane and not layers else None
 

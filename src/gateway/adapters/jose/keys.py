@@ -5,7 +5,6 @@ import hmac
 import json
 import logging
 import os
-import re
 import stat
 import tempfile
 from collections.abc import Collection, Mapping
@@ -31,18 +30,12 @@ from jose.backends.cryptography_backend import (  # type: ignore[import-untyped]
 from jose.exceptions import JWKError  # type: ignore[import-untyped]  # As above.
 from jose.utils import base64url_encode  # type: ignore[import-untyped]  # As above.
 
+from gateway.adapters.jose.guessable import can_be_guessed
+
 logger = logging.getLogger(__name__)
 
 KEY_FILE_NAME: Final = "signing-key.pem"
 SECRET_BYTES_MIN: Final = 32
-
-# A secret has to have something left without what people write where a secret belongs.
-_PLACEHOLDERS: Final = re.compile(
-    r"change|default|dummy|example|gateway|jwt|key|passw(or)?d|placeholder|please|replace|sample|secret|super|test"
-    r"|this|token|your|12345678(90?)?|[\s_-]"
-)
-_CHARACTERS_LEFT_MIN: Final = 24
-_DISTINCT_CHARACTERS_MIN: Final = 8
 
 
 class KeyRefused(Exception):  # noqa: N818 - names what happened, as every refusal of the gateway does.
@@ -119,15 +112,14 @@ def signing_key_from_secret(secret: str) -> SigningKey:
     """Take a shared secret for HS256, for when every verifier may also sign.
 
     Raises:
-        KeyRefused: It is missing, short, or nothing that a machine drew at random.
+        KeyRefused: It is missing, short, or made up by a person (`can_be_guessed`).
     """
     if not secret:
         raise KeyRefused("The signing secret is empty. " + _ADVICE)
     key = secret.encode("utf-8", "surrogateescape")  # The environment may hold any bytes.
     if len(key) < SECRET_BYTES_MIN:
         raise KeyRefused(f"The signing secret is shorter than {SECRET_BYTES_MIN} bytes. " + _ADVICE)
-    left = _PLACEHOLDERS.sub("", secret.lower())
-    if len(left) < _CHARACTERS_LEFT_MIN or len(set(left)) < _DISTINCT_CHARACTERS_MIN:
+    if can_be_guessed(secret):
         raise KeyRefused("The signing secret can be guessed. " + _ADVICE)
     try:
         hmac_key = CryptographyHMACKey(key, "HS256")

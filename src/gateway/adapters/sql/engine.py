@@ -14,7 +14,7 @@ from gateway.adapters.sql.errors import READ_ONLY, SQLITE_PRIMARY_CODE
 from gateway.adapters.sql.event_keys import get_bit
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.postgres_connections import CheckedConnection, Connector
-from gateway.adapters.sql.sqlite_file import read_only, try_to_write
+from gateway.adapters.sql.sqlite_file import make_private, read_only, try_to_write
 
 POSTGRES: Final = "postgresql"
 SQLITE: Final = "sqlite"
@@ -219,6 +219,9 @@ def _sqlite_engine(url: URL, busy_timeout_seconds: float, **pool: Any) -> AsyncE
     )
     journal_mode = "WAL" if sqlite3.sqlite_version_info >= WAL_VERSION_MIN else "TRUNCATE"
 
+    def make(_dialect: object, _record: object, arguments: tuple[str, ...], _named: object) -> None:
+        make_private(arguments[0])
+
     def prepare(connection: Any, _record: object) -> None:
         connection.create_function("get_bit", 2, get_bit, deterministic=True)
         with closing(connection.cursor()) as cursor:
@@ -229,6 +232,7 @@ def _sqlite_engine(url: URL, busy_timeout_seconds: float, **pool: Any) -> AsyncE
             cursor.execute("PRAGMA automatic_index = OFF")
             try_to_write(cursor)
 
+    event.listen(engine.sync_engine, "do_connect", make)
     event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "handle_error", _notice_files_that_cannot_be_written)
     return engine

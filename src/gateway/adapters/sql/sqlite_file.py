@@ -1,7 +1,9 @@
 """SQLite files as they are found: read without changing anything, and tried out before anything is written."""
 
+import os
 import sqlite3
-from contextlib import closing
+import threading
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +19,21 @@ READ_UNLOCKED: Final = {"mode": "ro", "immutable": "1"}
 """For a write-ahead log in a folder where its files cannot be made. Locks nothing, and so nobody may be writing."""
 
 Query = dict[str, str]
+
+_MODE: Final = 0o600
+_making: Final = threading.Lock()
+
+
+def make_private(path: str) -> None:
+    """Make an SQLite file that only this user can read, if there is none. An existing one is not touched.
+
+    SQLite gives its journal and its write-ahead log the mode of the file. What cannot be made, SQLite cannot make
+    either: it says why.
+    """
+    # With O_EXCL a link is not followed, and an existing file never opened: closing it would release the locks that
+    # SQLite holds on it in this process. For the same reason nobody connects between these two calls.
+    with _making, suppress(OSError):
+        os.close(os.open(os.path.realpath(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE))
 
 
 def read_only(url: URL) -> URL | None:
