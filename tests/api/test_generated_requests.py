@@ -43,6 +43,7 @@ UNSAID_DETAILS = {
         "Characters outside ASCII are percent-encoded, in host names they are Punycode. "
         "An IPv4 address is four decimal numbers."
     ),
+    "A rate is a decimal between 0.000000001 and 1000000000 with up to 12 places.",
     "A time is between the years 1970 and 9998.",
     "A time has a time zone, and is between the years 1970 and 9998 in UTC.",
     "The range ends before it begins.",
