@@ -18,7 +18,7 @@ from gateway.application.ports.passwords import HashingOverloaded, PasswordCheck
 from gateway.application.ports.storage import Storage
 from support.builders import a_batch
 
-SIGNING_KEY = signing_key_from_secret("a secret that is for tests only, and long enough")
+SIGNING_KEY = signing_key_from_secret("9824ab55f2c12fd978574db70d6a4d3aa7568c38b64bfc770b48b1f9071cfe4c")
 EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery staple"
 OTHER_PASSWORD = "staple battery horse correct"
