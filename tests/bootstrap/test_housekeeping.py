@@ -1,6 +1,6 @@
 """The housekeeping of the settings is among the jobs of a worker, unless it is switched off."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,13 +9,18 @@ from gateway.application.housekeeping import EventIndexer, Housekeeper
 from gateway.bootstrap.jobs import open_worker
 from gateway.settings.field import SettingsRefused
 
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
 
 async def test_a_worker_keeps_house_as_the_settings_say() -> None:
-    async with in_memory_gateway() as gateway, open_worker(gateway, Settings(answers_days=9)) as worker:
+    async with (
+        in_memory_gateway(clock=lambda: NOW) as gateway,
+        open_worker(gateway, Settings(answers_days=9)) as worker,
+    ):
         [housekeeper] = [job for job in worker.jobs.all if isinstance(job, Housekeeper)]
         [indexer] = [job for job in worker.jobs.all if isinstance(job, EventIndexer)]
     assert housekeeper.storage is indexer.storage is gateway.storage
-    assert housekeeper.clock is gateway.queries.clock
+    assert housekeeper.clock() == NOW
     assert housekeeper.limits.answers == timedelta(days=9)
 
 
