@@ -55,9 +55,11 @@ async def write_pool(url: str, limits: SqlLimits) -> AsyncGenerator[Any]:
 
 
 def _broke(error: Exception) -> bool:
-    """Whether a connection broke, and another one may be had at once: not if nobody listens, or nobody answers."""
+    """Whether a connection broke, and another one may be had at once: not if nobody listens or answers, or it will not do."""
     if isinstance(error, OSError):
         return isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError)
+    if isinstance(error, asyncpg.ClientConfigurationError):
+        return False
     return isinstance(error, CONNECTION_ERRORS) or sqlstate(error).startswith(CONNECTION_EXCEPTION)
 
 

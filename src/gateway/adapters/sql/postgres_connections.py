@@ -179,7 +179,7 @@ async def _require_durable_commits(connection: CheckedConnection, seconds_max: f
     question = "SELECT current_setting('synchronous_commit')"
     setting = await cast("Any", connection).fetchval(question, timeout=seconds_max)
     if setting not in DURABLE:
-        raise asyncpg.InterfaceError(
+        raise asyncpg.ClientConfigurationError(
             f"synchronous_commit of the role has to be on, not {setting}: ALTER ROLE name SET synchronous_commit = on"
         )
 
