@@ -55,7 +55,7 @@ async def write_pool(url: str, limits: SqlLimits) -> AsyncGenerator[Any]:
 
 
 def _broke(error: Exception) -> bool:
-    """Whether a connection broke, and another one may be had at once: not if nobody listens or answers, or it will not do."""
+    """Whether a connection broke, so that another one may be had at once: not if nobody listens, answers or agrees."""
     if isinstance(error, OSError):
         return isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError)
     if isinstance(error, asyncpg.ClientConfigurationError):
