@@ -57,8 +57,8 @@ AWAY: Final = ("53", "58")
 
 # The database is not set up for the gateway, and somebody has to do so.
 NOT_SET_UP: Final = {
-    "42501": "The role of the gateway lacks a right in the database. Run `gateway migrate --roles` as the owner, and make "
-    "the login a member of gateway_serve or gateway_worker.",
+    "42501": "The role of the gateway lacks a right in the database. Run `gateway migrate --roles` as the owner, and "
+    "make the login a member of gateway_serve or gateway_worker.",
     "3F000": "The schema that the gateway is to use does not exist. Make it: CREATE SCHEMA.",
 }
 
