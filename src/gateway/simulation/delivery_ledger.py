@@ -17,6 +17,7 @@ from gateway.domain.event import EventId
 from gateway.domain.webhook_endpoint import EndpointId
 from gateway.simulation.failure_ledger import FailureLedger
 from gateway.simulation.feed_readers import Feed, ToldEvent
+from gateway.simulation.lease_ledger import AHEAD
 from gateway.simulation.model import Model
 from gateway.simulation.model_records import ModelEndpoint
 from gateway.simulation.violation import Violation
@@ -46,6 +47,7 @@ class Queued:
     position: int
     created_at: datetime
     due_at: datetime
+    planned_at: datetime
     number: int
     tries: int = 0
     taken: bool = False
@@ -101,7 +103,8 @@ class DeliveryLedger:
             waiting = self.waiting[each.endpoint_id][each.object_id]
             there = [other for other in waiting.values() if once and other.event_id == each.event_id]
             for other in there if now else ():
-                other.due_at = min(other.due_at, each.created_at)
+                if other.due_at > each.created_at:
+                    other.due_at = other.planned_at = each.created_at
             if there:
                 continue
             if not once and each.position <= self.model.endpoints[each.endpoint_id].after:
@@ -112,6 +115,7 @@ class DeliveryLedger:
                 position=each.position,
                 created_at=each.created_at,
                 due_at=each.created_at,
+                planned_at=each.created_at,
                 number=self.numbers,
             )
             self.places[each.id] = (each.endpoint_id, each.object_id)
@@ -131,13 +135,22 @@ class DeliveryLedger:
             if each.outcome is DeliveryOutcome.DELIVERED and queued.event_id not in self.taken[place[0]]:
                 self._find("webhook_recorded", f"{each.delivery_id} is recorded as delivered, and was not.")
             if each.due_at is not None:
-                queued.due_at = each.due_at
+                queued.due_at, queued.planned_at = each.due_at, each.planned_at or queued.planned_at
                 continue
             if each.outcome is DeliveryOutcome.FAILED:
                 self.exhausted.add((place[0], queued.event_id))
                 if queued.tries < ATTEMPTS_MAX:
                     self._find("webhook_attempts", f"{each.delivery_id} has failed after {queued.tries} attempts.")
             self._end(each.delivery_id)
+
+    def planned_anew(self, now: datetime) -> None:
+        """A worker at this moment took what was planned after it for plans of a clock that was ahead."""
+        for of_objects in self.waiting.values():
+            for of_object in of_objects.values():
+                for queued in of_object.values():
+                    if queued.planned_at >= now + AHEAD:
+                        queued.due_at, queued.planned_at = now + (queued.due_at - queued.planned_at), now
+                        queued.created_at = min(queued.created_at, now)
 
     def canceled(self, endpoint_id: EndpointId, count: int, now: datetime) -> None:
         """So many deliveries of an endpoint were canceled, those first that are due first."""

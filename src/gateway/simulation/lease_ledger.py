@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.application.ports.delivery_records import Lease, QueueState, WorkerId
@@ -11,6 +11,9 @@ from gateway.simulation.violation import Violation
 
 VOID: Final = 10
 """A lease that ends after more than so many times its length is void."""
+AHEAD: Final = timedelta(seconds=15)
+"""What was planned at a moment that is so far ahead was planned by a clock that was ahead, and is void. Calls hang here
+while days pass, so that a worker may find plans from long after its own moment."""
 
 
 @dataclass(slots=True)
@@ -21,6 +24,7 @@ class Held:
     until: datetime | None = None
     failing_since: datetime | None = None
     paused_until: datetime | None = None
+    paused_at: datetime | None = None
     is_slow: bool = False
 
 
@@ -40,11 +44,13 @@ class LeaseLedger:
                 self._find(
                     f"{lease.endpoint_id} was leased to {worker}, and {held.worker} holds it until {held.until}."
                 )
-            if held.paused_until is not None and held.paused_until > now:
+            is_void = held.paused_at is not None and held.paused_at >= now + AHEAD
+            if held.paused_until is not None and held.paused_until > now and not is_void:
                 self._find(f"{lease.endpoint_id} was leased, and its receiver wants a pause until {held.paused_until}.")
             if (lease.failing_since, lease.is_slow) != (held.failing_since, held.is_slow):
                 self._find(f"{lease!r} tells another state than its holders have recorded: {held!r}.")
             held.worker, held.until = worker, until
+            held.paused_until = held.paused_at = None
 
     def renewed(self, worker: WorkerId, endpoint_ids: Iterable[EndpointId], *, until: datetime) -> None:
         """A worker still holds endpoints, until a later moment."""
@@ -66,7 +72,8 @@ class LeaseLedger:
         for state in states:
             held = self.held.setdefault(state.endpoint_id, Held())
             if held.worker == worker:
-                held.failing_since, held.paused_until = state.failing_since, state.paused_until
+                held.failing_since = state.failing_since
+                held.paused_until, held.paused_at = state.paused_until, state.paused_at
                 held.is_slow = state.is_slow
 
     def of(self, worker: WorkerId) -> frozenset[EndpointId]:

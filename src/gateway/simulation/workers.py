@@ -93,6 +93,8 @@ class Wire:
                     del self._books.replays[replay.id]
             case "lease":
                 deliveries.failures.leased(result)
+            case "plan_anew":
+                deliveries.planned_anew(named["now"])
             case "cancel":
                 deliveries.canceled(arguments[0], result, self._clock.now)
             case "record":
