@@ -4,6 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
+AHEAD: Final = timedelta(seconds=15)
+"""What was planned at a moment that is so far ahead was planned by a clock that was ahead, and is void. Calls hang here
+while days pass, so that a worker may find plans from long after its own moment."""
 
 
 class VirtualClock:

@@ -15,9 +15,9 @@ from gateway.application.ports.delivery_records import Delivery, DeliveryId, Del
 from gateway.application.ports.webhook_sender import WebhookMessage, WebhookResponse
 from gateway.domain.event import EventId
 from gateway.domain.webhook_endpoint import EndpointId
+from gateway.simulation.clock import AHEAD
 from gateway.simulation.failure_ledger import FailureLedger
 from gateway.simulation.feed_readers import Feed, ToldEvent
-from gateway.simulation.lease_ledger import AHEAD
 from gateway.simulation.model import Model
 from gateway.simulation.model_records import ModelEndpoint
 from gateway.simulation.violation import Violation

@@ -2,18 +2,16 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from gateway.application.ports.delivery_records import Lease, QueueState, WorkerId
 from gateway.domain.webhook_endpoint import EndpointId
+from gateway.simulation.clock import AHEAD
 from gateway.simulation.violation import Violation
 
 VOID: Final = 10
 """A lease that ends after more than so many times its length is void."""
-AHEAD: Final = timedelta(seconds=15)
-"""What was planned at a moment that is so far ahead was planned by a clock that was ahead, and is void. Calls hang here
-while days pass, so that a worker may find plans from long after its own moment."""
 
 
 @dataclass(slots=True)
