@@ -1,5 +1,6 @@
 """The shared clock tells the time of the storage, whatever the clock of the process says."""
 
+import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -80,3 +81,16 @@ async def test_without_a_time_of_the_storage_the_clock_of_the_machine_is_shared(
 
 async def test_other_clocks_are_asked_nothing() -> None:
     await synchronize(lambda: NOW)
+
+
+@pytest.mark.parametrize("name", ["CLOCK_BOOTTIME", "CLOCK_MONOTONIC"])
+async def test_it_counts_on_by_the_clock_that_does_not_stand_still_in_a_suspended_machine(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    gone_on, storage = {"CLOCK_BOOTTIME": 0.0, "CLOCK_MONOTONIC": 0.0}, Storage()
+    ids = {time.CLOCK_BOOTTIME: "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC: "CLOCK_MONOTONIC"}
+    monkeypatch.setattr(time, "clock_gettime", lambda id_: 100.0 + gone_on[ids[id_]])
+    clock = SharedClock(storage.ask, lambda: WRONG)
+    await clock.synchronize()
+    gone_on[name] = 3_600.0
+    assert clock() == NOW + timedelta(seconds=3_600 if name == "CLOCK_BOOTTIME" else 0)

@@ -1,5 +1,6 @@
 """The clock that all processes share, for what several of them plan together (docs/decisions/0037)."""
 
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -9,6 +10,11 @@ from gateway.application.ports.clock import Clock
 
 ROUND_TRIP_SECONDS_MAX: Final = 1.0
 """An answer that took longer says too little about the present moment. It counts if there is no other."""
+
+
+def elapsed_seconds() -> float:
+    """Seconds since some moment, by a clock that nobody sets. On Linux, it goes on while the machine is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 
 class SharedClock:
@@ -21,7 +27,7 @@ class SharedClock:
         self,
         ask: Callable[[], Awaitable[datetime]] | None,
         own: Clock,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = elapsed_seconds,
     ) -> None:
         """A clock that has not asked yet.
 

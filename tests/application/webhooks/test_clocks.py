@@ -127,6 +127,33 @@ def test_workers_that_ask_the_storage_for_the_time_keep_the_schedule_although_th
     in_virtual_time(run)
 
 
+def test_a_worker_whose_machine_was_suspended_for_an_hour_plans_nothing_anew() -> None:
+    """Its clock stood still, and would take all plans for those of a clock that was ahead."""
+
+    async def run() -> None:
+        scene, right = a_scene(0.0)
+        endpoint = scene.endpoint(always(FAILED))
+
+        async def ask() -> datetime:
+            return right()
+
+        loop = asyncio.get_running_loop()
+        suspended_seconds = 0.0
+        scene.clock = SharedClock(ask, right, lambda: loop.time() - suspended_seconds)  # type: ignore[assignment]  # as above.
+        dispatcher = scene.dispatcher()
+        scene.clock = right
+        async with scene.dispatching(dispatcher):
+            await scene.event()
+            for _ in range(20):
+                await asyncio.sleep(7)
+                suspended_seconds += 3_600
+            await asyncio.sleep(2_200)
+        times = scene.receivers.times(endpoint)
+        assert [round(time - times[0]) for time in times] == [0, 5, 305, 2_105]
+
+    in_virtual_time(run)
+
+
 def test_a_dispatcher_plans_nothing_before_it_knows_the_time() -> None:
     async def run() -> None:
         scene, _ = a_scene(0.0)

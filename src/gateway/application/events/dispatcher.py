@@ -1,9 +1,8 @@
 """The dispatcher: delivers events to webhook endpoints, beside other dispatchers on the same storage.
 
-Six jobs run at the same time: the fan-out makes deliveries of events; the leases give turns to endpoints with due
-deliveries; the renewal keeps the leases; the sweep works on replays, cancels what disabled endpoints
-left, and plans anew what a clock that was ahead has planned; the report logs counts; the clock
-asks for the time that all workers share.
+Five jobs run at the same time: the fan-out makes deliveries of events; the leases give turns to endpoints with due
+deliveries; the renewal keeps the leases; the sweep asks for the time that all workers share, plans anew what a clock
+that was ahead has planned, cancels what disabled endpoints left, and works on replays; the report logs counts.
 """
 
 import asyncio
@@ -46,8 +45,6 @@ WITHOUT_ENDPOINTS_SECONDS: Final = 0.5
 cursor, and a payment costs as much as without a worker. The first event of the first endpoint waits as long."""
 OVERTAKEN_SECONDS: Final = 1.0
 """How long the fan-out waits after another worker's fan-out was faster: one of them goes on, the others watch."""
-SYNCHRONIZE_SECONDS: Final = 10.0
-"""How often the clock asks for the time that all workers share."""
 ABANDONED_PER_SWEEP_MAX: Final = 100
 PLANNED_PER_STEP_MAX: Final = 1_000
 
@@ -132,7 +129,6 @@ class Dispatcher:
                 ("renewal", partial(self._every, self._limits.lease_seconds / 3, self._turns.renew)),
                 ("sweep", partial(self._every, self._limits.sweep_seconds, self._sweep)),
                 ("report", partial(self._every, self._limits.report_seconds, self._report)),
-                ("clock", partial(self._every, SYNCHRONIZE_SECONDS, partial(synchronize, self._clock))),
             )
         ]
         try:
@@ -215,6 +211,8 @@ class Dispatcher:
 
     async def _sweep(self) -> None:
         deliveries = self._storage.deliveries
+        # First, since a clock that stood still takes all plans for those of a clock that was ahead.
+        await synchronize(self._clock)
         while planned := await deliveries.plan_anew(now=self._clock(), limit=PLANNED_PER_STEP_MAX):
             logger.warning("webhooks_planned_anew", extra={"endpoints": len(planned)})
             self._turns.look_again(planned)
