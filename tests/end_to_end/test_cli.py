@@ -296,7 +296,7 @@ def test_sqlite_is_served_by_one_worker_only(gateway: Gateway) -> None:
 
 
 def test_production_refuses_to_serve_without_a_key(gateway: Gateway) -> None:
-    done = gateway.run("serve", "--environment", "production")
+    done = gateway.run("serve", "--environment", "production", "--port", str(free_port()))
 
     assert done.stderr.startswith("Error: Production needs a signing key of its own.")
     assert done.exit_code == 1

@@ -24,7 +24,7 @@ from gateway.domain.payment_terms import PaymentOrder
 from support.builders import usd
 from support.nats import NatsServer, StoredMessage, connected, stored
 from support.processes import run_to_end
-from support.servers import Installation, until
+from support.servers import Installation, free_port, until
 
 SECONDS_MAX = 100
 PAYMENTS = 2_000
@@ -232,7 +232,11 @@ async def test_without_the_extra_a_start_is_refused_in_a_sentence(tmp_path: Path
     hidden = "import sys, runpy; sys.modules['nats'] = None; runpy.run_module('gateway', run_name='__main__')"
     environ = {"PATH": os.environ["PATH"], "GATEWAY_EVENTS_NATS_URL": "nats://127.0.0.1:4222"}
     done = await run_to_end(
-        [sys.executable, "-c", hidden, "serve"], cwd=tmp_path, env=environ, stdin="", seconds_max=SECONDS_MAX
+        [sys.executable, "-c", hidden, "serve", "--port", str(free_port())],
+        cwd=tmp_path,
+        env=environ,
+        stdin="",
+        seconds_max=SECONDS_MAX,
     )
     assert done.exit_code
     assert "GATEWAY_EVENTS_NATS_URL is set, but the NATS client is not installed." in done.complained

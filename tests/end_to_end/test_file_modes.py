@@ -11,7 +11,7 @@ from gateway.adapters.jose.keys import generate_pem
 from gateway.bootstrap.wiring import open_gateway
 from gateway.settings.values import Settings
 from support.read_only import MOUNT, open_folder, run
-from support.servers import Installation
+from support.servers import Installation, free_port
 
 USER_NAMESPACE = () if os.geteuid() == 0 else ("--user", "--map-root-user")
 OPERATOR = ("create-operator", "--email", "op@example.com", "--password-stdin")
@@ -130,6 +130,7 @@ def test_a_secret_that_a_container_mounts_read_only_is_taken() -> None:
             "serve",
             before=("unshare", *USER_NAMESPACE, "--mount", "sh", "-c", MOUNT, str(folder)),
             GATEWAY_ENVIRONMENT="production",
+            GATEWAY_PORT=str(free_port()),
             GATEWAY_TOKEN_PRIVATE_KEY_FILE=str(key),
         )
 

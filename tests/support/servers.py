@@ -63,11 +63,11 @@ class Installation:
         }
 
     async def run(self, *arguments: str, stdin: str = "", **environ: str) -> Done:
-        """Run a command to its end."""
+        """Run a command to its end. A server would listen on a free port: somebody may work with one on port 8000."""
         return await run_to_end(
             [sys.executable, "-W", "error", "-m", self.module, *arguments],
             cwd=self.folder,
-            env=self.environment | environ,
+            env={"GATEWAY_PORT": str(free_port()), **self.environment, **environ},
             stdin=stdin,
             seconds_max=COMMAND_SECONDS_MAX,
         )
