@@ -75,6 +75,8 @@ class Lane:
         handler, decoder = operation.handler, operation.body_decoder
         if not isinstance(handler, Submitting) or decoder is None:
             raise TypeError(f"{operation.name} does not submit a command that is made of its body.")
+        if operation.body is None or operation.body.texts_checked_with_form:
+            raise TypeError(f"The texts of {operation.name} are checked with the form of its body.")
         self.gateway: Gateway | None = None
         self.taken = 0
         self.endpoint = endpoint
@@ -117,14 +119,14 @@ class Lane:
         """
         headers, headers_bytes = read_headers(scope)
         # Repeated headers count, too.
-        if len(headers) != len(scope["headers"]) or not headers.keys() <= USUAL_HEADERS or b"\\u" in raw:
+        if len(headers) != len(scope["headers"]) or not headers.keys() <= USUAL_HEADERS:
             return None
         caller = gateway.access.caller_at_once(bearer_token(headers))
         if caller is None or caller.role not in self._operation.roles:
             return None
         key = idempotency_key(headers, required=True)
         require_json(headers)
-        # As `decode_body`, which looks for forbidden characters if there are escapes.
+        # As `decode_body`: the rules look for forbidden characters in the texts of a payment.
         body = self._decoder.decode(raw)
         request = self.endpoint.request(gateway, scope, PATH, self._match, headers, headers_bytes)
         request.success_status = self._operation.status

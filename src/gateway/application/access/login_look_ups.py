@@ -49,10 +49,10 @@ class _Waiting:
 
 
 class LoginLookUps:
-    """One read at a time, of all who wait: a flood of logins takes one connection, and few reads.
+    """Looks up all waiting logins in one read at a time: a flood of logins takes one connection, and few reads.
 
-    Every login is looked up, also those of a flood, since only the storage knows whose network is known. Therefore a
-    look-up has to be cheap: hundreds of logins cost as much as a few.
+    A flood's logins are looked up, too, since only the storage has the known networks of a user. A look-up is cheap:
+    one read of hundreds of logins costs about as much as a read of a few.
     """
 
     def __init__(self, users: Users, login_failures: LoginFailures) -> None:
@@ -107,7 +107,7 @@ class LoginLookUps:
         if (pause := self._next_at - loop.time()) > 0:
             await asyncio.sleep(pause)
         taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), READ_MAX))]
-        # Whoever has gone away meanwhile is not looked up.
+        # Cancelled logins are not looked up.
         taken = [each for each in taken if not each.login.done()]
         if not taken:
             return

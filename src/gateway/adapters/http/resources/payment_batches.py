@@ -61,7 +61,7 @@ class ItemBody(PaymentBody, frozen=True, kw_only=True):
 class BatchBody(Body, frozen=True, kw_only=True):
     """`independent`: each item has its own fate. `atomic`: all are paid, or none."""
 
-    texts_checked_with_form: ClassVar = False  # The rules check those of each item, which may be refused alone.
+    texts_checked_with_form: ClassVar = False  # The rules check the texts of each item, and may refuse one item.
 
     mode: Literal["independent", "atomic"]
     items: Annotated[list[ItemBody], msgspec.Meta(min_length=1, max_length=ITEMS_MAX)]

@@ -51,7 +51,7 @@ class PaymentBody(Body, frozen=True, kw_only=True):
     With a `quote_id`, the customer pays in another currency; the amount is what the merchant gets, the quote's target.
     """
 
-    texts_checked_with_form: ClassVar = False  # The rules check them, in items of a batch alike.
+    texts_checked_with_form: ClassVar = False  # The rules check the texts, also of items in a batch.
 
     amount: Amount
     currency: CurrencyText
