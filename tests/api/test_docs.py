@@ -183,6 +183,12 @@ async def test_guides_for_many_hosts_hold_up_neither_files_nor_each_other(world:
     assert b"127.0.0.1:8000" not in ok_again.body
 
 
+async def test_the_path_in_the_guide_is_text() -> None:
+    async with open_world(root_path="/a&b") as world:
+        guide = (await world.anyone.get("/docs/guide")).text
+    assert "G=http://gateway.test/a&amp;b J=" in guide
+
+
 async def test_a_page_is_made_once_and_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
 

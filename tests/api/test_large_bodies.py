@@ -19,6 +19,7 @@ from gateway.application.errors import Overloaded, RateLimited
 from gateway.application.gateway import Gateway
 from gateway.domain.user import UserId
 from support.api_client import Json, Person, fresh_key, open_world, refused
+from support.asgi import ask
 
 MEBIBYTE = 1024 * 1024
 
@@ -140,6 +141,36 @@ async def test_bodies_that_wait_are_bounded_and_released(limits: LargeBodyLimits
                 refused(answer, status, code)
                 assert answer.headers["retry-after"] == "1"
         assert (await send()).status_code == 207
+
+
+@pytest.mark.parametrize(("pieces", "status"), [(0, 207), (1, 207), (3, 503)])
+async def test_bytes_are_held_when_they_arrive_and_not_when_they_are_announced(pieces: int, status: int) -> None:
+    limits = LargeBodyLimits(bytes_max=80_000, bytes_per_caller_max=MEBIBYTE)
+    async with open_world(limits=HttpLimits(large_bodies=limits)) as world:
+        slow, customer, merchant = await world.customer(), await world.customer(balance=10_000), await world.merchant()
+        headers = [
+            (b"authorization", f"Bearer {slow.api.token}".encode()),
+            (b"idempotency-key", b"slow"),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % MEBIBYTE),
+        ]
+        sending = asyncio.create_task(
+            ask(
+                world.app,
+                "POST",
+                "/payments/batch",
+                headers=headers,
+                chunks=[b" " * 20_000] * pieces,
+                hangs_after_chunks=True,
+            )
+        )
+        await asyncio.sleep(0.1)
+        body = items(merchant, 300)
+        assert 20_000 < len(msgspec.json.encode(body)) < 60_000
+        assert (await customer.api.post("/payments/batch", body, key=fresh_key())).status_code == status
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        assert (await customer.api.post("/payments/batch", body, key=fresh_key())).status_code == 207
 
 
 def test_the_errors_of_the_last_items_are_found_as_those_of_the_first() -> None:

@@ -216,6 +216,21 @@ def test_many_tokens_are_taken_together_or_not_at_all() -> None:
     in_virtual_time(work)
 
 
+def test_tokens_that_the_process_has_count_for_many() -> None:
+    async def work() -> None:
+        [process] = processes_of(Budgets(), 1, RateLimit(name="requests", count=500, seconds=60))
+        await process.take("usr_1", 50)  # The bucket of the process itself.
+        for _ in range(2):
+            await process.take("usr_1")
+        left = process.left("usr_1")
+        assert left == 498  # One is drawn already, and the others are in the bucket of all.
+        await process.take("usr_1", left)
+        with pytest.raises(RateLimited):
+            await process.take("usr_1", 2)
+
+    in_virtual_time(work)
+
+
 def test_more_than_the_limit_takes_all_of_it() -> None:
     async def work() -> None:
         [process] = processes_of(Budgets(), 1, RateLimit(name="requests", count=500, seconds=60))

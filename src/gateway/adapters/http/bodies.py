@@ -45,11 +45,10 @@ async def receive_body(request: AnyRequest, receive: Receive, size_max: int, *, 
     if length.isdigit() and (len(length) > LENGTH_DIGITS_MAX or int(length) > size_max):
         raise _too_large(size_max)
     request.arriving = True
-    raw, more = _chunk(await receive())  # Nearly always the whole body.
-    _hold(request, len(raw))
+    raw, more = b"", True
     while more and len(raw) <= size_max:
         chunk, more = _chunk(await receive())
-        raw += chunk
+        raw += chunk  # Nearly always the whole body, which is not copied.
         _hold(request, len(raw))
     request.arriving = False
     if len(raw) > size_max:

@@ -113,9 +113,7 @@ class GatewayProtocol(LaneProtocol):
         super().on_headers_complete()
         self.headers = TRAILERS
         if is_connect:
-            # What follows is no request, whatever the headers say of a body.
-            self.cycle.keep_alive = False
-            self.parser = DEAF
+            self.cycle.keep_alive = False  # What follows is no request, whatever the headers say of a body.
 
     def on_chunk_header(self) -> None:
         """Trailer fields may follow: a chunk without a body is the last one."""
