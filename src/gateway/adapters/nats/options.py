@@ -83,9 +83,11 @@ def tls_context(ca_file: str = "") -> ssl.SSLContext:
         NatsRefused: The file cannot be used.
     """
     try:
-        return ssl.create_default_context(cafile=ca_file or None)
+        context = ssl.create_default_context(cafile=ca_file or None)
     except OSError as error:
         raise NatsRefused(f"{ca_file} cannot be used: {_reason(error)}.") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # Debian's Python leaves it to OpenSSL.
+    return context
 
 
 def add_certificate(tls: ssl.SSLContext, certificate_file: str, key_file: str = "") -> None:

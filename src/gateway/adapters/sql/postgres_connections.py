@@ -193,7 +193,7 @@ def _arguments(string: ConnectionString, limits: SqlLimits, settings: Mapping[st
     if string.statement_cache_size is not None:
         given["statement_cache_size"] = string.statement_cache_size
     if string.tls.get("sslrootcert") == SYSTEM_ROOTS:
-        given["ssl"] = _system_context(string.tls)
+        given["ssl"] = system_context(string.tls)
     elif string.tls or string.ssl_mode is not None:
         # asyncpg takes these from a connection string alone.
         mode = {} if string.ssl_mode is None else {"sslmode": string.ssl_mode}
@@ -206,8 +206,10 @@ def _arguments(string: ConnectionString, limits: SqlLimits, settings: Mapping[st
     }
 
 
-def _system_context(tls: Mapping[str, str]) -> ssl.SSLContext:
+def system_context(tls: Mapping[str, str]) -> ssl.SSLContext:
+    """TLS that trusts the certificate authorities of the operating system, and shows a certificate if one is named."""
     context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # Debian's Python leaves it to OpenSSL.
     if "sslcert" in tls:
         context.load_cert_chain(tls["sslcert"], tls.get("sslkey"), tls.get("sslpassword"))
     return context

@@ -38,6 +38,7 @@ def trusted_authorities(ca_file: str = "") -> ssl.SSLContext:
         OSError: The file cannot be read, or has no certificate (`ssl.SSLError`).
     """
     context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # Debian's Python leaves it to OpenSSL.
     if ca_file:
         context.load_verify_locations(ca_file)
     context.set_alpn_protocols(["http/1.1"])
