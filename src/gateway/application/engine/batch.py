@@ -39,7 +39,7 @@ from gateway.domain.immutable import immutable
 
 logger = logging.getLogger(__name__)
 
-PARTS_PER_SLICE: Final = 8
+PARTS_PER_SLICE: Final = 16
 """After so many parts of a bulk submission (about a millisecond), the event loop runs other tasks."""
 
 _OF_USERS: Final = frozenset({AccountKind.CUSTOMER, AccountKind.MERCHANT})

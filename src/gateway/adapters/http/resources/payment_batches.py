@@ -45,7 +45,7 @@ from gateway.domain.user import Role
 
 ITEMS_MAX: Final = 1_000
 BODY_BYTES_MAX: Final = 1024 * 1024
-ITEMS_PER_SLICE: Final = 8
+ITEMS_PER_SLICE: Final = 16
 """After so many items (less than a millisecond), the event loop runs other tasks. Slices of the batch that is being
 decided are longer: those who wait for it wait longer than those who wait for a decoded body."""
 
