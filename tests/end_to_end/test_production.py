@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from gateway.adapters.jose.keys import generate_pem
 from gateway.settings.database_url import without_password
@@ -111,3 +112,23 @@ async def test_production_is_set_up_with_commands_by_several_machines_at_once(
         assert dollars["debits_posted"] == dollars["credits_posted"] == 500
         assert (await http.get("/ledger/invariants", headers=customer.headers)).status_code == 403
     await gateway.verify()
+
+
+async def test_a_sandbox_neither_serves_nor_migrates_the_database_of_production(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    gateway = production(tmp_path, postgres_url)
+    assert (await gateway.run("migrate")).exit_code == 0
+    operator = ("create-operator", "--email", "ops@example.com", "--password-stdin")
+
+    for command in (("serve",), ("worker",), operator):
+        done = await gateway.run(*command, stdin=PASSWORD, GATEWAY_ENVIRONMENT="sandbox")
+
+        assert done.exit_code == 1
+        assert done.complained.startswith("Error: This is production's database, and in a sandbox owners make money.")
+
+    async with gateway.connected() as connection:
+        await connection.execute(text("DELETE FROM production"))
+        await connection.commit()
+    done = await gateway.run(*operator, stdin=PASSWORD, GATEWAY_ENVIRONMENT="sandbox")
+    assert done.exit_code == 0

@@ -5,7 +5,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from gateway.adapters.sql import Plan, Schema, SchemaRefused, grant_roles, migrate, planned, schema_of
+from gateway.adapters.sql import (
+    Plan,
+    Schema,
+    SchemaRefused,
+    grant_roles,
+    is_production,
+    mark_as_production,
+    migrate,
+    planned,
+    schema_of,
+)
 from gateway.adapters.sql.engine import check_url, sqlite_url
 from gateway.bootstrap.folders import make_folder
 from gateway.bootstrap.limits import sql_limits
@@ -45,7 +55,7 @@ async def require_schema(settings: Settings) -> None:
 
 
 async def migrate_database(settings: Settings, *, tell: Callable[[str], None] | None = None) -> Plan:
-    """Migrate the database's schema to this version's.
+    """Migrate the database's schema to this version's. In production, mark the database as production's.
 
     Args:
         settings: All settings; they name the database.
@@ -65,7 +75,28 @@ async def migrate_database(settings: Settings, *, tell: Callable[[str], None] | 
     if settings.on_sqlite:
         make_folder(Path(str(sqlite_url(settings.url).database)).parent)
     with _schema_refused():
-        return await migrate(settings.url, sql_limits(settings), tell=tell)
+        plan = await migrate(settings.url, sql_limits(settings), tell=tell)
+    if settings.environment == "production":
+        await mark_as_production(settings.url, sql_limits(settings))
+    return plan
+
+
+async def refuse_production_in_sandbox(settings: Settings) -> None:
+    """Check, before a sandbox migrates or serves a database, that it is not marked as production's.
+
+    Raises:
+        SettingsRefused: The URL is not one of a database that the gateway can use.
+        StartRefused: The settings are a sandbox's, the database is production's.
+        StorageUnavailable: The database cannot be reached.
+    """
+    if settings.environment == "production" or settings.url == MEMORY_URL:
+        return
+    _check_url(settings)
+    if await is_production(settings.url, sql_limits(settings)):
+        raise StartRefused(
+            "This is production's database, and in a sandbox owners make money. Set GATEWAY_ENVIRONMENT=production. "
+            "If it is a copy for a sandbox, take its mark away: DELETE FROM production"
+        )
 
 
 async def planned_migration(settings: Settings) -> Plan:

@@ -13,6 +13,7 @@ from gateway.adapters.http import AccessLog, HttpLimits, LargeBodyLimits, Layer,
 from gateway.application.gateway import Gateway
 from gateway.bootstrap.garbage_collection import collect_garbage_seldom
 from gateway.bootstrap.keys import cursor_keys
+from gateway.bootstrap.schema import refuse_production_in_sandbox
 from gateway.bootstrap.wiring import open_gateway
 from gateway.entrypoints.access_lines import access_lines
 from gateway.entrypoints.failures import in_a_sentence
@@ -69,6 +70,7 @@ def app_of(settings: Settings, *, layers: Sequence[Layer] = (), access_log: Acce
 @asynccontextmanager
 async def open_served(settings: Settings) -> AsyncGenerator[Gateway]:
     """A gateway to serve, with a worker beside it if the settings say so."""
+    await refuse_production_in_sandbox(settings)
     async with open_gateway(settings) as gateway:
         if not settings.worker_runs_in_serve:
             yield gateway

@@ -5,7 +5,7 @@ import asyncio
 import click
 
 from gateway.bootstrap.refusal import StartRefused
-from gateway.bootstrap.schema import MEMORY_URL
+from gateway.bootstrap.schema import MEMORY_URL, refuse_production_in_sandbox
 from gateway.bootstrap.wiring import open_gateway
 from gateway.domain.user import Role, UserId
 from gateway.entrypoints.flags import Flags, settings_with
@@ -24,6 +24,7 @@ def create_operator(flags: Flags, *, email: str, name: str | None, password_stdi
 
 
 async def _register(settings: Settings, *, email: str, password: str, name: str | None) -> UserId:
+    await refuse_production_in_sandbox(settings)
     async with open_gateway(settings) as gateway:
         registered = await gateway.access.register(email=email, password=password, role=Role.OPERATOR, name=name)
     return registered.user.id

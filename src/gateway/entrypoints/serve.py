@@ -15,6 +15,7 @@ import click
 import uvicorn
 
 from gateway.bootstrap.refusal import StartRefused
+from gateway.bootstrap.schema import refuse_production_in_sandbox
 from gateway.bootstrap.wiring import open_gateway
 from gateway.entrypoints.called_as import called_as
 from gateway.entrypoints.connection.descriptors import connections_max, raise_descriptor_limit
@@ -135,5 +136,6 @@ def _try_to_listen(settings: Settings) -> None:
 
 
 async def _try_out(settings: Settings) -> None:
+    await refuse_production_in_sandbox(settings)
     async with open_gateway(settings) as gateway:
         await gateway.storage.reader.check()

@@ -11,7 +11,7 @@ import click
 from gateway.application.gateway import Gateway
 from gateway.bootstrap.garbage_collection import collect_garbage_seldom
 from gateway.bootstrap.jobs import open_worker
-from gateway.bootstrap.schema import require_schema
+from gateway.bootstrap.schema import refuse_production_in_sandbox, require_schema
 from gateway.bootstrap.wiring import open_gateway
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.entrypoints.heartbeat import beating, heartbeat_file
@@ -56,6 +56,7 @@ async def _work(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await require_schema(settings)
+    await refuse_production_in_sandbox(settings)
     async with open_gateway(settings) as gateway:
         await gateway.storage.reader.check()
         async with (

@@ -3,6 +3,7 @@
 from gateway.adapters.sql.audit import sql_audit
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.migrations import Plan, Schema, SchemaRefused, migrate, planned, schema_of
+from gateway.adapters.sql.production_mark import is_production, mark_as_production
 from gateway.adapters.sql.roles import ROLES, grant_roles, role_statements
 from gateway.adapters.sql.storage import open_sql_storage
 
@@ -13,6 +14,8 @@ __all__ = [
     "SchemaRefused",
     "SqlLimits",
     "grant_roles",
+    "is_production",
+    "mark_as_production",
     "migrate",
     "open_sql_storage",
     "planned",

@@ -12,7 +12,7 @@ from gateway.adapters.sql.rows.accounts import ACCOUNT_CHANGES
 from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
 from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.tables import access, events, exchange, ledger, metadata, webhooks
+from gateway.adapters.sql.tables import access, events, exchange, ledger, metadata, production, webhooks
 
 READ: Final = "gateway_read"
 """For `gateway verify`, and for reports: it reads no secrets and no password hashes."""
@@ -70,6 +70,8 @@ _WRITTEN: Final[Mapping[Table, tuple[str, ...]]] = {
     webhooks.webhook_replays: ("INSERT",),
     webhooks.event_cursors: (),
     events.retention: (),
+    # Only the owner of the tables marks the database.
+    production.production: (),
 }
 """What `SERVE` may do with each table, beside reading it."""
 
