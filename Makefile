@@ -23,6 +23,7 @@ CLIENTS := $(VENV)/.clients-installed
 COVERAGE_FLOOR := 95
 COVERAGE_TESTS := tests/domain tests/application tests/contracts
 END_TO_END_TESTS := tests/end_to_end
+END_TO_END_HALVES := test-end-to-end-a-m test-end-to-end-n-z
 SIMULATION_TESTS := tests/simulation
 
 .DEFAULT_GOAL := help
@@ -45,11 +46,11 @@ ifdef ARGS
 test: $(DEVELOPMENT) ## Run the tests; they find or start a real Postgres themselves (ARGS="-k money")
 	$(BIN)/pytest $(ARGS)
 else
-# Two parts at once, the longest one first: many tests wait for a database or for another process.
+# Three parts at once, the longest ones first: many tests wait for a database or for another process.
 # Hundreds of processes start: each would compile the source where Python may not write bytecode by itself.
 test: $(DEVELOPMENT)
 	@$(BIN)/python -m compileall -q src
-	$(MAKE) --jobs=2 --keep-going --output-sync=target test-end-to-end coverage test-rest test-simulation
+	$(MAKE) --jobs=3 --keep-going --output-sync=target coverage $(END_TO_END_HALVES) test-rest test-simulation
 endif
 
 .PHONY: coverage
@@ -61,6 +62,10 @@ coverage: $(DEVELOPMENT) ## Run the tests of the domain, the application and the
 .PHONY: test-end-to-end
 test-end-to-end: $(DEVELOPMENT) ## Run the tests of real processes (ARGS)
 	$(BIN)/pytest $(END_TO_END_TESTS) $(ARGS)
+
+.PHONY: $(END_TO_END_HALVES)
+$(END_TO_END_HALVES): test-end-to-end-%: $(DEVELOPMENT)
+	$(BIN)/pytest $(END_TO_END_TESTS)/test_[$*]*.py $(ARGS)
 
 .PHONY: test-simulation
 test-simulation: $(DEVELOPMENT) ## Run the tests of the simulation (ARGS)
