@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from bench.deliveries import RATE, Deliveries
+from bench.fairness import Fairness
 from bench.in_process import BatchLaw, Footprint
 from bench.open_loop import OpenRun
 from bench.runs import Run
@@ -58,6 +59,7 @@ class Results:
     sqlite_single_per_second: float = 0.0
     batch_law: BatchLaw | None = None
     footprint: Footprint | None = None
+    fairness: Fairness | None = None
     deliveries: Deliveries | None = None
 
     def peak(self, arm: str) -> Run:
@@ -93,8 +95,16 @@ class Results:
                 lower_is_better=True,
             ),
             Aim("hot merchant, 2 workers ÷ 1", rates[HOT_TWO_WORKERS] / rates[HOT], 1, 1.5),
+            *self._aims_of_fairness(),
             *self.aims_of_deliveries(),
         ]
+
+    def _aims_of_fairness(self) -> Sequence[Aim]:
+        found = self.fairness
+        if found is None:
+            return ()
+        name = "p99 of single payments beside another's flood of batches ÷ their p50 alone"
+        return (Aim(name, found.p99_by_p50_alone, 30, 10, lower_is_better=True),)
 
     def aims_of_deliveries(self) -> Sequence[Aim]:
         """What the webhooks are judged by."""
