@@ -102,8 +102,8 @@ class AsyncpgTransaction:
         return found
 
     async def commit(self) -> None:
-        """Make it last. A task that is cancelled meanwhile sees it to its end first: half a commit is no state."""
-        await to_the_end(self._do(self._connection.execute, "COMMIT"))
+        """Make it last."""
+        await self._do(self._connection.execute, "COMMIT")
         self._open = False
 
     async def _do(self, call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:

@@ -22,7 +22,6 @@ from gateway.adapters.sql.loading import Accounts, StoredAccounts, load_records
 from gateway.adapters.sql.pipeline import InFlight, Pipeline, Turn, was_committed
 from gateway.adapters.sql.postgres_queries import PostgresQueries, Statement, statement_of
 from gateway.adapters.sql.postgres_statements import RELIED_ON
-from gateway.adapters.sql.sqlalchemy_transaction import to_the_end
 from gateway.adapters.sql.writing import IDS_AHEAD, Versions, check_counts, rows_to_write, versions_of
 from gateway.application.ports.unit_of_work import (
     AnswerKey,
@@ -76,7 +75,6 @@ class PostgresUnitOfWork(UnitOfWork):
 
     @override
     async def commit(self, changes: Changes) -> None:
-        """If cancelled before COMMIT, it rolls back; if cancelled during COMMIT, it completes it."""
         await self._strategy.commit(changes)
 
     async def _choose(self, wanted: Wanted) -> CommitStrategy:
@@ -287,9 +285,9 @@ class CachedAccounts(Accounts):
 
 
 async def run_checked(statement: Statement, transaction: AsyncpgTransaction, state: PostgresState) -> None:
-    """Run a statement that is a transaction by itself. If this task is cancelled meanwhile, it ends first."""
+    """Run a statement that is a transaction by itself."""
     try:
-        await to_the_end(transaction.rows(statement.text, statement.parameters))
+        await transaction.rows(statement.text, statement.parameters)
     except KeyTaken:
         raise  # A key was sent twice, or a name given twice: no reason to lock accounts.
     except TryAgain:

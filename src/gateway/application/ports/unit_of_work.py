@@ -235,6 +235,9 @@ class UnitOfWork(Protocol):
         Answers are written last, after all locks are held: writing a key waits for a transaction that wrote it. A
         pipelined unit of work first waits for the commit of the unit of work before it.
 
+        If it is cancelled, all changes are written or none, and nobody knows which. Executors run it in a task that no
+        caller cancels.
+
         Raises:
             KeyTaken: Another transaction has committed one of the unique keys since `load`; or, if accounts were
                 cached, one of the wanted answers.
