@@ -12,6 +12,7 @@ from sqlalchemy import ClauseElement, Executable
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from gateway.adapters.sql.array_codec import use_own_codec
 from gateway.adapters.sql.engine import PLANNING_BY_INDEX, postgres_settings
 from gateway.adapters.sql.errors import (
     CONNECTION_ERRORS,
@@ -22,7 +23,7 @@ from gateway.adapters.sql.errors import (
     sqlstate,
 )
 from gateway.adapters.sql.limits import SqlLimits
-from gateway.adapters.sql.postgres_connections import Connector, LeanConnection
+from gateway.adapters.sql.postgres_connections import CheckedConnection, Connector, LeanConnection
 from gateway.adapters.sql.sqlalchemy_transaction import Parameters, to_the_end
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
@@ -37,8 +38,14 @@ QUERIES_PER_CONNECTION_MAX: Final = 2**31 - 1
 async def write_pool(url: str, limits: SqlLimits) -> AsyncGenerator[Any]:
     """Asyncpg's own pool, for units of work. It connects when first used."""
     connector = Connector(url, limits, postgres_settings(limits) | PLANNING_BY_INDEX)
+
+    async def connect(*_: Any, **arguments: Any) -> CheckedConnection:
+        connection = await connector.connect(**arguments)
+        use_own_codec(connection)
+        return connection
+
     pool = await cast("Any", asyncpg).create_pool(
-        connect=connector.connect,
+        connect=connect,
         connection_class=LeanConnection,
         min_size=0,
         max_size=limits.write_pool_size,
