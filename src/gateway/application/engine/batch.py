@@ -195,7 +195,7 @@ async def answer_bulk(bulk: BulkSubmission, draft: Draft, moment: Moment) -> Ans
     """The answer to a bulk submission, which contains the answers to its parts."""
     stored = draft.answer(bulk.key)
     if stored is not None:
-        return replayed(bulk, stored)
+        return replayed(bulk, stored) if stored.body else _rebuilt(bulk, stored, draft)
     answers = await (_answer_atomic_parts if bulk.atomic else _answer_parts)(bulk, draft, moment)
     if isinstance(answers, Failed):
         return answers
@@ -206,8 +206,34 @@ async def answer_bulk(bulk: BulkSubmission, draft: Draft, moment: Moment) -> Ans
     except Exception as bug:  # noqa: BLE001 - as above; the parts have keys of their own, and can be sent again.
         return Failed(bug)
     if all(isinstance(each, Answer) and is_stored(each.outcome) for each in answers):
-        draft.store(StoredAnswer(key=bulk.key, fingerprint=bulk.fingerprint, body=body, created_at=moment.now))
+        kept = b"" if _can_be_rebuilt(bulk, answers, draft) else body
+        draft.store(StoredAnswer(key=bulk.key, fingerprint=bulk.fingerprint, body=kept, created_at=moment.now))
     return Answer(body=body, outcome=answers, refused=refused, replayed=False)
+
+
+def _can_be_rebuilt(bulk: BulkSubmission, answers: Sequence[Answer | Failed], draft: Draft) -> bool:
+    """Whether each part is answered now and its answer is stored, and so for as long as the answer to all."""
+    return all(
+        isinstance(given, Answer)
+        and not given.replayed
+        and (stored := draft.answer(part.key)) is not None
+        and stored.body is given.body
+        for part, given in zip(bulk.parts, answers, strict=False)
+    )
+
+
+def _rebuilt(bulk: BulkSubmission, stored: StoredAnswer, draft: Draft) -> Answer | Failed:
+    """The answer to all, from the stored answers to the parts: the same request has the same parts."""
+    if stored.fingerprint != bulk.fingerprint:
+        return reused(bulk)
+    answers = [draft.answer(part.key) for part in bulk.parts]
+    if None in answers:
+        return Failed(StorageUnavailable("The answer to this bulk submission is too old, and is being deleted."))
+    try:
+        body = bulk.encode_all([replayed(part, each) for part, each in zip(bulk.parts, answers, strict=True) if each])
+        return Answer(body=body, outcome=None, refused=bulk.codec.is_refusal(body), replayed=True)
+    except Exception as bug:  # noqa: BLE001 - as above.
+        return Failed(bug)
 
 
 async def _answer_parts(bulk: BulkSubmission, draft: Draft, moment: Moment) -> list[Answer | Failed]:

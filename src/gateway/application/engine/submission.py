@@ -81,8 +81,8 @@ class BulkSubmission(BaseSubmission):
         parts: Decided in this order, each under its own key.
         atomic: All or none: the first refused part ends the bulk submission, and nothing of it is written. Otherwise
             each part is written or refused alone.
-        encode_all: Makes the answer to all from the answers to the parts. If an atomic bulk submission ended early, it
-            gets the answers up to the refusal.
+        encode_all: Makes the answer to all from the answers to the parts, of which it reads `body` and `refused` alone:
+            a replay calls it again. If an atomic bulk submission ended early, it gets the answers up to the refusal.
     """
 
     parts: Sequence[CommandSubmission]

@@ -67,7 +67,8 @@ class StoredAnswer:
 
     Attributes:
         fingerprint: Of the request that it answers.
-        body: The answer, in the encoding of its caller.
+        body: The answer, in the encoding of its caller. Empty for a bulk submission whose answer is rebuilt from the
+            answers to its parts, which are stored with it.
         event_id: An event of the same transaction whose data the body ends with, to the byte: a storage need not keep
             that part twice. An answer that was loaded has none.
     """
