@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from gateway.adapters.sql import SqlLimits
 from gateway.adapters.sql.array_codec import BYTES, INTEGERS, TEXTS, ArrayType, use_own_codec
-from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, write_pool
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
+from gateway.adapters.sql.write_pool import open_write_pool
 
 TYPES = (TEXTS, INTEGERS, BYTES)
 COLUMNS: Sequence[tuple[ArrayType, Sequence[Any]]] = (
@@ -46,7 +47,7 @@ async def test_postgres_reads_what_it_reads_from_asyncpg(connection: Any, of: Ar
 async def test_asyncpg_still_has_the_private_method_that_takes_the_codec(postgres_url: str) -> None:
     """If this fails after an update of asyncpg, nothing is wrong but the speed: see `use_own_codec`."""
     async with (
-        write_pool(postgres_url, SqlLimits()) as pool,
+        open_write_pool(postgres_url, SqlLimits()) as pool,
         AsyncpgTransaction(pool, acquire_seconds_max=1) as transaction,
     ):
         for of in TYPES:

@@ -12,9 +12,10 @@ from asyncpg import CheckViolationError  # type: ignore[import-untyped]  # async
 from sqlalchemy import text
 
 from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage
-from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, write_pool
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
 from gateway.adapters.sql.engine import audit_engine, postgres_engine
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
+from gateway.adapters.sql.write_pool import open_write_pool
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.commands.deposit import MakeDeposit
 from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
@@ -274,7 +275,7 @@ async def test_connections_are_set_so_that_nothing_waits_for_ever(postgres_url: 
         current_setting('transaction_isolation'), current_setting('jit')"""
     )
     engine = postgres_engine(postgres_url, limits)
-    async with write_pool(postgres_url, limits) as pool:
+    async with open_write_pool(postgres_url, limits) as pool:
         for transaction in (DatabaseTransaction(engine), AsyncpgTransaction(pool, acquire_seconds_max=1)):
             async with transaction:
                 [row] = await transaction.rows(settings)

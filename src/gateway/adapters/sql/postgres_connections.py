@@ -63,11 +63,6 @@ class CheckedConnection(asyncpg.Connection):  # type: ignore[misc]  # as above.
     """When it was used last, by `time.monotonic`."""
 
     @property
-    def identity(self) -> "CheckedConnection":
-        """This connection, without what its pool puts in front of it."""
-        return self
-
-    @property
     def may_be_dead(self) -> bool:
         """Whether it was idle for so long that it has to be checked."""
         return time.monotonic() - self.used_at > CHECK_AFTER_IDLE_SECONDS
@@ -87,12 +82,8 @@ class CheckedConnection(asyncpg.Connection):  # type: ignore[misc]  # as above.
         return True
 
 
-class LeanConnection(CheckedConnection):
-    """A connection that goes back to its pool as it is: units of work leave nothing on it that had to be reset."""
-
-    def get_reset_query(self) -> str:
-        """Nothing."""
-        return ""
+class WriteConnection(CheckedConnection):
+    """A connection of units of work."""
 
 
 def connect_seconds_max(url: str, limits: SqlLimits) -> float:

@@ -10,7 +10,7 @@ from sqlalchemy import literal_column, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.account_cache import AccountCache
-from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, write_pool
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
 from gateway.adapters.sql.audit import sql_audit
 from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
@@ -35,6 +35,7 @@ from gateway.adapters.sql.sqlite import SqliteUnitOfWork
 from gateway.adapters.sql.types import MOMENT
 from gateway.adapters.sql.users import SqlUsers
 from gateway.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
+from gateway.adapters.sql.write_pool import open_write_pool
 from gateway.application.ports.storage import Scheduling, Storage, sequential
 from gateway.application.ports.unit_of_work import UnitOfWorkFactory
 
@@ -123,7 +124,7 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     )
     seconds_max = connect_seconds_max(url, limits)
     try:
-        async with write_pool(url, limits) as pool:
+        async with open_write_pool(url, limits) as pool:
 
             def unit_of_work() -> PostgresUnitOfWork:
                 transaction = AsyncpgTransaction(
