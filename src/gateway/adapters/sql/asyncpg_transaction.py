@@ -1,7 +1,7 @@
 """A transaction on Postgres straight through asyncpg, for what payments wait for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from types import TracebackType
 from typing import Any, Self, cast
@@ -69,9 +69,13 @@ class AsyncpgTransaction:
 
     async def rows(self, statement: Executable, parameters: Parameters | None = None) -> list[Found]:
         """Run a statement and fetch all its rows. Its parameters are given by name."""
-        text, names = _compiled(statement)
+        text, names = _compiled_once(statement)
         given = parameters if isinstance(parameters, dict) else {}
-        found: list[Found] = await self._do(self._connection.fetch, text, *[given[name] for name in names])
+        return await self.fetch(text, [given[name] for name in names])
+
+    async def fetch(self, text: str, arguments: Sequence[Any]) -> list[Found]:
+        """As `rows`, for a statement that is compiled already. Its arguments have the order of their numbers."""
+        found: list[Found] = await self._do(self._connection.fetch, text, *arguments)
         return found
 
     async def commit(self) -> None:
@@ -153,8 +157,10 @@ class AsyncpgTransaction:
             self._connection.terminate()
 
 
-@cache
-def _compiled(statement: Executable) -> tuple[str, tuple[str, ...]]:
+def compiled(statement: Executable) -> tuple[str, Sequence[str]]:
     """The text of a statement, and the names of its parameters in the order of their numbers."""
-    compiled = cast("ClauseElement", statement).compile(dialect=_dialect)
-    return str(compiled), tuple(cast("SQLCompiler", compiled).positiontup or ())
+    result = cast("ClauseElement", statement).compile(dialect=_dialect)
+    return str(result), cast("SQLCompiler", result).positiontup or ()
+
+
+_compiled_once = cache(compiled)

@@ -73,7 +73,13 @@ class Queries(Protocol):
 
 
 class Accounts(Protocol):
-    """Where accounts come from: the database, or a cache in front of it."""
+    """Where accounts come from: the database, or a cache in front of it.
+
+    Attributes:
+        are_cached: Whether any of those that were loaded come from the cache.
+    """
+
+    are_cached: bool
 
     async def load(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
         """Accounts by key or by id, each once."""
@@ -82,6 +88,8 @@ class Accounts(Protocol):
 
 class StoredAccounts:
     """Accounts from the database."""
+
+    are_cached = False
 
     def __init__(self, queries: Queries, clock: HybridClock) -> None:
         self._queries = queries
@@ -130,6 +138,7 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
         quotes=quotes,
         webhook_endpoints=endpoints,
         latest_at=clock.latest_at,
+        are_cached=stored.are_cached,
     )
 
 

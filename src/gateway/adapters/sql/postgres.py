@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -143,7 +143,7 @@ class Locked(CommitStrategy):
         try:
             writes = await rows_to_write(changes, self._versions, state.clock)
             statement = statement_of(writes, state.constant_columns, checked=False)
-            [counts] = await self._transaction.rows(statement.text, statement.parameters)
+            [counts] = await self._transaction.fetch(statement.text, statement.arguments)
             check_counts(writes, dict(zip(writes, counts, strict=True)))
             await self._transaction.commit()
         finally:
@@ -213,7 +213,7 @@ class Pipelined(CommitStrategy):
         accounts = CachedAccounts(state.cache, self._queries, stored, self._cached) if self._uses_cache else stored
         records = await load_records(wanted, self._queries, accounts, state.clock)
         self._versions = versions_of(records)
-        return replace(records, are_cached=True) if self._cached else records
+        return records
 
     @override
     async def commit(self, changes: Changes) -> None:
@@ -271,11 +271,13 @@ class CachedAccounts(Accounts):
         self._queries = queries
         self._stored = stored
         self._cached = cached
+        self.are_cached = False
 
     @override
     async def load(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
         known, unknown_keys, unknown_ids = self._cache.known(keys, ids)
         self._cached |= known
+        self.are_cached = bool(self._cached)
         if unknown_keys or unknown_ids:
             return [*known.values(), *await self._stored.load(unknown_keys, unknown_ids)]
         if not self._queries.has_read_accounts:
@@ -287,7 +289,7 @@ class CachedAccounts(Accounts):
 async def run_checked(statement: Statement, transaction: AsyncpgTransaction, state: PostgresState) -> None:
     """Run a statement that is a transaction by itself."""
     try:
-        await transaction.rows(statement.text, statement.parameters)
+        await transaction.fetch(statement.text, statement.arguments)
     except KeyTaken:
         raise  # A key was sent twice, or a name given twice: no reason to lock accounts.
     except TryAgain:

@@ -1,12 +1,12 @@
 """The queries of a unit of work on Postgres. Each takes one round trip, for any number of records."""
 
-from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Executable
 from typing_extensions import override
 
-from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, compiled
 from gateway.adapters.sql.constant_columns import Constant, ConstantColumns
 from gateway.adapters.sql.loading import Queries, Rows
 from gateway.adapters.sql.postgres_statements import (
@@ -27,6 +27,7 @@ from gateway.adapters.sql.postgres_statements import (
     READ_ACCOUNTS,
     READ_ACCOUNTS_BY_KEY,
     REFERENCE,
+    arguments_of,
     arrays,
     parameters_of,
     write_statement,
@@ -38,6 +39,9 @@ from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import EndpointId
+
+WRITES_KEPT_MAX: Final = 512
+"""Compiled statements that write: one for each combination of parts and shapes."""
 
 
 class PostgresQueries(Queries):
@@ -115,19 +119,34 @@ class PostgresQueries(Queries):
 
 
 class Statement(NamedTuple):
-    """A statement with its parameters."""
+    """The text of a statement, with its arguments."""
 
-    text: Executable
-    parameters: Mapping[str, Any]
+    text: str
+    arguments: Sequence[Any]
+
+
+class _Write(NamedTuple):
+    """A compiled `write_statement`, with the place of each of its arguments among those of `arguments_of`."""
+
+    text: str
+    places: Sequence[int]
 
 
 def statement_of(writes: Writes, constant_columns: ConstantColumns, *, checked: bool) -> Statement:
     """One statement that writes all rows. See `write_statement`."""
-    parameters: dict[str, Any] = {}
+    arguments: list[Any] = []
     parts: list[tuple[str, Constant]] = []
     for name, rows in writes.items():
         values = list(zip(*rows, strict=True))
         constant = constant_columns.of(name, values)
         parts.append((name, constant))
-        parameters.update(parameters_of(name, values, constant))
-    return Statement(write_statement(tuple(parts), checked=checked), parameters)
+        arguments += arguments_of(values, constant)
+    text, places = _compiled_write(tuple(parts), checked=checked)
+    return Statement(text, [arguments[place] for place in places])
+
+
+@lru_cache(maxsize=WRITES_KEPT_MAX)
+def _compiled_write(parts: tuple[tuple[str, Constant], ...], *, checked: bool) -> _Write:
+    text, names = compiled(write_statement(parts, checked=checked))
+    place_of = {name: place for place, name in enumerate(parameters_of(parts))}
+    return _Write(text, [place_of[name] for name in names])

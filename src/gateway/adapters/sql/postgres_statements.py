@@ -4,7 +4,6 @@ Sets travel as one array for each column, and `unnest` makes rows of them.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -55,9 +54,6 @@ from gateway.adapters.sql.tables.webhooks import webhook_endpoints
 from gateway.adapters.sql.types import INTEGER, TEXT
 
 Columns = Sequence[Column[Any]]
-
-STATEMENTS_KEPT_MAX: Final = 512
-"""Compiled statements that write: one for each combination of parts and shapes."""
 
 
 def given(prefix: str, of: Columns) -> TableValuedAlias:
@@ -263,18 +259,16 @@ def _rows(name: str, columns: Columns, alike: Constant) -> Select[Any]:
     ).select_from(differing)
 
 
-def parameters_of(name: str, values: Sequence[Sequence[Any]], alike: Constant) -> Iterable[tuple[str, Any]]:
-    """The parameters of `_rows`."""
-    travels = (column[0] if position in alike else column for position, column in enumerate(values))
-    return zip(_parameter_names(name), travels, strict=True)
+def arguments_of(values: Sequence[Sequence[Any]], alike: Constant) -> Iterable[Any]:
+    """The arguments for the columns of `_rows`, in their order."""
+    return (column[0] if position in alike else column for position, column in enumerate(values))
 
 
-@cache
-def _parameter_names(name: str) -> Sequence[str]:
-    return [f"{name}_{each.name}" for each in PARTS[name].columns]
+def parameters_of(parts: Iterable[tuple[str, Constant]]) -> list[str]:
+    """The names of the parameters of `write_statement`, in the order of `arguments_of`."""
+    return [f"{name}_{each.name}" for name, _ in parts for each in PARTS[name].columns]
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT_MAX)
 def write_statement(parts: tuple[tuple[str, Constant], ...], *, checked: bool) -> Executable:
     """One statement that writes these parts, in this order, and counts the rows of each.
 

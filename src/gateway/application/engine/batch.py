@@ -7,7 +7,6 @@ own command alone; the rest of the batch is written.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -105,8 +104,7 @@ class Batch:
         """
         needs = needs_of(submissions)
         async with self.unit_of_work() as work:
-            wanted = wanted_by(submissions, needs)
-            records = await work.load(replace(wanted, may_be_cached=False) if beside else wanted)
+            records = await work.load(wanted_by(submissions, needs, may_be_cached=not beside))
             if beside and any(account.kind not in _OF_USERS for account in records.accounts):
                 raise _NeedsSharedAccounts
             draft = Draft(records)
@@ -130,12 +128,14 @@ def moment_after(latest_at: datetime | None, now: datetime, identifiers: Identif
     return Moment(now=now, new_id=new_id, transactions_at=then, new_transaction_id=identifiers.of(then))
 
 
-def wanted_by(submissions: Sequence[Submission], needs: Sequence[Needs | Failed]) -> Wanted:
+def wanted_by(
+    submissions: Sequence[Submission], needs: Sequence[Needs | Failed], *, may_be_cached: bool = True
+) -> Wanted:
     """What all submissions need, each record once, and the answers under their keys."""
     keys = {submission.key for submission in submissions}
     keys.update(part.key for each in submissions if isinstance(each, BulkSubmission) for part in each.parts)
     known = [need for need in needs if isinstance(need, Needs)]
-    return replace(Wanted.union(known), answers=keys, may_be_cached=True)
+    return Wanted.union(known, answers=keys, may_be_cached=may_be_cached)
 
 
 def needs_of(submissions: Sequence[Submission]) -> list[Needs | Failed]:

@@ -9,7 +9,7 @@ from dataclasses import field
 from datetime import datetime
 from itertools import chain
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
 from gateway.domain.event import Event, EventId
@@ -123,8 +123,8 @@ class Needs:
     """All webhook endpoints of these owners are loaded, and no other unit of work creates one meanwhile."""
 
     @classmethod
-    def union(cls, needs: Collection["Needs"]) -> Self:
-        """The needs of several commands, each record once."""
+    def union(cls, needs: Collection["Needs"], **further: Any) -> Self:
+        """The needs of several commands, each record once, and further fields of a subclass."""
         return cls(
             account_keys=_distinct([each.account_keys for each in needs]),
             account_ids=_distinct([each.account_ids for each in needs]),
@@ -137,6 +137,7 @@ class Needs:
             quotes=_distinct([each.quotes for each in needs]),
             webhook_endpoints=_distinct([each.webhook_endpoints for each in needs]),
             webhook_owners=_distinct([each.webhook_owners for each in needs]),
+            **further,
         )
 
 
