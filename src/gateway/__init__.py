@@ -4,12 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gateway.application.access.access import SignedIn
     from gateway.application.access.caller import Caller
+    from gateway.application.access.signed_in import SignedIn
+    from gateway.application.api_keys import ApiKeys, NewApiKey
     from gateway.application.commands.cancel_payment import CancelPayment
     from gateway.application.commands.capture_payment import CapturePayment
     from gateway.application.commands.change_webhook_endpoint import ChangeWebhookEndpoint
     from gateway.application.commands.confirm_payment import ConfirmPayment
+    from gateway.application.commands.create_api_key import CreateApiKey
     from gateway.application.commands.create_webhook_endpoint import CreateWebhookEndpoint
     from gateway.application.commands.delete_webhook_endpoint import DeleteWebhookEndpoint
     from gateway.application.commands.deposit import MakeDeposit
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from gateway.application.commands.register import Register, Registered
     from gateway.application.commands.request_payment import RequestPayment
     from gateway.application.commands.reverse_transaction import ReverseTransaction
+    from gateway.application.commands.revoke_api_key import RevokeApiKey
+    from gateway.application.commands.rotate_api_key import RotateApiKey
     from gateway.application.commands.rotate_webhook_secret import RotateWebhookSecret
     from gateway.application.commands.send_test_event import SendTestEvent, SentTestEvent
     from gateway.application.commands.set_fees import SetFees
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from gateway.bootstrap.refusal import StartRefused
     from gateway.bootstrap.wiring import in_memory_gateway, open_gateway
     from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
+    from gateway.domain.api_key import ApiKey, ApiKeyId
     from gateway.domain.deposit import Deposit
     from gateway.domain.errors import FieldError, InvalidInput, Refusal
     from gateway.domain.event_type import EventType
@@ -53,6 +58,7 @@ if TYPE_CHECKING:
     from gateway.domain.quote import Quote
     from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate, rate_of
     from gateway.domain.refund import Refund
+    from gateway.domain.scope import Scope
     from gateway.domain.transaction import Transaction, TransactionId
     from gateway.domain.user import Role, User, UserId
     from gateway.domain.webhook_endpoint import DisabledReason, EndpointId, WebhookEndpoint
@@ -66,6 +72,9 @@ __all__ = [
     "AccountKey",
     "AccountKind",
     "AccountStatus",
+    "ApiKey",
+    "ApiKeyId",
+    "ApiKeys",
     "Attempt",
     "Caller",
     "CancelPayment",
@@ -73,6 +82,7 @@ __all__ = [
     "CapturePayment",
     "ChangeWebhookEndpoint",
     "ConfirmPayment",
+    "CreateApiKey",
     "CreateWebhookEndpoint",
     "CurrencyCode",
     "CurrencyPair",
@@ -97,6 +107,7 @@ __all__ = [
     "MakePayout",
     "MakeQuote",
     "Money",
+    "NewApiKey",
     "OpenAccount",
     "Pay",
     "Payment",
@@ -117,8 +128,11 @@ __all__ = [
     "Registered",
     "RequestPayment",
     "ReverseTransaction",
+    "RevokeApiKey",
     "Role",
+    "RotateApiKey",
     "RotateWebhookSecret",
+    "Scope",
     "SendTestEvent",
     "SentTestEvent",
     "SetFees",
@@ -148,12 +162,14 @@ __all__ = [
 # A name is imported when it is first used: a program that uses only the domain loads no adapter, and the command line
 # answers `--help` at once.
 _NAMES = {
-    "gateway.application.access.access": ("SignedIn",),
     "gateway.application.access.caller": ("Caller",),
+    "gateway.application.access.signed_in": ("SignedIn",),
+    "gateway.application.api_keys": ("ApiKeys", "NewApiKey"),
     "gateway.application.commands.cancel_payment": ("CancelPayment",),
     "gateway.application.commands.capture_payment": ("CapturePayment",),
     "gateway.application.commands.change_webhook_endpoint": ("ChangeWebhookEndpoint",),
     "gateway.application.commands.confirm_payment": ("ConfirmPayment",),
+    "gateway.application.commands.create_api_key": ("CreateApiKey",),
     "gateway.application.commands.create_webhook_endpoint": ("CreateWebhookEndpoint",),
     "gateway.application.commands.delete_webhook_endpoint": ("DeleteWebhookEndpoint",),
     "gateway.application.commands.deposit": ("MakeDeposit",),
@@ -168,6 +184,8 @@ _NAMES = {
     "gateway.application.commands.register": ("Register", "Registered"),
     "gateway.application.commands.request_payment": ("RequestPayment",),
     "gateway.application.commands.reverse_transaction": ("ReverseTransaction",),
+    "gateway.application.commands.revoke_api_key": ("RevokeApiKey",),
+    "gateway.application.commands.rotate_api_key": ("RotateApiKey",),
     "gateway.application.commands.rotate_webhook_secret": ("RotateWebhookSecret",),
     "gateway.application.commands.send_test_event": ("SendTestEvent", "SentTestEvent"),
     "gateway.application.commands.set_fees": ("SetFees",),
@@ -185,6 +203,7 @@ _NAMES = {
     "gateway.bootstrap.refusal": ("StartRefused",),
     "gateway.bootstrap.wiring": ("in_memory_gateway", "open_gateway"),
     "gateway.domain.account": ("Account", "AccountId", "AccountKey", "AccountKind", "AccountStatus"),
+    "gateway.domain.api_key": ("ApiKey", "ApiKeyId"),
     "gateway.domain.deposit": ("Deposit",),
     "gateway.domain.errors": ("FieldError", "InvalidInput", "Refusal"),
     "gateway.domain.event_type": ("EventType",),
@@ -197,6 +216,7 @@ _NAMES = {
     "gateway.domain.quote": ("Quote",),
     "gateway.domain.rate": ("CurrencyPair", "ExchangeRate", "Rate", "rate_of"),
     "gateway.domain.refund": ("Refund",),
+    "gateway.domain.scope": ("Scope",),
     "gateway.domain.transaction": ("Transaction", "TransactionId"),
     "gateway.domain.user": ("Role", "User", "UserId"),
     "gateway.domain.webhook_endpoint": ("DisabledReason", "EndpointId", "WebhookEndpoint"),

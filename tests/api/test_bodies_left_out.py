@@ -16,6 +16,7 @@ OPTIONAL = {
     "freezeAccount",
     "unfreezeAccount",
     "changeWebhookEndpoint",
+    "rotateApiKey",
     "rotateWebhookSecret",
     "testWebhookEndpoint",
     "redeliverEvent",

@@ -9,6 +9,8 @@ from gateway.adapters.http.openapi_responses import codes_of
 from gateway.adapters.http.operations import Idempotency, Operation
 from gateway.adapters.http.problems import KINDS
 from gateway.application.ports.events import EventFilter
+from gateway.domain.scope import SCOPES_OF_ROLE
+from gateway.domain.user import UserId
 from support.api_client import (
     PASSWORD,
     Json,
@@ -93,6 +95,12 @@ async def meet_what_tokens_cause(scene: Everybody, operation: Operation) -> None
         await scene.world.anyone.with_token(token).send(operation.method, path_with(operation))
     for person in (scene.customer, scene.merchant, scene.operator):
         await person.api.send(operation.method, path_with(operation), content=b"[]")
+    wrong = next(iter(SCOPES_OF_ROLE[min(operation.roles)] - {operation.scope}))
+    owner = UserId(scene.person(min(operation.roles)).id)
+    key = await scene.world.gateway.api_keys.create(owner_id=owner, name="Till", scopes=[wrong])
+    await scene.world.anyone.with_token(key.text).send(operation.method, path_with(operation))
+    await scene.world.gateway.api_keys.revoke(key.key.id)
+    await scene.world.anyone.with_token(key.text).send(operation.method, path_with(operation))
 
 
 async def meet_what_the_form_causes(scene: Everybody, operation: Operation) -> None:

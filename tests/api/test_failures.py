@@ -77,7 +77,10 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
     port: Any = InTrouble(trouble)
     sessions: Any = SessionsInTrouble(trouble)
     executor = CommandExecutor(cast("Executor", ExecutorInTrouble(trouble)), time_ordered_id)
-    access = replace(gateway.access, executor=executor, users=port, login_failures=port, sessions=sessions)
+    access = replace(
+        gateway.access, executor=executor, users=port, login_failures=port, sessions=sessions, api_keys=port
+    )
+    api_keys = replace(gateway.api_keys, executor=executor, access=access, stored=port)
     quotes = replace(gateway.quotes, executor=executor, rates=port)
     storage = replace(gateway.storage, reader=port)
     event_queries = replace(gateway.event_queries, feed=port)
@@ -87,6 +90,7 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
         gateway,
         executor=executor,
         access=access,
+        api_keys=api_keys,
         queries=Queries(port),
         quotes=quotes,
         event_queries=event_queries,
@@ -119,7 +123,7 @@ async def ask_everything(world: World, tokens: dict[str, str]) -> dict[str, http
             body = first_example(operation)
             if body is not None and "refresh_token" in body:
                 body = {"refresh_token": "rt_" + "0" * 64}
-            roles = [role for role in tokens if role in operation.get("description", "")]
+            roles = [role for role in tokens if role in operation["description"].partition(";")[0]]
             api = world.anyone.with_token(tokens[roles[0] if roles else "customer"])
             name = operation["operationId"]
             sensible = path.format_map(defaultdict(lambda: "id", {"from": "EUR", "to": "USD"}))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway import AccountKey, AccountKind, OpenAccount, in_memory_gateway
+from gateway import AccountKey, AccountKind, OpenAccount, Role, Scope, in_memory_gateway
 from gateway.contracts.records import USD, user_id
 
 PAGE = Path(__file__).parents[2] / "docs" / "embedding.md"
@@ -35,3 +35,17 @@ async def test_the_example_of_a_sink_gets_every_event(capsys: pytest.CaptureFixt
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == newest
     assert any(line.endswith(f" account.opened {account.id}") for line in printed)
+
+
+async def test_the_example_of_an_api_key_makes_one_that_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    [example] = re.findall(r"```python\n(new = await gateway.api_keys.*?)```", PAGE.read_text(), re.DOTALL)
+    body = "".join(f"    {line}\n" for line in example.splitlines())
+    names: dict[str, Any] = {}
+    exec(f"async def run(gateway, merchant_id):\n{body}    return caller", names)  # noqa: S102 - it is our own page.
+    async with in_memory_gateway() as gateway:
+        registered = await gateway.access.register(
+            email="shop@example.com", password="a long passphrase", role=Role.MERCHANT
+        )
+        caller = await names["run"](gateway, registered.user.id)
+    assert (caller.user_id, caller.scopes) == (registered.user.id, {Scope.PAYMENTS_READ})
+    assert "gk_test_" in capsys.readouterr().out

@@ -10,7 +10,9 @@ import pytest
 from gateway.adapters.memory import MemoryWebhookSender
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.access.access import Access
+from gateway.application.access.api_key_format import ApiKeyFormat
 from gateway.application.access.caller import Caller
+from gateway.application.api_keys import ApiKeys
 from gateway.application.engine.outcome_codec import refusals
 from gateway.application.events.feed import Events
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, TransactionFilter
@@ -20,7 +22,7 @@ from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
-from gateway.contracts.records import EUR, NOW, USD, by_email, endpoint_id, quote_id
+from gateway.contracts.records import EUR, NOW, USD, api_key_id, by_email, endpoint_id, quote_id
 from gateway.domain.errors import InvalidInput, Refusal
 from gateway.domain.rate import CurrencyPair, rate_of
 from gateway.domain.refund import RefundId
@@ -71,6 +73,10 @@ VALID: Mapping[str, object] = {
     "outcomes": [None],
     "created_from": NOW,
     "created_to": NOW + timedelta(days=1),
+    "key_id": api_key_id(1),
+    "scopes": ["payments:read"],
+    "expires_at": None,
+    "old_key_seconds": 60,
 }
 """An argument for each parameter of each method; `where` is a filter of the method's own."""
 
@@ -93,6 +99,12 @@ def parts(storage: Storage) -> list[Any]:
             feed=storage.events,
             clock=StandingClock(),
             identifiers=time_ordered_id,
+        ),
+        ApiKeys(
+            executor=access.executor,
+            access=access,
+            stored=storage.api_keys,
+            form=ApiKeyFormat(),
         ),
         access,
     ]
@@ -126,7 +138,7 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
     assert refused > answered > 0
 
 
-@pytest.mark.parametrize("part", [Queries, Quotes, Events, Webhooks, WebhookDeliveries, Access])
+@pytest.mark.parametrize("part", [Queries, Quotes, Events, Webhooks, WebhookDeliveries, ApiKeys, Access])
 def test_no_parameter_is_forgotten(part: type[Any]) -> None:
     parameters = {name for method in methods(part).values() for name in inspect.signature(method).parameters}
     assert parameters - {"self"} <= VALID.keys() | {"where"}

@@ -18,6 +18,7 @@ The order in which several new keys are claimed shows here only now and then: th
 
 import pytest
 
+from gateway.contracts.api_keys import ApiKeysContract
 from gateway.contracts.audit import AuditContract
 from gateway.contracts.deliveries import DeliveriesContract
 from gateway.contracts.event_cursors import EventCursorsContract
@@ -77,6 +78,10 @@ class TestEventCursors(EventCursorsContract):
 
 
 class TestWebhookEndpoints(WebhookEndpointsContract):
+    pass
+
+
+class TestApiKeys(ApiKeysContract):
     pass
 
 

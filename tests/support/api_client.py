@@ -373,12 +373,14 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
         executor=executor,
         users=storage.users,
         sessions=storage.sessions,
+        api_keys=storage.api_keys,
         login_failures=storage.login_failures,
     )
     queries = replace(gateway.queries, reader=storage.reader)
     events = Events(storage.events)
     event_queries = replace(gateway.event_queries, feed=storage.events)
     webhooks = replace(gateway.webhooks, executor=executor, stored=storage.webhook_endpoints)
+    api_keys = replace(gateway.api_keys, executor=executor, access=access, stored=storage.api_keys)
     deliveries = replace(
         gateway.deliveries, stored=storage.deliveries, endpoints=storage.webhook_endpoints, feed=storage.events
     )
@@ -387,6 +389,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             gateway,
             executor=executor,
             access=access,
+            api_keys=api_keys,
             queries=queries,
             events=events,
             event_queries=event_queries,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -11,6 +11,7 @@ from gateway import (
     CapturePayment,
     ChangeWebhookEndpoint,
     ConfirmPayment,
+    CreateApiKey,
     CreateWebhookEndpoint,
     DeleteWebhookEndpoint,
     DisabledReason,
@@ -26,7 +27,10 @@ from gateway import (
     Register,
     RequestPayment,
     ReverseTransaction,
+    RevokeApiKey,
+    RotateApiKey,
     RotateWebhookSecret,
+    Scope,
     SendTestEvent,
     SetFees,
     UnfreezeAccount,
@@ -37,7 +41,15 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.ports.storage import Storage
 from gateway.application.verification.verify import verify
-from gateway.contracts.records import EUR, USD, SequentialIdentifiers, a_rate, a_webhook_secret, user_id
+from gateway.contracts.records import (
+    EUR,
+    NOW,
+    USD,
+    SequentialIdentifiers,
+    a_rate,
+    a_webhook_secret,
+    user_id,
+)
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.errors import Refusal
 from gateway.domain.fees import FeeSchedule
@@ -141,6 +153,12 @@ VALUES: Final[tuple[Any, ...]] = (
     ("payment.unknown",),
     ("payment.captured", None),
     ("*",) * 33,
+    "payments:read",
+    Scope.PAYMENTS_READ,
+    ("payments:read",),
+    (Scope.PAYMENTS_READ, Scope.PAYMENTS_READ),
+    (Scope.REFUNDS_WRITE,),
+    b"x" * 32,
     "whsec_",
     "whsec_" + "A" * 32,
     "whsec_" + "A" * 33,
@@ -173,10 +191,11 @@ class Shop:
         return [f"{finding.rule} {finding.subject}: {finding.detail}" for finding in found.named]
 
     async def written(self) -> object:
-        """What every command changes: the ledger added up, how many records there are, and webhook endpoints."""
+        """What every command changes: the ledger added up, how many records there are, webhook endpoints, API keys."""
         endpoints = await self.storage.webhook_endpoints.endpoints(None, before=None, limit=100)
+        keys = await self.storage.api_keys.keys(None, before=None, limit=100)
         async with self.storage.audit() as audit:
-            return list(await self.storage.reader.totals()), await audit.size(), list(endpoints)
+            return list(await self.storage.reader.totals()), await audit.size(), list(endpoints), list(keys)
 
 
 async def a_shop(storage: Storage) -> Shop:
@@ -223,6 +242,26 @@ async def a_shop(storage: Storage) -> Shop:
         secret=a_webhook_secret(1),
     )
     endpoints = [await executor.execute(create) for _ in range(5)]
+    machine = await executor.execute(
+        Register(
+            user_id=user_id(8),
+            email="user8@example.com",
+            password_hash="$argon2id$",
+            role=Role.CUSTOMER,
+            name=None,
+            currency=USD,
+        )
+    )
+    create_key = CreateApiKey(
+        owner_id=machine.user.id,
+        owner_role=Role.CUSTOMER,
+        name="Till",
+        scopes=(Scope.PAYMENTS_READ, Scope.PAYMENTS_WRITE),
+        expires_at=NOW + timedelta(days=30),
+        secret_hash=b"1" * 32,
+        last_four="abcd",
+    )
+    keys = [await executor.execute(create_key) for _ in range(2)]
     commands: list[Command[Any]] = [
         CancelPayment(payment_id=held.id, by=MERCHANT),
         CapturePayment(payment_id=held.id, merchant_id=MERCHANT, amount_minor=1, final=False),
@@ -261,6 +300,15 @@ async def a_shop(storage: Storage) -> Shop:
             endpoint_id=endpoints[2].id, reason=DisabledReason.FAILING, as_of=endpoints[2].updated_at
         ),
         RotateWebhookSecret(endpoint_id=endpoints[3].id, owner_id=MERCHANT, secret=a_webhook_secret(2)),
+        create_key,
+        RevokeApiKey(key_id=keys[0].id, owner_id=machine.user.id),
+        RotateApiKey(
+            key_id=keys[1].id,
+            owner_id=machine.user.id,
+            secret_hash=b"4" * 32,
+            last_four="efgh",
+            old_key_seconds=60,
+        ),
         SendTestEvent(endpoint_id=endpoints[4].id, owner_id=MERCHANT),
     ]
     return Shop(storage=storage, executor=executor, commands={type(command): command for command in commands})

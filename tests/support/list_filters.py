@@ -92,6 +92,7 @@ def filters(begun: datetime, ids: Mapping[str, str]) -> Mapping[str, Mapping[str
             **created,
         },
         "listRefunds": {},
+        "listApiKeys": {},
         "listWebhookEndpoints": {},
         "listDeliveries": {"status": ["pending", "delivered", "failed", "canceled"]},
         "listRates": {},

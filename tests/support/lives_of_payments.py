@@ -50,6 +50,7 @@ async def meet_what_lives_of_payments_cause(world: World, operator: Person) -> N
     await meet_what_exchange_causes(lives)
     await meet_what_too_little_or_too_much_causes(lives)
     await meet_what_webhook_endpoints_cause(world, merchant)
+    await meet_what_api_keys_cause(world)
 
 
 async def meet_what_requests_cause(lives: Lives) -> None:
@@ -213,6 +214,26 @@ async def meet_what_webhook_endpoints_cause(world: World, merchant: Person) -> N
         for event_id in await events_of(world, merchant):
             await merchant.api.post(f"/events/{event_id}/redeliver", {"endpoint_id": path.rpartition("/")[2]})
         await merchant.api.send("DELETE", path)
+
+
+async def meet_what_api_keys_cause(world: World) -> None:
+    owner = await world.merchant()
+    body: Json = {"name": "Till", "scopes": ["payments:read"]}
+    await owner.api.post("/api-keys", body)
+    await owner.api.get("/api-keys", cursor="x")
+    [key] = ok(await owner.api.get("/api-keys"))["data"]
+    for key_id in (key["id"], "x"):
+        path = f"/api-keys/{key_id}"
+        await owner.api.get(path)
+        for _ in range(2):
+            await owner.api.post(f"{path}/rotate")
+        await owner.api.send("DELETE", path)
+    while (await owner.api.post("/api-keys", body)).status_code == 201:
+        pass
+    [newest, *_] = ok(await owner.api.get("/api-keys"))["data"]
+    await owner.api.post(f"/api-keys/{newest['id']}/rotate")
+    nobody = world.gateway.tokens.issue(subject="usr_0", role="merchant", token_id="1", now=world.clock.now)
+    await world.anyone.with_token(nobody).post("/api-keys", body)
 
 
 async def events_of(world: World, merchant: Person) -> list[str]:

@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from gateway.application.access.access import Access
+from gateway.application.api_keys import ApiKeys
 from gateway.application.engine.command import Command
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.events.event_queries import EventQueries
@@ -27,6 +28,7 @@ class Gateway:
 
     executor: CommandExecutor
     access: Access
+    api_keys: ApiKeys
     queries: Queries
     quotes: Quotes
     events: Events

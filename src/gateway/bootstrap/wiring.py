@@ -16,7 +16,9 @@ from gateway.adapters.rates_file import FileRates, RatesFileRefused
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.access.access import Access
+from gateway.application.access.api_key_format import ApiKeyFormat
 from gateway.application.access.limits import AccessLimits
+from gateway.application.api_keys import ApiKeys
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor, OneByOne
@@ -88,6 +90,7 @@ async def open_gateway(settings: Settings | str | PathLike[str] | None = None) -
             clock=system_clock,
             identifiers=time_ordered_id,
             access_limits=access_limits(chosen),
+            key_format=ApiKeyFormat(live=chosen.environment == "production"),
             quote_limits=quote_limits(chosen),
             stream_limits=stream_limits(chosen),
             event_retention=timedelta(days=chosen.events_days),
@@ -100,10 +103,12 @@ async def open_gateway(settings: Settings | str | PathLike[str] | None = None) -
             scheduling=storage.scheduling,
             run_beside=batch.run_beside,
         )
+        gateway = parts.gateway(executor)
         try:
-            yield parts.gateway(executor)
+            yield gateway
         finally:
             await executor.close()
+            await gateway.access.close()
             await parts.rate_limits.close()
 
 
@@ -144,10 +149,12 @@ async def in_memory_gateway(
     executor: Executor = (
         OneByOne(run_batch) if one_by_one else GroupCommit(run_batch, GroupLimits(), scheduling=storage.scheduling)
     )
+    gateway = parts.gateway(executor)
     try:
-        yield parts.gateway(executor)
+        yield gateway
     finally:
         await executor.close()
+        await gateway.access.close()
         await passwords.close()
 
 
@@ -167,6 +174,7 @@ class _Parts:
     stream_limits: StreamLimits
     event_retention: timedelta
     rate_limits: RateLimits = NO_RATE_LIMITS
+    key_format: ApiKeyFormat = field(default_factory=ApiKeyFormat)
     commits: CommitSignal = field(default_factory=CommitSignal)
 
     def batch(self) -> Batch:
@@ -182,18 +190,15 @@ class _Parts:
         """The gateway that executes its commands with this executor."""
         executor = CommandExecutor(submissions, self.identifiers)
         event_queries = EventQueries(self.storage.events, self.clock, self.event_retention)
+        access = self._access(executor)
         return Gateway(
             executor=executor,
-            access=Access(
+            access=access,
+            api_keys=ApiKeys(
                 executor=executor,
-                users=self.storage.users,
-                sessions=self.storage.sessions,
-                login_failures=self.storage.login_failures,
-                passwords=self.passwords,
-                tokens=self.tokens,
-                clock=self.clock,
-                identifiers=self.identifiers,
-                limits=self.access_limits,
+                access=access,
+                stored=self.storage.api_keys,
+                form=self.key_format,
             ),
             queries=Queries(self.storage.reader, self.clock),
             quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),
@@ -217,6 +222,21 @@ class _Parts:
             tokens=self.tokens,
             storage=self.storage,
             rate_limits=self.rate_limits,
+        )
+
+    def _access(self, executor: CommandExecutor) -> Access:
+        return Access(
+            executor=executor,
+            users=self.storage.users,
+            sessions=self.storage.sessions,
+            api_keys=self.storage.api_keys,
+            login_failures=self.storage.login_failures,
+            passwords=self.passwords,
+            tokens=self.tokens,
+            clock=self.clock,
+            identifiers=self.identifiers,
+            limits=self.access_limits,
+            key_format=self.key_format,
         )
 
 

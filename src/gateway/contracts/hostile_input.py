@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from gateway.application.ports.api_keys import StoredApiKeys
 from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.login_failures import Failures, LoginFailures
 from gateway.application.ports.rate_budgets import RateBudgets
@@ -29,12 +30,14 @@ from gateway.contracts.records import (
     account_id,
     an_account,
     an_answer,
+    an_api_key,
     an_event,
     commit,
     load,
     user_id,
 )
 from gateway.domain.account import AccountId, AccountKey, AccountKind
+from gateway.domain.api_key import ApiKeyId
 from gateway.domain.event_type import EventType
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
@@ -127,6 +130,15 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
         ),
         "enabled_for": lambda storage, given: storage.webhook_endpoints.enabled_for([UserId(given.text)]),
     },
+    StoredApiKeys: {
+        "key": lambda storage, given: storage.api_keys.key(ApiKeyId(given.text)),
+        "keys": lambda storage, given: storage.api_keys.keys(
+            UserId(given.text), before=ApiKeyId(given.text), limit=given.number
+        ),
+        "at_use": lambda storage, given: storage.api_keys.at_use([ApiKeyId(given.text)]),
+        "ended_since": lambda storage, given: storage.api_keys.ended_since(given.moment, now=given.moment),
+        "note_uses": lambda storage, given: storage.api_keys.note_uses({ApiKeyId(given.text): given.moment}),
+    },
     Reader: {
         "account": lambda storage, given: storage.reader.account(AccountId(given.text)),
         "accounts": lambda storage, given: storage.reader.accounts(
@@ -167,6 +179,7 @@ def _wanted(given: Hostile) -> Iterator[Wanted]:
     yield Wanted(quotes=[QuoteId(text)])
     yield Wanted(webhook_endpoints=[EndpointId(text)])
     yield Wanted(webhook_owners=[user])
+    yield Wanted(api_key_owners=[user])
 
 
 def _changes(given: Hostile) -> Iterator[Changes]:
@@ -184,6 +197,7 @@ def _changes(given: Hostile) -> Iterator[Changes]:
     yield Changes(transactions_new=[a_transaction(12, description=text)])
     yield Changes(events_new=[replace(an_event(11, an_account(9), EventType.ACCOUNT_OPENED), customer_id=user)])
     yield Changes(webhook_endpoints_new=[a_webhook_endpoint(11, sequence=max(0, min(number, 2**63 - 1)))])
+    yield Changes(api_keys_new=[an_api_key(11, sequence=max(0, min(number, 2**63 - 1)))])
     yield Changes(answers_new=[an_answer(text)])
     yield Changes(answers_new=[an_answer("key-9", created_at=moment)])
 
@@ -226,20 +240,25 @@ class HostileInputContract:
     async def test_a_record_with_the_id_of_another_is_refused(self, storage: Storage) -> None:
         """Ids are made once. Nothing of the first record is lost."""
         endpoint = a_webhook_endpoint(1)
-        await commit(
-            storage,
-            Changes(accounts_new=[an_account(1)], payments_new=[a_payment(1)], webhook_endpoints_new=[endpoint]),
+        first = Changes(
+            accounts_new=[an_account(1)],
+            payments_new=[a_payment(1)],
+            webhook_endpoints_new=[endpoint],
+            api_keys_new=[an_api_key(1)],
         )
+        await commit(storage, first)
         for changes in (
             Changes(accounts_new=[an_account(1, owner_id=user_id(2))]),
             Changes(payments_new=[a_payment(1, description="another")]),
             Changes(webhook_endpoints_new=[a_webhook_endpoint(1, owner=3)]),
+            Changes(api_keys_new=[an_api_key(1, owner=3)]),
         ):
             with pytest.raises(StorageRefused):
                 await commit(storage, changes)
         assert await storage.reader.account(account_id(1)) == an_account(1)
         assert await storage.reader.payment(a_payment(1).id) == a_payment(1)
         assert await storage.webhook_endpoints.endpoint(endpoint.id) == endpoint
+        assert await storage.api_keys.key(an_api_key(1).id) == an_api_key(1)
 
 
 async def _answered_or_refused(call: Awaitable[object]) -> bool:

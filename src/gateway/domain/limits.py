@@ -37,6 +37,16 @@ EVENT_FILTER_LENGTH_MAX: Final = 64
 WEBHOOK_SECRET_BYTES_MIN: Final = 24
 WEBHOOK_SECRET_BYTES_MAX: Final = 64
 
+API_KEYS_PER_OWNER_MAX: Final = 100
+"""The number of an owner's API keys, with those that ended in the last `API_KEY_ENDED_SECONDS`."""
+API_KEY_NAME_LENGTH_MAX: Final = 100
+API_KEY_DAYS_MAX: Final = 3_660
+"""The longest time until an API key expires, unless it has no expiry."""
+API_KEY_OLD_SECONDS_MAX: Final = 86_400
+"""How long an API key is accepted after its rotation, at most."""
+API_KEY_ENDED_SECONDS: Final = 86_400
+"""How long an API key that has ended is shown at least. Later it makes room for a new one."""
+
 EVENTS_PER_READ_MAX: Final = 1_000
 EVENTS_DAYS_DEFAULT: Final = 90
 EVENTS_DAYS_MIN: Final = 1

@@ -13,6 +13,7 @@ from typing import Any
 from gateway.application.engine.command import Command
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.account import AccountId, AccountKey, AccountKind
+from gateway.domain.api_key import ApiKeyId
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import SYSTEM, UserId
@@ -22,6 +23,7 @@ from gateway.simulation.model_records import (
     ModelAccount,
     ModelAnswer,
     ModelEndpoint,
+    ModelKey,
     ModelPayment,
     ModelQuote,
     ModelTransaction,
@@ -58,6 +60,7 @@ class Model:
         default_factory=dict[TransactionId, ModelTransaction]
     )
     endpoints: MutableMapping[EndpointId, ModelEndpoint] = field(default_factory=dict[EndpointId, ModelEndpoint])
+    api_keys: MutableMapping[ApiKeyId, ModelKey] = field(default_factory=dict[ApiKeyId, ModelKey])
     emails: MutableMapping[str, bool] = field(default_factory=dict[str, bool])
     user_ids: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
     answers: MutableMapping[AnswerKey, ModelAnswer] = field(default_factory=dict[AnswerKey, ModelAnswer])
@@ -89,6 +92,13 @@ class Model:
         found = self.endpoints.get(endpoint_id)
         if found is None or found.deleted or owner not in {None, found.owner}:
             raise Refused("webhook_endpoint_not_found")
+        return found
+
+    def api_key(self, key_id: ApiKeyId, owner: UserId) -> ModelKey:
+        """The API key of this id, which must belong to this owner."""
+        found = self.api_keys.get(key_id)
+        if found is None or found.deleted or found.owner != owner:
+            raise Refused("api_key_not_found")
         return found
 
     def payer(self, customer: UserId, currency: str) -> AccountKey:
@@ -130,6 +140,7 @@ class Model:
             self.quotes[effect.quote.id] = effect.quote
         if effect.endpoint is not None:
             self.endpoints[effect.endpoint.id] = effect.endpoint
+        self.api_keys.update((key.id, key) for key in effect.keys)
         if effect.reverses is not None:
             self.transactions[effect.reverses] = replace(self.transactions[effect.reverses], reversed=True)
         if effect.email:

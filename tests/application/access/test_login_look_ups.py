@@ -7,7 +7,8 @@ import pytest
 from typing_extensions import override
 
 from gateway.adapters.memory import memory_storage
-from gateway.application.access.login_look_ups import READ_MAX, WAITING_MAX, Login, LoginLookUps
+from gateway.application.access.login_look_ups import Login, LoginLookUps
+from gateway.application.access.shared_reads import READ_MAX, WAITING_MAX
 from gateway.application.errors import Overloaded
 from gateway.application.ports.unit_of_work import Changes, StorageUnavailable
 from gateway.application.ports.users import Credentials, UserAtLogin, Users

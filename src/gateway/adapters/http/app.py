@@ -18,6 +18,7 @@ from gateway.adapters.http.openapi import openapi_document
 from gateway.adapters.http.operations import AnyOperation
 from gateway.adapters.http.resources import (
     accounts,
+    api_keys,
     events,
     fees,
     health,
@@ -66,6 +67,7 @@ def all_operations(
     """All operations, in the order of the OpenAPI document. The arguments have the meaning that `create_app` gives."""
     return [
         *users.OPERATIONS,
+        *api_keys.operations(cursors),
         *accounts.operations(cursors, owner_deposits=sandbox if owner_deposits is None else owner_deposits),
         *payouts.OPERATIONS,
         *payment_batches.OPERATIONS,

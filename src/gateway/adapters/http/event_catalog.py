@@ -7,11 +7,13 @@ from typing import Any, Final
 import msgspec
 
 from gateway.adapters.http.resources.accounts import EXAMPLE_ACCOUNT, EXAMPLE_DEPOSIT
+from gateway.adapters.http.resources.api_keys import EXAMPLE_KEY
 from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT
 from gateway.adapters.http.resources.refunds import EXAMPLE_REFUND
 from gateway.adapters.http.resources.transactions import EXAMPLE_TRANSACTION
 from gateway.adapters.http.resources.webhook_endpoints import EXAMPLE_ENDPOINT
 from gateway.application.views.accounts import AccountView
+from gateway.application.views.api_keys import ApiKeyView
 from gateway.application.views.deposits import DepositView
 from gateway.application.views.payments import PaymentView
 from gateway.application.views.payouts import PayoutView
@@ -63,6 +65,10 @@ def _account(when: str, version: int, **changes: Any) -> CatalogEntry:
 
 def _endpoint(when: str, sequence: int, **changes: Any) -> CatalogEntry:
     return CatalogEntry(when, WebhookEndpointView, {**EXAMPLE_ENDPOINT, **changes}, sequence)
+
+
+def _key(when: str, sequence: int, **changes: Any) -> CatalogEntry:
+    return CatalogEntry(when, ApiKeyView, {**EXAMPLE_KEY, **changes}, sequence)
 
 
 _UNCAPTURED: Final[Json] = {"amount_captured": 0, "net_amount": 0, "allowed_actions": []}
@@ -162,6 +168,14 @@ CATALOG: Final[Mapping[EventType, CatalogEntry]] = {
     EventType.ENDPOINT_TEST: _endpoint(
         "Its owner has asked for a test of a webhook endpoint. Only this endpoint gets it, whatever its filters.", 1
     ),
+    EventType.API_KEY_CREATED: _key("An API key was created, perhaps in the place of another.", 1),
+    EventType.API_KEY_ROTATED: _key(
+        "Another API key has replaced an API key, which ends now or soon.",
+        2,
+        expires_at="2026-01-02T04:04:05.678901Z",
+        replaced_by="key_01kc3x1m5fe7v8qj2r4n6p9str",
+    ),
+    EventType.API_KEY_REVOKED: _key("An API key was revoked.", 2, revoked_at=EXAMPLE_AT),
 }
 
 

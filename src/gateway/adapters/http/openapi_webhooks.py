@@ -8,6 +8,7 @@ from typing_extensions import TypeVar
 from gateway.adapters.http.event_catalog import CATALOG, example_event
 from gateway.adapters.http.openapi_schemas import Schemas
 from gateway.application.views.accounts import AccountView
+from gateway.application.views.api_keys import ApiKeyView
 from gateway.application.views.deposits import DepositView
 from gateway.application.views.payments import PaymentView
 from gateway.application.views.payouts import PayoutView
@@ -77,6 +78,7 @@ class EventOf(msgspec.Struct, Generic[Thing], frozen=True, kw_only=True):
 
 BODIES: Final[dict[Any, Any]] = {
     AccountView: EventOf[AccountView],
+    ApiKeyView: EventOf[ApiKeyView],
     DepositView: EventOf[DepositView],
     PaymentView: EventOf[PaymentView],
     PayoutView: EventOf[PayoutView],

@@ -10,6 +10,7 @@ from gateway.application.ports.delivery_records import Delivery, DeliveryId, Rep
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, StoredAnswer
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
+from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.event import Event
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
@@ -40,6 +41,7 @@ class MemoryDatabase:
     reversals: dict[TransactionId, TransactionId] = field(default_factory=dict[TransactionId, TransactionId])
     """The reversal of each reversed transaction."""
     webhook_endpoints: dict[EndpointId, WebhookEndpoint] = field(default_factory=dict[EndpointId, WebhookEndpoint])
+    api_keys: dict[ApiKeyId, ApiKey] = field(default_factory=dict[ApiKeyId, ApiKey])
     events: list[Event] = field(default_factory=list[Event])
     """The events that were not deleted."""
     events_deleted: int = 0

@@ -64,6 +64,9 @@ class MemoryUnitOfWork(UnitOfWork):
             transactions=transactions,
             quotes=quotes,
             webhook_endpoints=self._webhook_endpoints(wanted),
+            api_keys=[key for key in database.api_keys.values() if key.owner_id in wanted.api_key_owners]
+            if wanted.api_key_owners
+            else (),
             latest_at=database.latest_at,
         )
 
@@ -102,10 +105,7 @@ class MemoryUnitOfWork(UnitOfWork):
             database.transactions[transaction.id] = transaction
         database.reversals |= {new.reverses: new.id for new in changes.transactions_new if new.reverses is not None}
         database.refunds |= {refund.id: refund for refund in changes.refunds_new}
-        for endpoint in (*changes.webhook_endpoints_new, *changes.webhook_endpoints_changed):
-            database.webhook_endpoints[endpoint.id] = endpoint
-        for endpoint_id in changes.webhook_endpoints_deleted:
-            del database.webhook_endpoints[endpoint_id]
+        self._write_what_may_be_deleted(changes)
         database.events.extend(changes.events_new)
         for answer in changes.answers_new:
             database.answers[answer.key] = answer
@@ -122,6 +122,17 @@ class MemoryUnitOfWork(UnitOfWork):
         if payment.quote_id is not None:
             database.quotes_of_payments.add(payment.quote_id)
         database.payments[payment.id] = payment
+
+    def _write_what_may_be_deleted(self, changes: Changes) -> None:
+        database = self._database
+        for endpoint in (*changes.webhook_endpoints_new, *changes.webhook_endpoints_changed):
+            database.webhook_endpoints[endpoint.id] = endpoint
+        for endpoint_id in changes.webhook_endpoints_deleted:
+            del database.webhook_endpoints[endpoint_id]
+        for key in (*changes.api_keys_new, *changes.api_keys_changed):
+            database.api_keys[key.id] = key
+        for key_id in changes.api_keys_deleted:
+            del database.api_keys[key_id]
 
     def _with_reversal(self, transaction: Transaction) -> Transaction:
         return replace(transaction, reversed_by=self._database.reversals.get(transaction.id))
@@ -148,6 +159,7 @@ class MemoryUnitOfWork(UnitOfWork):
         yield database.payments.keys(), [payment.id for payment in changes.payments_new]
         yield database.quotes.keys(), [quote.id for quote in changes.quotes_new]
         yield database.webhook_endpoints.keys(), [endpoint.id for endpoint in changes.webhook_endpoints_new]
+        yield database.api_keys.keys(), [key.id for key in changes.api_keys_new]
 
     async def __aenter__(self) -> Self:
         """Wait for the running transaction to end."""

@@ -5,6 +5,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.rows.accounts import to_account, to_latest_at
+from gateway.adapters.sql.rows.api_keys import to_api_key
 from gateway.adapters.sql.rows.events import to_answer
 from gateway.adapters.sql.rows.payments import to_payment
 from gateway.adapters.sql.rows.quotes import to_quote
@@ -49,6 +50,10 @@ class Queries(Protocol):
 
     async def webhook_endpoints(self, ids: Collection[EndpointId], owner_ids: Collection[UserId]) -> Rows:
         """Webhook endpoints by id or by owner, each once; locked. No other transaction creates one for these owners."""
+        ...
+
+    async def api_keys(self, owner_ids: Collection[UserId]) -> Rows:
+        """The API keys of owners, locked. No other transaction creates one for these owners."""
         ...
 
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:
@@ -97,8 +102,8 @@ class StoredAccounts:
 async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock: HybridClock) -> Records:
     """Load what is wanted and what comes along with it. A kind of record that is not wanted costs no round trip.
 
-    Locks are taken on payments, then quotes, accounts, accounts for fees and webhook endpoints: batches that lock in
-    one order never wait for each other in a circle.
+    Locks are taken on payments, then quotes, accounts, accounts for fees, webhook endpoints and API keys: batches
+    that lock in one order never wait for each other in a circle.
     """
     payments = [to_payment(row) for row in await _rows(queries.payments, wanted.payments)]
     quotes = [to_quote(row) for row in await _rows(queries.quotes, quotes_to_load(wanted, payments))]
@@ -112,6 +117,7 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
     if wanted.webhook_endpoints or wanted.webhook_owners:
         found = await queries.webhook_endpoints(wanted.webhook_endpoints, wanted.webhook_owners)
         endpoints = [to_webhook_endpoint(row) for row in found]
+    api_keys = [to_api_key(row) for row in await _rows(queries.api_keys, wanted.api_key_owners)]
     missing: set[AccountHolder] = set()
     if len(accounts) < len(to_load.keys) + len(to_load.ids) + len(fee_keys):
         missing = account_holders_to_find(to_load.keys | fee_keys, accounts)
@@ -129,6 +135,7 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
         transactions=transactions,
         quotes=quotes,
         webhook_endpoints=endpoints,
+        api_keys=api_keys,
         latest_at=clock.latest_at,
     )
 

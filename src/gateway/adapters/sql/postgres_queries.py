@@ -9,6 +9,12 @@ from typing_extensions import override
 from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
 from gateway.adapters.sql.constant_columns import Constant, ConstantColumns
 from gateway.adapters.sql.loading import Queries, Rows
+from gateway.adapters.sql.owner_locks import (
+    LOCK_API_KEYS,
+    LOCK_KEY_OWNERS,
+    LOCK_WEBHOOK_ENDPOINTS,
+    LOCK_WEBHOOK_OWNERS,
+)
 from gateway.adapters.sql.postgres_statements import (
     ACCOUNT_HOLDER,
     ACCOUNT_KEY,
@@ -22,8 +28,6 @@ from gateway.adapters.sql.postgres_statements import (
     LOCK_ACCOUNTS,
     LOCK_PAYMENTS,
     LOCK_QUOTES,
-    LOCK_WEBHOOK_ENDPOINTS,
-    LOCK_WEBHOOK_OWNERS,
     READ_ACCOUNTS,
     READ_ACCOUNTS_BY_KEY,
     REFERENCE,
@@ -88,6 +92,11 @@ class PostgresQueries(Queries):
         if owner_ids:
             await self._transaction.rows(LOCK_WEBHOOK_OWNERS, {"owner_ids": list(owner_ids)})
         return await self._transaction.rows(LOCK_WEBHOOK_ENDPOINTS, {"ids": list(ids), "owner_ids": list(owner_ids)})
+
+    @override
+    async def api_keys(self, owner_ids: Collection[UserId]) -> Rows:
+        await self._transaction.rows(LOCK_KEY_OWNERS, {"owner_ids": list(owner_ids)})
+        return await self._transaction.rows(LOCK_API_KEYS, {"owner_ids": list(owner_ids)})
 
     @override
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:

@@ -28,9 +28,7 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
-    or_,
     select,
-    text,
     true,
     update,
 )
@@ -47,12 +45,12 @@ from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
 from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
 from gateway.adapters.sql.rows.values import VERSION_BEFORE
 from gateway.adapters.sql.subqueries import DATA_OF_EVENT, REVERSED_BY
-from gateway.adapters.sql.tables.access import users
+from gateway.adapters.sql.tables.access import api_keys, users
 from gateway.adapters.sql.tables.events import answers, event_batch_ids, event_batches_unnumbered, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
 from gateway.adapters.sql.tables.webhooks import webhook_endpoints
-from gateway.adapters.sql.types import INTEGER, TEXT
+from gateway.adapters.sql.types import INTEGER
 
 Columns = Sequence[Column[Any]]
 
@@ -94,7 +92,6 @@ EMAIL: Final = (users.c.email,)
 USER_ID: Final = (users.c.id,)
 ACCOUNT_HOLDER: Final = (accounts.c.owner_id, accounts.c.kind)
 IDS: Final = bindparam("ids", type_=ARRAY(accounts.c.id.type))
-OWNER_IDS: Final = bindparam("owner_ids", type_=ARRAY(TEXT))
 
 LOCK_PAYMENTS: Final = select(payments).where(payments.c.id == any_(IDS)).order_by(payments.c.id).with_for_update()
 
@@ -130,21 +127,6 @@ FIND_TRANSACTIONS: Final = (
     .order_by(transfers.c.transaction_id, transfers.c.position)
 )
 FIND_ANSWERS: Final = _named(ANSWER_KEY, (*answers.c, DATA_OF_EVENT))
-LOCK_WEBHOOK_ENDPOINTS: Final = (
-    select(webhook_endpoints)
-    .where(or_(webhook_endpoints.c.id == any_(IDS), webhook_endpoints.c.owner_id == any_(OWNER_IDS)))
-    .order_by(webhook_endpoints.c.id)
-    .with_for_update()
-)
-LOCK_WEBHOOK_OWNERS: Final = text(
-    """
-    SELECT pg_advisory_xact_lock(CAST(CAST('webhook_endpoints' AS regclass) AS oid)::int, owner)
-    FROM (SELECT DISTINCT hashtext(id) AS owner FROM unnest(:owner_ids) AS given(id) ORDER BY owner) AS owners
-    """
-).bindparams(bindparam("owner_ids", type_=ARRAY(TEXT)))
-"""Nobody else creates a webhook endpoint for these owners until the transaction has ended: row locks do not prevent it,
-and two transactions at the same time could create more endpoints than an owner may have."""
-
 FIND_REFERENCES: Final = _named(REFERENCE, REFERENCE)
 FIND_EMAILS: Final = _named(EMAIL, EMAIL)
 FIND_USER_IDS: Final = _named(USER_ID, USER_ID)
@@ -243,6 +225,9 @@ PARTS: Final[Mapping[str, Part]] = {
     "webhook_endpoints_new": _inserting(webhook_endpoints),
     "webhook_endpoints_changed": _replacing(webhook_endpoints),
     "webhook_endpoints_deleted": _deleting(webhook_endpoints),
+    "api_keys_new": _inserting(api_keys),
+    "api_keys_changed": _replacing(api_keys),
+    "api_keys_deleted": _deleting(api_keys),
     # The database numbers a batch, and its events are given that number.
     _BATCHES: Part(EVENT_BATCH_COLUMNS, _inserted_batches, _BATCH_ID),
     "events_new": Part(EVENT_COLUMNS, _inserted_events),

@@ -18,7 +18,7 @@ from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
 from gateway.adapters.sql.rows.values import VERSION_BEFORE, Values
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.subqueries import DATA_OF_EVENT, REVERSED_BY
-from gateway.adapters.sql.tables.access import users
+from gateway.adapters.sql.tables.access import api_keys, users
 from gateway.adapters.sql.tables.events import answers, event_batches, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
@@ -57,6 +57,7 @@ FIND_WEBHOOK_ENDPOINTS: Final = select(webhook_endpoints).where(
         webhook_endpoints.c.owner_id.in_(bindparam("owner_ids", expanding=True)),
     )
 )
+FIND_API_KEYS: Final = select(api_keys).where(api_keys.c.owner_id.in_(bindparam("owner_ids", expanding=True)))
 FIND_REFERENCES: Final = select(*_REFERENCE).where(payments.c.reference.is_not(None), _among("references", *_REFERENCE))
 FIND_EMAILS: Final = select(users.c.email).where(users.c.email.in_(bindparam("emails", expanding=True)))
 FIND_USER_IDS: Final = select(users.c.id).where(users.c.id.in_(bindparam("user_ids", expanding=True)))
@@ -126,6 +127,9 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
     "webhook_endpoints_new": _inserted(webhook_endpoints),
     "webhook_endpoints_changed": _replaced(webhook_endpoints),
     "webhook_endpoints_deleted": _deleted(webhook_endpoints),
+    "api_keys_new": _inserted(api_keys),
+    "api_keys_changed": _replaced(api_keys),
+    "api_keys_deleted": _deleted(api_keys),
     "event_batches_new": _inserted_batches(),
     "events_new": _inserted_events(),
     "answers_new": _inserted(answers),
@@ -159,6 +163,10 @@ class SqliteQueries(Queries):
     @override
     async def webhook_endpoints(self, ids: Collection[EndpointId], owner_ids: Collection[UserId]) -> Rows:
         return await self._transaction.rows(FIND_WEBHOOK_ENDPOINTS, {"ids": list(ids), "owner_ids": list(owner_ids)})
+
+    @override
+    async def api_keys(self, owner_ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(FIND_API_KEYS, {"owner_ids": list(owner_ids)})
 
     @override
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:

@@ -10,6 +10,7 @@ from sqlalchemy import literal_column, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.account_cache import AccountCache
+from gateway.adapters.sql.api_keys import SqlApiKeys
 from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, write_pool
 from gateway.adapters.sql.audit import sql_audit
 from gateway.adapters.sql.constant_columns import ConstantColumns
@@ -63,6 +64,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             unit_of_work=unit_of_work,
             users=SqlUsers(access),
             sessions=SqlSessions(access),
+            api_keys=SqlApiKeys(access),
             login_failures=SqlLoginFailures(access),
             rate_budgets=SqlRateBudgets(access),
             rates=SqlRates(database),

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.rows.accounts import account_changes, account_values
+from gateway.adapters.sql.rows.api_keys import api_key_values
 from gateway.adapters.sql.rows.events import answer_values, event_batch_values, event_values
 from gateway.adapters.sql.rows.payments import payment_changes, payment_values, refund_values
 from gateway.adapters.sql.rows.quotes import quote_changes, quote_values
@@ -116,6 +117,11 @@ def _kinds(changes: Changes, versions: Versions, latest_at: datetime | None) -> 
     yield "quotes_changed", _rows_changed(changes.quotes_changed, quote_changes, versions)
     yield "refunds_new", list(map(refund_values, changes.refunds_new))
     yield from _webhook_endpoint_writes(changes).items()
+    if changes.api_keys_new or changes.api_keys_changed:
+        # As webhook endpoints, they were locked.
+        yield "api_keys_new", list(map(api_key_values, changes.api_keys_new))
+        yield "api_keys_changed", list(map(api_key_values, changes.api_keys_changed))
+        yield "api_keys_deleted", [(key_id,) for key_id in changes.api_keys_deleted]
     yield "event_batches_new", [event_batch_values(changes.events_new)] if changes.events_new else []
     yield "events_new", [event_values(event, index) for index, event in enumerate(changes.events_new)]
     answers = sorted(changes.answers_new, key=attrgetter("key"))

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from gateway.application.access.addresses import network_of
+from gateway.application.access.api_key_format import ApiKeyFormat
 from gateway.application.access.authentication import Authentication
 from gateway.application.access.caller import Caller, check_caller
 from gateway.application.access.hashing_places import Purpose
@@ -22,7 +23,7 @@ from gateway.application.access.refresh_token_format import (
     secret_of,
     unknown_refresh_token,
 )
-from gateway.application.access.revocations import Revocations
+from gateway.application.access.signed_in import SignedIn
 from gateway.application.access.spellings import spellings_of
 from gateway.application.access.throttle import Throttle
 from gateway.application.commands.register import Register, Registered
@@ -30,6 +31,7 @@ from gateway.application.emails import canonical_email
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.errors import InvalidCredentials, TokenExpired, TokenRevoked
+from gateway.application.ports.api_keys import StoredApiKeys
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.login_failures import LoginFailures
@@ -39,23 +41,12 @@ from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.users import Credentials, Users
 from gateway.domain.checks import check_id, check_text
 from gateway.domain.errors import UserNotFound
-from gateway.domain.immutable import immutable
 from gateway.domain.limits import ADDRESS_LENGTH_MAX, EMAIL_LENGTH_MAX
 from gateway.domain.money import currency_code
 from gateway.domain.user import Role, User, UserId, check_profile
 
 LOGIN_CHECKS_MAX: Final = 2
 """How often a login checks the password at most, if the stored hash is replaced meanwhile."""
-
-
-@immutable
-class SignedIn:
-    """A session's tokens: a short-lived access token, and a refresh token that can be used once."""
-
-    user: User
-    access_token: str = field(repr=False)
-    expires_in_seconds: int
-    refresh_token: str = field(repr=False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,24 +56,32 @@ class Access:
     executor: CommandExecutor
     users: Users
     sessions: Sessions
+    api_keys: StoredApiKeys
     login_failures: LoginFailures
     passwords: PasswordHasher
     tokens: AccessTokens
     clock: Clock
     identifiers: Identifiers
     limits: AccessLimits = field(default_factory=AccessLimits)
+    key_format: ApiKeyFormat = field(default_factory=ApiKeyFormat)
     loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
     _checks: PasswordChecks = field(init=False, repr=False, compare=False)
     _look_ups: LoginLookUps = field(init=False, repr=False, compare=False)
-    _revocations: Revocations = field(init=False, repr=False, compare=False)
     _authentication: Authentication = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         throttle = Throttle(self.login_failures, self.clock, self.limits)
         self._checks = PasswordChecks(self.passwords, throttle, self.limits)
         self._look_ups = LoginLookUps(self.users, self.login_failures)
-        self._revocations = Revocations(self.sessions, self.limits, token_lifetime_seconds=self.tokens.lifetime_seconds)
-        self._authentication = Authentication(self.tokens, self._revocations, self.clock, self.loop)
+        self._authentication = Authentication(
+            tokens=self.tokens,
+            sessions=self.sessions,
+            api_keys=self.api_keys,
+            key_format=self.key_format,
+            limits=self.limits,
+            clock=self.clock,
+            loop=self.loop,
+        )
 
     async def register(
         self, *, email: str, password: str, role: Role, name: str | None = None, currency: str = "USD"
@@ -200,7 +199,7 @@ class Access:
         now = self.clock()
         await self.sessions.revoke_token(hash_of(secret), caller.user_id, now=now)
         await self.sessions.revoke(caller.session_id, now=now)
-        self._revocations.invalidate()
+        self.renew_endings()
 
     async def change_password(self, caller: Caller, *, current: str, new: str) -> None:
         """Change the caller's password, and revoke all their sessions.
@@ -222,7 +221,7 @@ class Access:
         if not await self.users.replace_password_hash(caller.user_id, old=found.password_hash, new=new_hash):
             raise InvalidCredentials("The current password is wrong.")
         await self.sessions.revoke_user(caller.user_id, now=self.clock())
-        self._revocations.invalidate()
+        self.renew_endings()
 
     async def user(self, user_id: UserId) -> User:
         """The user with this id.
@@ -238,9 +237,12 @@ class Access:
         return found.user
 
     def authenticate(self, access_token: str) -> Coroutine[Any, Any, Caller]:
-        """The user whom an access token was issued to. Reads the storage at most every `revocations_seconds_max`.
+        """The user whom an access token was issued to, or whose API key it is.
+
+        Reads the storage at most every `revocations_seconds_max`, and once for a key that was not used here lately.
 
         Raises:
+            ApiKeyInvalid: It begins as an API key does, and is not one of ours, or has ended.
             TokenInvalid: The gateway did not issue it.
             TokenExpired: It has expired.
             TokenRevoked: Its session was revoked. Every process notices within `revocations_seconds_max`.
@@ -248,11 +250,19 @@ class Access:
         return self._authentication.authenticate(access_token)
 
     def caller_at_once(self, access_token: str) -> Caller | None:
-        """The caller of a token that `authenticate` has accepted and would accept now, without reading the storage.
+        """The caller of a token or key that `authenticate` has accepted and would accept now. Nothing is read.
 
         `None` says nothing against a token: ask `authenticate`.
         """
         return self._authentication.caller_at_once(access_token)
+
+    def renew_endings(self) -> None:
+        """Let the next request wait for a new list of what has ended: a session or an API key has."""
+        self._authentication.renew_endings()
+
+    async def close(self) -> None:
+        """Write when API keys were last used, as far as it is not written."""
+        await self._authentication.close()
 
     async def _same_successor(self, rotation: RotationResult, secret: bytes, now: datetime) -> bytes:
         """The secret that a used refresh token was exchanged for, if its response may have been lost.
@@ -268,7 +278,7 @@ class Access:
             return sealed(rotation.sealed, by=secret)
         if rotation.session_id is not None:
             await self.sessions.revoke(rotation.session_id, now=now)
-            self._revocations.invalidate()
+            self.renew_endings()
         raise TokenRevoked("This refresh token was used before: its session has ended.")
 
     def _stored(self, secret: bytes, now: datetime) -> StoredToken:

@@ -1,19 +1,34 @@
-"""Revocations: the sessions that have ended, while access tokens of theirs may still be valid."""
+"""Revocations: sessions that have ended while their access tokens may still be valid, and API keys that have ended."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from gateway.application.access.limits import AccessLimits
 from gateway.application.ports.sessions import SessionId, Sessions
 from gateway.application.ports.unit_of_work import StorageUnavailable
 
+EndedSince: TypeAlias = Callable[[datetime, datetime], Awaitable[AbstractSet[SessionId]]]
+"""Reads what has ended from one time to another one, which is now."""
+
+
+async def _nothing(_since: datetime, _now: datetime) -> AbstractSet[SessionId]:
+    return frozenset()
+
 
 class Revocations:
-    """The list of revoked sessions, read from the storage at most every `revocations_seconds_max`."""
+    """The list of revoked sessions, read from the storage at most every `revocations_seconds_max`.
+
+    Attributes:
+        session_ids: The list.
+        keys_ended: Reads the ids of API keys that have ended, which belong to the list.
+    """
 
     def __init__(self, sessions: Sessions, limits: AccessLimits, *, token_lifetime_seconds: int) -> None:
         self.session_ids: AbstractSet[SessionId] = frozenset()
+        self.keys_ended: EndedSince = _nothing
         self._sessions = sessions
         self._limits = limits
         self._token_lifetime = timedelta(seconds=2 * token_lifetime_seconds + limits.leeway_seconds)
@@ -44,6 +59,8 @@ class Revocations:
 
     async def _read(self, now: datetime) -> None:
         try:
-            self.session_ids = await self._sessions.revoked_since(now - self._token_lifetime)
+            since = now - self._token_lifetime
+            sessions, keys = await asyncio.gather(self._sessions.revoked_since(since), self.keys_ended(since, now))
+            self.session_ids = sessions | keys if keys else sessions
         except StorageUnavailable:
             return

@@ -10,6 +10,7 @@ from gateway.application.ports.identifiers import NewId
 from gateway.application.ports.unit_of_work import Needs, NewUser
 from gateway.application.views.events import event_data
 from gateway.domain.account import Account
+from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.errors import Refusal
 from gateway.domain.event import Event, EventId, EventObject
 from gateway.domain.event_type import EventType
@@ -112,6 +113,9 @@ class Decision(Generic[Result_co]):
     transactions: Collection[Transaction] = ()
     webhook_endpoints: Collection[WebhookEndpoint] = ()
     webhook_endpoints_deleted: Collection[EndpointId] = ()
+    api_keys: Collection[ApiKey] = ()
+    api_keys_deleted: Collection[ApiKeyId] = ()
+    """Keys that make room for one of `api_keys`."""
     events: Collection[Event] = ()
 
 

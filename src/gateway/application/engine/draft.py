@@ -17,6 +17,7 @@ from gateway.application.ports.unit_of_work import (
     StoredAnswer,
 )
 from gateway.domain.account import Account, AccountId
+from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.event import Event
 from gateway.domain.payment import Payment, PaymentId, QuoteId
 from gateway.domain.quote import Quote
@@ -33,6 +34,9 @@ class Draft(LedgerView):
         "_accounts_new",
         "_answers",
         "_answers_new",
+        "_api_keys_changed",
+        "_api_keys_deleted",
+        "_api_keys_new",
         "_events_new",
         "_payments_changed",
         "_payments_new",
@@ -61,6 +65,9 @@ class Draft(LedgerView):
         self._webhook_endpoints_new: dict[EndpointId, WebhookEndpoint] = {}
         self._webhook_endpoints_changed: dict[EndpointId, WebhookEndpoint] = {}
         self._webhook_endpoints_deleted: set[EndpointId] = set()
+        self._api_keys_new: dict[ApiKeyId, ApiKey] = {}
+        self._api_keys_changed: dict[ApiKeyId, ApiKey] = {}
+        self._api_keys_deleted: set[ApiKeyId] = set()
         self._events_new: list[Event] = []
         self._answers_new: list[StoredAnswer] = []
 
@@ -96,9 +103,10 @@ class Draft(LedgerView):
             if transaction.reverses is not None:
                 original = self._transactions[transaction.reverses]
                 self._transactions[original.id] = replace(original, reversed_by=transaction.id)
-        if decision.quotes or decision.webhook_endpoints or decision.webhook_endpoints_deleted:
+        if decision.quotes or decision.webhook_endpoints or decision.webhook_endpoints_deleted or decision.api_keys:
             self._write_quotes(decision.quotes)
             self._write_webhook_endpoints(decision.webhook_endpoints, decision.webhook_endpoints_deleted)
+            self._write_api_keys(decision.api_keys, decision.api_keys_deleted)
         self._refunds_new.extend(decision.refunds)
         self._events_new.extend(decision.events)
 
@@ -125,6 +133,16 @@ class Draft(LedgerView):
             self._webhook_endpoints_changed.pop(endpoint_id, None)
             if self._webhook_endpoints_new.pop(endpoint_id, None) is None:
                 self._webhook_endpoints_deleted.add(endpoint_id)
+
+    def _write_api_keys(self, keys: Collection[ApiKey], deleted: Collection[ApiKeyId]) -> None:
+        for key in keys:
+            is_new = key.id not in self._api_keys or key.id in self._api_keys_new
+            (self._api_keys_new if is_new else self._api_keys_changed)[key.id] = key
+            self._api_keys[key.id] = key
+        for key_id in deleted:
+            del self._api_keys[key_id]
+            self._api_keys_changed.pop(key_id, None)
+            self._api_keys_deleted.add(key_id)
 
     def fork(self) -> "Draft":
         """A copy. Its changes are not in this draft until this draft adopts it."""
@@ -161,6 +179,9 @@ class Draft(LedgerView):
             webhook_endpoints_new=self._webhook_endpoints_new.values(),
             webhook_endpoints_changed=self._webhook_endpoints_changed.values(),
             webhook_endpoints_deleted=self._webhook_endpoints_deleted,
+            api_keys_new=self._api_keys_new.values(),
+            api_keys_changed=self._api_keys_changed.values(),
+            api_keys_deleted=self._api_keys_deleted,
             events_new=self._events_new,
             answers_new=self._answers_new,
             latest_at=latest_at,

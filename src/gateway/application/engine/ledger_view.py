@@ -1,7 +1,10 @@
 """The read-only view of the ledger on which commands decide."""
 
+from collections.abc import Sequence
+
 from gateway.application.ports.unit_of_work import AccountHolder, Records
 from gateway.domain.account import Account, AccountId, AccountKey
+from gateway.domain.api_key import ApiKey
 from gateway.domain.errors import (
     AccountNotFound,
     DuplicateReference,
@@ -9,6 +12,7 @@ from gateway.domain.errors import (
     PaymentNotFound,
     TransactionNotFound,
     UserExists,
+    UserNotFound,
 )
 from gateway.domain.exchange_errors import QuoteNotFound
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
@@ -34,6 +38,7 @@ class LedgerView:
         "_account_holders",
         "_account_ids",
         "_accounts",
+        "_api_keys",
         "_emails_taken",
         "_payments",
         "_quotes",
@@ -56,6 +61,7 @@ class LedgerView:
         self._emails_taken = set(records.emails_taken)
         self._user_ids_taken = set(records.user_ids_taken)
         self._webhook_endpoints = {endpoint.id: endpoint for endpoint in records.webhook_endpoints}
+        self._api_keys = {key.id: key for key in records.api_keys}
 
     def account(self, account_id: AccountId) -> Account:
         """The account with this id.
@@ -129,6 +135,10 @@ class LedgerView:
         """The number of webhook endpoints of an owner who is among the loaded owners."""
         return sum(endpoint.owner_id == owner_id for endpoint in self._webhook_endpoints.values())
 
+    def api_keys_of(self, owner_id: UserId) -> Sequence[ApiKey]:
+        """The API keys of an owner who is among the loaded owners, ended ones too."""
+        return [key for key in self._api_keys.values() if key.owner_id == owner_id]
+
     def must_be_free(self, reference: PaymentReference) -> None:
         """Check that no payment has this reference.
 
@@ -151,3 +161,12 @@ class LedgerView:
             raise EmailTaken("Somebody has registered with this e-mail address already.")
         if user_id in self._user_ids_taken:
             raise UserExists("There is a user of this id already.")
+
+    def must_be_registered(self, user_id: UserId) -> None:
+        """Check that there is a user of this id, which is among the loaded ids.
+
+        Raises:
+            UserNotFound: There is none.
+        """
+        if user_id not in self._user_ids_taken:
+            raise UserNotFound("There is no such user.")

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import Enum
 
+from gateway.application.ports.api_keys import StoredApiKeys
 from gateway.application.ports.deliveries import Deliveries
 from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.events import EventFeed
@@ -53,6 +54,7 @@ class Storage:
     unit_of_work: UnitOfWorkFactory
     users: Users
     sessions: Sessions
+    api_keys: StoredApiKeys
     login_failures: LoginFailures
     rate_budgets: RateBudgets
     rates: Rates

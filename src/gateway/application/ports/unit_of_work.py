@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self, TypeVar
 
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
+from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.event import Event, EventId
 from gateway.domain.immutable import immutable
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
@@ -120,6 +121,8 @@ class Needs:
     webhook_endpoints: Collection[EndpointId] = ()
     webhook_owners: Collection[UserId] = ()
     """All webhook endpoints of these owners are loaded, and no other unit of work creates one meanwhile."""
+    api_key_owners: Collection[UserId] = ()
+    """All API keys of these owners are loaded, and no other unit of work creates one meanwhile."""
 
     @classmethod
     def union(cls, needs: Collection["Needs"]) -> Self:
@@ -136,6 +139,7 @@ class Needs:
             quotes=_distinct([each.quotes for each in needs]),
             webhook_endpoints=_distinct([each.webhook_endpoints for each in needs]),
             webhook_owners=_distinct([each.webhook_owners for each in needs]),
+            api_key_owners=_distinct([each.api_key_owners for each in needs]),
         )
 
 
@@ -175,6 +179,7 @@ class Records:
     """With `reversed_by` filled in."""
     quotes: Collection[Quote] = ()
     webhook_endpoints: Collection[WebhookEndpoint] = ()
+    api_keys: Collection[ApiKey] = ()
     latest_at: datetime | None = None
     """The ids of new transactions are of later moments: at least the largest `latest_at` stored with a loaded
     account. Ids then sort in the order of an account's versions, even if clocks differ."""
@@ -201,6 +206,9 @@ class Changes:
     webhook_endpoints_new: Collection[WebhookEndpoint] = ()
     webhook_endpoints_changed: Collection[WebhookEndpoint] = ()
     webhook_endpoints_deleted: Collection[EndpointId] = ()
+    api_keys_new: Collection[ApiKey] = ()
+    api_keys_changed: Collection[ApiKey] = ()
+    api_keys_deleted: Collection[ApiKeyId] = ()
     events_new: Collection[Event] = ()
     answers_new: Collection[StoredAnswer] = ()
     latest_at: datetime | None = None
@@ -214,8 +222,9 @@ class UnitOfWork(Protocol):
         """Read what is wanted. Called once, before `commit`.
 
         Accounts, payments and quotes are locked until the transaction ends, or `commit` checks that nobody has changed
-        them since. Webhook endpoints are always locked. Locks are taken in one order (payments, quotes, accounts,
-        accounts for fees, webhook endpoints; each by id), so that two batches never wait for each other in a circle.
+        them since. Webhook endpoints and API keys are always locked. Locks are taken in one order (payments, quotes,
+        accounts, accounts for fees, webhook endpoints, API keys; each by id), so that two batches never wait for each
+        other in a circle.
         Answers, references, e-mails and transactions are read, not locked.
 
         Where accounts may be cached, a storage may pipeline its units of work: this one waits until the unit of work

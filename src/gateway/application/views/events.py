@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.application.ports.events import FeedEvent
 from gateway.application.views.accounts import account_view
+from gateway.application.views.api_keys import api_key_view
 from gateway.application.views.deposits import deposit_view
 from gateway.application.views.payments import payment_view
 from gateway.application.views.payouts import payout_view
@@ -14,6 +15,7 @@ from gateway.application.views.times import Instant
 from gateway.application.views.transactions import transaction_view
 from gateway.application.views.webhook_endpoints import webhook_endpoint_view
 from gateway.domain.account import Account, AccountId
+from gateway.domain.api_key import ApiKey
 from gateway.domain.deposit import Deposit
 from gateway.domain.event import EventObject
 from gateway.domain.payment import Payment
@@ -95,6 +97,8 @@ def _event_view(record: EventObject) -> msgspec.Struct:
             view = account_view(record)
         case WebhookEndpoint():
             view = webhook_endpoint_view(record)
+        case ApiKey():
+            view = api_key_view(record)
         case _:
             assert_never(record)
     return view

@@ -225,6 +225,27 @@ async def endpoint_disabled(cast: Cast) -> Told:
     return Told(endpoint_id, cast.shop)
 
 
+async def key_created(cast: Cast) -> Told:
+    """`api_key.created`. The key is revoked again: nobody gets to see it."""
+    key_id = await _new_key(cast)
+    await cast.shop.ask("DELETE", f"/api-keys/{key_id}")
+    return Told(key_id, cast.shop)
+
+
+async def key_rotated(cast: Cast) -> Told:
+    """`api_key.rotated`. The new key is revoked, too."""
+    key_id = await _new_key(cast)
+    new = await cast.shop.ask("POST", f"/api-keys/{key_id}/rotate")
+    await cast.shop.ask("DELETE", f"/api-keys/{new['id']}")
+    return Told(key_id, cast.shop)
+
+
+async def _new_key(cast: Cast) -> str:
+    body = {"name": "gateway trigger", "scopes": ["events:read"]}
+    key_id: str = (await cast.shop.ask("POST", "/api-keys", body))["id"]
+    return key_id
+
+
 async def _refund(cast: Cast) -> Json:
     payment = await cast.pay(await cast.customer())
     return await cast.shop.ask("POST", f"/payments/{payment['id']}/refunds", {})
@@ -250,6 +271,9 @@ SCENARIOS: Final[Mapping[EventType, Scenario]] = {
     EventType.DEPOSIT_SUCCEEDED: Scenario("a merchant makes a deposit", deposited),
     EventType.PAYOUT_SUCCEEDED: Scenario("a merchant takes money out", paid_out),
     EventType.ACCOUNT_OPENED: Scenario("a merchant opens an account in another currency", opened),
+    EventType.API_KEY_CREATED: Scenario("a merchant creates an API key, and revokes it", key_created),
+    EventType.API_KEY_ROTATED: Scenario("a merchant rotates a new API key", key_rotated),
+    EventType.API_KEY_REVOKED: Scenario("a merchant revokes a new API key", key_created),
     EventType.ENDPOINT_TEST: Scenario("a merchant tests its newest webhook endpoint", endpoint_tested),
     EventType.ENDPOINT_DISABLED: Scenario("a merchant disables a new webhook endpoint", endpoint_disabled),
 }

@@ -1,10 +1,10 @@
 """Accounts and deposits."""
 
+from gateway.adapters.http.authorization import OPERATOR
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.lists import listing
 from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import (
-    EVERY_ROLE,
     AnyOperation,
     Body,
     Idempotency,
@@ -121,7 +121,6 @@ EXAMPLE_DEPOSIT = {
 
 def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation, ...]:
     """The operations on accounts. With `owner_deposits`, users may make deposits to their own."""
-    operator = frozenset({Role.OPERATOR})
     return (
         Operation(
             method="GET",
@@ -130,7 +129,6 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
             tag=TAG,
             summary="List the caller's accounts; an operator sees everybody's",
             handler=listing(cursors, find_accounts),
-            roles=EVERY_ROLE,
             query=AccountsQuery,
             result=ListView[AccountView],
             codes=("cursor_invalid", "cursor_filter_mismatch", "unknown_currency"),
@@ -143,7 +141,6 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
             tag=TAG,
             summary="Open an account in another currency",
             handler=submitting(to_open_account, account_view, record_of=identity),
-            roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
             status=201,
             body=OpenAccountBody,
             result=AccountView,
@@ -159,7 +156,6 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
             tag=TAG,
             summary="Show an account",
             handler=get_account,
-            roles=EVERY_ROLE,
             result=AccountView,
             codes=("account_not_found",),
             example_result=EXAMPLE_ACCOUNT,
@@ -171,7 +167,6 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
             tag=TAG,
             summary="Let an account receive but not pay",
             handler=submitting(to_freeze, account_view, record_of=identity),
-            roles=operator,
             body=NoFields,
             result=AccountView,
             idempotency=Idempotency.OPTIONAL,
@@ -185,7 +180,6 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
             tag=TAG,
             summary="Let an account pay again",
             handler=submitting(to_unfreeze, account_view, record_of=identity),
-            roles=operator,
             body=NoFields,
             result=AccountView,
             idempotency=Idempotency.OPTIONAL,
@@ -199,7 +193,7 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
             tag=TAG,
             summary="Bring money in from outside; in a sandbox on loopback owners may do it themselves",
             handler=submitting(to_deposit, deposit_view, record_of=identity),
-            roles=EVERY_ROLE if owner_deposits else operator,
+            only_roles=None if owner_deposits else OPERATOR,
             status=201,
             body=DepositBody,
             result=DepositView,

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from gateway.adapters.http.messages import AnyRequest, Request, Response
-from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Body, Operation, json_response
+from gateway.adapters.http.operations import Body, Operation, json_response
 from gateway.adapters.http.resources.fields import CurrencyText, Name
-from gateway.application.access.access import SignedIn
+from gateway.application.access.signed_in import SignedIn
 from gateway.application.rate_limits.rate_limits import LOGINS, REFRESHES, REGISTRATIONS
 from gateway.application.views.users import UserView, user_view
 from gateway.domain.limits import (
@@ -166,7 +166,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Register as a customer or a merchant",
         handler=register,
-        roles=ANYONE,
         status=201,
         body=RegisterBody,
         result=UserView,
@@ -185,7 +184,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Log in with e-mail address and password",
         handler=log_in,
-        roles=ANYONE,
         body=LogInBody,
         result=TokensView,
         codes=("invalid_credentials", "rate_limited"),
@@ -203,7 +201,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Exchange a refresh token for a new pair; it is good once, and using it again ends the session",
         handler=refresh,
-        roles=ANYONE,
         body=RefreshBody,
         result=TokensView,
         codes=("token_invalid", "token_expired", "token_revoked"),
@@ -218,7 +215,6 @@ OPERATIONS = (
         tag=TAG,
         summary="End the session",
         handler=log_out,
-        roles=EVERY_ROLE,
         status=204,
         body=RefreshBody,
         example=EXAMPLE_REFRESH,
@@ -230,7 +226,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Show the caller, with their accounts",
         handler=me,
-        roles=EVERY_ROLE,
         result=UserView,
         codes=("user_not_found",),
         example_result=EXAMPLE_USER,
@@ -242,7 +237,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Change the password; ends all sessions of the user",
         handler=change_password,
-        roles=EVERY_ROLE,
         status=204,
         body=PasswordBody,
         codes=("invalid_credentials", "rate_limited", "user_not_found"),
@@ -255,7 +249,6 @@ OPERATIONS = (
         tag=TAG,
         summary="The public keys with which other services verify access tokens",
         handler=key_set,
-        roles=ANYONE,
         result=KeySetView,
         example_result={"keys": []},
     ),
