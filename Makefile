@@ -34,7 +34,7 @@ help: ## This list
 
 .PHONY: run
 run: $(RUNTIME) ## Run the gateway on http://127.0.0.1:8000, on SQLite unless GATEWAY_DATABASE_URL says otherwise (ARGS)
-	$(BIN)/gateway serve $(ARGS)
+	$(BIN)/gateway serve --first-key $(ARGS)
 
 .PHONY: demo
 demo: $(RUNTIME) ## Show the life of payments as tables (ARGS)

@@ -10,17 +10,22 @@ SIMULATED_OPERATIONS: Final = 90_000
 
 
 @click.command
+@click.option(
+    "--first-key",
+    is_flag=True,
+    help="In a new sandbox, make a customer and a merchant, and print an API key of the customer.",
+)
 @settings_flags(
     "host", "port", "workers", "environment", "data_dir", "database_url", "root_path", "log_level", "access_log"
 )
-def serve(**flags: str | None) -> None:
+def serve(*, first_key: bool, **flags: str | None) -> None:
     """Serve the HTTP API.
 
     Ends at SIGTERM or Ctrl-C with exit code 0, when it has answered what was asked before.
     """
     from gateway.entrypoints.serve import serve as run
 
-    run(flags)
+    run(flags, first_key=first_key)
 
 
 @click.command
