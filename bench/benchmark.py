@@ -4,6 +4,7 @@ import contextlib
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -12,7 +13,7 @@ from rich.console import Console
 from bench import closed_loop, databases, deliveries, in_process, machine, open_loop, pgbench, results
 from bench.ledger import must_balance
 from bench.plan import Plan
-from bench.population import Load, People, make_people, populate, tokens
+from bench.population import Load, People, api_keys, make_people, populate, tokens
 from bench.results import Results
 from bench.runs import Arm, Field, Run, median, run
 from bench.servers import Server, arm, gateway, serving
@@ -54,6 +55,7 @@ def contenders(folder: Path) -> list[Contender]:
     without_database = arm("without_database")
     return [
         Contender(results.UNIFORM, gateway(), "uniform"),
+        Contender(results.KEYS, gateway(), "uniform"),
         Contender(results.PER_REQUEST, arm("per_request"), "uniform"),
         Contender(results.SYNC_ORM, arm("sync_orm"), "uniform"),
         Contender(results.HOT, gateway(), "hot"),
@@ -147,6 +149,7 @@ async def _over_http(
             each.name: await _start(each, pem, postgres, number, servers)
             for number, each in enumerate(contenders(folder))
         }
+        arms[results.KEYS] = await _with_keys(arms[results.KEYS], people, folder)
         await databases.checkpoint(postgres)
         for each in arms.values():
             console.print(f"Warming up: {each.name}")
@@ -223,6 +226,13 @@ async def _start(
         batch_size=contender.batch_size,
         connections=contender.connections,
     )
+
+
+async def _with_keys(each: Arm, people: People, folder: Path) -> Arm:
+    """The arm, whose requests are signed in with API keys."""
+    async with open_sql_storage(str(each.url)) as storage:
+        keys = await api_keys(storage, people)
+    return replace(each, tokens=closed_loop.write_lines(folder / "keys", keys))
 
 
 async def _populate_sqlite(path: Path, people: People) -> None:

@@ -10,6 +10,7 @@ from bench.open_loop import OpenRun
 from bench.runs import Run
 
 UNIFORM: Final = "gateway, uniform"
+KEYS: Final = "gateway, uniform, API keys in place of tokens"
 HOT: Final = "gateway, hot merchant"
 ZIPF: Final = "gateway, zipf 1.0"
 HOT_TWO_WORKERS: Final = "gateway, hot merchant, 2 workers"
@@ -69,6 +70,7 @@ class Results:
         rates: Mapping[str, float] = {name: self.peak(name).payments_per_second for name in self.runs} | self.pgbench
         peak = self.peak(UNIFORM)
         return [
+            Aim(f"{KEYS} ÷ {UNIFORM}", self._beside(KEYS, UNIFORM), 0.9, 0.97),
             Aim("uniform ÷ per request", rates[UNIFORM] / rates[PER_REQUEST], 1.8, 3),
             Aim("hot merchant ÷ per request, hot merchant", rates[HOT] / rates[PER_REQUEST_HOT], 2.6, 5),
             Aim("uniform ÷ FastAPI with a sync ORM", rates[UNIFORM] / rates[SYNC_ORM], 30, 45),
@@ -95,6 +97,11 @@ class Results:
             Aim("hot merchant, 2 workers ÷ 1", rates[HOT_TWO_WORKERS] / rates[HOT], 1, 1.5),
             *self.aims_of_deliveries(),
         ]
+
+    def _beside(self, arm: str, other: str) -> float:
+        """The throughput of an arm as a share of another one's, with as many connections."""
+        [(connections, run)] = self.runs[arm].items()
+        return run.payments_per_second / self.runs[other][connections].payments_per_second
 
     def aims_of_deliveries(self) -> Sequence[Aim]:
         """What the webhooks are judged by."""

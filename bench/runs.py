@@ -32,6 +32,8 @@ class Arm:
     load: Load
     batch_size: int = 1
     connections: int | None = None
+    tokens: Path | None = None
+    """What its requests are signed in with, if not with the tokens of all arms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ async def run(field: Field, arm: Arm, *, connections: int, seconds: float) -> Ru
     before = await read_postgres(admin_url, field.postgres.pid)
     answered = closed_loop.drive(
         arm.server,
-        tokens=field.tokens,
+        tokens=arm.tokens or field.tokens,
         payees=field.payees[arm.load],
         connections=connections,
         seconds=seconds,
