@@ -6,10 +6,12 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from gateway.application.ports.unit_of_work import AnswerKey, Wanted
+from gateway.adapters.memory import memory_storage
+from gateway.application.ports.unit_of_work import AnswerKey, TryAgain, Wanted
 from gateway.contracts.records import load
 from gateway.domain.user import UserId
-from support.api_client import Api, Json, Person, World, created, fresh_key, ok, refused
+from support.api_client import Api, Json, Person, World, created, fresh_key, ok, open_world, refused
+from support.builders import Fault, Watch, watched
 
 BODY: Json = {"name": "Shop", "scopes": ["payments:read", "payments:write"]}
 
@@ -166,6 +168,18 @@ async def test_a_replay_makes_no_second_key_and_does_not_show_the_secret_again(
     secret = first["secret"][-40:].encode()
     assert secret not in found.body
     assert all(secret not in event.data for event in await world.gateway.events.read(limit=1_000))
+
+
+async def test_a_key_is_shown_to_whoever_made_it_also_if_the_acknowledgement_of_the_commit_was_lost() -> None:
+    watch = Watch()
+    async with open_world(storage=watched(memory_storage(), watch)) as world:
+        merchant = await world.merchant()
+        for key in (None, "k"):
+            watch.spoil([Fault(after=TryAgain("The connection was lost."))])
+            made = created(await merchant.api.post("/api-keys", BODY, key=key))
+            assert not watch.faults
+            ok(await machine(merchant, made).get("/payments"))
+        assert len(ok(await merchant.api.get("/api-keys"))["data"]) == 2
 
 
 async def test_requests_with_one_idempotency_key_at_once_make_one_key(merchant: Person) -> None:

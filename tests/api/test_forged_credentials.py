@@ -12,7 +12,7 @@ from gateway.application.access.api_key_format import DIGITS, ApiKeyFormat, new_
 from gateway.domain.api_key import ApiKeyId
 from gateway.domain.scope import SCOPES_OF_ROLE
 from gateway.domain.user import Role, UserId
-from support.api_client import Person, World
+from support.api_client import Json, Person, World
 from support.asgi import ask
 
 CREDENTIALS: Final = 10_000
@@ -55,7 +55,12 @@ def with_another_secret(_random: Random, text: str) -> str:
 def unsigned(random: Random, _text: str) -> str:
     """A token that says that it needs no signature, or has one of another algorithm."""
     header = {"alg": random.choice(["none", "HS256", "ES256", "", None]), "typ": "at+jwt", "kid": "x"}
-    claims = {"sub": "usr_1", "role": "operator", "exp": random.choice([9e99, None, "x", 4_000_000_000]), "iss": []}
+    claims: Json = {
+        "sub": "usr_1",
+        "role": "operator",
+        "exp": random.choice([9e99, None, "x", 4_000_000_000]),
+        "iss": [],
+    }
     parts = [json.dumps(part).encode() for part in (header, claims)]
     encoded = [base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts]
     return ".".join([*encoded, random.choice(["", "AAAA", "=", "e30"])])

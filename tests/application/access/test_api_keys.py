@@ -85,8 +85,8 @@ async def test_a_key_stands_for_its_owner_with_its_scopes(access: Access) -> Non
     new = await a_key(access, ("payments:read", "payouts:write"))
     caller = await access.authenticate(new.text)
     assert (caller.user_id, caller.role) == (new.key.owner_id, Role.MERCHANT)
-    assert caller.session_id == new.key.id
-    assert caller.scopes == {Scope.PAYMENTS_READ, Scope.PAYOUTS_WRITE}
+    assert str(caller.session_id) == new.key.id
+    assert caller.scopes == frozenset({Scope.PAYMENTS_READ, Scope.PAYOUTS_WRITE})
     assert new.text.startswith("gk_test_")
     assert new.text.endswith(new.key.last_four)
 

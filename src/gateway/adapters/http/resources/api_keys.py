@@ -113,14 +113,17 @@ def _without_secret(key: ApiKey) -> ApiKeyWithSecretView:
 async def _answered_with_secret(request: AnyRequest, made: KeyCommand) -> Response:
     """The response to the request that has made a key. What is stored of it does not have the secret.
 
-    A replay of a request with an `Idempotency-Key` has no secret: it may be of another key (docs/decisions/0043).
+    A replay of another request has no secret (docs/decisions/0043). A request is replayed to itself if the
+    acknowledgement of its commit was lost.
     """
     submission = submission_of(request, made.command, _without_secret, lambda _: None)
     answer = await request.gateway.executor.perform(submission)
     response = stored_response(answer)
-    if not answer.refused and not (answer.replayed and request.idempotency_key is not None):
-        shown = _decoder.decode(response.body)
-        text = request.gateway.api_keys.form.write(ApiKeyId(shown.id), made.secret)
+    if answer.refused:
+        return response
+    keys, shown = request.gateway.api_keys, _decoder.decode(response.body)
+    if not answer.replayed or await keys.is_of(ApiKeyId(shown.id), made):
+        text = keys.form.write(ApiKeyId(shown.id), made.secret)
         response.body = _encoder.encode(msgspec.structs.replace(shown, secret=text))
     return response
 
