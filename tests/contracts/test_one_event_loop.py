@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -12,6 +13,7 @@ import pytest
 
 from gateway import Gateway, MakeDeposit, OpenAccount, Role, WrongEventLoop, in_memory_gateway, open_gateway
 from gateway.application.access.access import Access
+from gateway.application.api_keys import ApiKeys
 from gateway.application.events.feed import Events
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
@@ -79,9 +81,9 @@ async def test_a_thread_hands_its_calls_over_as_the_error_says(gateway: Gateway)
     assert await available(gateway) == 90
 
 
-@pytest.mark.parametrize("kind", [Access, Events, Queries, Quotes, Webhooks])
+@pytest.mark.parametrize("kind", [Access, Events, Queries, Quotes, Webhooks, ApiKeys])
 async def test_whatever_else_is_asked_from_another_loop_is_refused_too(gateway: Gateway, kind: type[Any]) -> None:
-    executor = getattr(gateway, kind.__name__.lower())
+    executor = getattr(gateway, re.sub("(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower())
     methods = [name for name, member in vars(kind).items() if inspect.iscoroutinefunction(member) and name[0] != "_"]
     assert methods
     for name in methods:

@@ -145,11 +145,6 @@ class ApiKeys:
         self.access.renew_endings()
         return key
 
-    async def is_of(self, key_id: ApiKeyId, made: KeyCommand) -> bool:
-        """Whether a command has made this key: for a replay, which may be of another command."""
-        found = await self.stored.key(key_id)
-        return found is not None and found.secret_hash == made.command.secret_hash
-
     async def key(self, caller: Caller, key_id: ApiKeyId) -> ApiKey:
         """One key of the caller's.
 

@@ -262,6 +262,7 @@ class Access:
 
     async def close(self) -> None:
         """Write when API keys were last used, as far as it is not written."""
+        self.loop.check()
         await self._authentication.close()
 
     async def _same_successor(self, rotation: RotationResult, secret: bytes, now: datetime) -> bytes:
