@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from gateway import ApiKey, CreateApiKey, Refusal, RevokeApiKey, Role, RotateApiKey, Scope
+from gateway import ApiKey, ApiKeys, CreateApiKey, Refusal, RevokeApiKey, Role, RotateApiKey, Scope
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.engine.retry import RetryLimits, retrying
+from gateway.application.errors import ApiKeyInvalid
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes
 from gateway.contracts.records import NOW, an_api_key, api_key_id, commit, user_id
+from support.access import PASSWORD, an_access
 from support.builders import StandingClock, a_batch, register, submissions
 
 OWNER = user_id(2)
@@ -150,3 +152,30 @@ async def test_an_owner_has_at_most_100_keys_also_if_they_are_created_at_once(
     await executor.execute(rotate)
     assert await storage.api_keys.key(api_key_id(1)) is None
     assert await code_of(executor, replace(rotate, key_id=api_key_id(4))) == "api_key_limit_reached"
+
+
+async def test_every_process_refuses_a_key_within_two_seconds_after_it_has_ended(
+    storage: Storage, clock: StandingClock
+) -> None:
+    here, elsewhere = an_access(storage, clock), an_access(storage, clock)
+    owner = (await here.register(email="shop@example.com", password=PASSWORD, role=Role.MERCHANT)).user.id
+    keys = ApiKeys(executor=here.executor, access=here, stored=storage.api_keys, form=here.key_format)
+    revoked, replaced, kept = [
+        await keys.create(owner_id=owner, name="Till", scopes=["payments:read"]) for _ in range(3)
+    ]
+    for key in (revoked, replaced, kept):
+        assert (await elsewhere.authenticate(key.text)).user_id == owner
+    await keys.revoke(revoked.key.id)
+    await keys.rotate(replaced.key.id, old_key_seconds=60)
+    clock.advance(2.001)
+    with pytest.raises(ApiKeyInvalid):
+        await elsewhere.authenticate(revoked.text)
+    await elsewhere.authenticate(replaced.text)
+    clock.advance(60)
+    with pytest.raises(ApiKeyInvalid):
+        await elsewhere.authenticate(replaced.text)
+    await elsewhere.authenticate(kept.text)
+    await elsewhere.close()
+    used = await storage.api_keys.key(kept.key.id)
+    assert used is not None
+    assert used.last_used_at == clock()

@@ -8,7 +8,7 @@ from gateway.domain.user import Role
 
 
 class Scope(StrEnum):
-    """What an API key may be used for. A key has one scope or several, and never may more than its owner."""
+    """What an API key may be used for. A key has one scope or several, and does no more than its owner may."""
 
     PAYMENTS_READ = "payments:read"
     PAYMENTS_WRITE = "payments:write"

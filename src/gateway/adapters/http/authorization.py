@@ -26,7 +26,7 @@ class Objects(StrEnum):
 
     Attributes:
         NONE: It concerns nobody's objects.
-        OWN: The caller's own. Operators share what belongs to them.
+        OWN: The caller's own. All operators own the webhook endpoints for all merchants.
         OWN_OR_ALL: The caller's own; for an operator, everybody's.
         PARTY: Those that the caller is a party to; for an operator, everybody's.
         ALL: Everybody's.
