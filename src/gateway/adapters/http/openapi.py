@@ -88,6 +88,7 @@ SECURITY_SCHEMES: Final[dict[str, dict[str, Any]]] = {
         "bearerFormat": "JWT",
         "description": "The access token of a user who has logged in.",
     },
+    # Linters know scopes of OAuth alone: that of an operation is its `x-required-scope`.
     "apiKey": {
         "type": "http",
         "scheme": "bearer",
@@ -135,7 +136,7 @@ def openapi_document(operations: Iterable[AnyOperation], *, version: str, server
         "servers": [{"url": server_url}],
         "tags": [
             {"name": tag, "description": TAGS[tag]}
-            for tag in sorted({TAG, *(operation.tag for operation in operations)})
+            for tag in sorted({TAG, *(operation.tag for operation in operations)}, key=str.lower)
         ],
         "paths": paths,
         "webhooks": webhooks_of(schemas),
@@ -163,6 +164,8 @@ def _described(operation: AnyOperation, schemas: Schemas) -> dict[str, Any]:
         "responses": responses_of(operation, result),
         "security": _security(operation),
     }
+    if operation.scope is not None:
+        described["x-required-scope"] = operation.scope.value
     parameters = [*_path_parameters(operation), *_query_parameters(operation, schemas), *_headers(operation)]
     if parameters:
         described["parameters"] = parameters
@@ -185,7 +188,7 @@ def _who_may(operation: AnyOperation) -> str:
 def _security(operation: AnyOperation) -> list[dict[str, list[str]]]:
     if not operation.roles:
         return []
-    return [{"bearer": []}, *([] if operation.scope is None else [{"apiKey": [operation.scope.value]}])]
+    return [{"bearer": []}] if operation.scope is None else [{"bearer": []}, {"apiKey": []}]
 
 
 def _examples(operation: AnyOperation) -> dict[str, Any]:
