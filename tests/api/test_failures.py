@@ -16,6 +16,7 @@ from gateway.adapters.http import HttpLimits
 from gateway.adapters.http.problems import KINDS
 from gateway.adapters.http.resources import health
 from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.api_keys import ApiKeys
 from gateway.application.engine.batch import Batch, RunBatch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor, OneByOne
@@ -80,7 +81,6 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
     access = replace(
         gateway.access, executor=executor, users=port, login_failures=port, sessions=sessions, api_keys=port
     )
-    api_keys = replace(gateway.api_keys, executor=executor, access=access, stored=port)
     quotes = replace(gateway.quotes, executor=executor, rates=port)
     storage = replace(gateway.storage, reader=port)
     event_queries = replace(gateway.event_queries, feed=port)
@@ -90,7 +90,7 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
         gateway,
         executor=executor,
         access=access,
-        api_keys=api_keys,
+        api_keys=ApiKeys(access),
         queries=Queries(port),
         quotes=quotes,
         event_queries=event_queries,

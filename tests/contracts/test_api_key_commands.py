@@ -159,7 +159,7 @@ async def test_every_process_refuses_a_key_within_two_seconds_after_it_has_ended
 ) -> None:
     here, elsewhere = an_access(storage, clock), an_access(storage, clock)
     owner = (await here.register(email="shop@example.com", password=PASSWORD, role=Role.MERCHANT)).user.id
-    keys = ApiKeys(executor=here.executor, access=here, stored=storage.api_keys, form=here.key_format)
+    keys = ApiKeys(here)
     revoked, replaced, kept = [
         await keys.create(owner_id=owner, name="Till", scopes=["payments:read"]) for _ in range(3)
     ]

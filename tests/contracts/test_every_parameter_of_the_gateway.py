@@ -10,7 +10,6 @@ import pytest
 from gateway.adapters.memory import MemoryWebhookSender
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.access.access import Access
-from gateway.application.access.api_key_format import ApiKeyFormat
 from gateway.application.access.caller import Caller
 from gateway.application.api_keys import ApiKeys
 from gateway.application.engine.outcome_codec import refusals
@@ -100,12 +99,7 @@ def parts(storage: Storage) -> list[Any]:
             clock=StandingClock(),
             identifiers=time_ordered_id,
         ),
-        ApiKeys(
-            executor=access.executor,
-            access=access,
-            stored=storage.api_keys,
-            form=ApiKeyFormat(),
-        ),
+        ApiKeys(access),
         access,
     ]
 

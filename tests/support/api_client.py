@@ -21,6 +21,7 @@ from gateway.adapters.http.docs_pages import STATIC_FILES
 from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
 from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.api_keys import ApiKeys
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.retry import RetryLimits, retrying
@@ -380,7 +381,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
     events = Events(storage.events)
     event_queries = replace(gateway.event_queries, feed=storage.events)
     webhooks = replace(gateway.webhooks, executor=executor, stored=storage.webhook_endpoints)
-    api_keys = replace(gateway.api_keys, executor=executor, access=access, stored=storage.api_keys)
+    api_keys = ApiKeys(access)
     deliveries = replace(
         gateway.deliveries, stored=storage.deliveries, endpoints=storage.webhook_endpoints, feed=storage.events
     )

@@ -6,14 +6,11 @@ from datetime import datetime
 from typing import Final, cast
 
 from gateway.application.access.access import Access
-from gateway.application.access.api_key_format import ApiKeyFormat, hash_of_key_secret, new_key_secret
+from gateway.application.access.api_key_format import hash_of_key_secret, new_key_secret
 from gateway.application.access.caller import Caller, check_caller
 from gateway.application.commands.create_api_key import CreateApiKey
 from gateway.application.commands.revoke_api_key import RevokeApiKey
 from gateway.application.commands.rotate_api_key import RotateApiKey
-from gateway.application.engine.command_executor import CommandExecutor
-from gateway.application.engine.event_loop import OneEventLoop
-from gateway.application.ports.api_keys import StoredApiKeys
 from gateway.application.queries import Page, check_page, page_of
 from gateway.domain.api_key import LAST_CHARACTERS, ApiKey, ApiKeyId
 from gateway.domain.api_key_errors import ApiKeyNotFound
@@ -42,18 +39,14 @@ class KeyCommand:
     secret: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ApiKeys:
     """API keys. Commands change them; their secrets are drawn here, before a command decides.
 
     Every method raises `StorageUnavailable` when the storage is away.
     """
 
-    executor: CommandExecutor
     access: Access
-    stored: StoredApiKeys
-    form: ApiKeyFormat
-    loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
 
     async def create(
         self, *, owner_id: UserId, name: str, scopes: Sequence[str], expires_at: datetime | None = None
@@ -75,8 +68,8 @@ class ApiKeys:
         made = self.create_command(
             owner_id=owner_id, owner_role=owner.role, name=name, scopes=scopes, expires_at=expires_at
         )
-        key = await self.executor.execute(made.command, owner_id=owner_id)
-        return NewApiKey(key=key, text=self.form.write(key.id, made.secret))
+        key = await self.access.executor.execute(made.command, owner_id=owner_id)
+        return NewApiKey(key=key, text=self.text_of(key.id, made))
 
     def create_command(
         self,
@@ -88,7 +81,7 @@ class ApiKeys:
         expires_at: datetime | None = None,
     ) -> KeyCommand:
         """The command that creates a key. Arguments are as in `create`."""
-        self.loop.check()
+        self.access.loop.check()
         secret = new_key_secret()
         command = CreateApiKey(
             owner_id=owner_id,
@@ -117,13 +110,13 @@ class ApiKeys:
         """
         owner = await self._owner(key_id, owner_id)
         made = self.rotate_command(key_id, owner_id=owner, old_key_seconds=old_key_seconds)
-        key = await self.executor.execute(made.command, owner_id=owner)
+        key = await self.access.executor.execute(made.command, owner_id=owner)
         self.access.renew_endings()
-        return NewApiKey(key=key, text=self.form.write(key.id, made.secret))
+        return NewApiKey(key=key, text=self.text_of(key.id, made))
 
     def rotate_command(self, key_id: ApiKeyId, *, owner_id: UserId, old_key_seconds: int = 0) -> KeyCommand:
         """The command that rotates a key. Arguments are as in `rotate`."""
-        self.loop.check()
+        self.access.loop.check()
         secret = new_key_secret()
         command = RotateApiKey(
             key_id=key_id,
@@ -134,6 +127,10 @@ class ApiKeys:
         )
         return KeyCommand(command=command, secret=secret)
 
+    def text_of(self, key_id: ApiKeyId, made: KeyCommand) -> str:
+        """What the owner of a key sends, if this command has made it."""
+        return self.access.key_format.write(key_id, made.secret)
+
     async def revoke(self, key_id: ApiKeyId, *, owner_id: UserId | None = None) -> ApiKey:
         """Accept a key no longer: here from now on, in other processes within two seconds.
 
@@ -141,7 +138,7 @@ class ApiKeys:
             ApiKeyNotFound: There is no such key of this owner.
         """
         owner = await self._owner(key_id, owner_id)
-        key = await self.executor.execute(RevokeApiKey(key_id=key_id, owner_id=owner), owner_id=owner)
+        key = await self.access.executor.execute(RevokeApiKey(key_id=key_id, owner_id=owner), owner_id=owner)
         self.access.renew_endings()
         return key
 
@@ -151,34 +148,34 @@ class ApiKeys:
         Raises:
             ApiKeyNotFound: The caller has no such key.
         """
-        self.loop.check()
+        self.access.loop.check()
         check_caller(caller)
         check_id("key_id", key_id)
-        found = await self.stored.key(key_id)
+        found = await self.access.api_keys.key(key_id)
         if found is None or found.owner_id != caller.user_id:
             raise _not_found()
         return found
 
     async def keys(self, caller: Caller, *, before: ApiKeyId | None, limit: int) -> Page[ApiKey]:
         """The keys of the caller, newest first, ended ones too."""
-        self.loop.check()
+        self.access.loop.check()
         check_caller(caller)
         return await self.keys_of(caller.user_id, before=before, limit=limit)
 
     async def keys_of(self, owner_id: UserId | None, *, before: ApiKeyId | None, limit: int) -> Page[ApiKey]:
         """The keys of an owner, or of all owners, for a trusted program. As `keys`."""
-        self.loop.check()
+        self.access.loop.check()
         if owner_id is not None:
             check_id("owner_id", owner_id)
         check_page(before, limit)
-        return page_of(await self.stored.keys(owner_id, before=before, limit=limit + 1), limit)
+        return page_of(await self.access.api_keys.keys(owner_id, before=before, limit=limit + 1), limit)
 
     async def _owner(self, key_id: ApiKeyId, owner_id: UserId | None) -> UserId:
-        self.loop.check()
+        self.access.loop.check()
         if owner_id is not None:
             return owner_id
         check_id("key_id", key_id)
-        found = await self.stored.key(key_id)
+        found = await self.access.api_keys.key(key_id)
         if found is None:
             raise _not_found()
         return found.owner_id

@@ -194,12 +194,7 @@ class _Parts:
         return Gateway(
             executor=executor,
             access=access,
-            api_keys=ApiKeys(
-                executor=executor,
-                access=access,
-                stored=self.storage.api_keys,
-                form=self.key_format,
-            ),
+            api_keys=ApiKeys(access),
             queries=Queries(self.storage.reader, self.clock),
             quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),
             events=Events(self.storage.events, self.commits),

@@ -57,8 +57,8 @@ class CountedKeys(MemoryApiKeys):
         await super().note_uses(uses)
 
 
-def keys_of(access: Access, *, live: bool = False) -> ApiKeys:
-    return ApiKeys(executor=access.executor, access=access, stored=access.api_keys, form=ApiKeyFormat(live=live))
+def keys_of(access: Access) -> ApiKeys:
+    return ApiKeys(access)
 
 
 async def a_merchant(access: Access, role: Role = Role.MERCHANT) -> UserId:
@@ -107,7 +107,7 @@ async def test_a_key_of_the_sandbox_is_none_in_production(
     new = await a_key(access)
     production = replace(an_access(storage, clock), key_format=ApiKeyFormat(live=True))
     assert not await is_accepted(production, new.text)
-    live = await keys_of(production, live=True).create(owner_id=new.key.owner_id, name="Live", scopes=["payments:read"])
+    live = await keys_of(production).create(owner_id=new.key.owner_id, name="Live", scopes=["payments:read"])
     assert live.text.startswith("gk_live_")
     assert await is_accepted(production, live.text)
     assert not await is_accepted(access, live.text)

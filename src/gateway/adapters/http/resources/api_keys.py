@@ -123,14 +123,14 @@ async def _answered_with_secret(request: AnyRequest, made: KeyCommand) -> Respon
         return response
     shown = _decoder.decode(response.body)
     if not answer.replayed or await _has_made(request, ApiKeyId(shown.id), made):
-        text = request.gateway.api_keys.form.write(ApiKeyId(shown.id), made.secret)
+        text = request.gateway.api_keys.text_of(ApiKeyId(shown.id), made)
         response.body = _encoder.encode(msgspec.structs.replace(shown, secret=text))
     return response
 
 
 async def _has_made(request: AnyRequest, key_id: ApiKeyId, made: KeyCommand) -> bool:
     """Whether this command, and not the one of an earlier request, has made a key."""
-    found = await request.gateway.api_keys.stored.key(key_id)
+    found = await request.gateway.access.api_keys.key(key_id)
     return found is not None and found.secret_hash == made.command.secret_hash
 
 
