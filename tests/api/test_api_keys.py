@@ -170,7 +170,7 @@ async def test_a_replay_makes_no_second_key_and_does_not_show_the_secret_again(
     assert all(secret not in event.data for event in await world.gateway.events.read(limit=1_000))
 
 
-async def test_a_key_is_shown_to_whoever_made_it_also_if_the_acknowledgement_of_the_commit_was_lost() -> None:
+async def test_a_key_is_shown_to_the_request_that_made_it_also_if_the_acknowledgement_of_the_commit_was_lost() -> None:
     watch = Watch()
     async with open_world(storage=watched(memory_storage(), watch)) as world:
         merchant = await world.merchant()

@@ -177,7 +177,7 @@ def test_a_token_is_asked_for_wherever_it_is_needed(quiet_world: World) -> None:
     for _, _, operation in described(quiet_world.anyone.contract.document):
         scope = OPERATIONS[operation["operationId"]].scope
         public = not OPERATIONS[operation["operationId"]].roles
-        by_key = [] if scope is None else [{"apiKey": []}]
+        by_key: list[Json] = [] if scope is None else [{"apiKey": []}]
         assert operation.get("x-required-scope") == scope
         assert operation["security"] == ([] if public else [{"bearer": []}, *by_key])
         assert ("401" in operation["responses"]) or public

@@ -37,4 +37,4 @@ SCOPES_OF_ROLE: Final[Mapping[Role, frozenset[Scope]]] = {
     Role.MERCHANT: frozenset(Scope),
     Role.OPERATOR: _OF_EVERYBODY | {Scope.WEBHOOKS_WRITE},
 }
-"""The scopes that a key of an owner with this role may have: those of operations that the role may call."""
+"""The scopes that a key of an owner with this role may have: the role may call an operation that needs the scope."""

@@ -1,4 +1,4 @@
-"""API keys: whose they are, how soon every process knows that one has ended, and what a check of one costs."""
+"""API keys: who their owners are, how soon every process knows that a key has ended, and what its check costs."""
 
 import asyncio
 from collections.abc import Collection, Mapping

@@ -27,13 +27,13 @@ class StoredApiKeys(Protocol):
         ...
 
     async def at_use(self, key_ids: Collection[ApiKeyId]) -> Mapping[ApiKeyId, ApiKey]:
-        """Those of these keys whose owner is a user with the role that the key names: one read for all of them."""
+        """The keys with these ids whose owner is a user with the role that the key names, in one read."""
         ...
 
     async def ended_since(self, since: datetime, *, now: datetime) -> AbstractSet[ApiKeyId]:
         """The keys that were revoked at or after `since`, and the replaced keys that have expired from then to `now`.
 
-        Keys that expire as they were made to are left out: whoever has read one knows when.
+        Keys that expire as they were made to are left out: a process that has read a key knows when it expires.
         """
         ...
 
