@@ -9,11 +9,14 @@ if TYPE_CHECKING:
     from gateway.application.commands.cancel_payment import CancelPayment
     from gateway.application.commands.capture_payment import CapturePayment
     from gateway.application.commands.change_webhook_endpoint import ChangeWebhookEndpoint
+    from gateway.application.commands.close_account import CloseAccount
     from gateway.application.commands.confirm_payment import ConfirmPayment
     from gateway.application.commands.create_webhook_endpoint import CreateWebhookEndpoint
     from gateway.application.commands.delete_webhook_endpoint import DeleteWebhookEndpoint
     from gateway.application.commands.deposit import MakeDeposit
+    from gateway.application.commands.disable_user import DisableUser, EnableUser
     from gateway.application.commands.disable_webhook_endpoint import DisableWebhookEndpoint
+    from gateway.application.commands.end_sessions import EndSessions
     from gateway.application.commands.expire_payment import ExpirePayment
     from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
     from gateway.application.commands.make_quote import MakeQuote
@@ -54,7 +57,8 @@ if TYPE_CHECKING:
     from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate, rate_of
     from gateway.domain.refund import Refund
     from gateway.domain.transaction import Transaction, TransactionId
-    from gateway.domain.user import Role, User, UserId
+    from gateway.domain.user import Role, User, UserId, UserStatus
+    from gateway.domain.user_with_accounts import UserWithAccounts
     from gateway.domain.webhook_endpoint import DisabledReason, EndpointId, WebhookEndpoint
     from gateway.settings.field import SettingsRefused
     from gateway.settings.reader import read_settings
@@ -72,6 +76,7 @@ __all__ = [
     "CaptureMethod",
     "CapturePayment",
     "ChangeWebhookEndpoint",
+    "CloseAccount",
     "ConfirmPayment",
     "CreateWebhookEndpoint",
     "CurrencyCode",
@@ -80,8 +85,11 @@ __all__ = [
     "Delivery",
     "DeliveryOutcome",
     "Deposit",
+    "DisableUser",
     "DisableWebhookEndpoint",
     "DisabledReason",
+    "EnableUser",
+    "EndSessions",
     "EndpointId",
     "EventType",
     "Events",
@@ -133,6 +141,8 @@ __all__ = [
     "UnfreezeAccount",
     "User",
     "UserId",
+    "UserStatus",
+    "UserWithAccounts",
     "WebhookDeliveries",
     "WebhookEndpoint",
     "Webhooks",
@@ -153,11 +163,14 @@ _NAMES = {
     "gateway.application.commands.cancel_payment": ("CancelPayment",),
     "gateway.application.commands.capture_payment": ("CapturePayment",),
     "gateway.application.commands.change_webhook_endpoint": ("ChangeWebhookEndpoint",),
+    "gateway.application.commands.close_account": ("CloseAccount",),
     "gateway.application.commands.confirm_payment": ("ConfirmPayment",),
     "gateway.application.commands.create_webhook_endpoint": ("CreateWebhookEndpoint",),
     "gateway.application.commands.delete_webhook_endpoint": ("DeleteWebhookEndpoint",),
     "gateway.application.commands.deposit": ("MakeDeposit",),
+    "gateway.application.commands.disable_user": ("DisableUser", "EnableUser"),
     "gateway.application.commands.disable_webhook_endpoint": ("DisableWebhookEndpoint",),
+    "gateway.application.commands.end_sessions": ("EndSessions",),
     "gateway.application.commands.expire_payment": ("ExpirePayment",),
     "gateway.application.commands.freeze_account": ("FreezeAccount", "UnfreezeAccount"),
     "gateway.application.commands.make_quote": ("MakeQuote",),
@@ -198,7 +211,8 @@ _NAMES = {
     "gateway.domain.rate": ("CurrencyPair", "ExchangeRate", "Rate", "rate_of"),
     "gateway.domain.refund": ("Refund",),
     "gateway.domain.transaction": ("Transaction", "TransactionId"),
-    "gateway.domain.user": ("Role", "User", "UserId"),
+    "gateway.domain.user": ("Role", "User", "UserId", "UserStatus"),
+    "gateway.domain.user_with_accounts": ("UserWithAccounts",),
     "gateway.domain.webhook_endpoint": ("DisabledReason", "EndpointId", "WebhookEndpoint"),
     "gateway.settings.field": ("SettingsRefused",),
     "gateway.settings.reader": ("read_settings",),

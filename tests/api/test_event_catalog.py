@@ -24,12 +24,13 @@ from support.api_client import Json, Person, World, created, fresh_key, ok, open
 SECRET = f"whsec_{'MfKQ' * 8}"
 DOCS = Path(__file__).parents[2] / "docs"
 ID = re.compile(r"\b(?:usr|acc|pay|ref|txn|dep|pyo|whe)_[0-9a-z]{26}\b")
+EMAIL = re.compile(r"[\w-]+@example\.com")
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.]+Z")
 
 
 def shape(thing: Json) -> Any:
-    """An object without what differs each time: its ids are their prefixes, its times are one word."""
-    text = TIME.sub("time", ID.sub(lambda found: found[0][:4], json.dumps(thing)))
+    """An object without what differs each time: its ids are their prefixes, its times and addresses are one word."""
+    text = EMAIL.sub("email", TIME.sub("time", ID.sub(lambda found: found[0][:4], json.dumps(thing))))
     return json.loads(text)
 
 
@@ -87,6 +88,10 @@ class Shop:
         shop = await self.world.merchant()
         for action in ("freeze", "unfreeze"):
             await self.do(self.operator, f"/accounts/{shop.account_id}/{action}")
+        disabled = await self.world.merchant()
+        for action in ("disable", "enable"):
+            await self.do(self.operator, f"/users/{disabled.id}/{action}", {"reason": "A stolen laptop"})
+        await self.do(self.operator, f"/accounts/{(await self.world.merchant()).account_id}/close")
         fees = {"currency": "USD", "basis_points": 290, "fixed_amount": 30}
         await self.do(self.operator, f"/merchants/{shop.id}/fees", fees, "PUT")
 

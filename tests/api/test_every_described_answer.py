@@ -12,6 +12,7 @@ from gateway.application.ports.events import EventFilter
 from support.api_client import (
     PASSWORD,
     Json,
+    Person,
     fresh_email,
     fresh_key,
     ok,
@@ -54,8 +55,10 @@ async def scene() -> AsyncIterator[Everybody]:
 
 
 async def test_every_described_answer_can_be_met(scene: Everybody) -> None:
+    disabled = await scene.world.customer()
+    ok(await scene.operator.api.post(f"/users/{disabled.id}/disable", {"reason": "A stolen laptop"}))
     for operation in EVERY_OPERATION:
-        await meet_what_tokens_cause(scene, operation)
+        await meet_what_tokens_cause(scene, operation, disabled)
         await meet_what_the_form_causes(scene, operation)
     await meet_what_lives_of_payments_cause(scene.world, scene.operator)
     await meet_what_paying_causes(scene)
@@ -80,7 +83,7 @@ def path_with(operation: Operation, path_id: str = "x") -> str:
     return re.sub(r"{\w+}", path_id, operation.path)
 
 
-async def meet_what_tokens_cause(scene: Everybody, operation: Operation) -> None:
+async def meet_what_tokens_cause(scene: Everybody, operation: Operation, disabled: Person) -> None:
     if not operation.roles:
         return
     gone = await scene.world.customer()
@@ -89,7 +92,7 @@ async def meet_what_tokens_cause(scene: Everybody, operation: Operation) -> None
     expired = scene.world.gateway.tokens.issue(
         subject="usr_1", role="customer", token_id="1", now=now.replace(year=2000)
     )
-    for token in (None, "nonsense", expired, gone.api.token):
+    for token in (None, "nonsense", expired, gone.api.token, disabled.api.token):
         await scene.world.anyone.with_token(token).send(operation.method, path_with(operation))
     for person in (scene.customer, scene.merchant, scene.operator):
         await person.api.send(operation.method, path_with(operation), content=b"[]")

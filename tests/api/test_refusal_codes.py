@@ -15,7 +15,7 @@ CONTRACT = {
     400: ("validation_error", "idempotency_key_missing", "cursor_invalid", "cursor_filter_mismatch"),
     401: ("token_missing", "token_invalid", "token_expired", "token_revoked", "invalid_credentials"),
     402: ("insufficient_funds", "merchant_insufficient_funds"),
-    403: ("role_forbidden", "account_frozen"),
+    403: ("role_forbidden", "account_frozen", "user_disabled"),
     404: (
         "not_found",
         "user_not_found",
@@ -34,7 +34,9 @@ CONTRACT = {
     409: (
         "email_taken",
         "user_exists",
+        "account_closed",
         "account_exists",
+        "account_not_empty",
         "duplicate_reference",
         "payment_state_invalid",
         "payment_expired",
@@ -89,6 +91,7 @@ RETRYABLE = {
     "replay_limit_reached",
     "request_timeout",
     "storage_unavailable",
+    "user_disabled",
     "webhook_endpoint_disabled",
 }
 

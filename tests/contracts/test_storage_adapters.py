@@ -20,6 +20,7 @@ import pytest
 
 from gateway.contracts.audit import AuditContract
 from gateway.contracts.deliveries import DeliveriesContract
+from gateway.contracts.disabled_users import DisabledUsersContract
 from gateway.contracts.event_cursors import EventCursorsContract
 from gateway.contracts.event_search import EventSearchContract
 from gateway.contracts.events import EventFeedContract
@@ -45,6 +46,11 @@ class TestHostileInput(HostileInputContract):
 
 
 class TestUsers(UsersContract):
+    pass
+
+
+@pytest.mark.locking
+class TestDisabledUsers(DisabledUsersContract):
     pass
 
 

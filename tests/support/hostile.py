@@ -10,11 +10,15 @@ from gateway import (
     CancelPayment,
     CapturePayment,
     ChangeWebhookEndpoint,
+    CloseAccount,
     ConfirmPayment,
     CreateWebhookEndpoint,
     DeleteWebhookEndpoint,
     DisabledReason,
+    DisableUser,
     DisableWebhookEndpoint,
+    EnableUser,
+    EndSessions,
     ExpirePayment,
     FreezeAccount,
     MakeDeposit,
@@ -173,10 +177,11 @@ class Shop:
         return [f"{finding.rule} {finding.subject}: {finding.detail}" for finding in found.named]
 
     async def written(self) -> object:
-        """What every command changes: the ledger added up, how many records there are, and webhook endpoints."""
+        """What every command changes: the ledger added up, how many records there are, endpoints, and users."""
         endpoints = await self.storage.webhook_endpoints.endpoints(None, before=None, limit=100)
         async with self.storage.audit() as audit:
-            return list(await self.storage.reader.totals()), await audit.size(), list(endpoints)
+            users = [await self.storage.users.by_id(user_id(number)) for number in (8, 9)]
+            return list(await self.storage.reader.totals()), await audit.size(), list(endpoints), users
 
 
 async def a_shop(storage: Storage) -> Shop:
@@ -223,6 +228,17 @@ async def a_shop(storage: Storage) -> Shop:
         secret=a_webhook_secret(1),
     )
     endpoints = [await executor.execute(create) for _ in range(5)]
+    register = Register(
+        user_id=user_id(8),
+        email="user8@example.com",
+        password_hash="$argon2id$",
+        role=Role.CUSTOMER,
+        name=None,
+        currency=USD,
+    )
+    somebody = await executor.execute(register)
+    nobody = await executor.execute(replace(register, user_id=user_id(9), email="user9@example.com"))
+    await executor.execute(DisableUser(user_id=nobody.user.id, reason="a stolen laptop"))
     commands: list[Command[Any]] = [
         CancelPayment(payment_id=held.id, by=MERCHANT),
         CapturePayment(payment_id=held.id, merchant_id=MERCHANT, amount_minor=1, final=False),
@@ -233,6 +249,10 @@ async def a_shop(storage: Storage) -> Shop:
         MakeDeposit(account_id=CUSTOMER_ACCOUNT, amount=usd(9), owner_id=CUSTOMER, reference="in"),
         MakePayout(account_id=CUSTOMER_ACCOUNT, amount=usd(3), owner_id=CUSTOMER, reference="out"),
         promise,
+        CloseAccount(account_id=somebody.accounts[0].id, owner_id=somebody.user.id, reason="a mistake"),
+        DisableUser(user_id=somebody.user.id, reason="a stolen laptop"),
+        EnableUser(user_id=nobody.user.id, reason="a new laptop"),
+        EndSessions(user_id=somebody.user.id, reason="a lost token"),
         OpenAccount(key=AccountKey(CUSTOMER, EUR, AccountKind.CUSTOMER)),
         Pay(order=replace(order, reference="order-3")),
         RefundPayment(payment_id=captured.id, merchant_id=MERCHANT, amount_minor=2, reason="cold", refund_fee=True),

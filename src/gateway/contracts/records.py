@@ -266,6 +266,7 @@ async def load(storage: Storage, wanted: Wanted) -> Records:
         account_holders=tuple(found.account_holders),
         references_taken=tuple(found.references_taken),
         emails_taken=tuple(found.emails_taken),
+        users=tuple(found.users),
         user_ids_taken=tuple(found.user_ids_taken),
         transactions=tuple(found.transactions),
         quotes=tuple(found.quotes),

@@ -77,6 +77,25 @@ class AccountFrozen(Refusal):
     stored = False
 
 
+class AccountClosed(Refusal):
+    """A closed account neither pays nor receives, for ever."""
+
+    code = "account_closed"
+
+
+class AccountNotEmpty(Refusal):
+    """Only an empty account is closed: `posted`, `held` and `incoming` tell what is on it."""
+
+    code = "account_not_empty"
+
+
+class UserDisabled(Refusal):
+    """An operator has disabled the user: they do not get in, and nothing new begins on their accounts."""
+
+    code = "user_disabled"
+    stored = False
+
+
 class SameAccount(Refusal):
     """Nobody pays themselves."""
 

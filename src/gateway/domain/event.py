@@ -12,10 +12,11 @@ from gateway.domain.payout import Payout
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
 from gateway.domain.user import UserId
+from gateway.domain.user_with_accounts import UserWithAccounts
 from gateway.domain.webhook_endpoint import WebhookEndpoint
 
 EventId = NewType("EventId", str)
-EventObject = Payment | Refund | Deposit | Payout | Transaction | Account | WebhookEndpoint
+EventObject = Payment | Refund | Deposit | Payout | Transaction | Account | WebhookEndpoint | UserWithAccounts
 
 
 @immutable

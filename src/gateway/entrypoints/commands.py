@@ -5,6 +5,7 @@ from typing import Final, Literal
 import click
 
 from gateway.entrypoints.flags import settings_flags
+from gateway.entrypoints.user_commands import users
 
 SIMULATED_OPERATIONS: Final = 90_000
 
@@ -137,4 +138,4 @@ def settings(*, markdown: bool, **flags: str | None) -> None:
     run(flags, markdown=markdown)
 
 
-ALL_COMMANDS: Final = (serve, worker, health, migrate, create_operator, verify, simulate, demo, settings)
+ALL_COMMANDS: Final = (serve, worker, health, migrate, create_operator, users, verify, simulate, demo, settings)

@@ -14,6 +14,7 @@ from gateway.domain.payout import Payout
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
+from gateway.domain.user_with_accounts import UserWithAccounts
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
 from gateway.simulation.model_records import BOTH_SIGN, ModelAccount, ModelEndpoint, ModelPayment, ModelQuote
 
@@ -30,7 +31,9 @@ def model_account(account: Account) -> ModelAccount:
         posted=account.posted,
         held=account.held,
         incoming=account.incoming,
-        frozen=account.status is AccountStatus.FROZEN,
+        frozen=account.status in {AccountStatus.FROZEN, AccountStatus.SUSPENDED_FROZEN},
+        suspended=account.status in {AccountStatus.SUSPENDED, AccountStatus.SUSPENDED_FROZEN},
+        closed=account.status is AccountStatus.CLOSED,
         basis_points=account.fees.basis_points,
         fixed_minor=account.fees.fixed_minor,
         version=account.version,
@@ -133,6 +136,11 @@ _FACTS: Final[Mapping[type[object], Callable[[Any], object]]] = {
     Payout: lambda payout: ("payout", payout.amount.amount_minor),
     Transaction: lambda transaction: (transaction.type.value, transaction.amount_minor),
     Registered: lambda registered: ("registered", len(registered.accounts)),
+    UserWithAccounts: lambda shown: (
+        shown.user.id,
+        shown.user.status.value,
+        {account.key: model_account(account) for account in shown.accounts},
+    ),
     SentTestEvent: lambda sent: ("test", sent.endpoint_id, sent.created_at),
     str: lambda endpoint_id: ("deleted", endpoint_id),
 }

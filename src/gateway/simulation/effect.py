@@ -20,6 +20,7 @@ REFUSALS_NOT_STORED: Final = frozenset(
         "payment_not_due",
         "rate_not_found",
         "role_forbidden",
+        "user_disabled",
         "validation_error",
         "webhook_endpoint_disabled",
     }
@@ -46,6 +47,8 @@ class Effect:
         reverses: The earlier transaction that this transaction reverses.
         email: The address that is now taken.
         user_id: The id of a user that is now taken.
+        disabled: Users who are now disabled, or no longer.
+        sessions_ended: Users whose sessions have ended.
         events: The types of all events, in their order.
     """
 
@@ -62,6 +65,8 @@ class Effect:
     reverses: TransactionId | None = None
     email: str = ""
     user_id: UserId | None = None
+    disabled: Mapping[UserId, bool] = field(default_factory=dict[UserId, bool])
+    sessions_ended: tuple[UserId, ...] = ()
     events: tuple[str, ...] = ()
 
     @property

@@ -9,6 +9,7 @@ from gateway.application.ports.unit_of_work import AnswerKey, Changes
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import QuoteId
 from gateway.domain.transaction import Transaction
+from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import EndpointId
 from gateway.simulation.answers import model_endpoint, model_quote
 from gateway.simulation.effect import Effect
@@ -39,12 +40,18 @@ class ExpectedWrites:
     events: list[ExpectedEvent] = field(default_factory=list[ExpectedEvent])
     transactions: list[tuple[str, tuple[Move, ...]]] = field(default_factory=list[tuple[str, tuple[Move, ...]]])
 
+    disabled: dict[UserId, bool] = field(default_factory=dict[UserId, bool])
+    """The users who are disabled or enabled, and which."""
+    sessions_ended: set[UserId] = field(default_factory=set[UserId])
+
     def add(self, effect: Effect) -> None:
         """Add the quote, the events and the transaction of an effect."""
         if effect.quote is not None:
             self.quotes[effect.quote.id] = effect.quote
         if effect.endpoint is not None:
             self.endpoints[effect.endpoint.id] = effect.endpoint
+        self.disabled.update(effect.disabled)
+        self.sessions_ended.update(effect.sessions_ended)
         if effect.events:
             self.events.extend(_events_of(effect))
         if effect.transaction:
@@ -55,6 +62,8 @@ class ExpectedWrites:
         self.answers.update(others.answers)
         self.quotes.update(others.quotes)
         self.endpoints.update(others.endpoints)
+        self.disabled.update(others.disabled)
+        self.sessions_ended.update(others.sessions_ended)
         self.events.extend(others.events)
         self.transactions.extend(others.transactions)
 
@@ -81,6 +90,11 @@ class ExpectedWrites:
                 f"Written are {endpoints} without {written.webhook_endpoints_deleted}; it must be {self.endpoints}."
             )
             yield Violation("endpoints", detail)
+        users = {user.id: user.disabled_at is not None for user in written.users_changed}
+        ended = {each.user_id for each in written.sessions_ended}
+        if users != self.disabled or ended != self.sessions_ended:
+            detail = f"Written are {users} and {ended}; it must be {self.disabled} and {self.sessions_ended}."
+            yield Violation("users", detail)
         transactions = [(each.type.value, moves_of(each, keys)) for each in written.transactions_new]
         if transactions != self.transactions:
             yield Violation("transactions", f"Written are {transactions}; it must be {self.transactions}.")

@@ -138,10 +138,10 @@ def _shown(subject: object) -> dict[str, Any]:
             return _shown_endpoint(subject)
         case (AccountKey() as key, ModelAccount() as account):
             return _shown_account(key, account)
-        case ("refund", int(amount), int(fee)):
-            return {"amount": amount, "fee_refunded": fee}
-        case (str(), int(amount)):
-            return {"amount": amount}
+        case (str(), int(amount), *fees):
+            return {"amount": amount} | dict(zip(("fee_refunded",), fees, strict=False))
+        case (str() as user, str() as status, dict()):
+            return {"id": user, "status": status}
         case _:
             return {}
 
@@ -187,6 +187,6 @@ def _shown_account(key: AccountKey, account: ModelAccount) -> dict[str, Any]:
             "available": account.available,
             "incoming": account.incoming,
         },
-        "status": "frozen" if account.frozen else "open",
+        "status": account.status,
         "version": account.version,
     }

@@ -60,6 +60,8 @@ class Model:
     endpoints: MutableMapping[EndpointId, ModelEndpoint] = field(default_factory=dict[EndpointId, ModelEndpoint])
     emails: MutableMapping[str, bool] = field(default_factory=dict[str, bool])
     user_ids: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
+    disabled: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
+    """The users who were ever disabled, and whether they are."""
     answers: MutableMapping[AnswerKey, ModelAnswer] = field(default_factory=dict[AnswerKey, ModelAnswer])
 
     def fork(self) -> "Model":
@@ -106,11 +108,26 @@ class Model:
         return key
 
     def must_pay(self, key: AccountKey) -> ModelAccount:
-        """An account that pays. A frozen one may not."""
+        """An account that pays. A frozen one may not, nor one of a disabled user, nor a closed one."""
         account = self.accounts[key]
+        if account.closed:
+            raise Refused("account_closed")
+        if account.suspended:
+            raise Refused("user_disabled")
         if account.frozen:
             raise Refused("account_frozen")
         return account
+
+    def must_receive(self, key: AccountKey) -> None:
+        """Check that an account may be paid something new. A frozen one may."""
+        self.must_not_be_closed(key)
+        if self.accounts[key].suspended:
+            raise Refused("user_disabled")
+
+    def must_not_be_closed(self, key: AccountKey) -> None:
+        """Check that an account may take back what was its own, also if its owner is disabled."""
+        if self.accounts[key].closed:
+            raise Refused("account_closed")
 
     def apply(self, effect: Effect) -> None:
         """Apply an effect."""
@@ -136,6 +153,7 @@ class Model:
             self.emails[effect.email] = True
         if effect.user_id is not None:
             self.user_ids[effect.user_id] = True
+        self.disabled.update(effect.disabled)
 
     def _move(self, move: Move) -> None:
         amount = move.amount

@@ -34,9 +34,20 @@ class ModelAccount:
     held: int = 0
     incoming: int = 0
     frozen: bool = False
+    suspended: bool = False
+    closed: bool = False
     basis_points: int = 0
     fixed_minor: int = 0
     version: int = 1
+
+    @property
+    def status(self) -> str:
+        """What the account may do, in one word."""
+        if self.closed:
+            return "closed"
+        if self.suspended:
+            return "suspended_frozen" if self.frozen else "suspended"
+        return "frozen" if self.frozen else "open"
 
     @property
     def available(self) -> int:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import ClauseElement, Executable, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.adapters.sql import postgres_reads as reads
 from gateway.adapters.sql import postgres_statements as postgres
 from gateway.adapters.sql.constant_columns import Constant, ConstantColumns
 from gateway.adapters.sql.engine import PLANNING_BY_INDEX, POSTGRES, postgres_engine
@@ -37,16 +38,18 @@ FILL = (
 )
 
 READS: Mapping[str, Executable] = {
-    "payments": postgres.LOCK_PAYMENTS,
-    "quotes": postgres.LOCK_QUOTES,
-    "accounts": postgres.LOCK_ACCOUNTS,
-    "accounts, unlocked": postgres.READ_ACCOUNTS,
-    "accounts by key, unlocked": postgres.READ_ACCOUNTS_BY_KEY,
-    "answers": postgres.FIND_ANSWERS,
-    "references": postgres.FIND_REFERENCES,
-    "emails": postgres.FIND_EMAILS,
-    "account_holders": postgres.FIND_ACCOUNT_HOLDERS,
-    "transactions": postgres.FIND_TRANSACTIONS,
+    "users": reads.LOCK_USERS,
+    "accounts of owners": reads.FIND_ACCOUNTS_OF,
+    "payments": reads.LOCK_PAYMENTS,
+    "quotes": reads.LOCK_QUOTES,
+    "accounts": reads.LOCK_ACCOUNTS,
+    "accounts, unlocked": reads.READ_ACCOUNTS,
+    "accounts by key, unlocked": reads.READ_ACCOUNTS_BY_KEY,
+    "answers": reads.FIND_ANSWERS,
+    "references": reads.FIND_REFERENCES,
+    "emails": reads.FIND_EMAILS,
+    "account_holders": reads.FIND_ACCOUNT_HOLDERS,
+    "transactions": reads.FIND_TRANSACTIONS,
     "users at login": AT_LOGIN[POSTGRES],
     "failed logins": OF[POSTGRES],
 }
@@ -77,19 +80,19 @@ async def connection(postgres_url: str) -> AsyncIterator[AsyncConnection]:
 
 
 def test_payments_are_locked_in_the_order_of_their_ids() -> None:
-    assert tail_of(postgres.LOCK_PAYMENTS) == (
+    assert tail_of(reads.LOCK_PAYMENTS) == (
         'FROM payments WHERE payments.id = ANY ($1::TEXT[] COLLATE "C") ORDER BY payments.id FOR UPDATE'
     )
 
 
 def test_quotes_are_locked_in_the_order_of_their_ids() -> None:
-    assert tail_of(postgres.LOCK_QUOTES) == (
+    assert tail_of(reads.LOCK_QUOTES) == (
         'FROM quotes WHERE quotes.id = ANY ($1::TEXT[] COLLATE "C") ORDER BY quotes.id FOR UPDATE'
     )
 
 
 def test_accounts_are_locked_in_the_order_of_their_ids() -> None:
-    statement = sql_of(postgres.LOCK_ACCOUNTS)
+    statement = sql_of(reads.LOCK_ACCOUNTS)
     assert statement[statement.rindex(" FROM accounts WHERE accounts.id = ANY") :] == (
         " FROM accounts WHERE accounts.id = ANY (array((SELECT row.id FROM "
         'unnest($3::TEXT[] COLLATE "C", $4::TEXT[] COLLATE "C", $5::TEXT[] COLLATE "C") '

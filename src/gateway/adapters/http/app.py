@@ -30,6 +30,7 @@ from gateway.adapters.http.resources import (
     refunds,
     reversals,
     transactions,
+    user_actions,
     users,
     webhook_deliveries,
     webhook_endpoints,
@@ -66,6 +67,7 @@ def all_operations(
     """All operations, in the order of the OpenAPI document. The arguments have the meaning that `create_app` gives."""
     return [
         *users.OPERATIONS,
+        *user_actions.OPERATIONS,
         *accounts.operations(cursors, owner_deposits=sandbox if owner_deposits is None else owner_deposits),
         *payouts.OPERATIONS,
         *payment_batches.OPERATIONS,

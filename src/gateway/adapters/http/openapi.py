@@ -61,6 +61,7 @@ PARAMETERS: Final = {
     "to": "The currency that is received.",
     "transaction_id": "The id of a transaction.",
     "type": "Of this type.",
+    "user_id": "The id of a user.",
 }
 """The description of each parameter, in paths and queries."""
 
@@ -75,6 +76,7 @@ PATH_EXAMPLES: Final = {
     "refund_id": "ref_01kc3x0m5fe7v8qj2r4n6p9stg",
     "to": "USD",
     "transaction_id": "txn_01kc3x0m5fe7v8qj2r4n6p9std",
+    "user_id": "usr_01kc3x0m5fe7v8qj2r4n6p9sta",
 }
 
 LAST_EVENT_ID: Final[dict[str, Any]] = {

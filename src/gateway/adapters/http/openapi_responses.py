@@ -107,6 +107,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     retryable: bool
     errors: list[FieldProblem] | msgspec.UnsetType = msgspec.UNSET
     remaining: int | msgspec.UnsetType = msgspec.UNSET
+    posted: int | msgspec.UnsetType = msgspec.UNSET
+    held: int | msgspec.UnsetType = msgspec.UNSET
+    incoming: int | msgspec.UnsetType = msgspec.UNSET
     current_status: str | msgspec.UnsetType = msgspec.UNSET
     allowed_actions: list[str] | msgspec.UnsetType = msgspec.UNSET
     payment_id: str | msgspec.UnsetType = msgspec.UNSET
@@ -164,7 +167,7 @@ def codes_of(operation: AnyOperation) -> list[str]:
     """All refusal codes of an operation: its own, and those that its declaration implies."""
     codes = set(operation.codes)
     if operation.roles:
-        codes |= {"token_missing", "token_invalid", "token_expired", "token_revoked"}
+        codes |= {"token_missing", "token_invalid", "token_expired", "token_revoked", "user_disabled"}
     if is_limited(operation):
         codes.add("rate_limited")
     if operation.roles not in (ANYONE, EVERY_ROLE):

@@ -14,6 +14,7 @@ from gateway.application.views.payouts import PayoutView
 from gateway.application.views.refunds import RefundView
 from gateway.application.views.times import Instant
 from gateway.application.views.transactions import TransactionView
+from gateway.application.views.users import UserView
 from gateway.application.views.webhook_endpoints import WebhookEndpointView
 from gateway.domain.event_type import EventType
 
@@ -82,6 +83,7 @@ BODIES: Final[dict[Any, Any]] = {
     PayoutView: EventOf[PayoutView],
     RefundView: EventOf[RefundView],
     TransactionView: EventOf[TransactionView],
+    UserView: EventOf[UserView],
     WebhookEndpointView: EventOf[WebhookEndpointView],
 }
 """The type of the body of a webhook, by the type of the object."""

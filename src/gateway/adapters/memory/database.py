@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.adapters.memory.delivery_queue import Queue
+from gateway.adapters.memory.session_records import MemorySession, MemoryToken
 from gateway.application.ports.delivery_records import Delivery, DeliveryId, Replay, ReplayId
+from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, StoredAnswer
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
@@ -26,6 +28,8 @@ class MemoryDatabase:
 
     users: dict[UserId, Credentials] = field(default_factory=dict[UserId, Credentials])
     user_ids: dict[str, UserId] = field(default_factory=dict[str, UserId])
+    sessions: dict[SessionId, MemorySession] = field(default_factory=dict[SessionId, MemorySession])
+    refresh_tokens: dict[bytes, MemoryToken] = field(default_factory=dict[bytes, MemoryToken])
     accounts: dict[AccountId, Account] = field(default_factory=dict[AccountId, Account])
     account_ids: dict[AccountKey, AccountId] = field(default_factory=dict[AccountKey, AccountId])
     account_holders: set[AccountHolder] = field(default_factory=set[AccountHolder])

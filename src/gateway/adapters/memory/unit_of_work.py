@@ -48,6 +48,9 @@ class MemoryUnitOfWork(UnitOfWork):
         payments = _found(database.payments, wanted.payments)
         quotes = _found(database.quotes, quotes_to_load(wanted, payments))
         transactions = [self._with_reversal(each) for each in _found(database.transactions, wanted.transactions)]
+        if wanted.account_owners:
+            owned = [each.id for each in database.accounts.values() if each.owner_id in wanted.account_owners]
+            wanted = replace(wanted, account_ids={*wanted.account_ids, *owned})
         to_load = accounts_to_load(wanted, payments, quotes, transactions)
         accounts = self._accounts(to_load.keys, to_load.ids)
         fee_keys = fee_accounts_to_load(to_load, accounts.values(), payments)
@@ -64,6 +67,7 @@ class MemoryUnitOfWork(UnitOfWork):
             transactions=transactions,
             quotes=quotes,
             webhook_endpoints=self._webhook_endpoints(wanted),
+            users=[found.user for found in _found(database.users, wanted.users)],
             latest_at=database.latest_at,
         )
 
@@ -86,9 +90,7 @@ class MemoryUnitOfWork(UnitOfWork):
         """Checks first and writes then, so that nothing is written by halves."""
         self._check_unique_keys(changes)
         database = self._database
-        for new in changes.users_new:
-            database.users[new.user.id] = Credentials(user=new.user, password_hash=new.password_hash)
-            database.user_ids[new.user.email] = new.user.id
+        self._write_users(changes)
         for account in changes.accounts_new:
             database.accounts[account.id] = account
             database.account_ids[account.key] = account.id
@@ -111,6 +113,18 @@ class MemoryUnitOfWork(UnitOfWork):
             database.answers[answer.key] = answer
         if changes.latest_at is not None:
             database.latest_at = max(changes.latest_at, database.latest_at or changes.latest_at)
+
+    def _write_users(self, changes: Changes) -> None:
+        database = self._database
+        for new in changes.users_new:
+            database.users[new.user.id] = Credentials(user=new.user, password_hash=new.password_hash)
+            database.user_ids[new.user.email] = new.user.id
+        for user in changes.users_changed:
+            database.users[user.id] = replace(database.users[user.id], user=user)
+        for ended in changes.sessions_ended:
+            for session in database.sessions.values():
+                if session.user_id == ended.user_id and session.revoked_at is None:
+                    session.revoked_at = ended.at
 
     def _write_payment(self, payment: Payment) -> None:
         database = self._database

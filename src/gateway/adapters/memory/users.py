@@ -1,6 +1,8 @@
 """Users in a dictionary."""
 
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 
 from typing_extensions import override
 
@@ -31,6 +33,11 @@ class MemoryUsers(Users):
     @override
     async def by_id(self, user_id: UserId) -> Credentials | None:
         return self._database.users.get(user_id)
+
+    @override
+    async def disabled_since(self, since: datetime) -> AbstractSet[UserId]:
+        users = (each.user for each in self._database.users.values())
+        return {user.id for user in users if user.disabled_at is not None and user.disabled_at >= since}
 
     @override
     async def replace_password_hash(self, user_id: UserId, *, old: str, new: str) -> bool:

@@ -1,6 +1,7 @@
 """Loading what a batch wants: few statements, each for a set, in the order in which locks are taken."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeAlias, TypeVar
 
 from gateway.adapters.sql.hybrid_clock import HybridClock
@@ -9,6 +10,7 @@ from gateway.adapters.sql.rows.events import to_answer
 from gateway.adapters.sql.rows.payments import to_payment
 from gateway.adapters.sql.rows.quotes import to_quote
 from gateway.adapters.sql.rows.transactions import to_transactions
+from gateway.adapters.sql.rows.users import to_user
 from gateway.adapters.sql.rows.webhook_endpoints import to_webhook_endpoint
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.related_records import (
@@ -30,6 +32,14 @@ Key = TypeVar("Key")
 
 class Queries(Protocol):
     """The statements of one database. Statements that lock do so in the order of ids."""
+
+    async def users(self, ids: Collection[UserId]) -> Rows:
+        """Users, locked."""
+        ...
+
+    async def accounts_of(self, owner_ids: Collection[UserId]) -> Rows:
+        """The ids of all accounts of these owners."""
+        ...
 
     async def payments(self, ids: Collection[PaymentId]) -> Rows:
         """Payments, locked."""
@@ -97,9 +107,14 @@ class StoredAccounts:
 async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock: HybridClock) -> Records:
     """Load what is wanted and what comes along with it. A kind of record that is not wanted costs no round trip.
 
-    Locks are taken on payments, then quotes, accounts, accounts for fees and webhook endpoints: batches that lock in
-    one order never wait for each other in a circle.
+    Locks are taken on users, then payments, quotes, accounts, accounts for fees and webhook endpoints: batches that
+    lock in one order never wait for each other in a circle.
     """
+    users = [to_user(row) for row in await _rows(queries.users, wanted.users)]
+    # Read when their owners are locked: none is opened after that.
+    if wanted.account_owners:
+        owned = [account_id for [account_id] in await queries.accounts_of(wanted.account_owners)]
+        wanted = replace(wanted, account_ids={*wanted.account_ids, *owned})
     payments = [to_payment(row) for row in await _rows(queries.payments, wanted.payments)]
     quotes = [to_quote(row) for row in await _rows(queries.quotes, quotes_to_load(wanted, payments))]
     transactions = to_transactions(await _rows(queries.transactions, wanted.transactions))
@@ -129,6 +144,7 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
         transactions=transactions,
         quotes=quotes,
         webhook_endpoints=endpoints,
+        users=users,
         latest_at=clock.latest_at,
     )
 

@@ -104,6 +104,7 @@ class PostgresUnitOfWork(UnitOfWork):
             or wanted.payers
             or wanted.webhook_endpoints
             or wanted.webhook_owners
+            or wanted.users
         )
 
     async def __aenter__(self) -> Self:

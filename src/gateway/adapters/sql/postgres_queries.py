@@ -9,11 +9,12 @@ from typing_extensions import override
 from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
 from gateway.adapters.sql.constant_columns import Constant, ConstantColumns
 from gateway.adapters.sql.loading import Queries, Rows
-from gateway.adapters.sql.postgres_statements import (
+from gateway.adapters.sql.postgres_reads import (
     ACCOUNT_HOLDER,
     ACCOUNT_KEY,
     ANSWER_KEY,
     FIND_ACCOUNT_HOLDERS,
+    FIND_ACCOUNTS_OF,
     FIND_ANSWERS,
     FIND_EMAILS,
     FIND_REFERENCES,
@@ -22,15 +23,15 @@ from gateway.adapters.sql.postgres_statements import (
     LOCK_ACCOUNTS,
     LOCK_PAYMENTS,
     LOCK_QUOTES,
+    LOCK_USERS,
     LOCK_WEBHOOK_ENDPOINTS,
     LOCK_WEBHOOK_OWNERS,
     READ_ACCOUNTS,
     READ_ACCOUNTS_BY_KEY,
     REFERENCE,
     arrays,
-    parameters_of,
-    write_statement,
 )
+from gateway.adapters.sql.postgres_statements import parameters_of, write_statement
 from gateway.adapters.sql.writing import Writes
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey
 from gateway.domain.account import AccountId, AccountKey
@@ -55,6 +56,14 @@ class PostgresQueries(Queries):
         self._locks = locks
         self.may_be_answered = True
         self.has_read_accounts = False
+
+    @override
+    async def users(self, ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(LOCK_USERS, {"ids": list(ids)})
+
+    @override
+    async def accounts_of(self, owner_ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(FIND_ACCOUNTS_OF, {"owner_ids": list(owner_ids)})
 
     @override
     async def payments(self, ids: Collection[PaymentId]) -> Rows:

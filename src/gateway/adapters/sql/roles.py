@@ -11,6 +11,7 @@ from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.rows.accounts import ACCOUNT_CHANGES
 from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
 from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
+from gateway.adapters.sql.rows.users import USER_CHANGES
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables import access, events, exchange, ledger, metadata, webhooks
 
@@ -59,7 +60,7 @@ _WRITTEN: Final[Mapping[Table, tuple[str, ...]]] = {
     # Rows wait here for their positions.
     events.event_batches_unnumbered: ("INSERT", "DELETE"),
     exchange.rates: ("INSERT", "UPDATE"),
-    access.users: ("INSERT", _update([access.users.c.password_hash])),
+    access.users: ("INSERT", _update([access.users.c.password_hash, *USER_CHANGES])),
     access.sessions: ("INSERT", "UPDATE"),
     access.refresh_tokens: ("INSERT", "UPDATE"),
     access.login_failures: ("INSERT", "UPDATE", "DELETE"),

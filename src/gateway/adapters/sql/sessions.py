@@ -20,10 +20,15 @@ _presented_hash: Final = bindparam("presented_hash", type_=BYTES)
 START: Final = insert(sessions).values(
     id=bindparam("session_id"), user_id=bindparam("user_id"), created_at=_now, network=bindparam("network")
 )
-# The lock lasts until the session is committed: a new password comes before it, and is seen, or after it, and ends it.
+# The lock lasts until the session is committed: a new password, or an operator who disables the user, comes before it,
+# and is seen, or after it, and ends it.
 LOCK_PASSWORD: Final = (
     select(users.c.id)
-    .where(users.c.id == bindparam("user_id"), users.c.password_hash == bindparam("password_hash"))
+    .where(
+        users.c.id == bindparam("user_id"),
+        users.c.password_hash == bindparam("password_hash"),
+        users.c.disabled_at.is_(None),
+    )
     .with_for_update(read=True)
 )
 STORE_TOKEN: Final = insert(refresh_tokens).values(

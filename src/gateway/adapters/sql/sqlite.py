@@ -15,15 +15,16 @@ from gateway.adapters.sql.rows.accounts import ACCOUNT_CHANGES
 from gateway.adapters.sql.rows.events import EVENT_BATCH_COLUMNS, EVENT_COLUMNS
 from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
 from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
+from gateway.adapters.sql.rows.users import USER_CHANGES
 from gateway.adapters.sql.rows.values import VERSION_BEFORE, Values
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.subqueries import DATA_OF_EVENT, REVERSED_BY
-from gateway.adapters.sql.tables.access import users
+from gateway.adapters.sql.tables.access import sessions, users
 from gateway.adapters.sql.tables.events import answers, event_batches, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
 from gateway.adapters.sql.tables.webhooks import webhook_endpoints
-from gateway.adapters.sql.writing import IDS_AHEAD, Versions, check_counts, rows_to_write, versions_of
+from gateway.adapters.sql.writing import IDS_AHEAD, SESSIONS_ENDED, Versions, check_counts, rows_to_write, versions_of
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, Changes, Records, UnitOfWork, Wanted
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
@@ -38,6 +39,8 @@ def _among(parameter: str, *of: Column[Any]) -> ColumnElement[bool]:
     return tuple_(*of).in_(bindparam(parameter, expanding=True))
 
 
+FIND_USERS: Final = select(users).where(users.c.id.in_(bindparam("ids", expanding=True)))
+FIND_ACCOUNTS_OF: Final = select(accounts.c.id).where(accounts.c.owner_id.in_(bindparam("owner_ids", expanding=True)))
 FIND_PAYMENTS: Final = select(payments).where(payments.c.id.in_(bindparam("ids", expanding=True)))
 FIND_QUOTES: Final = select(quotes).where(quotes.c.id.in_(bindparam("ids", expanding=True)))
 FIND_ACCOUNTS_BY_KEY: Final = select(accounts).where(
@@ -95,6 +98,13 @@ def _deleted(table: Table) -> tuple[Columns, UpdateBase]:
     return [table.c.id], delete(table).where(table.c.id == bindparam(_parameter_of(table.c.id)))
 
 
+def _ended_sessions() -> tuple[Columns, UpdateBase]:
+    columns = (sessions.c.user_id, sessions.c.revoked_at)
+    is_running = (sessions.c.user_id == bindparam("given_user_id"), sessions.c.revoked_at.is_(None))
+    values: dict[Column[Any], Any] = {sessions.c.revoked_at: bindparam(_parameter_of(sessions.c.revoked_at))}
+    return columns, update(sessions).values(values).where(*is_running)
+
+
 def _inserted_batches() -> tuple[Columns, UpdateBase]:
     """The whole file is locked, so a batch is given the next positions at once; its id is the first of them."""
     newest = select(event_batches.c.first_position + event_batches.c.size).order_by(
@@ -115,6 +125,8 @@ def _inserted_events() -> tuple[Columns, UpdateBase]:
 PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
     "ids_ahead": _inserted(ids_ahead),
     "users_new": _inserted(users),
+    "users_changed": _updated(users, USER_CHANGES),
+    SESSIONS_ENDED: _ended_sessions(),
     "accounts_new": _inserted(accounts),
     "accounts_changed": _updated(accounts, ACCOUNT_CHANGES),
     "payments_new": _inserted(payments),
@@ -137,6 +149,14 @@ class SqliteQueries(Queries):
 
     def __init__(self, transaction: DatabaseTransaction) -> None:
         self._transaction = transaction
+
+    @override
+    async def users(self, ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(FIND_USERS, {"ids": list(ids)})
+
+    @override
+    async def accounts_of(self, owner_ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(FIND_ACCOUNTS_OF, {"owner_ids": list(owner_ids)})
 
     @override
     async def payments(self, ids: Collection[PaymentId]) -> Rows:

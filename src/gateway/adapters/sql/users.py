@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import ARRAY, bindparam, column, func, select, update
@@ -11,7 +13,7 @@ from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.rows.users import to_credentials
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.tables.access import sessions, users
-from gateway.adapters.sql.types import TEXT
+from gateway.adapters.sql.types import MOMENT, TEXT
 from gateway.application.ports.users import Credentials, UserAtLogin, Users
 from gateway.domain.user import UserId
 
@@ -41,6 +43,7 @@ AT_LOGIN: Final = {
     for dialect, (asked, email, network) in _ASKED.items()
 }
 BY_ID: Final = select(users).where(users.c.id == bindparam("id"))
+DISABLED_SINCE: Final = select(users.c.id).where(users.c.disabled_at >= bindparam("since", type_=MOMENT))
 REPLACE_PASSWORD_HASH: Final = (
     update(users)
     .where(users.c.id == bindparam("user_id"), users.c.password_hash == bindparam("old"))
@@ -72,6 +75,10 @@ class SqlUsers(Users):
     async def by_id(self, user_id: UserId) -> Credentials | None:
         rows = await self._transactions.read(BY_ID, {"id": user_id})
         return to_credentials(rows[0]) if rows else None
+
+    @override
+    async def disabled_since(self, since: datetime) -> AbstractSet[UserId]:
+        return {row[0] for row in await self._transactions.read(DISABLED_SINCE, {"since": since})}
 
     @override
     async def replace_password_hash(self, user_id: UserId, *, old: str, new: str) -> bool:

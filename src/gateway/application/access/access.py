@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from gateway.application.access.addresses import network_of
@@ -14,14 +14,8 @@ from gateway.application.access.limits import AccessLimits
 from gateway.application.access.login_look_ups import LoginLookUps
 from gateway.application.access.password_checks import WRONG, PasswordChecks
 from gateway.application.access.passwords import check_new_password, check_typed_password
-from gateway.application.access.refresh_token_format import (
-    hash_of,
-    new_secret,
-    refresh_token_of,
-    sealed,
-    secret_of,
-    unknown_refresh_token,
-)
+from gateway.application.access.refresh_token_format import hash_of, new_secret, refresh_token_of, secret_of
+from gateway.application.access.refresh_tokens import RefreshTokens, must_not_be_disabled
 from gateway.application.access.revocations import Revocations
 from gateway.application.access.spellings import spellings_of
 from gateway.application.access.throttle import Throttle
@@ -29,15 +23,15 @@ from gateway.application.commands.register import Register, Registered
 from gateway.application.emails import canonical_email
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.event_loop import OneEventLoop
-from gateway.application.errors import InvalidCredentials, TokenExpired, TokenRevoked
+from gateway.application.errors import InvalidCredentials
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.login_failures import LoginFailures
 from gateway.application.ports.passwords import PasswordHasher
-from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
+from gateway.application.ports.sessions import SessionId, Sessions
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.users import Credentials, Users
-from gateway.domain.checks import check_id, check_text
+from gateway.domain.checks import FIRST_INSTANT, check_id, check_text
 from gateway.domain.errors import UserNotFound
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import ADDRESS_LENGTH_MAX, EMAIL_LENGTH_MAX
@@ -75,13 +69,17 @@ class Access:
     _checks: PasswordChecks = field(init=False, repr=False, compare=False)
     _look_ups: LoginLookUps = field(init=False, repr=False, compare=False)
     _revocations: Revocations = field(init=False, repr=False, compare=False)
+    _refresh_tokens: RefreshTokens = field(init=False, repr=False, compare=False)
     _authentication: Authentication = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         throttle = Throttle(self.login_failures, self.clock, self.limits)
         self._checks = PasswordChecks(self.passwords, throttle, self.limits)
         self._look_ups = LoginLookUps(self.users, self.login_failures)
-        self._revocations = Revocations(self.sessions, self.limits, token_lifetime_seconds=self.tokens.lifetime_seconds)
+        self._revocations = Revocations(
+            self.sessions, self.users, self.limits, token_lifetime_seconds=self.tokens.lifetime_seconds
+        )
+        self._refresh_tokens = RefreshTokens(self.sessions, self.users, self.limits, self._revocations)
         self._authentication = Authentication(self.tokens, self._revocations, self.clock, self.loop)
 
     async def register(
@@ -119,6 +117,7 @@ class Access:
         Raises:
             InvalidInput: An argument has a wrong type, is too long, or holds characters that cannot be stored.
             InvalidCredentials: There is no such user, or the password is wrong; both take the same time.
+            UserDisabled: The password is right, and an operator has disabled the user.
             RateLimited, Overloaded: Too many attempts have failed before this one, or wait to be checked.
         """
         self.loop.check()
@@ -128,11 +127,13 @@ class Access:
         spellings, network = spellings_of(email), network_of(address)
         for _ in range(LOGIN_CHECKS_MAX):
             found, password_hash = await self._checked(spellings, password, network)
+            must_not_be_disabled(found.user)
             session_id = SessionId(self.identifiers("ses"))
             secret = new_secret()
             now = self.clock()
-            token = self._stored(secret, now)
-            # The password may have been changed while this one was checked: then it is checked once more.
+            token = self._refresh_tokens.stored(secret, now)
+            # The password may have been changed while this one was checked, or the user disabled: then all is checked
+            # once more.
             if await self.sessions.start(
                 session_id, found.user.id, token, password_hash=password_hash, network=network, now=now
             ):
@@ -165,27 +166,14 @@ class Access:
             TokenInvalid: The gateway did not issue it.
             TokenExpired: It has expired.
             TokenRevoked: Its session was revoked, perhaps by this second use.
+            UserDisabled: An operator has disabled its user.
         """
         self.loop.check()
-        secret = secret_of(refresh_token)
         now = self.clock()
-        next_secret = new_secret()
-        successor = Successor(token=self._stored(next_secret, now), sealed=sealed(next_secret, by=secret))
-        rotation = await self.sessions.rotate(hash_of(secret), successor, now=now)
-        match rotation.status:
-            case TokenStatus.ROTATED:
-                pass
-            case TokenStatus.USED:
-                next_secret = await self._same_successor(rotation, secret, now)
-            case TokenStatus.REVOKED:
-                raise TokenRevoked("This session has ended.")
-            case TokenStatus.EXPIRED:
-                raise TokenExpired("This refresh token has expired.")
-            case TokenStatus.UNKNOWN:
-                raise unknown_refresh_token()
-        if rotation.session_id is None or rotation.user_id is None:
-            raise unknown_refresh_token()
-        return self._signed_in(await self.user(rotation.user_id), rotation.session_id, next_secret, now)
+        exchanged = await self._refresh_tokens.exchange(refresh_token, now)
+        user = await self.user(exchanged.user_id)
+        must_not_be_disabled(user)
+        return self._signed_in(user, exchanged.session_id, exchanged.secret, now)
 
     async def log_out(self, caller: Caller, refresh_token: str) -> None:
         """Revoke the session of a refresh token, and the session of the caller.
@@ -209,6 +197,7 @@ class Access:
             InvalidCredentials: `current` is not their password.
             InvalidInput: `new` may not be chosen.
             RateLimited: Too many attempts have failed before this one.
+            UserDisabled: An operator has disabled the caller.
         """
         self.loop.check()
         check_caller(caller)
@@ -217,6 +206,7 @@ class Access:
         found = await self.users.by_id(caller.user_id)
         if found is None:
             raise UserNotFound("There is no such user.")
+        must_not_be_disabled(found.user)
         await self._checks.check_current(found.user.email, found.password_hash, current)
         new_hash = await self._checks.hashed(new, line=found.user.email)
         if not await self.users.replace_password_hash(caller.user_id, old=found.password_hash, new=new_hash):
@@ -237,13 +227,35 @@ class Access:
             raise UserNotFound("There is no such user.")
         return found.user
 
+    async def user_by_email(self, email: str) -> User:
+        """The user who logs in with this address.
+
+        Raises:
+            InvalidInput: It is not a text, or too long.
+            UserNotFound: There is none.
+        """
+        self.loop.check()
+        check_text("email", email, EMAIL_LENGTH_MAX)
+        found = await self.users.at_login([(spelling, "") for spelling in spellings_of(email)])
+        if not found:
+            raise UserNotFound("There is no such user.")
+        return next(iter(found.values())).credentials.user
+
+    async def disabled_users(self) -> Sequence[User]:
+        """The users who are disabled, the first one first."""
+        self.loop.check()
+        found = [await self.users.by_id(user_id) for user_id in await self.users.disabled_since(FIRST_INSTANT)]
+        users = [each.user for each in found if each is not None and each.user.disabled_at is not None]
+        return sorted(users, key=lambda user: (user.disabled_at or FIRST_INSTANT, user.id))
+
     def authenticate(self, access_token: str) -> Coroutine[Any, Any, Caller]:
         """The user whom an access token was issued to. Reads the storage at most every `revocations_seconds_max`.
 
         Raises:
             TokenInvalid: The gateway did not issue it.
             TokenExpired: It has expired.
-            TokenRevoked: Its session was revoked. Every process notices within `revocations_seconds_max`.
+            UserDisabled: An operator has disabled the user.
+            TokenRevoked: Its session was revoked. Every process notices both within `revocations_seconds_max`.
         """
         return self._authentication.authenticate(access_token)
 
@@ -253,26 +265,6 @@ class Access:
         `None` says nothing against a token: ask `authenticate`.
         """
         return self._authentication.caller_at_once(access_token)
-
-    async def _same_successor(self, rotation: RotationResult, secret: bytes, now: datetime) -> bytes:
-        """The secret that a used refresh token was exchanged for, if its response may have been lost.
-
-        A token that was itself given out twice is not exchanged twice: then two hold it, and one of them is a thief.
-        """
-        grace = timedelta(seconds=self.limits.refresh_grace_seconds)
-        # A use in the future was noted by a server whose clock is ahead, or was: no further than clocks may differ.
-        earliest = -timedelta(seconds=self.limits.leeway_seconds)
-        in_time = rotation.used_at is not None and earliest <= now - rotation.used_at <= grace
-        may_be_lost = in_time and not rotation.successor_used and not rotation.repeated
-        if may_be_lost and rotation.sealed is not None and await self.sessions.repeat(hash_of(secret), now=now):
-            return sealed(rotation.sealed, by=secret)
-        if rotation.session_id is not None:
-            await self.sessions.revoke(rotation.session_id, now=now)
-            self._revocations.invalidate()
-        raise TokenRevoked("This refresh token was used before: its session has ended.")
-
-    def _stored(self, secret: bytes, now: datetime) -> StoredToken:
-        return StoredToken(token_hash=hash_of(secret), expires_at=now + timedelta(seconds=self.limits.session_seconds))
 
     def _signed_in(self, user: User, session_id: SessionId, secret: bytes, now: datetime) -> SignedIn:
         access_token = self.tokens.issue(

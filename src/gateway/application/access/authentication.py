@@ -10,7 +10,7 @@ from gateway.application.ports.clock import Clock
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.tokens import AccessTokens
 from gateway.domain.checks import wrong_type
-from gateway.domain.errors import Refusal
+from gateway.domain.errors import Refusal, UserDisabled
 from gateway.domain.user import Role, UserId
 
 ROLES: Final = {role.value: role for role in Role}
@@ -49,6 +49,8 @@ class Authentication:
             raise TokenInvalid("The access token is not valid.") from invalid
         if not self._revocations.is_fresh(now):
             await self._revocations.renew(now)
+        if claims.subject in self._revocations.disabled:
+            raise UserDisabled("An operator has disabled this user.")
         session_id, _, _ = claims.token_id.partition(".")
         if session_id in self._revocations.session_ids:
             raise TokenRevoked("This session has ended.")

@@ -1,4 +1,4 @@
-"""Revocations: the sessions that have ended, while access tokens of theirs may still be valid."""
+"""Revocations: ended sessions and disabled users, while access tokens of theirs may still be valid."""
 
 import asyncio
 from collections.abc import Set as AbstractSet
@@ -7,14 +7,23 @@ from datetime import datetime, timedelta
 from gateway.application.access.limits import AccessLimits
 from gateway.application.ports.sessions import SessionId, Sessions
 from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.ports.users import Users
+from gateway.domain.user import UserId
 
 
 class Revocations:
-    """The list of revoked sessions, read from the storage at most every `revocations_seconds_max`."""
+    """The lists of revoked sessions and of disabled users, read at most every `revocations_seconds_max`.
 
-    def __init__(self, sessions: Sessions, limits: AccessLimits, *, token_lifetime_seconds: int) -> None:
+    Attributes:
+        session_ids: The sessions that were ended while tokens of theirs may be valid.
+        disabled: The users who were disabled while tokens of theirs may be valid. Their sessions have ended, too.
+    """
+
+    def __init__(self, sessions: Sessions, users: Users, limits: AccessLimits, *, token_lifetime_seconds: int) -> None:
         self.session_ids: AbstractSet[SessionId] = frozenset()
+        self.disabled: AbstractSet[UserId] = frozenset()
         self._sessions = sessions
+        self._users = users
         self._limits = limits
         self._token_lifetime = timedelta(seconds=2 * token_lifetime_seconds + limits.leeway_seconds)
         self._read_at: datetime | None = None
@@ -44,6 +53,9 @@ class Revocations:
 
     async def _read(self, now: datetime) -> None:
         try:
-            self.session_ids = await self._sessions.revoked_since(now - self._token_lifetime)
+            since = now - self._token_lifetime
+            session_ids = await self._sessions.revoked_since(since)
+            self.disabled = await self._users.disabled_since(since)
+            self.session_ids = session_ids
         except StorageUnavailable:
             return

@@ -24,7 +24,7 @@ class MakeDeposit(Command[Deposit]):
     """Move `amount` from outside the gateway to an account.
 
     `owner_id` is the owner that the account must have; `None` allows any user's account, for operators.
-    Refuses: account_not_found, currency_mismatch, balance_overflow.
+    Refuses: account_not_found, currency_mismatch, user_disabled, account_closed, balance_overflow.
     """
 
     result_type: ClassVar = Deposit

@@ -14,7 +14,7 @@ from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import REASON_LENGTH_MAX
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
-from gateway.domain.transfer import post
+from gateway.domain.transfer import give_back
 
 REVERSIBLE: Final = frozenset({TransactionType.DEPOSIT, TransactionType.PAYOUT})
 
@@ -24,7 +24,7 @@ class ReverseTransaction(Command[Transaction]):
     """Move the same amount back. A transaction can be reversed once.
 
     Refuses: transaction_not_found, use_refund (for transactions of payments), transaction_not_reversible,
-    already_reversed, account_frozen, insufficient_funds, balance_overflow.
+    already_reversed, account_frozen, user_disabled, account_closed, insufficient_funds, balance_overflow.
     """
 
     result_type: ClassVar = Transaction
@@ -45,7 +45,7 @@ class ReverseTransaction(Command[Transaction]):
         original = ledger.transaction(self.transaction_id)
         must_be_reversible(original)
         [transfer] = original.transfers
-        moved = post(
+        moved = give_back(
             ledger.account(transfer.credit_account_id), ledger.account(transfer.debit_account_id), transfer.amount_minor
         )
         reversal = moment.transaction(

@@ -14,6 +14,7 @@ from gateway.domain.event_type import EventType
 from gateway.domain.fees import FeeSchedule, check_fees
 from gateway.domain.immutable import immutable
 from gateway.domain.money import CurrencyCode, currency_code
+from gateway.domain.transfer import must_not_be_closed
 from gateway.domain.user import UserId
 
 
@@ -21,7 +22,7 @@ from gateway.domain.user import UserId
 class SetFees(Command[Account]):
     """Set the fee schedule of the merchant's account in a currency, for captures from now on.
 
-    Refuses: merchant_not_found, currency_mismatch.
+    Refuses: merchant_not_found, currency_mismatch, account_closed.
     """
 
     result_type: ClassVar = Account
@@ -49,6 +50,7 @@ class SetFees(Command[Account]):
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
         before = payee_account(ledger, self.merchant_id, self.currency)
+        must_not_be_closed(before)
         after = before.with_fee_schedule(self.fees)
         if after is before:
             return Decision(outcome=before)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.identifiers import NewId
-from gateway.application.ports.unit_of_work import Needs, NewUser
+from gateway.application.ports.unit_of_work import EndedSessions, Needs, NewUser
 from gateway.application.views.events import event_data
 from gateway.domain.account import Account
 from gateway.domain.errors import Refusal
@@ -19,7 +19,7 @@ from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import Transfer
-from gateway.domain.user import UserId
+from gateway.domain.user import User, UserId
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
 
 Result = TypeVar("Result")
@@ -105,6 +105,8 @@ class Decision(Generic[Result_co]):
 
     outcome: Result_co | Refusal
     users: Collection[NewUser] = ()
+    users_changed: Collection[User] = ()
+    sessions_ended: Collection[EndedSessions] = ()
     accounts: Collection[Account] = ()
     payments: Collection[Payment] = ()
     quotes: Collection[Quote] = ()

@@ -12,6 +12,7 @@ from gateway.application.ports.unit_of_work import (
     AccountHolder,
     AnswerKey,
     Changes,
+    EndedSessions,
     NewUser,
     Records,
     StoredAnswer,
@@ -22,6 +23,7 @@ from gateway.domain.payment import Payment, PaymentId, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
+from gateway.domain.user import User, UserId
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
 
 
@@ -39,7 +41,9 @@ class Draft(LedgerView):
         "_quotes_changed",
         "_quotes_new",
         "_refunds_new",
+        "_sessions_ended",
         "_transactions_new",
+        "_users_changed",
         "_users_new",
         "_webhook_endpoints_changed",
         "_webhook_endpoints_deleted",
@@ -50,6 +54,8 @@ class Draft(LedgerView):
         super().__init__(records)
         self._answers = {answer.key: answer for answer in records.answers}
         self._users_new: list[NewUser] = []
+        self._users_changed: dict[UserId, User] = {}
+        self._sessions_ended: dict[UserId, EndedSessions] = {}
         self._accounts_new: dict[AccountId, Account] = {}
         self._accounts_changed: dict[AccountId, Account] = {}
         self._payments_new: dict[PaymentId, Payment] = {}
@@ -70,10 +76,8 @@ class Draft(LedgerView):
 
     def write(self, decision: Decision[Any]) -> None:
         """Add the decision of a command."""
-        for user in decision.users:
-            self._users_new.append(user)
-            self._emails_taken.add(user.user.email)
-            self._user_ids_taken.add(user.user.id)
+        if decision.users or decision.users_changed or decision.sessions_ended:
+            self._write_users(decision)
         for account in decision.accounts:
             if account.id not in self._accounts:
                 self._account_ids[account.key] = account.id
@@ -101,6 +105,17 @@ class Draft(LedgerView):
             self._write_webhook_endpoints(decision.webhook_endpoints, decision.webhook_endpoints_deleted)
         self._refunds_new.extend(decision.refunds)
         self._events_new.extend(decision.events)
+
+    def _write_users(self, decision: Decision[Any]) -> None:
+        for new in decision.users:
+            self._users_new.append(new)
+            self._emails_taken.add(new.user.email)
+            self._user_ids_taken.add(new.user.id)
+        for user in decision.users_changed:
+            self._users_changed[user.id] = user
+            self._users[user.id] = user
+        for ended in decision.sessions_ended:
+            self._sessions_ended[ended.user_id] = ended
 
     def _write_reference(self, before: Payment | None, payment: Payment) -> None:
         held = payment.reference_held
@@ -150,6 +165,8 @@ class Draft(LedgerView):
             return None
         return Changes(
             users_new=self._users_new,
+            users_changed=self._users_changed.values(),
+            sessions_ended=self._sessions_ended.values(),
             accounts_new=self._accounts_new.values(),
             accounts_changed=self._accounts_changed.values(),
             payments_new=self._payments_new.values(),

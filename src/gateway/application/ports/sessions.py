@@ -75,8 +75,8 @@ class Sessions(Protocol):
         """Begin a session with its first refresh token. `network` is where the user logs in from.
 
         Returns:
-            Whether it began. It does not if `password_hash` is no longer the hash of the user's password. If the hash
-            is replaced at the same time, either no session begins, or it has begun before the hash is replaced.
+            Whether it began. It does not if `password_hash` is no longer the hash of the user's password, or the user
+            is disabled. If that happens at the same time, either no session begins, or it has begun before.
         """
         ...
 

@@ -80,6 +80,14 @@ class StoredAnswer:
 
 
 @immutable
+class EndedSessions:
+    """All sessions of a user end. `at` is the time of the decision."""
+
+    user_id: UserId
+    at: datetime
+
+
+@immutable
 class NewUser:
     """A user who registers, with the hash of their password."""
 
@@ -120,6 +128,10 @@ class Needs:
     webhook_endpoints: Collection[EndpointId] = ()
     webhook_owners: Collection[UserId] = ()
     """All webhook endpoints of these owners are loaded, and no other unit of work creates one meanwhile."""
+    users: Collection[UserId] = ()
+    """These users are locked: no session of theirs begins meanwhile."""
+    account_owners: Collection[UserId] = ()
+    """All accounts of these owners are loaded."""
 
     @classmethod
     def union(cls, needs: Collection["Needs"]) -> Self:
@@ -136,6 +148,8 @@ class Needs:
             quotes=_distinct([each.quotes for each in needs]),
             webhook_endpoints=_distinct([each.webhook_endpoints for each in needs]),
             webhook_owners=_distinct([each.webhook_owners for each in needs]),
+            users=_distinct([each.users for each in needs]),
+            account_owners=_distinct([each.account_owners for each in needs]),
         )
 
 
@@ -175,6 +189,7 @@ class Records:
     """With `reversed_by` filled in."""
     quotes: Collection[Quote] = ()
     webhook_endpoints: Collection[WebhookEndpoint] = ()
+    users: Collection[User] = ()
     latest_at: datetime | None = None
     """The ids of new transactions are of later moments: at least the largest `latest_at` stored with a loaded
     account. Ids then sort in the order of an account's versions, even if clocks differ."""
@@ -190,6 +205,9 @@ class Changes:
     """Everything a batch decided: what is new, and what replaces a loaded record of the same id."""
 
     users_new: Collection[NewUser] = ()
+    users_changed: Collection[User] = ()
+    sessions_ended: Collection[EndedSessions] = ()
+    """Of loaded users."""
     accounts_new: Collection[Account] = ()
     accounts_changed: Collection[Account] = ()
     payments_new: Collection[Payment] = ()
@@ -214,8 +232,9 @@ class UnitOfWork(Protocol):
         """Read what is wanted. Called once, before `commit`.
 
         Accounts, payments and quotes are locked until the transaction ends, or `commit` checks that nobody has changed
-        them since. Webhook endpoints are always locked. Locks are taken in one order (payments, quotes, accounts,
-        accounts for fees, webhook endpoints; each by id), so that two batches never wait for each other in a circle.
+        them since. Users and webhook endpoints are always locked. Locks are taken in one order (users, payments,
+        quotes, accounts, accounts for fees, webhook endpoints; each by id), so that two batches never wait for each
+        other in a circle.
         Answers, references, e-mails and transactions are read, not locked.
 
         Where accounts may be cached, a storage may pipeline its units of work: this one waits until the unit of work

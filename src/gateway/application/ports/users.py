@@ -1,6 +1,8 @@
 """Users, as they are looked up and as their passwords change. New ones come through the unit of work."""
 
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.immutable import immutable
@@ -40,6 +42,10 @@ class Users(Protocol):
 
     async def by_id(self, user_id: UserId) -> Credentials | None:
         """The user of this id, or `None`."""
+        ...
+
+    async def disabled_since(self, since: datetime) -> AbstractSet[UserId]:
+        """The disabled users who were disabled at or after `since`."""
         ...
 
     async def replace_password_hash(self, user_id: UserId, *, old: str, new: str) -> bool:

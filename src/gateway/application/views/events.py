@@ -12,6 +12,7 @@ from gateway.application.views.payouts import payout_view
 from gateway.application.views.refunds import refund_view
 from gateway.application.views.times import Instant
 from gateway.application.views.transactions import transaction_view
+from gateway.application.views.users import user_view
 from gateway.application.views.webhook_endpoints import webhook_endpoint_view
 from gateway.domain.account import Account, AccountId
 from gateway.domain.deposit import Deposit
@@ -20,6 +21,7 @@ from gateway.domain.payment import Payment
 from gateway.domain.payout import Payout
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionType
+from gateway.domain.user_with_accounts import UserWithAccounts
 from gateway.domain.webhook_endpoint import WebhookEndpoint
 
 _encoder = msgspec.json.Encoder()
@@ -95,6 +97,8 @@ def _event_view(record: EventObject) -> msgspec.Struct:
             view = account_view(record)
         case WebhookEndpoint():
             view = webhook_endpoint_view(record)
+        case UserWithAccounts():
+            view = user_view(record.user, record.accounts)
         case _:
             assert_never(record)
     return view

@@ -203,6 +203,13 @@ async def opened(cast: Cast) -> Told:
     return Told((await shop.ask("POST", "/accounts", {"currency": free[0]}))["id"], shop)
 
 
+async def closed(cast: Cast) -> Told:
+    """`account.closed`, of an account which is opened for it."""
+    account = await opened(cast)
+    await cast.shop.ask("POST", f"/accounts/{account.object_id}/close", {})
+    return account
+
+
 async def endpoint_tested(cast: Cast) -> Told:
     """`endpoint.test`."""
     shop = cast.shop
@@ -250,6 +257,7 @@ SCENARIOS: Final[Mapping[EventType, Scenario]] = {
     EventType.DEPOSIT_SUCCEEDED: Scenario("a merchant makes a deposit", deposited),
     EventType.PAYOUT_SUCCEEDED: Scenario("a merchant takes money out", paid_out),
     EventType.ACCOUNT_OPENED: Scenario("a merchant opens an account in another currency", opened),
+    EventType.ACCOUNT_CLOSED: Scenario("a merchant opens an account in another currency and closes it", closed),
     EventType.ENDPOINT_TEST: Scenario("a merchant tests its newest webhook endpoint", endpoint_tested),
     EventType.ENDPOINT_DISABLED: Scenario("a merchant disables a new webhook endpoint", endpoint_disabled),
 }
@@ -259,5 +267,9 @@ BY_OPERATORS: Final[Mapping[EventType, str]] = {
     EventType.ACCOUNT_FROZEN: "an operator freezes an account (POST /accounts/{id}/freeze).",
     EventType.ACCOUNT_UNFROZEN: "an operator unfreezes an account (POST /accounts/{id}/unfreeze).",
     EventType.ACCOUNT_FEES_CHANGED: "an operator sets the fees of a merchant (PUT /merchants/{id}/fees).",
+    EventType.ACCOUNT_SUSPENDED: "an operator disables the account's owner (POST /users/{id}/disable).",
+    EventType.ACCOUNT_RESUMED: "an operator enables the account's owner (POST /users/{id}/enable).",
+    EventType.USER_DISABLED: "an operator disables a user (POST /users/{id}/disable).",
+    EventType.USER_ENABLED: "an operator enables a user (POST /users/{id}/enable).",
 }
 """The types that no customer and no merchant can cause, with what does."""

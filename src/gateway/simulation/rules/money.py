@@ -20,6 +20,7 @@ def deposit(model: Model, command: MakeDeposit, now: datetime) -> Effect:
         raise Refused("account_not_found")
     if key.currency != command.amount.currency:
         raise Refused("currency_mismatch")
+    model.must_receive(key)
     amount = command.amount.amount_minor
     return Effect(
         told=("deposit", amount),
@@ -60,6 +61,7 @@ def reverse(model: Model, command: ReverseTransaction, now: datetime) -> Effect:
         raise Refused("already_reversed")
     back = original.move
     short = model.must_pay(back.credit).available < back.amount
+    model.must_not_be_closed(back.debit)
     if short and back.credit.owner_id != SYSTEM:
         raise Refused("insufficient_funds")
     return Effect(

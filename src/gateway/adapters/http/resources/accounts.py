@@ -13,8 +13,9 @@ from gateway.adapters.http.operations import (
     Operation,
     json_response,
 )
-from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, PageQuery, Reference
+from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, PageQuery, Reason, Reference
 from gateway.adapters.http.submissions import identity, submitting
+from gateway.application.commands.close_account import CloseAccount
 from gateway.application.commands.deposit import MakeDeposit
 from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
 from gateway.application.commands.open_account import OpenAccount
@@ -42,6 +43,12 @@ class DepositBody(Body, frozen=True, kw_only=True):
     amount: Amount
     currency: CurrencyText
     reference: Reference | None = None
+
+
+class CloseBody(Body, frozen=True, kw_only=True):
+    """Why."""
+
+    reason: Reason | None = None
 
 
 class AccountsQuery(PageQuery, frozen=True, kw_only=True):
@@ -82,6 +89,16 @@ def to_freeze(request: Request[NoFields]) -> FreezeAccount:
 def to_unfreeze(request: Request[NoFields]) -> UnfreezeAccount:
     """Unfreeze the account."""
     return UnfreezeAccount(account_id=AccountId(request.path_ids["account_id"]))
+
+
+def to_close(request: Request[CloseBody]) -> CloseAccount:
+    """Close the account: an operator anybody's, others their own."""
+    caller = request.caller
+    return CloseAccount(
+        account_id=AccountId(request.path_ids["account_id"]),
+        owner_id=None if caller.role is Role.OPERATOR else caller.user_id,
+        reason=request.body.reason,
+    )
 
 
 def to_deposit(request: Request[DepositBody]) -> MakeDeposit:
@@ -194,6 +211,25 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
         ),
         Operation(
             method="POST",
+            path="/accounts/{account_id}/close",
+            name="closeAccount",
+            tag=TAG,
+            summary="Close an empty account for ever",
+            handler=submitting(to_close, account_view, record_of=identity),
+            roles=EVERY_ROLE,
+            body=CloseBody,
+            result=AccountView,
+            idempotency=Idempotency.OPTIONAL,
+            codes=("account_not_found", "account_not_empty", "account_frozen"),
+            example={"reason": "Opened by mistake"},
+            example_result={
+                **EXAMPLE_ACCOUNT,
+                "balance": {"posted": 0, "held": 0, "available": 0, "incoming": 0},
+                "status": "closed",
+            },
+        ),
+        Operation(
+            method="POST",
             path="/deposits",
             name="makeDeposit",
             tag=TAG,
@@ -204,7 +240,13 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
             body=DepositBody,
             result=DepositView,
             idempotency=Idempotency.REQUIRED,
-            codes=("account_not_found", "currency_mismatch", "unknown_currency", "balance_overflow"),
+            codes=(
+                "account_not_found",
+                "currency_mismatch",
+                "unknown_currency",
+                "account_closed",
+                "balance_overflow",
+            ),
             examples={
                 "dollars": {"account_id": EXAMPLE_ACCOUNT["id"], "amount": 100000, "currency": "USD"},
                 "euros": {"account_id": EXAMPLE_ACCOUNT["id"], "amount": 100000, "currency": "EUR"},

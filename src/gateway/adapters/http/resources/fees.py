@@ -60,7 +60,7 @@ OPERATIONS = (
         roles=frozenset({Role.OPERATOR}),
         body=FeesBody,
         result=FeeScheduleView,
-        codes=("merchant_not_found", "currency_mismatch", "unknown_currency"),
+        codes=("merchant_not_found", "currency_mismatch", "unknown_currency", "account_closed"),
         example={"basis_points": 290, "fixed_amount": 30},
         example_result=EXAMPLE_FEES,
     ),

@@ -69,6 +69,7 @@ CONFIRM = Operation(
         "payment_expired",
         "insufficient_funds",
         "account_frozen",
+        "account_closed",
         "currency_mismatch",
         "balance_overflow",
         *QUOTE_CODES,

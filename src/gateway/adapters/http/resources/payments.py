@@ -237,6 +237,7 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             codes=(
                 "insufficient_funds",
                 "account_frozen",
+                "account_closed",
                 "merchant_not_found",
                 "user_not_found",
                 "currency_mismatch",

@@ -50,6 +50,7 @@ OPERATIONS = (
             "account_not_found",
             "insufficient_funds",
             "account_frozen",
+            "account_closed",
             "currency_mismatch",
             "unknown_currency",
         ),

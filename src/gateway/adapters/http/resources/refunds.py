@@ -100,6 +100,7 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
                 "refund_limit_reached",
                 "merchant_insufficient_funds",
                 "account_frozen",
+                "account_closed",
                 "balance_overflow",
             ),
             example={"amount": 500, "reason": "The coffee was cold"},

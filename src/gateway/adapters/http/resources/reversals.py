@@ -48,6 +48,7 @@ OPERATIONS = (
             "transaction_not_reversible",
             "insufficient_funds",
             "account_frozen",
+            "account_closed",
             "balance_overflow",
         ),
         example={"reason": "Deposited twice"},

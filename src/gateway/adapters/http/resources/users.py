@@ -146,6 +146,7 @@ EXAMPLE_USER: Final[dict[str, Any]] = {
     "email": "ada@example.com",
     "role": "customer",
     "name": "Ada",
+    "status": "active",
     "created_at": "2026-01-02T03:04:05.678901Z",
     "accounts": [],
 }
@@ -188,7 +189,7 @@ OPERATIONS = (
         roles=ANYONE,
         body=LogInBody,
         result=TokensView,
-        codes=("invalid_credentials", "rate_limited"),
+        codes=("invalid_credentials", "user_disabled", "rate_limited"),
         limited_by=LOGINS,
         examples={
             "customer": {"email": EXAMPLE_EMAIL, "password": EXAMPLE_PASSWORD},
@@ -206,7 +207,7 @@ OPERATIONS = (
         roles=ANYONE,
         body=RefreshBody,
         result=TokensView,
-        codes=("token_invalid", "token_expired", "token_revoked"),
+        codes=("token_invalid", "token_expired", "token_revoked", "user_disabled"),
         limited_by=REFRESHES,
         example=EXAMPLE_REFRESH,
         example_result=EXAMPLE_TOKENS,

@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import Column, ForeignKey, Index, UniqueConstraint
 
 from gateway.adapters.sql.tables.base import integers, key, table, text
-from gateway.adapters.sql.types import BYTES, MOMENT, TEXT
+from gateway.adapters.sql.types import BYTES, INTEGER, MOMENT, TEXT
 
 users: Final = table(
     "users",
@@ -15,7 +15,18 @@ users: Final = table(
     text("name", nullable=True),
     Column("created_at", MOMENT, nullable=False),
     text("password_hash"),
+    Column("disabled_at", MOMENT),
+    # Processes of the version before insert users without it.
+    Column("version", INTEGER, nullable=False, server_default="1"),
     UniqueConstraint("email", name="users_email_key"),
+)
+
+# To list the users who were disabled lately, which every process asks every few seconds.
+Index(
+    "users_disabled_at_idx",
+    users.c.disabled_at,
+    postgresql_where=users.c.disabled_at.is_not(None),
+    sqlite_where=users.c.disabled_at.is_not(None),
 )
 
 sessions: Final = table(

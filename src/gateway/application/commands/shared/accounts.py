@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gateway.application.engine.command import Moment
+from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.account import (
     SYSTEM_KINDS,
@@ -116,3 +116,10 @@ def open_missing(keys: Iterable[AccountKey], ledger: LedgerView, moment: Moment)
 def account_event(kind: EventType, account: Account, moment: Moment) -> Event:
     """A change of the account itself, not of its balance."""
     return moment.event(kind, account, parties=account, sequence=account.version)
+
+
+def status_changed(before: Account, after: Account, kind: EventType, moment: Moment) -> Decision[Account]:
+    """The decision on an account's status; without records if it is unchanged."""
+    if after is before:
+        return Decision(outcome=before)
+    return Decision(outcome=after, accounts=(after,), events=(account_event(kind, after, moment),))
