@@ -4,8 +4,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gateway.application.access.access import SignedIn
     from gateway.application.access.caller import Caller
+    from gateway.application.access.signed_in import SignedIn
+    from gateway.application.audit_queries import AuditQueries
     from gateway.application.commands.cancel_payment import CancelPayment
     from gateway.application.commands.capture_payment import CapturePayment
     from gateway.application.commands.change_webhook_endpoint import ChangeWebhookEndpoint
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from gateway.application.engine.event_loop import WrongEventLoop
     from gateway.application.events.feed import Events
     from gateway.application.gateway import Gateway
+    from gateway.application.ports.audit_log import AuditFilter
     from gateway.application.ports.delivery_records import Attempt, Delivery, DeliveryOutcome
     from gateway.application.ports.events import FeedEvent
     from gateway.application.ports.unit_of_work import StorageRefused, StorageUnavailable
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from gateway.bootstrap.refusal import StartRefused
     from gateway.bootstrap.wiring import in_memory_gateway, open_gateway
     from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
+    from gateway.domain.audit import Actor, ActorKind, AuditAction, AuditNote, AuditRecord, Origin
     from gateway.domain.deposit import Deposit
     from gateway.domain.errors import FieldError, InvalidInput, Refusal
     from gateway.domain.event_type import EventType
@@ -70,7 +73,14 @@ __all__ = [
     "AccountKey",
     "AccountKind",
     "AccountStatus",
+    "Actor",
+    "ActorKind",
     "Attempt",
+    "AuditAction",
+    "AuditFilter",
+    "AuditNote",
+    "AuditQueries",
+    "AuditRecord",
     "Caller",
     "CancelPayment",
     "CaptureMethod",
@@ -106,6 +116,7 @@ __all__ = [
     "MakeQuote",
     "Money",
     "OpenAccount",
+    "Origin",
     "Pay",
     "Payment",
     "PaymentId",
@@ -158,8 +169,9 @@ __all__ = [
 # A name is imported when it is first used: a program that uses only the domain loads no adapter, and the command line
 # answers `--help` at once.
 _NAMES = {
-    "gateway.application.access.access": ("SignedIn",),
     "gateway.application.access.caller": ("Caller",),
+    "gateway.application.access.signed_in": ("SignedIn",),
+    "gateway.application.audit_queries": ("AuditQueries",),
     "gateway.application.commands.cancel_payment": ("CancelPayment",),
     "gateway.application.commands.capture_payment": ("CapturePayment",),
     "gateway.application.commands.change_webhook_endpoint": ("ChangeWebhookEndpoint",),
@@ -188,6 +200,7 @@ _NAMES = {
     "gateway.application.engine.event_loop": ("WrongEventLoop",),
     "gateway.application.events.feed": ("Events",),
     "gateway.application.gateway": ("Gateway",),
+    "gateway.application.ports.audit_log": ("AuditFilter",),
     "gateway.application.ports.delivery_records": ("Attempt", "Delivery", "DeliveryOutcome"),
     "gateway.application.ports.events": ("FeedEvent",),
     "gateway.application.ports.unit_of_work": ("StorageRefused", "StorageUnavailable"),
@@ -198,6 +211,7 @@ _NAMES = {
     "gateway.bootstrap.refusal": ("StartRefused",),
     "gateway.bootstrap.wiring": ("in_memory_gateway", "open_gateway"),
     "gateway.domain.account": ("Account", "AccountId", "AccountKey", "AccountKind", "AccountStatus"),
+    "gateway.domain.audit": ("Actor", "ActorKind", "AuditAction", "AuditNote", "AuditRecord", "Origin"),
     "gateway.domain.deposit": ("Deposit",),
     "gateway.domain.errors": ("FieldError", "InvalidInput", "Refusal"),
     "gateway.domain.event_type": ("EventType",),

@@ -13,6 +13,7 @@ OPTIONAL = {
     "capturePayment",
     "cancelPayment",
     "createRefund",
+    "closeAccount",
     "freezeAccount",
     "unfreezeAccount",
     "changeWebhookEndpoint",

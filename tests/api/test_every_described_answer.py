@@ -168,6 +168,9 @@ async def meet_what_lists_cause(scene: Everybody) -> None:
         page = ok(await scene.customer.api.get(path, limit=1))
         for query in (f"cursor={page['next_cursor']}&{other}", "cursor=x", "currency=ZZZ"):
             await scene.customer.api.send("GET", f"{path}?{query}")
+    page = ok(await scene.operator.api.get("/audit", limit=1))
+    for query in (f"cursor={page['next_cursor']}&actor=system", "cursor=x"):
+        await scene.operator.api.send("GET", f"/audit?{query}")
     await scene.merchant.api.get("/webhook-endpoints", cursor="x")
 
 

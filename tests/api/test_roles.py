@@ -63,6 +63,7 @@ ROLES = {
     "GET /webhook-endpoints/{endpoint_id}/deliveries": {"merchant", "operator"},
     "POST /webhook-endpoints/{endpoint_id}/replay": {"merchant", "operator"},
     "POST /events/{event_id}/redeliver": {"merchant", "operator"},
+    "GET /audit": {"operator"},
     "GET /ledger/invariants": {"operator"},
 }
 """Written from the contract, not from the code."""

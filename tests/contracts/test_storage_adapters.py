@@ -19,6 +19,7 @@ The order in which several new keys are claimed shows here only now and then: th
 import pytest
 
 from gateway.contracts.audit import AuditContract
+from gateway.contracts.audit_log import AuditLogContract
 from gateway.contracts.deliveries import DeliveriesContract
 from gateway.contracts.disabled_users import DisabledUsersContract
 from gateway.contracts.event_cursors import EventCursorsContract
@@ -88,6 +89,11 @@ class TestWebhookEndpoints(WebhookEndpointsContract):
 
 class TestAudit(AuditContract):
     # The SQL adapter's pages have 5,000 rows; the one where this one ends falls between two of the same transaction.
+    records = 5_100
+
+
+class TestAuditLog(AuditLogContract):
+    # As for the audit.
     records = 5_100
 
 

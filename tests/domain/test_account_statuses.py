@@ -16,7 +16,7 @@ PAYEE = an_account(2, credits_pending=10)
 
 MAY_NOT_PAY = {FROZEN: "account_frozen", SUSPENDED: "user_disabled", BOTH: "user_disabled", CLOSED: "account_closed"}
 MAY_NOT_BE_PAID = {SUSPENDED: "user_disabled", BOTH: "user_disabled", CLOSED: "account_closed"}
-REFUSED = {
+REFUSED: dict[Callable[[Account, Account, int], object], tuple[dict[AccountStatus, str], dict[AccountStatus, str]]] = {
     post: (MAY_NOT_PAY, MAY_NOT_BE_PAID),
     hold: (MAY_NOT_PAY, MAY_NOT_BE_PAID),
     give_back: (MAY_NOT_PAY, {CLOSED: "account_closed"}),
@@ -37,7 +37,7 @@ def code_of(move: Callable[[Account, Account, int], object], payer: Account, pay
 
 @pytest.mark.parametrize("move", REFUSED)
 @pytest.mark.parametrize("status", AccountStatus)
-def test_a_status_refuses_what_it_must(move: Callable[..., object], status: AccountStatus) -> None:
+def test_a_status_refuses_what_it_must(move: Callable[[Account, Account, int], object], status: AccountStatus) -> None:
     paying, paid = REFUSED[move]
     assert code_of(move, replace(PAYER, status=status), PAYEE) == paying.get(status, "")
     assert code_of(move, PAYER, replace(PAYEE, status=status)) == paid.get(status, "")

@@ -21,6 +21,7 @@ from gateway.adapters.http.docs_pages import STATIC_FILES
 from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
 from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.audit_queries import AuditQueries
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.retry import RetryLimits, retrying
@@ -374,6 +375,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
         users=storage.users,
         sessions=storage.sessions,
         login_failures=storage.login_failures,
+        audit_log=storage.audit_log,
     )
     queries = replace(gateway.queries, reader=storage.reader)
     events = Events(storage.events)
@@ -394,6 +396,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             webhooks=webhooks,
             deliveries=deliveries,
             storage=storage,
+            audit=AuditQueries(storage.audit_log),
         )
     finally:
         await submissions.close()

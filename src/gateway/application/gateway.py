@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from gateway.application.access.access import Access
+from gateway.application.audit_queries import AuditQueries
 from gateway.application.engine.command import Command
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.events.event_queries import EventQueries
@@ -15,6 +16,7 @@ from gateway.application.quotes import Quotes
 from gateway.application.rate_limits.rate_limits import NO_RATE_LIMITS, RateLimits
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
+from gateway.domain.audit import Origin
 from gateway.domain.immutable import immutable
 from gateway.domain.user import SYSTEM, UserId
 
@@ -36,10 +38,16 @@ class Gateway:
     deliveries: WebhookDeliveries
     tokens: AccessTokens
     storage: Storage
+    audit: AuditQueries
     rate_limits: RateLimits = NO_RATE_LIMITS
 
     async def execute(
-        self, command: Command[Result], *, idempotency_key: str | None = None, owner_id: UserId = SYSTEM
+        self,
+        command: Command[Result],
+        *,
+        idempotency_key: str | None = None,
+        owner_id: UserId = SYSTEM,
+        origin: Origin | None = None,
     ) -> Result:
         """Decide a command, durably, and give its result. As `CommandExecutor.execute`."""
-        return await self.executor.execute(command, idempotency_key=idempotency_key, owner_id=owner_id)
+        return await self.executor.execute(command, idempotency_key=idempotency_key, owner_id=owner_id, origin=origin)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from gateway.application.audit_linker import AuditLinker
 from gateway.application.events.dispatcher import Dispatcher
 from gateway.application.events.relay import EventRelay
 from gateway.application.expiry import Expiry, ExpiryLimits
@@ -34,6 +35,7 @@ async def open_worker(gateway: Gateway, settings: Settings) -> AsyncGenerator[Wo
         dispatcher = dispatcher_of(gateway, settings, clock)
         housekeeper = housekeeper_of(gateway, settings, clock)
         jobs: list[Job] = [dispatcher, expiry_of(gateway, settings, clock), EventIndexer(storage=gateway.storage)]
+        jobs.append(AuditLinker(log=gateway.storage.audit_log))
         jobs += [job for job in (relay, housekeeper) if job is not None]
         yield Worker(jobs=Jobs(jobs), dispatcher=dispatcher, relay=relay)
 

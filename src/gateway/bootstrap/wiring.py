@@ -17,6 +17,7 @@ from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.access.access import Access
 from gateway.application.access.limits import AccessLimits
+from gateway.application.audit_queries import AuditQueries
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor, OneByOne
@@ -189,6 +190,7 @@ class _Parts:
                 users=self.storage.users,
                 sessions=self.storage.sessions,
                 login_failures=self.storage.login_failures,
+                audit_log=self.storage.audit_log,
                 passwords=self.passwords,
                 tokens=self.tokens,
                 clock=self.clock,
@@ -216,6 +218,7 @@ class _Parts:
             event_hub=EventHub(event_queries, self.commits, self.stream_limits),
             tokens=self.tokens,
             storage=self.storage,
+            audit=AuditQueries(self.storage.audit_log),
             rate_limits=self.rate_limits,
         )
 

@@ -13,6 +13,7 @@ pytest.register_assert_rewrite(
         f"{__name__}.{module}"
         for module in (
             "audit",
+            "audit_log",
             "disabled_users",
             "event_cursors",
             "event_search",

@@ -20,6 +20,7 @@ TYPED_PASSWORD_LENGTH_MAX: Final = 1024
 REFRESH_TOKEN_LENGTH_MAX: Final = 256
 ADDRESS_LENGTH_MAX: Final = 255
 """The length of the address that a login comes from: IPv4, IPv6, or a name."""
+REQUEST_ID_LENGTH_MAX: Final = 64
 PASSWORD_HASH_LENGTH_MAX: Final = 1024
 
 METADATA_KEYS_MAX: Final = 50

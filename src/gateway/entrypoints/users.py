@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import click
 
+from gateway.application.access.user_look_ups import disabled_users, user_by_email
 from gateway.application.commands.close_account import CloseAccount
 from gateway.application.commands.disable_user import DisableUser, EnableUser
 from gateway.application.commands.end_sessions import EndSessions
@@ -17,6 +18,7 @@ from gateway.domain.account import Account, AccountId
 from gateway.domain.errors import Refusal
 from gateway.domain.user import User, UserId
 from gateway.domain.user_with_accounts import UserWithAccounts
+from gateway.entrypoints.cli_origin import cli_origin
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.settings.values import Settings
 
@@ -70,7 +72,7 @@ async def _executed(
 ) -> UserWithAccounts:
     async with open_gateway(settings) as gateway:
         try:
-            return await gateway.execute(command((await _user(gateway, who)).id))
+            return await gateway.execute(command((await _user(gateway, who)).id), origin=cli_origin())
         except Refusal as refused:
             raise click.ClickException(refused.detail) from refused
 
@@ -86,21 +88,21 @@ async def _shown(settings: Settings, who: str) -> UserWithAccounts:
 
 async def _disabled(settings: Settings) -> list[User]:
     async with open_gateway(settings) as gateway:
-        return list(await gateway.access.disabled_users())
+        return list(await disabled_users(gateway.access.users))
 
 
 async def _closed(settings: Settings, account_id: str, reason: str) -> Account:
     async with open_gateway(settings) as gateway:
         try:
             command = CloseAccount(account_id=AccountId(account_id), owner_id=None, reason=reason)
-            return await gateway.execute(command)
+            return await gateway.execute(command, origin=cli_origin())
         except Refusal as refused:
             raise click.ClickException(refused.detail) from refused
 
 
 async def _user(gateway: Gateway, who: str) -> User:
     if "@" in who:
-        return await gateway.access.user_by_email(who)
+        return await user_by_email(gateway.access.users, who)
     return await gateway.access.user(UserId(who))
 
 

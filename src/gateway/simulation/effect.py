@@ -49,6 +49,7 @@ class Effect:
         user_id: The id of a user that is now taken.
         disabled: Users who are now disabled, or no longer.
         sessions_ended: Users whose sessions have ended.
+        recorded: What the audit log records: nothing, or one action.
         events: The types of all events, in their order.
     """
 
@@ -67,6 +68,7 @@ class Effect:
     user_id: UserId | None = None
     disabled: Mapping[UserId, bool] = field(default_factory=dict[UserId, bool])
     sessions_ended: tuple[UserId, ...] = ()
+    recorded: str = ""
     events: tuple[str, ...] = ()
 
     @property

@@ -43,6 +43,8 @@ class ExpectedWrites:
     disabled: dict[UserId, bool] = field(default_factory=dict[UserId, bool])
     """The users who are disabled or enabled, and which."""
     sessions_ended: set[UserId] = field(default_factory=set[UserId])
+    recorded: list[str] = field(default_factory=list[str])
+    """What the audit log records, in order."""
 
     def add(self, effect: Effect) -> None:
         """Add the quote, the events and the transaction of an effect."""
@@ -52,6 +54,8 @@ class ExpectedWrites:
             self.endpoints[effect.endpoint.id] = effect.endpoint
         self.disabled.update(effect.disabled)
         self.sessions_ended.update(effect.sessions_ended)
+        if effect.recorded:
+            self.recorded.append(effect.recorded)
         if effect.events:
             self.events.extend(_events_of(effect))
         if effect.transaction:
@@ -64,6 +68,7 @@ class ExpectedWrites:
         self.endpoints.update(others.endpoints)
         self.disabled.update(others.disabled)
         self.sessions_ended.update(others.sessions_ended)
+        self.recorded.extend(others.recorded)
         self.events.extend(others.events)
         self.transactions.extend(others.transactions)
 
@@ -90,6 +95,9 @@ class ExpectedWrites:
                 f"Written are {endpoints} without {written.webhook_endpoints_deleted}; it must be {self.endpoints}."
             )
             yield Violation("endpoints", detail)
+        recorded = [record.note.action.value for record in written.audit_new]
+        if recorded != self.recorded:
+            yield Violation("audit", f"The audit log records {recorded}; it must be {self.recorded}.")
         users = {user.id: user.disabled_at is not None for user in written.users_changed}
         ended = {each.user_id for each in written.sessions_ended}
         if users != self.disabled or ended != self.sessions_ended:

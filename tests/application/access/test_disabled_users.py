@@ -6,6 +6,7 @@ import pytest
 
 from gateway import DisableUser, EnableUser, EndSessions
 from gateway.application.access.access import Access
+from gateway.application.access.user_look_ups import disabled_users, user_by_email
 from gateway.application.errors import InvalidCredentials, TokenRevoked
 from gateway.application.ports.passwords import PasswordCheck
 from gateway.application.ports.storage import Storage
@@ -110,9 +111,9 @@ async def test_a_user_is_disabled_once_however_often_it_is_asked_for(access: Acc
     )
     assert again == [first] * 4
     assert (await access.user(user.id)).version == 2
-    assert [each.id for each in await access.disabled_users()] == [user.id]
-    assert await access.user_by_email(EMAIL) == first.user
+    assert [each.id for each in await disabled_users(access.users)] == [user.id]
+    assert await user_by_email(access.users, EMAIL) == first.user
     with pytest.raises(UserNotFound):
         await disable(access, UserId("usr_nobody"))
     with pytest.raises(UserNotFound):
-        await access.user_by_email("nobody@example.com")
+        await user_by_email(access.users, "nobody@example.com")

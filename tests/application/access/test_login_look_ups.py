@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 
 import pytest
 from typing_extensions import override
@@ -12,6 +14,7 @@ from gateway.application.errors import Overloaded
 from gateway.application.ports.unit_of_work import Changes, StorageUnavailable
 from gateway.application.ports.users import Credentials, UserAtLogin, Users
 from gateway.contracts.records import a_user, commit, user_id
+from gateway.domain.audit import AuditRecord
 from gateway.domain.user import UserId
 
 HERE = "192.0.2.1"
@@ -39,7 +42,13 @@ class UsersWithAGate(Users):
         raise NotImplementedError
 
     @override
-    async def replace_password_hash(self, user_id: UserId, *, old: str, new: str) -> bool:
+    async def disabled_since(self, since: datetime) -> AbstractSet[UserId]:
+        raise NotImplementedError
+
+    @override
+    async def replace_password_hash(
+        self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None
+    ) -> bool:
         raise NotImplementedError
 
 

@@ -18,6 +18,7 @@ from gateway.adapters.http.openapi import openapi_document
 from gateway.adapters.http.operations import AnyOperation
 from gateway.adapters.http.resources import (
     accounts,
+    audit,
     events,
     fees,
     health,
@@ -76,6 +77,7 @@ def all_operations(
         *refunds.operations(cursors),
         *transactions.operations(cursors),
         *reversals.OPERATIONS,
+        *audit.operations(cursors),
         *rates.OPERATIONS,
         *quotes.OPERATIONS,
         *fees.OPERATIONS,

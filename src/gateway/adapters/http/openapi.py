@@ -40,6 +40,8 @@ TAGS: Final = {
 }
 PARAMETERS: Final = {
     "account_id": "The id of an account.",
+    "action": "What was done.",
+    "actor": "Who did it: the id of a user or a key, `cli` or `system`.",
     "after": "Behind the event at this position, oldest first; empty: from the oldest event that is kept.",
     "created_after": "Made then or later.",
     "created_before": "Made before then.",

@@ -25,6 +25,8 @@ ENUMS: Final = {
         "What an account may do: a frozen one receives but does not pay. On a suspended one, whose owner is disabled, "
         "nothing new begins. A closed one does nothing any more."
     ),
+    "ActorKind": "What somebody is who does something.",
+    "AuditAction": "What was done.",
     "CaptureMethod": "When the merchant gets the money: with the payment, or when they ask for it.",
     "PaymentAction": "What can be asked of a payment.",
     "PaymentStatus": (

@@ -1,5 +1,6 @@
 """Storage in plain dictionaries, with the transaction rules of a real database."""
 
+from gateway.adapters.memory.audit_log import MemoryAuditLog
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.adapters.memory.deliveries import MemoryDeliveries
 from gateway.adapters.memory.event_cursors import MemoryEventCursors
@@ -30,6 +31,7 @@ def memory_storage(database: MemoryDatabase | None = None) -> Storage:
         login_failures=login_failures,
         rate_budgets=MemoryRateBudgets(),
         rates=MemoryRates(kept),
+        audit_log=MemoryAuditLog(kept),
         reader=MemoryReader(kept),
         events=MemoryEventFeed(kept),
         event_cursors=MemoryEventCursors(kept),

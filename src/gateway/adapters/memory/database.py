@@ -7,11 +7,13 @@ from datetime import datetime
 
 from gateway.adapters.memory.delivery_queue import Queue
 from gateway.adapters.memory.session_records import MemorySession, MemoryToken
+from gateway.application.ports.audit_records import ChainLink
 from gateway.application.ports.delivery_records import Delivery, DeliveryId, Replay, ReplayId
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, StoredAnswer
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
+from gateway.domain.audit import AuditId, AuditRecord
 from gateway.domain.event import Event
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
@@ -54,9 +56,18 @@ class MemoryDatabase:
     delivery_queues: dict[EndpointId, Queue] = field(default_factory=dict[EndpointId, Queue])
     """The deliveries that wait, by endpoint."""
     webhook_replays: dict[ReplayId, Replay] = field(default_factory=dict[ReplayId, Replay])
+    audit_log: dict[AuditId, AuditRecord] = field(default_factory=dict[AuditId, AuditRecord])
+    audit_unlinked: list[AuditId] = field(default_factory=list[AuditId])
+    audit_chain: list[ChainLink] = field(default_factory=list[ChainLink])
     answers: dict[AnswerKey, StoredAnswer] = field(default_factory=dict[AnswerKey, StoredAnswer])
     latest_at: datetime | None = None
     transaction: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def append_audit(self, record: AuditRecord | None) -> None:
+        """Add a record to the audit log, if there is one. It waits for its place in the chain."""
+        if record is not None:
+            self.audit_log[record.id] = record
+            self.audit_unlinked.append(record.id)
 
     @property
     def newest_position(self) -> int:

@@ -10,6 +10,7 @@ from gateway.adapters.memory.database import MemoryDatabase
 from gateway.adapters.memory.session_records import MemorySession, MemoryToken
 from gateway.application.ports.housekeeping import Deleted
 from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
+from gateway.domain.audit import AuditRecord
 from gateway.domain.user import UserId
 
 
@@ -31,12 +32,14 @@ class MemorySessions(Sessions):
         password_hash: str,
         network: str,
         now: datetime,
+        audit: AuditRecord | None = None,
     ) -> bool:
         user = self._database.users.get(user_id)
         if user is None or user.password_hash != password_hash or user.user.disabled_at is not None:
             return False
         self._sessions[session_id] = MemorySession(user_id, network)
         self._tokens[token.token_hash] = MemoryToken(session_id, token.expires_at)
+        self._database.append_audit(audit)
         return True
 
     @override

@@ -108,6 +108,8 @@ class MemoryUnitOfWork(UnitOfWork):
             database.webhook_endpoints[endpoint.id] = endpoint
         for endpoint_id in changes.webhook_endpoints_deleted:
             del database.webhook_endpoints[endpoint_id]
+        for record in changes.audit_new:
+            database.append_audit(record)
         database.events.extend(changes.events_new)
         for answer in changes.answers_new:
             database.answers[answer.key] = answer

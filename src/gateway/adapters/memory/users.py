@@ -9,6 +9,7 @@ from typing_extensions import override
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.adapters.memory.sessions import MemorySessions
 from gateway.application.ports.users import Credentials, UserAtLogin, Users
+from gateway.domain.audit import AuditRecord
 from gateway.domain.user import UserId
 
 
@@ -40,9 +41,12 @@ class MemoryUsers(Users):
         return {user.id for user in users if user.disabled_at is not None and user.disabled_at >= since}
 
     @override
-    async def replace_password_hash(self, user_id: UserId, *, old: str, new: str) -> bool:
+    async def replace_password_hash(
+        self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None
+    ) -> bool:
         found = self._database.users.get(user_id)
         if found is None or found.password_hash != old:
             return False
         self._database.users[user_id] = Credentials(user=found.user, password_hash=new)
+        self._database.append_audit(audit)
         return True

@@ -43,6 +43,7 @@ from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
 from gateway.adapters.sql.rows.users import USER_CHANGES
 from gateway.adapters.sql.rows.values import VERSION_BEFORE
 from gateway.adapters.sql.tables.access import sessions, users
+from gateway.adapters.sql.tables.audit import audit_log, audit_unlinked
 from gateway.adapters.sql.tables.events import answers, event_batch_ids, event_batches_unnumbered, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
@@ -158,6 +159,8 @@ PARTS: Final[Mapping[str, Part]] = {
     "webhook_endpoints_new": _inserting(webhook_endpoints),
     "webhook_endpoints_changed": _replacing(webhook_endpoints),
     "webhook_endpoints_deleted": _deleting(webhook_endpoints),
+    "audit_new": _inserting(audit_log),
+    "audit_unlinked": _inserting(audit_unlinked),
     # The database numbers a batch, and its events are given that number.
     _BATCHES: Part(EVENT_BATCH_COLUMNS, _inserted_batches, _BATCH_ID),
     "events_new": Part(EVENT_COLUMNS, _inserted_events),

@@ -13,7 +13,7 @@ from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
 from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
 from gateway.adapters.sql.rows.users import USER_CHANGES
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.tables import access, events, exchange, ledger, metadata, webhooks
+from gateway.adapters.sql.tables import access, audit, events, exchange, ledger, metadata, webhooks
 
 READ: Final = "gateway_read"
 """For `gateway verify`, and for reports: it reads no secrets and no password hashes."""
@@ -53,11 +53,14 @@ _WRITTEN: Final[Mapping[Table, tuple[str, ...]]] = {
     events.event_batches: ("INSERT",),
     events.event_index: ("INSERT",),
     events.answers: ("INSERT",),
+    audit.audit_log: ("INSERT",),
+    audit.audit_chain: ("INSERT",),
     # Parties, currencies and terms never change.
     ledger.accounts: ("INSERT", _update(ACCOUNT_CHANGES)),
     ledger.payments: ("INSERT", _update(PAYMENT_CHANGES)),
     exchange.quotes: ("INSERT", _update(QUOTE_CHANGES)),
-    # Rows wait here for their positions.
+    # Rows wait here for their positions, and for their places in the chain.
+    audit.audit_unlinked: ("INSERT", "DELETE"),
     events.event_batches_unnumbered: ("INSERT", "DELETE"),
     exchange.rates: ("INSERT", "UPDATE"),
     access.users: ("INSERT", _update([access.users.c.password_hash, *USER_CHANGES])),

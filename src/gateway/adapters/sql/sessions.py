@@ -7,11 +7,13 @@ from typing import Final
 from sqlalchemy import bindparam, exists, insert, select, update
 from typing_extensions import override
 
+from gateway.adapters.sql.audit_log import append_audit
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables.access import refresh_tokens, sessions, users
 from gateway.adapters.sql.types import BYTES, MOMENT, Found
 from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
+from gateway.domain.audit import AuditRecord
 from gateway.domain.user import UserId
 
 _now: Final = bindparam("now", type_=MOMENT)
@@ -103,6 +105,7 @@ class SqlSessions(Sessions):
         password_hash: str,
         network: str,
         now: datetime,
+        audit: AuditRecord | None = None,
     ) -> bool:
         new = {"session_id": session_id, "user_id": user_id, "network": network, "now": now}
 
@@ -112,6 +115,7 @@ class SqlSessions(Sessions):
                 return False
             await transaction.change(START, new)
             await _store(transaction, session_id, token)
+            await append_audit(transaction, audit)
             return True
 
         return await self._transactions.write(work)

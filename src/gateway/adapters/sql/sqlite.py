@@ -20,6 +20,7 @@ from gateway.adapters.sql.rows.values import VERSION_BEFORE, Values
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.subqueries import DATA_OF_EVENT, REVERSED_BY
 from gateway.adapters.sql.tables.access import sessions, users
+from gateway.adapters.sql.tables.audit import audit_log, audit_unlinked
 from gateway.adapters.sql.tables.events import answers, event_batches, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
@@ -138,6 +139,8 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
     "webhook_endpoints_new": _inserted(webhook_endpoints),
     "webhook_endpoints_changed": _replaced(webhook_endpoints),
     "webhook_endpoints_deleted": _deleted(webhook_endpoints),
+    "audit_new": _inserted(audit_log),
+    "audit_unlinked": _inserted(audit_unlinked),
     "event_batches_new": _inserted_batches(),
     "events_new": _inserted_events(),
     "answers_new": _inserted(answers),

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.adapters.sql.account_cache import AccountCache
 from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, write_pool
 from gateway.adapters.sql.audit import sql_audit
+from gateway.adapters.sql.audit_log import SqlAuditLog
 from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.deliveries import SqlDeliveries
@@ -66,6 +67,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             login_failures=SqlLoginFailures(access),
             rate_budgets=SqlRateBudgets(access),
             rates=SqlRates(database),
+            audit_log=SqlAuditLog(database),
             reader=SqlReader(database, access),
             events=events,
             event_cursors=SqlEventCursors(database),

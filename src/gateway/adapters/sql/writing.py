@@ -10,6 +10,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.rows.accounts import account_changes, account_values
+from gateway.adapters.sql.rows.audit import audit_values
 from gateway.adapters.sql.rows.events import answer_values, event_batch_values, event_values
 from gateway.adapters.sql.rows.payments import payment_changes, payment_values, refund_values
 from gateway.adapters.sql.rows.quotes import quote_changes, quote_values
@@ -123,6 +124,9 @@ def _kinds(changes: Changes, versions: Versions, latest_at: datetime | None) -> 
     yield "quotes_changed", _rows_changed(changes.quotes_changed, quote_changes, versions)
     yield "refunds_new", list(map(refund_values, changes.refunds_new))
     yield from _webhook_endpoint_writes(changes).items()
+    if changes.audit_new:
+        yield "audit_new", list(map(audit_values, changes.audit_new))
+        yield "audit_unlinked", [(record.id,) for record in changes.audit_new]
     yield "event_batches_new", [event_batch_values(changes.events_new)] if changes.events_new else []
     yield "events_new", [event_values(event, index) for index, event in enumerate(changes.events_new)]
     answers = sorted(changes.answers_new, key=attrgetter("key"))

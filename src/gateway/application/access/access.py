@@ -1,7 +1,7 @@
 """Access: registration, login, sessions and the check of access tokens."""
 
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -11,12 +11,14 @@ from gateway.application.access.authentication import Authentication
 from gateway.application.access.caller import Caller, check_caller
 from gateway.application.access.hashing_places import Purpose
 from gateway.application.access.limits import AccessLimits
-from gateway.application.access.login_look_ups import LoginLookUps
+from gateway.application.access.login_look_ups import Login, LoginLookUps
 from gateway.application.access.password_checks import WRONG, PasswordChecks
 from gateway.application.access.passwords import check_new_password, check_typed_password
 from gateway.application.access.refresh_token_format import hash_of, new_secret, refresh_token_of, secret_of
 from gateway.application.access.refresh_tokens import RefreshTokens, must_not_be_disabled
 from gateway.application.access.revocations import Revocations
+from gateway.application.access.sign_in_records import SignInRecords
+from gateway.application.access.signed_in import SignedIn
 from gateway.application.access.spellings import spellings_of
 from gateway.application.access.throttle import Throttle
 from gateway.application.commands.register import Register, Registered
@@ -24,6 +26,7 @@ from gateway.application.emails import canonical_email
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.errors import InvalidCredentials
+from gateway.application.ports.audit_log import AuditLog
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.login_failures import LoginFailures
@@ -31,25 +34,15 @@ from gateway.application.ports.passwords import PasswordHasher
 from gateway.application.ports.sessions import SessionId, Sessions
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.users import Credentials, Users
-from gateway.domain.checks import FIRST_INSTANT, check_id, check_text
-from gateway.domain.errors import UserNotFound
-from gateway.domain.immutable import immutable
-from gateway.domain.limits import ADDRESS_LENGTH_MAX, EMAIL_LENGTH_MAX
+from gateway.domain.audit import AuditAction, AuditNote, Origin, actor_of
+from gateway.domain.checks import check_id, check_text, check_type
+from gateway.domain.errors import UserDisabled, UserNotFound
+from gateway.domain.limits import ADDRESS_LENGTH_MAX, EMAIL_LENGTH_MAX, REQUEST_ID_LENGTH_MAX
 from gateway.domain.money import currency_code
 from gateway.domain.user import Role, User, UserId, check_profile
 
 LOGIN_CHECKS_MAX: Final = 2
 """How often a login checks the password at most, if the stored hash is replaced meanwhile."""
-
-
-@immutable
-class SignedIn:
-    """A session's tokens: a short-lived access token, and a refresh token that can be used once."""
-
-    user: User
-    access_token: str = field(repr=False)
-    expires_in_seconds: int
-    refresh_token: str = field(repr=False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,6 +53,7 @@ class Access:
     users: Users
     sessions: Sessions
     login_failures: LoginFailures
+    audit_log: AuditLog
     passwords: PasswordHasher
     tokens: AccessTokens
     clock: Clock
@@ -69,6 +63,7 @@ class Access:
     _checks: PasswordChecks = field(init=False, repr=False, compare=False)
     _look_ups: LoginLookUps = field(init=False, repr=False, compare=False)
     _revocations: Revocations = field(init=False, repr=False, compare=False)
+    _sign_ins: SignInRecords = field(init=False, repr=False, compare=False)
     _refresh_tokens: RefreshTokens = field(init=False, repr=False, compare=False)
     _authentication: Authentication = field(init=False, repr=False, compare=False)
 
@@ -79,16 +74,24 @@ class Access:
         self._revocations = Revocations(
             self.sessions, self.users, self.limits, token_lifetime_seconds=self.tokens.lifetime_seconds
         )
+        self._sign_ins = SignInRecords(self.audit_log, self.executor)
         self._refresh_tokens = RefreshTokens(self.sessions, self.users, self.limits, self._revocations)
         self._authentication = Authentication(self.tokens, self._revocations, self.clock, self.loop)
 
     async def register(
-        self, *, email: str, password: str, role: Role, name: str | None = None, currency: str = "USD"
+        self,
+        *,
+        email: str,
+        password: str,
+        role: Role,
+        name: str | None = None,
+        currency: str = "USD",
+        origin: Origin | None = None,
     ) -> Registered:
-        """Create a user, with one account in `currency` (operators get none).
+        """Create a user, with one account in `currency` (operators get none). `origin` is who creates an operator.
 
         Raises:
-            InvalidInput: The e-mail address, the password, the role or the name is not valid.
+            InvalidInput: The e-mail address, the password, the role, the name or the origin is not valid.
             UnknownCurrency: `currency` is not one of ISO 4217.
             EmailTaken: Another user has this address.
         """
@@ -98,6 +101,8 @@ class Access:
         check_new_password(password)
         check_profile(role, name)
         code = currency_code(currency)
+        if origin is not None:
+            check_type("origin", origin, Origin)
         command = Register(
             user_id=UserId(self.identifiers("usr")),
             email=email,
@@ -106,13 +111,13 @@ class Access:
             name=name,
             currency=code,
         )
-        return await self.executor.execute(command)
+        return await self.executor.execute(command, origin=origin)
 
-    async def log_in(self, *, email: str, password: str, address: str) -> SignedIn:
+    async def log_in(self, *, email: str, password: str, address: str, request_id: str | None = None) -> SignedIn:
         """Start a session.
 
         `address` is the network address of the client. Failures are counted by it, and a user who has logged in from
-        there before does not wait for the failures of others.
+        there before does not wait for the failures of others. The audit log has it, and `request_id`.
 
         Raises:
             InvalidInput: An argument has a wrong type, is too long, or holds characters that cannot be stored.
@@ -124,32 +129,41 @@ class Access:
         check_text("email", email, EMAIL_LENGTH_MAX, length_min=0)
         check_typed_password("password", password)
         check_text("address", address, ADDRESS_LENGTH_MAX)
+        if request_id is not None:
+            check_text("request_id", request_id, REQUEST_ID_LENGTH_MAX)
         spellings, network = spellings_of(email), network_of(address)
         for _ in range(LOGIN_CHECKS_MAX):
-            found, password_hash = await self._checked(spellings, password, network)
-            must_not_be_disabled(found.user)
+            login = await self._look_ups.look_up(spellings, network)
+            try:
+                found, password_hash = await self._checked(login, password)
+                must_not_be_disabled(found.user)
+            except (InvalidCredentials, UserDisabled) as refused:
+                await self._sign_ins.refused(
+                    login, refused.code, address=address, request_id=request_id, now=self.clock()
+                )
+                raise
             session_id = SessionId(self.identifiers("ses"))
             secret = new_secret()
             now = self.clock()
             token = self._refresh_tokens.stored(secret, now)
             # The password may have been changed while this one was checked, or the user disabled: then all is checked
             # once more.
+            audit = self._sign_ins.started(found.user, session_id, address=address, request_id=request_id, now=now)
             if await self.sessions.start(
-                session_id, found.user.id, token, password_hash=password_hash, network=network, now=now
+                session_id, found.user.id, token, password_hash=password_hash, network=network, now=now, audit=audit
             ):
                 return self._signed_in(found.user, session_id, secret, now)
         raise InvalidCredentials(WRONG)
 
-    async def _checked(self, spellings: Sequence[str], password: str, network: str) -> tuple[Credentials, str]:
+    async def _checked(self, login: Login, password: str) -> tuple[Credentials, str]:
         """The user whose password it is, and the hash that is stored after the check."""
-        login = await self._look_ups.look_up(spellings, network)
         check = await self._checks.check_login(login, password)
         found = login.found
         if found is None:
             raise InvalidCredentials(WRONG)
         if not check.outdated:
             return found, found.password_hash
-        new_hash = await self._checks.hashed(password, Purpose.KNOWN_LOGIN, line=network)
+        new_hash = await self._checks.hashed(password, Purpose.KNOWN_LOGIN, line=login.network)
         replaced = await self.users.replace_password_hash(found.user.id, old=found.password_hash, new=new_hash)
         return found, new_hash if replaced else found.password_hash
 
@@ -190,8 +204,8 @@ class Access:
         await self.sessions.revoke(caller.session_id, now=now)
         self._revocations.invalidate()
 
-    async def change_password(self, caller: Caller, *, current: str, new: str) -> None:
-        """Change the caller's password, and revoke all their sessions.
+    async def change_password(self, caller: Caller, *, current: str, new: str, origin: Origin | None = None) -> None:
+        """Change the caller's password, and revoke all their sessions. `origin` is for the audit log.
 
         Raises:
             InvalidCredentials: `current` is not their password.
@@ -203,13 +217,21 @@ class Access:
         check_caller(caller)
         check_typed_password("current", current)
         check_new_password(new, field="new")
+        if origin is not None:
+            check_type("origin", origin, Origin)
         found = await self.users.by_id(caller.user_id)
         if found is None:
             raise UserNotFound("There is no such user.")
         must_not_be_disabled(found.user)
         await self._checks.check_current(found.user.email, found.password_hash, current)
         new_hash = await self._checks.hashed(new, line=found.user.email)
-        if not await self.users.replace_password_hash(caller.user_id, old=found.password_hash, new=new_hash):
+        now = self.clock()
+        note = AuditNote(action=AuditAction.PASSWORD_CHANGED, object_id=caller.user_id)
+        origin = origin or Origin(actor=actor_of(caller.user_id, caller.role))
+        audit = self.executor.audit_record(note, origin=origin, now=now)
+        if not await self.users.replace_password_hash(
+            caller.user_id, old=found.password_hash, new=new_hash, audit=audit
+        ):
             raise InvalidCredentials("The current password is wrong.")
         await self.sessions.revoke_user(caller.user_id, now=self.clock())
         self._revocations.invalidate()
@@ -226,27 +248,6 @@ class Access:
         if found is None:
             raise UserNotFound("There is no such user.")
         return found.user
-
-    async def user_by_email(self, email: str) -> User:
-        """The user who logs in with this address.
-
-        Raises:
-            InvalidInput: It is not a text, or too long.
-            UserNotFound: There is none.
-        """
-        self.loop.check()
-        check_text("email", email, EMAIL_LENGTH_MAX)
-        found = await self.users.at_login([(spelling, "") for spelling in spellings_of(email)])
-        if not found:
-            raise UserNotFound("There is no such user.")
-        return next(iter(found.values())).credentials.user
-
-    async def disabled_users(self) -> Sequence[User]:
-        """The users who are disabled, the first one first."""
-        self.loop.check()
-        found = [await self.users.by_id(user_id) for user_id in await self.users.disabled_since(FIRST_INSTANT)]
-        users = [each.user for each in found if each is not None and each.user.disabled_at is not None]
-        return sorted(users, key=lambda user: (user.disabled_at or FIRST_INSTANT, user.id))
 
     def authenticate(self, access_token: str) -> Coroutine[Any, Any, Caller]:
         """The user whom an access token was issued to. Reads the storage at most every `revocations_seconds_max`.

@@ -48,4 +48,4 @@ class CloseAccount(Command[Account]):
         account = users_account(ledger, self.account_id, self.owner_id)
         if self.owner_id is not None and account.status is not AccountStatus.CLOSED:
             must_pay(account)  # A frozen or suspended account is closed by operators alone.
-        return status_changed(account, account.closed(), EventType.ACCOUNT_CLOSED, moment)
+        return status_changed(account, account.closed(), EventType.ACCOUNT_CLOSED, moment, reason=self.reason)

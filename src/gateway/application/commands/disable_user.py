@@ -49,6 +49,7 @@ class DisableUser(Command[UserWithAccounts]):
             moment,
             change=Account.suspended,
             kinds=(EventType.USER_DISABLED, EventType.ACCOUNT_SUSPENDED),
+            reason=self.reason,
             ends_sessions=True,
         )
 
@@ -83,4 +84,5 @@ class EnableUser(Command[UserWithAccounts]):
             moment,
             change=Account.resumed,
             kinds=(EventType.USER_ENABLED, EventType.ACCOUNT_RESUMED),
+            reason=self.reason,
         )

@@ -8,6 +8,7 @@ from gateway.application.commands.shared.users import users_needs
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import EndedSessions, Needs
+from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.checks import check_free_text, check_id
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import REASON_LENGTH_MAX
@@ -41,4 +42,5 @@ class EndSessions(Command[UserWithAccounts]):
         return Decision(
             outcome=UserWithAccounts(user=user, accounts=tuple(ledger.accounts_of(user.id))),
             sessions_ended=(EndedSessions(user_id=user.id, at=moment.now),),
+            notes=(AuditNote(action=AuditAction.SESSIONS_ENDED, object_id=user.id, reason=self.reason),),
         )

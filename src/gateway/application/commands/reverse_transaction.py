@@ -8,6 +8,7 @@ from typing_extensions import override
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
+from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.checks import check_free_text, check_id
 from gateway.domain.errors import AlreadyReversed, TransactionNotReversible, UseRefund
 from gateway.domain.event_type import EventType
@@ -57,8 +58,18 @@ class ReverseTransaction(Command[Transaction]):
         )
         reversed_original = replace(original, reversed_by=reversal.id)
         event = moment.event(EventType.TRANSACTION_REVERSED, reversed_original, parties=original)
+        note = AuditNote(
+            action=AuditAction.TRANSACTION_REVERSED,
+            object_id=original.id,
+            reason=self.reason,
+            after={"reversed_by": reversal.id, "amount": transfer.amount_minor, "currency": transfer.currency},
+        )
         return Decision(
-            outcome=reversal, accounts=(moved.debit, moved.credit), transactions=(reversal,), events=(event,)
+            outcome=reversal,
+            accounts=(moved.debit, moved.credit),
+            transactions=(reversal,),
+            events=(event,),
+            notes=(note,),
         )
 
 

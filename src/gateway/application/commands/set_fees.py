@@ -9,6 +9,7 @@ from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account, AccountKind, system_account
+from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.event_type import EventType
 from gateway.domain.fees import FeeSchedule, check_fees
@@ -58,4 +59,12 @@ class SetFees(Command[Account]):
             outcome=after,
             accounts=(after,),
             events=(account_event(EventType.ACCOUNT_FEES_CHANGED, after, moment),),
+            notes=(
+                AuditNote(
+                    action=AuditAction.FEES_CHANGED,
+                    object_id=after.id,
+                    before=before.fees._asdict(),
+                    after=after.fees._asdict(),
+                ),
+            ),
         )

@@ -6,7 +6,7 @@ own command alone; the rest of the batch is written.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -34,8 +34,10 @@ from gateway.application.ports.unit_of_work import (
     Wanted,
 )
 from gateway.domain.account import AccountKind
+from gateway.domain.audit import THE_SYSTEM, Actor, ActorKind, AuditId, AuditNote, AuditRecord, Origin
 from gateway.domain.errors import IdempotencyKeyReused, Refusal
 from gateway.domain.immutable import immutable
+from gateway.domain.user import SYSTEM
 
 logger = logging.getLogger(__name__)
 
@@ -179,6 +181,8 @@ def answer(submission: CommandSubmission, draft: Draft, moment: Moment) -> Answe
     refused = isinstance(decision.outcome, Refusal)
     if not refused or is_stored(decision.outcome):
         draft.write(decision)
+        if decision.notes:
+            draft.record(audit_records(decision.notes, submission, moment))
         draft.store(
             StoredAnswer(
                 key=submission.key,
@@ -189,6 +193,19 @@ def answer(submission: CommandSubmission, draft: Draft, moment: Moment) -> Answe
             )
         )
     return Answer(body=body, outcome=decision.outcome, refused=refused, replayed=False)
+
+
+def audit_records(notes: Collection[AuditNote], submission: CommandSubmission, moment: Moment) -> Iterator[AuditRecord]:
+    """What the audit log records of a decision. A submission without an origin is the owner's of its key."""
+    owner_id = submission.key.owner_id
+    if submission.origin is not None:
+        origin = submission.origin.origin
+    elif owner_id == SYSTEM:
+        origin = Origin(actor=THE_SYSTEM)
+    else:
+        origin = Origin(actor=Actor(kind=ActorKind.USER, id=owner_id))
+    for note in notes:
+        yield AuditRecord(id=AuditId(moment.new_id("aud")), origin=origin, note=note, created_at=moment.now)
 
 
 async def answer_bulk(bulk: BulkSubmission, draft: Draft, moment: Moment) -> Answer | Failed:

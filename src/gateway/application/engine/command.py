@@ -10,6 +10,7 @@ from gateway.application.ports.identifiers import NewId
 from gateway.application.ports.unit_of_work import EndedSessions, Needs, NewUser
 from gateway.application.views.events import event_data
 from gateway.domain.account import Account
+from gateway.domain.audit import AuditNote
 from gateway.domain.errors import Refusal
 from gateway.domain.event import Event, EventId, EventObject
 from gateway.domain.event_type import EventType
@@ -115,6 +116,8 @@ class Decision(Generic[Result_co]):
     webhook_endpoints: Collection[WebhookEndpoint] = ()
     webhook_endpoints_deleted: Collection[EndpointId] = ()
     events: Collection[Event] = ()
+    notes: Collection[AuditNote] = ()
+    """What the audit log records of it; nothing of payments."""
 
 
 class Command(ABC, Generic[Result]):

@@ -1,6 +1,6 @@
 """The decisions of a batch, before they are written."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
@@ -18,6 +18,7 @@ from gateway.application.ports.unit_of_work import (
     StoredAnswer,
 )
 from gateway.domain.account import Account, AccountId
+from gateway.domain.audit import AuditRecord
 from gateway.domain.event import Event
 from gateway.domain.payment import Payment, PaymentId, QuoteId
 from gateway.domain.quote import Quote
@@ -35,6 +36,7 @@ class Draft(LedgerView):
         "_accounts_new",
         "_answers",
         "_answers_new",
+        "_audit_new",
         "_events_new",
         "_payments_changed",
         "_payments_new",
@@ -69,6 +71,7 @@ class Draft(LedgerView):
         self._webhook_endpoints_deleted: set[EndpointId] = set()
         self._events_new: list[Event] = []
         self._answers_new: list[StoredAnswer] = []
+        self._audit_new: list[AuditRecord] = []
 
     def answer(self, key: AnswerKey) -> StoredAnswer | None:
         """The answer stored under this key, if any."""
@@ -153,6 +156,10 @@ class Draft(LedgerView):
         for name in _SLOTS:
             setattr(self, name, getattr(other, name))
 
+    def record(self, records: Iterable[AuditRecord]) -> None:
+        """Add records of the audit log."""
+        self._audit_new.extend(records)
+
     def store(self, answer: StoredAnswer) -> None:
         """Add an answer."""
         self._answers[answer.key] = answer
@@ -179,6 +186,7 @@ class Draft(LedgerView):
             webhook_endpoints_changed=self._webhook_endpoints_changed.values(),
             webhook_endpoints_deleted=self._webhook_endpoints_deleted,
             events_new=self._events_new,
+            audit_new=self._audit_new,
             answers_new=self._answers_new,
             latest_at=latest_at,
         )

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import Enum
 
+from gateway.application.ports.audit_log import AuditLog
 from gateway.application.ports.deliveries import Deliveries
 from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.events import EventFeed
@@ -56,6 +57,7 @@ class Storage:
     login_failures: LoginFailures
     rate_budgets: RateBudgets
     rates: Rates
+    audit_log: AuditLog
     reader: Reader
     events: EventFeed
     event_cursors: EventCursors

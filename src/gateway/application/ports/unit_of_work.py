@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self, TypeVar
 
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
+from gateway.domain.audit import AuditRecord
 from gateway.domain.event import Event, EventId
 from gateway.domain.immutable import immutable
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
@@ -220,6 +221,7 @@ class Changes:
     webhook_endpoints_changed: Collection[WebhookEndpoint] = ()
     webhook_endpoints_deleted: Collection[EndpointId] = ()
     events_new: Collection[Event] = ()
+    audit_new: Collection[AuditRecord] = ()
     answers_new: Collection[StoredAnswer] = ()
     latest_at: datetime | None = None
     """The timestamp in the ids of new transactions, for storages that store it with the accounts."""

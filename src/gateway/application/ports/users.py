@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
 
+from gateway.domain.audit import AuditRecord
 from gateway.domain.immutable import immutable
 from gateway.domain.user import User, UserId
 
@@ -48,6 +49,12 @@ class Users(Protocol):
         """The disabled users who were disabled at or after `since`."""
         ...
 
-    async def replace_password_hash(self, user_id: UserId, *, old: str, new: str) -> bool:
-        """Put `new` in the place of `old`, in one step. False if the hash was no longer `old`: nothing was changed."""
+    async def replace_password_hash(
+        self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None
+    ) -> bool:
+        """Put `new` in the place of `old`, in one step, and `audit` with it.
+
+        Returns:
+            Whether the hash was `old`. If not, nothing was written.
+        """
         ...

@@ -28,7 +28,7 @@ def register(model: Model, command: Register, now: datetime) -> Effect:
     if command.user_id in model.user_ids:
         raise Refused("user_exists")
     if command.role == "operator":
-        return Effect(email=command.email, user_id=command.user_id, told=("registered", 0))
+        return Effect(email=command.email, user_id=command.user_id, told=("registered", 0), recorded="operator.created")
     key_of = customer_key if command.role == "customer" else merchant_key
     opened = _missing(model, key_of(command.user_id, command.currency))
     return Effect(
@@ -74,7 +74,7 @@ def close(model: Model, command: CloseAccount, now: datetime) -> Effect:
         facts = {"posted": before.posted, "held": before.held, "incoming": before.incoming}
         raise Refused("account_not_empty", **facts)
     after = replace(before, closed=True, version=before.version + 1)
-    return Effect(told=after, changed={key: after}, events=("account.closed",))
+    return Effect(told=after, changed={key: after}, recorded="account.closed", events=("account.closed",))
 
 
 def disable(model: Model, command: DisableUser, now: datetime) -> Effect:
@@ -90,7 +90,7 @@ def enable(model: Model, command: EnableUser, now: datetime) -> Effect:
 def end_sessions(model: Model, command: EndSessions, now: datetime) -> Effect:
     """End the sessions of a user, of whom nothing else changes."""
     told = _told(command.user_id, model.disabled.get(command.user_id, False), _accounts_of(model, command.user_id))
-    return Effect(told=told, sessions_ended=(command.user_id,))
+    return Effect(told=told, sessions_ended=(command.user_id,), recorded="sessions.ended")
 
 
 def set_fees(model: Model, command: SetFees, now: datetime) -> Effect:
@@ -102,7 +102,7 @@ def set_fees(model: Model, command: SetFees, now: datetime) -> Effect:
     if wanted == (before.basis_points, before.fixed_minor):
         return Effect(told=before)
     after = replace(before, basis_points=wanted[0], fixed_minor=wanted[1], version=before.version + 1)
-    return Effect(told=after, changed={key: after}, events=("account.fees_changed",))
+    return Effect(told=after, changed={key: after}, recorded="fees.changed", events=("account.fees_changed",))
 
 
 def _accounts_of(model: Model, user: UserId) -> dict[AccountKey, ModelAccount]:
@@ -130,6 +130,7 @@ def _with_user_status(model: Model, user: UserId, *, disabled: bool) -> Effect:
         changed=changed,
         disabled={user: disabled},
         sessions_ended=(user,) if disabled else (),
+        recorded=kinds[0],
         events=(kinds[0], *(kinds[1] for _ in changed)),
     )
 
@@ -139,7 +140,8 @@ def _with_status(model: Model, key: AccountKey, *, frozen: bool) -> Effect:
     if before.closed or before.frozen is frozen:
         return Effect(told=before)
     after = replace(before, frozen=frozen, version=before.version + 1)
-    return Effect(told=after, changed={key: after}, events=("account.frozen" if frozen else "account.unfrozen",))
+    action = "account.frozen" if frozen else "account.unfrozen"
+    return Effect(told=after, changed={key: after}, recorded=action, events=(action,))
 
 
 def _missing(model: Model, key: AccountKey) -> tuple[AccountKey, ...]:

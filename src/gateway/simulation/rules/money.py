@@ -26,6 +26,7 @@ def deposit(model: Model, command: MakeDeposit, now: datetime) -> Effect:
         told=("deposit", amount),
         moves=(Move("post", own_key(AccountKind.FUNDING, key.currency), key, amount),),
         transaction="deposit",
+        recorded="deposit.made" if command.owner_id is None else "",
         events=("deposit.succeeded",),
     )
 
@@ -68,6 +69,7 @@ def reverse(model: Model, command: ReverseTransaction, now: datetime) -> Effect:
         told=("reversal", back.amount),
         moves=(Move("post", back.credit, back.debit, back.amount),),
         transaction="reversal",
+        recorded="transaction.reversed",
         reverses=command.transaction_id,
         events=("transaction.reversed",),
     )

@@ -29,7 +29,11 @@ async def put_rate(request: Request[RateBody]) -> Response:
     body = request.body
     pair = CurrencyPair(currency_code(request.path_ids["from"]), currency_code(request.path_ids["to"]))
     rate = await request.gateway.quotes.set_rate(
-        pair, rate_of(body.rate), spread_basis_points=body.spread_basis_points, confirmed=body.confirm
+        pair,
+        rate_of(body.rate),
+        spread_basis_points=body.spread_basis_points,
+        confirmed=body.confirm,
+        origin=request.origin,
     )
     return json_response(200, rate_view(rate))
 

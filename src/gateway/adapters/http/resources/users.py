@@ -7,7 +7,7 @@ import msgspec
 from gateway.adapters.http.messages import AnyRequest, Request, Response
 from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Body, Operation, json_response
 from gateway.adapters.http.resources.fields import CurrencyText, Name
-from gateway.application.access.access import SignedIn
+from gateway.application.access.signed_in import SignedIn
 from gateway.application.rate_limits.rate_limits import LOGINS, REFRESHES, REGISTRATIONS
 from gateway.application.views.users import UserView, user_view
 from gateway.domain.limits import (
@@ -90,7 +90,9 @@ async def register(request: Request[RegisterBody]) -> Response:
 async def log_in(request: Request[LogInBody]) -> Response:
     """Start a session."""
     body = request.body
-    signed_in = await request.gateway.access.log_in(email=body.email, password=body.password, address=request.address)
+    signed_in = await request.gateway.access.log_in(
+        email=body.email, password=body.password, address=request.address, request_id=request.request_id
+    )
     return await _tokens(request, signed_in)
 
 
@@ -116,7 +118,9 @@ async def me(request: Request) -> Response:
 async def change_password(request: Request[PasswordBody]) -> Response:
     """Change the caller's password."""
     body = request.body
-    await request.gateway.access.change_password(request.caller, current=body.current_password, new=body.new_password)
+    await request.gateway.access.change_password(
+        request.caller, current=body.current_password, new=body.new_password, origin=request.origin
+    )
     return Response(status=204)
 
 

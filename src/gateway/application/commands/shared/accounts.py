@@ -13,6 +13,7 @@ from gateway.domain.account import (
     open_account,
     system_account,
 )
+from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.errors import AccountNotFound, CurrencyMismatch, MerchantNotFound, UserNotFound
 from gateway.domain.event import Event
 from gateway.domain.event_type import EventType
@@ -118,8 +119,17 @@ def account_event(kind: EventType, account: Account, moment: Moment) -> Event:
     return moment.event(kind, account, parties=account, sequence=account.version)
 
 
-def status_changed(before: Account, after: Account, kind: EventType, moment: Moment) -> Decision[Account]:
+def status_changed(
+    before: Account, after: Account, kind: EventType, moment: Moment, *, reason: str | None = None
+) -> Decision[Account]:
     """The decision on an account's status; without records if it is unchanged."""
     if after is before:
         return Decision(outcome=before)
-    return Decision(outcome=after, accounts=(after,), events=(account_event(kind, after, moment),))
+    note = AuditNote(
+        action=AuditAction(kind.value),
+        object_id=after.id,
+        reason=reason,
+        before={"status": before.status.value},
+        after={"status": after.status.value},
+    )
+    return Decision(outcome=after, accounts=(after,), events=(account_event(kind, after, moment),), notes=(note,))

@@ -8,6 +8,7 @@ from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import EndedSessions, Needs
 from gateway.domain.account import Account
+from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.event_type import EventType
 from gateway.domain.user import User, UserId
 from gateway.domain.user_with_accounts import UserWithAccounts
@@ -26,6 +27,7 @@ def user_decision(
     *,
     change: Callable[[Account], Account],
     kinds: tuple[EventType, EventType],
+    reason: str,
     ends_sessions: bool = False,
 ) -> Decision[UserWithAccounts]:
     """The decision that a user and all of their accounts change; without records if the user is unchanged.
@@ -37,6 +39,7 @@ def user_decision(
         moment: Of the decision.
         change: Of each account.
         kinds: The events of the user and of each account that changes.
+        reason: Of the operator.
         ends_sessions: Whether all sessions of the user end.
     """
     accounts = ledger.accounts_of(before.id)
@@ -56,5 +59,14 @@ def user_decision(
             # The first version has no event: users register without one.
             moment.event(user_kind, shown, parties=shown, sequence=after.version - 1),
             *(account_event(account_kind, account, moment) for account in differing),
+        ),
+        notes=(
+            AuditNote(
+                action=AuditAction(user_kind.value),
+                object_id=after.id,
+                reason=reason,
+                before={"status": before.status.value},
+                after={"status": after.status.value, "accounts": len(differing)},
+            ),
         ),
     )
