@@ -91,6 +91,7 @@ def housekeeping_limits(settings: Settings) -> HousekeepingLimits:
         sessions=timedelta(days=settings.sessions_days),
         login_failures=timedelta(days=settings.login_failures_days),
         deliveries=timedelta(days=settings.webhook_deliveries_days),
+        audit=timedelta(days=settings.audit_days),
     )
 
 

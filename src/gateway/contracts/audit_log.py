@@ -10,7 +10,8 @@ import pytest
 
 from gateway.application.audit_chain import FIRST_HASH, chained
 from gateway.application.ports.audit_log import AuditFilter
-from gateway.application.ports.audit_records import ChainedRecord, StrayRecord
+from gateway.application.ports.audit_records import ChainedRecord, ChainEnd, StrayRecord
+from gateway.application.ports.housekeeping import Deleted
 from gateway.application.ports.sessions import StoredToken
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyTaken
@@ -138,6 +139,34 @@ class AuditLogContract:
         links = [each.link for each in await chain(storage)]
         assert [link.position for link in links] == list(range(1, 25))
         assert {link.audit_id for link in links} == {record.id for record in records}
+        assert await is_sound(storage)
+
+    async def test_old_records_are_deleted_from_the_beginning_and_the_rest_can_be_verified(
+        self, storage: Storage
+    ) -> None:
+        """In steps; the last link stays, and so do records that wait for theirs."""
+        records = [a_record(number, at=NOW + number * SECOND) for number in range(1, 9)]
+        housekeeping = storage.housekeeping
+        assert await housekeeping.delete_audit_records(before=NOW, limit=2) == Deleted(count=0, is_last=True)
+        await commit(storage, Changes(audit_new=records[:6]))
+        await storage.audit_log.link(limit=10)
+        async with storage.audit() as audit:
+            assert await audit.audit_deleted() is None
+        before = NOW + 4 * SECOND
+        deleted = [await housekeeping.delete_audit_records(before=before, limit=2) for _ in range(3)]
+        assert [each.count for each in deleted] == [2, 1, 0]
+        assert [each.is_last for each in deleted] == [False, True, True]
+        assert await newest(storage) == records[5:2:-1]
+        async with storage.audit() as audit:
+            end = await audit.audit_deleted()
+        third = list(chained(records[:3], position=0, previous=FIRST_HASH))[-1]
+        assert end == ChainEnd(third.position, third.hash)
+        assert await is_sound(storage)
+        await storage.audit_log.append(records[6])
+        await housekeeping.delete_audit_records(before=NOW + 99 * SECOND, limit=9)
+        assert await newest(storage) == [records[6], records[5]]
+        await storage.audit_log.link(limit=10)
+        assert [each.link.position for each in await chain(storage)] == [6, 7]
         assert await is_sound(storage)
 
     async def test_the_pages_of_the_chain_cover_everything_once(self, storage: Storage) -> None:

@@ -44,6 +44,8 @@ EVENTS_DAYS_MIN: Final = 1
 ANSWERS_DAYS_DEFAULT: Final = 7
 ANSWERS_DAYS_MIN: Final = 7
 """How long answers to idempotency keys are stored at least."""
+AUDIT_DAYS_DEFAULT: Final = 730
+"""How long records of the audit log are stored."""
 POSITION_MAX: Final = 2**63 - 1
 """The largest position of the event feed."""
 

@@ -1,5 +1,7 @@
 """UserWithAccounts: a user as they are shown, with all of their accounts."""
 
+from datetime import datetime
+
 from gateway.domain.account import Account
 from gateway.domain.immutable import immutable
 from gateway.domain.user import Role, User, UserId
@@ -16,6 +18,11 @@ class UserWithAccounts:
     def id(self) -> UserId:
         """The id of the user."""
         return self.user.id
+
+    @property
+    def created_at(self) -> datetime:
+        """When the user registered."""
+        return self.user.created_at
 
     @property
     def customer_id(self) -> UserId | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -10,7 +11,7 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes
 from gateway.application.verification.verify import verify
 from gateway.contracts.audit_log import a_record
-from gateway.contracts.records import commit
+from gateway.contracts.records import NOW, commit
 from support.migrations import execute
 
 RECORDS = [a_record(number) for number in range(1, 6)]
@@ -34,7 +35,7 @@ async def by_hand(url: str, statement: str, change: str = "") -> None:
     """Run a statement past the gateway; words in capitals stand for ids, columns and the change."""
     words = {"THIRD": THIRD, "LAST": RECORDS[4].id, "INSERTED": INSERTED, "COLUMNS": COLUMNS, "CHANGE": change}
     for word, meant in words.items():
-        statement = re.sub(rf"\b{word}\b", lambda _, meant=meant: meant, statement)
+        statement = re.sub(rf"\b{word}\b", meant, statement)
     await execute(url, statement)
 
 
@@ -88,6 +89,14 @@ LINK = """
     INSERT INTO audit_chain (position, audit_id, hash)
     SELECT 5, 'INSERTED', hash FROM audit_chain WHERE audit_id = 'THIRD'
 """
+
+
+async def test_no_record_is_deleted_that_comes_after_one_that_somebody_has_deleted(
+    storage: Storage, empty_url: str
+) -> None:
+    await by_hand(empty_url, "DELETE FROM audit_log WHERE id = 'THIRD'")
+    await storage.housekeeping.delete_audit_records(before=NOW + timedelta(days=1), limit=10)
+    assert await found(storage) == [("audit_record_missing", THIRD)]
 
 
 async def test_an_inserted_record_is_found_before_and_after_others_are_linked(storage: Storage, empty_url: str) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from typing_extensions import override
 
 from gateway.adapters.memory.database import MemoryDatabase
-from gateway.application.ports.audit_records import ChainedRecord, StrayRecord
+from gateway.application.ports.audit_records import ChainedRecord, ChainEnd, StrayRecord
 from gateway.application.ports.reader import (
     AccountFilter,
     Audit,
@@ -148,6 +148,7 @@ class MemoryAudit(Audit):
         self._audit_log = dict(database.audit_log)
         self._audit_unlinked = list(database.audit_unlinked)
         self._audit_chain = list(database.audit_chain)
+        self._audit_deleted = database.audit_deleted
 
     @override
     async def size(self) -> LedgerSize:
@@ -178,6 +179,10 @@ class MemoryAudit(Audit):
     @override
     async def events_kept_since(self) -> datetime | None:
         return self._events_kept_since
+
+    @override
+    async def audit_deleted(self) -> ChainEnd | None:
+        return self._audit_deleted
 
     @override
     async def audit_chain(self) -> AsyncIterator[Collection[ChainedRecord]]:

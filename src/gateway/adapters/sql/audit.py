@@ -26,7 +26,7 @@ from gateway.adapters.sql.tables.events import events, retention
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, payments, transfers
 from gateway.adapters.sql.types import Found
-from gateway.application.ports.audit_records import ChainedRecord, StrayRecord
+from gateway.application.ports.audit_records import ChainedRecord, ChainEnd, StrayRecord
 from gateway.application.ports.reader import Audit, LedgerSize, StatusChange, UsedQuote
 from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
 from gateway.domain.account import Account, AccountId
@@ -68,6 +68,9 @@ USED_QUOTES: Final = (
 )
 STATUS_CHANGES: Final = _events_of("account")
 PAYMENT_EVENTS: Final = _events_of("payment")
+AUDIT_DELETED: Final = select(retention.c.deleted_until).where(
+    retention.c.name == "audit", retention.c.deleted_until != ""
+)
 AUDIT_CHAIN: Final = (
     select(audit_chain, *audit_log.c)
     .outerjoin(audit_log, audit_log.c.id == audit_chain.c.audit_id)
@@ -154,6 +157,14 @@ class SqlAudit(Audit):
             for row in rows:
                 sequences[PaymentId(row.object_id)].append(row.sequence)
             yield sequences
+
+    @override
+    async def audit_deleted(self) -> ChainEnd | None:
+        rows = await self._rows(AUDIT_DELETED)
+        if not rows:
+            return None
+        position, _, digits = rows[0].deleted_until.partition(" ")
+        return ChainEnd(int(position), bytes.fromhex(digits))
 
     @override
     async def audit_chain(self) -> AsyncIterator[Collection[ChainedRecord]]:

@@ -84,6 +84,8 @@ _BY_WORKERS: Final[Mapping[Table, tuple[str, ...]]] = {
             events.event_batches,
             events.event_index,
             events.answers,
+            audit.audit_log,
+            audit.audit_chain,
             exchange.quotes,
             access.sessions,
             access.refresh_tokens,

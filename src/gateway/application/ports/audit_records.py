@@ -19,6 +19,13 @@ class ChainLink(NamedTuple):
     hash: bytes
 
 
+class ChainEnd(NamedTuple):
+    """The last link of a part of the chain: its position and its hash."""
+
+    position: int
+    hash: bytes
+
+
 class ChainedRecord(NamedTuple):
     """A link, with the record that it names; `None` if there is no such record."""
 

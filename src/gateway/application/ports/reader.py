@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol, TypeVar, overload
 
 from typing_extensions import override
 
-from gateway.application.ports.audit_records import ChainedRecord, StrayRecord
+from gateway.application.ports.audit_records import ChainedRecord, ChainEnd, StrayRecord
 from gateway.domain.account import Account, AccountId
 from gateway.domain.checks import check_id, check_instant, check_text, check_type
 from gateway.domain.immutable import immutable
@@ -253,6 +253,10 @@ class Audit(Protocol):
 
         Deleted were the first events of the feed: if an event is there, so is every later event of its object.
         """
+        ...
+
+    async def audit_deleted(self) -> ChainEnd | None:
+        """The last link of the chain that housekeeping has deleted; `None` if it has deleted none."""
         ...
 
     def audit_chain(self) -> AsyncIterator[Collection[ChainedRecord]]:

@@ -1,7 +1,7 @@
 """Rules about the audit log: no record was changed, deleted or inserted by hand."""
 
 from gateway.application.audit_chain import FIRST_HASH, hash_of
-from gateway.application.ports.audit_records import ChainedRecord, StrayRecord
+from gateway.application.ports.audit_records import ChainedRecord, ChainEnd, StrayRecord
 from gateway.application.verification.findings import Findings
 
 
@@ -10,8 +10,11 @@ class AuditChecks:
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
-        self._position = 0
-        self._previous = FIRST_HASH
+        self._position, self._previous = ChainEnd(0, FIRST_HASH)
+
+    def begin_after(self, deleted: ChainEnd) -> None:
+        """Begin behind the links that housekeeping has deleted."""
+        self._position, self._previous = deleted
 
     def add_link(self, chained: ChainedRecord) -> None:
         """Check a link against the link before it, and its record against its hash."""

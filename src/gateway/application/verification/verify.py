@@ -69,6 +69,8 @@ class _Verification:
         await self._read("payments", audit.payments(), self._payments.add_payment)
         await self._read("used quotes", audit.used_quotes(), self._payments.add_used_quote)
         await self._read("payment events", _items(audit.payment_events()), self._payments.add_events)
+        if (deleted := await audit.audit_deleted()) is not None:
+            self._audit_log.begin_after(deleted)
         await self._read("audit records", audit.audit_chain(), self._audit_log.add_link)
         await self._read("new audit records", audit.stray_audit_records(), self._audit_log.add_stray)
         self._accounts.finish()
