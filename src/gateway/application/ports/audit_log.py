@@ -5,6 +5,7 @@ from typing import Protocol
 
 from gateway.application.ports.reader import Listed
 from gateway.domain.audit import AuditAction, AuditId, AuditRecord
+from gateway.domain.checks import check_id, check_instant, check_type
 from gateway.domain.immutable import immutable
 
 
@@ -25,6 +26,16 @@ class AuditFilter:
     object_id: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for name, identifier in (("actor", self.actor), ("object_id", self.object_id)):
+            if identifier is not None:
+                check_id(name, identifier)
+        if self.action is not None:
+            check_type("action", self.action, AuditAction)
+        for name, instant in (("created_after", self.created_after), ("created_before", self.created_before)):
+            if instant is not None:
+                check_instant(name, instant)
 
 
 class AuditLog(Protocol):
