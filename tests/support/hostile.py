@@ -188,7 +188,7 @@ async def a_shop(storage: Storage) -> Shop:
     """A customer with money, a merchant, and payments in each state."""
     await opened(storage, balance=100_000)
     identifiers = SequentialIdentifiers()
-    identifiers.go_back(dict.fromkeys(("usr", "acc", "txn", "evt", "dep", "key"), 100))
+    identifiers.go_back(dict.fromkeys(("usr", "acc", "txn", "evt", "dep", "key", "aud"), 100))
     batch = Batch(unit_of_work=storage.unit_of_work, clock=StandingClock(), identifiers=identifiers)
     executor = CommandExecutor(OneByOne(batch.run), identifiers)
     given = await executor.execute(deposit(usd(50)))

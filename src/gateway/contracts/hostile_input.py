@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from gateway.application.ports.audit_log import AuditFilter, AuditLog
 from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.login_failures import Failures, LoginFailures
 from gateway.application.ports.rate_budgets import RateBudgets
@@ -17,6 +18,7 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, Payer, StorageRefused, Wanted
 from gateway.application.ports.users import Users
 from gateway.application.ports.webhook_endpoints import WebhookEndpoints
+from gateway.contracts.audit_log import a_record
 from gateway.contracts.records import (
     NOW,
     a_payment,
@@ -35,6 +37,7 @@ from gateway.contracts.records import (
     user_id,
 )
 from gateway.domain.account import AccountId, AccountKey, AccountKind
+from gateway.domain.audit import AuditId
 from gateway.domain.event_type import EventType
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
@@ -74,6 +77,7 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
     Users: {
         "at_login": lambda storage, given: storage.users.at_login([(given.text, given.text)]),
         "by_id": lambda storage, given: storage.users.by_id(UserId(given.text)),
+        "disabled_since": lambda storage, given: storage.users.disabled_since(given.moment),
         "replace_password_hash": lambda storage, given: storage.users.replace_password_hash(
             UserId(given.text), old=given.text, new=given.text
         ),
@@ -119,6 +123,15 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
         ),
         "rates": lambda storage, _: storage.rates.rates(),
         "put": lambda storage, _: storage.rates.put(a_rate()),
+    },
+    AuditLog: {
+        "append": lambda storage, given: storage.audit_log.append(
+            a_record(11, object_id=given.text, reason=given.text, after={"text": given.text, "number": given.number})
+        ),
+        "records": lambda storage, given: storage.audit_log.records(
+            AuditFilter(), before=AuditId(given.text), limit=given.number
+        ),
+        "link": lambda storage, given: storage.audit_log.link(limit=given.number),
     },
     WebhookEndpoints: {
         "endpoint": lambda storage, given: storage.webhook_endpoints.endpoint(EndpointId(given.text)),
@@ -167,6 +180,8 @@ def _wanted(given: Hostile) -> Iterator[Wanted]:
     yield Wanted(quotes=[QuoteId(text)])
     yield Wanted(webhook_endpoints=[EndpointId(text)])
     yield Wanted(webhook_owners=[user])
+    yield Wanted(users=[user])
+    yield Wanted(account_owners=[user])
 
 
 def _changes(given: Hostile) -> Iterator[Changes]:
@@ -184,6 +199,8 @@ def _changes(given: Hostile) -> Iterator[Changes]:
     yield Changes(transactions_new=[a_transaction(12, description=text)])
     yield Changes(events_new=[replace(an_event(11, an_account(9), EventType.ACCOUNT_OPENED), customer_id=user)])
     yield Changes(webhook_endpoints_new=[a_webhook_endpoint(11, sequence=max(0, min(number, 2**63 - 1)))])
+    yield Changes(audit_new=[a_record(11, object_id=text, reason=text, before={text: text})])
+    yield Changes(audit_new=[a_record(12, after={"number": number})])
     yield Changes(answers_new=[an_answer(text)])
     yield Changes(answers_new=[an_answer("key-9", created_at=moment)])
 
