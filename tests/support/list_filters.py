@@ -91,6 +91,12 @@ def filters(begun: datetime, ids: Mapping[str, str]) -> Mapping[str, Mapping[str
             "after": ["", "5"],
             **created,
         },
+        "listAuditRecords": {
+            "actor": ["usr_operator", "usr_operator2", "usr_none"],
+            "action": ["session.started", "account.closed", "user.disabled"],
+            "object_id": ["usr_customer", "acc_rare", "acc_none"],
+            **created,
+        },
         "listRefunds": {},
         "listWebhookEndpoints": {},
         "listDeliveries": {"status": ["pending", "delivered", "failed", "canceled"]},

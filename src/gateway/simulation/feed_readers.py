@@ -131,19 +131,23 @@ def _difference(event: FeedEvent, told: ToldEvent, fields: dict[str, Any]) -> It
 
 def _shown(subject: object) -> dict[str, Any]:
     """What the JSON of a record must contain."""
+    shown: dict[str, Any] = {}
     match subject:
         case ModelPayment():
-            return _shown_payment(subject)
+            shown = _shown_payment(subject)
         case ModelEndpoint():
-            return _shown_endpoint(subject)
+            shown = _shown_endpoint(subject)
         case (AccountKey() as key, ModelAccount() as account):
-            return _shown_account(key, account)
-        case (str(), int(amount), *fees):
-            return {"amount": amount} | dict(zip(("fee_refunded",), fees, strict=False))
+            shown = _shown_account(key, account)
+        case ("refund", int(amount), int(fee)):
+            shown = {"amount": amount, "fee_refunded": fee}
+        case (str(), int(amount)):
+            shown = {"amount": amount}
         case (str() as user, str() as status, dict()):
-            return {"id": user, "status": status}
+            shown = {"id": user, "status": status}
         case _:
-            return {}
+            pass
+    return shown
 
 
 def _shown_payment(payment: ModelPayment) -> dict[str, Any]:

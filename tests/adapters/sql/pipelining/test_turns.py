@@ -6,10 +6,13 @@ import pytest
 
 from gateway import CapturePayment, OpenAccount
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
+from gateway.application.commands.shared.accounts import keys_to_open
 from gateway.application.commands.shared.payments import PaymentResult
+from gateway.application.ports.unit_of_work import Needs
 from gateway.contracts.records import EUR, user_id
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.errors import InsufficientFunds
+from gateway.domain.immutable import immutable
 from support.builders import eur, pay, usd
 from support.pipelining import (
     People,
@@ -26,12 +29,20 @@ from support.pipelining import (
 from support.statements import counting
 
 
+@immutable
+class OpenForAnybody(OpenAccount):
+    """Opens an account without a look at its owner, whom `OpenAccount` locks: its batch does not lock."""
+
+    def needs(self) -> Needs:
+        return Needs(account_keys=keys_to_open(self.key))
+
+
 async def test_an_account_that_is_opened_is_waited_for(
     here: Process, elsewhere: Process, people: People, postgres: DatabaseTransaction
 ) -> None:
     opening = [
-        OpenAccount(key=AccountKey(user_id(1), EUR, AccountKind.CUSTOMER)),
-        OpenAccount(key=AccountKey(user_id(2), EUR, AccountKind.MERCHANT)),
+        OpenForAnybody(key=AccountKey(user_id(1), EUR, AccountKind.CUSTOMER)),
+        OpenForAnybody(key=AccountKey(user_id(2), EUR, AccountKind.MERCHANT)),
     ]
     async with held_up(elsewhere, people.merchants[0]) as tasks:
         first = tasks.create_task(here.run(*map(asked, opening), asked(pay(usd(60)))))
@@ -44,7 +55,8 @@ async def test_an_account_that_is_opened_is_waited_for(
 
 
 async def test_whoever_pays_beside_an_account_that_is_opened_is_remembered(here: Process, people: People) -> None:
-    await here.run(asked(OpenAccount(key=AccountKey(user_id(1), EUR, AccountKind.CUSTOMER))), asked(pay(usd(60))))
+    opening = OpenForAnybody(key=AccountKey(user_id(1), EUR, AccountKind.CUSTOMER))
+    await here.run(asked(opening), asked(pay(usd(60))))
     with counting() as counted:
         [paid] = await here.once(asked(pay(usd(40))))
     assert isinstance(paid.outcome, PaymentResult)
