@@ -62,11 +62,20 @@ def unfreeze(world: World) -> UnfreezeAccount:
 
 
 def close(world: World) -> CloseAccount:
-    """An operator or the owner closes an account. Seldom an empty one: an account that is closed is lost to others."""
+    """An operator or the owner closes an account.
+
+    The more accounts are closed, the seldomer an empty one is asked for: it is lost to all that follows.
+    """
     accounts = world.model.accounts
+    closed = sum(account.closed for account in accounts.values())
+    wants_empty = world.chance(50 / (1 + closed))
     tries = [world.account() for _ in range(TRIES)]
-    full = [each for each in tries if (key := world.model.keys.get(each)) is not None and accounts[key].posted]
-    account_id = (tries if world.chance(10) else full or [NO_ACCOUNT])[0]
+    wanted = [
+        each
+        for each in tries
+        if (key := world.model.keys.get(each)) is not None and bool(accounts[key].posted) is not wants_empty
+    ]
+    account_id = (wanted or [NO_ACCOUNT])[0]
     key = world.model.keys.get(account_id)
     owner = key.owner_id if key is not None and key.owner_id != SYSTEM and world.chance(50) else None
     return CloseAccount(account_id=account_id, owner_id=owner)
@@ -107,7 +116,7 @@ OPERATIONS: Final = (
     (1, freeze),
     (4, unfreeze),
     (1, disable),
-    (4, enable),
+    (2, enable),
     (1, end_sessions),
     (2, set_fees),
 )
