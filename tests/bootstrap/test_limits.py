@@ -23,7 +23,7 @@ from gateway.bootstrap.limits import (
     sql_limits,
     stream_limits,
 )
-from gateway.entrypoints.api import http_limits
+from gateway.bootstrap.serving import http_limits
 from gateway.settings.values import Settings
 
 

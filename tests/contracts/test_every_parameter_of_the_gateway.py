@@ -11,6 +11,7 @@ from gateway.adapters.memory import MemoryWebhookSender
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.access.access import Access
 from gateway.application.access.caller import Caller
+from gateway.application.accounts import Accounts
 from gateway.application.engine.outcome_codec import refusals
 from gateway.application.events.feed import Events
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, TransactionFilter
@@ -22,6 +23,7 @@ from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
 from gateway.contracts.records import EUR, NOW, USD, by_email, endpoint_id, quote_id
 from gateway.domain.errors import InvalidInput, Refusal
+from gateway.domain.fees import FeeSchedule
 from gateway.domain.rate import CurrencyPair, rate_of
 from gateway.domain.refund import RefundId
 from gateway.domain.transaction import TransactionId
@@ -46,6 +48,7 @@ VALID: Mapping[str, object] = {
     "before": None,
     "limit": 20,
     "after": 0,
+    "fees": FeeSchedule(basis_points=100, fixed_minor=5),
     "pair": CurrencyPair(EUR, USD),
     "rate": rate_of("1.1"),
     "spread_basis_points": 50,
@@ -78,6 +81,7 @@ VALID: Mapping[str, object] = {
 def parts(storage: Storage) -> list[Any]:
     access = an_access(storage, StandingClock())
     return [
+        Accounts(executor=access.executor, reader=storage.reader),
         Queries(storage.reader, StandingClock()),
         Quotes(executor=access.executor, rates=storage.rates, clock=StandingClock()),
         Events(storage.events),
@@ -114,6 +118,7 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
             valid = {each: VALID.get(each, FILTERS.get(name)) for each in inspect.signature(method).parameters}
             for parameter in valid:
                 for hostile in VALUES:
+                    code: str
                     try:
                         await method(**valid | {parameter: hostile})
                     except Refusal as refusal:
@@ -126,7 +131,7 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
     assert refused > answered > 0
 
 
-@pytest.mark.parametrize("part", [Queries, Quotes, Events, Webhooks, WebhookDeliveries, Access])
+@pytest.mark.parametrize("part", [Accounts, Queries, Quotes, Events, Webhooks, WebhookDeliveries, Access])
 def test_no_parameter_is_forgotten(part: type[Any]) -> None:
     parameters = {name for method in methods(part).values() for name in inspect.signature(method).parameters}
     assert parameters - {"self"} <= VALID.keys() | {"where"}

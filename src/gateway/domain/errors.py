@@ -7,6 +7,8 @@ keeps one table from codes to statuses.
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
+from gateway.domain.refusal_codes import RefusalCode
+
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not an error.
     """The gateway says no.
@@ -19,7 +21,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error.
         facts: What a client needs to go on, for example `remaining` or `current_status`.
     """
 
-    code: ClassVar[str]
+    code: ClassVar[RefusalCode]
     stored: ClassVar[bool] = True
 
     def __init__(self, detail: str, **facts: Any) -> None:

@@ -100,7 +100,7 @@ class HttpRefusal(Refusal):
 
     def __init__(self, code: str, detail: str, **facts: Any) -> None:
         super().__init__(detail, **facts)
-        self.code = code  # type: ignore[misc]  # one class for many codes: nobody catches them by class.
+        self.code = code  # type: ignore[misc,assignment]  # one class for many codes: nobody catches them by class.
 
 
 def invalid_request(errors: FieldErrors, detail: str = "The request does not have the right form.") -> HttpRefusal:

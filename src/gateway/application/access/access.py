@@ -199,7 +199,8 @@ class Access:
         secret = secret_of(refresh_token)
         now = self.clock()
         await self.sessions.revoke_token(hash_of(secret), caller.user_id, now=now)
-        await self.sessions.revoke(caller.session_id, now=now)
+        if caller.session_id is not None:
+            await self.sessions.revoke(caller.session_id, now=now)
         self._revocations.invalidate()
 
     async def change_password(self, caller: Caller, *, current: str, new: str) -> None:

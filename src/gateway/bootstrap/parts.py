@@ -1,0 +1,101 @@
+"""The parts of a gateway, and the gateway that is put together from them."""
+
+from dataclasses import field
+from datetime import timedelta
+
+from gateway.application.access.access import Access
+from gateway.application.access.limits import AccessLimits
+from gateway.application.accounts import Accounts
+from gateway.application.engine.batch import Batch
+from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.executor import Executor
+from gateway.application.events.commit_signal import CommitSignal
+from gateway.application.events.event_queries import EventQueries
+from gateway.application.events.feed import Events
+from gateway.application.events.hub import EventHub, StreamLimits
+from gateway.application.gateway import Gateway
+from gateway.application.ports.clock import Clock
+from gateway.application.ports.identifiers import Identifiers
+from gateway.application.ports.passwords import PasswordHasher
+from gateway.application.ports.rates import Rates
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.tokens import AccessTokens
+from gateway.application.ports.webhook_sender import WebhookSender
+from gateway.application.queries import Queries
+from gateway.application.quotes import QuoteLimits, Quotes
+from gateway.application.rate_limits.rate_limits import NO_RATE_LIMITS, RateLimits
+from gateway.application.webhook_deliveries import WebhookDeliveries
+from gateway.application.webhooks import Webhooks
+from gateway.domain.immutable import immutable
+
+
+@immutable
+class Parts:
+    """The adapters and limits that a gateway is made of."""
+
+    storage: Storage
+    rates: Rates
+    passwords: PasswordHasher
+    tokens: AccessTokens
+    webhook_sender: WebhookSender
+    clock: Clock
+    identifiers: Identifiers
+    access_limits: AccessLimits
+    quote_limits: QuoteLimits
+    stream_limits: StreamLimits
+    event_retention: timedelta
+    rate_limits: RateLimits = NO_RATE_LIMITS
+    opened_with: object = None
+    commits: CommitSignal = field(default_factory=CommitSignal)
+
+    def batch(self) -> Batch:
+        """What runs a batch of submissions, once."""
+        return Batch(
+            unit_of_work=self.storage.unit_of_work,
+            clock=self.clock,
+            identifiers=self.identifiers,
+            committed=self.commits.notify,
+        )
+
+    def gateway(self, submissions: Executor) -> Gateway:
+        """The gateway that executes its commands with this executor."""
+        executor = CommandExecutor(submissions, self.identifiers)
+        event_queries = EventQueries(self.storage.events, self.clock, self.event_retention)
+        return Gateway(
+            executor=executor,
+            access=Access(
+                executor=executor,
+                users=self.storage.users,
+                sessions=self.storage.sessions,
+                login_failures=self.storage.login_failures,
+                passwords=self.passwords,
+                tokens=self.tokens,
+                clock=self.clock,
+                identifiers=self.identifiers,
+                limits=self.access_limits,
+            ),
+            accounts=Accounts(executor=executor, reader=self.storage.reader),
+            queries=Queries(self.storage.reader, self.clock),
+            quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),
+            events=Events(self.storage.events, self.commits),
+            deliveries=WebhookDeliveries(
+                stored=self.storage.deliveries,
+                endpoints=self.storage.webhook_endpoints,
+                feed=self.storage.events,
+                clock=self.clock,
+                identifiers=self.identifiers,
+                retention=self.event_retention,
+            ),
+            webhooks=Webhooks(
+                executor=executor,
+                stored=self.storage.webhook_endpoints,
+                feed=self.storage.events,
+                sender=self.webhook_sender,
+            ),
+            event_queries=event_queries,
+            event_hub=EventHub(event_queries, self.commits, self.stream_limits),
+            tokens=self.tokens,
+            storage=self.storage,
+            rate_limits=self.rate_limits,
+            opened_with=self.opened_with,
+        )
