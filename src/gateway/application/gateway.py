@@ -65,6 +65,17 @@ class Gateway:
         """Decide a command, durably, and give its result. As `CommandExecutor.execute`."""
         return await self.executor.execute(command, idempotency_key=idempotency_key, owner_id=owner_id)
 
+    async def execute_in(
+        self,
+        connection: object,
+        command: Command[Result],
+        *,
+        idempotency_key: str | None = None,
+        owner_id: UserId = SYSTEM,
+    ) -> Result:
+        """Decide a command in a transaction of the program, which commits it. As `CommandExecutor.execute_in`."""
+        return await self.executor.execute_in(connection, command, idempotency_key=idempotency_key, owner_id=owner_id)
+
     @property
     def sync(self) -> SyncGateway:
         """The gateway for other threads of this program. Their calls run in the event loop that opened it.

@@ -1,6 +1,6 @@
 """The parts that an embedding program hands to a gateway, checked before the gateway opens."""
 
-from typing import Any, get_type_hints
+from typing import Any, Final, get_type_hints
 
 from typing_extensions import get_protocol_members, is_protocol
 
@@ -14,6 +14,8 @@ from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.domain.checks import check_type, wrong_type
 from gateway.domain.errors import invalid
 from gateway.domain.immutable import immutable
+
+_OPTIONAL: Final = frozenset({"time", "unit_of_work_in"})
 
 
 @immutable
@@ -56,7 +58,7 @@ def check_storage(storage: object) -> None:
             if part is None:
                 raise wrong_type(f"storage.{name}", f"the port {port.__name__}", part)
             check_port(f"storage.{name}", part, port)
-        elif name != "time" and not callable(part):
+        elif not callable(part) and not (name in _OPTIONAL and part is None):
             raise wrong_type(f"storage.{name}", "a function", part)
 
 

@@ -9,6 +9,7 @@ from gateway.application.accounts import Accounts
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor
+from gateway.application.engine.host_transactions import HostTransactions
 from gateway.application.events.commit_signal import CommitSignal
 from gateway.application.events.event_queries import EventQueries
 from gateway.application.events.feed import Events
@@ -57,9 +58,15 @@ class Parts:
             committed=self.commits.notify,
         )
 
+    def host_transactions(self) -> HostTransactions:
+        """What answers commands in transactions of the embedding program."""
+        return HostTransactions(
+            unit_of_work_in=self.storage.unit_of_work_in, clock=self.clock, identifiers=self.identifiers
+        )
+
     def gateway(self, submissions: Executor) -> Gateway:
         """The gateway that executes its commands with this executor."""
-        executor = CommandExecutor(submissions, self.identifiers)
+        executor = CommandExecutor(submissions, self.identifiers, self.host_transactions())
         event_queries = EventQueries(self.storage.events, self.clock, self.event_retention)
         return Gateway(
             executor=executor,

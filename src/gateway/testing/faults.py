@@ -10,7 +10,7 @@ from typing import Any, Self
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Records, StorageUnavailable, UnitOfWork, Wanted
 
-_GUARDED_NOT = frozenset({"unit_of_work", "scheduling", "time", "audit"})
+_GUARDED_NOT = frozenset({"unit_of_work", "scheduling", "time", "audit", "unit_of_work_in"})
 
 
 @dataclass(slots=True)
@@ -45,10 +45,12 @@ class StorageFaults:
             if each.name not in _GUARDED_NOT
         }
         parts: dict[str, Any] = guarded
+        inside = storage.unit_of_work_in
         return replace(
             storage,
             **parts,
             unit_of_work=lambda: _FaultyUnitOfWork(storage.unit_of_work(), self),
+            unit_of_work_in=None if inside is None else lambda connection: _FaultyUnitOfWork(inside(connection), self),
             audit=self._checked(storage.audit),
         )
 

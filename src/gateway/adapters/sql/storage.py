@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias, cast
 
 from sqlalchemy import literal_column, select
@@ -15,9 +16,18 @@ from gateway.adapters.sql.audit import sql_audit
 from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.deliveries import SqlDeliveries
-from gateway.adapters.sql.engine import access_engine, deliveries_engine, is_sqlite, postgres_engine, sqlite_engine
+from gateway.adapters.sql.engine import (
+    access_engine,
+    deliveries_engine,
+    is_sqlite,
+    postgres_engine,
+    sqlite_engine,
+    sqlite_url,
+)
 from gateway.adapters.sql.event_cursors import SqlEventCursors
 from gateway.adapters.sql.events import SqlEventFeed
+from gateway.adapters.sql.host_postgres import Homes, HostTransaction, HostUnitOfWork
+from gateway.adapters.sql.host_sqlite import HostSqliteTransaction
 from gateway.adapters.sql.housekeeping import SqlHousekeeping
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.limits import SqlLimits
@@ -36,7 +46,7 @@ from gateway.adapters.sql.types import MOMENT
 from gateway.adapters.sql.users import SqlUsers
 from gateway.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
 from gateway.application.ports.storage import Scheduling, Storage, sequential
-from gateway.application.ports.unit_of_work import UnitOfWorkFactory
+from gateway.application.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 NOW: Final = select(literal_column("clock_timestamp()", MOMENT))
 
@@ -54,7 +64,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
     """
     limits = limits or SqlLimits()
     async with _on_sqlite(url, limits) if is_sqlite(url) else _on_postgres(url, limits) as opened:
-        unit_of_work, scheduling, engines = opened
+        unit_of_work, unit_of_work_in, scheduling, engines = opened
         database = ShortTransactions(engines.look_ups)
         access = ShortTransactions(engines.access)
         events = SqlEventFeed(database)
@@ -76,6 +86,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             scheduling=scheduling,
             # SQLite serves one machine, whose clock its processes share.
             time=None if is_sqlite(url) else partial(_time, in_background),
+            unit_of_work_in=unit_of_work_in,
         )
 
 
@@ -93,7 +104,7 @@ class Engines(NamedTuple):
     deliveries: AsyncEngine
 
 
-Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[], Scheduling], Engines]
+Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[object], UnitOfWork], Callable[[], Scheduling], Engines]
 
 
 @asynccontextmanager
@@ -102,7 +113,15 @@ async def _on_sqlite(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     clock = HybridClock()
     try:
         engines = Engines(look_ups=engine, access=engine, deliveries=engine)
-        yield lambda: SqliteUnitOfWork(DatabaseTransaction(engine), clock), sequential, engines
+        file = Path(str(sqlite_url(url).database))
+
+        def unit_of_work() -> SqliteUnitOfWork:
+            return SqliteUnitOfWork(DatabaseTransaction(engine), clock)
+
+        def unit_of_work_in(host: object) -> SqliteUnitOfWork:
+            return SqliteUnitOfWork(HostSqliteTransaction(host, file), HybridClock())
+
+        yield unit_of_work, unit_of_work_in, sequential, engines
     finally:
         await engine.dispose()
 
@@ -133,12 +152,17 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
                 )
                 return PostgresUnitOfWork(transaction, state)
 
+            homes = Homes(pool)
+
+            def unit_of_work_in(host: object) -> HostUnitOfWork:
+                return HostUnitOfWork(HostTransaction(host, homes, limits), state)
+
             def scheduling() -> Scheduling:
                 if state.contention.is_expected:
                     return Scheduling.ALTERNATING
                 return Scheduling.PIPELINED if limits.cached_max else Scheduling.SEQUENTIAL
 
-            yield unit_of_work, scheduling, engines
+            yield unit_of_work, unit_of_work_in, scheduling, engines
     finally:
         for engine in engines:
             await engine.dispose()

@@ -8,12 +8,14 @@ import msgspec
 
 from gateway.application.engine import outcome_codec
 from gateway.application.engine.command import Command
+from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.engine.executor import Executor
+from gateway.application.engine.host_transactions import HostTransactions
 from gateway.application.engine.submission import Answer, CommandSubmission, Submission, fingerprint
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.checks import check_id, check_idempotency_key, wrong_type
-from gateway.domain.errors import Refusal
+from gateway.domain.errors import Refusal, invalid
 from gateway.domain.user import SYSTEM, UserId
 
 Result = TypeVar("Result")
@@ -24,9 +26,13 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 class CommandExecutor:
     """Executes commands for Python callers. The HTTP adapter uses `perform`, with its own codec."""
 
-    def __init__(self, executor: Executor, identifiers: Identifiers) -> None:
+    def __init__(
+        self, executor: Executor, identifiers: Identifiers, in_transactions: HostTransactions | None = None
+    ) -> None:
         self._executor = executor
         self._identifiers = identifiers
+        self._in_transactions = in_transactions
+        self._loop = OneEventLoop()
 
     async def execute(
         self, command: Command[Result], *, idempotency_key: str | None = None, owner_id: UserId = SYSTEM
@@ -45,6 +51,40 @@ class CommandExecutor:
                 `RateLimited`.
             StorageUnavailable: The storage could not be reached. The call may be repeated with the same key.
         """
+        submission = self._submission(command, idempotency_key, owner_id)
+        return self._result(command, await self._executor.perform(submission))
+
+    async def execute_in(
+        self,
+        connection: object,
+        command: Command[Result],
+        *,
+        idempotency_key: str | None = None,
+        owner_id: UserId = SYSTEM,
+    ) -> Result:
+        """As `execute`, but within the transaction of a connection of the program, which commits or rolls back.
+
+        Args:
+            connection: A connection of asyncpg with a transaction; or a connection or session of SQLAlchemy on asyncpg
+                or aiosqlite. Its database is the gateway's.
+            command: As in `execute`.
+            idempotency_key: As in `execute`. If the program rolls back, the key is not used.
+            owner_id: As in `execute`.
+
+        Raises:
+            InvalidInput: As `execute`; or the connection has no transaction or another database, or the storage has no
+                transactions of programs.
+            Refusal: As `execute`. The transaction goes on: what was written of the refusal (a failed payment) is
+                committed or rolled back with it.
+            StorageUnavailable: The transaction cannot go on. Roll back, and repeat all of it with the same key.
+        """
+        self._loop.check()
+        submission = self._submission(command, idempotency_key, owner_id)
+        if self._in_transactions is None:
+            raise invalid("connection", "value_invalid", "This executor has no transactions of programs.")
+        return self._result(command, await self._in_transactions.perform(connection, submission))
+
+    def _submission(self, command: Command[Result], idempotency_key: str | None, owner_id: UserId) -> CommandSubmission:
         if not isinstance(command, Command):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may have no types.
             raise wrong_type("command", "a command", command)
         check_id("owner_id", owner_id)
@@ -54,9 +94,9 @@ class CommandExecutor:
             check_idempotency_key(idempotency_key)
             key = AnswerKey(owner_id, idempotency_key)
             request = fingerprint(type(command).__qualname__.encode(), _encoder.encode(command))
-        answer = await self._executor.perform(
-            CommandSubmission(command=command, key=key, fingerprint=request, codec=outcome_codec)
-        )
+        return CommandSubmission(command=command, key=key, fingerprint=request, codec=outcome_codec)
+
+    def _result(self, command: Command[Result], answer: Answer) -> Result:
         outcome = outcome_codec.decode(answer.body, command.result_type) if answer.replayed else answer.outcome
         if isinstance(outcome, Refusal):
             raise outcome
