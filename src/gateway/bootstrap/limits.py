@@ -29,6 +29,7 @@ def sql_limits(settings: Settings) -> SqlLimits:
         statement_timeout_seconds=settings.database_statement_timeout_seconds,
         idle_timeout_seconds=settings.database_idle_timeout_seconds,
         audit_timeout_seconds=settings.database_audit_timeout_seconds,
+        schema=settings.database_schema,
     )
 
 

@@ -8,6 +8,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from gateway.adapters.argon2.password_hasher import Argon2PasswordHasher
 from gateway.adapters.memory import MemoryDatabase, MemoryWebhookSender, memory_storage
 from gateway.adapters.rates_file import FileRates, RatesFileRefused
@@ -65,6 +67,7 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
     clock: Clock | None = None,
     identifiers: Identifiers | None = None,
     webhook_sender: WebhookSender | None = None,
+    schema: str | None = None,
     worker: bool = False,
 ) -> AsyncGenerator[Gateway]:
     """Open a gateway. At the end it answers all accepted commands, then closes what it has opened.
@@ -83,6 +86,8 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
         clock: Tells the time, to this gateway and to its worker.
         identifiers: Makes identifiers. By default those of UUIDv7, by `clock`.
         webhook_sender: Checks the URLs of webhook endpoints, and sends webhooks.
+        schema: The schema of the gateway's tables on Postgres, beside the program's own tables. In place of the setting
+            `database_schema`; the sandbox makes it.
         worker: Whether payments expire, webhooks are sent, events go to sinks and old rows are deleted while the
             gateway is open, as in a process of `gateway worker`.
 
@@ -104,7 +109,9 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
     )
     check_type("worker", worker, bool)
     chosen = as_settings(settings)
-    if storage is not None and settings is not None and chosen.database_url:
+    if schema is not None:
+        chosen = replace(chosen, database_schema=schema)
+    if storage is not None and (schema is not None or (settings is not None and chosen.database_url)):
         raise invalid("storage", "value_invalid", "Give a storage or a database, not both.")
     async with AsyncExitStack() as stack:
         parts = await _open_parts(stack, chosen, given)
