@@ -135,7 +135,7 @@ constraints: $(BIN)/pip ## Renew constraints.txt with the newest versions that p
 hashes: $(BIN)/pip ## Renew requirements/*.txt: what the image installs, with hashes
 	$(BIN)/python -m venv $(HASHES_VENV)
 	$(HASHES_VENV)/bin/python -m pip install --quiet uv
-	cd requirements && $(HASH) ../pyproject.toml --extra nats --output-file image.txt
+	cd requirements && $(HASH) ../pyproject.toml --extra nats --extra server --output-file image.txt
 	cd requirements && $(HASH) build.in --output-file build.txt
 	rm -rf $(HASHES_VENV)
 
@@ -161,7 +161,7 @@ clean: ## Remove .venv, builds and caches; the data in .gateway stays
 
 $(RUNTIME): $(DEPENDENCIES) | $(BIN)/pip
 	@echo 'Installing the gateway into $(VENV) ...'
-	@$(PIP_INSTALL) -c constraints.txt -e .
+	@$(PIP_INSTALL) -c constraints.txt -e '.[server]'
 	@touch $@
 
 $(DEVELOPMENT): $(DEPENDENCIES) | $(BIN)/pip

@@ -20,14 +20,12 @@ from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.application.plain_text import NotPlainText, plain_text
 from gateway.application.ports.tokens import AccessTokens
 from gateway.bootstrap.folders import make_folder
-from gateway.bootstrap.on_demand import ProcessTokens, TokensOnDemand
+from gateway.bootstrap.on_demand import PROCESS_LIFETIME_SECONDS
 from gateway.bootstrap.private_files import read_private
 from gateway.bootstrap.refusal import StartRefused
 from gateway.settings.values import Settings
 
 _PUBLIC_KEY: Final = re.compile(r"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----\s*", re.DOTALL)
-
-_PROCESS_LIFETIME_SECONDS: Final = 900
 
 
 def access_tokens(settings: Settings) -> AccessTokens:
@@ -49,41 +47,11 @@ def access_tokens(settings: Settings) -> AccessTokens:
         raise StartRefused(str(refused)) from refused
 
 
-def names_key(settings: Settings) -> bool:
-    """Whether the settings name a key or a secret, or need one that they do not name."""
-    named = (
-        settings.token_private_key,
-        settings.token_private_key_file,
-        settings.token_secret,
-        settings.token_secret_file,
-        settings.token_previous_public_keys,
-        settings.token_previous_public_keys_file,
-    )
-    return settings.token_algorithm == "HS256" or any(named)  # noqa: S105 - the name of an algorithm.
-
-
-def tokens_when_used(settings: Settings) -> AccessTokens:
-    """As `access_tokens`, but a key that the settings do not name is made, or missed, when it is first used.
-
-    Raises:
-        StartRefused: A key that the settings name is missing or cannot be used. Without one, methods raise it in
-            production.
-    """
-    if names_key(settings):
-        return access_tokens(settings)
-    return TokensOnDemand(lambda: access_tokens(settings), lifetime_seconds=settings.token_lifetime_seconds)
-
-
-def process_tokens() -> AccessTokens:
-    """Tokens by a key that ends with this process. It is made when it is first used."""
-    return ProcessTokens(
-        lambda: JoseAccessTokens(
-            issuer="gateway",
-            audience="gateway",
-            signing_key=signing_key_from_pem(generate_pem()),
-            lifetime_seconds=_PROCESS_LIFETIME_SECONDS,
-        ),
-        lifetime_seconds=_PROCESS_LIFETIME_SECONDS,
+def tokens_of_this_process() -> AccessTokens:
+    """Tokens by a key that ends with this process."""
+    signing_key = signing_key_from_pem(generate_pem())
+    return JoseAccessTokens(
+        issuer="gateway", audience="gateway", signing_key=signing_key, lifetime_seconds=PROCESS_LIFETIME_SECONDS
     )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from gateway.adapters.sql import SqlLimits
+from gateway.adapters.sql.limits import SqlLimits
 from gateway.application.access.limits import AccessLimits
 from gateway.application.engine.group_commit import GroupLimits
 from gateway.application.engine.retry import RetryLimits

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from typing_extensions import override
 
 from gateway.application.ports.passwords import PasswordCheck, PasswordHasher
 from gateway.application.ports.tokens import AccessClaims, AccessTokens
+
+PROCESS_LIFETIME_SECONDS: Final = 900
+"""How long a token is valid whose key ends with the process."""
 
 
 class ClosablePasswordHasher(PasswordHasher, Protocol):

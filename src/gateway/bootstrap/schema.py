@@ -9,13 +9,11 @@ from gateway.adapters.sql import Plan, Schema, SchemaRefused, grant_roles, migra
 from gateway.adapters.sql.engine import check_url, sqlite_url
 from gateway.bootstrap.folders import make_folder
 from gateway.bootstrap.limits import sql_limits
+from gateway.bootstrap.memory_url import MEMORY_URL
 from gateway.bootstrap.refusal import StartRefused
 from gateway.settings.database_url import without_password
 from gateway.settings.field import SettingsRefused
 from gateway.settings.values import Settings
-
-MEMORY_URL: Final = "memory://"
-"""The URL of a ledger in this process's memory, which ends with the process."""
 
 _SCHEMAS_REFUSED: Final = {
     Schema.NONE: "There is no ledger in {url}. If this is the right database, run: gateway migrate",

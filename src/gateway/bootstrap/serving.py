@@ -10,9 +10,10 @@ from litestar import Litestar
 from gateway.adapters.http import AccessLog, GatewayOpener, HttpLimits, LargeBodyLimits, Layer, create_app
 from gateway.adapters.http.cursors import CursorKeys
 from gateway.application.gateway import Gateway
-from gateway.bootstrap.keys import access_tokens, cursor_keys, names_key, process_cursor_keys
+from gateway.bootstrap.keys import access_tokens, cursor_keys, process_cursor_keys
 from gateway.bootstrap.on_demand import TokensOnDemand
 from gateway.bootstrap.refusal import StartRefused
+from gateway.bootstrap.tokens import names_key
 from gateway.bootstrap.wiring import as_settings, hasher_of, open_gateway
 from gateway.domain.errors import invalid
 from gateway.settings.values import Settings

@@ -6,13 +6,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from gateway.adapters.argon2.password_hasher import Argon2PasswordHasher
 from gateway.adapters.memory import MemoryDatabase, MemoryWebhookSender, memory_storage
-from gateway.adapters.rates_file import FileRates, RatesFileRefused
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import TimeOrderedIds, time_ordered_id
 from gateway.application.access.limits import AccessLimits
@@ -32,7 +30,6 @@ from gateway.application.quotes import QuoteLimits
 from gateway.application.rate_limits.rate_limits import rate_limits
 from gateway.bootstrap.given import GivenParts
 from gateway.bootstrap.jobs import working
-from gateway.bootstrap.keys import process_tokens, tokens_when_used
 from gateway.bootstrap.limits import (
     access_limits,
     group_limits,
@@ -41,17 +38,20 @@ from gateway.bootstrap.limits import (
     retry_limits,
     stream_limits,
 )
+from gateway.bootstrap.memory_url import MEMORY_URL
 from gateway.bootstrap.on_demand import PasswordsOnDemand
 from gateway.bootstrap.parts import Parts
 from gateway.bootstrap.refusal import StartRefused
-from gateway.bootstrap.schema import MEMORY_URL
-from gateway.bootstrap.storage import open_storage
+from gateway.bootstrap.tokens import process_tokens, tokens_when_used
 from gateway.bootstrap.webhooks import open_webhook_sender
 from gateway.domain.checks import check_type
 from gateway.domain.errors import invalid
 from gateway.domain.limits import EVENTS_DAYS_DEFAULT
 from gateway.settings.reader import read_settings
 from gateway.settings.values import Settings
+
+if TYPE_CHECKING:
+    from gateway.adapters.argon2.password_hasher import Argon2PasswordHasher
 
 _MEMORY_SETTINGS: Final = Settings(database_url=MEMORY_URL)
 
@@ -136,6 +136,8 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, given: GivenPar
     rates = given.rates or _file_rates(settings)
     storage, sender = given.storage, given.webhook_sender
     if storage is None:
+        from gateway.bootstrap.storage import open_storage
+
         storage = await stack.enter_async_context(open_storage(settings))
     if sender is None:
         sender = await stack.enter_async_context(open_webhook_sender(settings))
@@ -237,12 +239,18 @@ def as_settings(settings: Settings | str | PathLike[str] | None) -> Settings:
 def hasher_of(settings: Settings) -> PasswordsOnDemand:
     """The password hasher of the settings. It takes no threads before it is used; `close` it."""
     return PasswordsOnDemand(
-        lambda: Argon2PasswordHasher(threads=settings.hashing_threads, waiting_max=settings.hashing_waiting_max)
+        lambda: _argon2()(threads=settings.hashing_threads, waiting_max=settings.hashing_waiting_max)
     )
 
 
 def _fast_hasher() -> PasswordsOnDemand:
-    return PasswordsOnDemand(lambda: Argon2PasswordHasher(threads=1, time_cost=1, memory_cost_kibibytes=8))
+    return PasswordsOnDemand(lambda: _argon2()(threads=1, time_cost=1, memory_cost_kibibytes=8))
+
+
+def _argon2() -> "type[Argon2PasswordHasher]":
+    from gateway.adapters.argon2.password_hasher import Argon2PasswordHasher
+
+    return Argon2PasswordHasher
 
 
 def _hasher(stack: AsyncExitStack, passwords: PasswordsOnDemand) -> PasswordHasher:
@@ -260,6 +268,8 @@ def _file_rates(settings: Settings) -> Rates | None:
     """The rates in a file, if the settings name one; otherwise the database has them."""
     if not settings.rates_file:
         return None
+    from gateway.adapters.rates_file import FileRates, RatesFileRefused
+
     try:
         return FileRates(Path(settings.rates_file))
     except RatesFileRefused as refused:

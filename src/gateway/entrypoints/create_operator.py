@@ -4,8 +4,8 @@ import asyncio
 
 import click
 
+from gateway.bootstrap.memory_url import MEMORY_URL
 from gateway.bootstrap.refusal import StartRefused
-from gateway.bootstrap.schema import MEMORY_URL
 from gateway.bootstrap.wiring import open_gateway
 from gateway.domain.user import Role, UserId
 from gateway.entrypoints.flags import Flags, settings_with

@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.adapters.memory import MemoryWebhookSender
 from gateway.application.gateway import Gateway
 from gateway.application.ports.storage import Storage
-from gateway.bootstrap.keys import process_tokens
+from gateway.bootstrap.tokens import process_tokens
 from gateway.bootstrap.wiring import open_gateway
 from gateway.settings.values import Settings
 from gateway.testing.clock import MovableClock
