@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar, cast
 
-import msgspec
-
 from gateway.application.engine import outcome_codec
 from gateway.application.engine.command import Command
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.engine.executor import Executor
+from gateway.application.engine.fingerprints import fingerprint_of
 from gateway.application.engine.host_transactions import HostTransactions
-from gateway.application.engine.submission import Answer, CommandSubmission, Submission, fingerprint
+from gateway.application.engine.submission import Answer, CommandSubmission, Submission
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.checks import check_id, check_idempotency_key, wrong_type
@@ -19,8 +18,6 @@ from gateway.domain.errors import Refusal, invalid
 from gateway.domain.user import SYSTEM, UserId
 
 Result = TypeVar("Result")
-
-_encoder = msgspec.json.Encoder(order="deterministic")
 
 
 class CommandExecutor:
@@ -93,7 +90,7 @@ class CommandExecutor:
         else:
             check_idempotency_key(idempotency_key)
             key = AnswerKey(owner_id, idempotency_key)
-            request = fingerprint(type(command).__qualname__.encode(), _encoder.encode(command))
+            request = fingerprint_of(command)
         return CommandSubmission(command=command, key=key, fingerprint=request, codec=outcome_codec)
 
     def _result(self, command: Command[Result], answer: Answer) -> Result:
