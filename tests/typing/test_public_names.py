@@ -36,8 +36,10 @@ def public() -> dict[str, Any]:
 
 def named_in(hint: Any) -> Iterator[Any]:
     """Our classes and new types in an annotation, however deep."""
-    for part in get_args(hint):
-        for each in part if isinstance(part, list) else [part]:
+    parts: list[Any] = [*get_args(hint)]
+    for part in parts:
+        inner: list[Any] = part if isinstance(part, list) else [part]
+        for each in inner:
             yield from named_in(each)
     is_ours = getattr(hint, "__module__", "").startswith("gateway.")
     if is_ours and (inspect.isclass(hint) or isinstance(hint, NewType)):

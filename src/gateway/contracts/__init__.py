@@ -12,7 +12,9 @@ import pytest
 
 REWRITTEN: Final = (
     "audit",
+    "cancellation",
     "deliveries",
+    "durability",
     "event_cursors",
     "event_search",
     "events",

@@ -7,6 +7,7 @@ import pytest_asyncio
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.storage import Storage
 from gateway.contracts.audit import AuditContract
+from gateway.contracts.cancellation import CancellationContract
 from gateway.contracts.deliveries import DeliveriesContract
 from gateway.contracts.event_cursors import EventCursorsContract
 from gateway.contracts.event_search import EventSearchContract
@@ -29,6 +30,7 @@ from gateway.contracts.wrong_clocks import WrongClocksContract
 
 class StorageContract(
     UnitOfWorkContract,
+    CancellationContract,
     LifeOfAPaymentContract,
     QuotesContract,
     HostileInputContract,
@@ -48,7 +50,10 @@ class StorageContract(
     WrongClocksContract,
     HistoryContract,
 ):
-    """Subclass it, and give a fixture `open_storage`: each call opens an empty `Storage`, as `async with`."""
+    """Subclass it, and give a fixture `open_storage`: each call opens an empty `Storage`, as `async with`.
+
+    What outlives its process, and what several processes share, has two contracts more: `gateway.contracts.durability`.
+    """
 
     @pytest_asyncio.fixture
     async def storage(self, open_storage: OpenStorage) -> AsyncGenerator[Storage]:

@@ -45,14 +45,20 @@ class StorageFaults:
             if each.name not in _GUARDED_NOT
         }
         parts: dict[str, Any] = guarded
-        inside = storage.unit_of_work_in
+        if storage.unit_of_work_in is not None:
+            parts["unit_of_work_in"] = self._inside(storage.unit_of_work_in)
         return replace(
             storage,
             **parts,
             unit_of_work=lambda: _FaultyUnitOfWork(storage.unit_of_work(), self),
-            unit_of_work_in=None if inside is None else lambda connection: _FaultyUnitOfWork(inside(connection), self),
             audit=self._checked(storage.audit),
         )
+
+    def _inside(self, unit_of_work_in: Callable[[object], UnitOfWork]) -> Callable[[object], UnitOfWork]:
+        def faulty(connection: object) -> UnitOfWork:
+            return _FaultyUnitOfWork(unit_of_work_in(connection), self)
+
+        return faulty
 
     def check(self) -> None:
         """Refuse what is asked while the storage is away.
