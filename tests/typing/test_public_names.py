@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any, NewType, get_args, get_type_hints
+from typing import Any, NewType, cast, get_args, get_type_hints
 
 import pytest
 
@@ -36,10 +36,8 @@ def public() -> dict[str, Any]:
 
 def named_in(hint: Any) -> Iterator[Any]:
     """Our classes and new types in an annotation, however deep."""
-    parts: list[Any] = [*get_args(hint)]
-    for part in parts:
-        inner: list[Any] = part if isinstance(part, list) else [part]
-        for each in inner:
+    for part in get_args(hint):
+        for each in cast("list[Any]", part) if isinstance(part, list) else [part]:
             yield from named_in(each)
     is_ours = getattr(hint, "__module__", "").startswith("gateway.")
     if is_ours and (inspect.isclass(hint) or isinstance(hint, NewType)):

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import fields
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -150,12 +150,12 @@ def assert_same(found: Consequences, expected: Consequences, history: Sequence[S
 def _assert_same_records(name: str, found: Any, expected: Any) -> None:
     if found == expected:
         return
+    detail = f"{name} is {found}; in memory {expected}."
     if isinstance(found, Sequence):
-        for index, pair in enumerate(zip_longest(found, expected), 1):
-            if pair[0] != pair[1]:
-                detail = f"number {index} of {name} is {pair[0]}; in memory {pair[1]}."
-                raise AssertionError(f"After the same answers, {detail}")
-    raise AssertionError(f"After the same answers, {name} is {found}; in memory {expected}.")
+        pairs = zip_longest(cast("Sequence[object]", found), cast("Sequence[object]", expected))
+        index, pair = next((index, pair) for index, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+        detail = f"number {index} of {name} is {pair[0]}; in memory {pair[1]}."
+    raise AssertionError(f"After the same answers, {detail}")
 
 
 def _shown(answer: tuple[bytes, bool]) -> str:
