@@ -37,7 +37,7 @@ def public() -> dict[str, Any]:
 def named_in(hint: Any) -> Iterator[Any]:
     """Our classes and new types in an annotation, however deep."""
     for part in get_args(hint):
-        for each in cast("list[Any]", part) if isinstance(part, list) else [part]:
+        for each in cast("list[Any]", part) if isinstance(part, list) else [part]:  # type: ignore[redundant-cast]  # not to pyright.
             yield from named_in(each)
     is_ours = getattr(hint, "__module__", "").startswith("gateway.")
     if is_ours and (inspect.isclass(hint) or isinstance(hint, NewType)):
