@@ -1,12 +1,13 @@
 # The tasks of this project; `make` lists them.
 #
-# PYTHON=python3.13 chooses another Python for a new .venv (`make clean` removes the old one).
+# PYTHON=python3.13 chooses another Python for a new .venv (`make clean` removes the old one). Benchmarks with PYTHON=...
+# have a virtual environment of their own for each Python.
 # ARGS="..." is passed on by the targets that say so.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 FREEZE_VENV := $(VENV)/constraints
 HASHES_VENV := $(VENV)/hashes
 HASH := UV_CUSTOM_COMPILE_COMMAND='make hashes' $(CURDIR)/$(HASHES_VENV)/bin/uv pip compile --quiet --generate-hashes --no-annotate \
@@ -16,7 +17,9 @@ HASH := UV_CUSTOM_COMPILE_COMMAND='make hashes' $(CURDIR)/$(HASHES_VENV)/bin/uv 
 DEPENDENCIES := pyproject.toml constraints.txt
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
-BENCHMARK := $(VENV)/.benchmark-installed
+BENCH_VENV := $(if $(filter-out python3,$(PYTHON)),$(VENV)/bench$(subst /,-,/$(PYTHON)),$(VENV))
+BENCH := PYTHONPATH=tests $(BENCH_VENV)/bin/python -m bench
+BENCHMARK := $(BENCH_VENV)/.benchmark-installed
 CLIENTS := $(VENV)/.clients-installed
 
 # The lowest branch coverage, in percent, of src/gateway/domain and of src/gateway/application that `make coverage` accepts.
@@ -35,7 +38,7 @@ help: ## This list
 
 .PHONY: run
 run: $(RUNTIME) ## Run the gateway on http://127.0.0.1:8000, on SQLite unless GATEWAY_DATABASE_URL says otherwise (ARGS)
-	$(BIN)/gateway serve $(ARGS)
+	$(BIN)/gateway serve --first-key $(ARGS)
 
 .PHONY: demo
 demo: $(RUNTIME) ## Show the life of payments as tables (ARGS)
@@ -89,23 +92,23 @@ torture: $(DEVELOPMENT) ## Break all that the gateway needs, under load, in 30 m
 
 .PHONY: bench
 bench: $(BENCHMARK) ## Measure the gateway and its competitors in under 15 minutes; writes bench/results
-	PYTHONPATH=tests $(BIN)/python -m bench full
+	$(BENCH) full
 
 .PHONY: bench-quick
 bench-quick: $(BENCHMARK) ## The same with short runs, in 3 minutes
-	PYTHONPATH=tests $(BIN)/python -m bench quick
+	$(BENCH) quick
 
 .PHONY: bench-webhooks
 bench-webhooks: $(BENCHMARK) ## Measure the webhooks of one worker alone, in 3 minutes
-	PYTHONPATH=tests $(BIN)/python -m bench webhooks
+	$(BENCH) webhooks
 
 .PHONY: bench-overload
 bench-overload: $(BENCHMARK) ## Measure what floods of batches, requests, logins and silent connections do to others (ARGS="--arm logins")
-	PYTHONPATH=tests $(BIN)/python -m bench overload $(ARGS)
+	$(BENCH) overload $(ARGS)
 
 .PHONY: bench-growth
 bench-growth: $(BENCHMARK) ## Measure ledgers of up to 10 million payments and a million accounts (ARGS="--history 100000")
-	PYTHONPATH=tests $(BIN)/python -m bench growth $(ARGS)
+	$(BENCH) growth $(ARGS)
 
 .PHONY: lint
 lint: $(DEVELOPMENT) ## Check style, types, layers and dependencies
@@ -140,7 +143,7 @@ constraints: $(BIN)/pip ## Renew constraints.txt with the newest versions that p
 hashes: $(BIN)/pip ## Renew requirements/*.txt: what the image installs, with hashes
 	$(BIN)/python -m venv $(HASHES_VENV)
 	$(HASHES_VENV)/bin/python -m pip install --quiet uv
-	cd requirements && $(HASH) ../pyproject.toml --extra nats --output-file image.txt
+	cd requirements && $(HASH) ../pyproject.toml --extra nats --extra server --output-file image.txt
 	cd requirements && $(HASH) build.in --output-file build.txt
 	rm -rf $(HASHES_VENV)
 
@@ -166,33 +169,33 @@ clean: ## Remove .venv, builds and caches; the data in .gateway stays
 
 $(RUNTIME): $(DEPENDENCIES) | $(BIN)/pip
 	@echo 'Installing the gateway into $(VENV) ...'
-	@$(PIP_INSTALL) -c constraints.txt -e .
+	@$(BIN)/$(PIP_INSTALL) -c constraints.txt -e '.[server]'
 	@touch $@
 
 $(DEVELOPMENT): $(DEPENDENCIES) | $(BIN)/pip
 	@echo 'Installing the gateway and what its tests need into $(VENV); the first time takes a minute ...'
-	@$(PIP_INSTALL) -c constraints.txt -e '.[contracts,test,lint]'
+	@$(BIN)/$(PIP_INSTALL) -c constraints.txt -e '.[contracts,test,lint]'
 	@touch $@ $(RUNTIME)
 
-$(BENCHMARK): $(DEVELOPMENT)
-	@echo 'Installing what the benchmarks need into $(VENV) ...'
-	@$(PIP_INSTALL) -c constraints.txt -e '.[test,bench]'
+$(BENCHMARK): $(DEPENDENCIES) | $(BENCH_VENV)/bin/pip
+	@echo 'Installing what the benchmarks need into $(BENCH_VENV) ...'
+	@$(BENCH_VENV)/bin/$(PIP_INSTALL) -c constraints.txt -e '.[contracts,test,bench]'
 	@touch $@
 
 $(CLIENTS): $(DEVELOPMENT)
 	@echo 'Installing what generates clients into $(VENV) ...'
-	@$(PIP_INSTALL) -c constraints.txt -e '.[test,clients]'
+	@$(BIN)/$(PIP_INSTALL) -c constraints.txt -e '.[test,clients]'
 	@touch $@
 
 # A virtual environment gets its pip from ensurepip, which Debian ships in a package of its own. If that is missing, the
 # system's pip is used.
-$(BIN)/pip:
+%/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'The gateway needs Python 3.11 or newer: make PYTHON=/path/to/python3.13 ...' >&2; exit 1; }
 	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
-		$(PYTHON) -m venv $(VENV); \
+		$(PYTHON) -m venv $*; \
 	elif $(PYTHON) -m pip --version >/dev/null 2>&1; then \
-		$(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; \
+		$(PYTHON) -m venv --without-pip $* && $(PYTHON) -m pip --python $*/bin/python install --quiet pip; \
 	else \
 		echo 'This Python cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv' >&2; \
 		exit 1; \

@@ -3,19 +3,19 @@
 import contextlib
 import statistics
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from rich.console import Console
 
-from bench import closed_loop, databases, deliveries, in_process, machine, open_loop, pgbench, results
+from bench import closed_loop, databases, deliveries, fairness, in_process, machine, open_loop, pgbench, results
 from bench.ledger import must_balance
 from bench.plan import Plan
-from bench.population import Load, People, make_people, populate, tokens
+from bench.population import Load, People, api_keys, make_people, populate, tokens
 from bench.results import Results
-from bench.runs import Arm, Field, Run, median, run
-from bench.servers import Server, arm, gateway, serving
+from bench.runs import Arm, Credentials, Field, Run, median, run
+from bench.servers import Server, arm_module, gateway, serving
 from gateway import collect_garbage_seldom
 from gateway.adapters.jose.keys import generate_pem
 from gateway.adapters.sql import migrate, open_sql_storage
@@ -36,11 +36,12 @@ LEADING: Final = (
 
 
 class Contender(NamedTuple):
-    """An arm before it runs."""
+    """An arm before it runs. Its callers show `credentials`, one of `Field.credentials`."""
 
     name: str
     command: Sequence[str]
     load: Load
+    credentials: Credentials = "tokens"
     on_postgres: bool = True
     settings: Mapping[str, str] = {}
     batch_size: int = 1
@@ -51,14 +52,15 @@ def contenders(folder: Path) -> list[Contender]:
     """All arms over HTTP, in the order of their turns: those that are compared follow each other."""
     alone = {"BENCH_PEOPLE": str(folder / "people.json"), "GATEWAY_DATABASE_URL": "memory://"}
     sqlite = {"GATEWAY_DATABASE_URL": f"sqlite:///{folder}/http.sqlite3"}
-    without_database = arm("without_database")
+    without_database = arm_module("without_database")
     return [
         Contender(results.UNIFORM, gateway(), "uniform"),
-        Contender(results.PER_REQUEST, arm("per_request"), "uniform"),
-        Contender(results.SYNC_ORM, arm("sync_orm"), "uniform"),
+        Contender(results.KEYS, gateway(), "uniform", credentials="keys"),
+        Contender(results.PER_REQUEST, arm_module("per_request"), "uniform"),
+        Contender(results.SYNC_ORM, arm_module("sync_orm"), "uniform"),
         Contender(results.HOT, gateway(), "hot"),
-        Contender(results.PER_REQUEST_HOT, arm("per_request"), "hot"),
-        Contender(results.SYNC_ORM_HOT, arm("sync_orm"), "hot"),
+        Contender(results.PER_REQUEST_HOT, arm_module("per_request"), "hot"),
+        Contender(results.SYNC_ORM_HOT, arm_module("sync_orm"), "hot"),
         Contender(results.HOT_TWO_WORKERS, gateway("--workers", "2"), "hot"),
         Contender(results.ZIPF, gateway(), "zipf"),
         Contender(results.BATCH_OF_100, gateway(), "uniform", batch_size=100, connections=BATCH_CONNECTIONS),
@@ -134,7 +136,7 @@ async def _over_http(
     loads: tuple[Load, ...] = ("uniform", "hot", "zipf")
     field = Field(
         postgres=postgres,
-        tokens=closed_loop.write_lines(folder / "tokens", signed),
+        credentials={"tokens": closed_loop.write_lines(folder / "tokens", signed)},
         payees={load: closed_loop.write_lines(folder / load, people.payees(load)) for load in loads},
     )
     peers = {
@@ -142,22 +144,13 @@ async def _over_http(
         results.PGBENCH_HOT: await pgbench.prepare(postgres, 1),
     }
     await _populate_sqlite(folder / "http.sqlite3", people)
-    with contextlib.ExitStack() as servers:
-        arms = {
-            each.name: await _start(each, pem, postgres, number, servers)
-            for number, each in enumerate(contenders(folder))
-        }
-        await databases.checkpoint(postgres)
-        for each in arms.values():
-            console.print(f"Warming up: {each.name}")
-            connections = each.connections or plan.connections_main
-            await run(field, each, connections=connections, seconds=plan.warm_up_seconds)
-        await _take_turns(plan, found, field, arms, peers, console)
-        uniform = arms[results.UNIFORM]
-        peak = found.peak(results.UNIFORM).payments_per_second
-        for share in SHARES:
-            console.print(f"Open loop at {share:.0%} of {peak:,.0f} payments/s")
-            found.open_loop.append(await _open(uniform.server, signed, people, share * peak, plan.open_loop_seconds))
+    arms = {each.name: await _arm(each, pem, postgres, number) for number, each in enumerate(contenders(folder))}
+    field.credentials["keys"] = await _keys_of(arms[results.KEYS], people, folder)
+    await databases.checkpoint(postgres)
+    await _take_turns(plan, found, field, list(arms.values()), peers, console)
+    await _open_loop(plan, found, field, arms[results.UNIFORM], signed, people, console)
+    console.print("Fairness: single payments beside a flood of batches ...")
+    found.fairness = await fairness.measure(postgres, plan.flood)
     console.print("Webhooks: a queue, and the lag beside good and bad receivers ...")
     url = await databases.copy(postgres, "deliveries")
     found.deliveries = await deliveries.measure(plan, url, people, pem, signed)
@@ -168,26 +161,58 @@ async def _over_http(
     await must_balance(f"sqlite:///{folder}/http.sqlite3")
 
 
+async def _arm(contender: Contender, pem: str, postgres: LocalPostgres, number: int) -> Arm:
+    url = await databases.copy(postgres, f"arm_{number}") if contender.on_postgres else None
+    settings = {
+        "GATEWAY_TOKEN_PRIVATE_KEY": pem,
+        "GATEWAY_LOG_LEVEL": "warning",
+        **({"GATEWAY_DATABASE_URL": url} if url else {}),
+        **contender.settings,
+    }
+    return Arm(
+        name=contender.name,
+        command=contender.command,
+        settings=settings,
+        url=url,
+        load=contender.load,
+        credentials=contender.credentials,
+        batch_size=contender.batch_size,
+        connections=contender.connections,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _started(plan: Plan, field: Field, arm: Arm) -> AsyncGenerator[Server]:
+    """The server of an arm, which has seen every token.
+
+    Each start lays the server's memory out anew, which makes it a little faster or slower until its end. The median
+    over several starts differs less between two benchmarks of one version than the median over runs of one server.
+    """
+    with serving(arm.command, arm.settings) as server:
+        await run(field, arm, server, connections=_connections(plan, arm), seconds=plan.warm_up_seconds)
+        yield server
+
+
+def _connections(plan: Plan, arm: Arm) -> int:
+    return arm.connections or plan.connections_main
+
+
 async def _take_turns(
-    plan: Plan,
-    found: Results,
-    field: Field,
-    arms: Mapping[str, Arm],
-    peers: Mapping[str, str],
-    console: Console,
+    plan: Plan, found: Results, field: Field, arms: Sequence[Arm], peers: Mapping[str, str], console: Console
 ) -> None:
     taken: dict[tuple[str, int], list[Run]] = {}
     of_peers: dict[str, list[float]] = {name: [] for name in peers}
     for turn in range(1, plan.rounds + 1):
-        for name, each in arms.items():
-            others = plan.connections if name in LEADING else ()
-            for connections in (each.connections or plan.connections_main, *others):
-                one = await run(field, each, connections=connections, seconds=plan.seconds)
-                taken.setdefault((name, connections), []).append(one)
-                console.print(
-                    f"Round {turn}, {connections:3} connections: {one.payments_per_second:7,.0f}/s, "
-                    f"p50 {one.p50_ms:7.2f} ms  {name}"
-                )
+        for arm in arms:
+            others = plan.connections if arm.name in LEADING else ()
+            async with _started(plan, field, arm) as server:
+                for connections in (_connections(plan, arm), *others):
+                    one = await run(field, arm, server, connections=connections, seconds=plan.seconds)
+                    taken.setdefault((arm.name, connections), []).append(one)
+                    console.print(
+                        f"Round {turn}, {connections:3} connections: {one.payments_per_second:7,.0f}/s, "
+                        f"p50 {one.p50_ms:7.2f} ms  {arm.name}"
+                    )
         for name, url in peers.items():
             per_second = pgbench.transactions_per_second(url, plan.seconds)
             of_peers[name].append(per_second)
@@ -197,32 +222,22 @@ async def _take_turns(
     found.pgbench = {name: statistics.median(rates) for name, rates in of_peers.items()}
 
 
-async def _open(
-    server: Server, signed: Sequence[str], people: People, rate: float, seconds: float
-) -> open_loop.OpenRun:
+async def _open_loop(
+    plan: Plan, found: Results, field: Field, arm: Arm, signed: Sequence[str], people: People, console: Console
+) -> None:
+    peak = found.peak(arm.name).payments_per_second
     payees = people.payees("uniform", 1000)
-    return await open_loop.drive(server, tokens=signed, payees=payees, rate=rate, seconds=seconds)
+    async with _started(plan, field, arm) as server:
+        for rate in (share * peak for share in SHARES):
+            console.print(f"Open loop at {rate:,.0f} of {peak:,.0f} payments/s")
+            one = await open_loop.drive(server, tokens=signed, payees=payees, rate=rate, seconds=plan.open_loop_seconds)
+            found.open_loop.append(one)
 
 
-async def _start(
-    contender: Contender, pem: str, postgres: LocalPostgres, number: int, servers: contextlib.ExitStack
-) -> Arm:
-    url = await databases.copy(postgres, f"arm_{number}") if contender.on_postgres else None
-    settings = {
-        "GATEWAY_TOKEN_PRIVATE_KEY": pem,
-        "GATEWAY_LOG_LEVEL": "warning",
-        **({"GATEWAY_DATABASE_URL": url} if url else {}),
-        **contender.settings,
-    }
-    server = servers.enter_context(serving(contender.command, settings))
-    return Arm(
-        name=contender.name,
-        server=server,
-        url=url,
-        load=contender.load,
-        batch_size=contender.batch_size,
-        connections=contender.connections,
-    )
+async def _keys_of(arm: Arm, people: People, folder: Path) -> Path:
+    """API keys of the customers, which the database of this arm knows, in a file."""
+    async with open_sql_storage(str(arm.url)) as storage:
+        return closed_loop.write_lines(folder / "keys", await api_keys(storage, people))
 
 
 async def _populate_sqlite(path: Path, people: People) -> None:

@@ -63,7 +63,7 @@ def write_lines(path: Path, lines: Sequence[str]) -> Path:
 
 
 def drive(
-    server: Server, *, tokens: Path, payees: Path, connections: int, seconds: float, batch_size: int = 1
+    server: Server, *, credentials: Path, payees: Path, connections: int, seconds: float, batch_size: int = 1
 ) -> Answered:
     """Pay for so many seconds, each payment alone or so many in a batch.
 
@@ -75,7 +75,7 @@ def drive(
         [
             *("wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{round(seconds)}s"),
             *("--timeout", "10s", "--script", str(SCRIPT), f"http://{HOST}:{server.port}", "--"),
-            *(str(tokens), str(payees), secrets.token_hex(3), str(batch_size)),
+            *(str(credentials), str(payees), secrets.token_hex(3), str(batch_size)),
         ],
         check=True,
         capture_output=True,

@@ -17,7 +17,7 @@ from bench.ledger import must_add_up, must_balance
 from bench.lists import Pages
 from bench.population import People, minter
 from bench.runs import Arm, Field, Run, median, run
-from bench.servers import gateway, serving
+from bench.servers import Server, gateway, serving
 from gateway.adapters.jose.keys import generate_pem
 from gateway.domain.user import Role, UserId
 from support.postgres import LocalPostgres
@@ -126,32 +126,32 @@ async def _measure(
 ) -> None:
     pem = generate_pem()
     with contextlib.ExitStack() as servers:
-        arms: list[tuple[World, Arm, Field]] = []
+        arms: list[tuple[World, Arm, Server, Field]] = []
         for number, world in enumerate(worlds):
             settings = {
                 "GATEWAY_TOKEN_PRIVATE_KEY": pem,
                 "GATEWAY_LOG_LEVEL": "warning",
                 "GATEWAY_DATABASE_URL": world.url,
             }
-            server = servers.enter_context(serving(gateway(), settings))
-            arm = Arm(name=world.title, server=server, url=world.url, load="uniform")
-            arms.append((world, arm, _field(postgres, world, folder / str(number), pem)))
-        for _, arm, load in arms:
+            arm = Arm(name=world.title, command=gateway(), settings=settings, url=world.url, load="uniform")
+            server = servers.enter_context(serving(arm.command, arm.settings))
+            arms.append((world, arm, server, _field(postgres, world, folder / str(number), pem)))
+        for _, arm, server, field in arms:
             console.print(f"Warming up: {arm.name}")
-            await run(load, arm, connections=CONNECTIONS[0], seconds=WARM_UP_SECONDS)
+            await run(field, arm, server, connections=CONNECTIONS[0], seconds=WARM_UP_SECONDS)
         taken: dict[tuple[str, int], list[Run]] = {}
         for turn in range(1, rounds + 1):
-            for _, arm, load in arms:
+            for _, arm, server, field in arms:
                 for connections in CONNECTIONS:
-                    one = await run(load, arm, connections=connections, seconds=seconds)
+                    one = await run(field, arm, server, connections=connections, seconds=seconds)
                     taken.setdefault((arm.name, connections), []).append(one)
                     console.print(
                         f"Round {turn}, {connections:3} connections: {one.payments_per_second:7,.0f}/s, "
                         f"p50 {one.p50_ms:7.2f} ms  {arm.name}"
                     )
-        for world, arm, _ in arms:
+        for world, arm, server, _ in arms:
             world.runs.update({connections: median(taken[arm.name, connections]) for connections in CONNECTIONS})
-            world.pages.extend(_pages(world, arm, pem))
+            world.pages.extend(_pages(world, server, pem))
     for world in worlds:
         console.print(f"Verifying the ledger: {world.title}")
         await (must_balance if world.history <= history.KEPT_MAX else must_add_up)(world.url)
@@ -163,12 +163,12 @@ def _field(postgres: LocalPostgres, world: World, folder: Path, pem: str) -> Fie
     tokens = [mint(customer, Role.CUSTOMER) for customer in world.people.customers]
     return Field(
         postgres=postgres,
-        tokens=closed_loop.write_lines(folder / "tokens", tokens),
+        credentials={"tokens": closed_loop.write_lines(folder / "tokens", tokens)},
         payees={"uniform": closed_loop.write_lines(folder / "payees", world.people.payees("uniform"))},
     )
 
 
-def _pages(world: World, arm: Arm, pem: str) -> list[Pages]:
+def _pages(world: World, server: Server, pem: str) -> list[Pages]:
     mint = minter(pem)
     customers = [mint(user, Role.CUSTOMER) for user in random.sample(world.people.customers, READERS)]
     merchants = [mint(user, Role.MERCHANT) for user in random.sample(world.people.merchants, READERS)]
@@ -179,4 +179,4 @@ def _pages(world: World, arm: Arm, pem: str) -> list[Pages]:
         ("transactions of a merchant", "/transactions"): merchants,
         ("all payments", "/payments"): [mint(OPERATOR, Role.OPERATOR)] * READERS,
     }
-    return [lists.turn_pages(arm.server, name, path, tokens) for (name, path), tokens in lists_of.items()]
+    return [lists.turn_pages(server, name, path, tokens) for (name, path), tokens in lists_of.items()]

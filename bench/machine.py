@@ -15,6 +15,9 @@ PACKAGES: Final = (
     *("fastapi", "pydantic", "psycopg"),
 )
 
+DEBIANS: Final = "--with-wheel-pkg-dir=/usr/share/python-wheels"
+"""A part of the configuration of Debian's Python, also in older releases."""
+
 
 def describe(postgres: str) -> Sequence[str]:
     """Lines about the machine and the versions; `postgres` is what the server and its origin are called."""
@@ -31,11 +34,13 @@ def describe(postgres: str) -> Sequence[str]:
 
 
 def python_build() -> str:
-    """How Python was configured: optimisations by profile and at link time make it a sixth faster."""
+    """How Python was built: optimisations by profile and at link time make it a sixth faster."""
     configured = sysconfig.get_config_var("CONFIG_ARGS") or ""
     found = [flag for flag in ("--enable-optimizations", "--with-lto") if flag in configured]
-    # Debian's packages optimise without naming it there.
-    return f"configured with {' '.join(found)}" if found else "no --enable-optimizations in its configuration"
+    if found:
+        return f"configured with {' '.join(found)}"
+    # Debian's package is built with both, which its configuration does not name.
+    return "Debian's build" if DEBIANS in configured else "built without optimisations by profile"
 
 
 def _processor() -> str:

@@ -22,6 +22,7 @@ from typing import Final
 import psutil
 
 from bench.closed_loop import SCRIPT, require_wrk, write_lines
+from bench.fairness import PAYING_CONNECTIONS, all_paid
 from bench.overload_logins import logins
 from bench.overloaded import BALANCE, Beside, Figures, memory_mib, milliseconds, served
 from support.flood import LIVE, Connection, flood, percentile, raw_batch
@@ -30,7 +31,6 @@ from support.postgres import PostgresServer, resolve
 from support.servers import Server
 
 BATCHES: Final = 200
-PAYING_CONNECTIONS: Final = 8
 PEAK_CONNECTIONS: Final = 128
 GOODPUT_SECONDS: Final = 10
 SOCKETS: Final = 20_000
@@ -52,9 +52,7 @@ async def batches(postgres: PostgresServer) -> Figures:
             await flood(server.port, requests, statuses)
 
         async def send_until_paid() -> None:
-            await asyncio.gather(
-                *(until_paid(server, requests[n::PAYING_CONNECTIONS]) for n in range(PAYING_CONNECTIONS))
-            )
+            await all_paid(server, requests)
 
         figures: Figures = {"single payments alone": milliseconds(unloaded)}
         for name, work in (("at once", send), (f"all paid, by {PAYING_CONNECTIONS} connections", send_until_paid)):
@@ -67,15 +65,6 @@ async def batches(postgres: PostgresServer) -> Figures:
                 f"{name}: liveness": milliseconds(liveness),
             }
         return figures | {"statuses at once": f"{dict(statuses)}", "memory": f"{memory_mib(server):.0f} MiB"}
-
-
-async def until_paid(server: Server, batches: list[bytes]) -> None:
-    """Send batches one after the other; each as often as it is refused for too many waiting payments."""
-    connection = await Connection.to(server.port)
-    for batch in batches:
-        while await connection.ask(batch) == 429:  # noqa: ASYNC110, PLR2004 - the server is asked again; a status.
-            await asyncio.sleep(1)  # The response's `Retry-After`.
-    connection.close()
 
 
 async def goodput(postgres: PostgresServer) -> Figures:

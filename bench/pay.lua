@@ -1,6 +1,6 @@
 -- One POST /payments after the other, as wrk asks for them: a fresh Idempotency-Key each, in the name of many users.
 -- With a size, POST /payments/batch: so many payments in each, with a fresh key each.
--- Arguments: the file of tokens, the file of merchants, the beginning of the keys, the size.
+-- Arguments: the file of tokens or other credentials, the file of merchants, the beginning of the keys, the size.
 --
 -- There is no `response` function on purpose: with one, wrk would copy every header and body into Lua, on the processor
 -- that the server runs on. wrk itself counts the statuses above 399; that all others were payments is seen in the ledger.

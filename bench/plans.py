@@ -1,7 +1,6 @@
 """The plans by which Postgres runs every hot statement, as its own module auto_explain tells them."""
 
 import re
-import warnings
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -11,8 +10,8 @@ from sqlalchemy.pool import Pool
 
 from bench.connection import connected
 from bench.population import People, batch_on, paid, payment, payments, submission
-from gateway.adapters.sql import asyncpg_transaction, open_sql_storage
-from gateway.adapters.sql.postgres_connections import LeanConnection
+from gateway.adapters.sql import open_sql_storage, write_pool
+from gateway.adapters.sql.postgres_connections import WriteConnection
 from gateway.application.ports.reader import PaymentFilter, TransactionFilter
 
 TOLD: Final = {
@@ -44,7 +43,7 @@ async def hot_plans(url: str, people: People) -> list[str]:
     def listen_to_readers(adapted: Any, _record: object) -> None:
         listen(adapted.driver_connection)
 
-    class Listening(LeanConnection):
+    class Listening(WriteConnection):
         """A writer who listens from its beginning."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -53,9 +52,7 @@ async def hot_plans(url: str, people: People) -> list[str]:
 
     event.listen(Pool, "connect", listen_to_readers)
     try:
-        with warnings.catch_warnings(), patch.object(asyncpg_transaction, "LeanConnection", Listening):
-            # The pool minds listeners on what it gets back. One batch is all that writes here.
-            warnings.simplefilter("ignore", asyncpg.InterfaceWarning)
+        with patch.object(write_pool, "WriteConnection", Listening):
             await _do_everything(url, people)
     finally:
         event.remove(Pool, "connect", listen_to_readers)

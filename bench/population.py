@@ -7,19 +7,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from gateway import MakeDeposit, Pay, Register, Registered
+from gateway import ApiKey, CreateApiKey, MakeDeposit, Pay, Register, Registered
 from gateway.adapters.jose.access_tokens import JoseAccessTokens
 from gateway.adapters.jose.keys import signing_key_from_pem
 from gateway.adapters.system.clock import system_clock
 from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.access.api_key_format import ApiKeyFormat, hash_of_key_secret, new_key_secret
 from gateway.application.engine import outcome_codec
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command
 from gateway.application.engine.submission import Answer, CommandSubmission
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.domain.api_key import LAST_CHARACTERS
 from gateway.domain.money import Money, currency_code
 from gateway.domain.payment_terms import PaymentOrder
+from gateway.domain.scope import SCOPES_OF_ROLE
 from gateway.domain.user import SYSTEM, Role, UserId
 
 Load = Literal["uniform", "hot", "zipf"]
@@ -154,6 +157,30 @@ def tokens(people: People, signing_key_pem: str) -> list[str]:
     """A token for each customer, in no order."""
     mint = minter(signing_key_pem)
     return [mint(customer, Role.CUSTOMER) for customer in random.sample(people.customers, len(people.customers))]
+
+
+async def api_keys(storage: Storage, people: People) -> list[str]:
+    """An API key for each customer that may do all that a customer may, in no order."""
+    form = ApiKeyFormat()
+    secrets = [new_key_secret() for _ in people.customers]
+    created = await _all(
+        batch_on(storage),
+        [
+            CreateApiKey(
+                owner_id=customer,
+                owner_role=Role.CUSTOMER,
+                name="Benchmark",
+                scopes=tuple(SCOPES_OF_ROLE[Role.CUSTOMER]),
+                expires_at=None,
+                secret_hash=hash_of_key_secret(secret),
+                last_four=secret[-LAST_CHARACTERS:],
+            )
+            for customer, secret in zip(people.customers, secrets, strict=True)
+        ],
+    )
+    keys: list[ApiKey] = [answer.outcome for answer in created]
+    texts = [form.write(key.id, secret) for key, secret in zip(keys, secrets, strict=True)]
+    return random.sample(texts, len(texts))
 
 
 async def _all(batch: Batch, commands: Sequence[Command[Any]]) -> list[Answer]:

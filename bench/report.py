@@ -66,6 +66,8 @@ def page(found: Results) -> str:
         "## In process, without HTTP",
         _in_process(found),
         "![The batch law](batch-law.svg)",
+        "## One caller's single payments beside another caller's flood of batches of 1,000",
+        _fairness(found),
         WEBHOOKS,
         _deliveries(found),
         "## What a payment leaves behind in Postgres",
@@ -212,6 +214,22 @@ def _in_process(found: Results) -> str:
     return (
         table(("", "payments/s"), rows)
         + f"\n\nA batch of N payments takes about T(N) = {law.fixed:,.0f} + {law.each:,.0f}·N µs on Postgres."
+    )
+
+
+def _fairness(found: Results) -> str:
+    one = found.fairness
+    if one is None:
+        return ""
+    return table(
+        ("one after the other, on one connection", "ms"),
+        (
+            ("p50 without the flood", f"{one.alone_p50_ms:.1f}"),
+            (
+                f"p50 and p99 beside the flood, of which {one.flood_per_second:,.0f} payments/s are committed",
+                f"{one.beside_p50_ms:.1f}, {one.beside_p99_ms:.1f}",
+            ),
+        ),
     )
 
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from bench.deliveries import RATE, Deliveries
+from bench.fairness import Fairness
 from bench.in_process import BatchLaw, Footprint
 from bench.open_loop import OpenRun
 from bench.runs import Run
 
 UNIFORM: Final = "gateway, uniform"
+KEYS: Final = "gateway, uniform, API keys in place of tokens"
 HOT: Final = "gateway, hot merchant"
 ZIPF: Final = "gateway, zipf 1.0"
 HOT_TWO_WORKERS: Final = "gateway, hot merchant, 2 workers"
@@ -58,6 +60,7 @@ class Results:
     sqlite_single_per_second: float = 0.0
     batch_law: BatchLaw | None = None
     footprint: Footprint | None = None
+    fairness: Fairness | None = None
     deliveries: Deliveries | None = None
 
     def peak(self, arm: str) -> Run:
@@ -69,6 +72,7 @@ class Results:
         rates: Mapping[str, float] = {name: self.peak(name).payments_per_second for name in self.runs} | self.pgbench
         peak = self.peak(UNIFORM)
         return [
+            Aim(f"{KEYS} ÷ {UNIFORM}", self._beside(KEYS, UNIFORM), 0.9, 0.97),
             Aim("uniform ÷ per request", rates[UNIFORM] / rates[PER_REQUEST], 1.8, 3),
             Aim("hot merchant ÷ per request, hot merchant", rates[HOT] / rates[PER_REQUEST_HOT], 2.6, 5),
             Aim("uniform ÷ FastAPI with a sync ORM", rates[UNIFORM] / rates[SYNC_ORM], 30, 45),
@@ -93,8 +97,21 @@ class Results:
                 lower_is_better=True,
             ),
             Aim("hot merchant, 2 workers ÷ 1", rates[HOT_TWO_WORKERS] / rates[HOT], 1, 1.5),
+            *self._aims_of_fairness(),
             *self.aims_of_deliveries(),
         ]
+
+    def _aims_of_fairness(self) -> Sequence[Aim]:
+        found = self.fairness
+        if found is None:
+            return ()
+        name = "p99 of single payments beside another's flood of batches ÷ their p50 alone"
+        return (Aim(name, found.p99_by_p50_alone, 30, 10, lower_is_better=True),)
+
+    def _beside(self, arm: str, other: str) -> float:
+        """The throughput of an arm as a share of another one's, with as many connections."""
+        [(connections, run)] = self.runs[arm].items()
+        return run.payments_per_second / self.runs[other][connections].payments_per_second
 
     def aims_of_deliveries(self) -> Sequence[Aim]:
         """What the webhooks are judged by."""

@@ -3,10 +3,10 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from bench import closed_loop
 from bench.ledger import VoidRun, last_payment, written_since
@@ -16,20 +16,35 @@ from bench.usage import cpu_seconds, read_machine, read_postgres
 from support.postgres import LocalPostgres
 
 SETTLE_SECONDS: Final = 0.3
-"""After the last answer: what wrk no longer waited for is committed too, and is counted."""
+"""After a run, a server that has committed nothing for so long has nothing left to do. What wrk no longer waited for is
+committed, too, and is counted."""
+
+
+Credentials: TypeAlias = Literal["tokens", "keys"]
+"""What the callers of an arm show: access tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """A server with what it keeps its ledger in; `url` is `None` if that is not Postgres.
+    """A kind of server under a kind of load.
 
-    Each of its requests has `batch_size` payments. It runs with `connections`, or with as many as the plan says.
+    Attributes:
+        name: Of its row in the results.
+        command: Starts its server.
+        settings: The environment of its server.
+        url: The database of its ledger; `None` if that is not Postgres.
+        load: Whom its payments go to.
+        credentials: What its callers show.
+        batch_size: Payments in each of its requests.
+        connections: How many it runs with; `None` for as many as the plan says.
     """
 
     name: str
-    server: Server
+    command: Sequence[str]
+    settings: Mapping[str, str]
     url: str | None
     load: Load
+    credentials: Credentials = "tokens"
     batch_size: int = 1
     connections: int | None = None
 
@@ -57,15 +72,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """What every run needs: the server of all databases, the tokens, and the merchants of each load."""
+    """What every run needs: the server of all databases, and the files of credentials and of merchants."""
 
     postgres: LocalPostgres
-    tokens: Path
-    payees: dict[Load, Path]
+    credentials: dict[Credentials, Path]
+    payees: Mapping[Load, Path]
 
 
-async def run(field: Field, arm: Arm, *, connections: int, seconds: float) -> Run:
-    """Put load on an arm.
+async def run(field: Field, arm: Arm, server: Server, *, connections: int, seconds: float) -> Run:
+    """Put load on the server of an arm.
 
     Raises:
         VoidRun: Something was refused, or the ledger does not have what was answered.
@@ -73,19 +88,19 @@ async def run(field: Field, arm: Arm, *, connections: int, seconds: float) -> Ru
     admin_url = field.postgres.url("postgres")
     newest = await last_payment(arm.url) if arm.url else ""
     machine_before, own_before = read_machine(), time.process_time()
-    app_before = cpu_seconds(arm.server.pid)
+    app_before = cpu_seconds(server.pid)
     before = await read_postgres(admin_url, field.postgres.pid)
     answered = closed_loop.drive(
-        arm.server,
-        tokens=field.tokens,
+        server,
+        credentials=field.credentials[arm.credentials],
         payees=field.payees[arm.load],
         connections=connections,
         seconds=seconds,
         batch_size=arm.batch_size,
     )
-    await asyncio.sleep(SETTLE_SECONDS)
+    await _settle(arm)
     after = await read_postgres(admin_url, field.postgres.pid)
-    app = cpu_seconds(arm.server.pid) - app_before
+    app = cpu_seconds(server.pid) - app_before
     postgres = after.cpu_seconds - before.cpu_seconds
     machine, own = read_machine(), time.process_time() - own_before
     others = machine.busy_seconds - machine_before.busy_seconds - app - postgres - answered.generator_cpu_seconds - own
@@ -113,6 +128,13 @@ async def run(field: Field, arm: Arm, *, connections: int, seconds: float) -> Ru
         payments_per_transaction=per_transaction,
         others_cpu=max(others, 0.0) / (machine.seconds - machine_before.seconds),
     )
+
+
+async def _settle(arm: Arm) -> None:
+    await asyncio.sleep(SETTLE_SECONDS)
+    newest = None
+    while arm.url is not None and newest != (newest := await last_payment(arm.url)):  # noqa: ASYNC110 - another process is asked.
+        await asyncio.sleep(SETTLE_SECONDS)
 
 
 def median(runs: Sequence[Run]) -> Run:

@@ -42,7 +42,7 @@ def module(name: str) -> tuple[str, ...]:
     return (sys.executable, "-m", name)
 
 
-def arm(module: str) -> tuple[str, ...]:
+def arm_module(module: str) -> tuple[str, ...]:
     """The command line of another arm, served as the gateway is."""
     return (sys.executable, "-m", "bench.serve", module)
 

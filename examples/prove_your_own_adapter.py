@@ -2,7 +2,7 @@
 
 Run it with `pytest examples/prove_your_own_adapter.py` after `pip install gateway[contracts]`.
 
-A storage is the ports of `gateway.application.ports.storage`; several adapters may supply them. This adapter
+A storage is the value `gateway.ports.Storage`; several adapters may supply its parts. This adapter
 keeps the ledger in memory and in a journal on disk: it appends every commit to a file, and reads the file after a
 restart. Only the unit of work is new. `gateway.contracts` tests it as it tests the gateway's own adapters.
 """
@@ -14,32 +14,43 @@ from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from itertools import count
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import pytest
 
-from gateway.adapters.memory import MemoryDatabase, MemoryUnitOfWork, memory_storage
-from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import Changes
-from gateway.contracts.audit import AuditContract
-from gateway.contracts.event_search import EventSearchContract
-from gateway.contracts.events import EventFeedContract
-from gateway.contracts.history import HistoryContract, OpenStorage
-from gateway.contracts.reader import ReaderContract
+from gateway import MakeDeposit, MemoryDatabase, Money, open_gateway
+from gateway.adapters.memory import MemoryUnitOfWork, memory_storage
+from gateway.contracts.history import OpenStorage
 from gateway.contracts.records import a_payment, an_account, an_answer, commit
-from gateway.contracts.unit_of_work import UnitOfWorkContract
+from gateway.contracts.storage import StorageContract
+from gateway.ports import Changes, Records, Storage, Wanted
 
 
-class JournalUnitOfWork(MemoryUnitOfWork):
-    """A unit of work that is durable once its commit returns."""
+class JournalUnitOfWork:
+    """A unit of work that is durable once its commit returns. It inherits nothing: the port is a Protocol."""
 
     def __init__(self, database: MemoryDatabase, journal: Path) -> None:
-        super().__init__(database)
+        self._in_memory = MemoryUnitOfWork(database)
         self._journal = journal
+
+    async def load(self, wanted: Wanted) -> Records:
+        """As `UnitOfWork.load`."""
+        return await self._in_memory.load(wanted)
 
     async def commit(self, changes: Changes) -> None:
         """As `UnitOfWork.commit`. The journal comes second: changes that the memory refuses are not written."""
-        await super().commit(changes)
+        await self._in_memory.commit(changes)
         append(self._journal, changes)
+
+    async def __aenter__(self) -> Self:
+        await self._in_memory.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._in_memory.__aexit__(kind, error, traceback)
 
 
 def append(journal: Path, changes: Changes) -> None:
@@ -71,7 +82,7 @@ async def open_journal(path: Path) -> AsyncGenerator[Storage]:
     yield replace(memory_storage(database), unit_of_work=lambda: JournalUnitOfWork(database, path))
 
 
-# The tests: the contracts, the fixture that they need, and one test of this adapter's own promise.
+# The tests: all contracts of a storage, the fixture that they need, and two tests of this adapter's own promise.
 
 
 @pytest.fixture
@@ -81,35 +92,8 @@ def open_storage(tmp_path: Path) -> OpenStorage:
     return lambda: open_journal(tmp_path / f"{next(numbers)}.journal")
 
 
-@pytest.fixture
-async def storage(open_storage: OpenStorage) -> AsyncGenerator[Storage]:
-    """An empty journal."""
-    async with open_storage() as opened:
-        yield opened
-
-
-class TestUnitOfWork(UnitOfWorkContract):
-    """The contract of the unit of work."""
-
-
-class TestReader(ReaderContract):
-    """The contract of the reader."""
-
-
-class TestEventFeed(EventFeedContract):
-    """The contract of the event feed."""
-
-
-class TestEventSearch(EventSearchContract):
-    """The contract of searches of the event feed."""
-
-
-class TestAudit(AuditContract):
-    """The contract of the audit."""
-
-
-class TestHistory(HistoryContract):
-    """The same commands have the same outcomes as on other adapters."""
+class TestJournal(StorageContract):
+    """Every contract."""
 
 
 async def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
@@ -121,3 +105,13 @@ async def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
     async with open_journal(path) as after:
         assert await after.reader.account(an_account(1).id) == an_account(1)
         assert await after.reader.payment(a_payment(1).id) == a_payment(1)
+
+
+async def test_a_gateway_opens_on_a_journal(tmp_path: Path) -> None:
+    """The storage is given by keyword."""
+    deposit = Money(5_000, "EUR")
+    async with open_journal(tmp_path / "ledger.journal") as storage, open_gateway(storage=storage) as gateway:
+        ada = await gateway.accounts.open_customer("ada", "EUR")
+        await gateway.execute(MakeDeposit(account_id=ada.id, amount=deposit, owner_id=None))
+    async with open_journal(tmp_path / "ledger.journal") as storage, open_gateway(storage=storage) as gateway:
+        assert (await gateway.accounts.open_customer("ada", "EUR")).available == deposit.amount_minor

@@ -23,13 +23,15 @@ from support.api_client import Json, Person, World, created, fresh_key, ok, open
 
 SECRET = f"whsec_{'MfKQ' * 8}"
 DOCS = Path(__file__).parents[2] / "docs"
-ID = re.compile(r"\b(?:usr|acc|pay|ref|txn|dep|pyo|whe)_[0-9a-z]{26}\b")
+ID = re.compile(r"\b(?:usr|acc|pay|ref|txn|dep|pyo|whe|key)_[0-9a-z]{26}\b")
+EMAIL = re.compile(r"[\w-]+@example\.com")
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.]+Z")
 
 
 def shape(thing: Json) -> Any:
-    """An object without what differs each time: its ids are their prefixes, its times are one word."""
-    text = TIME.sub("time", ID.sub(lambda found: found[0][:4], json.dumps(thing)))
+    """An object without what differs each time: its ids are their prefixes, its times and addresses are one word."""
+    text = EMAIL.sub("email", TIME.sub("time", ID.sub(lambda found: found[0][:4], json.dumps(thing))))
+    text = re.sub(r'"last_four": "\w+"', '"last_four": "…"', text)
     return json.loads(text)
 
 
@@ -59,6 +61,7 @@ class Shop:
         await self.money()
         await self.accounts()
         await self.endpoints()
+        await self.keys()
 
     async def payments(self) -> None:
         path = f"/payments/{(await self.paid())['id']}"
@@ -87,6 +90,10 @@ class Shop:
         shop = await self.world.merchant()
         for action in ("freeze", "unfreeze"):
             await self.do(self.operator, f"/accounts/{shop.account_id}/{action}")
+        disabled = await self.world.merchant()
+        for action in ("disable", "enable"):
+            await self.do(self.operator, f"/users/{disabled.id}/{action}", {"reason": "A stolen laptop"})
+        await self.do(self.operator, f"/accounts/{(await self.world.merchant()).account_id}/close")
         fees = {"currency": "USD", "basis_points": 290, "fixed_amount": 30}
         await self.do(self.operator, f"/merchants/{shop.id}/fees", fees, "PUT")
 
@@ -105,6 +112,12 @@ class Shop:
         )
         await gateway.execute(SendTestEvent(endpoint_id=endpoint.id, owner_id=owner_id))
         await gateway.execute(DisableWebhookEndpoint(endpoint_id=endpoint.id, reason=DisabledReason.FAILING))
+
+    async def keys(self) -> None:
+        body: Json = {"name": "Shop", "scopes": ["payments:read", "payments:write"]}
+        for action, method, more in (("/rotate", "POST", {"old_key_seconds": 3_600}), ("", "DELETE", None)):
+            key = await self.do(self.merchant, "/api-keys", body)
+            await self.merchant.api.send(method, f"/api-keys/{key['id']}{action}", more)
 
 
 @pytest.fixture

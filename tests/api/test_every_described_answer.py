@@ -9,9 +9,12 @@ from gateway.adapters.http.openapi_responses import codes_of
 from gateway.adapters.http.operations import Idempotency, Operation
 from gateway.adapters.http.problems import KINDS
 from gateway.application.ports.events import EventFilter
+from gateway.domain.scope import SCOPES_OF_ROLE
+from gateway.domain.user import UserId
 from support.api_client import (
     PASSWORD,
     Json,
+    Person,
     fresh_email,
     fresh_key,
     ok,
@@ -54,8 +57,10 @@ async def scene() -> AsyncIterator[Everybody]:
 
 
 async def test_every_described_answer_can_be_met(scene: Everybody) -> None:
+    disabled = await scene.world.customer()
+    ok(await scene.operator.api.post(f"/users/{disabled.id}/disable", {"reason": "A stolen laptop"}))
     for operation in EVERY_OPERATION:
-        await meet_what_tokens_cause(scene, operation)
+        await meet_what_tokens_cause(scene, operation, disabled)
         await meet_what_the_form_causes(scene, operation)
     await meet_what_lives_of_payments_cause(scene.world, scene.operator)
     await meet_what_paying_causes(scene)
@@ -80,7 +85,7 @@ def path_with(operation: Operation, path_id: str = "x") -> str:
     return re.sub(r"{\w+}", path_id, operation.path)
 
 
-async def meet_what_tokens_cause(scene: Everybody, operation: Operation) -> None:
+async def meet_what_tokens_cause(scene: Everybody, operation: Operation, disabled: Person) -> None:
     if not operation.roles:
         return
     gone = await scene.world.customer()
@@ -89,10 +94,16 @@ async def meet_what_tokens_cause(scene: Everybody, operation: Operation) -> None
     expired = scene.world.gateway.tokens.issue(
         subject="usr_1", role="customer", token_id="1", now=now.replace(year=2000)
     )
-    for token in (None, "nonsense", expired, gone.api.token):
+    for token in (None, "nonsense", expired, gone.api.token, disabled.api.token):
         await scene.world.anyone.with_token(token).send(operation.method, path_with(operation))
     for person in (scene.customer, scene.merchant, scene.operator):
         await person.api.send(operation.method, path_with(operation), content=b"[]")
+    wrong = next(iter(SCOPES_OF_ROLE[min(operation.roles)] - {operation.scope}))
+    owner = UserId(scene.person(min(operation.roles)).id)
+    key = await scene.world.gateway.api_keys.create(owner_id=owner, name="Till", scopes=[wrong])
+    await scene.world.anyone.with_token(key.text).send(operation.method, path_with(operation))
+    await scene.world.gateway.api_keys.revoke(key.key.id)
+    await scene.world.anyone.with_token(key.text).send(operation.method, path_with(operation))
 
 
 async def meet_what_the_form_causes(scene: Everybody, operation: Operation) -> None:
@@ -165,6 +176,9 @@ async def meet_what_lists_cause(scene: Everybody) -> None:
         page = ok(await scene.customer.api.get(path, limit=1))
         for query in (f"cursor={page['next_cursor']}&{other}", "cursor=x", "currency=ZZZ"):
             await scene.customer.api.send("GET", f"{path}?{query}")
+    page = ok(await scene.operator.api.get("/audit", limit=1))
+    for query in (f"cursor={page['next_cursor']}&actor=system", "cursor=x"):
+        await scene.operator.api.send("GET", f"/audit?{query}")
     await scene.merchant.api.get("/webhook-endpoints", cursor="x")
 
 

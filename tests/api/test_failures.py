@@ -16,6 +16,8 @@ from gateway.adapters.http import HttpLimits
 from gateway.adapters.http.problems import KINDS
 from gateway.adapters.http.resources import health
 from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.api_keys import ApiKeys
+from gateway.application.audit_queries import AuditQueries
 from gateway.application.engine.batch import Batch, RunBatch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor, OneByOne
@@ -65,6 +67,13 @@ class SessionsInTrouble(InTrouble):
         return frozenset()
 
 
+class UsersInTrouble(InTrouble):
+    """Who was disabled can be read, as revocations can."""
+
+    async def disabled_since(self, _: datetime) -> AbstractSet[UserId]:
+        return frozenset()
+
+
 class ExecutorInTrouble(InTrouble):
     """The queue has room."""
 
@@ -76,8 +85,11 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
     """The gateway with trouble in all of its ports that do I/O."""
     port: Any = InTrouble(trouble)
     sessions: Any = SessionsInTrouble(trouble)
+    users: Any = UsersInTrouble(trouble)
     executor = CommandExecutor(cast("Executor", ExecutorInTrouble(trouble)), time_ordered_id)
-    access = replace(gateway.access, executor=executor, users=port, login_failures=port, sessions=sessions)
+    access = replace(
+        gateway.access, executor=executor, users=users, login_failures=port, sessions=sessions, api_keys=port
+    )
     quotes = replace(gateway.quotes, executor=executor, rates=port)
     storage = replace(gateway.storage, reader=port)
     event_queries = replace(gateway.event_queries, feed=port)
@@ -87,6 +99,8 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
         gateway,
         executor=executor,
         access=access,
+        api_keys=ApiKeys(access),
+        audit=AuditQueries(port),
         queries=Queries(port),
         quotes=quotes,
         event_queries=event_queries,
@@ -119,7 +133,7 @@ async def ask_everything(world: World, tokens: dict[str, str]) -> dict[str, http
             body = first_example(operation)
             if body is not None and "refresh_token" in body:
                 body = {"refresh_token": "rt_" + "0" * 64}
-            roles = [role for role in tokens if role in operation.get("description", "")]
+            roles = [role for role in tokens if role in operation["description"].partition(";")[0]]
             api = world.anyone.with_token(tokens[roles[0] if roles else "customer"])
             name = operation["operationId"]
             sensible = path.format_map(defaultdict(lambda: "id", {"from": "EUR", "to": "USD"}))

@@ -17,6 +17,8 @@ from gateway.adapters.http.app import all_operations
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.openapi import openapi_document
 from gateway.adapters.http.operations import Idempotency, Operation
+from gateway.domain.scope import Scope
+from gateway.domain.user import Role
 from support.api_client import CURSOR_KEYS, Api, Json, open_world
 
 OPERATIONS = all_operations(Cursors(CURSOR_KEYS), sandbox=True)
@@ -45,6 +47,8 @@ UNSAID_DETAILS = {
     ),
     "A rate is a decimal between 0.000000001 and 1000000000 with up to 12 places.",
     "A time is between the years 1970 and 9998.",
+    "This must be in the next 3660 days.",
+    *(f"The role {role} may not do what the scope {scope} is for." for role in Role for scope in Scope),
     "A time has a time zone, and is between the years 1970 and 9998 in UTC.",
     "The range ends before it begins.",
     # Of the caller.

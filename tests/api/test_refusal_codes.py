@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 import gateway.application.errors
+import gateway.domain.api_key_errors
 import gateway.domain.errors
 import gateway.domain.exchange_errors
 import gateway.domain.webhook_errors
@@ -13,9 +14,9 @@ from support.api_client import Person, World, refused
 
 CONTRACT = {
     400: ("validation_error", "idempotency_key_missing", "cursor_invalid", "cursor_filter_mismatch"),
-    401: ("token_missing", "token_invalid", "token_expired", "token_revoked", "invalid_credentials"),
+    401: ("token_missing", "token_invalid", "token_expired", "token_revoked", "invalid_credentials", "api_key_invalid"),
     402: ("insufficient_funds", "merchant_insufficient_funds"),
-    403: ("role_forbidden", "account_frozen"),
+    403: ("role_forbidden", "scope_missing", "account_frozen", "user_disabled"),
     404: (
         "not_found",
         "user_not_found",
@@ -27,6 +28,7 @@ CONTRACT = {
         "event_not_found",
         "refund_not_found",
         "transaction_not_found",
+        "api_key_not_found",
         "webhook_endpoint_not_found",
     ),
     405: ("method_not_allowed",),
@@ -34,7 +36,9 @@ CONTRACT = {
     409: (
         "email_taken",
         "user_exists",
+        "account_closed",
         "account_exists",
+        "account_not_empty",
         "duplicate_reference",
         "payment_state_invalid",
         "payment_expired",
@@ -49,6 +53,8 @@ CONTRACT = {
         "already_reversed",
         "use_refund",
         "transaction_not_reversible",
+        "api_key_ended",
+        "api_key_limit_reached",
         "endpoint_limit_reached",
         "replay_limit_reached",
         "webhook_endpoint_disabled",
@@ -79,6 +85,7 @@ CONTRACT = {
 
 RETRYABLE = {
     "account_frozen",
+    "api_key_limit_reached",
     "endpoint_limit_reached",
     "idempotency_in_progress",
     "internal_error",
@@ -89,6 +96,7 @@ RETRYABLE = {
     "replay_limit_reached",
     "request_timeout",
     "storage_unavailable",
+    "user_disabled",
     "webhook_endpoint_disabled",
 }
 
@@ -107,6 +115,7 @@ def test_every_promised_code_has_its_status_and_there_is_no_other() -> None:
 def test_every_refusal_is_in_the_table() -> None:
     for module in (
         gateway.domain.errors,
+        gateway.domain.api_key_errors,
         gateway.domain.exchange_errors,
         gateway.domain.webhook_errors,
         gateway.application.errors,

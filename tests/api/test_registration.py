@@ -16,6 +16,7 @@ async def test_registering_opens_one_account_in_the_chosen_currency(world: World
         "email": body["email"],
         "role": role,
         "name": "Ada",
+        "status": "active",
         "created_at": world.clock.now.isoformat().replace("+00:00", "Z"),
         "accounts": [account],
     }

@@ -19,11 +19,20 @@ ROLES = {
     "POST /users/logout": ALL,
     "GET /users/me": ALL,
     "POST /users/me/password": ALL,
+    "POST /api-keys": ALL,
+    "GET /api-keys": ALL,
+    "GET /api-keys/{key_id}": ALL,
+    "DELETE /api-keys/{key_id}": ALL,
+    "POST /api-keys/{key_id}/rotate": ALL,
     "GET /accounts": ALL,
     "POST /accounts": {"customer", "merchant"},
     "GET /accounts/{account_id}": ALL,
     "POST /accounts/{account_id}/freeze": {"operator"},
     "POST /accounts/{account_id}/unfreeze": {"operator"},
+    "POST /accounts/{account_id}/close": ALL,
+    "POST /users/{user_id}/disable": {"operator"},
+    "POST /users/{user_id}/enable": {"operator"},
+    "POST /users/{user_id}/end-sessions": {"operator"},
     "POST /deposits": ALL,
     "POST /payouts": {"customer", "merchant"},
     "POST /payments": {"customer", "merchant"},
@@ -59,9 +68,52 @@ ROLES = {
     "GET /webhook-endpoints/{endpoint_id}/deliveries": {"merchant", "operator"},
     "POST /webhook-endpoints/{endpoint_id}/replay": {"merchant", "operator"},
     "POST /events/{event_id}/redeliver": {"merchant", "operator"},
+    "GET /audit": {"operator"},
     "GET /ledger/invariants": {"operator"},
 }
 """Written from the contract, not from the code."""
+SCOPES = {
+    "accounts:read": {
+        "GET /users/me",
+        "GET /accounts",
+        "GET /accounts/{account_id}",
+        "GET /merchants/{merchant_id}/fees",
+    },
+    "payments:read": {
+        "GET /payments",
+        "GET /payments/{payment_id}",
+        "GET /payments/{payment_id}/refunds",
+        "GET /refunds/{refund_id}",
+        "GET /rates",
+        "GET /quotes/{quote_id}",
+    },
+    "payments:write": {
+        "POST /payments",
+        "POST /payments/batch",
+        "POST /payments/{payment_id}/confirm",
+        "POST /payments/{payment_id}/capture",
+        "POST /payments/{payment_id}/cancel",
+        "POST /transactions",
+        "POST /quotes",
+    },
+    "refunds:write": {"POST /payments/{payment_id}/refunds"},
+    "payouts:write": {"POST /deposits", "POST /payouts"},
+    "transactions:read": {"GET /transactions", "GET /transactions/{transaction_id}", "GET /ledger/invariants"},
+    "events:read": {"GET /events", "GET /events/stream", "GET /events/{event_id}"},
+    "webhooks:write": {
+        "POST /webhook-endpoints",
+        "GET /webhook-endpoints",
+        "GET /webhook-endpoints/{endpoint_id}",
+        "PATCH /webhook-endpoints/{endpoint_id}",
+        "DELETE /webhook-endpoints/{endpoint_id}",
+        "POST /webhook-endpoints/{endpoint_id}/rotate-secret",
+        "POST /webhook-endpoints/{endpoint_id}/test",
+        "GET /webhook-endpoints/{endpoint_id}/deliveries",
+        "POST /webhook-endpoints/{endpoint_id}/replay",
+        "POST /events/{event_id}/redeliver",
+    },
+}
+"""What an API key with a scope may do. Whatever is not here, no key does."""
 
 
 async def attempt(api: Api, operation: str) -> tuple[int, str]:
@@ -77,6 +129,15 @@ def test_every_operation_has_its_row(quiet_world: World) -> None:
     operations = {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
     rows = PUBLIC | ROLES.keys()
     assert operations == rows, f"PUBLIC or ROLES in {__file__} differs: {sorted(operations ^ rows)}"
+
+
+def test_every_operation_needs_its_scope(quiet_world: World) -> None:
+    scope_of = {operation: scope for scope, operations in SCOPES.items() for operation in operations}
+    for path, item in quiet_world.anyone.contract.document["paths"].items():
+        for method, described in item.items():
+            operation = f"{method.upper()} {path}"
+            assert described.get("x-required-scope") == scope_of.get(operation), operation
+            assert ({"apiKey": []} in described["security"]) == (operation in scope_of), operation
 
 
 @pytest.mark.parametrize("operation", sorted(ROLES))

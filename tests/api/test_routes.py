@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.adapters.http.messages import Request, Response
-from gateway.adapters.http.operations import ANYONE, AnyOperation, Operation
+from gateway.adapters.http.operations import AnyOperation, Operation
 from gateway.adapters.http.resources.accounts import DepositBody
 from gateway.adapters.http.resources.payouts import PayoutBody
 from gateway.adapters.http.routes import Match, Routes
@@ -19,7 +19,7 @@ async def pay_out(request: Request[PayoutBody]) -> Response:
 
 
 def get(path: str) -> AnyOperation:
-    return Operation(method="GET", path=path, name=path, tag="", summary="", handler=show, roles=ANYONE)
+    return Operation(method="GET", path=path, name=path, tag="", summary="", handler=show, public=True)
 
 
 ROUTES = Routes(
@@ -91,7 +91,7 @@ def test_mypy_refuses_a_handler_of_another_body() -> None:
         tag="",
         summary="",
         handler=pay_out,  # type: ignore[arg-type]  # mypy reports an unused comment if it accepts this handler.
-        roles=ANYONE,
+        public=True,
         body=DepositBody,
     )
     assert wrong.body is DepositBody

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,11 @@ from gateway.application.engine.executor import Executor
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.submission import Answer, CommandSubmission, Failed, Submission
 from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import AnswerKey, Changes, StorageUnavailable, StoredAnswer
+from gateway.contracts.records import NOW, commit
 from gateway.domain.errors import AccountFrozen, IdempotencyKeyReused
 from support.builders import (
+    CUSTOMER,
     CUSTOMER_ACCOUNT,
     Watch,
     a_batch,
@@ -45,6 +49,12 @@ async def executor(storage: Storage, watch: Watch, open_executor: OpenExecutor) 
 
 def parts(*commands: Command[Any]) -> Sequence[CommandSubmission]:
     return [submit(command, f"part-{number}") for number, command in enumerate(commands)]
+
+
+def stored_body(watch: Watch, key: str) -> bytes:
+    """What was stored under a key."""
+    [body] = [answer.body for changes in watch.commits for answer in changes.answers_new if answer.key.key == key]
+    return body
 
 
 @pytest.mark.parametrize("atomic", [True, False])
@@ -109,6 +119,64 @@ async def test_the_key_of_a_bundle_is_none_of_its_parts(executor: Executor, stor
     assert await balances(storage) == ((100, 0) if atomic else (90, 10))
     again = await executor.perform(bulk)
     assert (again.body, again.replayed) == (answer.body, True)
+
+
+def bodies(answers: Sequence[Answer | Failed]) -> bytes:
+    """All of the answers to the parts, as an answer to all that shows them."""
+    return b"\n".join(answer.body for answer in answers if isinstance(answer, Answer))
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+async def test_the_answer_to_all_is_rebuilt_of_the_answers_to_the_parts(
+    executor: Executor, watch: Watch, *, atomic: bool
+) -> None:
+    commands = [pay(usd(10)), pay(usd(20)), *([] if atomic else [pay(usd(1000))])]
+    bulk = replace(a_bulk_submission(*parts(*commands), atomic=atomic), encode_all=bodies)
+    answer = await executor.perform(bulk)
+    assert stored_body(watch, "bulk-1") == b""
+    again = await executor.perform(bulk)
+    assert (again.body, again.refused, again.replayed) == (answer.body, False, True)
+    assert answer.body.count(b"\n") == len(commands) - 1
+    reused = await executor.perform(replace(bulk, fingerprint=b"other"))
+    assert isinstance(reused.outcome, IdempotencyKeyReused)
+
+
+@pytest.mark.parametrize("other", ["answered before", "twice in it", "of another request", "of the whole"])
+async def test_the_answer_to_all_is_stored_whole_if_a_part_has_another_answer(
+    executor: Executor, watch: Watch, other: str
+) -> None:
+    first, second = parts(pay(usd(10)), pay(usd(20)))
+    if other == "answered before":
+        await executor.perform(second)
+    if other == "of another request":
+        await executor.perform(replace(second, fingerprint=b"other"))
+    keys = {"twice in it": first.key, "of the whole": AnswerKey(CUSTOMER, "bulk-1")}
+    if other in keys:
+        second = replace(first, key=keys[other])
+    bulk = replace(a_bulk_submission(first, second, atomic=False), encode_all=bodies)
+    answer = await executor.perform(bulk)
+    assert stored_body(watch, "bulk-1") == answer.body
+    again = await executor.perform(bulk)
+    assert (again.body, again.replayed) == (answer.body, True)
+
+
+async def test_an_answer_to_all_that_was_stored_whole_is_replayed_so(storage: Storage, executor: Executor) -> None:
+    bulk = a_bulk_submission(*parts(pay(usd(10))), atomic=True)
+    whole = StoredAnswer(key=bulk.key, fingerprint=bulk.fingerprint, body=b"as it was", created_at=NOW)
+    await commit(storage, Changes(answers_new=[whole]))
+    answer = await executor.perform(bulk)
+    assert (answer.body, answer.replayed) == (b"as it was", True)
+
+
+async def test_an_answer_to_all_is_unavailable_while_the_answers_to_its_parts_are_deleted(
+    storage: Storage, executor: Executor
+) -> None:
+    bulk = a_bulk_submission(*parts(pay(usd(10))), atomic=True)
+    to_be_rebuilt = StoredAnswer(key=bulk.key, fingerprint=bulk.fingerprint, body=b"", created_at=NOW)
+    await commit(storage, Changes(answers_new=[to_be_rebuilt]))
+    with pytest.raises(StorageUnavailable):
+        await executor.perform(bulk)
+    assert await balances(storage) == (100, 0)
 
 
 async def test_what_may_end_otherwise_next_time_is_not_kept(executor: Executor, storage: Storage, watch: Watch) -> None:

@@ -2,28 +2,139 @@
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from gateway import AccountKey, AccountKind, OpenAccount, in_memory_gateway
+from gateway import (
+    AccountKey,
+    AccountKind,
+    MakeDeposit,
+    OpenAccount,
+    Pay,
+    PaymentOrder,
+    Role,
+    Scope,
+    in_memory_gateway,
+)
 from gateway.contracts.records import USD, user_id
+from support.builders import usd
 
-PAGE = Path(__file__).parents[2] / "docs" / "embedding.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "embedding.md"
+
+
+def example(first_line: str) -> str:
+    """The only example that begins so."""
+    examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    [found] = [each for each in examples if each.startswith(first_line)]
+    return str(found)
+
+
+def run(code: str) -> dict[str, Any]:
+    """The names that an example defines."""
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - it is our own page.
+    return names
+
+
+def run_twice(code: str) -> None:
+    """Run a program two times, each in a thread: it has no running event loop, as a main thread at its start."""
+    for _ in range(2):
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(run, code).result()
+
+
+def printed_lines(code: str) -> list[str]:
+    """What an example says that it prints."""
+    return [line.removeprefix("# ") for line in code.splitlines() if line.startswith("# ")]
+
+
+def test_the_first_example_pays_and_may_be_run_again(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = example("import asyncio\n\nfrom gateway import MakeDeposit")
+    run_twice(code)
+    assert capsys.readouterr().out.splitlines() == printed_lines(code) * 2
+
+
+def test_the_example_of_the_readme_is_the_file_that_type_checkers_see_and_may_be_run_again(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = (ROOT / "examples" / "first_payment.py").read_text(encoding="utf-8")
+    [shown] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert shown == code.partition("\n\n")[2]
+    run_twice(code)
+    assert capsys.readouterr().out.splitlines() == ["captured"] * 2
+
+
+def test_the_example_of_a_program_without_an_event_loop_prints_what_the_page_says(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = example("from gateway import open_gateway_sync")
+    run_twice(code)
+    assert capsys.readouterr().out.splitlines() == printed_lines(code) * 2
+
+
+async def test_the_example_of_a_thread_pays(capsys: pytest.CaptureFixture[str]) -> None:
+    pay_in_a_thread = run(example("import asyncio\n\nfrom gateway import Gateway"))["pay_in_a_thread"]
+    async with in_memory_gateway() as gateway:
+        ada = await gateway.accounts.open_customer("ada", "USD")
+        shop = await gateway.accounts.open_merchant("shop", "USD")
+        await gateway.execute(MakeDeposit(account_id=ada.id, amount=usd(100), owner_id=None))
+        order = PaymentOrder(customer_id=ada.owner_id, merchant_id=shop.owner_id, amount=usd(10))
+        await pay_in_a_thread(gateway, Pay(order=order))
+    assert capsys.readouterr().out.splitlines() == ["captured"]
+
+
+async def test_the_example_of_queries_shows_what_a_customer_may_see(capsys: pytest.CaptureFixture[str]) -> None:
+    show_payments = run(example("from gateway import TRUSTED"))["show_payments"]
+    async with in_memory_gateway() as gateway:
+        ada = await gateway.accounts.open_customer("ada", "USD")
+        shop = await gateway.accounts.open_merchant("shop", "USD")
+        await gateway.execute(MakeDeposit(account_id=ada.id, amount=usd(100), owner_id=None))
+        order = PaymentOrder(customer_id=ada.owner_id, merchant_id=shop.owner_id, amount=usd(10), metadata={})
+        payment = (await gateway.execute(Pay(order=order))).payment
+        await show_payments(gateway, ada)
+    assert capsys.readouterr().out.splitlines() == [f"{payment.id} 0.10 USD captured", "1"]
+
+
+async def test_the_example_of_a_caught_refusal_tells_them_apart() -> None:
+    pay = run(example("from gateway import Refusal"))["pay"]
+    async with in_memory_gateway() as gateway:
+        ada = await gateway.accounts.open_customer("ada", "USD")
+        shop = await gateway.accounts.open_merchant("shop", "USD")
+        order = PaymentOrder(customer_id=ada.owner_id, merchant_id=shop.owner_id, amount=usd(10), metadata={})
+        assert await pay(gateway, Pay(order=order)) == "Not enough money."
+        opening = OpenAccount(key=AccountKey(ada.owner_id, USD, AccountKind.CUSTOMER))
+        assert await pay(gateway, opening) == "Refused: account_exists"
+
+
+async def test_the_example_of_mounting_serves_the_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = run(example("from contextlib import asynccontextmanager\n\nfrom starlette"))["app"]
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client,
+    ):
+        assert (await client.get("/gateway/health/ready")).status_code == 200
+        assert (await client.get("/gateway/payments")).json()["code"] == "token_missing"
 
 
 def test_the_example_of_a_refusal_prints_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
-    [example] = re.findall(r"```python\n(from gateway import InvalidInput.*?)```", PAGE.read_text(), re.DOTALL)
-    exec(example, {})  # noqa: S102 - it is our own page.
-    said = [line.removeprefix("# ") for line in example.splitlines() if line.startswith("# ")]
-    assert capsys.readouterr().out.splitlines() == said
+    code = example("from gateway import InvalidInput")
+    run(code)
+    assert capsys.readouterr().out.splitlines() == printed_lines(code)
 
 
 async def test_the_example_of_a_sink_gets_every_event(capsys: pytest.CaptureFixture[str]) -> None:
-    [example] = re.findall(r"```python\n(from gateway.application.events.relay.*?)```", PAGE.read_text(), re.DOTALL)
-    names: dict[str, Any] = {}
-    exec(example, names)  # noqa: S102 - it is our own page.
+    names = run(example("from gateway.events"))
     stop = asyncio.Event()
     async with in_memory_gateway() as gateway, asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(names["publish_until"](stop, gateway))
@@ -35,3 +146,17 @@ async def test_the_example_of_a_sink_gets_every_event(capsys: pytest.CaptureFixt
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == newest
     assert any(line.endswith(f" account.opened {account.id}") for line in printed)
+
+
+async def test_the_example_of_an_api_key_makes_one_that_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    [example] = re.findall(r"```python\n(new = await gateway.api_keys.*?)```", PAGE.read_text(), re.DOTALL)
+    body = "".join(f"    {line}\n" for line in example.splitlines())
+    names: dict[str, Any] = {}
+    exec(f"async def run(gateway, merchant_id):\n{body}    return caller", names)  # noqa: S102 - it is our own page.
+    async with in_memory_gateway() as gateway:
+        registered = await gateway.access.register(
+            email="shop@example.com", password="a long passphrase", role=Role.MERCHANT
+        )
+        caller = await names["run"](gateway, registered.user.id)
+    assert (caller.user_id, caller.scopes) == (registered.user.id, {Scope.PAYMENTS_READ})
+    assert "gk_test_" in capsys.readouterr().out

@@ -23,7 +23,7 @@ from gateway.bootstrap.limits import (
     sql_limits,
     stream_limits,
 )
-from gateway.entrypoints.api import http_limits
+from gateway.bootstrap.serving import http_limits
 from gateway.settings.values import Settings
 
 
@@ -56,6 +56,7 @@ def test_each_setting_of_housekeeping_reaches_its_limit() -> None:
         sessions_days=17,
         login_failures_days=18,
         webhook_deliveries_days=19,
+        audit_days=20,
     )
     assert housekeeping_limits(settings) == HousekeepingLimits(
         rows_per_step=11,
@@ -67,4 +68,5 @@ def test_each_setting_of_housekeeping_reaches_its_limit() -> None:
         sessions=timedelta(days=17),
         login_failures=timedelta(days=18),
         deliveries=timedelta(days=19),
+        audit=timedelta(days=20),
     )

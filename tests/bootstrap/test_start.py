@@ -8,6 +8,7 @@ import pytest
 
 from gateway.adapters.jose.keys import generate_pem
 from gateway.bootstrap.refusal import StartRefused
+from gateway.bootstrap.serving import open_served
 from gateway.bootstrap.wiring import open_gateway
 from gateway.contracts.records import USD
 from gateway.domain.money import Money
@@ -20,7 +21,7 @@ from gateway.settings.values import Settings
 async def test_the_sandbox_makes_itself_a_private_folder_with_a_private_key(tmp_path: Path) -> None:
     folder = tmp_path / "data"
 
-    async with open_gateway(Settings(data_dir=str(folder))):
+    async with open_served(Settings(data_dir=str(folder))):
         pass
 
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -28,8 +29,10 @@ async def test_the_sandbox_makes_itself_a_private_folder_with_a_private_key(tmp_
     assert (folder / "gateway.sqlite3").stat().st_size > 0
 
 
-async def test_production_does_not_start_without_a_key(tmp_path: Path) -> None:
-    await refused_to_start(Settings(environment="production", data_dir=str(tmp_path)), "needs a signing key")
+async def test_production_does_not_serve_without_a_key(tmp_path: Path) -> None:
+    with pytest.raises(StartRefused, match="needs a signing key"):
+        async with open_served(Settings(environment="production", data_dir=str(tmp_path))):
+            pass
 
 
 @pytest.mark.parametrize("secret", ["change-me" * 8, "the quick brown fox jumps over the lazy dog"])

@@ -11,8 +11,12 @@ from gateway.adapters.memory import MemoryWebhookSender
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.access.access import Access
 from gateway.application.access.caller import Caller
+from gateway.application.accounts import Accounts
+from gateway.application.api_keys import ApiKeys
+from gateway.application.audit_queries import AuditQueries
 from gateway.application.engine.outcome_codec import refusals
 from gateway.application.events.feed import Events
+from gateway.application.ports.audit_log import AuditFilter
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, TransactionFilter
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Storage
@@ -20,8 +24,10 @@ from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
-from gateway.contracts.records import EUR, NOW, USD, by_email, endpoint_id, quote_id
+from gateway.contracts.records import EUR, NOW, USD, api_key_id, by_email, endpoint_id, quote_id
+from gateway.domain.audit import Actor, ActorKind, Origin
 from gateway.domain.errors import InvalidInput, Refusal
+from gateway.domain.fees import FeeSchedule
 from gateway.domain.rate import CurrencyPair, rate_of
 from gateway.domain.refund import RefundId
 from gateway.domain.transaction import TransactionId
@@ -31,7 +37,12 @@ from support.builders import CUSTOMER, CUSTOMER_ACCOUNT, MERCHANT, StandingClock
 from support.hostile import VALUES
 
 CALLER = Caller(user_id=CUSTOMER, role=Role.CUSTOMER, session_id=SessionId("ses_1"))
-FILTERS = {"accounts": AccountFilter(), "payments": PaymentFilter(), "transactions": TransactionFilter()}
+FILTERS = {
+    "accounts": AccountFilter(),
+    "payments": PaymentFilter(),
+    "transactions": TransactionFilter(),
+    "records": AuditFilter(),
+}
 VALID: Mapping[str, object] = {
     "caller": CALLER,
     "account_id": CUSTOMER_ACCOUNT,
@@ -46,6 +57,7 @@ VALID: Mapping[str, object] = {
     "before": None,
     "limit": 20,
     "after": 0,
+    "fees": FeeSchedule(basis_points=100, fixed_minor=5),
     "pair": CurrencyPair(EUR, USD),
     "rate": rate_of("1.1"),
     "spread_basis_points": 50,
@@ -69,8 +81,14 @@ VALID: Mapping[str, object] = {
     "all_merchants": False,
     "event_id": "evt_1",
     "outcomes": [None],
+    "origin": Origin(actor=Actor(kind=ActorKind.CLI, id="cli"), address="ada@host", request_id="req_1"),
+    "request_id": "req_1",
     "created_from": NOW,
     "created_to": NOW + timedelta(days=1),
+    "key_id": api_key_id(1),
+    "scopes": ["payments:read"],
+    "expires_at": None,
+    "old_key_seconds": 60,
 }
 """An argument for each parameter of each method; `where` is a filter of the method's own."""
 
@@ -78,6 +96,7 @@ VALID: Mapping[str, object] = {
 def parts(storage: Storage) -> list[Any]:
     access = an_access(storage, StandingClock())
     return [
+        Accounts(executor=access.executor, reader=storage.reader),
         Queries(storage.reader, StandingClock()),
         Quotes(executor=access.executor, rates=storage.rates, clock=StandingClock()),
         Events(storage.events),
@@ -94,6 +113,8 @@ def parts(storage: Storage) -> list[Any]:
             clock=StandingClock(),
             identifiers=time_ordered_id,
         ),
+        ApiKeys(access),
+        AuditQueries(storage.audit_log),
         access,
     ]
 
@@ -114,6 +135,7 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
             valid = {each: VALID.get(each, FILTERS.get(name)) for each in inspect.signature(method).parameters}
             for parameter in valid:
                 for hostile in VALUES:
+                    code: str
                     try:
                         await method(**valid | {parameter: hostile})
                     except Refusal as refusal:
@@ -126,7 +148,9 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
     assert refused > answered > 0
 
 
-@pytest.mark.parametrize("part", [Queries, Quotes, Events, Webhooks, WebhookDeliveries, Access])
+@pytest.mark.parametrize(
+    "part", [Accounts, Queries, Quotes, Events, Webhooks, WebhookDeliveries, AuditQueries, ApiKeys, Access]
+)
 def test_no_parameter_is_forgotten(part: type[Any]) -> None:
     parameters = {name for method in methods(part).values() for name in inspect.signature(method).parameters}
     assert parameters - {"self"} <= VALID.keys() | {"where"}
@@ -156,7 +180,7 @@ async def test_a_caller_of_no_role_sees_nothing(storage: Storage, role: Any) -> 
     assert [error.field for error in refused.value.errors] == ["role"]
 
 
-@pytest.mark.parametrize("kind", [AccountFilter, PaymentFilter, TransactionFilter])
+@pytest.mark.parametrize("kind", [AccountFilter, PaymentFilter, TransactionFilter, AuditFilter])
 def test_a_filter_with_a_wrong_type_or_out_of_bounds_cannot_be_made(kind: type[Any]) -> None:
     wrong: list[Any] = [7, True, "x" * 65, "\0", "\ud800", b"x", [], {}]
     for name in inspect.signature(kind).parameters:

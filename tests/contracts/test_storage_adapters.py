@@ -8,6 +8,8 @@ A contract that nothing can break proves nothing. What was broken by hand in the
 - a claim that found its key taken and went on: test_the_second_transaction_with_a_key_finds_the_first_answer
 - a refresh token taken without looking whether it was used: test_of_sixteen_concurrent_exchanges_exactly_one_rotates
 - the lock of the owners of webhook endpoints taken out: test_of_concurrent_creations_each_sees_the_endpoints_before_it
+- the lock of the owners of API keys taken out: test_of_concurrent_creations_each_sees_the_keys_before_it
+- keys looked up without the role of their owner: test_a_key_is_used_for_an_owner_who_has_its_role
 - scopes of failures written in no order: test_no_concurrent_failure_is_lost
 - pauses of the future that count: test_a_pause_of_a_worker_a_day_ahead_is_void_for_good
 - a plan of the future that is due at once: test_a_retry_of_a_worker_a_day_ahead_waits_as_long_as_its_schedule_says
@@ -18,8 +20,11 @@ The order in which several new keys are claimed shows here only now and then: th
 
 import pytest
 
+from gateway.contracts.api_keys import ApiKeysContract
 from gateway.contracts.audit import AuditContract
+from gateway.contracts.audit_log import AuditLogContract
 from gateway.contracts.deliveries import DeliveriesContract
+from gateway.contracts.disabled_users import DisabledUsersContract
 from gateway.contracts.event_cursors import EventCursorsContract
 from gateway.contracts.event_search import EventSearchContract
 from gateway.contracts.events import EventFeedContract
@@ -45,6 +50,11 @@ class TestHostileInput(HostileInputContract):
 
 
 class TestUsers(UsersContract):
+    pass
+
+
+@pytest.mark.locking
+class TestDisabledUsers(DisabledUsersContract):
     pass
 
 
@@ -80,8 +90,17 @@ class TestWebhookEndpoints(WebhookEndpointsContract):
     pass
 
 
+class TestApiKeys(ApiKeysContract):
+    pass
+
+
 class TestAudit(AuditContract):
     # The SQL adapter's pages have 5,000 rows; the one where this one ends falls between two of the same transaction.
+    records = 5_100
+
+
+class TestAuditLog(AuditLogContract):
+    # As for the audit.
     records = 5_100
 
 

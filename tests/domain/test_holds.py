@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.contracts.records import EUR, an_account
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountStatus
 from gateway.domain.errors import (
+    AccountClosed,
     AccountFrozen,
     BalanceOverflow,
     CurrencyMismatch,
@@ -85,7 +86,7 @@ def test_what_is_held_cannot_be_held_again() -> None:
 def test_a_frozen_account_does_not_pay(kind: TransferKind) -> None:
     with pytest.raises(AccountFrozen):
         MOVES[kind](payer(debits_pending=10).frozen(), an_account(2, credits_pending=10), 1)
-    with pytest.raises(AccountFrozen):
+    with pytest.raises(AccountClosed):
         MOVES[kind](payer(debits_pending=10), an_account(2, credits_pending=10, status=AccountStatus.CLOSED), 1)
 
 

@@ -1,8 +1,8 @@
 """Every refusal has a code of its own, which never changes."""
 
 from gateway.application import errors as application_errors
+from gateway.domain import api_key_errors, exchange_errors, webhook_errors
 from gateway.domain import errors as domain_errors
-from gateway.domain import exchange_errors, webhook_errors
 from gateway.domain.errors import FieldError, InsufficientFunds, InvalidInput, Refusal, invalid
 
 CODES = {
@@ -10,6 +10,10 @@ CODES = {
     "account_frozen",
     "account_not_found",
     "already_reversed",
+    "api_key_ended",
+    "api_key_invalid",
+    "api_key_limit_reached",
+    "api_key_not_found",
     "amount_too_large",
     "amount_too_small",
     "balance_overflow",
@@ -45,6 +49,7 @@ CODES = {
     "role_forbidden",
     "same_account",
     "same_currency",
+    "scope_missing",
     "token_expired",
     "token_invalid",
     "token_missing",
@@ -63,6 +68,8 @@ CODES = {
 
 NOT_STORED = {
     "account_frozen",
+    "api_key_invalid",
+    "api_key_limit_reached",
     "endpoint_limit_reached",
     "idempotency_in_progress",
     "invalid_credentials",
@@ -72,6 +79,7 @@ NOT_STORED = {
     "rate_not_found",
     "rates_read_only",
     "role_forbidden",
+    "scope_missing",
     "token_expired",
     "token_invalid",
     "token_missing",
@@ -84,7 +92,7 @@ NOT_STORED = {
 def every_refusal() -> set[type[Refusal]]:
     return {
         kind
-        for module in (domain_errors, exchange_errors, webhook_errors, application_errors)
+        for module in (domain_errors, api_key_errors, exchange_errors, webhook_errors, application_errors)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Refusal) and kind is not Refusal
     }

@@ -19,6 +19,7 @@ from gateway.domain.account import (
     system_account,
 )
 from gateway.domain.errors import (
+    AccountClosed,
     AccountFrozen,
     BalanceOverflow,
     CurrencyMismatch,
@@ -175,9 +176,9 @@ def test_a_frozen_account_receives_but_does_not_pay() -> None:
 
 def test_a_closed_account_neither_receives_nor_pays() -> None:
     closed, other = an_account(1, credits_posted=40, status=AccountStatus.CLOSED), an_account(2, credits_posted=40)
-    with pytest.raises(AccountFrozen):
+    with pytest.raises(AccountClosed):
         post(closed, other, 1)
-    with pytest.raises(AccountFrozen):
+    with pytest.raises(AccountClosed):
         post(other, closed, 1)
 
 

@@ -23,8 +23,11 @@ async def test_the_examples_of_the_guide_work_as_pasted_one_after_the_other(tmp_
 
     lines = [line for line in said.splitlines() if line.startswith("{")]
     assert [gist(answer) for line in lines for answer in values(line)] == [
-        "user",
-        "user",
+        "user active",
+        "user active",
+        "list",
+        "scope_missing",
+        "api_key_invalid",
         "deposit 100000",
         "payment captured 1050",
         "payment partially_captured 3000",

@@ -181,7 +181,16 @@ def test_a_dry_run_refuses_what_a_migration_refuses(tmp_path: Path) -> None:
     assert done.stderr == "Error: The database's schema is of a newer version of the gateway. Use that version.\n"
 
 
-READ = {"accounts", "status_changes", "transactions", "payments", "used_quotes", "payment_events"}
+READ = {
+    "accounts",
+    "status_changes",
+    "transactions",
+    "payments",
+    "used_quotes",
+    "payment_events",
+    "audit_records",
+    "new_audit_records",
+}
 
 
 def test_verify_prints_one_document_for_programs(tmp_path: Path) -> None:

@@ -19,12 +19,11 @@ from gateway.application.commands.create_webhook_endpoint import CreateWebhookEn
 from gateway.application.events.relay import EventRelay
 from gateway.application.jobs import Jobs
 from gateway.application.ports.event_sink import SinkUnavailable
-from gateway.bootstrap.jobs import Worker, open_worker
+from gateway.bootstrap.jobs import Worker, open_worker, working
 from gateway.domain.user import Role
 from gateway.domain.webhook_endpoint import WebhookEndpoint
 from gateway.entrypoints.health import NoAnswer, health
 from gateway.entrypoints.heartbeat import heartbeat_file
-from gateway.entrypoints.worker import working
 from gateway.entrypoints.worker_health import answering_health
 from gateway.settings.values import Settings
 from support.builders import MERCHANT, register

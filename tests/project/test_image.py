@@ -55,7 +55,8 @@ def needed(requirements: list[str], extra: str = "") -> Iterator[str]:
 
 def test_the_image_installs_what_the_project_needs_and_nothing_else() -> None:
     project = tomllib.loads(text("pyproject.toml"))["project"]
-    requirements = [*project["dependencies"], *project["optional-dependencies"]["nats"]]
+    extras = project["optional-dependencies"]
+    requirements = [*project["dependencies"], *extras["nats"], *extras["server"]]
 
     assert set(pins("requirements/image.txt")) == set(needed(requirements))
 

@@ -29,11 +29,13 @@ RESOURCES = PACKAGE / "adapters" / "http" / "resources"
 NOT_PAYMENTS = {TransactionType.DEPOSIT, TransactionType.PAYOUT, TransactionType.REVERSAL}
 WITHOUT_OPERATION = {
     "ChangeWebhookEndpoint": "application/webhooks.py submits it",
+    "CreateApiKey": "application/api_keys.py submits it",
     "CreateWebhookEndpoint": "application/webhooks.py submits it",
     "DisableWebhookEndpoint": "application/events/dispatcher.py submits it",
     "ExpirePayment": "application/expiry.py submits it",
     "MakeQuote": "application/quotes.py submits it",
     "Register": "application/access/access.py submits it",
+    "RotateApiKey": "application/api_keys.py submits it",
     "RotateWebhookSecret": "application/webhooks.py submits it",
 }
 """The commands that no operation makes of a request."""
@@ -91,6 +93,7 @@ OTHER_PLACES = (
     "src/gateway/application/commands/",
     "src/gateway/domain/transaction.py",
     "src/gateway/application/verification/payment_flows.py",
+    "src/gateway/adapters/http/authorization.py",
     "tests/api/test_roles.py",
     "tests/support/lives_of_payments.py",
 )

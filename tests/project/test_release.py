@@ -118,7 +118,14 @@ def test_the_wheel_works_where_nothing_else_is_installed(wheel: Path, tmp_path: 
     environment = tmp_path / "environment"
     venv.create(environment)
     python = environment / "bin" / "python"
-    run(*PIP, "--python", python, "install", "--quiet", "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)
+    install: list[str | Path] = [*PIP, "--python", python, "install", "--quiet", "-c", ROOT / "constraints.txt"]
+    run(*install, wheel, cwd=tmp_path)
+    assert run(python, ROOT / "examples" / "first_payment.py", cwd=tmp_path) == "captured\n"
+    needs_server = {"GatewayApp", "asgi"}
+    script = f"import gateway; [getattr(gateway, name) for name in {{*gateway.__all__}} - {needs_server}]"
+    run(python, "-c", script, cwd=tmp_path)
+
+    run(*install, f"{wheel}[server]", cwd=tmp_path)
     assert VERSION in run(environment / "bin" / "gateway", "--version", cwd=tmp_path)
     script = "import gateway, json; print(json.dumps([name for name in gateway.__all__ if getattr(gateway, name)]))"
     assert json.loads(run(python, "-c", script, cwd=tmp_path)) == gateway.__all__

@@ -34,12 +34,12 @@ def test_without_a_seed_it_takes_one_and_tells_it() -> None:
 
 def test_it_tells_what_is_broken_and_how_to_see_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
     an_event_is_missing(monkeypatch)
-    result = simulate("--seed", "7", "--operations", "5000", "--faults")
+    result = simulate("--seed", "8", "--operations", "5000", "--faults")
     assert result.exit_code == 1
     assert "RefundPayment(" in result.output
     assert re.search(r"^events +Written are \['payment.refunded'\]", result.output, re.MULTILINE)
     [(step, arguments)] = re.findall(
-        r"Seed 7 breaks something at step (\d+)\. To see it: gateway simulate (.*)", result.output
+        r"Seed 8 breaks something at step (\d+)\. To see it: gateway simulate (.*)", result.output
     )
-    assert arguments == f"--seed 7 --operations {step} --faults"
+    assert arguments == f"--seed 8 --operations {step} --faults"
     assert simulate(*arguments.split()).output == result.output

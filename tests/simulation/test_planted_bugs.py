@@ -5,12 +5,12 @@ import pytest
 from gateway.adapters.memory import memory_storage
 from gateway.simulation.report import Report
 from gateway.simulation.run import simulate
-from simulation import planted_bugs, planted_webhook_bugs
+from simulation import planted_bugs, planted_key_bugs, planted_webhook_bugs
 from simulation.conftest import SEED, STEPS, history
 from simulation.planted_bugs import Plant
 from simulation.planted_delivery_bugs import PLANTED as DELIVERIES
 
-PLANTED = {**planted_bugs.PLANTED, **planted_webhook_bugs.PLANTED}
+PLANTED = {**planted_bugs.PLANTED, **planted_webhook_bugs.PLANTED, **planted_key_bugs.PLANTED}
 SEEDS = range(SEED, SEED + 3)
 """A new operation changes every history. If the first one meets a planted bug elsewhere, the next one is tried."""
 

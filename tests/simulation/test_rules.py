@@ -6,7 +6,7 @@ from gateway import RefundPayment
 from gateway.domain.payment import PaymentId
 from gateway.domain.user import UserId
 from gateway.simulation.model import Model
-from gateway.simulation.model_records import ModelAccount, ModelPayment, merchant_key
+from gateway.simulation.model_records import ModelAccount, ModelPayment, customer_key, merchant_key
 from gateway.simulation.rules import effect_of
 
 
@@ -26,7 +26,11 @@ def test_a_refund_gives_no_more_of_the_fee_back_than_itself() -> None:
         refunded=10,
         refunded_with_fee=10,
     )
-    model = Model(accounts={merchant_key(payment.merchant, "USD"): ModelAccount(posted=1)})
+    accounts = {
+        merchant_key(UserId("usr_2"), "USD"): ModelAccount(posted=1),
+        customer_key(UserId("usr_1"), "USD"): ModelAccount(),
+    }
+    model = Model(accounts=accounts)
     model.payments[payment.id] = payment
     refund = RefundPayment(payment_id=payment.id, merchant_id=payment.merchant, amount_minor=1, refund_fee=True)
     assert effect_of(refund, model, datetime(2026, 1, 1, tzinfo=UTC)).told == ("refund", 1, 1)

@@ -8,8 +8,9 @@ import pytest
 from gateway.adapters.jose.access_tokens import JoseAccessTokens
 from gateway.adapters.jose.keys import signing_key_from_secret
 from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.access.access import Access, SignedIn
+from gateway.application.access.access import Access
 from gateway.application.access.limits import AccessLimits
+from gateway.application.access.signed_in import SignedIn
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.errors import InvalidCredentials
@@ -61,7 +62,9 @@ def an_access(
         executor=CommandExecutor(OneByOne(a_batch(storage, clock).run), time_ordered_id),
         users=storage.users,
         sessions=storage.sessions,
+        api_keys=storage.api_keys,
         login_failures=storage.login_failures,
+        audit_log=storage.audit_log,
         passwords=passwords or PlainHasher(),
         tokens=JoseAccessTokens(
             issuer="https://gateway.example",

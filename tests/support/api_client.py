@@ -21,6 +21,8 @@ from gateway.adapters.http.docs_pages import STATIC_FILES
 from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
 from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.application.api_keys import ApiKeys
+from gateway.application.audit_queries import AuditQueries
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.retry import RetryLimits, retrying
@@ -373,12 +375,15 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
         executor=executor,
         users=storage.users,
         sessions=storage.sessions,
+        api_keys=storage.api_keys,
         login_failures=storage.login_failures,
+        audit_log=storage.audit_log,
     )
     queries = replace(gateway.queries, reader=storage.reader)
     events = Events(storage.events)
     event_queries = replace(gateway.event_queries, feed=storage.events)
     webhooks = replace(gateway.webhooks, executor=executor, stored=storage.webhook_endpoints)
+    api_keys = ApiKeys(access)
     deliveries = replace(
         gateway.deliveries, stored=storage.deliveries, endpoints=storage.webhook_endpoints, feed=storage.events
     )
@@ -387,6 +392,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             gateway,
             executor=executor,
             access=access,
+            api_keys=api_keys,
             queries=queries,
             events=events,
             event_queries=event_queries,
@@ -394,6 +400,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             webhooks=webhooks,
             deliveries=deliveries,
             storage=storage,
+            audit=AuditQueries(storage.audit_log),
         )
     finally:
         await submissions.close()

@@ -22,10 +22,13 @@ class Everybody:
     merchant: Person
     operator: Person
 
+    def person(self, role: str) -> Person:
+        """Somebody of this role."""
+        return {"customer": self.customer, "merchant": self.merchant, "operator": self.operator}[role]
+
     def who_may(self, operation: Operation) -> Api:
         """Somebody who may ask this."""
-        people = {"customer": self.customer, "merchant": self.merchant, "operator": self.operator}
-        return people[min(operation.roles)].api if operation.roles else self.world.anyone
+        return self.person(min(operation.roles)).api if operation.roles else self.world.anyone
 
 
 def path_of(operation: Operation, path_id: str = "x") -> str:

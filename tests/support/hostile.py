@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -10,11 +10,16 @@ from gateway import (
     CancelPayment,
     CapturePayment,
     ChangeWebhookEndpoint,
+    CloseAccount,
     ConfirmPayment,
+    CreateApiKey,
     CreateWebhookEndpoint,
     DeleteWebhookEndpoint,
     DisabledReason,
+    DisableUser,
     DisableWebhookEndpoint,
+    EnableUser,
+    EndSessions,
     ExpirePayment,
     FreezeAccount,
     MakeDeposit,
@@ -26,7 +31,10 @@ from gateway import (
     Register,
     RequestPayment,
     ReverseTransaction,
+    RevokeApiKey,
+    RotateApiKey,
     RotateWebhookSecret,
+    Scope,
     SendTestEvent,
     SetFees,
     UnfreezeAccount,
@@ -37,7 +45,15 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.ports.storage import Storage
 from gateway.application.verification.verify import verify
-from gateway.contracts.records import EUR, USD, SequentialIdentifiers, a_rate, a_webhook_secret, user_id
+from gateway.contracts.records import (
+    EUR,
+    NOW,
+    USD,
+    SequentialIdentifiers,
+    a_rate,
+    a_webhook_secret,
+    user_id,
+)
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.errors import Refusal
 from gateway.domain.fees import FeeSchedule
@@ -141,6 +157,12 @@ VALUES: Final[tuple[Any, ...]] = (
     ("payment.unknown",),
     ("payment.captured", None),
     ("*",) * 33,
+    "payments:read",
+    Scope.PAYMENTS_READ,
+    ("payments:read",),
+    (Scope.PAYMENTS_READ, Scope.PAYMENTS_READ),
+    (Scope.REFUNDS_WRITE,),
+    b"x" * 32,
     "whsec_",
     "whsec_" + "A" * 32,
     "whsec_" + "A" * 33,
@@ -173,17 +195,19 @@ class Shop:
         return [f"{finding.rule} {finding.subject}: {finding.detail}" for finding in found.named]
 
     async def written(self) -> object:
-        """What every command changes: the ledger added up, how many records there are, and webhook endpoints."""
+        """What every command changes: the ledger added up, how many records there are, endpoints, API keys, users."""
         endpoints = await self.storage.webhook_endpoints.endpoints(None, before=None, limit=100)
+        keys = await self.storage.api_keys.keys(None, before=None, limit=100)
         async with self.storage.audit() as audit:
-            return list(await self.storage.reader.totals()), await audit.size(), list(endpoints)
+            users = [await self.storage.users.by_id(user_id(number)) for number in (8, 9)]
+            return list(await self.storage.reader.totals()), await audit.size(), list(endpoints), list(keys), users
 
 
 async def a_shop(storage: Storage) -> Shop:
     """A customer with money, a merchant, and payments in each state."""
     await opened(storage, balance=100_000)
     identifiers = SequentialIdentifiers()
-    identifiers.go_back(dict.fromkeys(("usr", "acc", "txn", "evt", "dep", "key"), 100))
+    identifiers.go_back(dict.fromkeys(("usr", "acc", "txn", "evt", "dep", "key", "aud"), 100))
     batch = Batch(unit_of_work=storage.unit_of_work, clock=StandingClock(), identifiers=identifiers)
     executor = CommandExecutor(OneByOne(batch.run), identifiers)
     given = await executor.execute(deposit(usd(50)))
@@ -223,6 +247,27 @@ async def a_shop(storage: Storage) -> Shop:
         secret=a_webhook_secret(1),
     )
     endpoints = [await executor.execute(create) for _ in range(5)]
+    register = Register(
+        user_id=user_id(8),
+        email="user8@example.com",
+        password_hash="$argon2id$",
+        role=Role.CUSTOMER,
+        name=None,
+        currency=USD,
+    )
+    somebody = await executor.execute(register)
+    nobody = await executor.execute(replace(register, user_id=user_id(9), email="user9@example.com"))
+    await executor.execute(DisableUser(user_id=nobody.user.id, reason="a stolen laptop"))
+    create_key = CreateApiKey(
+        owner_id=somebody.user.id,
+        owner_role=Role.CUSTOMER,
+        name="Till",
+        scopes=(Scope.PAYMENTS_READ, Scope.PAYMENTS_WRITE),
+        expires_at=NOW + timedelta(days=30),
+        secret_hash=b"1" * 32,
+        last_four="abcd",
+    )
+    keys = [await executor.execute(create_key) for _ in range(2)]
     commands: list[Command[Any]] = [
         CancelPayment(payment_id=held.id, by=MERCHANT),
         CapturePayment(payment_id=held.id, merchant_id=MERCHANT, amount_minor=1, final=False),
@@ -233,6 +278,10 @@ async def a_shop(storage: Storage) -> Shop:
         MakeDeposit(account_id=CUSTOMER_ACCOUNT, amount=usd(9), owner_id=CUSTOMER, reference="in"),
         MakePayout(account_id=CUSTOMER_ACCOUNT, amount=usd(3), owner_id=CUSTOMER, reference="out"),
         promise,
+        CloseAccount(account_id=somebody.accounts[0].id, owner_id=somebody.user.id, reason="a mistake"),
+        DisableUser(user_id=somebody.user.id, reason="a stolen laptop"),
+        EnableUser(user_id=nobody.user.id, reason="a new laptop"),
+        EndSessions(user_id=somebody.user.id, reason="a lost token"),
         OpenAccount(key=AccountKey(CUSTOMER, EUR, AccountKind.CUSTOMER)),
         Pay(order=replace(order, reference="order-3")),
         RefundPayment(payment_id=captured.id, merchant_id=MERCHANT, amount_minor=2, reason="cold", refund_fee=True),
@@ -261,6 +310,15 @@ async def a_shop(storage: Storage) -> Shop:
             endpoint_id=endpoints[2].id, reason=DisabledReason.FAILING, as_of=endpoints[2].updated_at
         ),
         RotateWebhookSecret(endpoint_id=endpoints[3].id, owner_id=MERCHANT, secret=a_webhook_secret(2)),
+        create_key,
+        RevokeApiKey(key_id=keys[0].id, owner_id=somebody.user.id),
+        RotateApiKey(
+            key_id=keys[1].id,
+            owner_id=somebody.user.id,
+            secret_hash=b"4" * 32,
+            last_four="efgh",
+            old_key_seconds=60,
+        ),
         SendTestEvent(endpoint_id=endpoints[4].id, owner_id=MERCHANT),
     ]
     return Shop(storage=storage, executor=executor, commands={type(command): command for command in commands})

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from support.api_client import Json, Person, World, created, fresh_key, ok
+from support.api_client import PASSWORD, Json, Person, World, created, fresh_key, ok
 
 
 async def do(person: Person, path: str, body: Json | None = None) -> Json:
@@ -45,11 +45,14 @@ async def meet_what_lives_of_payments_cause(world: World, operator: Person) -> N
     await meet_what_batches_cause(lives)
     await meet_what_time_causes(lives)
     await meet_what_freezing_causes(lives)
+    await meet_what_closing_causes(lives)
+    await meet_what_disabling_causes(lives)
     await meet_what_payouts_and_reversals_cause(lives)
     await meet_what_fees_cause(lives)
     await meet_what_exchange_causes(lives)
     await meet_what_too_little_or_too_much_causes(lives)
     await meet_what_webhook_endpoints_cause(world, merchant)
+    await meet_what_api_keys_cause(world)
 
 
 async def meet_what_requests_cause(lives: Lives) -> None:
@@ -117,6 +120,40 @@ async def meet_what_freezing_causes(lives: Lives) -> None:
     await do(operator, f"/transactions/{deposit['transaction_id']}/reverse", {"reason": "x"})
     for person in (customer, merchant):
         await operator.api.post(f"/accounts/{person.account_id}/unfreeze")
+
+
+async def meet_what_closing_causes(lives: Lives) -> None:
+    world, operator, customer = lives.world, lives.operator, lives.customer
+    buyer, shop = await world.customer(balance=200), await world.merchant()
+    asked = await do(shop, "/payments", {"amount": 1, "currency": "USD"})
+    order: Json = {"merchant_id": shop.id, "amount": 200, "currency": "USD"}
+    paid = await do(buyer, "/payments", order)
+    money: Json = {"account_id": shop.account_id, "amount": 200, "currency": "USD"}
+    await do(shop, f"/accounts/{shop.account_id}/close", {})
+    paid_out = await do(shop, "/payouts", money)
+    await operator.api.post(f"/accounts/{shop.account_id}/freeze")
+    await do(shop, f"/accounts/{shop.account_id}/close", {})
+    await do(operator, f"/accounts/{shop.account_id}/close", {"reason": "x"})
+    for body in ({}, {"reason": "x"}):
+        await do(operator, "/accounts/x/close", body)
+    for path in ("/payments", "/transactions"):
+        await do(customer, path, order)
+    await do(customer, f"/payments/{asked['id']}/confirm")
+    await do(shop, f"/payments/{paid['id']}/refunds", {})
+    await do(shop, "/payouts", money)
+    await do(operator, "/deposits", money)
+    await do(operator, f"/transactions/{paid_out['transaction_id']}/reverse", {"reason": "x"})
+    await operator.api.send("PUT", f"/merchants/{shop.id}/fees", {"currency": "USD", "basis_points": 1})
+
+
+async def meet_what_disabling_causes(lives: Lives) -> None:
+    world, operator = lives.world, lives.operator
+    gone = await world.customer()
+    for user_id in (gone.id, "x"):
+        for action in ("end-sessions", "disable", "enable", "disable"):
+            await do(operator, f"/users/{user_id}/{action}", {"reason": "x"})
+    await world.anyone.post("/users/login", {"email": gone.email, "password": PASSWORD})
+    await world.anyone.post("/users/refresh", {"refresh_token": gone.refresh_token})
 
 
 async def meet_what_payouts_and_reversals_cause(lives: Lives) -> None:
@@ -213,6 +250,26 @@ async def meet_what_webhook_endpoints_cause(world: World, merchant: Person) -> N
         for event_id in await events_of(world, merchant):
             await merchant.api.post(f"/events/{event_id}/redeliver", {"endpoint_id": path.rpartition("/")[2]})
         await merchant.api.send("DELETE", path)
+
+
+async def meet_what_api_keys_cause(world: World) -> None:
+    owner = await world.merchant()
+    body: Json = {"name": "Till", "scopes": ["payments:read"]}
+    await owner.api.post("/api-keys", body)
+    await owner.api.get("/api-keys", cursor="x")
+    [key] = ok(await owner.api.get("/api-keys"))["data"]
+    for key_id in (key["id"], "x"):
+        path = f"/api-keys/{key_id}"
+        await owner.api.get(path)
+        for _ in range(2):
+            await owner.api.post(f"{path}/rotate")
+        await owner.api.send("DELETE", path)
+    while (await owner.api.post("/api-keys", body)).status_code == 201:
+        pass
+    [newest, *_] = ok(await owner.api.get("/api-keys"))["data"]
+    await owner.api.post(f"/api-keys/{newest['id']}/rotate")
+    nobody = world.gateway.tokens.issue(subject="usr_0", role="merchant", token_id="1", now=world.clock.now)
+    await world.anyone.with_token(nobody).post("/api-keys", body)
 
 
 async def events_of(world: World, merchant: Person) -> list[str]:

@@ -26,6 +26,7 @@ class Proxy:
         self._tls = tls
         self._flows: set[asyncio.Event] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._handshakes: set[asyncio.Task[None]] = set()
         self._cuts: Callable[[int], tuple[bool, bool]] | None = None
         self.port = 0
         self.accept_after_seconds = 0.0
@@ -59,14 +60,18 @@ class Proxy:
         flow = asyncio.Event()
         flow.set()
         self._flows.add(flow)
-        self._writers.add(writer)
         upstream: asyncio.StreamWriter | None = None
         with suppress(OSError):
             await asyncio.sleep(self.accept_after_seconds)
             if self._tls is not None:
                 assert await reader.readexactly(8) == SSL_REQUEST
                 writer.write(b"S")
-                await writer.start_tls(self._tls)
+                handshake = asyncio.create_task(writer.start_tls(self._tls))
+                self._handshakes.add(handshake)
+                handshake.add_done_callback(self._handshakes.discard)
+                await handshake
+            # Not earlier: a writer that is broken off in its handshake has no transport any more.
+            self._writers.add(writer)
             answers, upstream = await asyncio.open_connection(self._url.hostname, self._url.port)
             self._writers.add(upstream)
             there = asyncio.create_task(self._forward(reader, upstream, flow, counted=True))
@@ -97,6 +102,12 @@ class Proxy:
                 if cuts:
                     self.break_all()
 
+    async def close(self) -> None:
+        """Break every connection. A handshake is waited for: it ends by itself, as its client has gone."""
+        self.break_all()
+        if self._handshakes:
+            await asyncio.wait(self._handshakes)
+
     def break_all(self) -> None:
         """Break every connection that is open."""
         for writer in list(self._writers):
@@ -121,4 +132,4 @@ async def proxied(
         yield proxy
     finally:
         server.close()
-        proxy.break_all()
+        await proxy.close()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from gateway.adapters.sql.postgres_connections import LeanConnection
+from gateway.adapters.sql.postgres_connections import WriteConnection
 
 Send = Callable[[], Awaitable[Any]]
 
@@ -15,16 +15,16 @@ def counting() -> Iterator[dict[str, int]]:
     """Counts what units of work send meanwhile: statements, and the commands that begin and end transactions."""
     counted = {"statements": 0, "BEGIN": 0, "COMMIT": 0}
 
-    plain_execute = LeanConnection.execute
+    plain_execute = WriteConnection.execute
 
     def count_statement() -> None:
         counted["statements"] += 1
 
-    async def execute(self: LeanConnection, command: str) -> Any:
+    async def execute(self: WriteConnection, command: str) -> Any:
         counted[command] += 1
         return await plain_execute(self, command)
 
-    with hearing(count_statement), patch.object(LeanConnection, "execute", execute):
+    with hearing(count_statement), patch.object(WriteConnection, "execute", execute):
         yield counted
 
 
@@ -60,10 +60,10 @@ def losing_one_answer() -> Iterator[None]:
 @contextmanager
 def between(step_in: Callable[[Send], Awaitable[Any]]) -> Iterator[None]:
     """Has each statement sent by `step_in`, which may do so or not, and answers in its place."""
-    plain_fetch = LeanConnection.fetch
+    plain_fetch = WriteConnection.fetch
 
-    async def fetch(self: LeanConnection, *arguments: Any) -> Any:
+    async def fetch(self: WriteConnection, *arguments: Any) -> Any:
         return await step_in(lambda: plain_fetch(self, *arguments))
 
-    with patch.object(LeanConnection, "fetch", fetch):
+    with patch.object(WriteConnection, "fetch", fetch):
         yield

@@ -3,17 +3,26 @@
 from gateway.domain.errors import InvalidInput, Refusal
 
 __all__ = [
+    "ApiKeyInvalid",
     "InvalidCredentials",
     "InvalidInput",
     "Overloaded",
     "RateLimited",
     "RatesReadOnly",
     "RoleForbidden",
+    "ScopeMissing",
     "TokenExpired",
     "TokenInvalid",
     "TokenMissing",
     "TokenRevoked",
 ]
+
+
+class ApiKeyInvalid(Refusal):
+    """The API key is not one of ours, or has ended. The same words for all reasons."""
+
+    code = "api_key_invalid"
+    stored = False
 
 
 class InvalidCredentials(Refusal):
@@ -55,6 +64,13 @@ class RoleForbidden(Refusal):
     """Users of this role may not ask this."""
 
     code = "role_forbidden"
+    stored = False
+
+
+class ScopeMissing(Refusal):
+    """The API key does not have the scope that this needs: `required_scope`, or `None` if no key may ask it."""
+
+    code = "scope_missing"
     stored = False
 
 

@@ -1,10 +1,16 @@
 """Gateway: everything that can be asked, in one value."""
 
+from dataclasses import field
 from typing import TypeVar
 
 from gateway.application.access.access import Access
+from gateway.application.accounts import Accounts
+from gateway.application.api_keys import ApiKeys
+from gateway.application.audit_queries import AuditQueries
 from gateway.application.engine.command import Command
 from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.event_loop import WrongEventLoop
+from gateway.application.engine.loop_calls import LoopCalls
 from gateway.application.events.event_queries import EventQueries
 from gateway.application.events.feed import Events
 from gateway.application.events.hub import EventHub
@@ -13,8 +19,22 @@ from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
 from gateway.application.rate_limits.rate_limits import NO_RATE_LIMITS, RateLimits
+from gateway.application.sync_gateway import (
+    SyncAccess,
+    SyncAccounts,
+    SyncApiKeys,
+    SyncAuditQueries,
+    SyncDeliveries,
+    SyncEventQueries,
+    SyncEvents,
+    SyncGateway,
+    SyncQueries,
+    SyncQuotes,
+    SyncWebhooks,
+)
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
+from gateway.domain.audit import Origin
 from gateway.domain.immutable import immutable
 from gateway.domain.user import SYSTEM, UserId
 
@@ -23,10 +43,16 @@ Result = TypeVar("Result")
 
 @immutable
 class Gateway:
-    """What an embedding service holds, and what the HTTP adapter speaks to. Made by `gateway.open_gateway`."""
+    """What an embedding service holds, and what the HTTP adapter speaks to. Made by `gateway.open_gateway`.
+
+    Attributes:
+        opened_with: The settings that it was opened with; `gateway.asgi` serves it by them.
+    """
 
     executor: CommandExecutor
     access: Access
+    accounts: Accounts
+    api_keys: ApiKeys
     queries: Queries
     quotes: Quotes
     events: Events
@@ -36,10 +62,61 @@ class Gateway:
     deliveries: WebhookDeliveries
     tokens: AccessTokens
     storage: Storage
+    audit: AuditQueries
     rate_limits: RateLimits = NO_RATE_LIMITS
+    opened_with: object = field(default=None, repr=False, compare=False)
 
     async def execute(
-        self, command: Command[Result], *, idempotency_key: str | None = None, owner_id: UserId = SYSTEM
+        self,
+        command: Command[Result],
+        *,
+        idempotency_key: str | None = None,
+        owner_id: UserId = SYSTEM,
+        origin: Origin | None = None,
     ) -> Result:
         """Decide a command, durably, and give its result. As `CommandExecutor.execute`."""
-        return await self.executor.execute(command, idempotency_key=idempotency_key, owner_id=owner_id)
+        return await self.executor.execute(command, idempotency_key=idempotency_key, owner_id=owner_id, origin=origin)
+
+    async def execute_in(
+        self,
+        connection: object,
+        command: Command[Result],
+        *,
+        idempotency_key: str | None = None,
+        owner_id: UserId = SYSTEM,
+        origin: Origin | None = None,
+    ) -> Result:
+        """Decide a command in a transaction of the program, which commits it. As `CommandExecutor.execute_in`."""
+        return await self.executor.execute_in(
+            connection, command, idempotency_key=idempotency_key, owner_id=owner_id, origin=origin
+        )
+
+    @property
+    def sync(self) -> SyncGateway:
+        """The gateway for other threads of this program. Their calls run in the event loop that opened it.
+
+        Raises:
+            WrongEventLoop: The gateway was put together outside an event loop.
+        """
+        loop = self.queries.loop.loop
+        if loop is None:
+            raise WrongEventLoop
+        return sync_gateway(self, LoopCalls(loop))
+
+
+def sync_gateway(gateway: Gateway, calls: LoopCalls) -> SyncGateway:
+    """A gateway whose methods block, and run by these calls."""
+    return SyncGateway(
+        executor=gateway.executor,
+        calls=calls,
+        accounts=SyncAccounts(gateway.accounts, calls),
+        access=SyncAccess(gateway.access, calls),
+        queries=SyncQueries(gateway.queries, calls),
+        quotes=SyncQuotes(gateway.quotes, calls),
+        events=SyncEvents(gateway.events, calls),
+        event_queries=SyncEventQueries(gateway.event_queries, calls),
+        webhooks=SyncWebhooks(gateway.webhooks, calls),
+        deliveries=SyncDeliveries(gateway.deliveries, calls),
+        api_keys=SyncApiKeys(gateway.api_keys, calls),
+        audit=SyncAuditQueries(gateway.audit, calls),
+    )

@@ -19,7 +19,7 @@ from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.shared_clock import synchronize
 from gateway.application.waiting import wait_for_stop
 from gateway.domain.immutable import immutable
-from gateway.domain.limits import ANSWERS_DAYS_DEFAULT, EVENTS_DAYS_DEFAULT
+from gateway.domain.limits import ANSWERS_DAYS_DEFAULT, AUDIT_DAYS_DEFAULT, EVENTS_DAYS_DEFAULT
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class HousekeepingLimits:
         sessions: How long sessions are stored after their end: longer than access tokens are valid.
         login_failures: How long failed logins are stored: longer than they delay the next login.
         deliveries: How long deliveries of webhooks are stored after their end.
+        audit: How long records of the audit log are stored.
     """
 
     rows_per_step: int = 500
@@ -57,6 +58,7 @@ class HousekeepingLimits:
     sessions: timedelta = timedelta(days=7)
     login_failures: timedelta = timedelta(days=1)
     deliveries: timedelta = timedelta(days=7)
+    audit: timedelta = timedelta(days=AUDIT_DAYS_DEFAULT)
 
 
 Step = Callable[[], Awaitable[Deleted]]
@@ -123,6 +125,7 @@ class Housekeeper:
             ),
             "sessions": lambda: housekeeping.delete_sessions(before=now - limits.sessions, limit=limit),
             "quotes": lambda: housekeeping.delete_quotes(before=now - limits.quotes, limit=limit),
+            "audit_records": lambda: housekeeping.delete_audit_records(before=now - limits.audit, limit=limit),
             "deliveries": lambda: self._delete_deliveries(now - limits.deliveries, limit),
             "answers": lambda: housekeeping.delete_answers(before=beginning_of_pass(now - limits.answers), limit=limit),
             "events": _EventSteps(self, now - limits.events - EVENTS_HELD).step,

@@ -26,7 +26,7 @@ from gateway.domain.errors import (
 )
 from gateway.domain.exchange_errors import QuoteNotFound
 from gateway.domain.immutable import immutable
-from gateway.domain.limits import LIST_LIMIT_MAX
+from gateway.domain.limits import LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
 from gateway.domain.payment import Payment, PaymentId, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund, RefundId
@@ -85,6 +85,7 @@ def _utc_now() -> datetime:
 class Queries:
     """Reads for callers. Nothing is locked and nothing is written.
 
+    A program that has checked itself who asks makes a `Caller` without a session, or asks as `TRUSTED`.
     All refuse with `InvalidInput` what is no id, no caller, no filter of theirs, or a `limit` that is not
     1 … `LIST_LIMIT_MAX`.
 
@@ -110,7 +111,7 @@ class Queries:
         return account
 
     async def accounts(
-        self, caller: Caller, where: AccountFilter, *, before: AccountId | None, limit: int
+        self, caller: Caller, where: AccountFilter, *, before: AccountId | None = None, limit: int = LIST_LIMIT_DEFAULT
     ) -> Page[Account]:
         """The caller's accounts, or for an operator anybody's."""
         self.loop.check()
@@ -142,7 +143,7 @@ class Queries:
         return payment.at(self.clock())
 
     async def payments(
-        self, caller: Caller, where: PaymentFilter, *, before: PaymentId | None, limit: int
+        self, caller: Caller, where: PaymentFilter, *, before: PaymentId | None = None, limit: int = LIST_LIMIT_DEFAULT
     ) -> Page[Payment]:
         """The payments that the caller is a party to, or for an operator all."""
         self.loop.check()
@@ -193,7 +194,7 @@ class Queries:
         return refund
 
     async def refunds(
-        self, caller: Caller, payment_id: PaymentId, *, before: RefundId | None, limit: int
+        self, caller: Caller, payment_id: PaymentId, *, before: RefundId | None = None, limit: int = LIST_LIMIT_DEFAULT
     ) -> Page[Refund]:
         """The refunds of a payment.
 
@@ -235,7 +236,12 @@ class Queries:
         return transaction
 
     async def transactions(
-        self, caller: Caller, where: TransactionFilter, *, before: TransactionId | None, limit: int
+        self,
+        caller: Caller,
+        where: TransactionFilter,
+        *,
+        before: TransactionId | None = None,
+        limit: int = LIST_LIMIT_DEFAULT,
     ) -> Page[Transaction]:
         """The transactions that the caller is a party to, or for an operator all."""
         self.loop.check()

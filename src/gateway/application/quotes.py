@@ -8,6 +8,7 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.rates import Rates
+from gateway.domain.audit import THE_SYSTEM, AuditAction, AuditNote, Facts, Origin
 from gateway.domain.checks import check_integer, check_type
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import (
@@ -18,7 +19,7 @@ from gateway.domain.limits import (
 )
 from gateway.domain.money import Money
 from gateway.domain.quote import Quote, SpreadRefund
-from gateway.domain.rate import PERCENT, CurrencyPair, ExchangeRate, Rate, check_change, check_pair
+from gateway.domain.rate import PERCENT, CurrencyPair, ExchangeRate, Rate, check_change, check_pair, rate_text
 from gateway.domain.user import UserId
 
 
@@ -58,9 +59,15 @@ class Quotes:
     loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
 
     async def set_rate(
-        self, pair: CurrencyPair, rate: Rate, *, spread_basis_points: int, confirmed: bool = False
+        self,
+        pair: CurrencyPair,
+        rate: Rate,
+        *,
+        spread_basis_points: int,
+        confirmed: bool = False,
+        origin: Origin | None = None,
     ) -> ExchangeRate:
-        """Set what a currency costs in another, for quotes from now on.
+        """Set what a currency costs in another, for quotes from now on. `origin` is for the audit log.
 
         Raises:
             RateChangeTooLarge: It changes by more than `rate_change_percent_max`, and is not `confirmed`.
@@ -72,11 +79,19 @@ class Quotes:
         self.loop.check()
         set_now = ExchangeRate(pair=pair, rate=rate, spread_basis_points=spread_basis_points, updated_at=self.clock())
         check_type("confirmed", confirmed, bool)
-        if not confirmed and self.limits.rate_change_percent_max < PERCENT:
-            before = await self.rates.rate(pair)
-            if before is not None:
-                check_change(before.rate, rate, self.limits.rate_change_percent_max)
-        await self.rates.put(set_now)
+        if origin is not None:
+            check_type("origin", origin, Origin)
+        before = await self.rates.rate(pair)
+        if before is not None and not confirmed and self.limits.rate_change_percent_max < PERCENT:
+            check_change(before.rate, rate, self.limits.rate_change_percent_max)
+        note = AuditNote(
+            action=AuditAction.RATE_CHANGED,
+            object_id=f"{pair.source}/{pair.target}",
+            before={} if before is None else _facts(before),
+            after=_facts(set_now),
+        )
+        audit = self.executor.audit_record(note, origin=origin or Origin(actor=THE_SYSTEM), now=set_now.updated_at)
+        await self.rates.put(set_now, audit=audit)
         return set_now
 
     async def all_rates(self) -> Sequence[ExchangeRate]:
@@ -109,3 +124,7 @@ class Quotes:
             refund_seconds=self.limits.refund_seconds,
             spread_refund=self.limits.spread_refund,
         )
+
+
+def _facts(rate: ExchangeRate) -> Facts:
+    return {"rate": rate_text(rate.rate), "spread_basis_points": rate.spread_basis_points}

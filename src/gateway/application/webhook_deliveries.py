@@ -20,7 +20,7 @@ from gateway.application.webhooks import endpoint_owner
 from gateway.domain.checks import check_id, check_instant
 from gateway.domain.errors import EventNotFound, invalid
 from gateway.domain.event import EventId
-from gateway.domain.limits import EVENTS_DAYS_DEFAULT
+from gateway.domain.limits import EVENTS_DAYS_DEFAULT, LIST_LIMIT_DEFAULT
 from gateway.domain.user import SYSTEM, UserId
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint, must_be_enabled, must_be_owned
 from gateway.domain.webhook_errors import ReplayLimitReached, WebhookEndpointNotFound
@@ -55,8 +55,8 @@ class WebhookDeliveries:
         endpoint_id: EndpointId,
         outcomes: Collection[DeliveryOutcome | None] = ALL_OUTCOMES,
         *,
-        before: DeliveryId | None,
-        limit: int,
+        before: DeliveryId | None = None,
+        limit: int = LIST_LIMIT_DEFAULT,
     ) -> Page[Delivery]:
         """The deliveries to an endpoint of the caller's, with all their attempts, newest first.
 

@@ -21,6 +21,7 @@ from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.queries import Page, check_page, page_of
 from gateway.domain.checks import check_id
 from gateway.domain.errors import FieldError, InvalidInput
+from gateway.domain.limits import LIST_LIMIT_DEFAULT
 from gateway.domain.user import SYSTEM, Role, UserId
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
 from gateway.domain.webhook_errors import WebhookEndpointNotFound
@@ -211,7 +212,9 @@ class Webhooks:
             raise WebhookEndpointNotFound("There is no such webhook endpoint.")
         return found
 
-    async def endpoints(self, caller: Caller, *, before: EndpointId | None, limit: int) -> Page[WebhookEndpoint]:
+    async def endpoints(
+        self, caller: Caller, *, before: EndpointId | None = None, limit: int = LIST_LIMIT_DEFAULT
+    ) -> Page[WebhookEndpoint]:
         """The endpoints of the caller: a merchant's own, or the operators'. Newest first.
 
         Raises:

@@ -1,8 +1,10 @@
 """The jobs of a worker, as the settings say."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from gateway.application.audit_linker import AuditLinker
 from gateway.application.events.dispatcher import Dispatcher
 from gateway.application.events.relay import EventRelay
 from gateway.application.expiry import Expiry, ExpiryLimits
@@ -34,8 +36,22 @@ async def open_worker(gateway: Gateway, settings: Settings) -> AsyncGenerator[Wo
         dispatcher = dispatcher_of(gateway, settings, clock)
         housekeeper = housekeeper_of(gateway, settings, clock)
         jobs: list[Job] = [dispatcher, expiry_of(gateway, settings, clock), EventIndexer(storage=gateway.storage)]
+        jobs.append(AuditLinker(log=gateway.storage.audit_log))
         jobs += [job for job in (relay, housekeeper) if job is not None]
         yield Worker(jobs=Jobs(jobs), dispatcher=dispatcher, relay=relay)
+
+
+@asynccontextmanager
+async def working(gateway: Gateway, settings: Settings) -> AsyncGenerator[None]:
+    """A worker beside whatever else goes on; it finishes what it began before this ends."""
+    stop = asyncio.Event()
+    async with open_worker(gateway, settings) as opened:
+        work = asyncio.create_task(opened.jobs.run(stop), name="worker")
+        try:
+            yield
+        finally:
+            stop.set()
+            await work
 
 
 def expiry_of(gateway: Gateway, settings: Settings, shared_clock: SharedClock) -> Expiry:

@@ -10,6 +10,7 @@ from gateway.adapters.jose.keys import (
     KeyRefused,
     SigningKey,
     VerifyingKey,
+    generate_pem,
     keep_signing_key,
     signing_key_from_pem,
     signing_key_from_secret,
@@ -19,6 +20,7 @@ from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.application.plain_text import NotPlainText, plain_text
 from gateway.application.ports.tokens import AccessTokens
 from gateway.bootstrap.folders import make_folder
+from gateway.bootstrap.on_demand import PROCESS_LIFETIME_SECONDS
 from gateway.bootstrap.private_files import read_private
 from gateway.bootstrap.refusal import StartRefused
 from gateway.settings.values import Settings
@@ -43,6 +45,19 @@ def access_tokens(settings: Settings) -> AccessTokens:
         )
     except KeyRefused as refused:
         raise StartRefused(str(refused)) from refused
+
+
+def tokens_of_this_process() -> AccessTokens:
+    """Tokens by a key that ends with this process."""
+    signing_key = signing_key_from_pem(generate_pem())
+    return JoseAccessTokens(
+        issuer="gateway", audience="gateway", signing_key=signing_key, lifetime_seconds=PROCESS_LIFETIME_SECONDS
+    )
+
+
+def process_cursor_keys() -> JoseSignatures:
+    """Keys of cursors that end with this process."""
+    return JoseSignatures(signing_key_from_pem(generate_pem()))
 
 
 def cursor_keys(settings: Settings) -> JoseSignatures:

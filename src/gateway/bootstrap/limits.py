@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from gateway.adapters.sql import SqlLimits
+from gateway.adapters.sql.limits import SqlLimits
 from gateway.application.access.limits import AccessLimits
 from gateway.application.engine.group_commit import GroupLimits
 from gateway.application.engine.retry import RetryLimits
@@ -29,6 +29,7 @@ def sql_limits(settings: Settings) -> SqlLimits:
         statement_timeout_seconds=settings.database_statement_timeout_seconds,
         idle_timeout_seconds=settings.database_idle_timeout_seconds,
         audit_timeout_seconds=settings.database_audit_timeout_seconds,
+        schema=settings.database_schema,
     )
 
 
@@ -91,6 +92,7 @@ def housekeeping_limits(settings: Settings) -> HousekeepingLimits:
         sessions=timedelta(days=settings.sessions_days),
         login_failures=timedelta(days=settings.login_failures_days),
         deliveries=timedelta(days=settings.webhook_deliveries_days),
+        audit=timedelta(days=settings.audit_days),
     )
 
 

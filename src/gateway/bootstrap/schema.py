@@ -19,20 +19,18 @@ from gateway.adapters.sql import (
 from gateway.adapters.sql.engine import check_url, sqlite_url
 from gateway.bootstrap.folders import make_folder
 from gateway.bootstrap.limits import sql_limits
+from gateway.bootstrap.memory_url import MEMORY_URL
 from gateway.bootstrap.refusal import StartRefused
 from gateway.settings.database_url import without_password
 from gateway.settings.field import SettingsRefused
 from gateway.settings.values import Settings
-
-MEMORY_URL: Final = "memory://"
-"""The URL of a ledger in this process's memory, which ends with the process."""
 
 _SCHEMAS_REFUSED: Final = {
     Schema.NONE: "There is no ledger in {url}. If this is the right database, run: gateway migrate",
     Schema.OLDER: "The database's schema is older than this version's. Run: gateway migrate",
     Schema.NEWER: "The database's schema is of a newer version of the gateway. Use that version.",
     Schema.FOREIGN: "The database has tables of another application where the gateway's would be. Give the gateway a "
-    "database of its own (on Postgres also a schema: postgresql://…?options=-c%20search_path%3Dgateway).",
+    "database of its own; on Postgres a schema is enough: GATEWAY_DATABASE_SCHEMA=gateway.",
     Schema.NOT_UTF_8: "The database keeps texts in another encoding than UTF-8. Make one for the gateway: "
     "CREATE DATABASE gateway ENCODING 'UTF8' TEMPLATE template0.",
 }
@@ -144,7 +142,9 @@ def _schema_refused() -> Generator[None]:
 
 
 def _check_url(settings: Settings) -> None:
+    if settings.database_schema and settings.on_sqlite:
+        raise SettingsRefused("GATEWAY_DATABASE_SCHEMA needs Postgres: SQLite has no schemas.")
     try:
-        check_url(settings.url)
+        check_url(settings.url, schema=settings.database_schema)
     except ValueError as error:
         raise SettingsRefused(f"GATEWAY_DATABASE_URL cannot be used. {error}") from error

@@ -8,8 +8,9 @@ from gateway.adapters.sql import open_sql_storage, sql_audit
 from gateway.application.ports.reader import Audit
 from gateway.application.ports.storage import Storage
 from gateway.bootstrap.limits import sql_limits
+from gateway.bootstrap.memory_url import MEMORY_URL
 from gateway.bootstrap.refusal import StartRefused
-from gateway.bootstrap.schema import MEMORY_URL, migrate_database, require_schema
+from gateway.bootstrap.schema import migrate_database, require_schema
 from gateway.settings.values import Settings
 
 

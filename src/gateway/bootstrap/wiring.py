@@ -2,30 +2,23 @@
 
 import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import field
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from os import PathLike, fspath
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from gateway.adapters.argon2.password_hasher import Argon2PasswordHasher
-from gateway.adapters.jose.access_tokens import JoseAccessTokens
-from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
+from msgspec.structs import replace
+
 from gateway.adapters.memory import MemoryDatabase, MemoryWebhookSender, memory_storage
-from gateway.adapters.rates_file import FileRates, RatesFileRefused
 from gateway.adapters.system.clock import system_clock
-from gateway.adapters.system.identifiers import time_ordered_id
-from gateway.application.access.access import Access
+from gateway.adapters.system.identifiers import TimeOrderedIds, time_ordered_id
+from gateway.application.access.api_key_format import ApiKeyFormat
 from gateway.application.access.limits import AccessLimits
-from gateway.application.engine.batch import Batch
-from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor, OneByOne
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.retry import RetryLimits, retrying
-from gateway.application.events.commit_signal import CommitSignal
-from gateway.application.events.event_queries import EventQueries
-from gateway.application.events.feed import Events
-from gateway.application.events.hub import EventHub, StreamLimits
+from gateway.application.events.hub import StreamLimits
 from gateway.application.gateway import Gateway
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
@@ -34,12 +27,10 @@ from gateway.application.ports.rates import Rates
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.webhook_sender import WebhookSender
-from gateway.application.queries import Queries
-from gateway.application.quotes import QuoteLimits, Quotes
-from gateway.application.rate_limits.rate_limits import NO_RATE_LIMITS, RateLimits, rate_limits
-from gateway.application.webhook_deliveries import WebhookDeliveries
-from gateway.application.webhooks import Webhooks
-from gateway.bootstrap.keys import access_tokens
+from gateway.application.quotes import QuoteLimits
+from gateway.application.rate_limits.rate_limits import rate_limits
+from gateway.bootstrap.given import GivenParts
+from gateway.bootstrap.jobs import working
 from gateway.bootstrap.limits import (
     access_limits,
     group_limits,
@@ -48,198 +39,242 @@ from gateway.bootstrap.limits import (
     retry_limits,
     stream_limits,
 )
+from gateway.bootstrap.memory_url import MEMORY_URL
+from gateway.bootstrap.on_demand import PasswordsOnDemand
+from gateway.bootstrap.parts import Parts
 from gateway.bootstrap.refusal import StartRefused
-from gateway.bootstrap.storage import open_storage
+from gateway.bootstrap.tokens import process_tokens, tokens_when_used
 from gateway.bootstrap.webhooks import open_webhook_sender
-from gateway.domain.immutable import immutable
+from gateway.domain.checks import check_type
+from gateway.domain.errors import invalid
 from gateway.domain.limits import EVENTS_DAYS_DEFAULT
 from gateway.settings.reader import read_settings
 from gateway.settings.values import Settings
 
+if TYPE_CHECKING:
+    from gateway.adapters.argon2.password_hasher import Argon2PasswordHasher
+
+_MEMORY_SETTINGS: Final = Settings(database_url=MEMORY_URL)
+
 
 @asynccontextmanager
-async def open_gateway(settings: Settings | str | PathLike[str] | None = None) -> AsyncGenerator[Gateway]:
-    """Open a gateway on a database. At the end it answers all accepted commands, then closes its connections.
+async def open_gateway(  # noqa: PLR0913 - each has a name.
+    settings: Settings | str | PathLike[str] | None = None,
+    *,
+    storage: Storage | None = None,
+    tokens: AccessTokens | None = None,
+    passwords: PasswordHasher | None = None,
+    rates: Rates | None = None,
+    clock: Clock | None = None,
+    identifiers: Identifiers | None = None,
+    webhook_sender: WebhookSender | None = None,
+    schema: str | None = None,
+    worker: bool = False,
+) -> AsyncGenerator[Gateway]:
+    """Open a gateway. At the end it answers all accepted commands, then closes what it has opened.
+
+    Parts that are given are used in place of the gateway's own, and are not closed. A signing key is read at once if
+    the settings name one. Otherwise it is needed when the first token is issued or verified: the sandbox makes a file
+    then, and production raises `StartRefused`.
 
     Args:
         settings: All settings; or just the database, as `postgresql://…`, `sqlite:///file`, the path of an SQLite file
             or `memory://`, with the sandbox's defaults for the rest; or `None`, to read the environment.
+        storage: The storage, in place of the database of the settings. Do not name a database as well.
+        tokens: Issues and verifies access tokens.
+        passwords: Hashes and checks passwords.
+        rates: The exchange rates, in place of the storage's and of a file's.
+        clock: Tells the time, to this gateway and to its worker.
+        identifiers: Makes identifiers. By default those of UUIDv7, by `clock`.
+        webhook_sender: Checks the URLs of webhook endpoints, and sends webhooks.
+        schema: The schema of the gateway's tables on Postgres, beside the program's own tables. In place of the setting
+            `database_schema`; the sandbox makes it.
+        worker: Whether payments expire, webhooks are sent, events go to sinks and old rows are deleted while the
+            gateway is open, as in a process of `gateway worker`.
 
     Raises:
         SettingsRefused: A setting in the environment or the database's URL cannot be used.
-        StartRefused: The keys, the file of rates or the file of certificate authorities are missing or cannot be used,
+        InvalidInput: A part lacks a method of its port, or both a storage and a database were given.
+        StartRefused: A key, the file of rates or the file of certificate authorities is missing or cannot be used,
             or the database's schema is not this version's.
         StorageUnavailable: The database cannot be reached.
     """
-    chosen = _as_settings(settings)
-    tokens = access_tokens(chosen)
-    file_rates = _file_rates(chosen)
-    async with (
-        open_storage(chosen) as storage,
-        _open_hasher(chosen) as passwords,
-        open_webhook_sender(chosen) as webhook_sender,
-    ):
-        parts = _Parts(
-            storage=storage,
-            rates=storage.rates if file_rates is None else file_rates,
-            passwords=passwords,
-            tokens=tokens,
-            webhook_sender=webhook_sender,
-            clock=system_clock,
-            identifiers=time_ordered_id,
-            access_limits=access_limits(chosen),
-            quote_limits=quote_limits(chosen),
-            stream_limits=stream_limits(chosen),
-            event_retention=timedelta(days=chosen.events_days),
-            rate_limits=rate_limits(rate_limit_settings(chosen), storage.rate_budgets),
-        )
+    given = GivenParts(
+        storage=storage,
+        tokens=tokens,
+        passwords=passwords,
+        rates=rates,
+        clock=clock,
+        identifiers=identifiers,
+        webhook_sender=webhook_sender,
+    )
+    check_type("worker", worker, bool)
+    chosen = as_settings(settings)
+    if schema is not None:
+        chosen = replace(chosen, database_schema=schema)
+    if storage is not None and (schema is not None or (settings is not None and chosen.database_url)):
+        raise invalid("storage", "value_invalid", "Give a storage or a database, not both.")
+    async with AsyncExitStack() as stack:
+        parts = await _open_parts(stack, chosen, given)
         batch = parts.batch()
         executor = GroupCommit(
             retrying(batch.run, retry_limits(chosen)),
             group_limits(chosen),
-            scheduling=storage.scheduling,
+            scheduling=parts.storage.scheduling,
             run_beside=batch.run_beside,
         )
-        try:
-            yield parts.gateway(executor)
-        finally:
-            await executor.close()
-            await parts.rate_limits.close()
+        stack.push_async_callback(parts.rate_limits.close)
+        gateway = parts.gateway(executor)
+        stack.push_async_callback(gateway.access.close)
+        stack.push_async_callback(executor.close)
+        if worker:
+            await stack.enter_async_context(working(gateway, chosen))
+        yield gateway
+
+
+async def _open_parts(stack: AsyncExitStack, settings: Settings, given: GivenParts) -> Parts:
+    """The parts that are given, and those of the settings for the others."""
+    tokens = given.tokens or tokens_when_used(settings)
+    rates = given.rates or _file_rates(settings)
+    storage, sender = given.storage, given.webhook_sender
+    if storage is None:
+        from gateway.bootstrap.storage import open_storage
+
+        storage = await stack.enter_async_context(open_storage(settings))
+    if sender is None:
+        sender = await stack.enter_async_context(open_webhook_sender(settings))
+    return Parts(
+        storage=storage,
+        rates=rates or storage.rates,
+        passwords=given.passwords or _hasher(stack, hasher_of(settings)),
+        tokens=tokens,
+        webhook_sender=sender,
+        clock=given.clock or system_clock,
+        identifiers=_identifiers(given),
+        access_limits=access_limits(settings),
+        key_format=ApiKeyFormat(live=settings.environment == "production"),
+        quote_limits=quote_limits(settings),
+        stream_limits=stream_limits(settings),
+        event_retention=timedelta(days=settings.events_days),
+        rate_limits=rate_limits(rate_limit_settings(settings), storage.rate_budgets),
+        opened_with=settings,
+    )
 
 
 @asynccontextmanager
-async def in_memory_gateway(
+async def in_memory_gateway(  # noqa: PLR0913 - each has a name.
     *,
     one_by_one: bool = False,
-    clock: Clock = system_clock,
-    identifiers: Identifiers = time_ordered_id,
-    database: MemoryDatabase | None = None,
+    tokens: AccessTokens | None = None,
+    passwords: PasswordHasher | None = None,
+    rates: Rates | None = None,
+    clock: Clock | None = None,
+    identifiers: Identifiers | None = None,
     webhook_sender: WebhookSender | None = None,
+    database: MemoryDatabase | None = None,
+    worker: bool = False,
 ) -> AsyncGenerator[Gateway]:
     """A whole gateway without files or network, for tests: fast password hashes, a signing key of its own.
 
+    With another storage, tests use `open_gateway(storage=…)`.
+
     Args:
         one_by_one: Run each command in a transaction of its own, without group commit.
-        clock: Tells the time.
-        identifiers: Makes identifiers.
+        tokens: As in `open_gateway`.
+        passwords: As in `open_gateway`.
+        rates: As in `open_gateway`.
+        clock: As in `open_gateway`.
+        identifiers: As in `open_gateway`.
+        webhook_sender: As in `open_gateway`. By default every URL is allowed, and nothing is sent.
         database: The records, for tests that inspect them. A new one by default.
-        webhook_sender: Checks the URLs of webhook endpoints. By default every URL is allowed, and nothing is sent.
+        worker: As in `open_gateway`.
+
+    Raises:
+        InvalidInput: A part lacks a method of its port.
     """
-    storage = memory_storage(database)
-    passwords = Argon2PasswordHasher(threads=1, time_cost=1, memory_cost_kibibytes=8)
-    parts = _Parts(
-        storage=storage,
-        rates=storage.rates,
+    given = GivenParts(
+        tokens=tokens,
         passwords=passwords,
-        tokens=JoseAccessTokens(issuer="gateway", audience="gateway", signing_key=signing_key_from_pem(generate_pem())),
+        rates=rates,
         clock=clock,
         identifiers=identifiers,
-        access_limits=AccessLimits(),
-        quote_limits=QuoteLimits(),
-        webhook_sender=webhook_sender or MemoryWebhookSender(),
-        stream_limits=StreamLimits(),
-        event_retention=timedelta(days=EVENTS_DAYS_DEFAULT),
+        webhook_sender=webhook_sender,
     )
-    run_batch = retrying(parts.batch().run, RetryLimits())
-    executor: Executor = (
-        OneByOne(run_batch) if one_by_one else GroupCommit(run_batch, GroupLimits(), scheduling=storage.scheduling)
-    )
-    try:
-        yield parts.gateway(executor)
-    finally:
-        await executor.close()
-        await passwords.close()
-
-
-@immutable
-class _Parts:
-    """The adapters and limits that a gateway is made of."""
-
-    storage: Storage
-    rates: Rates
-    passwords: PasswordHasher
-    tokens: AccessTokens
-    webhook_sender: WebhookSender
-    clock: Clock
-    identifiers: Identifiers
-    access_limits: AccessLimits
-    quote_limits: QuoteLimits
-    stream_limits: StreamLimits
-    event_retention: timedelta
-    rate_limits: RateLimits = NO_RATE_LIMITS
-    commits: CommitSignal = field(default_factory=CommitSignal)
-
-    def batch(self) -> Batch:
-        """What runs a batch of submissions, once."""
-        return Batch(
-            unit_of_work=self.storage.unit_of_work,
-            clock=self.clock,
-            identifiers=self.identifiers,
-            committed=self.commits.notify,
+    check_type("worker", worker, bool)
+    storage = memory_storage(database)
+    async with AsyncExitStack() as stack:
+        parts = Parts(
+            storage=storage,
+            rates=rates or storage.rates,
+            passwords=passwords or _hasher(stack, _fast_hasher()),
+            tokens=tokens or process_tokens(),
+            clock=clock or system_clock,
+            identifiers=_identifiers(given),
+            access_limits=AccessLimits(),
+            quote_limits=QuoteLimits(),
+            webhook_sender=webhook_sender or MemoryWebhookSender(),
+            stream_limits=StreamLimits(),
+            event_retention=timedelta(days=EVENTS_DAYS_DEFAULT),
+            opened_with=_MEMORY_SETTINGS,
         )
-
-    def gateway(self, submissions: Executor) -> Gateway:
-        """The gateway that executes its commands with this executor."""
-        executor = CommandExecutor(submissions, self.identifiers)
-        event_queries = EventQueries(self.storage.events, self.clock, self.event_retention)
-        return Gateway(
-            executor=executor,
-            access=Access(
-                executor=executor,
-                users=self.storage.users,
-                sessions=self.storage.sessions,
-                login_failures=self.storage.login_failures,
-                passwords=self.passwords,
-                tokens=self.tokens,
-                clock=self.clock,
-                identifiers=self.identifiers,
-                limits=self.access_limits,
-            ),
-            queries=Queries(self.storage.reader, self.clock),
-            quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),
-            events=Events(self.storage.events, self.commits),
-            deliveries=WebhookDeliveries(
-                stored=self.storage.deliveries,
-                endpoints=self.storage.webhook_endpoints,
-                feed=self.storage.events,
-                clock=self.clock,
-                identifiers=self.identifiers,
-                retention=self.event_retention,
-            ),
-            webhooks=Webhooks(
-                executor=executor,
-                stored=self.storage.webhook_endpoints,
-                feed=self.storage.events,
-                sender=self.webhook_sender,
-            ),
-            event_queries=event_queries,
-            event_hub=EventHub(event_queries, self.commits, self.stream_limits),
-            tokens=self.tokens,
-            storage=self.storage,
-            rate_limits=self.rate_limits,
+        run_batch = retrying(parts.batch().run, RetryLimits())
+        executor: Executor = (
+            OneByOne(run_batch) if one_by_one else GroupCommit(run_batch, GroupLimits(), scheduling=storage.scheduling)
         )
+        gateway = parts.gateway(executor)
+        stack.push_async_callback(gateway.access.close)
+        stack.push_async_callback(executor.close)
+        if worker:
+            await stack.enter_async_context(working(gateway, _MEMORY_SETTINGS))
+        yield gateway
 
 
-def _as_settings(settings: Settings | str | PathLike[str] | None) -> Settings:
+def as_settings(settings: Settings | str | PathLike[str] | None) -> Settings:
+    """Settings, of the environment or of just a database if need be.
+
+    Raises:
+        SettingsRefused: A setting in the environment or the database's URL cannot be used.
+    """
     if settings is None:
         return read_settings(os.environ)
     return settings if isinstance(settings, Settings) else Settings(database_url=fspath(settings))
+
+
+def hasher_of(settings: Settings) -> PasswordsOnDemand:
+    """The password hasher of the settings. It takes no threads before it is used; `close` it."""
+    return PasswordsOnDemand(
+        lambda: _argon2()(threads=settings.hashing_threads, waiting_max=settings.hashing_waiting_max)
+    )
+
+
+def _fast_hasher() -> PasswordsOnDemand:
+    return PasswordsOnDemand(lambda: _argon2()(threads=1, time_cost=1, memory_cost_kibibytes=8))
+
+
+def _argon2() -> "type[Argon2PasswordHasher]":
+    from gateway.adapters.argon2.password_hasher import Argon2PasswordHasher
+
+    return Argon2PasswordHasher
+
+
+def _hasher(stack: AsyncExitStack, passwords: PasswordsOnDemand) -> PasswordHasher:
+    stack.push_async_callback(passwords.close)
+    return passwords
+
+
+def _identifiers(given: GivenParts) -> Identifiers:
+    if given.identifiers is not None:
+        return given.identifiers
+    return time_ordered_id if given.clock is None else TimeOrderedIds(given.clock)
 
 
 def _file_rates(settings: Settings) -> Rates | None:
     """The rates in a file, if the settings name one; otherwise the database has them."""
     if not settings.rates_file:
         return None
+    from gateway.adapters.rates_file import FileRates, RatesFileRefused
+
     try:
         return FileRates(Path(settings.rates_file))
     except RatesFileRefused as refused:
         raise StartRefused(f"GATEWAY_RATES_FILE: {refused}") from refused
-
-
-@asynccontextmanager
-async def _open_hasher(settings: Settings) -> AsyncGenerator[PasswordHasher]:
-    passwords = Argon2PasswordHasher(threads=settings.hashing_threads, waiting_max=settings.hashing_waiting_max)
-    try:
-        yield passwords
-    finally:
-        await passwords.close()

@@ -7,11 +7,12 @@ sizes. Clock and identifiers are the same on both sides, so all answers and all 
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import fields
 from datetime import datetime, timedelta
-from itertools import chain
-from typing import Any, Final, TypeVar
+from itertools import chain, zip_longest
+from typing import Any, Final, TypeVar, cast
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.memory import memory_storage
@@ -111,6 +112,8 @@ class HistoryContract:
     @settings(
         max_examples=STORAGE_EXAMPLES,
         deadline=None,
+        # A history is not made shorter: that would take minutes, and the first step that differs is named.
+        phases=(Phase.explicit, Phase.reuse, Phase.generate),
         suppress_health_check=[
             HealthCheck.differing_executors,
             HealthCheck.function_scoped_fixture,
@@ -125,8 +128,39 @@ class HistoryContract:
         size = data.draw(st.integers(1, 8))
         async with open_storage() as storage:
             consequences = await play(storage, history, batch_size=size)
-        assert consequences == await play(memory_storage(), history, batch_size=size)
+        assert_same(consequences, await play(memory_storage(), history, batch_size=size), history)
         check_the_books(consequences)
+
+
+def assert_same(found: Consequences, expected: Consequences, history: Sequence[Step]) -> None:
+    """Compare consequences, and name the first step, or else the first record, that differs.
+
+    Raises:
+        AssertionError: They differ.
+    """
+    for number, (step, *bodies) in enumerate(zip(history, found.bodies, expected.bodies, strict=True), 1):
+        if bodies[0] != bodies[1]:
+            raise AssertionError(
+                f"Step {number} of {len(history)} differs, {step}: {_shown(bodies[0])}; in memory {_shown(bodies[1])}."
+            )
+    for field in fields(Consequences):
+        _assert_same_records(field.name, getattr(found, field.name), getattr(expected, field.name))
+
+
+def _assert_same_records(name: str, found: Any, expected: Any) -> None:
+    if found == expected:
+        return
+    detail = f"{name} is {found}; in memory {expected}."
+    if isinstance(found, Sequence):
+        pairs = zip_longest(cast("Sequence[object]", found), cast("Sequence[object]", expected))
+        index, pair = next((index, pair) for index, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+        detail = f"number {index} of {name} is {pair[0]}; in memory {pair[1]}."
+    raise AssertionError(f"After the same answers, {detail}")
+
+
+def _shown(answer: tuple[bytes, bool]) -> str:
+    body, replayed = answer
+    return f"{'replayed' if replayed else 'answered'} {body.decode()}"
 
 
 def histories() -> st.SearchStrategy[list[Step]]:

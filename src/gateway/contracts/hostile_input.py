@@ -7,6 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from gateway.application.ports.api_keys import StoredApiKeys
+from gateway.application.ports.audit_log import AuditFilter, AuditLog
 from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.login_failures import Failures, LoginFailures
 from gateway.application.ports.rate_budgets import RateBudgets
@@ -17,6 +19,7 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, Payer, StorageRefused, Wanted
 from gateway.application.ports.users import Users
 from gateway.application.ports.webhook_endpoints import WebhookEndpoints
+from gateway.contracts.audit_log import a_record
 from gateway.contracts.records import (
     NOW,
     a_payment,
@@ -29,12 +32,15 @@ from gateway.contracts.records import (
     account_id,
     an_account,
     an_answer,
+    an_api_key,
     an_event,
     commit,
     load,
     user_id,
 )
 from gateway.domain.account import AccountId, AccountKey, AccountKind
+from gateway.domain.api_key import ApiKeyId
+from gateway.domain.audit import AuditId
 from gateway.domain.event_type import EventType
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
@@ -74,6 +80,7 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
     Users: {
         "at_login": lambda storage, given: storage.users.at_login([(given.text, given.text)]),
         "by_id": lambda storage, given: storage.users.by_id(UserId(given.text)),
+        "disabled_since": lambda storage, given: storage.users.disabled_since(given.moment),
         "replace_password_hash": lambda storage, given: storage.users.replace_password_hash(
             UserId(given.text), old=given.text, new=given.text
         ),
@@ -120,12 +127,30 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
         "rates": lambda storage, _: storage.rates.rates(),
         "put": lambda storage, _: storage.rates.put(a_rate()),
     },
+    AuditLog: {
+        "append": lambda storage, given: storage.audit_log.append(
+            a_record(11, object_id=given.text, reason=given.text, after={"text": given.text, "number": given.number})
+        ),
+        "records": lambda storage, given: storage.audit_log.records(
+            AuditFilter(), before=AuditId(given.text), limit=given.number
+        ),
+        "link": lambda storage, given: storage.audit_log.link(limit=given.number),
+    },
     WebhookEndpoints: {
         "endpoint": lambda storage, given: storage.webhook_endpoints.endpoint(EndpointId(given.text)),
         "endpoints": lambda storage, given: storage.webhook_endpoints.endpoints(
             UserId(given.text), before=EndpointId(given.text), limit=given.number
         ),
         "enabled_for": lambda storage, given: storage.webhook_endpoints.enabled_for([UserId(given.text)]),
+    },
+    StoredApiKeys: {
+        "key": lambda storage, given: storage.api_keys.key(ApiKeyId(given.text)),
+        "keys": lambda storage, given: storage.api_keys.keys(
+            UserId(given.text), before=ApiKeyId(given.text), limit=given.number
+        ),
+        "at_use": lambda storage, given: storage.api_keys.at_use([ApiKeyId(given.text)]),
+        "ended_since": lambda storage, given: storage.api_keys.ended_since(given.moment, now=given.moment),
+        "note_uses": lambda storage, given: storage.api_keys.note_uses({ApiKeyId(given.text): given.moment}),
     },
     Reader: {
         "account": lambda storage, given: storage.reader.account(AccountId(given.text)),
@@ -167,6 +192,9 @@ def _wanted(given: Hostile) -> Iterator[Wanted]:
     yield Wanted(quotes=[QuoteId(text)])
     yield Wanted(webhook_endpoints=[EndpointId(text)])
     yield Wanted(webhook_owners=[user])
+    yield Wanted(api_key_owners=[user])
+    yield Wanted(users=[user])
+    yield Wanted(account_owners=[user])
 
 
 def _changes(given: Hostile) -> Iterator[Changes]:
@@ -184,6 +212,9 @@ def _changes(given: Hostile) -> Iterator[Changes]:
     yield Changes(transactions_new=[a_transaction(12, description=text)])
     yield Changes(events_new=[replace(an_event(11, an_account(9), EventType.ACCOUNT_OPENED), customer_id=user)])
     yield Changes(webhook_endpoints_new=[a_webhook_endpoint(11, sequence=max(0, min(number, 2**63 - 1)))])
+    yield Changes(api_keys_new=[an_api_key(11, sequence=max(0, min(number, 2**63 - 1)))])
+    yield Changes(audit_new=[a_record(11, object_id=text, reason=text, before={text: text})])
+    yield Changes(audit_new=[a_record(12, after={"number": number})])
     yield Changes(answers_new=[an_answer(text)])
     yield Changes(answers_new=[an_answer("key-9", created_at=moment)])
 
@@ -226,20 +257,25 @@ class HostileInputContract:
     async def test_a_record_with_the_id_of_another_is_refused(self, storage: Storage) -> None:
         """Ids are made once. Nothing of the first record is lost."""
         endpoint = a_webhook_endpoint(1)
-        await commit(
-            storage,
-            Changes(accounts_new=[an_account(1)], payments_new=[a_payment(1)], webhook_endpoints_new=[endpoint]),
+        first = Changes(
+            accounts_new=[an_account(1)],
+            payments_new=[a_payment(1)],
+            webhook_endpoints_new=[endpoint],
+            api_keys_new=[an_api_key(1)],
         )
+        await commit(storage, first)
         for changes in (
             Changes(accounts_new=[an_account(1, owner_id=user_id(2))]),
             Changes(payments_new=[a_payment(1, description="another")]),
             Changes(webhook_endpoints_new=[a_webhook_endpoint(1, owner=3)]),
+            Changes(api_keys_new=[an_api_key(1, owner=3)]),
         ):
             with pytest.raises(StorageRefused):
                 await commit(storage, changes)
         assert await storage.reader.account(account_id(1)) == an_account(1)
         assert await storage.reader.payment(a_payment(1).id) == a_payment(1)
         assert await storage.webhook_endpoints.endpoint(endpoint.id) == endpoint
+        assert await storage.api_keys.key(an_api_key(1).id) == an_api_key(1)
 
 
 async def _answered_or_refused(call: Awaitable[object]) -> bool:

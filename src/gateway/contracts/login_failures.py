@@ -33,7 +33,7 @@ class LoginFailuresContract:
         assert set(await storage.login_failures.of(["account:a", "account:c"])) == {"account:a"}
         assert await storage.login_failures.of([]) == {}
 
-    async def test_times_come_back_to_the_microsecond(self, storage: Storage) -> None:
+    async def test_times_of_failures_come_back_to_the_microsecond(self, storage: Storage) -> None:
         """Waiting is counted from them."""
         await fail(storage, "account:a", now=NOW + timedelta(microseconds=1))
         failures = (await storage.login_failures.of(["account:a"]))["account:a"]

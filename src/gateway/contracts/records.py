@@ -13,6 +13,7 @@ from gateway.application.ports.unit_of_work import AnswerKey, Changes, NewUser, 
 from gateway.application.ports.users import Credentials
 from gateway.application.views.events import event_data
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
+from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.event import Event, EventId
 from gateway.domain.event_type import EventType
 from gateway.domain.money import CurrencyCode, Money, currency_code
@@ -20,6 +21,7 @@ from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
 from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.quote import Quote
 from gateway.domain.rate import CurrencyPair, ExchangeRate, rate_of
+from gateway.domain.scope import Scope
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import BalanceAfter, Transfer, TransferKind
 from gateway.domain.user import Role, User, UserId
@@ -249,6 +251,27 @@ def a_webhook_secret(number: int = 1) -> str:
     return "whsec_" + base64.b64encode(number.to_bytes(32, "big")).decode()
 
 
+def api_key_id(number: int) -> ApiKeyId:
+    """The id of API key `number`."""
+    return ApiKeyId(identifier("key", number))
+
+
+def an_api_key(number: int = 1, *, owner: int = 2, **fields: Any) -> ApiKey:
+    """A key of merchant `owner` that reads payments and does not expire, unless `fields` say otherwise."""
+    key = ApiKey(
+        id=api_key_id(number),
+        owner_id=user_id(owner),
+        owner_role=Role.MERCHANT,
+        name="Shop",
+        scopes=(Scope.PAYMENTS_READ,),
+        secret_hash=number.to_bytes(32, "big"),
+        last_four=f"{number:04}",
+        created_at=NOW,
+        expires_at=None,
+    )
+    return replace(key, **fields)
+
+
 def an_answer(key: str = "key-1", *, owner: int = 1, body: bytes = b'{"ok":true}', **fields: Any) -> StoredAnswer:
     """An answer to `key` of user `owner`."""
     answer = StoredAnswer(key=AnswerKey(user_id(owner), key), fingerprint=b"\x01" * 32, body=body, created_at=NOW)
@@ -266,10 +289,12 @@ async def load(storage: Storage, wanted: Wanted) -> Records:
         account_holders=tuple(found.account_holders),
         references_taken=tuple(found.references_taken),
         emails_taken=tuple(found.emails_taken),
+        users=tuple(found.users),
         user_ids_taken=tuple(found.user_ids_taken),
         transactions=tuple(found.transactions),
         quotes=tuple(found.quotes),
         webhook_endpoints=tuple(found.webhook_endpoints),
+        api_keys=tuple(found.api_keys),
         latest_at=found.latest_at,
     )
 

@@ -4,12 +4,13 @@ The four counters are TigerBeetle's model of an account: posted counters only gr
 fall when it is captured or released. Everything else (posted, held, available) is derived.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, NewType
+from typing import Final, NamedTuple, NewType
 
 from gateway.domain.checks import check_id, check_type, wrong_type
-from gateway.domain.errors import BalanceOverflow, invalid
+from gateway.domain.errors import AccountNotEmpty, BalanceOverflow, invalid
 from gateway.domain.fees import NO_FEES, FeeSchedule
 from gateway.domain.immutable import immutable
 from gateway.domain.money import COUNTER_MAX, CurrencyCode, currency_code
@@ -34,11 +35,33 @@ KIND_OF_ROLE = {Role.CUSTOMER: AccountKind.CUSTOMER, Role.MERCHANT: AccountKind.
 
 
 class AccountStatus(StrEnum):
-    """What an account may do: a frozen one receives but does not pay, a closed one does neither."""
+    """What an account may do (docs/decisions/0044).
+
+    Attributes:
+        OPEN: Everything.
+        FROZEN: It receives but does not pay.
+        SUSPENDED: Its owner is disabled. It begins nothing: it neither pays nor is paid. What was begun before ends.
+        SUSPENDED_FROZEN: Both; it is frozen when its owner is enabled.
+        CLOSED: Nothing, for ever. It is empty.
+    """
 
     OPEN = "open"
     FROZEN = "frozen"
+    SUSPENDED = "suspended"
+    SUSPENDED_FROZEN = "suspended_frozen"
     CLOSED = "closed"
+
+
+_FROZEN: Final = {
+    AccountStatus.OPEN: AccountStatus.FROZEN,
+    AccountStatus.SUSPENDED: AccountStatus.SUSPENDED_FROZEN,
+}
+_SUSPENDED: Final = {
+    AccountStatus.OPEN: AccountStatus.SUSPENDED,
+    AccountStatus.FROZEN: AccountStatus.SUSPENDED_FROZEN,
+}
+_UNFROZEN: Final = {after: before for before, after in _FROZEN.items()}
+_RESUMED: Final = {after: before for before, after in _SUSPENDED.items()}
 
 
 class AccountKey(NamedTuple):
@@ -140,16 +163,42 @@ class Account:
         return after
 
     def frozen(self) -> "Account":
-        """The account, so that it may receive but not pay. Unchanged unless it is open."""
-        return self.changed(status=AccountStatus.FROZEN) if self.status is AccountStatus.OPEN else self
+        """The account, so that it may receive but not pay. Unchanged if it is frozen or closed."""
+        return self._moved(_FROZEN)
 
     def unfrozen(self) -> "Account":
         """The account, so that it may pay again. Unchanged unless it is frozen."""
-        return self.changed(status=AccountStatus.OPEN) if self.status is AccountStatus.FROZEN else self
+        return self._moved(_UNFROZEN)
+
+    def suspended(self) -> "Account":
+        """The account of a disabled user. Unchanged if it is suspended or closed."""
+        return self._moved(_SUSPENDED)
+
+    def resumed(self) -> "Account":
+        """The account of a user who is enabled, as it was before it was suspended. Unchanged unless it is suspended."""
+        return self._moved(_RESUMED)
+
+    def closed(self) -> "Account":
+        """The account, closed for ever. Unchanged if it is closed.
+
+        Raises:
+            AccountNotEmpty: Something is left on it, held on it, or promised to it.
+        """
+        if self.status is AccountStatus.CLOSED:
+            return self
+        if self.posted or self.held or self.incoming:
+            raise AccountNotEmpty(
+                "The account is not empty.", posted=self.posted, held=self.held, incoming=self.incoming
+            )
+        return self.changed(status=AccountStatus.CLOSED)
 
     def with_fee_schedule(self, fees: FeeSchedule) -> "Account":
         """The account, with this schedule for payments to it. Unchanged if it has it already."""
         return self if self.fees == fees else self.changed(fees=fees)
+
+    def _moved(self, statuses: Mapping[AccountStatus, AccountStatus]) -> "Account":
+        after = statuses.get(self.status)
+        return self if after is None else self.changed(status=after)
 
 
 def check_users_account(key: object) -> None:

@@ -7,6 +7,8 @@ keeps one table from codes to statuses.
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
+from gateway.domain.refusal_codes import RefusalCode
+
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not an error.
     """The gateway says no.
@@ -19,7 +21,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error.
         facts: What a client needs to go on, for example `remaining` or `current_status`.
     """
 
-    code: ClassVar[str]
+    code: ClassVar[RefusalCode]
     stored: ClassVar[bool] = True
 
     def __init__(self, detail: str, **facts: Any) -> None:
@@ -74,6 +76,25 @@ class AccountFrozen(Refusal):
     """A frozen account may receive but not pay."""
 
     code = "account_frozen"
+    stored = False
+
+
+class AccountClosed(Refusal):
+    """A closed account neither pays nor receives, for ever."""
+
+    code = "account_closed"
+
+
+class AccountNotEmpty(Refusal):
+    """Only an empty account is closed: `posted`, `held` and `incoming` tell what is on it."""
+
+    code = "account_not_empty"
+
+
+class UserDisabled(Refusal):
+    """An operator has disabled the user: they do not get in, and nothing new begins on their accounts."""
+
+    code = "user_disabled"
     stored = False
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NewType
 
 from gateway.domain.account import Account
+from gateway.domain.api_key import ApiKey
 from gateway.domain.deposit import Deposit
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
@@ -12,10 +13,11 @@ from gateway.domain.payout import Payout
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
 from gateway.domain.user import UserId
+from gateway.domain.user_with_accounts import UserWithAccounts
 from gateway.domain.webhook_endpoint import WebhookEndpoint
 
 EventId = NewType("EventId", str)
-EventObject = Payment | Refund | Deposit | Payout | Transaction | Account | WebhookEndpoint
+EventObject = Payment | Refund | Deposit | Payout | Transaction | Account | WebhookEndpoint | ApiKey | UserWithAccounts
 
 
 @immutable

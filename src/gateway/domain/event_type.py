@@ -24,8 +24,16 @@ class EventType(StrEnum):
     ACCOUNT_FROZEN = "account.frozen"
     ACCOUNT_UNFROZEN = "account.unfrozen"
     ACCOUNT_FEES_CHANGED = "account.fees_changed"
+    ACCOUNT_SUSPENDED = "account.suspended"
+    ACCOUNT_RESUMED = "account.resumed"
+    ACCOUNT_CLOSED = "account.closed"
+    USER_DISABLED = "user.disabled"
+    USER_ENABLED = "user.enabled"
     ENDPOINT_DISABLED = "endpoint.disabled"
     ENDPOINT_TEST = "endpoint.test"
+    API_KEY_CREATED = "api_key.created"
+    API_KEY_ROTATED = "api_key.rotated"
+    API_KEY_REVOKED = "api_key.revoked"
 
 
 _FILTERS_OF: Final = {each: frozenset({"*", each.partition(".")[0] + ".*", each.value}) for each in EventType}

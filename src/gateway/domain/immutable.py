@@ -1,9 +1,14 @@
 """immutable: a dataclass that is frozen for the type checkers, and costs a third of one that is frozen at run time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar, dataclass_transform
+from typing import Final, TypeVar, dataclass_transform
 
 Class = TypeVar("Class")
+
+ADDED_LATER: Final[Mapping[str, bool]] = {"added later": True}
+"""The `metadata` of a field that a command or a value got after its first release, with a default: `field(default=None,
+metadata=ADDED_LATER)`. While it has its default, requests have the same fingerprint as before."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))

@@ -20,6 +20,7 @@ TYPED_PASSWORD_LENGTH_MAX: Final = 1024
 REFRESH_TOKEN_LENGTH_MAX: Final = 256
 ADDRESS_LENGTH_MAX: Final = 255
 """The length of the address that a login comes from: IPv4, IPv6, or a name."""
+REQUEST_ID_LENGTH_MAX: Final = 64
 PASSWORD_HASH_LENGTH_MAX: Final = 1024
 
 METADATA_KEYS_MAX: Final = 50
@@ -37,12 +38,24 @@ EVENT_FILTER_LENGTH_MAX: Final = 64
 WEBHOOK_SECRET_BYTES_MIN: Final = 24
 WEBHOOK_SECRET_BYTES_MAX: Final = 64
 
+API_KEYS_PER_OWNER_MAX: Final = 100
+"""The number of an owner's API keys, with those that ended in the last `API_KEY_ENDED_SECONDS`."""
+API_KEY_NAME_LENGTH_MAX: Final = 100
+API_KEY_DAYS_MAX: Final = 3_660
+"""The longest time until an API key expires, unless it has no expiry."""
+API_KEY_OLD_SECONDS_MAX: Final = 86_400
+"""How long an API key is accepted after its rotation, at most."""
+API_KEY_ENDED_SECONDS: Final = 86_400
+"""How long an API key that has ended is shown at least. Later it makes room for a new one."""
+
 EVENTS_PER_READ_MAX: Final = 1_000
 EVENTS_DAYS_DEFAULT: Final = 90
 EVENTS_DAYS_MIN: Final = 1
 ANSWERS_DAYS_DEFAULT: Final = 7
 ANSWERS_DAYS_MIN: Final = 7
 """How long answers to idempotency keys are stored at least."""
+AUDIT_DAYS_DEFAULT: Final = 730
+"""How long records of the audit log are stored."""
 POSITION_MAX: Final = 2**63 - 1
 """The largest position of the event feed."""
 

@@ -1,7 +1,7 @@
 """Currency (ISO 4217) and Money: whole minor units of one currency."""
 
 from dataclasses import dataclass
-from typing import Final, NewType
+from typing import TYPE_CHECKING, Final, NewType
 
 from gateway.domain.checks import check_integer, wrong_type
 from gateway.domain.errors import UnknownCurrency
@@ -51,6 +51,10 @@ class Money:
 
     amount_minor: int
     currency: CurrencyCode
+
+    if TYPE_CHECKING:  # Any text may be given, since it is checked; the dataclass makes the constructor.
+
+        def __init__(self, amount_minor: int, currency: str) -> None: ...
 
     def __post_init__(self) -> None:
         # The comparisons first, without a call: every record with an amount is made so, and nearly all are right.

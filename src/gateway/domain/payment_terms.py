@@ -1,6 +1,7 @@
 """Payment terms: what a customer orders or a merchant requests."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from gateway.domain.checks import check_free_text, check_id, check_integer, check_text, check_type
@@ -34,7 +35,7 @@ class PaymentTerms:
     amount: Money
     reference: str | None = None
     description: str | None = None
-    metadata: Mapping[str, str]
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     capture: CaptureMethod = CaptureMethod.AUTOMATIC
     expires_in_seconds: int | None = None
 

@@ -5,7 +5,14 @@ from typing import Final, NamedTuple
 
 from gateway.domain.account import MAY_BE_NEGATIVE, Account, AccountId, AccountStatus
 from gateway.domain.checks import check_integer
-from gateway.domain.errors import AccountFrozen, CurrencyMismatch, InsufficientFunds, SameAccount
+from gateway.domain.errors import (
+    AccountClosed,
+    AccountFrozen,
+    CurrencyMismatch,
+    InsufficientFunds,
+    SameAccount,
+    UserDisabled,
+)
 from gateway.domain.immutable import immutable
 from gateway.domain.money import COUNTER_MAX, CurrencyCode
 
@@ -17,6 +24,10 @@ class TransferKind(StrEnum):
     HOLD = "hold"
     POST_HELD = "post_held"
     RELEASE = "release"
+
+
+_OF_DISABLED_USERS: Final = frozenset({AccountStatus.SUSPENDED, AccountStatus.SUSPENDED_FROZEN})
+_FROZEN: Final = frozenset({AccountStatus.FROZEN, AccountStatus.SUSPENDED_FROZEN})
 
 
 class Effect(NamedTuple):
@@ -74,12 +85,28 @@ def post(debit: Account, credit: Account, amount_minor: int) -> TransferResult:
     Raises:
         SameAccount: Both are one account.
         CurrencyMismatch: They count different currencies.
-        AccountFrozen: The debited account may not pay, or the credited one is closed.
+        AccountFrozen: The debited account may not pay.
+        UserDisabled: The owner of one of them is disabled.
+        AccountClosed: One of them is closed.
         InsufficientFunds: The debited account would fall below zero and is not one that may.
         BalanceOverflow: A counter would pass `COUNTER_MAX`.
     """
     _check_distinct_of_a_currency(debit, credit)
     _must_be_open(debit, credit)
+    _must_be_available(debit, amount_minor)
+    return _transfer(TransferKind.POST, debit, credit, amount_minor)
+
+
+def give_back(debit: Account, credit: Account, amount_minor: int) -> TransferResult:
+    """Post what belongs to an earlier transaction, such as a refund. The credited account may be suspended.
+
+    Raises:
+        SameAccount, CurrencyMismatch, AccountFrozen, AccountClosed, InsufficientFunds, BalanceOverflow: As `post`.
+        UserDisabled: The owner of the debited account is disabled.
+    """
+    _check_distinct_of_a_currency(debit, credit)
+    must_pay(debit)
+    must_not_be_closed(credit)
     _must_be_available(debit, amount_minor)
     return _transfer(TransferKind.POST, debit, credit, amount_minor)
 
@@ -99,7 +126,8 @@ def hold(debit: Account, credit: Account, amount_minor: int) -> TransferResult:
     """Promise `amount_minor` (≥ 1) of `debit` to `credit`: it can be spent no more, and has not arrived yet.
 
     Raises:
-        SameAccount, CurrencyMismatch, AccountFrozen, InsufficientFunds, BalanceOverflow: As `post`.
+        SameAccount, CurrencyMismatch, AccountFrozen, UserDisabled, AccountClosed, InsufficientFunds, BalanceOverflow:
+            As `post`.
     """
     _check_distinct_of_a_currency(debit, credit)
     _must_be_open(debit, credit)
@@ -110,12 +138,16 @@ def hold(debit: Account, credit: Account, amount_minor: int) -> TransferResult:
 def post_held(debit: Account, credit: Account, amount_minor: int) -> TransferResult:
     """Move `amount_minor` (≥ 1) that was held, all of it or a part, from `debit` to `credit`.
 
+    The hold was begun before: suspended accounts do not prevent it.
+
     Raises:
         SameAccount, CurrencyMismatch, AccountFrozen, BalanceOverflow: As `post`.
         InsufficientFunds: Less is held between them.
     """
     _check_distinct_of_a_currency(debit, credit)
-    _must_be_open(debit, credit)
+    if debit.status in _FROZEN:
+        raise AccountFrozen("The paying account is frozen.")
+    must_not_be_closed(credit)
     _must_be_held(debit, credit, amount_minor)
     return _transfer(TransferKind.POST_HELD, debit, credit, amount_minor)
 
@@ -141,9 +173,48 @@ def _check_distinct_of_a_currency(debit: Account, credit: Account) -> None:
 
 def _must_be_open(debit: Account, credit: Account) -> None:
     if debit.status is not AccountStatus.OPEN:
+        must_pay(debit)
+    # Nearly every account is open: the statuses that do not receive are looked at after that.
+    if credit.status is not AccountStatus.OPEN:
+        must_receive(credit)
+
+
+def must_receive(account: Account) -> None:
+    """Check that an account may be paid something new. A frozen one may.
+
+    Raises:
+        UserDisabled: Its owner is disabled.
+        AccountClosed: It is closed.
+    """
+    must_not_be_closed(account)
+    if account.status in _OF_DISABLED_USERS:
+        raise UserDisabled("The owner of the receiving account is disabled.")
+
+
+def must_pay(account: Account) -> None:
+    """Check that an account may pay something new.
+
+    Raises:
+        AccountFrozen: It is frozen.
+        UserDisabled: Its owner is disabled.
+        AccountClosed: It is closed.
+    """
+    if account.status is AccountStatus.CLOSED:
+        raise AccountClosed("The paying account is closed.")
+    if account.status in _OF_DISABLED_USERS:
+        raise UserDisabled("The owner of the paying account is disabled.")
+    if account.status is AccountStatus.FROZEN:
         raise AccountFrozen("The paying account is frozen.")
-    if credit.status is AccountStatus.CLOSED:
-        raise AccountFrozen("The receiving account is closed.")
+
+
+def must_not_be_closed(account: Account) -> None:
+    """Check that an account may take back what was its own, also if its owner is disabled.
+
+    Raises:
+        AccountClosed: It is closed.
+    """
+    if account.status is AccountStatus.CLOSED:
+        raise AccountClosed("The receiving account is closed.")
 
 
 def _must_be_available(debit: Account, amount_minor: int) -> None:

@@ -1,5 +1,6 @@
 """User and Role: who may ask, and for what."""
 
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NewType
@@ -22,15 +23,43 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
+class UserStatus(StrEnum):
+    """Whether a user may log in."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
 @immutable
 class User:
-    """Somebody who can log in. `email` is the canonical spelling of their address, unless they had another before."""
+    """Somebody who can log in.
+
+    Attributes:
+        email: The canonical spelling of their address, unless they had another before.
+        disabled_at: When an operator disabled them; `None` if they may log in.
+        version: Rises by 1 whenever they are disabled or enabled.
+    """
 
     id: UserId
     email: str
     role: Role
     name: str | None
     created_at: datetime
+    disabled_at: datetime | None = None
+    version: int = 1
+
+    @property
+    def status(self) -> UserStatus:
+        """Whether they may log in."""
+        return UserStatus.ACTIVE if self.disabled_at is None else UserStatus.DISABLED
+
+    def disabled(self, now: datetime) -> "User":
+        """The user, so that they may not log in. Unchanged if they are disabled."""
+        return self if self.disabled_at is not None else replace(self, disabled_at=now, version=self.version + 1)
+
+    def enabled(self) -> "User":
+        """The user, so that they may log in again. Unchanged unless they are disabled."""
+        return self if self.disabled_at is None else replace(self, disabled_at=None, version=self.version + 1)
 
 
 def check_profile(role: object, name: object) -> None:

@@ -8,6 +8,7 @@ from typing_extensions import override
 from gateway.entrypoints.commands import ALL_COMMANDS
 from gateway.entrypoints.exit_codes import INTERRUPTED
 from gateway.entrypoints.interrupts import is_interrupt
+from gateway.entrypoints.key_commands import keys
 from gateway.entrypoints.lost_output import lost_output
 from gateway.entrypoints.remote_commands import REMOTE_COMMANDS
 from gateway.settings.field import SettingsRefused
@@ -76,5 +77,5 @@ def main() -> None:
     """An async payment gateway on a double-entry ledger. Settings are environment variables: `gateway settings`."""
 
 
-for command in (*ALL_COMMANDS, *REMOTE_COMMANDS):
+for command in (*ALL_COMMANDS, keys, *REMOTE_COMMANDS):
     main.add_command(command)

@@ -5,22 +5,28 @@ from typing import Final, Literal
 import click
 
 from gateway.entrypoints.flags import settings_flags
+from gateway.entrypoints.user_commands import users
 
 SIMULATED_OPERATIONS: Final = 90_000
 
 
 @click.command
+@click.option(
+    "--first-key",
+    is_flag=True,
+    help="In a new sandbox, make a customer and a merchant, and print an API key of the customer.",
+)
 @settings_flags(
     "host", "port", "workers", "environment", "data_dir", "database_url", "root_path", "log_level", "access_log"
 )
-def serve(**flags: str | None) -> None:
+def serve(*, first_key: bool, **flags: str | None) -> None:
     """Serve the HTTP API.
 
     Ends at SIGTERM or Ctrl-C with exit code 0, when it has answered what was asked before.
     """
     from gateway.entrypoints.serve import serve as run
 
-    run(flags)
+    run(flags, first_key=first_key)
 
 
 @click.command
@@ -137,4 +143,4 @@ def settings(*, markdown: bool, **flags: str | None) -> None:
     run(flags, markdown=markdown)
 
 
-ALL_COMMANDS: Final = (serve, worker, health, migrate, create_operator, verify, simulate, demo, settings)
+ALL_COMMANDS: Final = (serve, worker, health, migrate, create_operator, users, verify, simulate, demo, settings)

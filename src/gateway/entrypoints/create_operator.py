@@ -4,10 +4,12 @@ import asyncio
 
 import click
 
+from gateway.bootstrap.memory_url import MEMORY_URL
 from gateway.bootstrap.refusal import StartRefused
-from gateway.bootstrap.schema import MEMORY_URL, refuse_production_in_sandbox
+from gateway.bootstrap.schema import refuse_production_in_sandbox
 from gateway.bootstrap.wiring import open_gateway
 from gateway.domain.user import Role, UserId
+from gateway.entrypoints.cli_origin import cli_origin
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.entrypoints.passwords import read_password
 from gateway.settings.values import Settings
@@ -26,5 +28,7 @@ def create_operator(flags: Flags, *, email: str, name: str | None, password_stdi
 async def _register(settings: Settings, *, email: str, password: str, name: str | None) -> UserId:
     await refuse_production_in_sandbox(settings)
     async with open_gateway(settings) as gateway:
-        registered = await gateway.access.register(email=email, password=password, role=Role.OPERATOR, name=name)
+        registered = await gateway.access.register(
+            email=email, password=password, role=Role.OPERATOR, name=name, origin=cli_origin()
+        )
     return registered.user.id

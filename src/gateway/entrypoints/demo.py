@@ -13,6 +13,7 @@ from gateway.adapters.http import HttpLimits, create_app
 from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
 from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.application.gateway import Gateway
+from gateway.bootstrap.jobs import working
 from gateway.bootstrap.webhooks import open_webhook_sender
 from gateway.bootstrap.wiring import in_memory_gateway
 from gateway.domain.user import Role
@@ -22,7 +23,6 @@ from gateway.entrypoints.output import output
 from gateway.entrypoints.remote import DEFAULT_URL
 from gateway.entrypoints.remote.gateway import http_client
 from gateway.entrypoints.remote.urls import http_url
-from gateway.entrypoints.worker import working
 from gateway.settings.values import Settings
 
 TIMEOUT_SECONDS: Final = 10.0

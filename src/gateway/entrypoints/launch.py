@@ -10,6 +10,22 @@ from gateway.entrypoints.interrupts import is_interrupt, repeat_ignored_interrup
 OBJECTS_PER_COLLECTION: Final = 50_000
 """Imports make many objects and no garbage. With Python's default of 700, a tenth of a start is collections."""
 
+SERVER_MODULES: Final = frozenset(
+    {
+        "click",
+        "httpx",
+        "httpx_sse",
+        "jsonschema_rs",
+        "litestar",
+        "markdown_it",
+        "rich",
+        "structlog",
+        "uvicorn",
+        "uvloop",
+    }
+)
+"""What the extra `gateway[server]` installs."""
+
 
 def launch() -> None:
     """Run the command that the arguments of this process name."""
@@ -24,6 +40,10 @@ def launch() -> None:
             stop_interrupts()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except ModuleNotFoundError as missing:
+        if missing.name not in SERVER_MODULES:
+            raise
+        sys.exit(f"The command needs {missing.name}, which is not installed. Run: pip install 'gateway[server]'")
     except Exception as error:
         if is_interrupt(error):
             sys.exit(INTERRUPTED)

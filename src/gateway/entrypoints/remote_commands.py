@@ -10,7 +10,9 @@ from gateway.entrypoints.remote import DEFAULT_URL
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 DEFAULT_PORT: Final = 9000
-EMAIL_HELP: Final = "The address that you log in with; GATEWAY_TOKEN may be an access token instead.  [default: none]"
+EMAIL_HELP: Final = (
+    "The address that you log in with; GATEWAY_TOKEN may be an access token or an API key instead.  [default: none]"
+)
 
 
 def of_a_gateway(command: Decorated) -> Decorated:
@@ -94,7 +96,9 @@ def tail(
 
     sign_in = given_sign_in(email, password_stdin=password_stdin)
     if sign_in is None:
-        raise click.UsageError("Whose events? Sign in with --email, or set GATEWAY_TOKEN to an access token.")
+        raise click.UsageError(
+            "Whose events? Sign in with --email, or set GATEWAY_TOKEN to an access token or an API key."
+        )
     run(url, kind=kind, after=after, as_json=as_json, sign_in=sign_in)
 
 

@@ -14,6 +14,7 @@ from typing import Final
 import click
 import uvicorn
 
+from gateway.bootstrap.memory_url import MEMORY_URL
 from gateway.bootstrap.refusal import StartRefused
 from gateway.bootstrap.schema import refuse_production_in_sandbox
 from gateway.bootstrap.wiring import open_gateway
@@ -22,6 +23,8 @@ from gateway.entrypoints.connection.descriptors import connections_max, raise_de
 from gateway.entrypoints.flags import Flags, given, settings_with
 from gateway.entrypoints.logs import configure_logging
 from gateway.entrypoints.remote import DEFAULT_URL
+from gateway.entrypoints.sandbox_key import FirstKey
+from gateway.entrypoints.sandbox_key import first_key as first_key_of
 from gateway.settings.database_url import without_password
 from gateway.settings.loopback import is_loopback
 from gateway.settings.values import FIELDS, Settings
@@ -29,8 +32,11 @@ from gateway.settings.values import FIELDS, Settings
 logger = logging.getLogger(__name__)
 
 
-def serve(flags: Flags) -> None:
-    """Serve the HTTP API until SIGTERM or Ctrl-C."""
+def serve(flags: Flags, *, first_key: bool = False) -> None:
+    """Serve the HTTP API until SIGTERM or Ctrl-C.
+
+    With `first_key`, print a key of a new sandbox that keeps it.
+    """
     settings = settings_with(flags)
     if settings.workers > 1 and not settings.on_postgres:
         raise StartRefused("Several workers need Postgres: its row locks arbitrate between them. Set --workers 1.")
@@ -39,12 +45,13 @@ def serve(flags: Flags) -> None:
     # Tried once before the server takes over: what is wrong is told here, once and in a sentence, and the schema is
     # there before several workers look for it.
     _try_to_listen(settings)
-    asyncio.run(_try_out(settings))
+    is_kept_sandbox = settings.environment == "sandbox" and settings.url != MEMORY_URL
+    key = asyncio.run(_try_out(settings, make_key=first_key and is_kept_sandbox))
     # The workers are processes of their own, and read the environment again.
     os.environ.update({FIELDS[name].variable: text for name, text in given(flags).items()})
     if settings.environment == "sandbox":
         _warn_of_strangers(settings)
-        click.echo(welcome(settings))
+        click.echo(welcome(settings, key))
     # When all is answered, uvicorn raises the signal that ended it once more: to have been asked to end is no failure.
     signal.signal(signal.SIGTERM, _end_well)
     if settings.workers > 1:
@@ -103,7 +110,18 @@ def _warn_of_strangers(settings: Settings) -> None:
         logger.warning("sandbox_on_public_address", extra=extra)
 
 
-def welcome(settings: Settings) -> str:
+_REGISTER: Final = """A first request:
+
+  curl {url}/users/register \\
+    --json '{{"email": "ada@example.com", "password": "correct horse battery", "role": "customer"}}'
+"""
+_SHOW_KEY: Final = """An API key of a customer, shown this once; the customer's account, and a merchant:
+
+  {assignments}
+"""
+
+
+def welcome(settings: Settings, key: FirstKey | None = None) -> str:
     """What a newcomer can do with a sandbox."""
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound.
     here = f"http://[{host}]" if ":" in host else f"http://{host}"
@@ -113,11 +131,7 @@ def welcome(settings: Settings) -> str:
     return f"""
 The gateway's sandbox serves {url} from {without_password(settings.url)}
 {warning}{docs}
-A first request:
-
-  curl {url}/users/register \\
-    --json '{{"email": "ada@example.com", "password": "correct horse battery", "role": "customer"}}'
-
+{_REGISTER.format(url=url) if key is None else _SHOW_KEY.format(assignments=key.assignments)}
 Webhooks, received in another terminal:
 
   {called_as()} webhooks listen{"" if url == DEFAULT_URL else f" --url {url}"}
@@ -135,7 +149,8 @@ def _try_to_listen(settings: Settings) -> None:
         raise StartRefused(f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}.") from error
 
 
-async def _try_out(settings: Settings) -> None:
+async def _try_out(settings: Settings, *, make_key: bool) -> FirstKey | None:
     await refuse_production_in_sandbox(settings)
     async with open_gateway(settings) as gateway:
         await gateway.storage.reader.check()
+        return await first_key_of(gateway) if make_key else None

@@ -3,12 +3,10 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 import click
 
-from gateway.application.gateway import Gateway
 from gateway.bootstrap.garbage_collection import collect_garbage_seldom
 from gateway.bootstrap.jobs import open_worker
 from gateway.bootstrap.schema import refuse_production_in_sandbox, require_schema
@@ -26,19 +24,6 @@ def worker(flags: Flags) -> None:
     configure_logging(settings)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_work(settings))
-
-
-@asynccontextmanager
-async def working(gateway: Gateway, settings: Settings) -> AsyncGenerator[None]:
-    """A worker beside whatever else goes on; it finishes what it began before this ends."""
-    stop = asyncio.Event()
-    async with open_worker(gateway, settings) as opened:
-        work = asyncio.create_task(opened.jobs.run(stop), name="worker")
-        try:
-            yield
-        finally:
-            stop.set()
-            await work
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

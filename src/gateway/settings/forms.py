@@ -37,6 +37,7 @@ _ORIGIN: Final = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z
 _NATS_URL: Final = re.compile(
     r"(nats|tls)://([^\s,:@/?#]+:[^\s,:@/?#]+@)?(?P<host>\[[0-9a-fA-F:.]+\]|[^\s,@:/?#\[\]]+)(:[1-9][0-9]{0,4})?"
 )
+_SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _NATS_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _NATS_SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
@@ -121,6 +122,10 @@ def _is_nats_subject(text: str) -> bool:
     return bool(_NATS_SUBJECT.fullmatch(text))
 
 
+def _is_schema(text: str) -> bool:
+    return not text or bool(_SCHEMA.fullmatch(text) and not text.startswith("pg_"))
+
+
 def _has_no_byte_order_mark(text: str) -> bool:
     return not text.startswith(_BYTE_ORDER_MARK) and "\0" not in text
 
@@ -144,6 +149,7 @@ DATABASE: Final = Form(
     _is_database,
     password=True,
 )
+SCHEMA: Final = Form("up to 63 lower-case letters, digits and `_`, not `pg_…`", _is_schema)
 NATS_URLS: Final = Form(
     "URLs such as `nats://host:4222`, `tls://host:4222` or `tls://user:password@host:4222`, separated by commas",
     _are_nats_urls,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from gateway.domain.limits import ANSWERS_DAYS_DEFAULT, ANSWERS_DAYS_MIN
+from gateway.domain.limits import ANSWERS_DAYS_DEFAULT, ANSWERS_DAYS_MIN, AUDIT_DAYS_DEFAULT
 from gateway.settings.events import EventSettings
 
 
@@ -48,4 +48,12 @@ class HousekeepingSettings(EventSettings, frozen=True, kw_only=True):
             "has expired.",
         ),
     ] = 7
+    audit_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=36_500,
+            description="How long records of the audit log ([what they are](audit.md#the-audit-log)) are stored.",
+        ),
+    ] = AUDIT_DAYS_DEFAULT
     login_failures_days: Annotated[int, Meta(ge=1, le=36_500, description="How long failed logins are stored.")] = 1

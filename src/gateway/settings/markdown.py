@@ -14,8 +14,8 @@ variables: `GATEWAY_DATA_DIR` is `--data-dir`.
 Kubernetes gives every container variables named after its Services. The variables of a Service called `gateway` would
 be taken for settings: give the Service another name, or set `enableServiceLinks: false`.
 
-`GATEWAY_TOKEN` is no setting: it is an access token for `gateway events tail`, `gateway webhooks listen` and
-`gateway trigger`.
+`GATEWAY_TOKEN` is no setting: it is an access token or an API key for `gateway events tail`, `gateway webhooks listen`
+and `gateway trigger`.
 
 `gateway settings --markdown` makes this page.
 """

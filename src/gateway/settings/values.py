@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from gateway.settings.exchange import ExchangeSettings
 from gateway.settings.field import FORM, SettingField, SettingsRefused
-from gateway.settings.forms import DATABASE, HOST, ORIGINS, PATH, PROXIES, PUBLIC_KEYS, ROOT_PATH, SECRET
+from gateway.settings.forms import DATABASE, HOST, ORIGINS, PATH, PROXIES, PUBLIC_KEYS, ROOT_PATH, SCHEMA, SECRET
 from gateway.settings.loopback import is_loopback
 from gateway.settings.proxies import STRANGERS_TRUSTED, hold_strangers
 
@@ -47,6 +47,14 @@ class Settings(ExchangeSettings, frozen=True, kw_only=True):
             "several hosts ([which](operations.md#connection-strings)), `sqlite:///file` or just a file name. When "
             f"empty, the SQLite file `{DATABASE_FILE_NAME}` in the data folder.",
             extra={FORM: DATABASE},
+        ),
+    ] = ""
+    database_schema: Annotated[
+        str,
+        Meta(
+            description="The schema of all tables, on Postgres; `gateway migrate` makes it. When empty, the first one "
+            "of the role's search path.",
+            extra={FORM: SCHEMA},
         ),
     ] = ""
     allow_sqlite_in_production: Annotated[

@@ -7,6 +7,7 @@ from gateway.application.commands.register import Registered
 from gateway.application.commands.send_test_event import SentTestEvent
 from gateway.application.commands.shared.payments import PaymentResult
 from gateway.domain.account import Account, AccountStatus
+from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.deposit import Deposit
 from gateway.domain.errors import Refusal
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
@@ -14,8 +15,9 @@ from gateway.domain.payout import Payout
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
+from gateway.domain.user_with_accounts import UserWithAccounts
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
-from gateway.simulation.model_records import BOTH_SIGN, ModelAccount, ModelEndpoint, ModelPayment, ModelQuote
+from gateway.simulation.model_records import BOTH_SIGN, ModelAccount, ModelEndpoint, ModelKey, ModelPayment, ModelQuote
 
 
 def told(outcome: object) -> object:
@@ -30,7 +32,9 @@ def model_account(account: Account) -> ModelAccount:
         posted=account.posted,
         held=account.held,
         incoming=account.incoming,
-        frozen=account.status is AccountStatus.FROZEN,
+        frozen=account.status in {AccountStatus.FROZEN, AccountStatus.SUSPENDED_FROZEN},
+        suspended=account.status in {AccountStatus.SUSPENDED, AccountStatus.SUSPENDED_FROZEN},
+        closed=account.status is AccountStatus.CLOSED,
         basis_points=account.fees.basis_points,
         fixed_minor=account.fees.fixed_minor,
         version=account.version,
@@ -99,6 +103,28 @@ def model_endpoint(endpoint: WebhookEndpoint) -> ModelEndpoint:
     )
 
 
+def model_key(key: ApiKey) -> ModelKey:
+    """An API key as a record of the model."""
+    return ModelKey(
+        id=key.id,
+        owner=key.owner_id,
+        role=key.owner_role.value,
+        name=key.name,
+        scopes=frozenset(scope.value for scope in key.scopes),
+        secret_hash=key.secret_hash,
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+        replaced_by=key.replaced_by,
+        told=key.sequence,
+    )
+
+
+def key_id_of(outcome: Any) -> ApiKeyId | None:
+    """The API key that an outcome made, or is about."""
+    return outcome.id if isinstance(outcome, ApiKey) else None
+
+
 def endpoint_id_of(outcome: Any) -> EndpointId | None:
     """The webhook endpoint that an outcome made, or is about."""
     return outcome.id if isinstance(outcome, WebhookEndpoint) else None
@@ -128,11 +154,17 @@ _FACTS: Final[Mapping[type[object], Callable[[Any], object]]] = {
     Account: model_account,
     Quote: model_quote,
     WebhookEndpoint: model_endpoint,
+    ApiKey: model_key,
     Refund: lambda refund: ("refund", refund.amount.amount_minor, refund.fee_refunded_minor),
     Deposit: lambda deposit: ("deposit", deposit.amount.amount_minor),
     Payout: lambda payout: ("payout", payout.amount.amount_minor),
     Transaction: lambda transaction: (transaction.type.value, transaction.amount_minor),
     Registered: lambda registered: ("registered", len(registered.accounts)),
+    UserWithAccounts: lambda shown: (
+        shown.user.id,
+        shown.user.status.value,
+        {account.key: model_account(account) for account in shown.accounts},
+    ),
     SentTestEvent: lambda sent: ("test", sent.endpoint_id, sent.created_at),
     str: lambda endpoint_id: ("deleted", endpoint_id),
 }

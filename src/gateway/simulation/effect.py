@@ -5,21 +5,24 @@ from dataclasses import field, replace
 from typing import Final
 
 from gateway.domain.account import AccountKey
+from gateway.domain.api_key import ApiKeyId
 from gateway.domain.immutable import immutable
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import EndpointId
-from gateway.simulation.model_records import ModelAccount, ModelEndpoint, ModelPayment, ModelQuote, Move
+from gateway.simulation.model_records import ModelAccount, ModelEndpoint, ModelKey, ModelPayment, ModelQuote, Move
 
 REFUSALS_NOT_STORED: Final = frozenset(
     {
         "account_frozen",
+        "api_key_limit_reached",
         "endpoint_limit_reached",
         "idempotency_in_progress",
         "payment_not_due",
         "rate_not_found",
         "role_forbidden",
+        "user_disabled",
         "validation_error",
         "webhook_endpoint_disabled",
     }
@@ -35,17 +38,23 @@ class Effect:
         refusal: The code, or nothing. It may come with effects: a failed payment is stored, a request stores why.
         facts: What the refusal must tell.
         told: What the answer must tell, as `answers.told` reads it. Without it, that is the payment, or else the quote,
-            or else the endpoint.
+            or else the endpoint, or else the API key.
         opened: New accounts, with nothing in them.
         changed: Accounts that changed, but for their balances.
         moves: Transfers, in their order.
         payment: The payment as it must be afterwards.
         quote: The quote as it must be afterwards, if it is new or used.
         endpoint: The webhook endpoint as it must be afterwards, if it is new, changed or deleted.
+        key: The API key as it must be afterwards, if it is new or changed.
+        old_key: The API key that `key` replaces, as it must be afterwards.
+        keys_deleted: The API keys that make room for `key`.
         transaction: The type of the transaction that the moves make.
         reverses: The earlier transaction that this transaction reverses.
         email: The address that is now taken.
         user_id: The id of a user that is now taken.
+        disabled: Users who are now disabled, or no longer.
+        sessions_ended: Users whose sessions have ended.
+        recorded: What the audit log records: nothing, or one action.
         events: The types of all events, in their order.
     """
 
@@ -58,11 +67,22 @@ class Effect:
     payment: ModelPayment | None = None
     quote: ModelQuote | None = None
     endpoint: ModelEndpoint | None = None
+    key: ModelKey | None = None
+    old_key: ModelKey | None = None
+    keys_deleted: tuple[ModelKey, ...] = ()
     transaction: str = ""
     reverses: TransactionId | None = None
     email: str = ""
     user_id: UserId | None = None
+    disabled: Mapping[UserId, bool] = field(default_factory=dict[UserId, bool])
+    sessions_ended: tuple[UserId, ...] = ()
+    recorded: str = ""
     events: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[ModelKey, ...]:
+        """All API keys as they must be afterwards."""
+        return (*(each for each in (self.old_key, self.key) if each is not None), *self.keys_deleted)
 
     @property
     def stored(self) -> bool:
@@ -70,9 +90,16 @@ class Effect:
         return self.refusal not in REFUSALS_NOT_STORED
 
     def named(
-        self, payment_id: PaymentId | None, quote_id: QuoteId | None, endpoint_id: EndpointId | None = None
+        self,
+        payment_id: PaymentId | None,
+        quote_id: QuoteId | None,
+        endpoint_id: EndpointId | None = None,
+        key_id: ApiKeyId | None = None,
     ) -> "Effect":
         """The same effect, with the ids that the gateway assigned to what is new."""
+        if self.key is not None and not self.key.id and key_id is not None:
+            old_key = None if self.old_key is None else replace(self.old_key, replaced_by=key_id)
+            return replace(self, key=replace(self.key, id=key_id), old_key=old_key)
         if self.endpoint is not None and not self.endpoint.id and endpoint_id is not None:
             return replace(self, endpoint=replace(self.endpoint, id=endpoint_id))
         payment, quote = self.payment, self.quote

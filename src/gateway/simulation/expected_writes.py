@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 from gateway.application.ports.unit_of_work import AnswerKey, Changes
 from gateway.domain.account import AccountId, AccountKey
+from gateway.domain.api_key import ApiKeyId
 from gateway.domain.payment import QuoteId
 from gateway.domain.transaction import Transaction
+from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import EndpointId
-from gateway.simulation.answers import model_endpoint, model_quote
+from gateway.simulation.answers import model_endpoint, model_key, model_quote
 from gateway.simulation.effect import Effect
-from gateway.simulation.model_records import ModelAccount, ModelEndpoint, ModelQuote, Move
+from gateway.simulation.model_records import ModelAccount, ModelEndpoint, ModelKey, ModelQuote, Move
 from gateway.simulation.violation import Violation
 
 
@@ -21,7 +23,8 @@ class ExpectedEvent(NamedTuple):
 
     Attributes:
         type: Its type.
-        subject: What it tells: a payment, a webhook endpoint, an account with its key, or the facts of a command.
+        subject: What it tells: a payment, a webhook endpoint, an API key, an account with its key, or the facts of a
+            command.
     """
 
     type: str
@@ -36,8 +39,15 @@ class ExpectedWrites:
     """The fingerprint and the body of each stored answer."""
     quotes: dict[QuoteId, ModelQuote] = field(default_factory=dict[QuoteId, ModelQuote])
     endpoints: dict[EndpointId, ModelEndpoint] = field(default_factory=dict[EndpointId, ModelEndpoint])
+    keys: dict[ApiKeyId, ModelKey] = field(default_factory=dict[ApiKeyId, ModelKey])
     events: list[ExpectedEvent] = field(default_factory=list[ExpectedEvent])
     transactions: list[tuple[str, tuple[Move, ...]]] = field(default_factory=list[tuple[str, tuple[Move, ...]]])
+
+    disabled: dict[UserId, bool] = field(default_factory=dict[UserId, bool])
+    """The users who are disabled or enabled, and which."""
+    sessions_ended: set[UserId] = field(default_factory=set[UserId])
+    recorded: list[str] = field(default_factory=list[str])
+    """What the audit log records, in order."""
 
     def add(self, effect: Effect) -> None:
         """Add the quote, the events and the transaction of an effect."""
@@ -45,6 +55,11 @@ class ExpectedWrites:
             self.quotes[effect.quote.id] = effect.quote
         if effect.endpoint is not None:
             self.endpoints[effect.endpoint.id] = effect.endpoint
+        self.disabled.update(effect.disabled)
+        self.sessions_ended.update(effect.sessions_ended)
+        if effect.recorded:
+            self.recorded.append(effect.recorded)
+        self.keys |= {each.id: each for each in effect.keys}
         if effect.events:
             self.events.extend(_events_of(effect))
         if effect.transaction:
@@ -55,6 +70,10 @@ class ExpectedWrites:
         self.answers.update(others.answers)
         self.quotes.update(others.quotes)
         self.endpoints.update(others.endpoints)
+        self.disabled.update(others.disabled)
+        self.sessions_ended.update(others.sessions_ended)
+        self.recorded.extend(others.recorded)
+        self.keys.update(others.keys)
         self.events.extend(others.events)
         self.transactions.extend(others.transactions)
 
@@ -81,9 +100,26 @@ class ExpectedWrites:
                 f"Written are {endpoints} without {written.webhook_endpoints_deleted}; it must be {self.endpoints}."
             )
             yield Violation("endpoints", detail)
+        recorded = [record.note.action.value for record in written.audit_new]
+        if recorded != self.recorded:
+            yield Violation("audit", f"The audit log records {recorded}; it must be {self.recorded}.")
+        users = {user.id: user.disabled_at is not None for user in written.users_changed}
+        ended = {each.user_id for each in written.sessions_ended}
+        if users != self.disabled or ended != self.sessions_ended:
+            detail = f"Written are {users} and {ended}; it must be {self.disabled} and {self.sessions_ended}."
+            yield Violation("users", detail)
+        yield from self._compare_keys(written)
         transactions = [(each.type.value, moves_of(each, keys)) for each in written.transactions_new]
         if transactions != self.transactions:
             yield Violation("transactions", f"Written are {transactions}; it must be {self.transactions}.")
+
+    def _compare_keys(self, written: Changes) -> Iterator[Violation]:
+        keys = {each.id: model_key(each) for each in (*written.api_keys_new, *written.api_keys_changed)}
+        deleted = {each.id for each in self.keys.values() if each.deleted}
+        if keys != {each.id: each for each in self.keys.values() if not each.deleted}:
+            yield Violation("keys", f"Written are {keys}; it must be {self.keys}.")
+        if set(written.api_keys_deleted) != deleted:
+            yield Violation("keys", f"Deleted are {written.api_keys_deleted}; it must be {deleted}.")
 
 
 def _events_of(effect: Effect) -> Iterator[ExpectedEvent]:
@@ -98,6 +134,8 @@ def _events_of(effect: Effect) -> Iterator[ExpectedEvent]:
                 subject = effect.endpoint
             case "account":
                 subject = next(accounts)
+            case "api_key":
+                subject = effect.old_key if event_type == "api_key.rotated" else effect.key
             case _:
                 pass
         yield ExpectedEvent(event_type, subject)

@@ -14,7 +14,7 @@ from gateway.domain.event import Event, EventId
 from gateway.domain.immutable import immutable
 from gateway.domain.user import UserId
 from gateway.simulation.expected_writes import ExpectedEvent
-from gateway.simulation.model_records import ModelAccount, ModelEndpoint, ModelPayment
+from gateway.simulation.model_records import ModelAccount, ModelEndpoint, ModelKey, ModelPayment
 from gateway.simulation.violation import Violation
 
 LIMITS: Final = (1, 2, 7, 100, 1_000)
@@ -131,19 +131,25 @@ def _difference(event: FeedEvent, told: ToldEvent, fields: dict[str, Any]) -> It
 
 def _shown(subject: object) -> dict[str, Any]:
     """What the JSON of a record must contain."""
+    shown: dict[str, Any] = {}
     match subject:
         case ModelPayment():
-            return _shown_payment(subject)
+            shown = _shown_payment(subject)
         case ModelEndpoint():
-            return _shown_endpoint(subject)
+            shown = _shown_endpoint(subject)
+        case ModelKey():
+            shown = _shown_key(subject)
         case (AccountKey() as key, ModelAccount() as account):
-            return _shown_account(key, account)
+            shown = _shown_account(key, account)
         case ("refund", int(amount), int(fee)):
-            return {"amount": amount, "fee_refunded": fee}
+            shown = {"amount": amount, "fee_refunded": fee}
         case (str(), int(amount)):
-            return {"amount": amount}
+            shown = {"amount": amount}
+        case (str() as user, str() as status, dict()):
+            shown = {"id": user, "status": status}
         case _:
-            return {}
+            pass
+    return shown
 
 
 def _shown_payment(payment: ModelPayment) -> dict[str, Any]:
@@ -176,6 +182,16 @@ def _shown_endpoint(endpoint: ModelEndpoint) -> dict[str, Any]:
     }
 
 
+def _shown_key(key: ModelKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "owner_id": key.owner,
+        "name": key.name,
+        "replaced_by": key.replaced_by,
+        "last_used_at": None,
+    }
+
+
 def _shown_account(key: AccountKey, account: ModelAccount) -> dict[str, Any]:
     return {
         "owner_id": key.owner_id,
@@ -187,6 +203,6 @@ def _shown_account(key: AccountKey, account: ModelAccount) -> dict[str, Any]:
             "available": account.available,
             "incoming": account.incoming,
         },
-        "status": "frozen" if account.frozen else "open",
+        "status": account.status,
         "version": account.version,
     }

@@ -13,6 +13,7 @@ from typing import Any
 from gateway.application.engine.command import Command
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.account import AccountId, AccountKey, AccountKind
+from gateway.domain.api_key import ApiKeyId
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import SYSTEM, UserId
@@ -22,6 +23,7 @@ from gateway.simulation.model_records import (
     ModelAccount,
     ModelAnswer,
     ModelEndpoint,
+    ModelKey,
     ModelPayment,
     ModelQuote,
     ModelTransaction,
@@ -58,8 +60,11 @@ class Model:
         default_factory=dict[TransactionId, ModelTransaction]
     )
     endpoints: MutableMapping[EndpointId, ModelEndpoint] = field(default_factory=dict[EndpointId, ModelEndpoint])
+    api_keys: MutableMapping[ApiKeyId, ModelKey] = field(default_factory=dict[ApiKeyId, ModelKey])
     emails: MutableMapping[str, bool] = field(default_factory=dict[str, bool])
     user_ids: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
+    disabled: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
+    """The users who were ever disabled, and whether they are."""
     answers: MutableMapping[AnswerKey, ModelAnswer] = field(default_factory=dict[AnswerKey, ModelAnswer])
 
     def fork(self) -> "Model":
@@ -91,6 +96,13 @@ class Model:
             raise Refused("webhook_endpoint_not_found")
         return found
 
+    def api_key(self, key_id: ApiKeyId, owner: UserId) -> ModelKey:
+        """The API key of this id, which must belong to this owner."""
+        found = self.api_keys.get(key_id)
+        if found is None or found.deleted or found.owner != owner:
+            raise Refused("api_key_not_found")
+        return found
+
     def payer(self, customer: UserId, currency: str) -> AccountKey:
         """The account that a customer pays from."""
         key = customer_key(customer, currency)
@@ -106,11 +118,26 @@ class Model:
         return key
 
     def must_pay(self, key: AccountKey) -> ModelAccount:
-        """An account that pays. A frozen one may not."""
+        """An account that pays. A frozen one may not, nor one of a disabled user, nor a closed one."""
         account = self.accounts[key]
+        if account.closed:
+            raise Refused("account_closed")
+        if account.suspended:
+            raise Refused("user_disabled")
         if account.frozen:
             raise Refused("account_frozen")
         return account
+
+    def must_receive(self, key: AccountKey) -> None:
+        """Check that an account may be paid something new. A frozen one may."""
+        self.must_not_be_closed(key)
+        if self.accounts[key].suspended:
+            raise Refused("user_disabled")
+
+    def must_not_be_closed(self, key: AccountKey) -> None:
+        """Check that an account may take back what was its own, also if its owner is disabled."""
+        if self.accounts[key].closed:
+            raise Refused("account_closed")
 
     def apply(self, effect: Effect) -> None:
         """Apply an effect."""
@@ -130,12 +157,14 @@ class Model:
             self.quotes[effect.quote.id] = effect.quote
         if effect.endpoint is not None:
             self.endpoints[effect.endpoint.id] = effect.endpoint
+        self.api_keys.update((key.id, key) for key in effect.keys)
         if effect.reverses is not None:
             self.transactions[effect.reverses] = replace(self.transactions[effect.reverses], reversed=True)
         if effect.email:
             self.emails[effect.email] = True
         if effect.user_id is not None:
             self.user_ids[effect.user_id] = True
+        self.disabled.update(effect.disabled)
 
     def _move(self, move: Move) -> None:
         amount = move.amount

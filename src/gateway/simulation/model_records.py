@@ -1,10 +1,11 @@
-"""The model's records: accounts, payments, quotes, transactions, endpoints and answers, as they must be."""
+"""The model's records: accounts, payments, quotes, transactions, endpoints, keys and answers, as they must be."""
 
 from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from gateway.domain.account import AccountKey, AccountKind
+from gateway.domain.api_key import ApiKeyId
 from gateway.domain.immutable import immutable
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, QuoteId
@@ -34,9 +35,20 @@ class ModelAccount:
     held: int = 0
     incoming: int = 0
     frozen: bool = False
+    suspended: bool = False
+    closed: bool = False
     basis_points: int = 0
     fixed_minor: int = 0
     version: int = 1
+
+    @property
+    def status(self) -> str:
+        """What the account may do, in one word."""
+        if self.closed:
+            return "closed"
+        if self.suspended:
+            return "suspended_frozen" if self.frozen else "suspended"
+        return "frozen" if self.frozen else "open"
 
     @property
     def available(self) -> int:
@@ -155,6 +167,33 @@ class ModelEndpoint:
             return False
         kind, _, _ = event_type.partition(".")
         return any(each in {"*", f"{kind}.*", event_type} for each in self.filters)
+
+
+@immutable
+class ModelKey:
+    """An API key as it must be. `id` is empty until the gateway has assigned one.
+
+    Attributes:
+        told: How many events are about it.
+        deleted: The model keeps what was deleted.
+    """
+
+    owner: UserId
+    role: str
+    name: str
+    scopes: frozenset[str]
+    secret_hash: bytes = field(repr=False)
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None = None
+    replaced_by: ApiKeyId | None = None
+    told: int = 1
+    id: ApiKeyId = ApiKeyId("")
+    deleted: bool = False
+
+    def ends(self) -> datetime | None:
+        """When it ends or ended."""
+        return self.revoked_at or self.expires_at
 
 
 class Move(NamedTuple):

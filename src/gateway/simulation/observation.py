@@ -16,6 +16,8 @@ from gateway.simulation.violation import Violation
 UNDECIDED: Final = object()
 """The outcome of a submission that was not decided in this run: its answer was replayed, or it was not reached."""
 
+KEY_REUSED: Final = "idempotency_key_reused"
+
 
 class Observation:
     """One submission in one run, and the outcome that was decided. It is the codec of what it observes."""
@@ -45,6 +47,17 @@ class Observation:
         """A submission of one command, which reports its outcome to this observation."""
         # Written out, not `replace`: this runs for each command, and costs a third of it.
         return CommandSubmission(command=asked.command, key=asked.key, fingerprint=asked.fingerprint, codec=self)
+
+    @property
+    def was_decided(self) -> bool:
+        """Whether the submission was decided, and not replayed. The answer to a bulk submission may be rebuilt."""
+        return any(part.was_decided for part in self.parts) if self.parts else self.outcome is not UNDECIDED
+
+    @property
+    def is_stored_alone(self) -> bool:
+        """Whether this run has stored the answer to this part under its key."""
+        outcome = self.outcome
+        return outcome is not UNDECIDED and not (isinstance(outcome, Refusal) and outcome.code == KEY_REUSED)
 
     def encode(self, outcome: Any, events: Collection[Event] = ()) -> Encoded:
         """Record the outcome, and encode it as the submission does."""
@@ -94,7 +107,7 @@ def difference_of(effect: Effect, observation: Observation) -> Violation | None:
         if facts != effect.facts:
             return Violation("outcome", f"The refusal {code} tells {facts}; it must be {dict(effect.facts)}.")
         return None
-    shown = (effect.told, effect.payment, effect.quote, effect.endpoint)
+    shown = (effect.told, effect.payment, effect.quote, effect.endpoint, effect.key)
     expected = next((each for each in shown if each is not None), None)
     if told(outcome) != expected:
         return Violation("outcome", f"It tells {told(outcome)}; it must be {expected}.")

@@ -13,7 +13,7 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, TryAgain, UnitOfWork
 from gateway.domain.account import AccountKey
 from gateway.domain.payment import PaymentId, QuoteId
-from gateway.simulation.answers import endpoint_id_of, payment_id_of, quote_id_of
+from gateway.simulation.answers import endpoint_id_of, key_id_of, payment_id_of, quote_id_of
 from gateway.simulation.books import Books
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.effect import Effect
@@ -22,12 +22,20 @@ from gateway.simulation.faults import Faults, FaultyUnitOfWork
 from gateway.simulation.feed_readers import Feed
 from gateway.simulation.model import Model
 from gateway.simulation.model_records import ModelAnswer, ModelTransaction
-from gateway.simulation.observation import UNDECIDED, Observation, Run, decided_in, difference_of, must_be_stored
+from gateway.simulation.observation import (
+    KEY_REUSED,
+    UNDECIDED,
+    Observation,
+    Run,
+    decided_in,
+    difference_of,
+    must_be_stored,
+)
 from gateway.simulation.rules import effect_of
 from gateway.simulation.violation import Violation
 from gateway.simulation.world import NO_ACCOUNT
 
-_KEY_REUSED: Final = Effect(refusal="idempotency_key_reused")
+_KEY_REUSED: Final = Effect(refusal=KEY_REUSED)
 
 
 @dataclass(slots=True)
@@ -186,7 +194,7 @@ class Witness:
         submission = observation.submission
         replayed = model.answers.get(submission.key)
         if replayed is not None and replayed.fingerprint == submission.fingerprint:
-            if observation.outcome is not UNDECIDED:
+            if observation.was_decided:
                 self._report("key_decided_once", f"{submission.key} was decided again: {observation.outcome!r}.")
             observation.body = replayed.body
             return replayed.refused
@@ -210,7 +218,7 @@ class Witness:
         that only reads an account may have read it before another run changed it.
         """
         command, outcome = observation.command, observation.outcome
-        names = payment_id_of(outcome), quote_id_of(outcome), endpoint_id_of(outcome)
+        names = payment_id_of(outcome), quote_id_of(outcome), endpoint_id_of(outcome), key_id_of(outcome)
         effect = effect_of(command, model, now).named(*names)
         for past in self._pasts:
             if difference_of(effect, observation) is None:
@@ -225,7 +233,7 @@ class Witness:
     ) -> bool:
         """Let the model decide a bulk submission: all parts or none if it is atomic, otherwise each part by itself."""
         draft, drafted = (model.fork(), ExpectedWrites()) if bulk.atomic else (model, expected)
-        stored, refused = True, False
+        stored, whole, refused = True, False, False
         for part in observation.parts:
             if part.submission.key == bulk.key:
                 self._compare(_KEY_REUSED, part)
@@ -233,21 +241,30 @@ class Witness:
             else:
                 refused = self._decided(draft, part, drafted, now)
             stored = stored and must_be_stored(part.outcome)
+            whole = whole or not part.is_stored_alone
             if refused and bulk.atomic:
                 break
         if bulk.atomic and not refused:
             model.adopt(draft)
             expected.adopt(drafted)
-        self._store(model, observation, expected, stored=stored, refused=False)
+        whole = whole or (bulk.atomic and refused)
+        self._store(model, observation, expected, stored=stored, refused=False, body=None if whole else b"")
         return False
 
     def _store(
-        self, model: Model, observation: Observation, expected: ExpectedWrites, *, stored: bool, refused: bool
+        self,
+        model: Model,
+        observation: Observation,
+        expected: ExpectedWrites,
+        *,
+        stored: bool,
+        refused: bool,
+        body: bytes | None = None,
     ) -> None:
         if not stored:
             return
         submission = observation.submission
-        expected.answers[submission.key] = (submission.fingerprint, observation.body)
+        expected.answers[submission.key] = (submission.fingerprint, observation.body if body is None else body)
         model.answers[submission.key] = ModelAnswer(
             fingerprint=submission.fingerprint, body=observation.body, refused=refused
         )

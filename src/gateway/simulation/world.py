@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from gateway.application.engine.submission import Submission
 from gateway.application.ports.unit_of_work import Changes
 from gateway.domain.account import AccountId, AccountKey, AccountKind
+from gateway.domain.api_key import ApiKeyId
 from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, currency_code
 from gateway.domain.payment import CaptureMethod, PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
@@ -51,6 +52,7 @@ NO_PAYMENT: Final = PaymentId("pay_none")
 NO_QUOTE: Final = QuoteId("quo_none")
 NO_TRANSACTION: Final = TransactionId("txn_none")
 NO_ENDPOINT: Final = EndpointId("whe_none")
+NO_KEY: Final = ApiKeyId("key_none")
 
 Chosen = TypeVar("Chosen")
 
@@ -83,6 +85,7 @@ class World:
     reversible: list[TransactionId] = field(default_factory=list[TransactionId])
     endpoints: list[EndpointId] = field(default_factory=list[EndpointId])
     """Some may be deleted since; they are removed when drawn."""
+    api_keys: list[ApiKeyId] = field(default_factory=list[ApiKeyId])
     submissions: list[Submission] = field(default_factory=list[Submission])
     events: int = 0
     """How many were committed: the position of the last one."""
@@ -106,6 +109,7 @@ class World:
                     heapq.heappush(self.due, (payment.expires_at, payment.id))
         self.events += len(changes.events_new)
         self.endpoints.extend(endpoint.id for endpoint in changes.webhook_endpoints_new)
+        self.api_keys.extend(key.id for key in changes.api_keys_new)
         self.quotes.extend(quote.id for quote in changes.quotes_new)
         for transaction in changes.transactions_new:
             self.transactions.append(transaction.id)
@@ -200,6 +204,12 @@ class World:
             self.endpoints[index] = self.endpoints[-1]
             self.endpoints.pop()
         return endpoint_id
+
+    def api_key(self) -> ApiKeyId:
+        """An API key, mostly a new one; seldom one that does not exist."""
+        if not self.api_keys or self.chance(3):
+            return NO_KEY
+        return self.one_of(self.api_keys[-RECENT:] if self.chance(80) else self.api_keys)
 
     def fresh_secret(self) -> str:
         """A fresh secret of a webhook endpoint."""

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from gateway.adapters.sql import SqlLimits, open_sql_storage, postgres_connections
-from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, write_pool
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
 from gateway.adapters.sql.engine import audit_engine, postgres_engine
 from gateway.adapters.sql.postgres_connections import CHECK_AFTER_IDLE_SECONDS
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
+from gateway.adapters.sql.write_pool import open_write_pool
 from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.engine.submission import Answer
 from gateway.application.ports.reader import PaymentFilter
@@ -137,7 +138,7 @@ async def test_a_connection_that_dies_while_a_batch_holds_it_is_tried_again(post
         "rows": lambda transaction: transaction.rows(SELECT_1),
         "commit": lambda transaction: transaction.commit(),
     }
-    async with write_pool(postgres_url, limits) as pool:
+    async with open_write_pool(postgres_url, limits) as pool:
         async with AsyncpgTransaction(pool, acquire_seconds_max=1) as transaction:
             if step == "commit":
                 await transaction.begin()
@@ -150,7 +151,7 @@ async def test_a_connection_that_dies_while_a_batch_holds_it_is_tried_again(post
 
 
 async def test_a_connection_that_dies_after_the_last_statement_takes_nothing_back(postgres_url: str) -> None:
-    async with write_pool(postgres_url, SqlLimits(write_pool_size=1)) as pool:
+    async with open_write_pool(postgres_url, SqlLimits(write_pool_size=1)) as pool:
         async with AsyncpgTransaction(pool, acquire_seconds_max=1) as transaction:
             assert await transaction.rows(SELECT_1) == [(1,)]
             await terminate_the_others(postgres_url)
@@ -191,7 +192,7 @@ async def test_a_database_that_lets_in_slowly_is_waited_for(proxy: Proxy) -> Non
 
 async def test_a_look_that_is_cancelled_while_a_connection_is_checked_leaves_it_to_others(proxy: Proxy) -> None:
     limits = SqlLimits(write_pool_size=1)
-    async with write_pool(proxy.url, limits) as pool:
+    async with open_write_pool(proxy.url, limits) as pool:
         async with AsyncpgTransaction(pool, acquire_seconds_max=1) as transaction:
             await transaction.rows(SELECT_1)
         await asyncio.sleep(CHECK_AFTER_IDLE_SECONDS + 0.1)

@@ -26,7 +26,7 @@ from gateway.adapters.sql import (
 )
 from gateway.adapters.sql.engine import audit_engine, postgres_engine
 from gateway.adapters.sql.limits import SqlLimits
-from gateway.adapters.sql.tables import events, ledger, webhooks
+from gateway.adapters.sql.tables import audit, events, ledger, webhooks
 from gateway.application.ports.storage import Storage
 from gateway.contracts.records import NOW
 from support.api_client import World, open_world
@@ -49,6 +49,7 @@ TABLES = (
     ledger.refunds,
     events.events,
     events.event_batches,
+    audit.audit_log,
     webhooks.webhook_endpoints,
     webhooks.webhook_deliveries,
 )

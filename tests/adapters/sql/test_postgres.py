@@ -12,9 +12,10 @@ from asyncpg import CheckViolationError  # type: ignore[import-untyped]  # async
 from sqlalchemy import text
 
 from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage
-from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, write_pool
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
 from gateway.adapters.sql.engine import audit_engine, postgres_engine
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
+from gateway.adapters.sql.write_pool import open_write_pool
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.commands.deposit import MakeDeposit
 from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
@@ -47,6 +48,7 @@ from gateway.domain.money import Money, currency_code
 from gateway.domain.payment_terms import PaymentOrder
 from gateway.domain.user import SYSTEM, Role, UserId
 from support.postgres import LocalPostgres
+from support.slow_commits import in_commit, slow_commits
 from support.statements import counting
 
 USD = currency_code("USD")
@@ -273,7 +275,7 @@ async def test_connections_are_set_so_that_nothing_waits_for_ever(postgres_url: 
         current_setting('transaction_isolation'), current_setting('jit')"""
     )
     engine = postgres_engine(postgres_url, limits)
-    async with write_pool(postgres_url, limits) as pool:
+    async with open_write_pool(postgres_url, limits) as pool:
         for transaction in (DatabaseTransaction(engine), AsyncpgTransaction(pool, acquire_seconds_max=1)):
             async with transaction:
                 [row] = await transaction.rows(settings)
@@ -365,18 +367,6 @@ async def test_an_account_that_is_not_what_was_loaded_stops_everything(storage: 
         await commit(storage, Changes(accounts_changed=[stale], answers_new=[an_answer()]))
     assert await storage.reader.account(account_id(1)) == an_account(1)
     assert (await load(storage, Wanted(answers=[an_answer().key]))).answers == ()
-
-
-async def test_a_commit_whose_task_is_cancelled_is_seen_to_its_end(
-    storage: Storage, somebody_else: DatabaseTransaction
-) -> None:
-    await slow_commits(somebody_else, seconds=0.5)
-    committing = asyncio.create_task(commit(storage, Changes(answers_new=[an_answer()])))
-    await in_commit(somebody_else)
-    committing.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await committing
-    assert (await load(storage, Wanted(answers=[an_answer().key]))).answers == (an_answer(),)
 
 
 async def test_a_commit_whose_connection_is_cut_is_run_again(
@@ -495,27 +485,3 @@ async def counters(somebody_else: DatabaseTransaction) -> dict[str, int]:
     await somebody_else.commit()
     names = ("inserted", "updated", "updated without an index", "deleted")
     return dict(zip(names, map(int, counted), strict=True))
-
-
-async def slow_commits(somebody_else: DatabaseTransaction, *, seconds: float) -> None:
-    """From now on, committing an answer takes this long, as a disk that hangs would make it."""
-    for statement in (
-        f"""CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN PERFORM pg_sleep({seconds}); RETURN NULL; END $$""",
-        """CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON answers
-            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()""",
-    ):
-        await somebody_else.change(text(statement))
-    await somebody_else.commit()
-
-
-async def in_commit(somebody_else: DatabaseTransaction) -> int:
-    """Wait until somebody's COMMIT is running; the process id of their backend."""
-    running = text("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
-    async with asyncio.timeout(10):
-        while not (found := await somebody_else.rows(running)):
-            await somebody_else.commit()  # Within a transaction, the view stays as it was first seen.
-            await asyncio.sleep(0.01)
-    await somebody_else.commit()
-    backend: int = found[0][0]
-    return backend

@@ -20,11 +20,12 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import text
 
 from gateway.adapters.sql import Schema, SqlLimits, migrate, open_sql_storage, schema_of
-from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, write_pool
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
 from gateway.adapters.sql.connection_parameters import ConnectionStringRefused
 from gateway.adapters.sql.engine import audit_engine, check_url, postgres_engine
 from gateway.adapters.sql.postgres_connections import KEEPALIVES
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
+from gateway.adapters.sql.write_pool import open_write_pool
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from support.builders import a_batch, opened, pay, submit, usd
 from support.migrations import execute
@@ -46,7 +47,7 @@ async def everywhere(url: str, statement: Any) -> list[tuple[Any, ...]]:
         async with DatabaseTransaction(engine) as transaction:
             found += [tuple(row) for row in await transaction.rows(statement)]
         await engine.dispose()
-    async with write_pool(url, ALONE) as pool, AsyncpgTransaction(pool, acquire_seconds_max=2) as transaction:
+    async with open_write_pool(url, ALONE) as pool, AsyncpgTransaction(pool, acquire_seconds_max=2) as transaction:
         found += [tuple(row) for row in await transaction.rows(statement)]
     return found
 
@@ -138,11 +139,11 @@ async def test_behind_a_pooler_no_prepared_statement_has_a_name(postgres_url: st
         await transaction.rows(SETTINGS)
         assert await transaction.rows(NAMED_STATEMENTS) == [(0,)]
     await engine.dispose()
-    async with write_pool(url, limits) as pool, AsyncpgTransaction(pool, acquire_seconds_max=1) as direct:
+    async with open_write_pool(url, limits) as pool, AsyncpgTransaction(pool, acquire_seconds_max=1) as direct:
         await direct.begin()
         await direct.rows(WHO)
         assert await direct.rows(NAMED_STATEMENTS) == [(0,)]
-    async with write_pool(postgres_url, limits) as pool, AsyncpgTransaction(pool, acquire_seconds_max=1) as direct:
+    async with open_write_pool(postgres_url, limits) as pool, AsyncpgTransaction(pool, acquire_seconds_max=1) as direct:
         await direct.rows(WHO)
         assert await direct.rows(NAMED_STATEMENTS) != [(0,)]  # Otherwise this test could not fail.
 
@@ -164,11 +165,13 @@ async def test_behind_a_pooler_commits_have_to_be_durable(postgres_url: str) -> 
 
 
 async def test_tcp_finds_out_whether_the_peer_is_there(postgres_url: str) -> None:
-    async with write_pool(f"{postgres_url}?keepalives_idle=7", ALONE) as pool, pool.acquire() as connection:
+    async with open_write_pool(f"{postgres_url}?keepalives_idle=7", ALONE) as pool:
+        connection = await pool.take(wait_seconds_max=2, connect_seconds_max=2)
         opened_socket = connection._transport.get_extra_info("socket")  # noqa: SLF001 - as in the connector.
         assert opened_socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         assert opened_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 7
         assert opened_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT) == KEEPALIVES["keepalives_count"]
+        pool.give_back(connection)
 
 
 async def test_the_certificate_of_the_server_is_verified(postgres_url: str, tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ class Forge:
         header, claims, self.signature = self.good.split(".")
         self.header: Json = json.loads(base64.urlsafe_b64decode(header + "=="))
         self.claims: Json = json.loads(base64.urlsafe_b64decode(claims + "=="))
-        self._own: Any = vars(world.gateway.tokens)["_signer"]
+        on_demand: Any = world.gateway.tokens
+        self._own: Any = vars(vars(on_demand).get("_made") or on_demand)["_signer"]
 
     def signed(self, claims: Json, header: Json | None = None, *, by: Any = None) -> str:
         """A token that is right but for what is given; `...` leaves a claim or a header out."""

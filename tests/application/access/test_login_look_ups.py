@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 
 import pytest
 from typing_extensions import override
 
 from gateway.adapters.memory import memory_storage
-from gateway.application.access.login_look_ups import READ_MAX, WAITING_MAX, Login, LoginLookUps
+from gateway.application.access.login_look_ups import Login, LoginLookUps
+from gateway.application.access.shared_reads import READ_MAX, WAITING_MAX
 from gateway.application.errors import Overloaded
 from gateway.application.ports.unit_of_work import Changes, StorageUnavailable
 from gateway.application.ports.users import Credentials, UserAtLogin, Users
 from gateway.contracts.records import a_user, commit, user_id
+from gateway.domain.audit import AuditRecord
 from gateway.domain.user import UserId
 
 HERE = "192.0.2.1"
@@ -39,7 +43,13 @@ class UsersWithAGate(Users):
         raise NotImplementedError
 
     @override
-    async def replace_password_hash(self, user_id: UserId, *, old: str, new: str) -> bool:
+    async def disabled_since(self, since: datetime) -> AbstractSet[UserId]:
+        raise NotImplementedError
+
+    @override
+    async def replace_password_hash(
+        self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None
+    ) -> bool:
         raise NotImplementedError
 
 

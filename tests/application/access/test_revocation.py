@@ -11,6 +11,7 @@ from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.memory.sessions import MemorySessions
 from gateway.application.access import authentication
 from gateway.application.access.access import Access
+from gateway.application.access.caller import Caller
 from gateway.application.access.limits import AccessLimits
 from gateway.application.errors import (
     TokenExpired,
@@ -140,13 +141,18 @@ async def test_a_revoked_token_stays_revoked_for_as_long_as_it_lives(access: Acc
     assert signed_in.expires_in_seconds > 9 * 99.9
 
 
+def session_of(caller: Caller) -> SessionId:
+    assert caller.session_id is not None
+    return caller.session_id
+
+
 async def test_a_session_that_ended_by_a_slow_clock_is_over_everywhere(storage: Storage, clock: StandingClock) -> None:
     # A token of 10 s was issued by a clock that is 25 s ahead of the one that ended its session.
     access = an_access(storage, clock, lifetime_seconds=10)
     await access.register(email=EMAIL, password=PASSWORD, role=Role.CUSTOMER)
     signed_in = await log_in(access)
     caller = await access.authenticate(signed_in.access_token)
-    await storage.sessions.revoke(caller.session_id, now=clock() - timedelta(seconds=25))
+    await storage.sessions.revoke(session_of(caller), now=clock() - timedelta(seconds=25))
     clock.advance(3)
     with pytest.raises(TokenRevoked):
         await access.authenticate(signed_in.access_token)
@@ -158,7 +164,7 @@ async def test_after_the_clock_was_set_back_revocations_are_read_anew(
     signed_in = await log_in(access)
     caller = await access.authenticate(signed_in.access_token)
     clock.advance(-3)
-    await storage.sessions.revoke(caller.session_id, now=clock())
+    await storage.sessions.revoke(session_of(caller), now=clock())
     with pytest.raises(TokenRevoked):
         await access.authenticate(signed_in.access_token)
 
@@ -180,7 +186,7 @@ async def test_no_request_waits_for_a_list_of_revocations_that_does_not_come(
             clock.advance(3)
             assert caller == await access.authenticate(signed_in.access_token)
     assert sessions.reads == 1  # It is read to its end, and by one reader.
-    await sessions.revoke(caller.session_id, now=clock())
+    await sessions.revoke(session_of(caller), now=clock())
     sessions.go_on.set()
     await asyncio.sleep(0)
     clock.advance(3)

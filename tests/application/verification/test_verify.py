@@ -108,6 +108,8 @@ async def test_a_sound_ledger_has_no_findings(ledger: Ledger) -> None:
         "payments": 3,
         "used quotes": 0,
         "payment events": 3,
+        "audit records": 0,
+        "new audit records": 3,
     }
 
 
@@ -412,6 +414,10 @@ async def test_progress_is_told_for_every_step(ledger: Ledger) -> None:
         Progress("used quotes", 0, None),
         Progress("payment events", 0, None),
         Progress("payment events", 3, None),
+        Progress("audit records", 0, None),
+        Progress("audit records", 0, None),
+        Progress("new audit records", 0, None),
+        Progress("new audit records", 3, None),
     ]
 
 

@@ -64,6 +64,7 @@ const steps = [
   "createWebhookEndpoint", "listWebhookEndpoints", "getWebhookEndpoint", "changeWebhookEndpoint", "rotateWebhookSecret",
   "testWebhookEndpoint", "listEvents", "getEvent", "streamEvents",
   "listDeliveries", "redeliverEvent", "replayEvents", "deleteWebhookEndpoint",
+  "createApiKey", "listApiKeys", "getApiKey", "rotateApiKey", "revokeApiKey",
   operatorLogsIn, "setRate", "setFees", "freezeAccount", "unfreezeAccount", "getInvariants",
   customerLogsIn, "makeDeposit", operatorLogsIn, "reverseTransaction",
   customerLogsIn, "openAccount", "makeDeposit:euros", merchantLogsIn, "createPayment:request",

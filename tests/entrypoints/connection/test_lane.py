@@ -277,6 +277,29 @@ async def test_a_token_is_refused_as_soon_as_without_the_lane() -> None:
         assert taking.taken == 1
 
 
+async def test_a_key_takes_the_lane_as_soon_as_it_is_known_and_is_refused_as_without_the_lane() -> None:
+    async with both() as (taking, plain):
+        answers: dict[int, list[bytes]] = {}
+        for server in (taking, plain):
+            create, owner = server.gateway.api_keys.create, user_id(CUSTOMERS[0])
+            new = await create(owner_id=owner, name="Till", scopes=["payments:write"])
+            reader = await create(owner_id=owner, name="Till", scopes=["payments:read"])
+            sent = answers[id(server)] = []
+            for text, key in ((new.text, b"a"), (new.text, b"b"), (reader.text, b"c"), (reader.text, b"d")):
+                sent.append(await server.answers(framed(text.encode(), key, BODY)))
+            await server.gateway.api_keys.revoke(new.key.id)
+            server.advance(2.5)
+            sent.append(await server.answers(framed(new.text.encode(), b"e", BODY)))
+        assert answers[id(taking)] == answers[id(plain)]
+        for answer, shown in zip(
+            answers[id(taking)],
+            (b"201", b"201", b"scope_missing", b"scope_missing", b"api_key_invalid"),
+            strict=True,
+        ):
+            assert shown in answer
+        assert taking.taken == 1
+
+
 async def end_session(server: LaneServer, session: str) -> None:
     """End a session that has no refresh token, as another process would."""
     revoked = await server.gateway.storage.sessions.revoked_since(server.clock.now)

@@ -18,6 +18,8 @@ from gateway.adapters.http.openapi import openapi_document
 from gateway.adapters.http.operations import AnyOperation
 from gateway.adapters.http.resources import (
     accounts,
+    api_keys,
+    audit,
     events,
     fees,
     health,
@@ -30,6 +32,7 @@ from gateway.adapters.http.resources import (
     refunds,
     reversals,
     transactions,
+    user_actions,
     users,
     webhook_deliveries,
     webhook_endpoints,
@@ -66,6 +69,8 @@ def all_operations(
     """All operations, in the order of the OpenAPI document. The arguments have the meaning that `create_app` gives."""
     return [
         *users.OPERATIONS,
+        *user_actions.OPERATIONS,
+        *api_keys.operations(cursors),
         *accounts.operations(cursors, owner_deposits=sandbox if owner_deposits is None else owner_deposits),
         *payouts.OPERATIONS,
         *payment_batches.OPERATIONS,
@@ -74,6 +79,7 @@ def all_operations(
         *refunds.operations(cursors),
         *transactions.operations(cursors),
         *reversals.OPERATIONS,
+        *audit.operations(cursors),
         *rates.OPERATIONS,
         *quotes.OPERATIONS,
         *fees.OPERATIONS,

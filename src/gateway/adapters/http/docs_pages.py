@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.adapters.http.guide import guide_page
 from gateway.adapters.http.messages import JSON, Header, Request, Response
-from gateway.adapters.http.operations import ANYONE, Handler, Operation
+from gateway.adapters.http.operations import Handler, Operation
 from gateway.adapters.http.root_paths import root_path_of
 from gateway.adapters.http.static_content import StaticContent
 from gateway.application.errors import Overloaded
@@ -155,4 +155,4 @@ def _page(path: str, content: Callable[[Request], Awaitable[StaticContent]]) -> 
 
 
 def _operation(path: str, handler: Handler[None, None]) -> Operation:
-    return Operation(method="GET", path=path, name=path, tag="", summary="", handler=handler, roles=ANYONE)
+    return Operation(method="GET", path=path, name=path, tag="", summary="", handler=handler, public=True)

@@ -14,6 +14,7 @@ from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
 from gateway.adapters.http.access_log import AccessLog, RequestLog
+from gateway.adapters.http.authorization import forbidden, is_permitted
 from gateway.adapters.http.bodies import ClientGone, decode_large_body, receive_body
 from gateway.adapters.http.deadlines import Deadlines
 from gateway.adapters.http.decoding import decode_body, decode_query
@@ -21,14 +22,14 @@ from gateway.adapters.http.failures import Failures
 from gateway.adapters.http.headers import bearer_token, idempotency_key, read_headers, refuse_repeated
 from gateway.adapters.http.large_bodies import LARGE_BYTES, LargeBodies, LargeBodyLimits
 from gateway.adapters.http.messages import AnyRequest, Request, Response
-from gateway.adapters.http.operations import ANYONE, AnyOperation, Idempotency, Operation
+from gateway.adapters.http.operations import AnyOperation, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal
 from gateway.adapters.http.rate_limiting import BODY_BYTES_PER_REQUEST, count_body, count_request
 from gateway.adapters.http.refusal_pace import RefusalPace
 from gateway.adapters.http.request_ids import request_id_of
 from gateway.adapters.http.responses import send_response
 from gateway.adapters.http.routes import NO_IDS, Match, Routes
-from gateway.application.errors import Overloaded, RoleForbidden
+from gateway.application.errors import Overloaded
 from gateway.application.gateway import Gateway
 from gateway.domain.limits import ADDRESS_LENGTH_MAX
 
@@ -181,8 +182,8 @@ class Endpoint:
             if self.running > self.limits.requests_max:
                 raise Overloaded("Too many requests are running.")
             request.signed_in = await request.gateway.access.authenticate(bearer_token(request.headers))
-            if request.signed_in.role not in operation.roles:
-                raise RoleForbidden(f"A {request.signed_in.role} may not do this.")
+            if not is_permitted(request.signed_in, operation.roles, operation.scope):
+                raise forbidden(request.signed_in, operation.roles, operation.scope)
         if (drawn := count_request(request, operation)) is not None:
             await drawn
         key = idempotency_key(request.headers, required=operation.idempotency is Idempotency.REQUIRED)
@@ -230,4 +231,4 @@ def _options(methods: list[str]) -> AnyOperation:
     async def handle(_: Request) -> Response:
         return Response(status=204, headers=[(b"allow", ", ".join(methods).encode())])
 
-    return Operation(method="OPTIONS", path="", name="", tag="", summary="", handler=handle, roles=ANYONE, status=204)
+    return Operation(method="OPTIONS", path="", name="", tag="", summary="", handler=handle, public=True, status=204)

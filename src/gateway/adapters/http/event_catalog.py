@@ -7,16 +7,20 @@ from typing import Any, Final
 import msgspec
 
 from gateway.adapters.http.resources.accounts import EXAMPLE_ACCOUNT, EXAMPLE_DEPOSIT
+from gateway.adapters.http.resources.api_keys import EXAMPLE_KEY
 from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT
 from gateway.adapters.http.resources.refunds import EXAMPLE_REFUND
 from gateway.adapters.http.resources.transactions import EXAMPLE_TRANSACTION
+from gateway.adapters.http.resources.users import EXAMPLE_USER
 from gateway.adapters.http.resources.webhook_endpoints import EXAMPLE_ENDPOINT
 from gateway.application.views.accounts import AccountView
+from gateway.application.views.api_keys import ApiKeyView
 from gateway.application.views.deposits import DepositView
 from gateway.application.views.payments import PaymentView
 from gateway.application.views.payouts import PayoutView
 from gateway.application.views.refunds import RefundView
 from gateway.application.views.transactions import TransactionView
+from gateway.application.views.users import UserView
 from gateway.application.views.webhook_endpoints import WebhookEndpointView
 from gateway.domain.event_type import EventType
 
@@ -65,12 +69,23 @@ def _endpoint(when: str, sequence: int, **changes: Any) -> CatalogEntry:
     return CatalogEntry(when, WebhookEndpointView, {**EXAMPLE_ENDPOINT, **changes}, sequence)
 
 
+def _key(when: str, sequence: int, **changes: Any) -> CatalogEntry:
+    return CatalogEntry(when, ApiKeyView, {**EXAMPLE_KEY, **changes}, sequence)
+
+
 _UNCAPTURED: Final[Json] = {"amount_captured": 0, "net_amount": 0, "allowed_actions": []}
 _MERCHANTS_ACCOUNT: Final[Json] = {
     **EXAMPLE_ACCOUNT,
     "owner_id": EXAMPLE_PAYMENT["merchant_id"],
     "kind": "merchant",
     "balance": {"posted": 0, "held": 0, "available": 0, "incoming": 0},
+}
+_MERCHANT: Final[Json] = {
+    **EXAMPLE_USER,
+    "id": EXAMPLE_PAYMENT["merchant_id"],
+    "email": "shop@example.com",
+    "role": "merchant",
+    "name": None,
 }
 _PAYOUT: Final[Json] = {**EXAMPLE_DEPOSIT, "id": "pyo_01kc3x0m5fe7v8qj2r4n6p9stc", "object": "payout", "amount": 1050}
 _REVERSED: Final[Json] = {
@@ -153,6 +168,23 @@ CATALOG: Final[Mapping[EventType, CatalogEntry]] = {
     EventType.ACCOUNT_FROZEN: _account("An operator has stopped an account from paying.", 2, status="frozen"),
     EventType.ACCOUNT_UNFROZEN: _account("An operator has let an account pay again.", 3),
     EventType.ACCOUNT_FEES_CHANGED: _account("An operator has changed the fees of an account.", 4),
+    EventType.ACCOUNT_SUSPENDED: _account(
+        "The owner of an account was disabled: nothing new begins on it.", 2, status="suspended"
+    ),
+    EventType.ACCOUNT_RESUMED: _account("The owner of an account was enabled again.", 3),
+    EventType.ACCOUNT_CLOSED: _account("An account was closed, for ever.", 2, status="closed"),
+    EventType.USER_DISABLED: CatalogEntry(
+        "An operator has disabled a user, who is kept out.",
+        UserView,
+        {**_MERCHANT, "status": "disabled", "accounts": [{**_MERCHANTS_ACCOUNT, "version": 2, "status": "suspended"}]},
+        1,
+    ),
+    EventType.USER_ENABLED: CatalogEntry(
+        "An operator has let a disabled user in again.",
+        UserView,
+        {**_MERCHANT, "accounts": [{**_MERCHANTS_ACCOUNT, "version": 3}]},
+        2,
+    ),
     EventType.ENDPOINT_DISABLED: _endpoint(
         "A webhook endpoint gets no more events: its owner or the gateway has disabled it.",
         2,
@@ -162,6 +194,14 @@ CATALOG: Final[Mapping[EventType, CatalogEntry]] = {
     EventType.ENDPOINT_TEST: _endpoint(
         "Its owner has asked for a test of a webhook endpoint. Only this endpoint gets it, whatever its filters.", 1
     ),
+    EventType.API_KEY_CREATED: _key("An API key was created, perhaps in the place of another.", 1),
+    EventType.API_KEY_ROTATED: _key(
+        "Another API key has replaced an API key, which ends now or soon.",
+        2,
+        expires_at="2026-01-02T04:04:05.678901Z",
+        replaced_by="key_01kc3x1m5fe7v8qj2r4n6p9str",
+    ),
+    EventType.API_KEY_REVOKED: _key("An API key was revoked.", 2, revoked_at=EXAMPLE_AT),
 }
 
 

@@ -48,6 +48,7 @@ class StreamedEvents:
             sending.result()
 
     async def _send(self, send: Send) -> None:
+        reason: str
         try:
             await self._send_events(send)
         except Refusal as refusal:

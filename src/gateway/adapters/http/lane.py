@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
+from gateway.adapters.http.authorization import is_permitted
 from gateway.adapters.http.endpoint import Endpoint
 from gateway.adapters.http.headers import bearer_token, idempotency_key, read_headers, require_json
 from gateway.adapters.http.messages import AnyRequest, Header, Response
@@ -122,7 +123,7 @@ class Lane:
         if len(headers) != len(scope["headers"]) or not headers.keys() <= USUAL_HEADERS:
             return None
         caller = gateway.access.caller_at_once(bearer_token(headers))
-        if caller is None or caller.role not in self._operation.roles:
+        if caller is None or not is_permitted(caller, self._operation.roles, self._operation.scope):
             return None
         key = idempotency_key(headers, required=True)
         require_json(headers)

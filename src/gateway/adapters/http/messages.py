@@ -11,6 +11,7 @@ from gateway.adapters.http.large_bodies import LargeBodies
 from gateway.application.access.caller import Caller
 from gateway.application.gateway import Gateway
 from gateway.application.rate_limits.bucket import RateLimit
+from gateway.domain.audit import Actor, ActorKind, Origin, actor_of
 
 BodyT = TypeVar("BodyT", default=None)
 QueryT = TypeVar("QueryT", default=None)
@@ -83,6 +84,15 @@ class Request(msgspec.Struct, Generic[BodyT, QueryT], kw_only=True):
         if self.signed_in is None:
             raise LookupError(f"{self.method} {self.path} does not require a token, and so has no caller.")
         return self.signed_in
+
+    @property
+    def origin(self) -> Origin:
+        """Who makes the request, and from where, for the audit log."""
+        caller = self.caller
+        actor = actor_of(caller.user_id, caller.role)
+        if caller.scopes is not None and caller.session_id is not None:
+            actor = Actor(kind=ActorKind.API_KEY, id=caller.session_id)
+        return Origin(actor=actor, address=self.address, request_id=self.request_id)
 
     @property
     def counted_caller(self) -> str:

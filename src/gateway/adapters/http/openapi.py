@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+from gateway.adapters.http.authorization import Objects
 from gateway.adapters.http.openapi_responses import HEADERS, Problem, responses_of, shared_responses
 from gateway.adapters.http.openapi_schemas import Schemas
 from gateway.adapters.http.openapi_webhooks import BODIES, TAG, webhooks_of
@@ -26,6 +27,7 @@ clients ignore what they do not know. A method that a path does not take is 405 
 """
 
 TAGS: Final = {
+    "API keys": "What machines sign in with.",
     "Access": "Users and tokens: registration, sessions, and the keys that verify access tokens.",
     "Accounts and deposits": "What customers and merchants hold, and how money comes in.",
     "Events": "What has changed: lists, and a stream.",
@@ -40,6 +42,8 @@ TAGS: Final = {
 }
 PARAMETERS: Final = {
     "account_id": "The id of an account.",
+    "action": "What was done.",
+    "actor": "Who did it: the id of a user or a key, `cli` or `system`.",
     "after": "Behind the event at this position, oldest first; empty: from the oldest event that is kept.",
     "created_after": "Made then or later.",
     "created_before": "Made before then.",
@@ -49,6 +53,7 @@ PARAMETERS: Final = {
     "endpoint_id": "The id of a webhook endpoint.",
     "event_id": "The id of an event.",
     "from": "The currency that is paid.",
+    "key_id": "The id of an API key.",
     "limit": "How many at most.",
     "merchant_id": "The user id of a merchant.",
     "object_id": "The id of the object that changed.",
@@ -61,6 +66,7 @@ PARAMETERS: Final = {
     "to": "The currency that is received.",
     "transaction_id": "The id of a transaction.",
     "type": "Of this type.",
+    "user_id": "The id of a user.",
 }
 """The description of each parameter, in paths and queries."""
 
@@ -69,12 +75,30 @@ PATH_EXAMPLES: Final = {
     "endpoint_id": "whe_01kc3x0m5fe7v8qj2r4n6p9stk",
     "event_id": "evt_01kc3x0m5fe7v8qj2r4n6p9stm",
     "from": "EUR",
+    "key_id": "key_01kc3x0m5fe7v8qj2r4n6p9stq",
     "merchant_id": "usr_01kc3x0m5fe7v8qj2r4n6p9stf",
     "payment_id": "pay_01kc3x0m5fe7v8qj2r4n6p9ste",
     "quote_id": "quo_01kc3x0m5fe7v8qj2r4n6p9stj",
     "refund_id": "ref_01kc3x0m5fe7v8qj2r4n6p9stg",
     "to": "USD",
     "transaction_id": "txn_01kc3x0m5fe7v8qj2r4n6p9std",
+    "user_id": "usr_01kc3x0m5fe7v8qj2r4n6p9sta",
+}
+
+SECURITY_SCHEMES: Final[dict[str, dict[str, Any]]] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The access token of a user who has logged in.",
+    },
+    # Linters know scopes of OAuth alone: that of an operation is its `x-required-scope`.
+    "apiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "gk_test_… or gk_live_…",
+        "description": "An API key. It may do what its owner's role may, as far as its scopes reach.",
+    },
 }
 
 LAST_EVENT_ID: Final[dict[str, Any]] = {
@@ -116,7 +140,7 @@ def openapi_document(operations: Iterable[AnyOperation], *, version: str, server
         "servers": [{"url": server_url}],
         "tags": [
             {"name": tag, "description": TAGS[tag]}
-            for tag in sorted({TAG, *(operation.tag for operation in operations)})
+            for tag in sorted({TAG, *(operation.tag for operation in operations)}, key=str.lower)
         ],
         "paths": paths,
         "webhooks": webhooks_of(schemas),
@@ -125,7 +149,7 @@ def openapi_document(operations: Iterable[AnyOperation], *, version: str, server
             "responses": shared_responses(schemas.reference(Problem)),
             "headers": HEADERS,
             "parameters": WEBHOOK_PARAMETERS,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": SECURITY_SCHEMES,
         },
     }
 
@@ -136,15 +160,16 @@ def _declared(kinds: Iterable[Any]) -> list[Any]:
 
 def _described(operation: AnyOperation, schemas: Schemas) -> dict[str, Any]:
     result = None if operation.result is None else schemas.reference(operation.result)
-    who = ", ".join(sorted(operation.roles)) if operation.roles else "anyone, without a token"
     described: dict[str, Any] = {
         "operationId": operation.name,
         "tags": [operation.tag],
         "summary": operation.summary,
-        "description": f"Who may: {who}.",
+        "description": _who_may(operation),
         "responses": responses_of(operation, result),
-        "security": [{"bearer": []}] if operation.roles else [],
+        "security": _security(operation),
     }
+    if operation.scope is not None:
+        described["x-required-scope"] = operation.scope.value
     parameters = [*_path_parameters(operation), *_query_parameters(operation, schemas), *_headers(operation)]
     if parameters:
         described["parameters"] = parameters
@@ -154,6 +179,20 @@ def _described(operation: AnyOperation, schemas: Schemas) -> dict[str, Any]:
             "content": {"application/json": {"schema": schemas.reference(operation.body), **_examples(operation)}},
         }
     return described
+
+
+def _who_may(operation: AnyOperation) -> str:
+    if not operation.roles:
+        return "Who may: anyone, without a token."
+    key = "no API key" if operation.scope is None else f"API keys with the scope `{operation.scope}`"
+    objects = "" if operation.row.objects is Objects.NONE else f" Whose objects: {operation.row.objects}."
+    return f"Who may: {', '.join(sorted(operation.roles))}; {key}.{objects}"
+
+
+def _security(operation: AnyOperation) -> list[dict[str, list[str]]]:
+    if not operation.roles:
+        return []
+    return [{"bearer": []}] if operation.scope is None else [{"bearer": []}, {"apiKey": []}]
 
 
 def _examples(operation: AnyOperation) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, AnyOperation, Idempotency
+from gateway.adapters.http.authorization import ANYONE, EVERY_ROLE
+from gateway.adapters.http.operations import AnyOperation, Idempotency
 from gateway.adapters.http.problems import KINDS
 
 Described = dict[str, Any]
@@ -107,12 +108,16 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     retryable: bool
     errors: list[FieldProblem] | msgspec.UnsetType = msgspec.UNSET
     remaining: int | msgspec.UnsetType = msgspec.UNSET
+    posted: int | msgspec.UnsetType = msgspec.UNSET
+    held: int | msgspec.UnsetType = msgspec.UNSET
+    incoming: int | msgspec.UnsetType = msgspec.UNSET
     current_status: str | msgspec.UnsetType = msgspec.UNSET
     allowed_actions: list[str] | msgspec.UnsetType = msgspec.UNSET
     payment_id: str | msgspec.UnsetType = msgspec.UNSET
     target_amount: int | msgspec.UnsetType = msgspec.UNSET
     current_rate: str | msgspec.UnsetType = msgspec.UNSET
     disabled_reason: str | msgspec.UnsetType = msgspec.UNSET
+    required_scope: str | msgspec.UnsetType | None = msgspec.UNSET
     reversed_by: str | msgspec.UnsetType = msgspec.UNSET
     failed_item: FailedItem | msgspec.UnsetType = msgspec.UNSET
     retry_after_seconds: int | msgspec.UnsetType = msgspec.UNSET
@@ -164,7 +169,8 @@ def codes_of(operation: AnyOperation) -> list[str]:
     """All refusal codes of an operation: its own, and those that its declaration implies."""
     codes = set(operation.codes)
     if operation.roles:
-        codes |= {"token_missing", "token_invalid", "token_expired", "token_revoked"}
+        codes |= {"token_missing", "token_invalid", "token_expired", "token_revoked", "user_disabled"}
+        codes |= {"api_key_invalid", "scope_missing"}
     if is_limited(operation):
         codes.add("rate_limited")
     if operation.roles not in (ANYONE, EVERY_ROLE):

@@ -21,7 +21,12 @@ GENERICS: Final = {"EventDataOf": "EventData", "EventOf": "Event", "ListView": "
 
 ENUMS: Final = {
     "AccountKind": "Whose money an account counts.",
-    "AccountStatus": "What an account may do: a frozen one receives but does not pay, a closed one does neither.",
+    "AccountStatus": (
+        "What an account may do: a frozen one receives but does not pay. On a suspended one, whose owner is disabled, "
+        "nothing new begins. A closed one does nothing any more."
+    ),
+    "ActorKind": "What somebody is who does something.",
+    "AuditAction": "What was done.",
     "CaptureMethod": "When the merchant gets the money: with the payment, or when they ask for it.",
     "PaymentAction": "What can be asked of a payment.",
     "PaymentStatus": (
@@ -29,6 +34,7 @@ ENUMS: Final = {
     ),
     "Role": "What a user is to the gateway. One user has one role, for life.",
     "TransactionType": "Why money moved.",
+    "UserStatus": "Whether a user may log in.",
 }
 """The descriptions of enums, which are types of the domain: their docstrings are for programmers."""
 

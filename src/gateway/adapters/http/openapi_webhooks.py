@@ -8,12 +8,14 @@ from typing_extensions import TypeVar
 from gateway.adapters.http.event_catalog import CATALOG, example_event
 from gateway.adapters.http.openapi_schemas import Schemas
 from gateway.application.views.accounts import AccountView
+from gateway.application.views.api_keys import ApiKeyView
 from gateway.application.views.deposits import DepositView
 from gateway.application.views.payments import PaymentView
 from gateway.application.views.payouts import PayoutView
 from gateway.application.views.refunds import RefundView
 from gateway.application.views.times import Instant
 from gateway.application.views.transactions import TransactionView
+from gateway.application.views.users import UserView
 from gateway.application.views.webhook_endpoints import WebhookEndpointView
 from gateway.domain.event_type import EventType
 
@@ -77,11 +79,13 @@ class EventOf(msgspec.Struct, Generic[Thing], frozen=True, kw_only=True):
 
 BODIES: Final[dict[Any, Any]] = {
     AccountView: EventOf[AccountView],
+    ApiKeyView: EventOf[ApiKeyView],
     DepositView: EventOf[DepositView],
     PaymentView: EventOf[PaymentView],
     PayoutView: EventOf[PayoutView],
     RefundView: EventOf[RefundView],
     TransactionView: EventOf[TransactionView],
+    UserView: EventOf[UserView],
     WebhookEndpointView: EventOf[WebhookEndpointView],
 }
 """The type of the body of a webhook, by the type of the object."""

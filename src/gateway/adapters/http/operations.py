@@ -3,20 +3,18 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, ClassVar, Final, Generic, TypeAlias
+from typing import Any, ClassVar, Generic, TypeAlias
 
 import msgspec
 from typing_extensions import TypeVar
 
+from gateway.adapters.http.authorization import PUBLIC, Row, row_of
 from gateway.adapters.http.messages import BodyT, QueryT, Request, Response
+from gateway.domain.scope import Scope
 from gateway.domain.user import Role
 
 Handler: TypeAlias = Callable[[Request[BodyT, QueryT]], Awaitable[Response]]
 Item = TypeVar("Item")
-
-ANYONE: Final[frozenset[Role]] = frozenset()
-"""No token is required."""
-EVERY_ROLE: Final = frozenset(Role)
 
 _encoder = msgspec.json.Encoder()
 
@@ -59,7 +57,6 @@ class Operation(Generic[BodyT, QueryT]):
     Attributes:
         path: May have placeholders for whole segments, such as `/payments/{payment_id}`, but not for the first.
         name: OpenAPI's operationId.
-        roles: The roles that may call it; `ANYONE` needs no token.
         status: Of a successful response.
         other_statuses: Of other successful responses with the same type of body.
         result: The type of a successful response's body; `None` for no body.
@@ -68,9 +65,14 @@ class Operation(Generic[BodyT, QueryT]):
         example: Of the request body; the first of `examples`, if there are several.
         example_result: Of a successful response's body.
         result_type: The content type of a successful response.
-        limited_by: The rate limit of addresses that an operation for `ANYONE` is counted for, by name.
+        limited_by: The rate limit of addresses that an operation without a token is counted for, by name.
         items_of: How many requests a body counts for at least; one if it is left out.
         takes_last_event_id: Whether `Last-Event-ID` is read.
+        only_roles: Of the roles in its row, those that may call it with the settings of this process; `None` for all.
+        public: Whether anyone may call it and it has no row in the authorization table: pages, and OPTIONS.
+        row: Its row in the authorization table.
+        roles: The roles that may call it; none of them needs no token.
+        scope: The scope that an API key needs; `None` if no key may call it.
         body_decoder: Of the declared body; `None` without one.
         body_optional: Whether the body may be left out: all of its fields may.
     """
@@ -81,7 +83,6 @@ class Operation(Generic[BodyT, QueryT]):
     tag: str
     summary: str
     handler: Handler[BodyT, QueryT]
-    roles: frozenset[Role]
     status: int = 200
     other_statuses: tuple[int, ...] = ()
     body: type[BodyT] | None = None
@@ -97,11 +98,20 @@ class Operation(Generic[BodyT, QueryT]):
     limited_by: str | None = None
     items_of: Callable[[BodyT], int] | None = None
     takes_last_event_id: bool = False
+    only_roles: frozenset[Role] | None = None
+    public: bool = False
+    row: Row = field(init=False)
+    roles: frozenset[Role] = field(init=False)
+    scope: Scope | None = field(init=False)
     body_decoder: msgspec.json.Decoder[BodyT] | None = field(init=False)
     body_optional: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Compute once what each request needs."""
+        row = PUBLIC if self.public else row_of(self.name)
+        object.__setattr__(self, "row", row)
+        object.__setattr__(self, "roles", row.roles if self.only_roles is None else row.roles & self.only_roles)
+        object.__setattr__(self, "scope", row.scope)
         body: Any = self.body
         optional = body is not None and not any(entry.required for entry in msgspec.structs.fields(body))
         object.__setattr__(self, "body_optional", optional)

@@ -28,11 +28,14 @@ KINDS: Final[dict[str, Kind]] = {
     "token_invalid": Kind(401, "The token is not valid"),
     "token_expired": Kind(401, "The token has expired"),
     "token_revoked": Kind(401, "The session has ended"),
+    "api_key_invalid": Kind(401, "The API key is not valid"),
     "invalid_credentials": Kind(401, "The credentials are wrong"),
     "insufficient_funds": Kind(402, "Insufficient funds"),
     "merchant_insufficient_funds": Kind(402, "The merchant has insufficient funds"),
     "role_forbidden": Kind(403, "Not allowed for this role"),
+    "scope_missing": Kind(403, "The API key lacks the scope"),
     "account_frozen": Kind(403, "The account is frozen", retryable=True),
+    "user_disabled": Kind(403, "The user is disabled", retryable=True),
     "not_found": Kind(404, "Not found"),
     "user_not_found": Kind(404, "User not found"),
     "account_not_found": Kind(404, "Account not found"),
@@ -43,12 +46,15 @@ KINDS: Final[dict[str, Kind]] = {
     "event_not_found": Kind(404, "Event not found"),
     "refund_not_found": Kind(404, "Refund not found"),
     "transaction_not_found": Kind(404, "Transaction not found"),
+    "api_key_not_found": Kind(404, "API key not found"),
     "webhook_endpoint_not_found": Kind(404, "Webhook endpoint not found"),
     "method_not_allowed": Kind(405, "Method not allowed"),
     "request_timeout": Kind(408, "The request took too long to arrive", retryable=True),
     "email_taken": Kind(409, "The e-mail address is taken"),
     "user_exists": Kind(409, "The user exists"),
     "account_exists": Kind(409, "The account exists"),
+    "account_closed": Kind(409, "The account is closed"),
+    "account_not_empty": Kind(409, "The account is not empty"),
     "duplicate_reference": Kind(409, "The reference is taken"),
     "payment_state_invalid": Kind(409, "The payment does not allow this now"),
     "payment_expired": Kind(409, "The payment has expired"),
@@ -63,6 +69,8 @@ KINDS: Final[dict[str, Kind]] = {
     "already_reversed": Kind(409, "The transaction was reversed before"),
     "use_refund": Kind(409, "Payments are refunded, not reversed"),
     "transaction_not_reversible": Kind(409, "The transaction cannot be reversed"),
+    "api_key_ended": Kind(409, "The API key has ended"),
+    "api_key_limit_reached": Kind(409, "The owner has all the API keys that one may have", retryable=True),
     "endpoint_limit_reached": Kind(409, "The owner has all the webhook endpoints that one may have", retryable=True),
     "replay_limit_reached": Kind(409, "The webhook endpoint has all the replays that may be under way", retryable=True),
     "webhook_endpoint_disabled": Kind(409, "The webhook endpoint is disabled", retryable=True),
@@ -100,7 +108,7 @@ class HttpRefusal(Refusal):
 
     def __init__(self, code: str, detail: str, **facts: Any) -> None:
         super().__init__(detail, **facts)
-        self.code = code  # type: ignore[misc]  # one class for many codes: nobody catches them by class.
+        self.code = code  # type: ignore[misc,assignment]  # one class for many codes: nobody catches them by class.
 
 
 def invalid_request(errors: FieldErrors, detail: str = "The request does not have the right form.") -> HttpRefusal:

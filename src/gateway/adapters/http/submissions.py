@@ -104,6 +104,7 @@ def submission_of(
         key=request.gateway.executor.fresh_key(owner) if key is None else AnswerKey(owner, key),
         fingerprint=fingerprint(request.method.encode(), request.path.encode(), canonical_json(request.body)),
         codec=StoredResponseCodec(request, request.success_status, to_view, record_of),
+        origin=request,
     )
 
 

@@ -1,5 +1,7 @@
 """Storage in plain dictionaries, with the transaction rules of a real database."""
 
+from gateway.adapters.memory.api_keys import MemoryApiKeys
+from gateway.adapters.memory.audit_log import MemoryAuditLog
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.adapters.memory.deliveries import MemoryDeliveries
 from gateway.adapters.memory.event_cursors import MemoryEventCursors
@@ -27,9 +29,11 @@ def memory_storage(database: MemoryDatabase | None = None) -> Storage:
         unit_of_work=lambda: MemoryUnitOfWork(kept),
         users=MemoryUsers(kept, sessions),
         sessions=sessions,
+        api_keys=MemoryApiKeys(kept),
         login_failures=login_failures,
         rate_budgets=MemoryRateBudgets(),
         rates=MemoryRates(kept),
+        audit_log=MemoryAuditLog(kept),
         reader=MemoryReader(kept),
         events=MemoryEventFeed(kept),
         event_cursors=MemoryEventCursors(kept),

@@ -6,10 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.adapters.memory.delivery_queue import Queue
+from gateway.adapters.memory.session_records import MemorySession, MemoryToken
+from gateway.application.ports.audit_records import ChainEnd, ChainLink
 from gateway.application.ports.delivery_records import Delivery, DeliveryId, Replay, ReplayId
+from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, StoredAnswer
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
+from gateway.domain.api_key import ApiKey, ApiKeyId
+from gateway.domain.audit import AuditId, AuditRecord
 from gateway.domain.event import Event
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
@@ -26,6 +31,8 @@ class MemoryDatabase:
 
     users: dict[UserId, Credentials] = field(default_factory=dict[UserId, Credentials])
     user_ids: dict[str, UserId] = field(default_factory=dict[str, UserId])
+    sessions: dict[SessionId, MemorySession] = field(default_factory=dict[SessionId, MemorySession])
+    refresh_tokens: dict[bytes, MemoryToken] = field(default_factory=dict[bytes, MemoryToken])
     accounts: dict[AccountId, Account] = field(default_factory=dict[AccountId, Account])
     account_ids: dict[AccountKey, AccountId] = field(default_factory=dict[AccountKey, AccountId])
     account_holders: set[AccountHolder] = field(default_factory=set[AccountHolder])
@@ -40,6 +47,7 @@ class MemoryDatabase:
     reversals: dict[TransactionId, TransactionId] = field(default_factory=dict[TransactionId, TransactionId])
     """The reversal of each reversed transaction."""
     webhook_endpoints: dict[EndpointId, WebhookEndpoint] = field(default_factory=dict[EndpointId, WebhookEndpoint])
+    api_keys: dict[ApiKeyId, ApiKey] = field(default_factory=dict[ApiKeyId, ApiKey])
     events: list[Event] = field(default_factory=list[Event])
     """The events that were not deleted."""
     events_deleted: int = 0
@@ -50,9 +58,20 @@ class MemoryDatabase:
     delivery_queues: dict[EndpointId, Queue] = field(default_factory=dict[EndpointId, Queue])
     """The deliveries that wait, by endpoint."""
     webhook_replays: dict[ReplayId, Replay] = field(default_factory=dict[ReplayId, Replay])
+    audit_log: dict[AuditId, AuditRecord] = field(default_factory=dict[AuditId, AuditRecord])
+    audit_unlinked: list[AuditId] = field(default_factory=list[AuditId])
+    audit_chain: list[ChainLink] = field(default_factory=list[ChainLink])
+    audit_deleted: ChainEnd | None = None
+    """The last link that was deleted."""
     answers: dict[AnswerKey, StoredAnswer] = field(default_factory=dict[AnswerKey, StoredAnswer])
     latest_at: datetime | None = None
     transaction: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def append_audit(self, record: AuditRecord | None) -> None:
+        """Add a record to the audit log, if there is one. It waits for its place in the chain."""
+        if record is not None:
+            self.audit_log[record.id] = record
+            self.audit_unlinked.append(record.id)
 
     @property
     def newest_position(self) -> int:

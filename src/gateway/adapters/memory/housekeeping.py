@@ -8,6 +8,7 @@ from typing_extensions import override
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.adapters.memory.login_failures import MemoryLoginFailures
 from gateway.adapters.memory.sessions import MemorySessions
+from gateway.application.ports.audit_records import ChainEnd, ChainLink
 from gateway.application.ports.housekeeping import Deleted, EventReaders, Housekeeping
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -74,6 +75,22 @@ class MemoryHousekeeping(Housekeeping):
     @override
     async def delete_sessions(self, *, before: datetime, limit: int) -> Deleted:
         return self._sessions.delete_ended(before, limit)
+
+    @override
+    async def delete_audit_records(self, *, before: datetime, limit: int) -> Deleted:
+        database = self._database
+
+        def is_old(link: ChainLink) -> bool:
+            record = database.audit_log.get(link.audit_id)
+            return record is not None and record.created_at < before
+
+        old = list(takewhile(is_old, database.audit_chain[:-1]))[:limit]
+        if old:
+            database.audit_deleted = ChainEnd(old[-1].position, old[-1].hash)
+            del database.audit_chain[: len(old)]
+            for link in old:
+                del database.audit_log[link.audit_id]
+        return Deleted(count=len(old), is_last=len(old) < limit)
 
     @override
     async def delete_login_failures(self, *, before: datetime, limit: int) -> Deleted:

@@ -6,6 +6,7 @@ from typing_extensions import override
 
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.application.ports.rates import Rates
+from gateway.domain.audit import AuditRecord
 from gateway.domain.rate import CurrencyPair, ExchangeRate
 
 
@@ -13,16 +14,17 @@ class MemoryRates(Rates):
     """See the port."""
 
     def __init__(self, database: MemoryDatabase) -> None:
-        self._rates = database.rates
+        self._database = database
 
     @override
     async def rate(self, pair: CurrencyPair) -> ExchangeRate | None:
-        return self._rates.get(pair)
+        return self._database.rates.get(pair)
 
     @override
     async def rates(self) -> Sequence[ExchangeRate]:
-        return [self._rates[pair] for pair in sorted(self._rates)]
+        return [self._database.rates[pair] for pair in sorted(self._database.rates)]
 
     @override
-    async def put(self, rate: ExchangeRate) -> None:
-        self._rates[rate.pair] = rate
+    async def put(self, rate: ExchangeRate, *, audit: AuditRecord | None = None) -> None:
+        self._database.rates[rate.pair] = rate
+        self._database.append_audit(audit)

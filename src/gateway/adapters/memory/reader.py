@@ -10,6 +10,7 @@ from typing import TypeVar
 from typing_extensions import override
 
 from gateway.adapters.memory.database import MemoryDatabase
+from gateway.application.ports.audit_records import ChainedRecord, ChainEnd, StrayRecord
 from gateway.application.ports.reader import (
     AccountFilter,
     Audit,
@@ -144,6 +145,10 @@ class MemoryAudit(Audit):
         ]
         self._events = list(database.events)
         self._events_kept_since = database.events_kept_since
+        self._audit_log = dict(database.audit_log)
+        self._audit_unlinked = list(database.audit_unlinked)
+        self._audit_chain = list(database.audit_chain)
+        self._audit_deleted = database.audit_deleted
 
     @override
     async def size(self) -> LedgerSize:
@@ -174,6 +179,24 @@ class MemoryAudit(Audit):
     @override
     async def events_kept_since(self) -> datetime | None:
         return self._events_kept_since
+
+    @override
+    async def audit_deleted(self) -> ChainEnd | None:
+        return self._audit_deleted
+
+    @override
+    async def audit_chain(self) -> AsyncIterator[Collection[ChainedRecord]]:
+        yield [ChainedRecord(link, self._audit_log.get(link.audit_id)) for link in self._audit_chain]
+
+    @override
+    async def stray_audit_records(self) -> AsyncIterator[Collection[StrayRecord]]:
+        linked = {link.audit_id for link in self._audit_chain}
+        waiting = self._audit_unlinked
+        unlinked = [each for each in self._audit_log if each not in linked]
+        yield [
+            *(StrayRecord(each, exists=True, waits=each in waiting) for each in unlinked),
+            *(StrayRecord(each, exists=False, waits=True) for each in waiting if each not in self._audit_log),
+        ]
 
     @override
     async def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:

@@ -2,31 +2,16 @@
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime
 
 from typing_extensions import override
 
 from gateway.adapters.memory.database import MemoryDatabase
+from gateway.adapters.memory.session_records import MemorySession, MemoryToken
 from gateway.application.ports.housekeeping import Deleted
 from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
+from gateway.domain.audit import AuditRecord
 from gateway.domain.user import UserId
-
-
-@dataclass(slots=True)
-class _Session:
-    user_id: UserId
-    network: str
-    revoked_at: datetime | None = None
-
-
-@dataclass(slots=True)
-class _Token:
-    session_id: SessionId
-    expires_at: datetime
-    used_at: datetime | None = None
-    successor: Successor | None = None
-    repeated: bool = False
 
 
 class MemorySessions(Sessions):
@@ -34,8 +19,8 @@ class MemorySessions(Sessions):
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
-        self._sessions: dict[SessionId, _Session] = {}
-        self._tokens: dict[bytes, _Token] = {}
+        self._sessions = database.sessions
+        self._tokens = database.refresh_tokens
 
     @override
     async def start(
@@ -47,12 +32,14 @@ class MemorySessions(Sessions):
         password_hash: str,
         network: str,
         now: datetime,
+        audit: AuditRecord | None = None,
     ) -> bool:
         user = self._database.users.get(user_id)
-        if user is None or user.password_hash != password_hash:
+        if user is None or user.password_hash != password_hash or user.user.disabled_at is not None:
             return False
-        self._sessions[session_id] = _Session(user_id, network)
-        self._tokens[token.token_hash] = _Token(session_id, token.expires_at)
+        self._sessions[session_id] = MemorySession(user_id, network)
+        self._tokens[token.token_hash] = MemoryToken(session_id, token.expires_at)
+        self._database.append_audit(audit)
         return True
 
     @override
@@ -70,7 +57,7 @@ class MemorySessions(Sessions):
         else:
             status = TokenStatus.ROTATED
             token.used_at, token.successor = now, successor
-            self._tokens[successor.token.token_hash] = _Token(token.session_id, successor.token.expires_at)
+            self._tokens[successor.token.token_hash] = MemoryToken(token.session_id, successor.token.expires_at)
         next_token = None if token.successor is None else self._tokens.get(token.successor.token.token_hash)
         return RotationResult(
             status=status,

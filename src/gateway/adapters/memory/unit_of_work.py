@@ -48,6 +48,9 @@ class MemoryUnitOfWork(UnitOfWork):
         payments = _found(database.payments, wanted.payments)
         quotes = _found(database.quotes, quotes_to_load(wanted, payments))
         transactions = [self._with_reversal(each) for each in _found(database.transactions, wanted.transactions)]
+        if wanted.account_owners:
+            owned = [each.id for each in database.accounts.values() if each.owner_id in wanted.account_owners]
+            wanted = replace(wanted, account_ids={*wanted.account_ids, *owned})
         to_load = accounts_to_load(wanted, payments, quotes, transactions)
         accounts = self._accounts(to_load.keys, to_load.ids)
         fee_keys = fee_accounts_to_load(to_load, accounts.values(), payments)
@@ -64,6 +67,10 @@ class MemoryUnitOfWork(UnitOfWork):
             transactions=transactions,
             quotes=quotes,
             webhook_endpoints=self._webhook_endpoints(wanted),
+            users=[found.user for found in _found(database.users, wanted.users)],
+            api_keys=[key for key in database.api_keys.values() if key.owner_id in wanted.api_key_owners]
+            if wanted.api_key_owners
+            else (),
             latest_at=database.latest_at,
         )
 
@@ -86,9 +93,7 @@ class MemoryUnitOfWork(UnitOfWork):
         """Checks first and writes then, so that nothing is written by halves."""
         self._check_unique_keys(changes)
         database = self._database
-        for new in changes.users_new:
-            database.users[new.user.id] = Credentials(user=new.user, password_hash=new.password_hash)
-            database.user_ids[new.user.email] = new.user.id
+        self._write_users(changes)
         for account in changes.accounts_new:
             database.accounts[account.id] = account
             database.account_ids[account.key] = account.id
@@ -102,15 +107,26 @@ class MemoryUnitOfWork(UnitOfWork):
             database.transactions[transaction.id] = transaction
         database.reversals |= {new.reverses: new.id for new in changes.transactions_new if new.reverses is not None}
         database.refunds |= {refund.id: refund for refund in changes.refunds_new}
-        for endpoint in (*changes.webhook_endpoints_new, *changes.webhook_endpoints_changed):
-            database.webhook_endpoints[endpoint.id] = endpoint
-        for endpoint_id in changes.webhook_endpoints_deleted:
-            del database.webhook_endpoints[endpoint_id]
+        self._write_what_may_be_deleted(changes)
+        for record in changes.audit_new:
+            database.append_audit(record)
         database.events.extend(changes.events_new)
         for answer in changes.answers_new:
             database.answers[answer.key] = answer
         if changes.latest_at is not None:
             database.latest_at = max(changes.latest_at, database.latest_at or changes.latest_at)
+
+    def _write_users(self, changes: Changes) -> None:
+        database = self._database
+        for new in changes.users_new:
+            database.users[new.user.id] = Credentials(user=new.user, password_hash=new.password_hash)
+            database.user_ids[new.user.email] = new.user.id
+        for user in changes.users_changed:
+            database.users[user.id] = replace(database.users[user.id], user=user)
+        for ended in changes.sessions_ended:
+            for session in database.sessions.values():
+                if session.user_id == ended.user_id and session.revoked_at is None:
+                    session.revoked_at = ended.at
 
     def _write_payment(self, payment: Payment) -> None:
         database = self._database
@@ -122,6 +138,17 @@ class MemoryUnitOfWork(UnitOfWork):
         if payment.quote_id is not None:
             database.quotes_of_payments.add(payment.quote_id)
         database.payments[payment.id] = payment
+
+    def _write_what_may_be_deleted(self, changes: Changes) -> None:
+        database = self._database
+        for endpoint in (*changes.webhook_endpoints_new, *changes.webhook_endpoints_changed):
+            database.webhook_endpoints[endpoint.id] = endpoint
+        for endpoint_id in changes.webhook_endpoints_deleted:
+            del database.webhook_endpoints[endpoint_id]
+        for key in (*changes.api_keys_new, *changes.api_keys_changed):
+            database.api_keys[key.id] = key
+        for key_id in changes.api_keys_deleted:
+            del database.api_keys[key_id]
 
     def _with_reversal(self, transaction: Transaction) -> Transaction:
         return replace(transaction, reversed_by=self._database.reversals.get(transaction.id))
@@ -148,6 +175,7 @@ class MemoryUnitOfWork(UnitOfWork):
         yield database.payments.keys(), [payment.id for payment in changes.payments_new]
         yield database.quotes.keys(), [quote.id for quote in changes.quotes_new]
         yield database.webhook_endpoints.keys(), [endpoint.id for endpoint in changes.webhook_endpoints_new]
+        yield database.api_keys.keys(), [key.id for key in changes.api_keys_new]
 
     async def __aenter__(self) -> Self:
         """Wait for the running transaction to end."""

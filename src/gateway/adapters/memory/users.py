@@ -1,12 +1,15 @@
 """Users in a dictionary."""
 
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 
 from typing_extensions import override
 
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.adapters.memory.sessions import MemorySessions
 from gateway.application.ports.users import Credentials, UserAtLogin, Users
+from gateway.domain.audit import AuditRecord
 from gateway.domain.user import UserId
 
 
@@ -33,9 +36,17 @@ class MemoryUsers(Users):
         return self._database.users.get(user_id)
 
     @override
-    async def replace_password_hash(self, user_id: UserId, *, old: str, new: str) -> bool:
+    async def disabled_since(self, since: datetime) -> AbstractSet[UserId]:
+        users = (each.user for each in self._database.users.values())
+        return {user.id for user in users if user.disabled_at is not None and user.disabled_at >= since}
+
+    @override
+    async def replace_password_hash(
+        self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None
+    ) -> bool:
         found = self._database.users.get(user_id)
         if found is None or found.password_hash != old:
             return False
         self._database.users[user_id] = Credentials(user=found.user, password_hash=new)
+        self._database.append_audit(audit)
         return True

@@ -13,6 +13,7 @@ from typing_extensions import override
 from gateway.application.errors import RatesReadOnly
 from gateway.application.plain_text import NotPlainText, plain_text
 from gateway.application.ports.rates import Rates
+from gateway.domain.audit import AuditRecord
 from gateway.domain.errors import Refusal
 from gateway.domain.money import currency_code
 from gateway.domain.rate import SPREAD_BASIS_POINTS_MAX, CurrencyPair, ExchangeRate, check_distinct, rate_of
@@ -71,7 +72,7 @@ class FileRates(Rates):
         current = await self._current()
         return [current[pair] for pair in sorted(current)]
 
-    async def put(self, rate: ExchangeRate) -> None:
+    async def put(self, rate: ExchangeRate, *, audit: AuditRecord | None = None) -> None:  # noqa: ARG002 - nothing is written.
         """As `Rates.put`: refused, always."""
         raise RatesReadOnly(
             f"Rates come from a file here: set the one from {rate.pair.source} to {rate.pair.target} there."

@@ -1,18 +1,16 @@
 """A transaction on Postgres straight through asyncpg, for what payments wait for."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Self, cast
 
 import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types.
 from sqlalchemy import ClauseElement, Executable
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from gateway.adapters.sql.engine import PLANNING_BY_INDEX, postgres_settings
 from gateway.adapters.sql.errors import (
     CONNECTION_ERRORS,
     CONNECTION_EXCEPTION,
@@ -21,37 +19,13 @@ from gateway.adapters.sql.errors import (
     port_error,
     sqlstate,
 )
-from gateway.adapters.sql.limits import SqlLimits
-from gateway.adapters.sql.postgres_connections import Connector, LeanConnection
+from gateway.adapters.sql.postgres_connections import CheckedConnection
 from gateway.adapters.sql.sqlalchemy_transaction import Parameters, to_the_end
 from gateway.adapters.sql.types import Found
+from gateway.adapters.sql.write_pool import WritePool
 from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
 
 _dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its dialects' constructors untyped.
-
-QUERIES_PER_CONNECTION_MAX: Final = 2**31 - 1
-"""asyncpg renews a connection after 50,000 unless told otherwise, and a payment would wait for the new one."""
-
-
-@asynccontextmanager
-async def write_pool(url: str, limits: SqlLimits) -> AsyncGenerator[Any]:
-    """Asyncpg's own pool, for units of work. It connects when first used."""
-    connector = Connector(url, limits, postgres_settings(limits) | PLANNING_BY_INDEX)
-    pool = await cast("Any", asyncpg).create_pool(
-        connect=connector.connect,
-        connection_class=LeanConnection,
-        min_size=0,
-        max_size=limits.write_pool_size,
-        max_queries=QUERIES_PER_CONNECTION_MAX,
-        max_inactive_connection_lifetime=0,
-    )
-    try:
-        yield pool
-    finally:
-        # asyncpg breaks its connections off if it is interrupted while it says goodbye to a server that went silent.
-        with suppress(*DATABASE_ERRORS):
-            async with asyncio.timeout(limits.connect_timeout_seconds):
-                await pool.close()
 
 
 def _broke(error: Exception) -> bool:
@@ -71,11 +45,11 @@ class AsyncpgTransaction:
     costs; asyncpg alone takes 50 (docs/performance.md).
     """
 
-    def __init__(self, pool: Any, *, acquire_seconds_max: float, connect_seconds_max: float = 0.0) -> None:
-        """A transaction on a connection of an asyncpg pool.
+    def __init__(self, pool: WritePool, *, acquire_seconds_max: float, connect_seconds_max: float = 0.0) -> None:
+        """A transaction on a connection of a pool.
 
         Args:
-            pool: One of `write_pool`.
+            pool: Where the connection comes from, and goes back to.
             acquire_seconds_max: How long to wait for a connection that others use.
             connect_seconds_max: How much longer, if one has to be made.
         """
@@ -83,11 +57,10 @@ class AsyncpgTransaction:
         self._acquire_seconds_max = acquire_seconds_max
         self._connect_seconds_max = connect_seconds_max
         self._connection: Any = None
-        self._driver: Any = None
-        """The connection itself, which its pool may take away from behind the one above at any time."""
         self._open = False
         self._lost = False
         self._standby = False
+        self._interrupted = False
 
     async def begin(self) -> None:
         """Let everything from now on be one transaction."""
@@ -96,24 +69,31 @@ class AsyncpgTransaction:
 
     async def rows(self, statement: Executable, parameters: Parameters | None = None) -> list[Found]:
         """Run a statement and fetch all its rows. Its parameters are given by name."""
-        text, names = _compiled(statement)
+        text, names = _compiled_once(statement)
         given = parameters if isinstance(parameters, dict) else {}
-        found: list[Found] = await self._do(self._connection.fetch, text, *[given[name] for name in names])
+        return await self.fetch(text, [given[name] for name in names])
+
+    async def fetch(self, text: str, arguments: Sequence[Any]) -> list[Found]:
+        """As `rows`, for a statement that is compiled already. Its arguments have the order of their numbers."""
+        found: list[Found] = await self._do(self._connection.fetch, text, *arguments)
         return found
 
     async def commit(self) -> None:
-        """Make it last. A task that is cancelled meanwhile sees it to its end first: half a commit is no state."""
-        await to_the_end(self._do(self._connection.execute, "COMMIT"))
+        """Make it last."""
+        await self._do(self._connection.execute, "COMMIT")
         self._open = False
 
     async def _do(self, call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
-        """Call the driver. It may fail before there is anything to await: the pool has lost the connection already."""
+        """Call the driver."""
         try:
             return await call(*arguments)
         except DATABASE_ERRORS as error:
             self._lost = self._lost or isinstance(error, CONNECTION_ERRORS)
             self._standby = self._standby or sqlstate(error) == READ_ONLY
             raise port_error(error) from error
+        except asyncio.CancelledError:
+            self._interrupted = True
+            raise
 
     async def __aenter__(self) -> Self:
         """Take a connection.
@@ -123,8 +103,8 @@ class AsyncpgTransaction:
             StorageUnavailable: There is none to be had. Nothing was started.
         """
         try:
-            await self._acquire()
-            if self._driver.may_be_dead:
+            self._connection = await self._taken()
+            if self._connection.may_be_dead:
                 await self._check()
         except DATABASE_ERRORS as error:
             if _broke(error):
@@ -132,63 +112,55 @@ class AsyncpgTransaction:
             raise StorageUnavailable("The database cannot be reached.") from error
         return self
 
-    async def _acquire(self) -> None:
-        # One that is idle is had at once. A time limit costs timers, and is only asked for where one might wait.
-        seconds_max = None
-        if not self._pool.get_idle_size():
-            must_connect = self._pool.get_size() < self._pool.get_max_size()
-            seconds_max = self._acquire_seconds_max + (self._connect_seconds_max if must_connect else 0.0)
-        self._connection = await self._pool.acquire(timeout=seconds_max)
-        self._driver = self._connection.identity
+    async def _taken(self) -> CheckedConnection:
+        return await self._pool.take(
+            wait_seconds_max=self._acquire_seconds_max, connect_seconds_max=self._connect_seconds_max
+        )
 
     async def _check(self) -> None:
         """Replace the connection if it has died. The others were idle as well, and are replaced when they are taken."""
         try:
-            is_alive = await self._driver.is_alive()
+            is_alive = await self._connection.is_alive()
         except BaseException:
-            self._driver.terminate()
-            await self._pool.release(self._connection)
+            self._connection.terminate()
+            self._pool.give_back(self._connection)
             raise
         if not is_alive:
-            await self._pool.release(self._connection)
-            await self._pool.expire_connections()
-            await self._acquire()
+            self._pool.give_back(self._connection)
+            self._pool.expire()
+            self._connection = await self._taken()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Roll back what was not committed, and give the connection back."""
-        if not self._is_clean:
-            await to_the_end(self._give_back())
-            return
-        # If the connection has died just now, what was committed on it is committed all the same.
-        with suppress(*DATABASE_ERRORS):
-            self._driver.touch()
-            await self._pool.release(self._connection)
+        try:
+            if self._open or self._interrupted or self._lost or self._standby:
+                await to_the_end(self._clean())
+        finally:
+            self._connection.touch()
+            self._pool.give_back(self._connection)
 
-    @property
-    def _is_clean(self) -> bool:
-        return not (self._open or self._lost or self._standby)
-
-    async def _give_back(self) -> None:
-        if self._open and not self._lost:
+    async def _clean(self) -> None:
+        """Leave nothing on the connection for the next unit of work, or close it."""
+        if (self._open or self._interrupted) and not self._lost:
             try:
+                # It waits for the end of a statement that was interrupted. Without a transaction, it does nothing else.
                 await self._connection.execute("ROLLBACK")
             except DATABASE_ERRORS:
                 self._lost = True
         if self._standby:
             # After a failover the server is a standby: for every other connection in the pool as well.
-            await self._pool.expire_connections()
+            self._pool.expire()
         if self._lost:
             # Without its connection, the database rolls back by itself.
-            self._driver.terminate()
-        self._driver.touch()
-        with suppress(*DATABASE_ERRORS):
-            await self._pool.release(self._connection)
+            self._connection.terminate()
 
 
-@cache
-def _compiled(statement: Executable) -> tuple[str, tuple[str, ...]]:
+def compiled(statement: Executable) -> tuple[str, Sequence[str]]:
     """The text of a statement, and the names of its parameters in the order of their numbers."""
-    compiled = cast("ClauseElement", statement).compile(dialect=_dialect)
-    return str(compiled), tuple(cast("SQLCompiler", compiled).positiontup or ())
+    result = cast("ClauseElement", statement).compile(dialect=_dialect)
+    return str(result), cast("SQLCompiler", result).positiontup or ()
+
+
+_compiled_once = cache(compiled)

@@ -9,21 +9,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Executable, Table, bindparam, func, select, text
+from sqlalchemy import Column, ColumnElement, Executable, Table, bindparam, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import override
 
 from gateway.adapters.sql.engine import audit_engine, is_sqlite, reading_engine, sqlite_url
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.rows.accounts import to_account
+from gateway.adapters.sql.rows.audit import to_chained_record
 from gateway.adapters.sql.rows.payments import to_payment
 from gateway.adapters.sql.rows.quotes import to_quote
 from gateway.adapters.sql.rows.transactions import to_transactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
+from gateway.adapters.sql.tables.audit import audit_chain, audit_log, audit_unlinked
 from gateway.adapters.sql.tables.events import events, retention
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, payments, transfers
 from gateway.adapters.sql.types import Found
+from gateway.application.ports.audit_records import ChainedRecord, ChainEnd, StrayRecord
 from gateway.application.ports.reader import Audit, LedgerSize, StatusChange, UsedQuote
 from gateway.application.ports.unit_of_work import StorageUnavailable, TryAgain
 from gateway.domain.account import Account, AccountId
@@ -65,6 +68,29 @@ USED_QUOTES: Final = (
 )
 STATUS_CHANGES: Final = _events_of("account")
 PAYMENT_EVENTS: Final = _events_of("payment")
+AUDIT_DELETED: Final = select(retention.c.deleted_until).where(
+    retention.c.name == "audit", retention.c.deleted_until != ""
+)
+AUDIT_CHAIN: Final = (
+    select(audit_chain, *audit_log.c)
+    .outerjoin(audit_log, audit_log.c.id == audit_chain.c.audit_id)
+    .where(audit_chain.c.position > bindparam("after"))
+    .order_by(audit_chain.c.position)
+    .limit(PAGE_ROWS)
+)
+UNCHAINED: Final = (
+    select(audit_log.c.id, audit_unlinked.c.audit_id)
+    .outerjoin(audit_unlinked, audit_unlinked.c.audit_id == audit_log.c.id)
+    .where(audit_log.c.id > bindparam("after"), ~exists().where(audit_chain.c.audit_id == audit_log.c.id))
+    .order_by(audit_log.c.id)
+    .limit(PAGE_ROWS)
+)
+WAITING_FOR_NOTHING: Final = (
+    select(audit_unlinked.c.audit_id)
+    .where(audit_unlinked.c.audit_id > bindparam("after"), ~exists().where(audit_log.c.id == audit_unlinked.c.audit_id))
+    .order_by(audit_unlinked.c.audit_id)
+    .limit(PAGE_ROWS)
+)
 EVENTS_KEPT_SINCE: Final = select(retention.c.kept_since).where(
     retention.c.name == "events", retention.c.deleted_until != ""
 )
@@ -132,6 +158,31 @@ class SqlAudit(Audit):
                 sequences[PaymentId(row.object_id)].append(row.sequence)
             yield sequences
 
+    @override
+    async def audit_deleted(self) -> ChainEnd | None:
+        rows = await self._rows(AUDIT_DELETED)
+        if not rows:
+            return None
+        position, _, digits = rows[0].deleted_until.partition(" ")
+        return ChainEnd(int(position), bytes.fromhex(digits))
+
+    @override
+    async def audit_chain(self) -> AsyncIterator[Collection[ChainedRecord]]:
+        after, more = 0, True
+        while more:
+            rows = await self._rows(AUDIT_CHAIN, after)
+            more = len(rows) == PAGE_ROWS
+            if rows:
+                yield [to_chained_record(row) for row in rows]
+                after = rows[-1].position
+
+    @override
+    async def stray_audit_records(self) -> AsyncIterator[Collection[StrayRecord]]:
+        async for rows in self._pages(UNCHAINED):
+            yield [StrayRecord(row[0], exists=True, waits=row[1] is not None) for row in rows]
+        async for rows in self._pages(WAITING_FOR_NOTHING):
+            yield [StrayRecord(row[0], exists=False, waits=True) for row in rows]
+
     async def _pages(self, statement: Executable) -> AsyncIterator[Rows]:
         after, more = "", True
         while more:
@@ -141,7 +192,7 @@ class SqlAudit(Audit):
                 yield rows
                 after = rows[-1][0]
 
-    async def _rows(self, statement: Executable, after: str | None = None) -> Rows:
+    async def _rows(self, statement: Executable, after: str | int | None = None) -> Rows:
         try:
             return await self._transaction.rows(statement, None if after is None else {"after": after})
         except TryAgain as broken:

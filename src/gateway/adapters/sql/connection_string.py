@@ -56,8 +56,8 @@ _NOTES: Final = ("supa",)
 _ADVICE: Final[Mapping[str, str]] = {
     "hostaddr": "Write the address as the host.",
     "service": "Write out what the service file says.",
-    "schema": "Write options=-c%20search_path%3Dname.",
-    "search_path": "Write options=-c%20search_path%3Dname.",
+    "schema": "Set GATEWAY_DATABASE_SCHEMA, or write options=-c%20search_path%3Dname.",
+    "search_path": "Set GATEWAY_DATABASE_SCHEMA, or write options=-c%20search_path%3Dname.",
     "connection_limit": "Set GATEWAY_WRITE_CONNECTIONS and GATEWAY_DATABASE_POOL_SIZE.",
     "pool_timeout": "Set GATEWAY_DATABASE_POOL_TIMEOUT_SECONDS.",
     "sslcrldir": "Use sslcrl, which names one file.",

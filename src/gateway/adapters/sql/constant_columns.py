@@ -1,6 +1,7 @@
 """Constant columns: which columns of the rows of a batch are all alike, and so travel once."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 Constant = frozenset[int]
@@ -24,13 +25,19 @@ class ConstantColumns:
         One row by itself is alike in all of them, and tells nothing about others.
         """
         if len(columns[0]) == 1:
-            return frozenset(range(1, len(columns)))
+            return _all_but_first(len(columns))
         before = self._alike.get(name)
-        candidates = range(1, len(columns)) if before is None else before
+        candidates = _all_but_first(len(columns)) if before is None else before
         now = frozenset(position for position in candidates if _are_alike(columns[position]))
-        if now != before:
-            self._alike[name] = now
+        if before is not None and before == now:
+            return before  # Not `now`: a set knows its hash once it was asked for it.
+        self._alike[name] = now
         return now
+
+
+@cache
+def _all_but_first(count: int) -> Constant:
+    return frozenset(range(1, count))
 
 
 def _are_alike(values: Sequence[Any]) -> bool:

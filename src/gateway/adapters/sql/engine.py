@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from gateway.adapters.sql.errors import READ_ONLY, SQLITE_PRIMARY_CODE
 from gateway.adapters.sql.event_keys import get_bit
 from gateway.adapters.sql.limits import SqlLimits
-from gateway.adapters.sql.postgres_connections import CheckedConnection, Connector
+from gateway.adapters.sql.postgres_connections import SEARCH_PATH, CheckedConnection, Connector
 from gateway.adapters.sql.sqlite_file import make_private, read_only, try_to_write
 
 POSTGRES: Final = "postgresql"
@@ -76,6 +76,7 @@ def audit_engine(url: str, limits: SqlLimits) -> AsyncEngine:
         statement_timeout_seconds=limits.audit_timeout_seconds,
         lock_timeout_seconds=limits.audit_timeout_seconds,
         idle_timeout_seconds=limits.audit_timeout_seconds,
+        schema=limits.schema,
     )
     return _postgres_engine(Connector(url, patient, postgres_settings(patient)), poolclass=NullPool)
 
@@ -93,7 +94,7 @@ def reading_engine(url: str, limits: SqlLimits) -> AsyncEngine | None:
     return None if readable is None else create_async_engine(readable, connect_args=arguments, poolclass=NullPool)
 
 
-def check_url(url: str) -> None:
+def check_url(url: str, *, schema: str = "") -> None:
     """Look whether a URL is one that can be used. Nothing is connected.
 
     Raises:
@@ -102,7 +103,7 @@ def check_url(url: str) -> None:
     if is_sqlite(url):
         sqlite_url(url)
     else:
-        Connector(url, SqlLimits(), {})
+        Connector(url, SqlLimits(), {SEARCH_PATH: schema} if schema else {})
 
 
 def is_sqlite(url: str) -> bool:
@@ -155,6 +156,7 @@ def postgres_settings(limits: SqlLimits) -> dict[str, str]:
         "idle_in_transaction_session_timeout": _milliseconds(limits.idle_timeout_seconds),
         # Compiling a plan takes longer than running any of ours.
         "jit": "off",
+        **({SEARCH_PATH: limits.schema} if limits.schema else {}),
     }
 
 

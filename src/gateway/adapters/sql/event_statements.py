@@ -19,11 +19,12 @@ _COLUMNS: Final[tuple[Any, ...]] = (
 )
 
 EVENTS_OF_BATCH: Final = {
-    # The limit keeps the planner from making a join of it, for which it might read all events.
+    # The limit keeps the planner from making a join of it, for which it might read all events. The order keeps it from
+    # reading the table from its beginning, where a limit lets it expect matching rows.
     POSTGRES: """JOIN LATERAL (
         SELECT * FROM events
         WHERE id BETWEEN first_event_id AND last_event_id AND batch_id = batch.batch_id
-        LIMIT size
+        ORDER BY id LIMIT size
     ) AS event ON true""",
     # A cross join is never reordered.
     SQLITE: """CROSS JOIN events AS event
@@ -105,8 +106,10 @@ def events_between(dialect: str, names: frozenset[str], *, descending: bool, in_
         parameters.append(bindparam("blocks", type_=INTEGER, expanding=True))
     batches = f"first_position BETWEEN {BATCH_AT.format('low')} AND high"
     batch = {
-        # The limit, as above. A range has no more batches than positions.
-        POSTGRES: f"JOIN LATERAL (SELECT * FROM event_batches WHERE {batches} LIMIT high - low + 1) AS batch ON true",  # noqa: S608 - constants.
+        # The limit and the order, as above. A range has no more batches than positions.
+        POSTGRES: f"""JOIN LATERAL (
+            SELECT * FROM event_batches WHERE {batches} ORDER BY first_position LIMIT high - low + 1
+        ) AS batch ON true""",  # noqa: S608 - constants.
         SQLITE: f"CROSS JOIN event_batches AS batch ON batch.{batches}",
     }[dialect]
     return (

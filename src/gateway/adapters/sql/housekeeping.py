@@ -16,7 +16,7 @@ from gateway.adapters.sql.answer_deletion import delete_answers_on_postgres, del
 from gateway.adapters.sql.engine import POSTGRES
 from gateway.adapters.sql.event_index import EventIndex
 from gateway.adapters.sql.events import SqlEventFeed
-from gateway.adapters.sql.housekeeping_progress import ANSWERS, EVENTS, NEVER, QUOTES, Progress, begin, move
+from gateway.adapters.sql.housekeeping_progress import ANSWERS, AUDIT, EVENTS, NEVER, QUOTES, Progress, begin, move
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.application.ports.housekeeping import Deleted, EventReaders, Housekeeping
@@ -155,6 +155,21 @@ class SqlHousekeeping(Housekeeping):
             return Deleted(count=count, is_last=len(ids) < limit)
 
         return await self._transactions.write(delete)
+
+    @override
+    async def delete_audit_records(self, *, before: datetime, limit: int) -> Deleted:
+        async def delete(transaction: DatabaseTransaction, progress: Progress) -> Deleted:  # noqa: ARG001 - it begins at the first link there is.
+            links = await transaction.rows(statements.FIRST_LINKS, {"limit": limit})
+            old = list(takewhile(lambda row: row.created_at is not None and row.created_at < before, links))
+            if not old:
+                return _NOTHING
+            last = old[-1]
+            await transaction.change(statements.DELETE_AUDIT_RECORDS, {"ids": [row.audit_id for row in old]})
+            count = await transaction.change(statements.DELETE_LINKS, {"last": last.position})
+            await move(transaction, AUDIT, f"{last.position} {bytes(last.hash).hex()}", kept_since=before)
+            return Deleted(count=count, is_last=len(old) < limit)
+
+        return await self._with_progress(AUDIT, delete)
 
     @override
     async def delete_login_failures(self, *, before: datetime, limit: int) -> Deleted:

@@ -8,6 +8,7 @@ from gateway.adapters.sql.engine import POSTGRES
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 
 ANSWERS: Final = "answers"
+AUDIT: Final = "audit"
 EVENTS: Final = "events"
 QUOTES: Final = "quotes"
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)

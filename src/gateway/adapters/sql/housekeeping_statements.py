@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.event_statements import EVENTS_OF_BATCH
 from gateway.adapters.sql.tables.access import login_failures, refresh_tokens, sessions
+from gateway.adapters.sql.tables.audit import audit_chain, audit_log
 from gateway.adapters.sql.tables.events import event_batches, event_index, retention
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.webhooks import event_cursors, webhook_deliveries, webhook_replays
@@ -153,3 +154,14 @@ OLD_FAILURES: Final = {POSTGRES: _old_failures.with_for_update(skip_locked=True)
 DELETE_FAILURES: Final = delete(login_failures).where(
     login_failures.c.scope.in_(bindparam("scopes", type_=TEXT, expanding=True))
 )
+
+FIRST_LINKS: Final = (
+    select(audit_chain.c.position, audit_chain.c.audit_id, audit_chain.c.hash, audit_log.c.created_at)
+    .outerjoin(audit_log, audit_log.c.id == audit_chain.c.audit_id)
+    .where(audit_chain.c.position < select(func.max(audit_chain.c.position)).scalar_subquery())
+    .order_by(audit_chain.c.position)
+    .limit(_limit)
+)
+"""The first links of the chain of the audit log, but for the last one of all."""
+DELETE_AUDIT_RECORDS: Final = delete(audit_log).where(audit_log.c.id.in_(bindparam("ids", type_=TEXT, expanding=True)))
+DELETE_LINKS: Final = delete(audit_chain).where(audit_chain.c.position <= bindparam("last", type_=INTEGER))

@@ -1,4 +1,4 @@
-"""How long the database may take, and how much of it may be used at once."""
+"""How long the database may take, how much of it may be used at once, and which schema of it."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlLimits:
     """Named limits of the SQL adapter. Whatever passes one of them ends as `StorageUnavailable` or `TryAgain`.
+
+    Everything that connects takes them, so they name the schema as well.
 
     Attributes:
         write_pool_size: Connections for units of work, so one for each that runs at once (Postgres).
@@ -28,6 +30,7 @@ class SqlLimits:
             0 for none (Postgres, if `optimistic`).
         audit_timeout_seconds: Replaces the command, lock, statement and idle time-outs of an audit and of a migration:
             one statement may read the whole database.
+        schema: The schema of all tables; empty for the first of the role's search path (Postgres).
     """
 
     write_pool_size: int = 4
@@ -43,3 +46,4 @@ class SqlLimits:
     optimistic: bool = True
     cached_max: int = 50_000
     audit_timeout_seconds: float = 600.0
+    schema: str = ""

@@ -1,14 +1,17 @@
 """Loading what a batch wants: few statements, each for a set, in the order in which locks are taken."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeAlias, TypeVar
 
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.rows.accounts import to_account, to_latest_at
+from gateway.adapters.sql.rows.api_keys import to_api_key
 from gateway.adapters.sql.rows.events import to_answer
 from gateway.adapters.sql.rows.payments import to_payment
 from gateway.adapters.sql.rows.quotes import to_quote
 from gateway.adapters.sql.rows.transactions import to_transactions
+from gateway.adapters.sql.rows.users import to_user
 from gateway.adapters.sql.rows.webhook_endpoints import to_webhook_endpoint
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.related_records import (
@@ -31,6 +34,14 @@ Key = TypeVar("Key")
 class Queries(Protocol):
     """The statements of one database. Statements that lock do so in the order of ids."""
 
+    async def users(self, ids: Collection[UserId]) -> Rows:
+        """Users, locked."""
+        ...
+
+    async def accounts_of(self, owner_ids: Collection[UserId]) -> Rows:
+        """The ids of all accounts of these owners."""
+        ...
+
     async def payments(self, ids: Collection[PaymentId]) -> Rows:
         """Payments, locked."""
         ...
@@ -49,6 +60,10 @@ class Queries(Protocol):
 
     async def webhook_endpoints(self, ids: Collection[EndpointId], owner_ids: Collection[UserId]) -> Rows:
         """Webhook endpoints by id or by owner, each once; locked. No other transaction creates one for these owners."""
+        ...
+
+    async def api_keys(self, owner_ids: Collection[UserId]) -> Rows:
+        """The API keys of owners, locked. No other transaction creates one for these owners."""
         ...
 
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:
@@ -73,7 +88,13 @@ class Queries(Protocol):
 
 
 class Accounts(Protocol):
-    """Where accounts come from: the database, or a cache in front of it."""
+    """Where accounts come from: the database, or a cache in front of it.
+
+    Attributes:
+        are_cached: Whether any of those that were loaded come from the cache.
+    """
+
+    are_cached: bool
 
     async def load(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
         """Accounts by key or by id, each once."""
@@ -82,6 +103,8 @@ class Accounts(Protocol):
 
 class StoredAccounts:
     """Accounts from the database."""
+
+    are_cached = False
 
     def __init__(self, queries: Queries, clock: HybridClock) -> None:
         self._queries = queries
@@ -97,9 +120,14 @@ class StoredAccounts:
 async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock: HybridClock) -> Records:
     """Load what is wanted and what comes along with it. A kind of record that is not wanted costs no round trip.
 
-    Locks are taken on payments, then quotes, accounts, accounts for fees and webhook endpoints: batches that lock in
-    one order never wait for each other in a circle.
+    Locks are taken on users, then payments, quotes, accounts, accounts for fees, webhook endpoints and API keys:
+    batches that lock in one order never wait for each other in a circle.
     """
+    users = [to_user(row) for row in await _rows(queries.users, wanted.users)]
+    # Read when their owners are locked: none is opened after that.
+    if wanted.account_owners:
+        owned = [account_id for [account_id] in await queries.accounts_of(wanted.account_owners)]
+        wanted = replace(wanted, account_ids={*wanted.account_ids, *owned})
     payments = [to_payment(row) for row in await _rows(queries.payments, wanted.payments)]
     quotes = [to_quote(row) for row in await _rows(queries.quotes, quotes_to_load(wanted, payments))]
     transactions = to_transactions(await _rows(queries.transactions, wanted.transactions))
@@ -112,6 +140,7 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
     if wanted.webhook_endpoints or wanted.webhook_owners:
         found = await queries.webhook_endpoints(wanted.webhook_endpoints, wanted.webhook_owners)
         endpoints = [to_webhook_endpoint(row) for row in found]
+    api_keys = [to_api_key(row) for row in await _rows(queries.api_keys, wanted.api_key_owners)]
     missing: set[AccountHolder] = set()
     if len(accounts) < len(to_load.keys) + len(to_load.ids) + len(fee_keys):
         missing = account_holders_to_find(to_load.keys | fee_keys, accounts)
@@ -129,7 +158,10 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
         transactions=transactions,
         quotes=quotes,
         webhook_endpoints=endpoints,
+        users=users,
+        api_keys=api_keys,
         latest_at=clock.latest_at,
+        are_cached=stored.are_cached,
     )
 
 

@@ -7,9 +7,10 @@
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from operator import attrgetter
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from typing_extensions import override
 
@@ -22,7 +23,6 @@ from gateway.adapters.sql.loading import Accounts, StoredAccounts, load_records
 from gateway.adapters.sql.pipeline import InFlight, Pipeline, Turn, was_committed
 from gateway.adapters.sql.postgres_queries import PostgresQueries, Statement, statement_of
 from gateway.adapters.sql.postgres_statements import RELIED_ON
-from gateway.adapters.sql.sqlalchemy_transaction import to_the_end
 from gateway.adapters.sql.writing import IDS_AHEAD, Versions, check_counts, rows_to_write, versions_of
 from gateway.application.ports.unit_of_work import (
     AnswerKey,
@@ -60,6 +60,13 @@ class CommitStrategy(Protocol):
         ...
 
 
+_ALWAYS_LOCKED: Final = attrgetter(
+    *("payments", "quotes", "transactions", "emails", "user_ids", "payers"),
+    *("webhook_endpoints", "webhook_owners", "users", "api_key_owners"),
+)
+"""What is wanted that is never cached: a batch that needs any of it locks what it loads."""
+
+
 class PostgresUnitOfWork(UnitOfWork):
     """See the port. Loading takes one round trip for each kind of record that is wanted, writing takes one in all."""
 
@@ -76,7 +83,6 @@ class PostgresUnitOfWork(UnitOfWork):
 
     @override
     async def commit(self, changes: Changes) -> None:
-        """If cancelled before COMMIT, it rolls back; if cancelled during COMMIT, it completes it."""
         await self._strategy.commit(changes)
 
     async def _choose(self, wanted: Wanted) -> CommitStrategy:
@@ -95,16 +101,7 @@ class PostgresUnitOfWork(UnitOfWork):
         return Pipelined(transaction, state, self._turn, before, uses_cache=uses_cache)
 
     def _must_lock(self, wanted: Wanted) -> bool:
-        return self._state.contention.is_expected or bool(
-            wanted.payments
-            or wanted.quotes
-            or wanted.transactions
-            or wanted.emails
-            or wanted.user_ids
-            or wanted.payers
-            or wanted.webhook_endpoints
-            or wanted.webhook_owners
-        )
+        return self._state.contention.is_expected or any(_ALWAYS_LOCKED(wanted))
 
     async def __aenter__(self) -> Self:
         """Take a connection."""
@@ -145,7 +142,7 @@ class Locked(CommitStrategy):
         try:
             writes = await rows_to_write(changes, self._versions, state.clock)
             statement = statement_of(writes, state.constant_columns, checked=False)
-            [counts] = await self._transaction.rows(statement.text, statement.parameters)
+            [counts] = await self._transaction.fetch(statement.text, statement.arguments)
             check_counts(writes, dict(zip(writes, counts, strict=True)))
             await self._transaction.commit()
         finally:
@@ -215,7 +212,7 @@ class Pipelined(CommitStrategy):
         accounts = CachedAccounts(state.cache, self._queries, stored, self._cached) if self._uses_cache else stored
         records = await load_records(wanted, self._queries, accounts, state.clock)
         self._versions = versions_of(records)
-        return replace(records, are_cached=True) if self._cached else records
+        return records
 
     @override
     async def commit(self, changes: Changes) -> None:
@@ -273,11 +270,13 @@ class CachedAccounts(Accounts):
         self._queries = queries
         self._stored = stored
         self._cached = cached
+        self.are_cached = False
 
     @override
     async def load(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
         known, unknown_keys, unknown_ids = self._cache.known(keys, ids)
         self._cached |= known
+        self.are_cached = bool(self._cached)
         if unknown_keys or unknown_ids:
             return [*known.values(), *await self._stored.load(unknown_keys, unknown_ids)]
         if not self._queries.has_read_accounts:
@@ -287,9 +286,9 @@ class CachedAccounts(Accounts):
 
 
 async def run_checked(statement: Statement, transaction: AsyncpgTransaction, state: PostgresState) -> None:
-    """Run a statement that is a transaction by itself. If this task is cancelled meanwhile, it ends first."""
+    """Run a statement that is a transaction by itself."""
     try:
-        await to_the_end(transaction.rows(statement.text, statement.parameters))
+        await transaction.fetch(statement.text, statement.arguments)
     except KeyTaken:
         raise  # A key was sent twice, or a name given twice: no reason to lock accounts.
     except TryAgain:

@@ -49,6 +49,8 @@ DURABLE: Final = frozenset({"on", "remote_apply"})
 POOLED_SETTINGS: Final = frozenset({"application_name", "timezone"})
 """The parameters of a session that every pooler keeps for its clients. PgBouncer refuses others."""
 
+SEARCH_PATH: Final = "search_path"
+
 _DEFAULT_ROOTS: Final = Path("~/.postgresql/root.crt")
 """Where libpq and asyncpg look for trusted certificates unless they are told."""
 
@@ -61,11 +63,6 @@ class CheckedConnection(asyncpg.Connection):  # type: ignore[misc]  # as above.
 
     used_at = 0.0
     """When it was used last, by `time.monotonic`."""
-
-    @property
-    def identity(self) -> "CheckedConnection":
-        """This connection, without what its pool puts in front of it."""
-        return self
 
     @property
     def may_be_dead(self) -> bool:
@@ -87,12 +84,8 @@ class CheckedConnection(asyncpg.Connection):  # type: ignore[misc]  # as above.
         return True
 
 
-class LeanConnection(CheckedConnection):
-    """A connection that goes back to its pool as it is: units of work leave nothing on it that had to be reset."""
-
-    def get_reset_query(self) -> str:
-        """Nothing."""
-        return ""
+class WriteConnection(CheckedConnection):
+    """A connection of units of work."""
 
 
 def connect_seconds_max(url: str, limits: SqlLimits) -> float:
@@ -187,6 +180,11 @@ async def _require_durable_commits(connection: CheckedConnection, seconds_max: f
 def _arguments(string: ConnectionString, limits: SqlLimits, settings: Mapping[str, str]) -> dict[str, Any]:
     """What `asyncpg.connect` is told, but the host and the time it may take."""
     _refuse_missing_files(string)
+    if string.is_pooled and SEARCH_PATH in settings:
+        raise ConnectionStringRefused(
+            "A pooler keeps no schema for its clients. Give it to the role in place of GATEWAY_DATABASE_SCHEMA: "
+            "ALTER ROLE name SET search_path = schema."
+        )
     if string.is_pooled:
         settings = {name: text for name, text in settings.items() if name in POOLED_SETTINGS}
     given: dict[str, Any] = {"user": string.user, "password": string.password, "database": string.database}

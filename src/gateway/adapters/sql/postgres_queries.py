@@ -1,19 +1,26 @@
 """The queries of a unit of work on Postgres. Each takes one round trip, for any number of records."""
 
-from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Executable
 from typing_extensions import override
 
-from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, compiled
 from gateway.adapters.sql.constant_columns import Constant, ConstantColumns
 from gateway.adapters.sql.loading import Queries, Rows
-from gateway.adapters.sql.postgres_statements import (
+from gateway.adapters.sql.owner_locks import (
+    LOCK_API_KEYS,
+    LOCK_KEY_OWNERS,
+    LOCK_WEBHOOK_ENDPOINTS,
+    LOCK_WEBHOOK_OWNERS,
+)
+from gateway.adapters.sql.postgres_reads import (
     ACCOUNT_HOLDER,
     ACCOUNT_KEY,
     ANSWER_KEY,
     FIND_ACCOUNT_HOLDERS,
+    FIND_ACCOUNTS_OF,
     FIND_ANSWERS,
     FIND_EMAILS,
     FIND_REFERENCES,
@@ -22,15 +29,13 @@ from gateway.adapters.sql.postgres_statements import (
     LOCK_ACCOUNTS,
     LOCK_PAYMENTS,
     LOCK_QUOTES,
-    LOCK_WEBHOOK_ENDPOINTS,
-    LOCK_WEBHOOK_OWNERS,
+    LOCK_USERS,
     READ_ACCOUNTS,
     READ_ACCOUNTS_BY_KEY,
     REFERENCE,
     arrays,
-    parameters_of,
-    write_statement,
 )
+from gateway.adapters.sql.postgres_statements import arguments_of, parameters_of, write_statement
 from gateway.adapters.sql.writing import Writes
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey
 from gateway.domain.account import AccountId, AccountKey
@@ -38,6 +43,9 @@ from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import EndpointId
+
+WRITES_KEPT_MAX: Final = 512
+"""Compiled statements that write: one for each combination of parts and shapes."""
 
 
 class PostgresQueries(Queries):
@@ -55,6 +63,14 @@ class PostgresQueries(Queries):
         self._locks = locks
         self.may_be_answered = True
         self.has_read_accounts = False
+
+    @override
+    async def users(self, ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(LOCK_USERS, {"ids": list(ids)})
+
+    @override
+    async def accounts_of(self, owner_ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(FIND_ACCOUNTS_OF, {"owner_ids": list(owner_ids)})
 
     @override
     async def payments(self, ids: Collection[PaymentId]) -> Rows:
@@ -90,6 +106,11 @@ class PostgresQueries(Queries):
         return await self._transaction.rows(LOCK_WEBHOOK_ENDPOINTS, {"ids": list(ids), "owner_ids": list(owner_ids)})
 
     @override
+    async def api_keys(self, owner_ids: Collection[UserId]) -> Rows:
+        await self._transaction.rows(LOCK_KEY_OWNERS, {"owner_ids": list(owner_ids)})
+        return await self._transaction.rows(LOCK_API_KEYS, {"owner_ids": list(owner_ids)})
+
+    @override
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:
         return await self.answers_of(keys) if self.may_be_answered else ()
 
@@ -115,19 +136,34 @@ class PostgresQueries(Queries):
 
 
 class Statement(NamedTuple):
-    """A statement with its parameters."""
+    """The text of a statement, with its arguments."""
 
-    text: Executable
-    parameters: Mapping[str, Any]
+    text: str
+    arguments: Sequence[Any]
+
+
+class _Write(NamedTuple):
+    """A compiled `write_statement`, with the place of each of its arguments among those of `arguments_of`."""
+
+    text: str
+    places: Sequence[int]
 
 
 def statement_of(writes: Writes, constant_columns: ConstantColumns, *, checked: bool) -> Statement:
     """One statement that writes all rows. See `write_statement`."""
-    parameters: dict[str, Any] = {}
+    arguments: list[Any] = []
     parts: list[tuple[str, Constant]] = []
     for name, rows in writes.items():
         values = list(zip(*rows, strict=True))
         constant = constant_columns.of(name, values)
         parts.append((name, constant))
-        parameters.update(parameters_of(name, values, constant))
-    return Statement(write_statement(tuple(parts), checked=checked), parameters)
+        arguments += arguments_of(values, constant)
+    text, places = _compiled_write(tuple(parts), checked=checked)
+    return Statement(text, [arguments[place] for place in places])
+
+
+@lru_cache(maxsize=WRITES_KEPT_MAX)
+def _compiled_write(parts: tuple[tuple[str, Constant], ...], *, checked: bool) -> _Write:
+    text, names = compiled(write_statement(parts, checked=checked))
+    place_of = {name: place for place, name in enumerate(parameters_of(parts))}
+    return _Write(text, [place_of[name] for name in names])

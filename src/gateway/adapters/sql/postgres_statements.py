@@ -1,15 +1,13 @@
-"""The statements of a unit of work on Postgres: few, set-shaped, and the same for every size of batch.
+"""The statement that writes for a unit of work on Postgres: one for all of a batch.
 
 Sets travel as one array for each column, and `unnest` makes rows of them.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
-    Column,
     ColumnElement,
     Delete,
     Executable,
@@ -18,19 +16,14 @@ from sqlalchemy import (
     Label,
     Select,
     Table,
-    TableValuedAlias,
     Update,
     and_,
-    any_,
     bindparam,
     column,
     delete,
-    exists,
     func,
     literal_column,
-    or_,
     select,
-    text,
     true,
     update,
 )
@@ -41,115 +34,23 @@ from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.adapters.sql.constant_columns import Constant
+from gateway.adapters.sql.postgres_reads import ONE, Columns, given
 from gateway.adapters.sql.rows.accounts import ACCOUNT_CHANGES
 from gateway.adapters.sql.rows.events import EVENT_BATCH_COLUMNS, EVENT_COLUMNS
 from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
 from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
+from gateway.adapters.sql.rows.users import USER_CHANGES
 from gateway.adapters.sql.rows.values import VERSION_BEFORE
-from gateway.adapters.sql.subqueries import DATA_OF_EVENT, REVERSED_BY
-from gateway.adapters.sql.tables.access import users
+from gateway.adapters.sql.tables.access import api_keys, sessions, users
+from gateway.adapters.sql.tables.audit import audit_log, audit_unlinked
 from gateway.adapters.sql.tables.events import answers, event_batch_ids, event_batches_unnumbered, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
 from gateway.adapters.sql.tables.webhooks import webhook_endpoints
-from gateway.adapters.sql.types import INTEGER, TEXT
+from gateway.adapters.sql.types import INTEGER
+from gateway.adapters.sql.writing import SESSIONS_ENDED
 
-Columns = Sequence[Column[Any]]
-
-STATEMENTS_KEPT_MAX: Final = 512
-"""Compiled statements that write: one for each combination of parts and shapes."""
-
-
-def given(prefix: str, of: Columns) -> TableValuedAlias:
-    """Rows of these columns, from one array parameter for each, named `prefix_column`."""
-    arrays = [bindparam(f"{prefix}_{each.name}", type_=ARRAY(each.type)) for each in of]
-    names = [column(each.name, each.type) for each in of]
-    return func.unnest(*arrays).table_valued(*names).render_derived(name="given")
-
-
-def arrays(prefix: str, of: Columns, rows: Collection[Sequence[Any]]) -> dict[str, Sequence[Any]]:
-    """The parameters of `given`."""
-    values = zip(*rows, strict=True) if rows else ((),) * len(of)
-    return {f"{prefix}_{each.name}": array for each, array in zip(of, values, strict=True)}
-
-
-def _named(of: Columns, columns: Sequence[ColumnElement[Any]], prefix: str = "wanted") -> Select[*tuple[Any, ...]]:
-    """These columns of the rows that the keys `wanted` name, key by key.
-
-    `LIMIT 1` keeps the planner from turning the look-ups into a join: with statistics of an empty table, it would read
-    the whole index instead, and go on doing so while the table grows.
-    """
-    wanted = given(prefix, of)
-    row = (
-        select(*columns).where(*(each == wanted.c[each.name] for each in of)).limit(literal_column("1")).lateral("row")
-    )
-    return select(*row.c).select_from(wanted.join(row, true()))
-
-
-ONE: Final = literal_column("1", INTEGER)
-ACCOUNT_KEY: Final = (accounts.c.owner_id, accounts.c.currency, accounts.c.kind)
-ANSWER_KEY: Final = (answers.c.owner_id, answers.c.key)
-REFERENCE: Final = (payments.c.merchant_id, payments.c.reference, payments.c.reference_held_by)
-EMAIL: Final = (users.c.email,)
-USER_ID: Final = (users.c.id,)
-ACCOUNT_HOLDER: Final = (accounts.c.owner_id, accounts.c.kind)
-IDS: Final = bindparam("ids", type_=ARRAY(accounts.c.id.type))
-OWNER_IDS: Final = bindparam("owner_ids", type_=ARRAY(TEXT))
-
-LOCK_PAYMENTS: Final = select(payments).where(payments.c.id == any_(IDS)).order_by(payments.c.id).with_for_update()
-
-LOCK_QUOTES: Final = select(quotes).where(quotes.c.id == any_(IDS)).order_by(quotes.c.id).with_for_update()
-
-FOUND_ANSWERS: Final = exists(_named(ANSWER_KEY, (answers.c.key,), "answered").subquery("found")).label("found_answers")
-"""Whether any of the wanted keys was answered. Read with the accounts, it saves nearly every batch a round trip. What
-another transaction answers meanwhile is found when this one claims the key."""
-
-# Keys become ids first, and then one list of ids is locked: nothing of how keys are found can disturb the order.
-_keyed_ids: Final = func.array(_named(ACCOUNT_KEY, (accounts.c.id,)).scalar_subquery(), type_=ARRAY(accounts.c.id.type))
-LOCK_ACCOUNTS: Final = (
-    select(accounts, FOUND_ANSWERS)
-    .where(accounts.c.id == any_(_keyed_ids.concat(IDS)))
-    .order_by(accounts.c.id)
-    .with_for_update(of=accounts)
-)
-
-
-def _read_accounts(*, by_id: bool) -> Executable:
-    by_key = _named(ACCOUNT_KEY, [*accounts.c])
-    found = by_key.union(select(accounts).where(accounts.c.id == any_(IDS))) if by_id else by_key
-    read = found.subquery("read")
-    return select(*read.c, FOUND_ANSWERS)
-
-
-READ_ACCOUNTS_BY_KEY: Final = _read_accounts(by_id=False)
-READ_ACCOUNTS: Final = _read_accounts(by_id=True)
-
-FIND_TRANSACTIONS: Final = (
-    select(transfers, REVERSED_BY)
-    .where(transfers.c.transaction_id == any_(IDS))
-    .order_by(transfers.c.transaction_id, transfers.c.position)
-)
-FIND_ANSWERS: Final = _named(ANSWER_KEY, (*answers.c, DATA_OF_EVENT))
-LOCK_WEBHOOK_ENDPOINTS: Final = (
-    select(webhook_endpoints)
-    .where(or_(webhook_endpoints.c.id == any_(IDS), webhook_endpoints.c.owner_id == any_(OWNER_IDS)))
-    .order_by(webhook_endpoints.c.id)
-    .with_for_update()
-)
-LOCK_WEBHOOK_OWNERS: Final = text(
-    """
-    SELECT pg_advisory_xact_lock(CAST(CAST('webhook_endpoints' AS regclass) AS oid)::int, owner)
-    FROM (SELECT DISTINCT hashtext(id) AS owner FROM unnest(:owner_ids) AS given(id) ORDER BY owner) AS owners
-    """
-).bindparams(bindparam("owner_ids", type_=ARRAY(TEXT)))
-"""Nobody else creates a webhook endpoint for these owners until the transaction has ended: row locks do not prevent it,
-and two transactions at the same time could create more endpoints than an owner may have."""
-
-FIND_REFERENCES: Final = _named(REFERENCE, REFERENCE)
-FIND_EMAILS: Final = _named(EMAIL, EMAIL)
-FIND_USER_IDS: Final = _named(USER_ID, USER_ID)
-FIND_ACCOUNT_HOLDERS: Final = _named(ACCOUNT_HOLDER, ACCOUNT_HOLDER)
-
+ENDED_SESSIONS_COLUMNS: Final = (sessions.c.user_id, sessions.c.revoked_at)
 
 RELIED_ON: Final = "accounts_relied_on"
 """The part that writes nothing: cached accounts on which something was decided. They must have their versions."""
@@ -212,6 +113,15 @@ def _finding(columns: Columns) -> Part:
     return Part(columns, found)
 
 
+def _ended_sessions(rows: Select[Any]) -> Update:
+    ended = rows.subquery("ended")
+    return (
+        update(sessions)
+        .values({sessions.c.revoked_at: ended.c.revoked_at})
+        .where(sessions.c.user_id == ended.c.user_id, sessions.c.revoked_at.is_(None))
+    )
+
+
 _BATCHES: Final = "event_batches_new"
 _BATCH_ID: Final = event_batches_unnumbered.c.batch_id
 _batch_id_of_events: Final = (
@@ -232,6 +142,8 @@ PARTS: Final[Mapping[str, Part]] = {
     RELIED_ON: _finding((accounts.c.id, accounts.c.version)),
     "ids_ahead": _inserting(ids_ahead),
     "users_new": _inserting(users),
+    "users_changed": _updating(users, USER_CHANGES),
+    SESSIONS_ENDED: Part(ENDED_SESSIONS_COLUMNS, _ended_sessions),
     "accounts_new": _inserting(accounts),
     "accounts_changed": _updating(accounts, ACCOUNT_CHANGES),
     "payments_new": _inserting(payments),
@@ -243,6 +155,11 @@ PARTS: Final[Mapping[str, Part]] = {
     "webhook_endpoints_new": _inserting(webhook_endpoints),
     "webhook_endpoints_changed": _replacing(webhook_endpoints),
     "webhook_endpoints_deleted": _deleting(webhook_endpoints),
+    "api_keys_new": _inserting(api_keys),
+    "api_keys_changed": _replacing(api_keys),
+    "api_keys_deleted": _deleting(api_keys),
+    "audit_new": _inserting(audit_log),
+    "audit_unlinked": _inserting(audit_unlinked),
     # The database numbers a batch, and its events are given that number.
     _BATCHES: Part(EVENT_BATCH_COLUMNS, _inserted_batches, _BATCH_ID),
     "events_new": Part(EVENT_COLUMNS, _inserted_events),
@@ -263,18 +180,16 @@ def _rows(name: str, columns: Columns, alike: Constant) -> Select[Any]:
     ).select_from(differing)
 
 
-def parameters_of(name: str, values: Sequence[Sequence[Any]], alike: Constant) -> Iterable[tuple[str, Any]]:
-    """The parameters of `_rows`."""
-    travels = (column[0] if position in alike else column for position, column in enumerate(values))
-    return zip(_parameter_names(name), travels, strict=True)
+def arguments_of(values: Sequence[Sequence[Any]], alike: Constant) -> Iterable[Any]:
+    """The arguments for the columns of `_rows`, in their order."""
+    return (column[0] if position in alike else column for position, column in enumerate(values))
 
 
-@cache
-def _parameter_names(name: str) -> Sequence[str]:
-    return [f"{name}_{each.name}" for each in PARTS[name].columns]
+def parameters_of(parts: Iterable[tuple[str, Constant]]) -> list[str]:
+    """The names of the parameters of `write_statement`, in the order of `arguments_of`."""
+    return [f"{name}_{each.name}" for name, _ in parts for each in PARTS[name].columns]
 
 
-@lru_cache(maxsize=STATEMENTS_KEPT_MAX)
 def write_statement(parts: tuple[tuple[str, Constant], ...], *, checked: bool) -> Executable:
     """One statement that writes these parts, in this order, and counts the rows of each.
 
@@ -294,5 +209,6 @@ def write_statement(parts: tuple[tuple[str, Constant], ...], *, checked: bool) -
         count = select(func.count()).select_from(rows).scalar_subquery()
         counts.append(count.label(name))
         first = bindparam(f"{name}_{columns[0].name}", type_=ARRAY(columns[0].type))
-        are_all.append(count == func.cardinality(first))
+        # A user may have any number of sessions.
+        are_all.append(count >= 0 if name == SESSIONS_ENDED else count == func.cardinality(first))
     return select(ONE // and_(*are_all).cast(Integer)) if checked else select(*counts)

@@ -7,11 +7,14 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import override
 
+from gateway.adapters.sql.audit_log import append_audit
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.short_transactions import ShortTransactions
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables.exchange import rates
 from gateway.adapters.sql.types import Found
 from gateway.application.ports.rates import Rates
+from gateway.domain.audit import AuditRecord
 from gateway.domain.rate import CurrencyPair, ExchangeRate, rate_of, rate_text
 
 PAIR: Final = (rates.c.from_currency, rates.c.to_currency)
@@ -44,17 +47,20 @@ class SqlRates(Rates):
         return [_to_rate(row) for row in await self._transactions.read(RATES)]
 
     @override
-    async def put(self, rate: ExchangeRate) -> None:
-        await self._transactions.change(
-            PUT[self._transactions.dialect_name],
-            {
-                "from_currency": rate.pair.source,
-                "to_currency": rate.pair.target,
-                "rate": rate_text(rate.rate),
-                "spread_basis_points": rate.spread_basis_points,
-                "updated_at": rate.updated_at,
-            },
-        )
+    async def put(self, rate: ExchangeRate, *, audit: AuditRecord | None = None) -> None:
+        given = {
+            "from_currency": rate.pair.source,
+            "to_currency": rate.pair.target,
+            "rate": rate_text(rate.rate),
+            "spread_basis_points": rate.spread_basis_points,
+            "updated_at": rate.updated_at,
+        }
+
+        async def work(transaction: DatabaseTransaction) -> None:
+            await transaction.change(PUT[self._transactions.dialect_name], given)
+            await append_audit(transaction, audit)
+
+        await self._transactions.write(work)
 
 
 def _to_rate(row: Found) -> ExchangeRate:

@@ -11,8 +11,9 @@ from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.rows.accounts import ACCOUNT_CHANGES
 from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
 from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
+from gateway.adapters.sql.rows.users import USER_CHANGES
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.tables import access, events, exchange, ledger, metadata, production, webhooks
+from gateway.adapters.sql.tables import access, audit, events, exchange, ledger, metadata, production, webhooks
 
 READ: Final = "gateway_read"
 """For `gateway verify`, and for reports: it reads no secrets and no password hashes."""
@@ -31,6 +32,7 @@ _WITH_SECRETS: Final = frozenset(
         access.users,
         access.sessions,
         access.refresh_tokens,
+        access.api_keys,
         access.login_failures,
         access.rate_budgets,
         webhooks.webhook_endpoints,
@@ -52,16 +54,20 @@ _WRITTEN: Final[Mapping[Table, tuple[str, ...]]] = {
     events.event_batches: ("INSERT",),
     events.event_index: ("INSERT",),
     events.answers: ("INSERT",),
+    audit.audit_log: ("INSERT",),
+    audit.audit_chain: ("INSERT",),
     # Parties, currencies and terms never change.
     ledger.accounts: ("INSERT", _update(ACCOUNT_CHANGES)),
     ledger.payments: ("INSERT", _update(PAYMENT_CHANGES)),
     exchange.quotes: ("INSERT", _update(QUOTE_CHANGES)),
-    # Rows wait here for their positions.
+    # Rows wait here for their positions, and for their places in the chain.
+    audit.audit_unlinked: ("INSERT", "DELETE"),
     events.event_batches_unnumbered: ("INSERT", "DELETE"),
     exchange.rates: ("INSERT", "UPDATE"),
-    access.users: ("INSERT", _update([access.users.c.password_hash])),
+    access.users: ("INSERT", _update([access.users.c.password_hash, *USER_CHANGES])),
     access.sessions: ("INSERT", "UPDATE"),
     access.refresh_tokens: ("INSERT", "UPDATE"),
+    access.api_keys: ("INSERT", "UPDATE", "DELETE"),
     access.login_failures: ("INSERT", "UPDATE", "DELETE"),
     access.rate_budgets: ("INSERT", "UPDATE", "DELETE"),
     webhooks.webhook_endpoints: ("INSERT", "UPDATE", "DELETE"),
@@ -82,6 +88,8 @@ _BY_WORKERS: Final[Mapping[Table, tuple[str, ...]]] = {
             events.event_batches,
             events.event_index,
             events.answers,
+            audit.audit_log,
+            audit.audit_chain,
             exchange.quotes,
             access.sessions,
             access.refresh_tokens,

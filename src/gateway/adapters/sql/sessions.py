@@ -7,11 +7,13 @@ from typing import Final
 from sqlalchemy import bindparam, exists, insert, select, update
 from typing_extensions import override
 
+from gateway.adapters.sql.audit_log import append_audit
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables.access import refresh_tokens, sessions, users
 from gateway.adapters.sql.types import BYTES, MOMENT, Found
 from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
+from gateway.domain.audit import AuditRecord
 from gateway.domain.user import UserId
 
 _now: Final = bindparam("now", type_=MOMENT)
@@ -20,10 +22,15 @@ _presented_hash: Final = bindparam("presented_hash", type_=BYTES)
 START: Final = insert(sessions).values(
     id=bindparam("session_id"), user_id=bindparam("user_id"), created_at=_now, network=bindparam("network")
 )
-# The lock lasts until the session is committed: a new password comes before it, and is seen, or after it, and ends it.
+# The lock lasts until the session is committed: a new password, or an operator who disables the user, comes before it,
+# and is seen, or after it, and ends it.
 LOCK_PASSWORD: Final = (
     select(users.c.id)
-    .where(users.c.id == bindparam("user_id"), users.c.password_hash == bindparam("password_hash"))
+    .where(
+        users.c.id == bindparam("user_id"),
+        users.c.password_hash == bindparam("password_hash"),
+        users.c.disabled_at.is_(None),
+    )
     .with_for_update(read=True)
 )
 STORE_TOKEN: Final = insert(refresh_tokens).values(
@@ -98,6 +105,7 @@ class SqlSessions(Sessions):
         password_hash: str,
         network: str,
         now: datetime,
+        audit: AuditRecord | None = None,
     ) -> bool:
         new = {"session_id": session_id, "user_id": user_id, "network": network, "now": now}
 
@@ -107,6 +115,7 @@ class SqlSessions(Sessions):
                 return False
             await transaction.change(START, new)
             await _store(transaction, session_id, token)
+            await append_audit(transaction, audit)
             return True
 
         return await self._transactions.write(work)

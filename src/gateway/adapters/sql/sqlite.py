@@ -15,15 +15,17 @@ from gateway.adapters.sql.rows.accounts import ACCOUNT_CHANGES
 from gateway.adapters.sql.rows.events import EVENT_BATCH_COLUMNS, EVENT_COLUMNS
 from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
 from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
+from gateway.adapters.sql.rows.users import USER_CHANGES
 from gateway.adapters.sql.rows.values import VERSION_BEFORE, Values
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.subqueries import DATA_OF_EVENT, REVERSED_BY
-from gateway.adapters.sql.tables.access import users
+from gateway.adapters.sql.tables.access import api_keys, sessions, users
+from gateway.adapters.sql.tables.audit import audit_log, audit_unlinked
 from gateway.adapters.sql.tables.events import answers, event_batches, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
 from gateway.adapters.sql.tables.webhooks import webhook_endpoints
-from gateway.adapters.sql.writing import IDS_AHEAD, Versions, check_counts, rows_to_write, versions_of
+from gateway.adapters.sql.writing import IDS_AHEAD, SESSIONS_ENDED, Versions, check_counts, rows_to_write, versions_of
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, Changes, Records, UnitOfWork, Wanted
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
@@ -38,6 +40,8 @@ def _among(parameter: str, *of: Column[Any]) -> ColumnElement[bool]:
     return tuple_(*of).in_(bindparam(parameter, expanding=True))
 
 
+FIND_USERS: Final = select(users).where(users.c.id.in_(bindparam("ids", expanding=True)))
+FIND_ACCOUNTS_OF: Final = select(accounts.c.id).where(accounts.c.owner_id.in_(bindparam("owner_ids", expanding=True)))
 FIND_PAYMENTS: Final = select(payments).where(payments.c.id.in_(bindparam("ids", expanding=True)))
 FIND_QUOTES: Final = select(quotes).where(quotes.c.id.in_(bindparam("ids", expanding=True)))
 FIND_ACCOUNTS_BY_KEY: Final = select(accounts).where(
@@ -57,6 +61,7 @@ FIND_WEBHOOK_ENDPOINTS: Final = select(webhook_endpoints).where(
         webhook_endpoints.c.owner_id.in_(bindparam("owner_ids", expanding=True)),
     )
 )
+FIND_API_KEYS: Final = select(api_keys).where(api_keys.c.owner_id.in_(bindparam("owner_ids", expanding=True)))
 FIND_REFERENCES: Final = select(*_REFERENCE).where(payments.c.reference.is_not(None), _among("references", *_REFERENCE))
 FIND_EMAILS: Final = select(users.c.email).where(users.c.email.in_(bindparam("emails", expanding=True)))
 FIND_USER_IDS: Final = select(users.c.id).where(users.c.id.in_(bindparam("user_ids", expanding=True)))
@@ -95,6 +100,13 @@ def _deleted(table: Table) -> tuple[Columns, UpdateBase]:
     return [table.c.id], delete(table).where(table.c.id == bindparam(_parameter_of(table.c.id)))
 
 
+def _ended_sessions() -> tuple[Columns, UpdateBase]:
+    columns = (sessions.c.user_id, sessions.c.revoked_at)
+    is_running = (sessions.c.user_id == bindparam("given_user_id"), sessions.c.revoked_at.is_(None))
+    values: dict[Column[Any], Any] = {sessions.c.revoked_at: bindparam(_parameter_of(sessions.c.revoked_at))}
+    return columns, update(sessions).values(values).where(*is_running)
+
+
 def _inserted_batches() -> tuple[Columns, UpdateBase]:
     """The whole file is locked, so a batch is given the next positions at once; its id is the first of them."""
     newest = select(event_batches.c.first_position + event_batches.c.size).order_by(
@@ -115,6 +127,8 @@ def _inserted_events() -> tuple[Columns, UpdateBase]:
 PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
     "ids_ahead": _inserted(ids_ahead),
     "users_new": _inserted(users),
+    "users_changed": _updated(users, USER_CHANGES),
+    SESSIONS_ENDED: _ended_sessions(),
     "accounts_new": _inserted(accounts),
     "accounts_changed": _updated(accounts, ACCOUNT_CHANGES),
     "payments_new": _inserted(payments),
@@ -126,6 +140,11 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
     "webhook_endpoints_new": _inserted(webhook_endpoints),
     "webhook_endpoints_changed": _replaced(webhook_endpoints),
     "webhook_endpoints_deleted": _deleted(webhook_endpoints),
+    "api_keys_new": _inserted(api_keys),
+    "api_keys_changed": _replaced(api_keys),
+    "api_keys_deleted": _deleted(api_keys),
+    "audit_new": _inserted(audit_log),
+    "audit_unlinked": _inserted(audit_unlinked),
     "event_batches_new": _inserted_batches(),
     "events_new": _inserted_events(),
     "answers_new": _inserted(answers),
@@ -137,6 +156,14 @@ class SqliteQueries(Queries):
 
     def __init__(self, transaction: DatabaseTransaction) -> None:
         self._transaction = transaction
+
+    @override
+    async def users(self, ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(FIND_USERS, {"ids": list(ids)})
+
+    @override
+    async def accounts_of(self, owner_ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(FIND_ACCOUNTS_OF, {"owner_ids": list(owner_ids)})
 
     @override
     async def payments(self, ids: Collection[PaymentId]) -> Rows:
@@ -159,6 +186,10 @@ class SqliteQueries(Queries):
     @override
     async def webhook_endpoints(self, ids: Collection[EndpointId], owner_ids: Collection[UserId]) -> Rows:
         return await self._transaction.rows(FIND_WEBHOOK_ENDPOINTS, {"ids": list(ids), "owner_ids": list(owner_ids)})
+
+    @override
+    async def api_keys(self, owner_ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(FIND_API_KEYS, {"owner_ids": list(owner_ids)})
 
     @override
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:

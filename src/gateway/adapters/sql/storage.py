@@ -4,20 +4,32 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias, cast
 
 from sqlalchemy import literal_column, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.adapters.sql.account_cache import AccountCache
-from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction, write_pool
+from gateway.adapters.sql.api_keys import SqlApiKeys
+from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
 from gateway.adapters.sql.audit import sql_audit
+from gateway.adapters.sql.audit_log import SqlAuditLog
 from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.deliveries import SqlDeliveries
-from gateway.adapters.sql.engine import access_engine, deliveries_engine, is_sqlite, postgres_engine, sqlite_engine
+from gateway.adapters.sql.engine import (
+    access_engine,
+    deliveries_engine,
+    is_sqlite,
+    postgres_engine,
+    sqlite_engine,
+    sqlite_url,
+)
 from gateway.adapters.sql.event_cursors import SqlEventCursors
 from gateway.adapters.sql.events import SqlEventFeed
+from gateway.adapters.sql.host_postgres import Homes, HostTransaction, HostUnitOfWork
+from gateway.adapters.sql.host_sqlite import HostSqliteTransaction
 from gateway.adapters.sql.housekeeping import SqlHousekeeping
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.limits import SqlLimits
@@ -35,8 +47,9 @@ from gateway.adapters.sql.sqlite import SqliteUnitOfWork
 from gateway.adapters.sql.types import MOMENT
 from gateway.adapters.sql.users import SqlUsers
 from gateway.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
+from gateway.adapters.sql.write_pool import open_write_pool
 from gateway.application.ports.storage import Scheduling, Storage, sequential
-from gateway.application.ports.unit_of_work import UnitOfWorkFactory
+from gateway.application.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 NOW: Final = select(literal_column("clock_timestamp()", MOMENT))
 
@@ -54,7 +67,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
     """
     limits = limits or SqlLimits()
     async with _on_sqlite(url, limits) if is_sqlite(url) else _on_postgres(url, limits) as opened:
-        unit_of_work, scheduling, engines = opened
+        unit_of_work, unit_of_work_in, scheduling, engines = opened
         database = ShortTransactions(engines.look_ups)
         access = ShortTransactions(engines.access)
         events = SqlEventFeed(database)
@@ -63,9 +76,11 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             unit_of_work=unit_of_work,
             users=SqlUsers(access),
             sessions=SqlSessions(access),
+            api_keys=SqlApiKeys(access),
             login_failures=SqlLoginFailures(access),
             rate_budgets=SqlRateBudgets(access),
             rates=SqlRates(database),
+            audit_log=SqlAuditLog(database),
             reader=SqlReader(database, access),
             events=events,
             event_cursors=SqlEventCursors(database),
@@ -76,6 +91,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             scheduling=scheduling,
             # SQLite serves one machine, whose clock its processes share.
             time=None if is_sqlite(url) else partial(_time, in_background),
+            unit_of_work_in=unit_of_work_in,
         )
 
 
@@ -93,7 +109,7 @@ class Engines(NamedTuple):
     deliveries: AsyncEngine
 
 
-Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[], Scheduling], Engines]
+Opened: TypeAlias = tuple[UnitOfWorkFactory, Callable[[object], UnitOfWork], Callable[[], Scheduling], Engines]
 
 
 @asynccontextmanager
@@ -102,7 +118,15 @@ async def _on_sqlite(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     clock = HybridClock()
     try:
         engines = Engines(look_ups=engine, access=engine, deliveries=engine)
-        yield lambda: SqliteUnitOfWork(DatabaseTransaction(engine), clock), sequential, engines
+        file = Path(str(sqlite_url(url).database))
+
+        def unit_of_work() -> SqliteUnitOfWork:
+            return SqliteUnitOfWork(DatabaseTransaction(engine), clock)
+
+        def unit_of_work_in(host: object) -> SqliteUnitOfWork:
+            return SqliteUnitOfWork(HostSqliteTransaction(host, file), HybridClock())
+
+        yield unit_of_work, unit_of_work_in, sequential, engines
     finally:
         await engine.dispose()
 
@@ -123,7 +147,7 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
     )
     seconds_max = connect_seconds_max(url, limits)
     try:
-        async with write_pool(url, limits) as pool:
+        async with open_write_pool(url, limits) as pool:
 
             def unit_of_work() -> PostgresUnitOfWork:
                 transaction = AsyncpgTransaction(
@@ -133,12 +157,17 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
                 )
                 return PostgresUnitOfWork(transaction, state)
 
+            homes = Homes(pool, limits)
+
+            def unit_of_work_in(host: object) -> HostUnitOfWork:
+                return HostUnitOfWork(HostTransaction(host, homes, limits), state)
+
             def scheduling() -> Scheduling:
                 if state.contention.is_expected:
                     return Scheduling.ALTERNATING
                 return Scheduling.PIPELINED if limits.cached_max else Scheduling.SEQUENTIAL
 
-            yield unit_of_work, scheduling, engines
+            yield unit_of_work, unit_of_work_in, scheduling, engines
     finally:
         for engine in engines:
             await engine.dispose()

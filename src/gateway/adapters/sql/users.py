@@ -2,17 +2,22 @@
 
 import json
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import ARRAY, bindparam, column, func, select, update
 from typing_extensions import override
 
+from gateway.adapters.sql.audit_log import append_audit
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.rows.users import to_credentials
 from gateway.adapters.sql.short_transactions import ShortTransactions
+from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables.access import sessions, users
-from gateway.adapters.sql.types import TEXT
+from gateway.adapters.sql.types import MOMENT, TEXT
 from gateway.application.ports.users import Credentials, UserAtLogin, Users
+from gateway.domain.audit import AuditRecord
 from gateway.domain.user import UserId
 
 _arrays: Final = func.unnest(bindparam("emails", type_=ARRAY(TEXT)), bindparam("networks", type_=ARRAY(TEXT)))
@@ -41,6 +46,7 @@ AT_LOGIN: Final = {
     for dialect, (asked, email, network) in _ASKED.items()
 }
 BY_ID: Final = select(users).where(users.c.id == bindparam("id"))
+DISABLED_SINCE: Final = select(users.c.id).where(users.c.disabled_at >= bindparam("since", type_=MOMENT))
 REPLACE_PASSWORD_HASH: Final = (
     update(users)
     .where(users.c.id == bindparam("user_id"), users.c.password_hash == bindparam("old"))
@@ -74,5 +80,18 @@ class SqlUsers(Users):
         return to_credentials(rows[0]) if rows else None
 
     @override
-    async def replace_password_hash(self, user_id: UserId, *, old: str, new: str) -> bool:
-        return await self._transactions.change(REPLACE_PASSWORD_HASH, {"user_id": user_id, "old": old, "new": new}) == 1
+    async def disabled_since(self, since: datetime) -> AbstractSet[UserId]:
+        return {row[0] for row in await self._transactions.read(DISABLED_SINCE, {"since": since})}
+
+    @override
+    async def replace_password_hash(
+        self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None
+    ) -> bool:
+        async def work(transaction: DatabaseTransaction) -> bool:
+            given = {"user_id": user_id, "old": old, "new": new}
+            if await transaction.change(REPLACE_PASSWORD_HASH, given) != 1:
+                return False
+            await append_audit(transaction, audit)
+            return True
+
+        return await self._transactions.write(work)

@@ -10,17 +10,20 @@ from typing import Final, TypeAlias, TypeVar
 
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.rows.accounts import account_changes, account_values
+from gateway.adapters.sql.rows.api_keys import api_key_values
+from gateway.adapters.sql.rows.audit import audit_values
 from gateway.adapters.sql.rows.events import answer_values, event_batch_values, event_values
 from gateway.adapters.sql.rows.payments import payment_changes, payment_values, refund_values
 from gateway.adapters.sql.rows.quotes import quote_changes, quote_values
 from gateway.adapters.sql.rows.transactions import transfer_values
-from gateway.adapters.sql.rows.users import user_values
+from gateway.adapters.sql.rows.users import user_changes, user_values
 from gateway.adapters.sql.rows.values import Values
 from gateway.adapters.sql.rows.webhook_endpoints import webhook_endpoint_values
 from gateway.application.ports.unit_of_work import Changes, KeyTaken, Records, StorageRefused
 from gateway.domain.account import Account
 from gateway.domain.payment import Payment
 from gateway.domain.quote import Quote
+from gateway.domain.user import User
 
 Writes: TypeAlias = Mapping[str, Sequence[Values]]
 """Rows to write, by the field of `Changes` that they come from."""
@@ -28,9 +31,10 @@ Writes: TypeAlias = Mapping[str, Sequence[Values]]
 Versions: TypeAlias = Mapping[str, int]
 """The versions of the records that were loaded, by their ids."""
 
-Changed = TypeVar("Changed", bound=Account | Payment | Quote)
+Changed = TypeVar("Changed", bound=Account | Payment | Quote | User)
 
 IDS_AHEAD: Final = "ids_ahead"
+SESSIONS_ENDED: Final = "sessions_ended"
 
 MANY_CHANGES: Final = 256
 """Rows of more answers take many milliseconds."""
@@ -41,6 +45,8 @@ def versions_of(records: Records) -> Versions:
     versions: dict[str, int] = {payment.id: payment.version for payment in records.payments}
     versions |= {quote.id: quote.version for quote in records.quotes}
     versions |= {account.id: account.version for account in records.accounts}
+    if records.users:
+        versions |= {user.id: user.version for user in records.users}
     return versions
 
 
@@ -68,7 +74,7 @@ def check_counts(writes: Writes, counts: Mapping[str, int]) -> None:
         KeyTaken: Another transaction has answered one of the idempotency keys.
     """
     for name, count in counts.items():
-        if count == len(writes[name]):
+        if count == len(writes[name]) or name == SESSIONS_ENDED:  # A user may have any number of sessions.
             continue
         if name == "answers_new":
             raise KeyTaken("Another transaction has answered one of the idempotency keys.")
@@ -105,6 +111,9 @@ async def _writes_in_slices(changes: Changes, versions: Versions, latest_at: dat
 def _kinds(changes: Changes, versions: Versions, latest_at: datetime | None) -> Iterator[tuple[str, list[Values]]]:
     """The rows of each kind."""
     yield "users_new", list(map(user_values, sorted(changes.users_new, key=attrgetter("user.email"))))
+    if changes.users_changed or changes.sessions_ended:
+        yield "users_changed", _rows_changed(changes.users_changed, user_changes, versions)
+        yield SESSIONS_ENDED, [(each.user_id, each.at) for each in changes.sessions_ended]
     accounts = sorted(changes.accounts_new, key=attrgetter("key"))
     yield "accounts_new", [account_values(account, latest_at) for account in accounts]
     accounts = sorted(changes.accounts_changed, key=attrgetter("id"))
@@ -116,6 +125,14 @@ def _kinds(changes: Changes, versions: Versions, latest_at: datetime | None) -> 
     yield "quotes_changed", _rows_changed(changes.quotes_changed, quote_changes, versions)
     yield "refunds_new", list(map(refund_values, changes.refunds_new))
     yield from _webhook_endpoint_writes(changes).items()
+    if changes.api_keys_new or changes.api_keys_changed:
+        # As webhook endpoints, they were locked.
+        yield "api_keys_new", list(map(api_key_values, changes.api_keys_new))
+        yield "api_keys_changed", list(map(api_key_values, changes.api_keys_changed))
+        yield "api_keys_deleted", [(key_id,) for key_id in changes.api_keys_deleted]
+    if changes.audit_new:
+        yield "audit_new", list(map(audit_values, changes.audit_new))
+        yield "audit_unlinked", [(record.id,) for record in changes.audit_new]
     yield "event_batches_new", [event_batch_values(changes.events_new)] if changes.events_new else []
     yield "events_new", [event_values(event, index) for index, event in enumerate(changes.events_new)]
     answers = sorted(changes.answers_new, key=attrgetter("key"))
@@ -139,7 +156,7 @@ def _rows_changed(records: Iterable[Changed], values: Callable[[Changed], Values
     return [(*values(record), _version_before(record, versions)) for record in records]
 
 
-def _version_before(changed: Account | Payment | Quote, versions: Versions) -> int:
+def _version_before(changed: Account | Payment | Quote | User, versions: Versions) -> int:
     before = versions.get(changed.id)
     if before is None or changed.version <= before:
         raise RuntimeError(f"{changed.id} is no change of what was loaded.")

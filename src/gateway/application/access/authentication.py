@@ -1,16 +1,19 @@
-"""Authentication: whose access token it is, and whether the session has ended."""
+"""Authentication: whose access token or API key it is, and whether it has ended."""
 
+from datetime import datetime
 from typing import Final
 
+from gateway.application.access.api_key_authentication import ApiKeyAuthentication
+from gateway.application.access.api_key_format import PREFIX
 from gateway.application.access.caller import Caller
 from gateway.application.access.revocations import Revocations
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.errors import TokenExpired, TokenInvalid, TokenRevoked
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.sessions import SessionId
-from gateway.application.ports.tokens import AccessTokens
+from gateway.application.ports.tokens import AccessClaims, AccessTokens
 from gateway.domain.checks import wrong_type
-from gateway.domain.errors import Refusal
+from gateway.domain.errors import Refusal, UserDisabled
 from gateway.domain.user import Role, UserId
 
 ROLES: Final = {role.value: role for role in Role}
@@ -19,18 +22,27 @@ KNOWN_MAX: Final = 10_000
 
 
 class Authentication:
-    """The check of access tokens.
+    """The check of access tokens and API keys.
 
     Args:
-        tokens: Verifies their signatures and times.
-        revocations: The sessions that have ended.
-        clock: The time at which a token must be valid.
+        tokens: Verifies the signatures and times of tokens.
+        revocations: The sessions and keys that have ended, and disabled users.
+        keys: Checks API keys.
+        clock: The time at which a token or a key must be valid.
         loop: The event loop of the gateway.
     """
 
-    def __init__(self, tokens: AccessTokens, revocations: Revocations, clock: Clock, loop: OneEventLoop) -> None:
+    def __init__(
+        self,
+        tokens: AccessTokens,
+        revocations: Revocations,
+        keys: ApiKeyAuthentication,
+        clock: Clock,
+        loop: OneEventLoop,
+    ) -> None:
         self._tokens = tokens
         self._revocations = revocations
+        self._keys = keys
         self._clock = clock
         self._loop = loop
         self._known: dict[str, Caller] = {}
@@ -41,14 +53,13 @@ class Authentication:
         if type(access_token) is not str:
             raise wrong_type("access_token", "text", access_token)
         now = self._clock()
-        try:
-            claims = self._tokens.verify(access_token, now=now)
-        except TokenExpired as expired:  # The adapter knows more exactly why, and clients need not.
-            raise TokenExpired("The access token has expired.") from expired
-        except TokenInvalid as invalid:
-            raise TokenInvalid("The access token is not valid.") from invalid
+        claims = None if access_token.startswith(PREFIX) else self._claims(access_token, now)
         if not self._revocations.is_fresh(now):
             await self._revocations.renew(now)
+        if claims is None:
+            return await self._keys.authenticate(access_token, now)
+        if claims.subject in self._revocations.disabled:
+            raise UserDisabled("An operator has disabled this user.")
         session_id, _, _ = claims.token_id.partition(".")
         if session_id in self._revocations.session_ids:
             raise TokenRevoked("This session has ended.")
@@ -67,6 +78,8 @@ class Authentication:
         """
         caller = self._known.get(access_token)
         now = self._clock()
+        if caller is None and access_token.startswith(PREFIX):
+            return self._keys.caller_at_once(access_token, now) if self._revocations.is_fresh(now) else None
         if caller is None or not self._revocations.is_fresh(now) or caller.session_id in self._revocations.session_ids:
             return None
         try:
@@ -75,6 +88,22 @@ class Authentication:
             del self._known[access_token]
             return None
         return caller
+
+    def renew_endings(self) -> None:
+        """As `Access.renew_endings`."""
+        self._revocations.invalidate()
+
+    async def close(self) -> None:
+        """As `Access.close`."""
+        await self._keys.uses.close()
+
+    def _claims(self, access_token: str, now: datetime) -> AccessClaims:
+        try:
+            return self._tokens.verify(access_token, now=now)
+        except TokenExpired as expired:  # The adapter knows more exactly why, and clients need not.
+            raise TokenExpired("The access token has expired.") from expired
+        except TokenInvalid as invalid:
+            raise TokenInvalid("The access token is not valid.") from invalid
 
     def _remember(self, access_token: str, caller: Caller) -> None:
         if len(self._known) >= KNOWN_MAX:

@@ -1,18 +1,31 @@
-"""Caller: the user who makes a request, according to their token or to a trusted program."""
+"""Caller: the user who makes a request, according to their token or API key, or to a trusted program."""
+
+from typing import Final
 
 from gateway.application.ports.sessions import SessionId
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.immutable import immutable
-from gateway.domain.user import Role, UserId
+from gateway.domain.scope import Scope
+from gateway.domain.user import SYSTEM, Role, UserId
 
 
 @immutable
 class Caller:
-    """A signed-in user."""
+    """A user who asks: who they are, and what they may see.
+
+    Attributes:
+        session_id: The session of their token, or the id of their API key; `None` if a trusted program asks for them.
+        scopes: Of the API key; `None` for a user who may do all that the role may.
+    """
 
     user_id: UserId
     role: Role
-    session_id: SessionId
+    session_id: SessionId | None = None
+    scopes: frozenset[Scope] | None = None
+
+
+TRUSTED: Final = Caller(user_id=SYSTEM, role=Role.OPERATOR)
+"""The program itself, which may see everything, as an operator may."""
 
 
 def check_caller(caller: Caller) -> None:
@@ -24,4 +37,7 @@ def check_caller(caller: Caller) -> None:
     check_type("caller", caller, Caller)
     check_id("user_id", caller.user_id)
     check_type("role", caller.role, Role)
-    check_id("session_id", caller.session_id)
+    if caller.session_id is not None:
+        check_id("session_id", caller.session_id)
+    if caller.scopes is not None:
+        check_type("scopes", caller.scopes, frozenset)

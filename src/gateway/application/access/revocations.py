@@ -1,20 +1,40 @@
-"""Revocations: the sessions that have ended, while access tokens of theirs may still be valid."""
+"""Revocations: ended sessions and API keys, and disabled users, while credentials of theirs may still be known."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from gateway.application.access.limits import AccessLimits
 from gateway.application.ports.sessions import SessionId, Sessions
 from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.ports.users import Users
+from gateway.domain.user import UserId
+
+EndedSince: TypeAlias = Callable[[datetime, datetime], Awaitable[AbstractSet[SessionId]]]
+"""Reads what has ended from one time to another one, which is now."""
+
+
+async def _nothing(_since: datetime, _now: datetime) -> AbstractSet[SessionId]:
+    return frozenset()
 
 
 class Revocations:
-    """The list of revoked sessions, read from the storage at most every `revocations_seconds_max`."""
+    """The lists of what has ended and of disabled users, read at most every `revocations_seconds_max`.
 
-    def __init__(self, sessions: Sessions, limits: AccessLimits, *, token_lifetime_seconds: int) -> None:
+    Attributes:
+        session_ids: The sessions that were ended while tokens of theirs may be valid, and API keys that have ended.
+        disabled: The users who were disabled while tokens of theirs may be valid. Their sessions have ended, too.
+        keys_ended: Reads the ids of API keys that have ended, which belong to the list.
+    """
+
+    def __init__(self, sessions: Sessions, users: Users, limits: AccessLimits, *, token_lifetime_seconds: int) -> None:
         self.session_ids: AbstractSet[SessionId] = frozenset()
+        self.disabled: AbstractSet[UserId] = frozenset()
+        self.keys_ended: EndedSince = _nothing
         self._sessions = sessions
+        self._users = users
         self._limits = limits
         self._token_lifetime = timedelta(seconds=2 * token_lifetime_seconds + limits.leeway_seconds)
         self._read_at: datetime | None = None
@@ -44,6 +64,11 @@ class Revocations:
 
     async def _read(self, now: datetime) -> None:
         try:
-            self.session_ids = await self._sessions.revoked_since(now - self._token_lifetime)
+            since = now - self._token_lifetime
+            sessions, keys, disabled = await asyncio.gather(
+                self._sessions.revoked_since(since), self.keys_ended(since, now), self._users.disabled_since(since)
+            )
+            self.disabled = disabled
+            self.session_ids = sessions | keys if keys else sessions
         except StorageUnavailable:
             return

@@ -7,6 +7,7 @@ from typing_extensions import override
 
 from gateway.application.commands.shared.webhook_endpoints import (
     check_url_error,
+    endpoint_note,
     endpoint_of_owner,
     must_be_allowed,
     tell,
@@ -14,6 +15,7 @@ from gateway.application.commands.shared.webhook_endpoints import (
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
+from gateway.domain.audit import AuditAction
 from gateway.domain.checks import check_free_text, check_id, check_type
 from gateway.domain.errors import FieldError
 from gateway.domain.event_type import EventType
@@ -70,5 +72,11 @@ class ChangeWebhookEndpoint(Command[WebhookEndpoint]):
             after = after.enable(now=moment.now)
         elif self.enabled is False and before.enabled:
             told = tell(EventType.ENDPOINT_DISABLED, after.disable(DisabledReason.BY_OWNER, now=moment.now), moment)
-            return Decision(outcome=told.endpoint, webhook_endpoints=(told.endpoint,), events=(told.event,))
-        return Decision(outcome=after, webhook_endpoints=() if after is before else (after,))
+            note = endpoint_note(AuditAction.ENDPOINT_CHANGED, told.endpoint, before)
+            return Decision(
+                outcome=told.endpoint, webhook_endpoints=(told.endpoint,), events=(told.event,), notes=(note,)
+            )
+        if after is before:
+            return Decision(outcome=before)
+        note = endpoint_note(AuditAction.ENDPOINT_CHANGED, after, before)
+        return Decision(outcome=after, webhook_endpoints=(after,), notes=(note,))

@@ -5,10 +5,11 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gateway.application.commands.shared.webhook_endpoints import check_url_error, must_be_allowed
+from gateway.application.commands.shared.webhook_endpoints import check_url_error, endpoint_note, must_be_allowed
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
+from gateway.domain.audit import AuditAction
 from gateway.domain.checks import check_free_text, check_id, check_integer, check_type
 from gateway.domain.errors import FieldError, invalid
 from gateway.domain.immutable import immutable
@@ -79,4 +80,5 @@ class CreateWebhookEndpoint(Command[WebhookEndpoint]):
             created_at=moment.now,
             updated_at=moment.now,
         )
-        return Decision(outcome=endpoint, webhook_endpoints=(endpoint,))
+        note = endpoint_note(AuditAction.ENDPOINT_CREATED, endpoint)
+        return Decision(outcome=endpoint, webhook_endpoints=(endpoint,), notes=(note,))

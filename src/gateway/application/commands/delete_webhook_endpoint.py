@@ -4,10 +4,11 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gateway.application.commands.shared.webhook_endpoints import endpoint_of_owner
+from gateway.application.commands.shared.webhook_endpoints import endpoint_note, endpoint_of_owner
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
+from gateway.domain.audit import AuditAction
 from gateway.domain.checks import check_id
 from gateway.domain.immutable import immutable
 from gateway.domain.user import UserId
@@ -39,4 +40,8 @@ class DeleteWebhookEndpoint(Command[EndpointId]):
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[EndpointId]:
         endpoint = endpoint_of_owner(ledger, self.endpoint_id, self.owner_id)
-        return Decision(outcome=endpoint.id, webhook_endpoints_deleted=(endpoint.id,))
+        return Decision(
+            outcome=endpoint.id,
+            webhook_endpoints_deleted=(endpoint.id,),
+            notes=(endpoint_note(AuditAction.ENDPOINT_DELETED, endpoint),),
+        )

@@ -9,6 +9,7 @@ from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import AccountId
+from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.checks import check_id, check_text, check_type
 from gateway.domain.deposit import Deposit, DepositId
 from gateway.domain.event_type import EventType
@@ -24,7 +25,7 @@ class MakeDeposit(Command[Deposit]):
     """Move `amount` from outside the gateway to an account.
 
     `owner_id` is the owner that the account must have; `None` allows any user's account, for operators.
-    Refuses: account_not_found, currency_mismatch, balance_overflow.
+    Refuses: account_not_found, currency_mismatch, user_disabled, account_closed, balance_overflow.
     """
 
     result_type: ClassVar = Deposit
@@ -66,4 +67,16 @@ class MakeDeposit(Command[Deposit]):
             created_at=moment.now,
         )
         event = moment.event(EventType.DEPOSIT_SUCCEEDED, deposit, parties=transaction)
-        return Decision(outcome=deposit, accounts=accounts, transactions=(transaction,), events=(event,))
+        note = AuditNote(
+            action=AuditAction.DEPOSIT_MADE,
+            object_id=deposit.id,
+            after={"account_id": self.account_id, "amount": self.amount.amount_minor, "currency": self.amount.currency},
+        )
+        return Decision(
+            outcome=deposit,
+            accounts=accounts,
+            transactions=(transaction,),
+            events=(event,),
+            # Owners make deposits in a sandbox alone.
+            notes=(note,) if self.owner_id is None else (),
+        )

@@ -5,10 +5,11 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gateway.application.commands.shared.webhook_endpoints import tell
+from gateway.application.commands.shared.webhook_endpoints import endpoint_note, tell
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
+from gateway.domain.audit import AuditAction
 from gateway.domain.checks import check_id, check_instant, check_type
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
@@ -48,4 +49,5 @@ class DisableWebhookEndpoint(Command[WebhookEndpoint | None]):
         if disabled is endpoint:
             return Decision(outcome=endpoint)
         told = tell(EventType.ENDPOINT_DISABLED, disabled, moment)
-        return Decision(outcome=told.endpoint, webhook_endpoints=(told.endpoint,), events=(told.event,))
+        note = endpoint_note(AuditAction.ENDPOINT_DISABLED, told.endpoint, endpoint)
+        return Decision(outcome=told.endpoint, webhook_endpoints=(told.endpoint,), events=(told.event,), notes=(note,))

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gateway.application.commands.shared.accounts import account_event, users_account
+from gateway.application.commands.shared.accounts import status_changed, users_account
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
@@ -54,10 +54,3 @@ class UnfreezeAccount(Command[Account]):
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
         account = users_account(ledger, self.account_id)
         return status_changed(account, account.unfrozen(), EventType.ACCOUNT_UNFROZEN, moment)
-
-
-def status_changed(before: Account, after: Account, kind: EventType, moment: Moment) -> Decision[Account]:
-    """The decision on an account's status; without records if it is unchanged."""
-    if after is before:
-        return Decision(outcome=before)
-    return Decision(outcome=after, accounts=(after,), events=(account_event(kind, after, moment),))

@@ -16,7 +16,10 @@ from gateway.domain.immutable import immutable
 
 @immutable
 class OpenAccount(Command[Account]):
-    """Open a user's account, and the gateway's own accounts of a new currency. Refuses: account_exists."""
+    """Open a user's account, and the gateway's own accounts of a new currency.
+
+    Refuses: account_exists (also if it is closed), user_disabled.
+    """
 
     result_type: ClassVar = Account
 
@@ -27,13 +30,14 @@ class OpenAccount(Command[Account]):
 
     @override
     def needs(self) -> Needs:
-        """The account, which must not exist, and the gateway's own accounts in its currency."""
-        return Needs(account_keys=keys_to_open(self.key))
+        """The account, which must not exist, its owner, and the gateway's own accounts in its currency."""
+        return Needs(account_keys=keys_to_open(self.key), users=(self.key.owner_id,))
 
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
         if ledger.find_account(self.key) is not None:
             raise AccountExists(f"There is an account in {self.key.currency} already.")
+        ledger.must_not_be_disabled(self.key.owner_id)
         accounts = open_missing(keys_to_open(self.key), ledger, moment)
         return Decision(
             outcome=accounts[0],

@@ -24,8 +24,8 @@ class Pay(Command[PaymentResult]):
     With a quote, the customer pays its source, and the merchant gets its target. A failed payment does not use the
     quote.
     Refuses: same_account, merchant_not_found, user_not_found (the customer), currency_mismatch, duplicate_reference,
-    account_frozen, insufficient_funds (the payment is stored as failed), balance_overflow; with a quote
-    quote_not_found, quote_used, quote_expired, quote_amount_mismatch.
+    account_frozen, user_disabled, account_closed, insufficient_funds (the payment is stored as failed),
+    balance_overflow; with a quote quote_not_found, quote_used, quote_expired, quote_amount_mismatch.
     """
 
     result_type: ClassVar = PaymentResult

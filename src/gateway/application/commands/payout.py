@@ -23,7 +23,8 @@ from gateway.domain.user import UserId
 class MakePayout(Command[Payout]):
     """Move `amount` from an account of `owner_id` to outside the gateway.
 
-    Refuses: account_not_found, currency_mismatch, account_frozen, insufficient_funds, balance_overflow.
+    Refuses: account_not_found, currency_mismatch, account_frozen, user_disabled, account_closed, insufficient_funds,
+    balance_overflow.
     """
 
     result_type: ClassVar = Payout

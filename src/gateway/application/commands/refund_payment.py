@@ -21,7 +21,7 @@ from gateway.domain.payment import PaymentId
 from gateway.domain.payment_life import refund
 from gateway.domain.refund import Refund, RefundId
 from gateway.domain.transaction import TransactionType
-from gateway.domain.transfer import post
+from gateway.domain.transfer import give_back
 from gateway.domain.user import UserId
 
 
@@ -32,7 +32,7 @@ class RefundPayment(Command[Refund]):
     The refund of a payment with a quote uses the quote's rate: the merchant returns target currency, and the customer
     gets source currency, with the spread or without it, in the time for refunds that the quote promised.
     Refuses: payment_not_found, payment_not_refundable, refund_amount_exceeds_remaining, refund_limit_reached,
-    merchant_insufficient_funds, account_frozen, balance_overflow.
+    merchant_insufficient_funds, account_frozen, user_disabled, account_closed, balance_overflow.
     """
 
     result_type: ClassVar = Refund
@@ -78,9 +78,9 @@ class RefundPayment(Command[Refund]):
             payee = exchange_account(ledger, currency)
             return_across(steps, quote, paid, payment, ledger)
         if refunded.fee_minor:
-            steps.make(post, fees_account(ledger, currency), merchant, refunded.fee_minor)
+            steps.make(give_back, fees_account(ledger, currency), merchant, refunded.fee_minor)
         try:
-            steps.make(post, merchant, payee, refunded.amount_minor)
+            steps.make(give_back, merchant, payee, refunded.amount_minor)
         except InsufficientFunds as short:
             raise MerchantInsufficientFunds("The merchant's available balance does not cover the refund.") from short
         transaction = moment.transaction(

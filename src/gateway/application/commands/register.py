@@ -10,6 +10,7 @@ from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs, NewUser
 from gateway.domain.account import KIND_OF_ROLE, Account, AccountKey, check_user_id
+from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.checks import check_text
 from gateway.domain.errors import invalid
 from gateway.domain.event_type import EventType
@@ -72,6 +73,11 @@ class Register(Command[Registered]):
             users=(NewUser(user=user, password_hash=self.password_hash),),
             accounts=accounts,
             events=[account_event(EventType.ACCOUNT_OPENED, account, moment) for account in accounts],
+            notes=(
+                (AuditNote(action=AuditAction.OPERATOR_CREATED, object_id=user.id),)
+                if self.role is Role.OPERATOR
+                else ()
+            ),
         )
 
     def _keys(self) -> tuple[AccountKey, ...]:

@@ -14,13 +14,15 @@ from gateway.domain.immutable import immutable
 from gateway.domain.new_payment import requested
 from gateway.domain.payment import Payment, PaymentId
 from gateway.domain.payment_terms import PaymentRequest, payment_to_oneself, reference_of
+from gateway.domain.transfer import must_receive
 
 
 @immutable
 class RequestPayment(Command[Payment]):
     """Create a payment for a customer to confirm. No money moves.
 
-    Refuses: same_account, merchant_not_found, user_not_found (the customer), currency_mismatch, duplicate_reference.
+    Refuses: same_account, merchant_not_found, user_disabled (the merchant), account_closed, user_not_found (the
+    customer), currency_mismatch, duplicate_reference.
     """
 
     result_type: ClassVar = Payment
@@ -48,7 +50,7 @@ class RequestPayment(Command[Payment]):
         request = self.request
         if request.customer_id == request.merchant_id:
             raise payment_to_oneself()
-        payee_account(ledger, request.merchant_id, request.amount.currency)
+        must_receive(payee_account(ledger, request.merchant_id, request.amount.currency))
         if request.customer_id is not None:
             # The customer may still open an account in this currency before the confirmation.
             customer_must_exist(ledger, payer_key(request.customer_id, request.amount.currency))

@@ -8,13 +8,14 @@ from typing_extensions import override
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
+from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.checks import check_free_text, check_id
 from gateway.domain.errors import AlreadyReversed, TransactionNotReversible, UseRefund
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import REASON_LENGTH_MAX
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
-from gateway.domain.transfer import post
+from gateway.domain.transfer import give_back
 
 REVERSIBLE: Final = frozenset({TransactionType.DEPOSIT, TransactionType.PAYOUT})
 
@@ -24,7 +25,7 @@ class ReverseTransaction(Command[Transaction]):
     """Move the same amount back. A transaction can be reversed once.
 
     Refuses: transaction_not_found, use_refund (for transactions of payments), transaction_not_reversible,
-    already_reversed, account_frozen, insufficient_funds, balance_overflow.
+    already_reversed, account_frozen, user_disabled, account_closed, insufficient_funds, balance_overflow.
     """
 
     result_type: ClassVar = Transaction
@@ -45,7 +46,7 @@ class ReverseTransaction(Command[Transaction]):
         original = ledger.transaction(self.transaction_id)
         must_be_reversible(original)
         [transfer] = original.transfers
-        moved = post(
+        moved = give_back(
             ledger.account(transfer.credit_account_id), ledger.account(transfer.debit_account_id), transfer.amount_minor
         )
         reversal = moment.transaction(
@@ -57,8 +58,18 @@ class ReverseTransaction(Command[Transaction]):
         )
         reversed_original = replace(original, reversed_by=reversal.id)
         event = moment.event(EventType.TRANSACTION_REVERSED, reversed_original, parties=original)
+        note = AuditNote(
+            action=AuditAction.TRANSACTION_REVERSED,
+            object_id=original.id,
+            reason=self.reason,
+            after={"reversed_by": reversal.id, "amount": transfer.amount_minor, "currency": transfer.currency},
+        )
         return Decision(
-            outcome=reversal, accounts=(moved.debit, moved.credit), transactions=(reversal,), events=(event,)
+            outcome=reversal,
+            accounts=(moved.debit, moved.credit),
+            transactions=(reversal,),
+            events=(event,),
+            notes=(note,),
         )
 
 

@@ -5,10 +5,11 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gateway.application.commands.shared.webhook_endpoints import endpoint_of_owner
+from gateway.application.commands.shared.webhook_endpoints import endpoint_note, endpoint_of_owner
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
+from gateway.domain.audit import AuditAction
 from gateway.domain.checks import check_id
 from gateway.domain.immutable import immutable
 from gateway.domain.user import UserId
@@ -45,4 +46,5 @@ class RotateWebhookSecret(Command[WebhookEndpoint]):
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[WebhookEndpoint]:
         endpoint = endpoint_of_owner(ledger, self.endpoint_id, self.owner_id)
         rotated = endpoint.rotate(self.secret, now=moment.now)
-        return Decision(outcome=rotated, webhook_endpoints=(rotated,))
+        note = endpoint_note(AuditAction.ENDPOINT_SECRET_ROTATED, rotated, endpoint)
+        return Decision(outcome=rotated, webhook_endpoints=(rotated,), notes=(note,))

@@ -9,11 +9,13 @@ from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account, AccountKind, system_account
+from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.event_type import EventType
 from gateway.domain.fees import FeeSchedule, check_fees
 from gateway.domain.immutable import immutable
 from gateway.domain.money import CurrencyCode, currency_code
+from gateway.domain.transfer import must_not_be_closed
 from gateway.domain.user import UserId
 
 
@@ -21,7 +23,7 @@ from gateway.domain.user import UserId
 class SetFees(Command[Account]):
     """Set the fee schedule of the merchant's account in a currency, for captures from now on.
 
-    Refuses: merchant_not_found, currency_mismatch.
+    Refuses: merchant_not_found, currency_mismatch, account_closed.
     """
 
     result_type: ClassVar = Account
@@ -49,6 +51,7 @@ class SetFees(Command[Account]):
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
         before = payee_account(ledger, self.merchant_id, self.currency)
+        must_not_be_closed(before)
         after = before.with_fee_schedule(self.fees)
         if after is before:
             return Decision(outcome=before)
@@ -56,4 +59,12 @@ class SetFees(Command[Account]):
             outcome=after,
             accounts=(after,),
             events=(account_event(EventType.ACCOUNT_FEES_CHANGED, after, moment),),
+            notes=(
+                AuditNote(
+                    action=AuditAction.FEES_CHANGED,
+                    object_id=after.id,
+                    before=before.fees._asdict(),
+                    after=after.fees._asdict(),
+                ),
+            ),
         )

@@ -7,10 +7,10 @@ own command alone; the rest of the batch is written.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from gateway.application.engine.audit_records import audit_records
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.draft import Draft
 from gateway.application.engine.ledger_view import RequiresOwnTransaction
@@ -105,8 +105,7 @@ class Batch:
         """
         needs = needs_of(submissions)
         async with self.unit_of_work() as work:
-            wanted = wanted_by(submissions, needs)
-            records = await work.load(replace(wanted, may_be_cached=False) if beside else wanted)
+            records = await work.load(wanted_by(submissions, needs, may_be_cached=not beside))
             if beside and any(account.kind not in _OF_USERS for account in records.accounts):
                 raise _NeedsSharedAccounts
             draft = Draft(records)
@@ -130,12 +129,14 @@ def moment_after(latest_at: datetime | None, now: datetime, identifiers: Identif
     return Moment(now=now, new_id=new_id, transactions_at=then, new_transaction_id=identifiers.of(then))
 
 
-def wanted_by(submissions: Sequence[Submission], needs: Sequence[Needs | Failed]) -> Wanted:
+def wanted_by(
+    submissions: Sequence[Submission], needs: Sequence[Needs | Failed], *, may_be_cached: bool = True
+) -> Wanted:
     """What all submissions need, each record once, and the answers under their keys."""
     keys = {submission.key for submission in submissions}
     keys.update(part.key for each in submissions if isinstance(each, BulkSubmission) for part in each.parts)
     known = [need for need in needs if isinstance(need, Needs)]
-    return replace(Wanted.union(known), answers=keys, may_be_cached=True)
+    return Wanted.union(known, answers=keys, may_be_cached=may_be_cached)
 
 
 def needs_of(submissions: Sequence[Submission]) -> list[Needs | Failed]:
@@ -179,6 +180,8 @@ def answer(submission: CommandSubmission, draft: Draft, moment: Moment) -> Answe
     refused = isinstance(decision.outcome, Refusal)
     if not refused or is_stored(decision.outcome):
         draft.write(decision)
+        if decision.notes:
+            draft.record(audit_records(decision.notes, submission, moment))
         draft.store(
             StoredAnswer(
                 key=submission.key,
@@ -195,7 +198,7 @@ async def answer_bulk(bulk: BulkSubmission, draft: Draft, moment: Moment) -> Ans
     """The answer to a bulk submission, which contains the answers to its parts."""
     stored = draft.answer(bulk.key)
     if stored is not None:
-        return replayed(bulk, stored)
+        return replayed(bulk, stored) if stored.body else _rebuilt(bulk, stored, draft)
     answers = await (_answer_atomic_parts if bulk.atomic else _answer_parts)(bulk, draft, moment)
     if isinstance(answers, Failed):
         return answers
@@ -206,8 +209,34 @@ async def answer_bulk(bulk: BulkSubmission, draft: Draft, moment: Moment) -> Ans
     except Exception as bug:  # noqa: BLE001 - as above; the parts have keys of their own, and can be sent again.
         return Failed(bug)
     if all(isinstance(each, Answer) and is_stored(each.outcome) for each in answers):
-        draft.store(StoredAnswer(key=bulk.key, fingerprint=bulk.fingerprint, body=body, created_at=moment.now))
+        kept = b"" if _can_be_rebuilt(bulk, answers, draft) else body
+        draft.store(StoredAnswer(key=bulk.key, fingerprint=bulk.fingerprint, body=kept, created_at=moment.now))
     return Answer(body=body, outcome=answers, refused=refused, replayed=False)
+
+
+def _can_be_rebuilt(bulk: BulkSubmission, answers: Sequence[Answer | Failed], draft: Draft) -> bool:
+    """Whether each part is answered now and its answer is stored, and so for as long as the answer to all."""
+    return all(
+        isinstance(given, Answer)
+        and not given.replayed
+        and (stored := draft.answer(part.key)) is not None
+        and stored.body is given.body
+        for part, given in zip(bulk.parts, answers, strict=False)
+    )
+
+
+def _rebuilt(bulk: BulkSubmission, stored: StoredAnswer, draft: Draft) -> Answer | Failed:
+    """The answer to all, from the stored answers to the parts: the same request has the same parts."""
+    if stored.fingerprint != bulk.fingerprint:
+        return reused(bulk)
+    answers = [draft.answer(part.key) for part in bulk.parts]
+    if None in answers:
+        return Failed(StorageUnavailable("The answer to this bulk submission is too old, and is being deleted."))
+    try:
+        body = bulk.encode_all([replayed(part, each) for part, each in zip(bulk.parts, answers, strict=True) if each])
+        return Answer(body=body, outcome=None, refused=bulk.codec.is_refusal(body), replayed=True)
+    except Exception as bug:  # noqa: BLE001 - as above.
+        return Failed(bug)
 
 
 async def _answer_parts(bulk: BulkSubmission, draft: Draft, moment: Moment) -> list[Answer | Failed]:

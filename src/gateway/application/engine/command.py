@@ -7,9 +7,11 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.identifiers import NewId
-from gateway.application.ports.unit_of_work import Needs, NewUser
+from gateway.application.ports.unit_of_work import EndedSessions, Needs, NewUser
 from gateway.application.views.events import event_data
 from gateway.domain.account import Account
+from gateway.domain.api_key import ApiKey, ApiKeyId
+from gateway.domain.audit import AuditNote
 from gateway.domain.errors import Refusal
 from gateway.domain.event import Event, EventId, EventObject
 from gateway.domain.event_type import EventType
@@ -19,7 +21,7 @@ from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import Transfer
-from gateway.domain.user import UserId
+from gateway.domain.user import User, UserId
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
 
 Result = TypeVar("Result")
@@ -105,6 +107,8 @@ class Decision(Generic[Result_co]):
 
     outcome: Result_co | Refusal
     users: Collection[NewUser] = ()
+    users_changed: Collection[User] = ()
+    sessions_ended: Collection[EndedSessions] = ()
     accounts: Collection[Account] = ()
     payments: Collection[Payment] = ()
     quotes: Collection[Quote] = ()
@@ -112,7 +116,12 @@ class Decision(Generic[Result_co]):
     transactions: Collection[Transaction] = ()
     webhook_endpoints: Collection[WebhookEndpoint] = ()
     webhook_endpoints_deleted: Collection[EndpointId] = ()
+    api_keys: Collection[ApiKey] = ()
+    api_keys_deleted: Collection[ApiKeyId] = ()
+    """Keys that make room for one of `api_keys`."""
     events: Collection[Event] = ()
+    notes: Collection[AuditNote] = ()
+    """What the audit log records of it; nothing of payments."""
 
 
 class Command(ABC, Generic[Result]):

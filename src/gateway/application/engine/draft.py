@@ -1,6 +1,6 @@
 """The decisions of a batch, before they are written."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
@@ -12,16 +12,20 @@ from gateway.application.ports.unit_of_work import (
     AccountHolder,
     AnswerKey,
     Changes,
+    EndedSessions,
     NewUser,
     Records,
     StoredAnswer,
 )
 from gateway.domain.account import Account, AccountId
+from gateway.domain.api_key import ApiKey, ApiKeyId
+from gateway.domain.audit import AuditRecord
 from gateway.domain.event import Event
 from gateway.domain.payment import Payment, PaymentId, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
+from gateway.domain.user import User, UserId
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
 
 
@@ -33,13 +37,19 @@ class Draft(LedgerView):
         "_accounts_new",
         "_answers",
         "_answers_new",
+        "_api_keys_changed",
+        "_api_keys_deleted",
+        "_api_keys_new",
+        "_audit_new",
         "_events_new",
         "_payments_changed",
         "_payments_new",
         "_quotes_changed",
         "_quotes_new",
         "_refunds_new",
+        "_sessions_ended",
         "_transactions_new",
+        "_users_changed",
         "_users_new",
         "_webhook_endpoints_changed",
         "_webhook_endpoints_deleted",
@@ -50,6 +60,8 @@ class Draft(LedgerView):
         super().__init__(records)
         self._answers = {answer.key: answer for answer in records.answers}
         self._users_new: list[NewUser] = []
+        self._users_changed: dict[UserId, User] = {}
+        self._sessions_ended: dict[UserId, EndedSessions] = {}
         self._accounts_new: dict[AccountId, Account] = {}
         self._accounts_changed: dict[AccountId, Account] = {}
         self._payments_new: dict[PaymentId, Payment] = {}
@@ -61,8 +73,12 @@ class Draft(LedgerView):
         self._webhook_endpoints_new: dict[EndpointId, WebhookEndpoint] = {}
         self._webhook_endpoints_changed: dict[EndpointId, WebhookEndpoint] = {}
         self._webhook_endpoints_deleted: set[EndpointId] = set()
+        self._api_keys_new: dict[ApiKeyId, ApiKey] = {}
+        self._api_keys_changed: dict[ApiKeyId, ApiKey] = {}
+        self._api_keys_deleted: set[ApiKeyId] = set()
         self._events_new: list[Event] = []
         self._answers_new: list[StoredAnswer] = []
+        self._audit_new: list[AuditRecord] = []
 
     def answer(self, key: AnswerKey) -> StoredAnswer | None:
         """The answer stored under this key, if any."""
@@ -70,10 +86,8 @@ class Draft(LedgerView):
 
     def write(self, decision: Decision[Any]) -> None:
         """Add the decision of a command."""
-        for user in decision.users:
-            self._users_new.append(user)
-            self._emails_taken.add(user.user.email)
-            self._user_ids_taken.add(user.user.id)
+        if decision.users or decision.users_changed or decision.sessions_ended:
+            self._write_users(decision)
         for account in decision.accounts:
             if account.id not in self._accounts:
                 self._account_ids[account.key] = account.id
@@ -96,11 +110,23 @@ class Draft(LedgerView):
             if transaction.reverses is not None:
                 original = self._transactions[transaction.reverses]
                 self._transactions[original.id] = replace(original, reversed_by=transaction.id)
-        if decision.quotes or decision.webhook_endpoints or decision.webhook_endpoints_deleted:
+        if decision.quotes or decision.webhook_endpoints or decision.webhook_endpoints_deleted or decision.api_keys:
             self._write_quotes(decision.quotes)
             self._write_webhook_endpoints(decision.webhook_endpoints, decision.webhook_endpoints_deleted)
+            self._write_api_keys(decision.api_keys, decision.api_keys_deleted)
         self._refunds_new.extend(decision.refunds)
         self._events_new.extend(decision.events)
+
+    def _write_users(self, decision: Decision[Any]) -> None:
+        for new in decision.users:
+            self._users_new.append(new)
+            self._emails_taken.add(new.user.email)
+            self._user_ids_taken.add(new.user.id)
+        for user in decision.users_changed:
+            self._users_changed[user.id] = user
+            self._users[user.id] = user
+        for ended in decision.sessions_ended:
+            self._sessions_ended[ended.user_id] = ended
 
     def _write_reference(self, before: Payment | None, payment: Payment) -> None:
         held = payment.reference_held
@@ -126,6 +152,16 @@ class Draft(LedgerView):
             if self._webhook_endpoints_new.pop(endpoint_id, None) is None:
                 self._webhook_endpoints_deleted.add(endpoint_id)
 
+    def _write_api_keys(self, keys: Collection[ApiKey], deleted: Collection[ApiKeyId]) -> None:
+        for key in keys:
+            is_new = key.id not in self._api_keys or key.id in self._api_keys_new
+            (self._api_keys_new if is_new else self._api_keys_changed)[key.id] = key
+            self._api_keys[key.id] = key
+        for key_id in deleted:
+            del self._api_keys[key_id]
+            self._api_keys_changed.pop(key_id, None)
+            self._api_keys_deleted.add(key_id)
+
     def fork(self) -> "Draft":
         """A copy. Its changes are not in this draft until this draft adopts it."""
         other = object.__new__(Draft)
@@ -137,6 +173,10 @@ class Draft(LedgerView):
         """Take over the changes of a fork."""
         for name in _SLOTS:
             setattr(self, name, getattr(other, name))
+
+    def record(self, records: Iterable[AuditRecord]) -> None:
+        """Add records of the audit log."""
+        self._audit_new.extend(records)
 
     def store(self, answer: StoredAnswer) -> None:
         """Add an answer."""
@@ -150,6 +190,8 @@ class Draft(LedgerView):
             return None
         return Changes(
             users_new=self._users_new,
+            users_changed=self._users_changed.values(),
+            sessions_ended=self._sessions_ended.values(),
             accounts_new=self._accounts_new.values(),
             accounts_changed=self._accounts_changed.values(),
             payments_new=self._payments_new.values(),
@@ -161,7 +203,11 @@ class Draft(LedgerView):
             webhook_endpoints_new=self._webhook_endpoints_new.values(),
             webhook_endpoints_changed=self._webhook_endpoints_changed.values(),
             webhook_endpoints_deleted=self._webhook_endpoints_deleted,
+            api_keys_new=self._api_keys_new.values(),
+            api_keys_changed=self._api_keys_changed.values(),
+            api_keys_deleted=self._api_keys_deleted,
             events_new=self._events_new,
+            audit_new=self._audit_new,
             answers_new=self._answers_new,
             latest_at=latest_at,
         )

@@ -4,8 +4,9 @@ import asyncio
 from typing import Final
 
 _WHAT_TO_DO: Final = (
-    "This gateway belongs to the event loop that opened it. From a thread, hand the call over to that loop: "
-    "asyncio.run_coroutine_threadsafe(gateway.execute(…), loop).result(). In another event loop, open another gateway."
+    "This gateway belongs to the event loop that opened it. From a thread, call gateway.sync: "
+    "gateway.sync.execute(command). In another event loop, open another gateway. A program without an event loop opens "
+    "a gateway with open_gateway_sync."
 )
 
 
@@ -16,8 +17,8 @@ class WrongEventLoop(RuntimeError):  # noqa: N818 - the name says what is wrong.
     for ever, although its payment is committed.
     """
 
-    def __init__(self) -> None:
-        super().__init__(_WHAT_TO_DO)
+    def __init__(self, what_to_do: str = _WHAT_TO_DO) -> None:
+        super().__init__(what_to_do)
 
 
 class OneEventLoop:
@@ -31,6 +32,11 @@ class OneEventLoop:
             self._loop = asyncio.get_running_loop()
         except RuntimeError:
             return
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """This event loop; `None` if none was running yet."""
+        return self._loop
 
     def check(self) -> asyncio.AbstractEventLoop:
         """The running event loop, which must be this one.

@@ -52,7 +52,8 @@ class GroupLimits:
         waiting_per_caller_max: Items of one caller that may wait. Further ones of this caller are refused.
         write_connections: Batches in flight at once, if the storage pipelines them. With two, the next batch is decided
             while one commits; with one, batches are sequential.
-        close_seconds_max: How long `close` waits for batches in flight.
+        close_seconds_max: How long `close` waits for batches in flight. Then it interrupts them, and their callers do
+            not learn whether they were committed.
     """
 
     batch_size_max: int = 256

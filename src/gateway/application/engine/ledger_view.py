@@ -1,20 +1,26 @@
 """The read-only view of the ledger on which commands decide."""
 
+from collections.abc import Sequence
+from operator import attrgetter
+
 from gateway.application.ports.unit_of_work import AccountHolder, Records
 from gateway.domain.account import Account, AccountId, AccountKey
+from gateway.domain.api_key import ApiKey
 from gateway.domain.errors import (
     AccountNotFound,
     DuplicateReference,
     EmailTaken,
     PaymentNotFound,
     TransactionNotFound,
+    UserDisabled,
     UserExists,
+    UserNotFound,
 )
 from gateway.domain.exchange_errors import QuoteNotFound
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.transaction import Transaction, TransactionId
-from gateway.domain.user import UserId
+from gateway.domain.user import User, UserId
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
 from gateway.domain.webhook_errors import WebhookEndpointNotFound
 
@@ -34,6 +40,7 @@ class LedgerView:
         "_account_holders",
         "_account_ids",
         "_accounts",
+        "_api_keys",
         "_emails_taken",
         "_payments",
         "_quotes",
@@ -41,6 +48,7 @@ class LedgerView:
         "_references_taken",
         "_transactions",
         "_user_ids_taken",
+        "_users",
         "_webhook_endpoints",
     )
 
@@ -56,6 +64,8 @@ class LedgerView:
         self._emails_taken = set(records.emails_taken)
         self._user_ids_taken = set(records.user_ids_taken)
         self._webhook_endpoints = {endpoint.id: endpoint for endpoint in records.webhook_endpoints}
+        self._users = {user.id: user for user in records.users}
+        self._api_keys = {key.id: key for key in records.api_keys}
 
     def account(self, account_id: AccountId) -> Account:
         """The account with this id.
@@ -76,6 +86,32 @@ class LedgerView:
     def has_account_in_another_currency(self, key: AccountKey) -> bool:
         """Whether the owner has an account of this kind in another currency; for keys of missing accounts only."""
         return AccountHolder(key.owner_id, key.kind) in self._account_holders
+
+    def accounts_of(self, owner_id: UserId) -> list[Account]:
+        """All accounts of an owner who is among the loaded owners, the newest first."""
+        found = [account for account in self._accounts.values() if account.owner_id == owner_id]
+        return sorted(found, key=attrgetter("id"), reverse=True)
+
+    def user(self, user_id: UserId) -> User:
+        """The user with this id.
+
+        Raises:
+            UserNotFound: They do not exist.
+        """
+        try:
+            return self._users[user_id]
+        except KeyError:
+            raise UserNotFound("There is no such user.") from None
+
+    def must_not_be_disabled(self, user_id: UserId) -> None:
+        """Check that a user, if there is one with this id, is not disabled.
+
+        Raises:
+            UserDisabled: They are.
+        """
+        user = self._users.get(user_id)
+        if user is not None and user.disabled_at is not None:
+            raise UserDisabled("The user is disabled.")
 
     def payment(self, payment_id: PaymentId) -> Payment:
         """The payment with this id.
@@ -129,6 +165,10 @@ class LedgerView:
         """The number of webhook endpoints of an owner who is among the loaded owners."""
         return sum(endpoint.owner_id == owner_id for endpoint in self._webhook_endpoints.values())
 
+    def api_keys_of(self, owner_id: UserId) -> Sequence[ApiKey]:
+        """The API keys of an owner who is among the loaded owners, ended ones too."""
+        return [key for key in self._api_keys.values() if key.owner_id == owner_id]
+
     def must_be_free(self, reference: PaymentReference) -> None:
         """Check that no payment has this reference.
 
@@ -151,3 +191,12 @@ class LedgerView:
             raise EmailTaken("Somebody has registered with this e-mail address already.")
         if user_id in self._user_ids_taken:
             raise UserExists("There is a user of this id already.")
+
+    def must_be_registered(self, user_id: UserId) -> None:
+        """Check that there is a user of this id, which is among the loaded ids.
+
+        Raises:
+            UserNotFound: There is none.
+        """
+        if user_id not in self._user_ids_taken:
+            raise UserNotFound("There is no such user.")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from gateway.application.engine.command import Command
 from gateway.application.ports.unit_of_work import AnswerKey, Needs
+from gateway.domain.audit import Origin
 from gateway.domain.checks import check_id, check_idempotency_key
 from gateway.domain.errors import Refusal
 from gateway.domain.event import Event, EventId
@@ -18,6 +19,15 @@ class Encoded(NamedTuple):
 
     body: bytes
     event_id: EventId | None = None
+
+
+class HasOrigin(Protocol):
+    """Knows who does something: an `Origin`, or a request that makes one when it is asked."""
+
+    @property
+    def origin(self) -> Origin:
+        """Who, and from where."""
+        ...
 
 
 class Codec(Protocol):
@@ -56,9 +66,14 @@ class BaseSubmission:
 
 @immutable
 class CommandSubmission(BaseSubmission):
-    """One command, with its idempotency key."""
+    """One command, with its idempotency key.
+
+    Attributes:
+        origin: Who submits it, and from where, if that is known; asked for only if the audit log records it.
+    """
 
     command: Command[Any]
+    origin: HasOrigin | None = None
 
     @property
     def size(self) -> int:
@@ -81,8 +96,8 @@ class BulkSubmission(BaseSubmission):
         parts: Decided in this order, each under its own key.
         atomic: All or none: the first refused part ends the bulk submission, and nothing of it is written. Otherwise
             each part is written or refused alone.
-        encode_all: Makes the answer to all from the answers to the parts. If an atomic bulk submission ended early, it
-            gets the answers up to the refusal.
+        encode_all: Makes the answer to all from the answers to the parts, of which it reads `body` and `refused` alone:
+            a replay calls it again. If an atomic bulk submission ended early, it gets the answers up to the refusal.
     """
 
     parts: Sequence[CommandSubmission]

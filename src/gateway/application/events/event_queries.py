@@ -11,7 +11,7 @@ from gateway.application.ports.events import EventFeed, EventFilter, FeedEvent, 
 from gateway.domain.checks import FIRST_INSTANT, check_id, check_integer, check_type
 from gateway.domain.errors import EventNotFound
 from gateway.domain.event import EventId
-from gateway.domain.limits import EVENTS_DAYS_DEFAULT, LIST_LIMIT_MAX, POSITION_MAX
+from gateway.domain.limits import EVENTS_DAYS_DEFAULT, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, POSITION_MAX
 from gateway.domain.user import Role, UserId
 
 NOBODY: Final = UserId("nobody")
@@ -44,7 +44,9 @@ class EventQueries:
             raise EventNotFound("There is no such event.")
         return event
 
-    async def newest_first(self, caller: Caller, where: EventFilter, *, before: int | None, limit: int) -> FoundEvents:
+    async def newest_first(
+        self, caller: Caller, where: EventFilter, *, before: int | None = None, limit: int = LIST_LIMIT_DEFAULT
+    ) -> FoundEvents:
         """The last events of the caller before a position, highest position first.
 
         Args:
@@ -60,7 +62,9 @@ class EventQueries:
         where = self.visible(caller, where)
         return _page(await self.feed.find_before(where, before=before, limit=limit + 1), limit)
 
-    async def oldest_first(self, caller: Caller, where: EventFilter, *, after: int, limit: int) -> FoundEvents:
+    async def oldest_first(
+        self, caller: Caller, where: EventFilter, *, after: int = 0, limit: int = LIST_LIMIT_DEFAULT
+    ) -> FoundEvents:
         """The first events of the caller after a position, lowest position first.
 
         A reader that goes on from `FoundEvents.position` misses no event.

@@ -88,6 +88,14 @@ class Housekeeping(Protocol):
         """
         ...
 
+    async def delete_audit_records(self, *, before: datetime, limit: int) -> Deleted:
+        """Delete the first links of the chain of the audit log, with their records, created before a moment.
+
+        The last link is always kept, and the hash of the last one that was deleted, so that the rest can be verified.
+        Deletion ends at a link whose record is missing: somebody has deleted it, and it must be found.
+        """
+        ...
+
     async def delete_login_failures(self, *, before: datetime, limit: int) -> Deleted:
         """Delete counts of failed logins whose last failure was before a moment."""
         ...

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.domain.audit import AuditRecord
 from gateway.domain.rate import CurrencyPair, ExchangeRate
 
 
@@ -20,8 +21,8 @@ class Rates(Protocol):
         """All rates, in the order of their pairs."""
         ...
 
-    async def put(self, rate: ExchangeRate) -> None:
-        """Set the rate of a pair, in place of its present rate.
+    async def put(self, rate: ExchangeRate, *, audit: AuditRecord | None = None) -> None:
+        """Set the rate of a pair, in place of its present rate, and write `audit` with it.
 
         Raises:
             RatesReadOnly: They are set elsewhere.

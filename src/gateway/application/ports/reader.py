@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol, TypeVar, overload
 
 from typing_extensions import override
 
+from gateway.application.ports.audit_records import ChainedRecord, ChainEnd, StrayRecord
 from gateway.domain.account import Account, AccountId
 from gateway.domain.checks import check_id, check_instant, check_text, check_type
 from gateway.domain.immutable import immutable
@@ -252,6 +253,18 @@ class Audit(Protocol):
 
         Deleted were the first events of the feed: if an event is there, so is every later event of its object.
         """
+        ...
+
+    async def audit_deleted(self) -> ChainEnd | None:
+        """The last link of the chain that housekeeping has deleted; `None` if it has deleted none."""
+        ...
+
+    def audit_chain(self) -> AsyncIterator[Collection[ChainedRecord]]:
+        """Every link of the chain of the audit log, in the order of positions, with its record."""
+        ...
+
+    def stray_audit_records(self) -> AsyncIterator[Collection[StrayRecord]]:
+        """Every record of the audit log that has no place in the chain, and every place to come without a record."""
         ...
 
     def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import NewType, Protocol
 
+from gateway.domain.audit import AuditRecord
 from gateway.domain.immutable import immutable
 from gateway.domain.user import UserId
 
@@ -71,12 +72,15 @@ class Sessions(Protocol):
         password_hash: str,
         network: str,
         now: datetime,
+        audit: AuditRecord | None = None,
     ) -> bool:
         """Begin a session with its first refresh token. `network` is where the user logs in from.
 
+        `audit` is written with the session.
+
         Returns:
-            Whether it began. It does not if `password_hash` is no longer the hash of the user's password. If the hash
-            is replaced at the same time, either no session begins, or it has begun before the hash is replaced.
+            Whether it began. It does not if `password_hash` is no longer the hash of the user's password, or the user
+            is disabled. If that happens at the same time, either no session begins, or it has begun before.
         """
         ...
 

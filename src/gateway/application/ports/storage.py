@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import Enum
 
+from gateway.application.ports.api_keys import StoredApiKeys
+from gateway.application.ports.audit_log import AuditLog
 from gateway.application.ports.deliveries import Deliveries
 from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.events import EventFeed
@@ -14,7 +16,7 @@ from gateway.application.ports.rate_budgets import RateBudgets
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import Audit, Reader
 from gateway.application.ports.sessions import Sessions
-from gateway.application.ports.unit_of_work import UnitOfWorkFactory
+from gateway.application.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from gateway.application.ports.users import Users
 from gateway.application.ports.webhook_endpoints import WebhookEndpoints
 from gateway.domain.immutable import immutable
@@ -48,14 +50,19 @@ class Storage:
         scheduling: When the executor begins the next batch; it may change at any time.
         time: Asks the clock that all processes share; raises `StorageUnavailable`. `None` if all of them run on one
             machine, and share its clock.
+        unit_of_work_in: A unit of work within the transaction of a connection of the embedding program: its `commit`
+            writes, and the program commits. If it ends without `commit`, the transaction is as it was before.
+            `InvalidInput` refuses a connection that cannot be used. `None` if the storage has no such transactions.
     """
 
     unit_of_work: UnitOfWorkFactory
     users: Users
     sessions: Sessions
+    api_keys: StoredApiKeys
     login_failures: LoginFailures
     rate_budgets: RateBudgets
     rates: Rates
+    audit_log: AuditLog
     reader: Reader
     events: EventFeed
     event_cursors: EventCursors
@@ -65,3 +72,4 @@ class Storage:
     audit: Callable[[], AbstractAsyncContextManager[Audit]]
     scheduling: Callable[[], Scheduling] = sequential
     time: Callable[[], Awaitable[datetime]] | None = None
+    unit_of_work_in: Callable[[object], UnitOfWork] | None = None

@@ -9,9 +9,11 @@ from dataclasses import field
 from datetime import datetime
 from itertools import chain
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
+from gateway.domain.api_key import ApiKey, ApiKeyId
+from gateway.domain.audit import AuditRecord
 from gateway.domain.event import Event, EventId
 from gateway.domain.immutable import immutable
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
@@ -67,7 +69,8 @@ class StoredAnswer:
 
     Attributes:
         fingerprint: Of the request that it answers.
-        body: The answer, in the encoding of its caller.
+        body: The answer, in the encoding of its caller. Empty for a bulk submission whose answer is rebuilt from the
+            answers to its parts, which are stored with it.
         event_id: An event of the same transaction whose data the body ends with, to the byte: a storage need not keep
             that part twice. An answer that was loaded has none.
     """
@@ -77,6 +80,14 @@ class StoredAnswer:
     body: bytes = field(repr=False)  # It may hold a secret that is shown once.
     created_at: datetime
     event_id: EventId | None = field(default=None, compare=False)
+
+
+@immutable
+class EndedSessions:
+    """All sessions of a user end. `at` is the time of the decision."""
+
+    user_id: UserId
+    at: datetime
 
 
 @immutable
@@ -120,10 +131,16 @@ class Needs:
     webhook_endpoints: Collection[EndpointId] = ()
     webhook_owners: Collection[UserId] = ()
     """All webhook endpoints of these owners are loaded, and no other unit of work creates one meanwhile."""
+    users: Collection[UserId] = ()
+    """These users are locked: no session of theirs begins meanwhile."""
+    account_owners: Collection[UserId] = ()
+    """All accounts of these owners are loaded."""
+    api_key_owners: Collection[UserId] = ()
+    """All API keys of these owners are loaded, and no other unit of work creates one meanwhile."""
 
     @classmethod
-    def union(cls, needs: Collection["Needs"]) -> Self:
-        """The needs of several commands, each record once."""
+    def union(cls, needs: Collection["Needs"], **further: Any) -> Self:
+        """The needs of several commands, each record once, and further fields of a subclass."""
         return cls(
             account_keys=_distinct([each.account_keys for each in needs]),
             account_ids=_distinct([each.account_ids for each in needs]),
@@ -136,6 +153,10 @@ class Needs:
             quotes=_distinct([each.quotes for each in needs]),
             webhook_endpoints=_distinct([each.webhook_endpoints for each in needs]),
             webhook_owners=_distinct([each.webhook_owners for each in needs]),
+            users=_distinct([each.users for each in needs]),
+            account_owners=_distinct([each.account_owners for each in needs]),
+            api_key_owners=_distinct([each.api_key_owners for each in needs]),
+            **further,
         )
 
 
@@ -175,6 +196,8 @@ class Records:
     """With `reversed_by` filled in."""
     quotes: Collection[Quote] = ()
     webhook_endpoints: Collection[WebhookEndpoint] = ()
+    users: Collection[User] = ()
+    api_keys: Collection[ApiKey] = ()
     latest_at: datetime | None = None
     """The ids of new transactions are of later moments: at least the largest `latest_at` stored with a loaded
     account. Ids then sort in the order of an account's versions, even if clocks differ."""
@@ -190,6 +213,9 @@ class Changes:
     """Everything a batch decided: what is new, and what replaces a loaded record of the same id."""
 
     users_new: Collection[NewUser] = ()
+    users_changed: Collection[User] = ()
+    sessions_ended: Collection[EndedSessions] = ()
+    """Of loaded users."""
     accounts_new: Collection[Account] = ()
     accounts_changed: Collection[Account] = ()
     payments_new: Collection[Payment] = ()
@@ -201,7 +227,11 @@ class Changes:
     webhook_endpoints_new: Collection[WebhookEndpoint] = ()
     webhook_endpoints_changed: Collection[WebhookEndpoint] = ()
     webhook_endpoints_deleted: Collection[EndpointId] = ()
+    api_keys_new: Collection[ApiKey] = ()
+    api_keys_changed: Collection[ApiKey] = ()
+    api_keys_deleted: Collection[ApiKeyId] = ()
     events_new: Collection[Event] = ()
+    audit_new: Collection[AuditRecord] = ()
     answers_new: Collection[StoredAnswer] = ()
     latest_at: datetime | None = None
     """The timestamp in the ids of new transactions, for storages that store it with the accounts."""
@@ -214,8 +244,9 @@ class UnitOfWork(Protocol):
         """Read what is wanted. Called once, before `commit`.
 
         Accounts, payments and quotes are locked until the transaction ends, or `commit` checks that nobody has changed
-        them since. Webhook endpoints are always locked. Locks are taken in one order (payments, quotes, accounts,
-        accounts for fees, webhook endpoints; each by id), so that two batches never wait for each other in a circle.
+        them since. Users, webhook endpoints and API keys are always locked. Locks are taken in one order (users,
+        payments, quotes, accounts, accounts for fees, webhook endpoints, API keys; each by id), so that two batches
+        never wait for each other in a circle.
         Answers, references, e-mails and transactions are read, not locked.
 
         Where accounts may be cached, a storage may pipeline its units of work: this one waits until the unit of work
@@ -234,6 +265,9 @@ class UnitOfWork(Protocol):
 
         Answers are written last, after all locks are held: writing a key waits for a transaction that wrote it. A
         pipelined unit of work first waits for the commit of the unit of work before it.
+
+        If it is cancelled, all changes are written or none, and nobody knows which. Executors run it in a task that no
+        caller cancels.
 
         Raises:
             KeyTaken: Another transaction has committed one of the unique keys since `load`; or, if accounts were

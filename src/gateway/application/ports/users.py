@@ -1,8 +1,11 @@
 """Users, as they are looked up and as their passwords change. New ones come through the unit of work."""
 
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Protocol
 
+from gateway.domain.audit import AuditRecord
 from gateway.domain.immutable import immutable
 from gateway.domain.user import User, UserId
 
@@ -42,6 +45,16 @@ class Users(Protocol):
         """The user of this id, or `None`."""
         ...
 
-    async def replace_password_hash(self, user_id: UserId, *, old: str, new: str) -> bool:
-        """Put `new` in the place of `old`, in one step. False if the hash was no longer `old`: nothing was changed."""
+    async def disabled_since(self, since: datetime) -> AbstractSet[UserId]:
+        """The disabled users who were disabled at or after `since`."""
+        ...
+
+    async def replace_password_hash(
+        self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None
+    ) -> bool:
+        """Put `new` in the place of `old`, in one step, and `audit` with it.
+
+        Returns:
+            Whether the hash was `old`. If not, nothing was written.
+        """
         ...

@@ -5,6 +5,7 @@ from typing import NamedTuple, TypeVar
 
 from gateway.application.ports.reader import Audit
 from gateway.application.verification.account_checks import AccountChecks
+from gateway.application.verification.audit_checks import AuditChecks
 from gateway.application.verification.findings import Findings
 from gateway.application.verification.kept_events import KeptEvents
 from gateway.application.verification.payment_checks import PaymentChecks, SuspectPayments
@@ -56,6 +57,7 @@ class _Verification:
         self._on_progress = on_progress
         self._findings = Findings()
         self._accounts = AccountChecks(self._findings, kept_events)
+        self._audit_log = AuditChecks(self._findings)
         self._payments = PaymentChecks(self._findings, kept_events)
 
     async def run(self) -> Findings:
@@ -67,6 +69,10 @@ class _Verification:
         await self._read("payments", audit.payments(), self._payments.add_payment)
         await self._read("used quotes", audit.used_quotes(), self._payments.add_used_quote)
         await self._read("payment events", _items(audit.payment_events()), self._payments.add_events)
+        if (deleted := await audit.audit_deleted()) is not None:
+            self._audit_log.begin_after(deleted)
+        await self._read("audit records", audit.audit_chain(), self._audit_log.add_link)
+        await self._read("new audit records", audit.stray_audit_records(), self._audit_log.add_stray)
         self._accounts.finish()
         self._payments.finish()
         if self._payments.sums.any_differ():

@@ -6,20 +6,24 @@ import msgspec
 
 from gateway.application.ports.events import FeedEvent
 from gateway.application.views.accounts import account_view
+from gateway.application.views.api_keys import api_key_view
 from gateway.application.views.deposits import deposit_view
 from gateway.application.views.payments import payment_view
 from gateway.application.views.payouts import payout_view
 from gateway.application.views.refunds import refund_view
 from gateway.application.views.times import Instant
 from gateway.application.views.transactions import transaction_view
+from gateway.application.views.users import user_view
 from gateway.application.views.webhook_endpoints import webhook_endpoint_view
 from gateway.domain.account import Account, AccountId
+from gateway.domain.api_key import ApiKey
 from gateway.domain.deposit import Deposit
 from gateway.domain.event import EventObject
 from gateway.domain.payment import Payment
 from gateway.domain.payout import Payout
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionType
+from gateway.domain.user_with_accounts import UserWithAccounts
 from gateway.domain.webhook_endpoint import WebhookEndpoint
 
 _encoder = msgspec.json.Encoder()
@@ -95,6 +99,10 @@ def _event_view(record: EventObject) -> msgspec.Struct:
             view = account_view(record)
         case WebhookEndpoint():
             view = webhook_endpoint_view(record)
+        case UserWithAccounts():
+            view = user_view(record.user, record.accounts)
+        case ApiKey():
+            view = api_key_view(record)
         case _:
             assert_never(record)
     return view

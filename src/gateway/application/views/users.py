@@ -8,7 +8,7 @@ import msgspec
 from gateway.application.views.accounts import AccountView, account_view
 from gateway.application.views.times import Instant
 from gateway.domain.account import Account
-from gateway.domain.user import Role, User
+from gateway.domain.user import Role, User, UserStatus
 
 
 class UserView(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +19,7 @@ class UserView(msgspec.Struct, frozen=True, kw_only=True):
     email: str
     role: Role
     name: str | None
+    status: UserStatus
     created_at: Instant
     accounts: list[AccountView]
 
@@ -30,6 +31,7 @@ def user_view(user: User, accounts: Collection[Account]) -> UserView:
         email=user.email,
         role=user.role,
         name=user.name,
+        status=user.status,
         created_at=user.created_at,
         accounts=[account_view(account) for account in accounts],
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -27,6 +28,8 @@ from gateway.contracts.records import (
 )
 from gateway.contracts.unit_of_work.support import TIMEOUT_SECONDS, all_transactions, by_id, everything
 from gateway.domain.event_type import EventType
+from gateway.domain.payment import PaymentReference
+from gateway.domain.payment_status import PaymentStatus
 
 
 class AtomicityContract:
@@ -87,6 +90,19 @@ class AtomicityContract:
             )
         kept = (await load(storage, Wanted(answers=[an_answer("key-1").key, an_answer("key-2").key]))).answers
         assert len(kept) == written
+
+    async def test_a_reference_that_a_payment_gives_up_is_free_for_another(self, storage: Storage) -> None:
+        """A payment that ended without money keeps the name, and holds it no longer."""
+        held = a_payment(1, reference="order-1")
+        await commit(storage, Changes(payments_new=[held]))
+        given_up = replace(held, status=PaymentStatus.CANCELED, version=2, reference_held_by=None)
+        await commit(storage, Changes(payments_changed=[given_up]), Wanted(payments=[held.id]))
+        reference = PaymentReference(held.merchant_id, "order-1", user_id(1))
+        assert (await load(storage, Wanted(references=[reference]))).references_taken == ()
+        await commit(storage, Changes(payments_new=[a_payment(2, reference="order-1")]))
+        found = await load(storage, Wanted(payments=[held.id], references=[reference]))
+        assert found.payments == (given_up,)
+        assert found.references_taken == (reference,)
 
     @pytest.mark.parametrize("taken", ["answer", "email", "user", "account", "reference"])
     async def test_nothing_of_a_commit_is_written_when_a_unique_key_is_taken(

@@ -203,6 +203,13 @@ async def opened(cast: Cast) -> Told:
     return Told((await shop.ask("POST", "/accounts", {"currency": free[0]}))["id"], shop)
 
 
+async def closed(cast: Cast) -> Told:
+    """`account.closed`, of an account which is opened for it."""
+    account = await opened(cast)
+    await cast.shop.ask("POST", f"/accounts/{account.object_id}/close", {})
+    return account
+
+
 async def endpoint_tested(cast: Cast) -> Told:
     """`endpoint.test`."""
     shop = cast.shop
@@ -223,6 +230,27 @@ async def endpoint_disabled(cast: Cast) -> Told:
     await cast.shop.ask("PATCH", f"/webhook-endpoints/{endpoint_id}", {"enabled": False})
     await cast.shop.ask("DELETE", f"/webhook-endpoints/{endpoint_id}")
     return Told(endpoint_id, cast.shop)
+
+
+async def key_created(cast: Cast) -> Told:
+    """`api_key.created`. The key is revoked again: nobody gets to see it."""
+    key_id = await _new_key(cast)
+    await cast.shop.ask("DELETE", f"/api-keys/{key_id}")
+    return Told(key_id, cast.shop)
+
+
+async def key_rotated(cast: Cast) -> Told:
+    """`api_key.rotated`. The new key is revoked, too."""
+    key_id = await _new_key(cast)
+    new = await cast.shop.ask("POST", f"/api-keys/{key_id}/rotate")
+    await cast.shop.ask("DELETE", f"/api-keys/{new['id']}")
+    return Told(key_id, cast.shop)
+
+
+async def _new_key(cast: Cast) -> str:
+    body = {"name": "gateway trigger", "scopes": ["events:read"]}
+    key_id: str = (await cast.shop.ask("POST", "/api-keys", body))["id"]
+    return key_id
 
 
 async def _refund(cast: Cast) -> Json:
@@ -250,6 +278,10 @@ SCENARIOS: Final[Mapping[EventType, Scenario]] = {
     EventType.DEPOSIT_SUCCEEDED: Scenario("a merchant makes a deposit", deposited),
     EventType.PAYOUT_SUCCEEDED: Scenario("a merchant takes money out", paid_out),
     EventType.ACCOUNT_OPENED: Scenario("a merchant opens an account in another currency", opened),
+    EventType.ACCOUNT_CLOSED: Scenario("a merchant opens an account in another currency and closes it", closed),
+    EventType.API_KEY_CREATED: Scenario("a merchant creates an API key, and revokes it", key_created),
+    EventType.API_KEY_ROTATED: Scenario("a merchant rotates a new API key", key_rotated),
+    EventType.API_KEY_REVOKED: Scenario("a merchant revokes a new API key", key_created),
     EventType.ENDPOINT_TEST: Scenario("a merchant tests its newest webhook endpoint", endpoint_tested),
     EventType.ENDPOINT_DISABLED: Scenario("a merchant disables a new webhook endpoint", endpoint_disabled),
 }
@@ -259,5 +291,9 @@ BY_OPERATORS: Final[Mapping[EventType, str]] = {
     EventType.ACCOUNT_FROZEN: "an operator freezes an account (POST /accounts/{id}/freeze).",
     EventType.ACCOUNT_UNFROZEN: "an operator unfreezes an account (POST /accounts/{id}/unfreeze).",
     EventType.ACCOUNT_FEES_CHANGED: "an operator sets the fees of a merchant (PUT /merchants/{id}/fees).",
+    EventType.ACCOUNT_SUSPENDED: "an operator disables the account's owner (POST /users/{id}/disable).",
+    EventType.ACCOUNT_RESUMED: "an operator enables the account's owner (POST /users/{id}/enable).",
+    EventType.USER_DISABLED: "an operator disables a user (POST /users/{id}/disable).",
+    EventType.USER_ENABLED: "an operator enables a user (POST /users/{id}/enable).",
 }
 """The types that no customer and no merchant can cause, with what does."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from gateway.application.engine.command import Command
-from gateway.simulation.operations import accounts, exchange, money, payments, refunds, webhooks
+from gateway.simulation.operations import accounts, api_keys, exchange, money, payments, refunds, webhooks
 from gateway.simulation.world import World
 
 Operation = Callable[[World], Command[Any]]
@@ -16,6 +16,7 @@ OPERATIONS: Final[Sequence[tuple[int, Operation]]] = (
     *refunds.OPERATIONS,
     *exchange.OPERATIONS,
     *webhooks.OPERATIONS,
+    *api_keys.OPERATIONS,
 )
 """Each with its relative frequency."""
 

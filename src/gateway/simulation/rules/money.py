@@ -20,11 +20,13 @@ def deposit(model: Model, command: MakeDeposit, now: datetime) -> Effect:
         raise Refused("account_not_found")
     if key.currency != command.amount.currency:
         raise Refused("currency_mismatch")
+    model.must_receive(key)
     amount = command.amount.amount_minor
     return Effect(
         told=("deposit", amount),
         moves=(Move("post", own_key(AccountKind.FUNDING, key.currency), key, amount),),
         transaction="deposit",
+        recorded="deposit.made" if command.owner_id is None else "",
         events=("deposit.succeeded",),
     )
 
@@ -60,12 +62,14 @@ def reverse(model: Model, command: ReverseTransaction, now: datetime) -> Effect:
         raise Refused("already_reversed")
     back = original.move
     short = model.must_pay(back.credit).available < back.amount
+    model.must_not_be_closed(back.debit)
     if short and back.credit.owner_id != SYSTEM:
         raise Refused("insufficient_funds")
     return Effect(
         told=("reversal", back.amount),
         moves=(Move("post", back.credit, back.debit, back.amount),),
         transaction="reversal",
+        recorded="transaction.reversed",
         reverses=command.transaction_id,
         events=("transaction.reversed",),
     )

@@ -55,7 +55,7 @@ def request(model: Model, command: RequestPayment, now: datetime) -> Effect:
     asked = command.request
     if asked.customer_id == asked.merchant_id:
         raise Refused("same_account")
-    model.payee(asked.merchant_id, asked.amount.currency)
+    model.must_receive(model.payee(asked.merchant_id, asked.amount.currency))
     if asked.customer_id is not None and (asked.customer_id, AccountKind.CUSTOMER) not in model.holders:
         raise Refused("user_not_found")
     payment = _first(asked, asked.customer_id, "requires_confirmation", named_by=asked.merchant_id)
@@ -94,7 +94,8 @@ def capture(model: Model, command: CapturePayment, now: datetime) -> Effect:
     if payment.captures >= CAPTURES_MAX:
         raise Refused("capture_limit_reached")
     customer, merchant = _parties(payment)
-    model.must_pay(customer)
+    if model.accounts[customer].frozen:
+        raise Refused("account_frozen")
     captured, rest = payment.captured + part, left - part
     ends = command.final or rest == 0
     # However it is split, what is charged adds up to the fee on the whole.
@@ -164,8 +165,12 @@ def _promised(
 
 def _covered(model: Model, payment: ModelPayment, promised: ModelQuote | None) -> bool:
     """Whether the customer has the funds."""
+    customer, merchant = _parties(payment)
     if promised is None:
-        return model.must_pay(_parties(payment)[0]).available >= payment.amount
+        available = model.must_pay(customer).available
+        model.must_receive(merchant)
+        return available >= payment.amount
+    model.must_receive(merchant)
     customer = customer_key(promised.customer, promised.source_currency)
     return model.must_pay(customer).available >= promised.source
 

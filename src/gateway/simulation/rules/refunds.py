@@ -34,13 +34,17 @@ def refund(model: Model, command: RefundPayment, now: datetime) -> Effect:
     with_fee = part if command.refund_fee else 0
     share = _fee_share(payment, with_fee)
     merchant = merchant_key(payment.merchant, payment.currency)
-    if model.must_pay(merchant).available + share < part:
-        raise Refused("merchant_insufficient_funds")
     moves: list[Move] = []
     payee = customer_key(payment.customer, payment.currency)
     if promised is not None:
         moves = returned_across(promised, (payment.refunded, payment.refunded_with_fee), part, with_fee)
         payee = own_key(AccountKind.EXCHANGE, payment.currency)
+        for move in moves:
+            model.must_not_be_closed(move.credit)
+    funds = model.must_pay(merchant).available
+    model.must_not_be_closed(payee)
+    if funds + share < part:
+        raise Refused("merchant_insufficient_funds")
     if share:
         moves.append(Move("post", own_key(AccountKind.FEES, payment.currency), merchant, share))
     moves.append(Move("post", merchant, payee, part))

@@ -37,7 +37,8 @@ def create(model: Model, command: CreateWebhookEndpoint, now: datetime) -> Effec
             after=command.after_position,
             created_at=now,
             changed_at=now,
-        )
+        ),
+        recorded="endpoint.created",
     )
 
 
@@ -55,14 +56,17 @@ def change(model: Model, command: ChangeWebhookEndpoint, now: datetime) -> Effec
     if command.enabled is True:
         after = replace(after, disabled="")
     elif command.enabled is False and not before.disabled:
-        return _disabled(after, "by_owner", now)
-    return Effect(told=before) if after == before else Effect(endpoint=replace(after, changed_at=now))
+        return _disabled(after, "by_owner", now, recorded="endpoint.changed")
+    if after == before:
+        return Effect(told=before)
+    return Effect(endpoint=replace(after, changed_at=now), recorded="endpoint.changed")
 
 
 def delete(model: Model, command: DeleteWebhookEndpoint, now: datetime) -> Effect:
     """Delete an endpoint."""
     before = model.endpoint(command.endpoint_id, command.owner_id)
-    return Effect(told=("deleted", before.id), endpoint=replace(before, deleted=True, changed_at=now))
+    deleted = replace(before, deleted=True, changed_at=now)
+    return Effect(told=("deleted", before.id), endpoint=deleted, recorded="endpoint.deleted")
 
 
 def disable(model: Model, command: DisableWebhookEndpoint, now: datetime) -> Effect:
@@ -71,14 +75,17 @@ def disable(model: Model, command: DisableWebhookEndpoint, now: datetime) -> Eff
     if before is None or before.deleted:
         return Effect()
     is_changed = command.as_of is not None and before.changed_at > command.as_of
-    return Effect(told=before) if before.disabled or is_changed else _disabled(before, command.reason.value, now)
+    if before.disabled or is_changed:
+        return Effect(told=before)
+    return _disabled(before, command.reason.value, now, recorded="endpoint.disabled")
 
 
 def rotate(model: Model, command: RotateWebhookSecret, now: datetime) -> Effect:
     """Take a new secret. The secret until now signs for a day more, and an older one no longer."""
     before = model.endpoint(command.endpoint_id, command.owner_id)
     secrets = (command.secret, before.secrets[0])
-    return Effect(endpoint=replace(before, secrets=secrets, rotated_at=now, changed_at=now))
+    after = replace(before, secrets=secrets, rotated_at=now, changed_at=now)
+    return Effect(endpoint=after, recorded="endpoint.secret_rotated")
 
 
 def send_test(model: Model, command: SendTestEvent, now: datetime) -> Effect:
@@ -90,9 +97,9 @@ def send_test(model: Model, command: SendTestEvent, now: datetime) -> Effect:
     return Effect(told=("test", before.id, now), endpoint=after, events=("endpoint.test",))
 
 
-def _disabled(before: ModelEndpoint, reason: str, now: datetime) -> Effect:
+def _disabled(before: ModelEndpoint, reason: str, now: datetime, *, recorded: str) -> Effect:
     after = replace(before, disabled=reason, told=before.told + 1, changed_at=now)
-    return Effect(endpoint=after, events=("endpoint.disabled",))
+    return Effect(endpoint=after, recorded=recorded, events=("endpoint.disabled",))
 
 
 RULES: Final[Rules] = {

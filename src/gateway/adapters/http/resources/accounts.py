@@ -1,10 +1,10 @@
 """Accounts and deposits."""
 
+from gateway.adapters.http.authorization import OPERATOR
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.lists import listing
 from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import (
-    EVERY_ROLE,
     AnyOperation,
     Body,
     Idempotency,
@@ -13,8 +13,9 @@ from gateway.adapters.http.operations import (
     Operation,
     json_response,
 )
-from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, PageQuery, Reference
+from gateway.adapters.http.resources.fields import Amount, CurrencyText, IdText, PageQuery, Reason, Reference
 from gateway.adapters.http.submissions import identity, submitting
+from gateway.application.commands.close_account import CloseAccount
 from gateway.application.commands.deposit import MakeDeposit
 from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
 from gateway.application.commands.open_account import OpenAccount
@@ -42,6 +43,12 @@ class DepositBody(Body, frozen=True, kw_only=True):
     amount: Amount
     currency: CurrencyText
     reference: Reference | None = None
+
+
+class CloseBody(Body, frozen=True, kw_only=True):
+    """Why."""
+
+    reason: Reason | None = None
 
 
 class AccountsQuery(PageQuery, frozen=True, kw_only=True):
@@ -84,6 +91,16 @@ def to_unfreeze(request: Request[NoFields]) -> UnfreezeAccount:
     return UnfreezeAccount(account_id=AccountId(request.path_ids["account_id"]))
 
 
+def to_close(request: Request[CloseBody]) -> CloseAccount:
+    """Close the account: an operator anybody's, others their own."""
+    caller = request.caller
+    return CloseAccount(
+        account_id=AccountId(request.path_ids["account_id"]),
+        owner_id=None if caller.role is Role.OPERATOR else caller.user_id,
+        reason=request.body.reason,
+    )
+
+
 def to_deposit(request: Request[DepositBody]) -> MakeDeposit:
     """A deposit: by an operator to any account, by others to their own."""
     body = request.body
@@ -121,7 +138,6 @@ EXAMPLE_DEPOSIT = {
 
 def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation, ...]:
     """The operations on accounts. With `owner_deposits`, users may make deposits to their own."""
-    operator = frozenset({Role.OPERATOR})
     return (
         Operation(
             method="GET",
@@ -130,7 +146,6 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
             tag=TAG,
             summary="List the caller's accounts; an operator sees everybody's",
             handler=listing(cursors, find_accounts),
-            roles=EVERY_ROLE,
             query=AccountsQuery,
             result=ListView[AccountView],
             codes=("cursor_invalid", "cursor_filter_mismatch", "unknown_currency"),
@@ -143,7 +158,6 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
             tag=TAG,
             summary="Open an account in another currency",
             handler=submitting(to_open_account, account_view, record_of=identity),
-            roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
             status=201,
             body=OpenAccountBody,
             result=AccountView,
@@ -159,7 +173,6 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
             tag=TAG,
             summary="Show an account",
             handler=get_account,
-            roles=EVERY_ROLE,
             result=AccountView,
             codes=("account_not_found",),
             example_result=EXAMPLE_ACCOUNT,
@@ -171,7 +184,6 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
             tag=TAG,
             summary="Let an account receive but not pay",
             handler=submitting(to_freeze, account_view, record_of=identity),
-            roles=operator,
             body=NoFields,
             result=AccountView,
             idempotency=Idempotency.OPTIONAL,
@@ -185,7 +197,6 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
             tag=TAG,
             summary="Let an account pay again",
             handler=submitting(to_unfreeze, account_view, record_of=identity),
-            roles=operator,
             body=NoFields,
             result=AccountView,
             idempotency=Idempotency.OPTIONAL,
@@ -194,17 +205,41 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
         ),
         Operation(
             method="POST",
+            path="/accounts/{account_id}/close",
+            name="closeAccount",
+            tag=TAG,
+            summary="Close an empty account for ever",
+            handler=submitting(to_close, account_view, record_of=identity),
+            body=CloseBody,
+            result=AccountView,
+            idempotency=Idempotency.OPTIONAL,
+            codes=("account_not_found", "account_not_empty", "account_frozen"),
+            example={"reason": "Opened by mistake"},
+            example_result={
+                **EXAMPLE_ACCOUNT,
+                "balance": {"posted": 0, "held": 0, "available": 0, "incoming": 0},
+                "status": "closed",
+            },
+        ),
+        Operation(
+            method="POST",
             path="/deposits",
             name="makeDeposit",
             tag=TAG,
             summary="Bring money in from outside; in a sandbox on loopback owners may do it themselves",
             handler=submitting(to_deposit, deposit_view, record_of=identity),
-            roles=EVERY_ROLE if owner_deposits else operator,
+            only_roles=None if owner_deposits else OPERATOR,
             status=201,
             body=DepositBody,
             result=DepositView,
             idempotency=Idempotency.REQUIRED,
-            codes=("account_not_found", "currency_mismatch", "unknown_currency", "balance_overflow"),
+            codes=(
+                "account_not_found",
+                "currency_mismatch",
+                "unknown_currency",
+                "account_closed",
+                "balance_overflow",
+            ),
             examples={
                 "dollars": {"account_id": EXAMPLE_ACCOUNT["id"], "amount": 100000, "currency": "USD"},
                 "euros": {"account_id": EXAMPLE_ACCOUNT["id"], "amount": 100000, "currency": "EUR"},

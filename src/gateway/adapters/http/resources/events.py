@@ -11,7 +11,7 @@ from gateway.adapters.http.field_errors import error_at
 from gateway.adapters.http.headers import header_error
 from gateway.adapters.http.lists import filters_of
 from gateway.adapters.http.messages import AnyRequest, Request, Response
-from gateway.adapters.http.operations import EVERY_ROLE, AnyOperation, Operation, json_response
+from gateway.adapters.http.operations import AnyOperation, Operation, json_response
 from gateway.adapters.http.problems import HttpRefusal, invalid_request
 from gateway.adapters.http.resources.fields import CreatedQuery, IdText
 from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT
@@ -242,7 +242,6 @@ def operations(cursors: Cursors, *, heartbeat_seconds: float) -> tuple[AnyOperat
             tag=TAG,
             summary="List your events, newest first; with `after`, oldest first",
             handler=EventPages(cursors),
-            roles=EVERY_ROLE,
             query=EventsQuery,
             result=EventListView,
             codes=("cursor_invalid", "cursor_filter_mismatch"),
@@ -255,7 +254,6 @@ def operations(cursors: Cursors, *, heartbeat_seconds: float) -> tuple[AnyOperat
             tag=TAG,
             summary="Stream your events as they happen, as server-sent events",
             handler=EventStreams(heartbeat_seconds),
-            roles=EVERY_ROLE,
             query=EventStreamQuery,
             result=ServerSentEvent,
             result_type=EVENT_STREAM.decode(),
@@ -270,7 +268,6 @@ def operations(cursors: Cursors, *, heartbeat_seconds: float) -> tuple[AnyOperat
             tag=TAG,
             summary="Show an event",
             handler=get_event,
-            roles=EVERY_ROLE,
             result=EventView,
             codes=("event_not_found",),
             example_result=EXAMPLE_EVENT,

@@ -12,7 +12,7 @@ from gateway.application.commands.set_fees import SetFees
 from gateway.application.views.fees import FeeScheduleView, fee_schedule_view
 from gateway.domain.fees import BASIS_POINTS_MAX, FeeSchedule
 from gateway.domain.money import AMOUNT_MINOR_MAX, currency_code
-from gateway.domain.user import Role, UserId
+from gateway.domain.user import UserId
 
 TAG = "Fees"
 
@@ -57,10 +57,9 @@ OPERATIONS = (
         tag=TAG,
         summary="Set what is kept of payments to a merchant in a currency",
         handler=submitting(to_set_fees, fee_schedule_view),
-        roles=frozenset({Role.OPERATOR}),
         body=FeesBody,
         result=FeeScheduleView,
-        codes=("merchant_not_found", "currency_mismatch", "unknown_currency"),
+        codes=("merchant_not_found", "currency_mismatch", "unknown_currency", "account_closed"),
         example={"basis_points": 290, "fixed_amount": 30},
         example_result=EXAMPLE_FEES,
     ),
@@ -71,7 +70,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Show what is kept of payments to a merchant, by currency",
         handler=get_fees,
-        roles=frozenset({Role.MERCHANT, Role.OPERATOR}),
         result=ListView[FeeScheduleView],
         codes=("merchant_not_found",),
         example_result={"object": "list", "data": [EXAMPLE_FEES], "has_more": False, "next_cursor": None},

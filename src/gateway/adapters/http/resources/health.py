@@ -6,11 +6,10 @@ from typing import Final, Literal
 import msgspec
 
 from gateway.adapters.http.messages import Request, Response
-from gateway.adapters.http.operations import ANYONE, AnyOperation, Handler, Operation, json_response
+from gateway.adapters.http.operations import AnyOperation, Handler, Operation, json_response
 from gateway.adapters.http.problems import HttpRefusal
 from gateway.application.ports.reader import CurrencyTotals
 from gateway.application.ports.unit_of_work import StorageReadOnly
-from gateway.domain.user import Role
 
 TAG = "Operations"
 READY_SECONDS_MAX = 2.0
@@ -132,7 +131,6 @@ def operations(*, sandbox: bool) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Whether the process runs",
             handler=living("sandbox" if sandbox else "production"),
-            roles=ANYONE,
             result=LivenessView,
             example_result={"status": "ok", "environment": "production"},
         ),
@@ -143,7 +141,6 @@ def operations(*, sandbox: bool) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Whether the storage answers, and this process can write to it",
             handler=ready,
-            roles=ANYONE,
             result=HealthView,
             example_result={"status": "ok"},
         ),
@@ -154,7 +151,6 @@ def operations(*, sandbox: bool) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Add up all accounts, by currency",
             handler=invariants,
-            roles=frozenset({Role.OPERATOR}),
             result=InvariantsView,
             example_result={"object": "ledger_invariants", "ok": True, "accounts_checked": 0, "currencies": []},
         ),

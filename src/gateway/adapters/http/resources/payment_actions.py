@@ -10,7 +10,6 @@ from gateway.application.commands.capture_payment import CapturePayment
 from gateway.application.commands.confirm_payment import ConfirmPayment
 from gateway.application.views.payments import PaymentView
 from gateway.domain.payment import PaymentId, QuoteId
-from gateway.domain.user import Role
 
 
 class ConfirmBody(Body, frozen=True, kw_only=True):
@@ -59,7 +58,6 @@ CONFIRM = Operation(
     tag=TAG,
     summary="Pay what a merchant asked for",
     handler=submitting(to_confirm, to_payment_view, record_of=payment_of),
-    roles=frozenset({Role.CUSTOMER}),
     body=ConfirmBody,
     result=PaymentView,
     idempotency=Idempotency.REQUIRED,
@@ -69,6 +67,7 @@ CONFIRM = Operation(
         "payment_expired",
         "insufficient_funds",
         "account_frozen",
+        "account_closed",
         "currency_mismatch",
         "balance_overflow",
         *QUOTE_CODES,
@@ -83,7 +82,6 @@ CAPTURE = Operation(
     tag=TAG,
     summary="Take what is held, whole or in parts; the rest goes back after the `final` capture",
     handler=submitting(to_capture, to_payment_view, record_of=payment_of),
-    roles=frozenset({Role.MERCHANT}),
     body=CaptureBody,
     result=PaymentView,
     idempotency=Idempotency.REQUIRED,
@@ -106,7 +104,6 @@ CANCEL = Operation(
     tag=TAG,
     summary="Give back what is held; before it was confirmed, its customer may cancel too",
     handler=submitting(to_cancel, to_payment_view, record_of=payment_of),
-    roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
     body=NoFields,
     result=PaymentView,
     idempotency=Idempotency.REQUIRED,

@@ -41,7 +41,6 @@ from gateway.domain.checks import check_idempotency_key
 from gateway.domain.errors import InvalidInput, Refusal
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
-from gateway.domain.user import Role
 
 ITEMS_MAX: Final = 1_000
 BODY_BYTES_MAX: Final = 1024 * 1024
@@ -244,7 +243,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Pay up to 1,000 times in one database transaction: each for itself (207), or all or nothing (201)",
         handler=pay_all,
-        roles=frozenset({Role.CUSTOMER, Role.OPERATOR}),
         status=207,
         other_statuses=(201,),
         body=BatchBody,

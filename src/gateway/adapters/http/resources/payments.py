@@ -9,7 +9,6 @@ from gateway.adapters.http.field_errors import FieldErrors, error_at
 from gateway.adapters.http.lists import listing
 from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import (
-    EVERY_ROLE,
     AnyOperation,
     Body,
     Idempotency,
@@ -229,7 +228,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Pay a merchant, at once or with a hold (`capture=manual`); as a merchant, ask to be paid",
             handler=submitting(to_pay_or_request, to_payment_view, record_of=payment_of),
-            roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
             status=201,
             body=PaymentBody,
             result=PaymentView,
@@ -237,6 +235,7 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             codes=(
                 "insufficient_funds",
                 "account_frozen",
+                "account_closed",
                 "merchant_not_found",
                 "user_not_found",
                 "currency_mismatch",
@@ -256,7 +255,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="List the payments that the caller is a party to; an operator sees all",
             handler=listing(cursors, find_payments),
-            roles=EVERY_ROLE,
             query=PaymentsQuery,
             result=ListView[PaymentView],
             codes=("cursor_invalid", "cursor_filter_mismatch", "unknown_currency"),
@@ -269,7 +267,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Show a payment",
             handler=get_payment,
-            roles=EVERY_ROLE,
             result=PaymentView,
             codes=("payment_not_found",),
             example_result=EXAMPLE_PAYMENT,

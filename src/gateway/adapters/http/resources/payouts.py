@@ -8,7 +8,6 @@ from gateway.application.commands.payout import MakePayout
 from gateway.application.views.payouts import PayoutView, payout_view
 from gateway.domain.account import AccountId
 from gateway.domain.money import Money, currency_code
-from gateway.domain.user import Role
 
 TAG = "Payouts"
 
@@ -41,7 +40,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Take money out of an account of one's own",
         handler=submitting(to_payout, payout_view, record_of=identity),
-        roles=frozenset({Role.CUSTOMER, Role.MERCHANT}),
         status=201,
         body=PayoutBody,
         result=PayoutView,
@@ -50,6 +48,7 @@ OPERATIONS = (
             "account_not_found",
             "insufficient_funds",
             "account_frozen",
+            "account_closed",
             "currency_mismatch",
             "unknown_currency",
         ),

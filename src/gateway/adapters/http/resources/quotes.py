@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from gateway.adapters.http.field_errors import error_at
 from gateway.adapters.http.messages import Request, Response
-from gateway.adapters.http.operations import EVERY_ROLE, Body, Idempotency, Operation, json_response
+from gateway.adapters.http.operations import Body, Idempotency, Operation, json_response
 from gateway.adapters.http.problems import invalid_request
 from gateway.adapters.http.resources.fields import Amount, CurrencyText
 from gateway.adapters.http.resources.rates import TAG
@@ -13,7 +13,6 @@ from gateway.application.views.quotes import QuoteView, quote_view
 from gateway.domain.money import Money, currency_code
 from gateway.domain.payment import QuoteId
 from gateway.domain.rate import CurrencyPair
-from gateway.domain.user import Role
 
 
 class QuoteBody(Body, frozen=True, kw_only=True):
@@ -80,7 +79,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Ask what a payment in another currency costs; the answer is good for one, and for a minute",
         handler=make_quote,
-        roles=frozenset({Role.CUSTOMER}),
         status=201,
         body=QuoteBody,
         result=QuoteView,
@@ -96,7 +94,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Show a quote of the caller's",
         handler=get_quote,
-        roles=EVERY_ROLE,
         result=QuoteView,
         codes=("quote_not_found",),
         example_result=EXAMPLE_QUOTE,

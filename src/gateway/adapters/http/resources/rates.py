@@ -3,12 +3,11 @@
 from typing import Any, Final
 
 from gateway.adapters.http.messages import Request, Response
-from gateway.adapters.http.operations import EVERY_ROLE, Body, ListView, Operation, json_response
+from gateway.adapters.http.operations import Body, ListView, Operation, json_response
 from gateway.adapters.http.resources.fields import RateDecimal, SpreadBasisPoints
 from gateway.application.views.rates import RateView, rate_view
 from gateway.domain.money import currency_code
 from gateway.domain.rate import CurrencyPair, rate_of
-from gateway.domain.user import Role
 
 TAG = "Exchange"
 
@@ -29,7 +28,11 @@ async def put_rate(request: Request[RateBody]) -> Response:
     body = request.body
     pair = CurrencyPair(currency_code(request.path_ids["from"]), currency_code(request.path_ids["to"]))
     rate = await request.gateway.quotes.set_rate(
-        pair, rate_of(body.rate), spread_basis_points=body.spread_basis_points, confirmed=body.confirm
+        pair,
+        rate_of(body.rate),
+        spread_basis_points=body.spread_basis_points,
+        confirmed=body.confirm,
+        origin=request.origin,
     )
     return json_response(200, rate_view(rate))
 
@@ -56,7 +59,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Show what currencies cost in one another: all rates there are",
         handler=list_rates,
-        roles=EVERY_ROLE,
         result=ListView[RateView],
         example_result={"object": "list", "data": [EXAMPLE_RATE], "has_more": False, "next_cursor": None},
     ),
@@ -67,7 +69,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Set what one unit of a currency costs in another, for quotes from now on",
         handler=put_rate,
-        roles=frozenset({Role.OPERATOR}),
         body=RateBody,
         result=RateView,
         codes=("unknown_currency", "same_currency", "rates_read_only", "rate_change_too_large"),

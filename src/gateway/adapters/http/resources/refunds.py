@@ -6,7 +6,6 @@ from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.lists import listing
 from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import (
-    EVERY_ROLE,
     AnyOperation,
     Body,
     Idempotency,
@@ -21,7 +20,6 @@ from gateway.application.queries import Page
 from gateway.application.views.refunds import RefundView, refund_view
 from gateway.domain.payment import PaymentId
 from gateway.domain.refund import RefundId
-from gateway.domain.user import Role
 
 TAG = "Refunds"
 
@@ -88,7 +86,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Give captured money back, whole or in parts",
             handler=submitting(to_refund, refund_view, record_of=identity),
-            roles=frozenset({Role.MERCHANT}),
             status=201,
             body=RefundBody,
             result=RefundView,
@@ -100,6 +97,7 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
                 "refund_limit_reached",
                 "merchant_insufficient_funds",
                 "account_frozen",
+                "account_closed",
                 "balance_overflow",
             ),
             example={"amount": 500, "reason": "The coffee was cold"},
@@ -112,7 +110,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="List the refunds of a payment",
             handler=listing(cursors, find_refunds),
-            roles=EVERY_ROLE,
             query=RefundsQuery,
             result=ListView[RefundView],
             codes=("payment_not_found", "cursor_invalid"),
@@ -125,7 +122,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Show a refund",
             handler=get_refund,
-            roles=EVERY_ROLE,
             result=RefundView,
             codes=("refund_not_found",),
             example_result=EXAMPLE_REFUND,

@@ -8,7 +8,6 @@ from gateway.adapters.http.submissions import submitting
 from gateway.application.commands.reverse_transaction import ReverseTransaction
 from gateway.application.views.transactions import TransactionView, transaction_view
 from gateway.domain.transaction import Transaction, TransactionId
-from gateway.domain.user import Role
 
 
 class ReverseBody(Body, frozen=True, kw_only=True):
@@ -36,7 +35,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Take a deposit or a payout back, once",
         handler=submitting(to_reverse, to_whole_view),
-        roles=frozenset({Role.OPERATOR}),
         status=201,
         body=ReverseBody,
         result=TransactionView,
@@ -48,6 +46,7 @@ OPERATIONS = (
             "transaction_not_reversible",
             "insufficient_funds",
             "account_frozen",
+            "account_closed",
             "balance_overflow",
         ),
         example={"reason": "Deposited twice"},

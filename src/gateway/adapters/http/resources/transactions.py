@@ -4,7 +4,6 @@ from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.lists import listing
 from gateway.adapters.http.messages import AnyRequest, Request, Response
 from gateway.adapters.http.operations import (
-    EVERY_ROLE,
     AnyOperation,
     Body,
     Idempotency,
@@ -133,7 +132,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Pay a merchant at once: the short form of creating a payment",
             handler=submitting(to_pay, to_transaction_view),
-            roles=frozenset({Role.CUSTOMER}),
             status=201,
             body=TransactionBody,
             result=TransactionView,
@@ -141,6 +139,7 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             codes=(
                 "insufficient_funds",
                 "account_frozen",
+                "account_closed",
                 "merchant_not_found",
                 "currency_mismatch",
                 "unknown_currency",
@@ -157,7 +156,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="List what moved on the caller's accounts; an operator sees everything",
             handler=listing(cursors, find_transactions),
-            roles=EVERY_ROLE,
             query=TransactionsQuery,
             result=ListView[TransactionView],
             codes=("cursor_invalid", "cursor_filter_mismatch"),
@@ -170,7 +168,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Show a transaction",
             handler=get_transaction,
-            roles=EVERY_ROLE,
             result=TransactionView,
             codes=("transaction_not_found",),
             example_result=EXAMPLE_TRANSACTION,

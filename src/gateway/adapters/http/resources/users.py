@@ -5,9 +5,9 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from gateway.adapters.http.messages import AnyRequest, Request, Response
-from gateway.adapters.http.operations import ANYONE, EVERY_ROLE, Body, Operation, json_response
+from gateway.adapters.http.operations import Body, Operation, json_response
 from gateway.adapters.http.resources.fields import CurrencyText, Name
-from gateway.application.access.access import SignedIn
+from gateway.application.access.signed_in import SignedIn
 from gateway.application.rate_limits.rate_limits import LOGINS, REFRESHES, REGISTRATIONS
 from gateway.application.views.users import UserView, user_view
 from gateway.domain.limits import (
@@ -90,7 +90,9 @@ async def register(request: Request[RegisterBody]) -> Response:
 async def log_in(request: Request[LogInBody]) -> Response:
     """Start a session."""
     body = request.body
-    signed_in = await request.gateway.access.log_in(email=body.email, password=body.password, address=request.address)
+    signed_in = await request.gateway.access.log_in(
+        email=body.email, password=body.password, address=request.address, request_id=request.request_id
+    )
     return await _tokens(request, signed_in)
 
 
@@ -116,7 +118,9 @@ async def me(request: Request) -> Response:
 async def change_password(request: Request[PasswordBody]) -> Response:
     """Change the caller's password."""
     body = request.body
-    await request.gateway.access.change_password(request.caller, current=body.current_password, new=body.new_password)
+    await request.gateway.access.change_password(
+        request.caller, current=body.current_password, new=body.new_password, origin=request.origin
+    )
     return Response(status=204)
 
 
@@ -146,6 +150,7 @@ EXAMPLE_USER: Final[dict[str, Any]] = {
     "email": "ada@example.com",
     "role": "customer",
     "name": "Ada",
+    "status": "active",
     "created_at": "2026-01-02T03:04:05.678901Z",
     "accounts": [],
 }
@@ -166,7 +171,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Register as a customer or a merchant",
         handler=register,
-        roles=ANYONE,
         status=201,
         body=RegisterBody,
         result=UserView,
@@ -185,10 +189,9 @@ OPERATIONS = (
         tag=TAG,
         summary="Log in with e-mail address and password",
         handler=log_in,
-        roles=ANYONE,
         body=LogInBody,
         result=TokensView,
-        codes=("invalid_credentials", "rate_limited"),
+        codes=("invalid_credentials", "user_disabled", "rate_limited"),
         limited_by=LOGINS,
         examples={
             "customer": {"email": EXAMPLE_EMAIL, "password": EXAMPLE_PASSWORD},
@@ -203,10 +206,9 @@ OPERATIONS = (
         tag=TAG,
         summary="Exchange a refresh token for a new pair; it is good once, and using it again ends the session",
         handler=refresh,
-        roles=ANYONE,
         body=RefreshBody,
         result=TokensView,
-        codes=("token_invalid", "token_expired", "token_revoked"),
+        codes=("token_invalid", "token_expired", "token_revoked", "user_disabled"),
         limited_by=REFRESHES,
         example=EXAMPLE_REFRESH,
         example_result=EXAMPLE_TOKENS,
@@ -218,7 +220,6 @@ OPERATIONS = (
         tag=TAG,
         summary="End the session",
         handler=log_out,
-        roles=EVERY_ROLE,
         status=204,
         body=RefreshBody,
         example=EXAMPLE_REFRESH,
@@ -230,7 +231,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Show the caller, with their accounts",
         handler=me,
-        roles=EVERY_ROLE,
         result=UserView,
         codes=("user_not_found",),
         example_result=EXAMPLE_USER,
@@ -242,7 +242,6 @@ OPERATIONS = (
         tag=TAG,
         summary="Change the password; ends all sessions of the user",
         handler=change_password,
-        roles=EVERY_ROLE,
         status=204,
         body=PasswordBody,
         codes=("invalid_credentials", "rate_limited", "user_not_found"),
@@ -255,7 +254,6 @@ OPERATIONS = (
         tag=TAG,
         summary="The public keys with which other services verify access tokens",
         handler=key_set,
-        roles=ANYONE,
         result=KeySetView,
         example_result={"keys": []},
     ),

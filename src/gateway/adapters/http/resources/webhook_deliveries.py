@@ -7,7 +7,7 @@ from gateway.adapters.http.lists import listing
 from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import AnyOperation, Body, ListView, Operation, json_response
 from gateway.adapters.http.resources.fields import IdText, Instant, PageQuery
-from gateway.adapters.http.resources.webhook_endpoints import EXAMPLE_ENDPOINT, EXAMPLE_TEST, ROLES, TAG, endpoint_id
+from gateway.adapters.http.resources.webhook_endpoints import EXAMPLE_ENDPOINT, EXAMPLE_TEST, TAG, endpoint_id
 from gateway.application.ports.delivery_records import DeliveryId, DeliveryOutcome
 from gateway.application.queries import Page
 from gateway.application.views.webhook_deliveries import (
@@ -106,7 +106,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="List the deliveries to a webhook endpoint of the caller's, with all attempts",
             handler=listing(cursors, find_deliveries),
-            roles=ROLES,
             query=DeliveriesQuery,
             result=ListView[DeliveryView],
             codes=("webhook_endpoint_not_found", "cursor_invalid", "cursor_filter_mismatch"),
@@ -119,7 +118,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Deliver the events of a time range to a webhook endpoint once more",
             handler=replay,
-            roles=ROLES,
             status=202,
             body=ReplayBody,
             result=ReplayView,
@@ -140,7 +138,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Deliver an event once more, to all endpoints of the caller that want it or to one of them",
             handler=redeliver,
-            roles=ROLES,
             status=202,
             body=RedeliverBody,
             result=RedeliveryView,

@@ -36,7 +36,6 @@ from gateway.domain.webhook_endpoint import EndpointId
 from gateway.domain.webhook_fields import EVENT_FILTERS
 
 TAG: Final = "Webhooks"
-ROLES: Final = frozenset({Role.MERCHANT, Role.OPERATOR})
 
 Url = Annotated[
     str,
@@ -179,7 +178,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Send events to a URL; the secret that signs them is shown here, and never again",
             handler=create_endpoint,
-            roles=ROLES,
             status=201,
             body=CreateWebhookEndpointBody,
             result=WebhookEndpointWithSecretView,
@@ -202,7 +200,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="List the caller's webhook endpoints; operators see those for all merchants",
             handler=listing(cursors, find_endpoints),
-            roles=ROLES,
             query=PageQuery,
             result=ListView[WebhookEndpointView],
             codes=("cursor_invalid",),
@@ -215,7 +212,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Show a webhook endpoint of the caller's",
             handler=get_endpoint,
-            roles=ROLES,
             result=WebhookEndpointView,
             codes=("webhook_endpoint_not_found",),
             example_result=EXAMPLE_ENDPOINT,
@@ -227,7 +223,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Change, disable or enable a webhook endpoint; what is left out stays",
             handler=change_endpoint,
-            roles=ROLES,
             body=ChangeWebhookEndpointBody,
             result=WebhookEndpointView,
             codes=("webhook_endpoint_not_found",),
@@ -241,7 +236,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Delete a webhook endpoint; what waits to be delivered to it is canceled",
             handler=delete_endpoint,
-            roles=ROLES,
             status=204,
             codes=("webhook_endpoint_not_found",),
         ),
@@ -252,7 +246,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Make a new secret; the old one signs too, for 24 hours",
             handler=rotate_secret,
-            roles=ROLES,
             body=NoFields,
             result=WebhookEndpointWithSecretView,
             idempotency=Idempotency.OPTIONAL,
@@ -266,7 +259,6 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             tag=TAG,
             summary="Send the event endpoint.test to a webhook endpoint, whatever its filters",
             handler=submitting(to_send_test, shown_test),
-            roles=ROLES,
             status=202,
             body=NoFields,
             result=SentTestEventView,

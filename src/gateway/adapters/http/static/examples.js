@@ -2,7 +2,7 @@
 // page, the other examples work as they stand. Ids in them stand for objects that the page has seen answered. Example
 // keys and references get an ending of their own at each click; other keys are sent as they are. A login signs in.
 
-const EXAMPLE_ID = /\b(usr|acc|pay|ref|txn|quo|whe|evt)_01kc3x0m5fe7v8qj2r4n6p9st[a-z]\b/g;
+const EXAMPLE_ID = /\b(usr|acc|pay|ref|txn|quo|whe|evt|key)_01kc3x0m5fe7v8qj2r4n6p9st[a-z]\b/g;
 const EXAMPLE_KEY = /^[A-Za-z]+-1$/;
 const EXAMPLE_REFERENCE = /\border-100\d\b/g;
 const EXAMPLE_POSITION = "4096";

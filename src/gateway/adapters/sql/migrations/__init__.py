@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, bindparam, func, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.schema import CreateSchema
 
 from gateway.adapters.sql.engine import POSTGRES, audit_engine, reading_engine
 from gateway.adapters.sql.limits import SqlLimits
@@ -28,6 +29,7 @@ PAUSE_SECONDS: Final = 2.0
 
 _LOCK: Final = select(func.pg_advisory_xact_lock(bindparam("number", MIGRATION_LOCK)))
 """The session that holds it migrates."""
+_FIND_SCHEMA: Final = text("SELECT to_regnamespace(:name) IS NOT NULL")
 _ENCODING: Final = text("SHOW server_encoding")
 _LOCK_TIMEOUT: Final = text(f"SET LOCAL lock_timeout = {int(LOCK_SECONDS_MAX * 1000)}")
 
@@ -112,7 +114,7 @@ async def migrate(
         attempt = 1
         while True:
             try:
-                return await _migrate(engine)
+                return await _migrate(engine, limits.schema if limits else "")
             except TryAgain as busy:
                 holders = await lock_holders(engine)
                 if attempt == ATTEMPTS_MAX:
@@ -143,13 +145,15 @@ async def planned(url: str, limits: SqlLimits | None = None) -> Plan:
         await engine.dispose()
 
 
-async def _migrate(engine: AsyncEngine) -> Plan:
+async def _migrate(engine: AsyncEngine, schema: str) -> Plan:
     # All revisions in one transaction, which both databases can: either the tables are there, or nothing is.
     async with DatabaseTransaction(engine) as transaction:
         if engine.dialect.name == POSTGRES:
             # Nobody but another migration waits for this lock, and a migration may take its time.
             await transaction.rows(_LOCK)
             await transaction.change(_LOCK_TIMEOUT)
+            if schema and not (await transaction.rows(_FIND_SCHEMA, {"name": schema}))[0][0]:
+                await transaction.run(lambda connection: connection.execute(CreateSchema(schema)))
         plan = await transaction.run(_checked_plan)
         if plan.steps:
             await transaction.run(_upgrade)

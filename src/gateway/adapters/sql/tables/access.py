@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import Column, ForeignKey, Index, UniqueConstraint
 
 from gateway.adapters.sql.tables.base import integers, key, table, text
-from gateway.adapters.sql.types import BYTES, MOMENT, TEXT
+from gateway.adapters.sql.types import BYTES, INTEGER, MOMENT, TEXT
 
 users: Final = table(
     "users",
@@ -15,7 +15,18 @@ users: Final = table(
     text("name", nullable=True),
     Column("created_at", MOMENT, nullable=False),
     text("password_hash"),
+    Column("disabled_at", MOMENT),
+    # Processes of the version before insert users without it.
+    Column("version", INTEGER, nullable=False, server_default="1"),
     UniqueConstraint("email", name="users_email_key"),
+)
+
+# To list the users who were disabled lately, which every process asks every few seconds.
+Index(
+    "users_disabled_at_idx",
+    users.c.disabled_at,
+    postgresql_where=users.c.disabled_at.is_not(None),
+    sqlite_where=users.c.disabled_at.is_not(None),
 )
 
 sessions: Final = table(
@@ -57,6 +68,42 @@ Index(
     refresh_tokens.c.expires_at,
     postgresql_where=refresh_tokens.c.used_at.is_(None),
     sqlite_where=refresh_tokens.c.used_at.is_(None),
+)
+
+api_keys: Final = table(
+    "api_keys",
+    key("id"),
+    text("owner_id"),
+    text("owner_role"),
+    text("name"),
+    # Separated by spaces.
+    text("scopes"),
+    # SHA-256.
+    Column("secret_hash", BYTES, nullable=False),
+    text("last_four"),
+    Column("created_at", MOMENT, nullable=False),
+    Column("expires_at", MOMENT),
+    Column("revoked_at", MOMENT),
+    text("replaced_by", nullable=True),
+    Column("last_used_at", MOMENT),
+    *integers("sequence"),
+)
+
+# The keys of an owner: for the owner, and for the limit of their number.
+Index("api_keys_owner_id_idx", api_keys.c.owner_id, api_keys.c.id)
+
+# To list the keys that ended lately, which every process in which a key was used asks every few seconds.
+Index(
+    "api_keys_revoked_at_idx",
+    api_keys.c.revoked_at,
+    postgresql_where=api_keys.c.revoked_at.is_not(None),
+    sqlite_where=api_keys.c.revoked_at.is_not(None),
+)
+Index(
+    "api_keys_replaced_idx",
+    api_keys.c.expires_at,
+    postgresql_where=api_keys.c.replaced_by.is_not(None),
+    sqlite_where=api_keys.c.replaced_by.is_not(None),
 )
 
 login_failures: Final = table(

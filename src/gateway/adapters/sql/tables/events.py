@@ -60,12 +60,13 @@ event_index: Final = table(
     CheckConstraint("first_position >= 1 AND last_position >= first_position", name="event_index_positions_check"),
 )
 
-# How far old rows were deleted, by kind: `events`, `answers`, `quotes`. Who deletes rows of a kind locks its row.
+# How far old rows were deleted, by kind: `events`, `answers`, `quotes`, `audit`. Who deletes rows of a kind locks its
+# row.
 retention: Final = table(
     "retention",
     key("name"),
     # The last position of deleted events; the last id of quotes that was looked at; how far the pass through the
-    # answers has come, empty between two passes.
+    # answers has come, empty between two passes; the position and the hash of the last deleted link of the audit log.
     text("deleted_until"),
     # Older rows may be missing. Of answers, no older one is left.
     Column("kept_since", MOMENT, nullable=False),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gateway.application.engine.command import Moment
+from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.account import (
     SYSTEM_KINDS,
@@ -13,6 +13,7 @@ from gateway.domain.account import (
     open_account,
     system_account,
 )
+from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.errors import AccountNotFound, CurrencyMismatch, MerchantNotFound, UserNotFound
 from gateway.domain.event import Event
 from gateway.domain.event_type import EventType
@@ -116,3 +117,19 @@ def open_missing(keys: Iterable[AccountKey], ledger: LedgerView, moment: Moment)
 def account_event(kind: EventType, account: Account, moment: Moment) -> Event:
     """A change of the account itself, not of its balance."""
     return moment.event(kind, account, parties=account, sequence=account.version)
+
+
+def status_changed(
+    before: Account, after: Account, kind: EventType, moment: Moment, *, reason: str | None = None
+) -> Decision[Account]:
+    """The decision on an account's status; without records if it is unchanged."""
+    if after is before:
+        return Decision(outcome=before)
+    note = AuditNote(
+        action=AuditAction(kind.value),
+        object_id=after.id,
+        reason=reason,
+        before={"status": before.status.value},
+        after={"status": after.status.value},
+    )
+    return Decision(outcome=after, accounts=(after,), events=(account_event(kind, after, moment),), notes=(note,))

@@ -11,7 +11,7 @@ from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.account import Account
 from gateway.domain.payment import Payment
 from gateway.domain.quote import Quote, source_refund
-from gateway.domain.transfer import post
+from gateway.domain.transfer import give_back, post
 
 
 def pay_across(steps: TransferSequence, quote: Quote, customer: Account, merchant: Account, ledger: LedgerView) -> None:
@@ -51,5 +51,5 @@ def return_across(steps: TransferSequence, quote: Quote, before: Payment, after:
     source = quote.source.currency
     exchange = exchange_account(ledger, source)
     if share.spread_minor:
-        steps.make(post, fees_account(ledger, source), exchange, share.spread_minor)
-    steps.make(post, exchange, payer_account(ledger, quote.customer_id, source), share.source_minor)
+        steps.make(give_back, fees_account(ledger, source), exchange, share.spread_minor)
+    steps.make(give_back, exchange, payer_account(ledger, quote.customer_id, source), share.source_minor)

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from gateway.application.engine.command import Moment
 from gateway.application.engine.ledger_view import LedgerView
+from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.checks import check_text, check_type
 from gateway.domain.errors import FieldError, InvalidInput
 from gateway.domain.event import Event
@@ -37,6 +38,28 @@ def tell(kind: EventType, endpoint: WebhookEndpoint, moment: Moment) -> Told:
     """Make an event about an endpoint. Its merchant sees the event; operators see that of one for all merchants."""
     counted = endpoint.with_event()
     return Told(counted, moment.event(kind, counted, parties=counted, sequence=counted.sequence))
+
+
+def endpoint_note(action: AuditAction, after: WebhookEndpoint, before: WebhookEndpoint | None = None) -> AuditNote:
+    """What the audit log records of an endpoint. URLs are not recorded: receivers put secrets into them."""
+    if before is None:
+        return AuditNote(action=action, object_id=after.id, after=_facts(after))
+    was, now = _facts(before), _facts(after)
+    changed = {name for name in was if was[name] != now[name]}
+    return AuditNote(
+        action=action,
+        object_id=after.id,
+        before={name: was[name] for name in sorted(changed)},
+        after={
+            **{name: now[name] for name in sorted(changed)},
+            **({"url_changed": True} if before.url != after.url else {}),
+            **({"description_changed": True} if before.description != after.description else {}),
+        },
+    )
+
+
+def _facts(endpoint: WebhookEndpoint) -> dict[str, str | bool]:
+    return {"owner_id": endpoint.owner_id, "events": ",".join(endpoint.events), "enabled": endpoint.enabled}
 
 
 def check_url_error(url_error: FieldError | None) -> None:

@@ -5,8 +5,8 @@ from alembic import op
 
 from gateway.adapters.sql.types import INTEGER, MOMENT
 
-revision = "0021"
-down_revision = "0016"
+revision = "0019"
+down_revision = "0018"
 
 
 def upgrade() -> None:

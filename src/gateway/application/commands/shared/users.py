@@ -1,0 +1,72 @@
+"""What the commands of operators on users share."""
+
+from collections.abc import Callable
+from operator import attrgetter
+
+from gateway.application.commands.shared.accounts import account_event
+from gateway.application.engine.command import Decision, Moment
+from gateway.application.engine.ledger_view import LedgerView
+from gateway.application.ports.unit_of_work import EndedSessions, Needs
+from gateway.domain.account import Account
+from gateway.domain.audit import AuditAction, AuditNote
+from gateway.domain.event_type import EventType
+from gateway.domain.user import User, UserId
+from gateway.domain.user_with_accounts import UserWithAccounts
+
+
+def users_needs(user_id: UserId) -> Needs:
+    """A user, locked, with all of their accounts: none is opened meanwhile."""
+    return Needs(users=(user_id,), account_owners=(user_id,))
+
+
+def user_decision(
+    before: User,
+    after: User,
+    ledger: LedgerView,
+    moment: Moment,
+    *,
+    change: Callable[[Account], Account],
+    kinds: tuple[EventType, EventType],
+    reason: str,
+    ends_sessions: bool = False,
+) -> Decision[UserWithAccounts]:
+    """The decision that a user and all of their accounts change; without records if the user is unchanged.
+
+    Args:
+        before: The user as they are.
+        after: The user as they become.
+        ledger: Has all of their accounts.
+        moment: Of the decision.
+        change: Of each account.
+        kinds: The events of the user and of each account that changes.
+        reason: Of the operator.
+        ends_sessions: Whether all sessions of the user end.
+    """
+    accounts = ledger.accounts_of(before.id)
+    if after is before:
+        return Decision(outcome=UserWithAccounts(user=before, accounts=tuple(accounts)))
+    user_kind, account_kind = kinds
+    changed = [change(account) for account in accounts]
+    shown = UserWithAccounts(user=after, accounts=tuple(changed))
+    differing = [now for was, now in zip(accounts, changed, strict=True) if now is not was]
+    differing.sort(key=attrgetter("key"))
+    return Decision(
+        outcome=shown,
+        users_changed=(after,),
+        sessions_ended=(EndedSessions(user_id=after.id, at=moment.now),) if ends_sessions else (),
+        accounts=differing,
+        events=(
+            # The first version has no event: users register without one.
+            moment.event(user_kind, shown, parties=shown, sequence=after.version - 1),
+            *(account_event(account_kind, account, moment) for account in differing),
+        ),
+        notes=(
+            AuditNote(
+                action=AuditAction(user_kind.value),
+                object_id=after.id,
+                reason=reason,
+                before={"status": before.status.value},
+                after={"status": after.status.value, "accounts": len(differing)},
+            ),
+        ),
+    )

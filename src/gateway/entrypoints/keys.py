@@ -1,0 +1,107 @@
+"""`gateway keys`: API keys of any user, for operators on the machine of the gateway."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+import click
+from rich.table import Table
+
+from gateway.application.api_keys import NewApiKey
+from gateway.application.gateway import Gateway
+from gateway.bootstrap.memory_url import MEMORY_URL
+from gateway.bootstrap.refusal import StartRefused
+from gateway.bootstrap.wiring import open_gateway
+from gateway.domain.api_key import ApiKey, ApiKeyId
+from gateway.domain.limits import LIST_LIMIT_MAX
+from gateway.domain.user import UserId
+from gateway.entrypoints.cli_origin import cli_origin
+from gateway.entrypoints.flags import Flags, settings_with
+from gateway.entrypoints.output import output
+
+NEVER: Final = "never"
+
+
+def create(flags: Flags, *, owner: str, name: str, scopes: Sequence[str], expires_in_days: int | None) -> None:
+    """Create a key, and print it."""
+
+    async def run() -> NewApiKey:
+        async with _opened(flags) as gateway:
+            expires_at = None if expires_in_days is None else gateway.access.clock() + timedelta(days=expires_in_days)
+            return await gateway.api_keys.create(
+                owner_id=UserId(owner), name=name, scopes=scopes, expires_at=expires_at, origin=cli_origin()
+            )
+
+    _show_new(asyncio.run(run()))
+
+
+def rotate(flags: Flags, *, key_id: str, old_key_seconds: int) -> None:
+    """Rotate a key, and print the new one."""
+
+    async def run() -> NewApiKey:
+        async with _opened(flags) as gateway:
+            return await gateway.api_keys.rotate(ApiKeyId(key_id), old_key_seconds=old_key_seconds, origin=cli_origin())
+
+    _show_new(asyncio.run(run()))
+
+
+def revoke(flags: Flags, *, key_id: str) -> None:
+    """Revoke a key."""
+
+    async def run() -> ApiKey:
+        async with _opened(flags) as gateway:
+            return await gateway.api_keys.revoke(ApiKeyId(key_id), origin=cli_origin())
+
+    click.echo(f"The API key {asyncio.run(run()).id} is revoked.")
+
+
+def list_keys(flags: Flags, *, owner: str | None) -> None:
+    """List keys."""
+    found = asyncio.run(_listed(flags, None if owner is None else UserId(owner)))
+    table = Table("id", "owner", "name", "scopes", "last four", "created", "ends", "used", box=None, pad_edge=False)
+    for key in found:
+        table.add_row(
+            key.id,
+            key.owner_id,
+            key.name,
+            " ".join(key.scopes),
+            key.last_four,
+            _minute(key.created_at),
+            f"revoked {_minute(key.revoked_at)}" if key.revoked_at else _minute(key.expires_at),
+            _minute(key.last_used_at),
+        )
+    output().print(table)
+
+
+async def _listed(flags: Flags, owner_id: UserId | None) -> Sequence[ApiKey]:
+    found: list[ApiKey] = []
+    before: ApiKeyId | None = None
+    async with _opened(flags) as gateway:
+        while True:
+            page = await gateway.api_keys.keys_of(owner_id, before=before, limit=LIST_LIMIT_MAX)
+            found.extend(page.items)
+            if page.next_before is None:
+                return found
+            before = ApiKeyId(page.next_before)
+
+
+@asynccontextmanager
+async def _opened(flags: Flags) -> AsyncGenerator[Gateway]:
+    settings = settings_with(flags)
+    if settings.url == MEMORY_URL:
+        raise StartRefused("There are no keys: memory:// keeps nothing when a command ends.")
+    async with open_gateway(settings) as gateway:
+        yield gateway
+
+
+def _show_new(new: NewApiKey) -> None:
+    """The key on standard output, for a variable or a file; what it is on standard error."""
+    click.echo(new.text)
+    ends = "does not expire" if new.key.expires_at is None else f"expires at {_minute(new.key.expires_at)} UTC"
+    click.echo(f"The API key {new.key.id} of {new.key.owner_id} {ends}. It is not shown again.", err=True)
+
+
+def _minute(at: datetime | None) -> str:
+    return NEVER if at is None else f"{at:%Y-%m-%d %H:%M}"

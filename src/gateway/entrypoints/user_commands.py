@@ -1,0 +1,83 @@
+"""`gateway users`: what operators do with users, on the database itself."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from gateway.entrypoints.flags import settings_flags
+
+
+@click.group
+def users() -> None:
+    """Show users, keep them out, and let them in again.
+
+    Works on the database, without a server. Servers notice within two seconds.
+    """
+
+
+def _reason(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--reason", required=True, help="Why. It is kept in the audit log.")(command)
+
+
+@users.command
+@click.argument("who", metavar="EMAIL-OR-ID")
+@settings_flags("environment", "data_dir", "database_url")
+def show(*, who: str, **flags: str | None) -> None:
+    """Show a user, with their accounts."""
+    from gateway.entrypoints.users import show as run
+
+    run(flags, who)
+
+
+@users.command
+@settings_flags("environment", "data_dir", "database_url")
+def list_disabled(**flags: str | None) -> None:
+    """List the users who are disabled, and since when."""
+    from gateway.entrypoints.users import list_disabled as run
+
+    run(flags)
+
+
+@users.command
+@click.argument("who", metavar="EMAIL-OR-ID")
+@_reason
+@settings_flags("environment", "data_dir", "database_url")
+def disable(*, who: str, reason: str, **flags: str | None) -> None:
+    """Keep a user out, and let nothing new begin on their accounts."""
+    from gateway.entrypoints.users import disable as run
+
+    run(flags, who, reason)
+
+
+@users.command
+@click.argument("who", metavar="EMAIL-OR-ID")
+@_reason
+@settings_flags("environment", "data_dir", "database_url")
+def enable(*, who: str, reason: str, **flags: str | None) -> None:
+    """Let a disabled user in again."""
+    from gateway.entrypoints.users import enable as run
+
+    run(flags, who, reason)
+
+
+@users.command
+@click.argument("who", metavar="EMAIL-OR-ID")
+@_reason
+@settings_flags("environment", "data_dir", "database_url")
+def end_sessions(*, who: str, reason: str, **flags: str | None) -> None:
+    """End all sessions of a user, who may log in again."""
+    from gateway.entrypoints.users import end_sessions as run
+
+    run(flags, who, reason)
+
+
+@users.command
+@click.argument("account_id", metavar="ACCOUNT-ID")
+@_reason
+@settings_flags("environment", "data_dir", "database_url")
+def close_account(*, account_id: str, reason: str, **flags: str | None) -> None:
+    """Close an empty account for ever."""
+    from gateway.entrypoints.users import close_account as run
+
+    run(flags, account_id, reason)

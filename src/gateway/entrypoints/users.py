@@ -1,0 +1,113 @@
+"""`gateway users`: operators' hand on users, without a server."""
+
+import asyncio
+from collections.abc import Callable
+
+import click
+
+from gateway.application.access.user_look_ups import disabled_users, user_by_email
+from gateway.application.commands.close_account import CloseAccount
+from gateway.application.commands.disable_user import DisableUser, EnableUser
+from gateway.application.commands.end_sessions import EndSessions
+from gateway.application.engine.command import Command
+from gateway.application.gateway import Gateway
+from gateway.bootstrap.memory_url import MEMORY_URL
+from gateway.bootstrap.refusal import StartRefused
+from gateway.bootstrap.wiring import open_gateway
+from gateway.domain.account import Account, AccountId
+from gateway.domain.errors import Refusal
+from gateway.domain.user import User, UserId
+from gateway.domain.user_with_accounts import UserWithAccounts
+from gateway.entrypoints.cli_origin import cli_origin
+from gateway.entrypoints.flags import Flags, settings_with
+from gateway.settings.values import Settings
+
+
+def show(flags: Flags, who: str) -> None:
+    """Print a user, with their accounts."""
+    _print(asyncio.run(_shown(_settings(flags), who)))
+
+
+def list_disabled(flags: Flags) -> None:
+    """Print a line for each disabled user."""
+    for user in asyncio.run(_disabled(_settings(flags))):
+        click.echo(f"{user.id} {user.email} since {user.disabled_at:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def disable(flags: Flags, who: str, reason: str) -> None:
+    """Disable a user."""
+    _print(_changed(flags, who, lambda user_id: DisableUser(user_id=user_id, reason=reason)))
+
+
+def enable(flags: Flags, who: str, reason: str) -> None:
+    """Enable a user."""
+    _print(_changed(flags, who, lambda user_id: EnableUser(user_id=user_id, reason=reason)))
+
+
+def end_sessions(flags: Flags, who: str, reason: str) -> None:
+    """End all sessions of a user."""
+    user = _changed(flags, who, lambda user_id: EndSessions(user_id=user_id, reason=reason)).user
+    click.echo(f"All sessions of {user.id} have ended.")
+
+
+def close_account(flags: Flags, account_id: str, reason: str) -> None:
+    """Close an account."""
+    account = asyncio.run(_closed(_settings(flags), account_id, reason))
+    click.echo(f"{account.id} is {account.status}.")
+
+
+def _changed(flags: Flags, who: str, command: Callable[[UserId], Command[UserWithAccounts]]) -> UserWithAccounts:
+    return asyncio.run(_executed(_settings(flags), who, command))
+
+
+def _settings(flags: Flags) -> Settings:
+    settings = settings_with(flags)
+    if settings.url == MEMORY_URL:
+        raise StartRefused("There is nobody in memory://, which keeps nothing when a command ends.")
+    return settings
+
+
+async def _executed(
+    settings: Settings, who: str, command: Callable[[UserId], Command[UserWithAccounts]]
+) -> UserWithAccounts:
+    async with open_gateway(settings) as gateway:
+        try:
+            return await gateway.execute(command((await _user(gateway, who)).id), origin=cli_origin())
+        except Refusal as refused:
+            raise click.ClickException(refused.detail) from refused
+
+
+async def _shown(settings: Settings, who: str) -> UserWithAccounts:
+    async with open_gateway(settings) as gateway:
+        try:
+            user = await _user(gateway, who)
+        except Refusal as refused:
+            raise click.ClickException(refused.detail) from refused
+        return UserWithAccounts(user=user, accounts=tuple(await gateway.queries.accounts_of(user.id)))
+
+
+async def _disabled(settings: Settings) -> list[User]:
+    async with open_gateway(settings) as gateway:
+        return list(await disabled_users(gateway.access.users))
+
+
+async def _closed(settings: Settings, account_id: str, reason: str) -> Account:
+    async with open_gateway(settings) as gateway:
+        try:
+            command = CloseAccount(account_id=AccountId(account_id), owner_id=None, reason=reason)
+            return await gateway.execute(command, origin=cli_origin())
+        except Refusal as refused:
+            raise click.ClickException(refused.detail) from refused
+
+
+async def _user(gateway: Gateway, who: str) -> User:
+    if "@" in who:
+        return await user_by_email(gateway.access.users, who)
+    return await gateway.access.user(UserId(who))
+
+
+def _print(shown: UserWithAccounts) -> None:
+    user = shown.user
+    click.echo(f"{user.id} {user.email} ({user.role}) is {user.status}.")
+    for account in shown.accounts:
+        click.echo(f"{account.id} {account.currency} {account.posted} minor units, {account.status}")

@@ -1,0 +1,196 @@
+"""The ports: what a program implements to bring parts of its own, and the records that they take and return.
+
+A port is a Protocol, and needs no base class. `gateway.open_gateway` takes the parts, `gateway.contracts` proves them.
+"""
+
+from gateway.application.ports.api_keys import StoredApiKeys
+from gateway.application.ports.audit_log import AuditFilter, AuditLog
+from gateway.application.ports.audit_records import ChainedRecord, ChainEnd, ChainLink, StrayRecord
+from gateway.application.ports.clock import Clock
+from gateway.application.ports.deliveries import AHEAD_MAX, Deliveries, DeliveryFanOut, DeliveryQueues, DeliveryRecords
+from gateway.application.ports.delivery_records import (
+    Attempt,
+    Backlog,
+    Candidates,
+    Delivery,
+    DeliveryId,
+    DeliveryOutcome,
+    DueDelivery,
+    EventHead,
+    Lease,
+    Predecessor,
+    QueueState,
+    Recording,
+    Replay,
+    ReplayId,
+    WorkerId,
+)
+from gateway.application.ports.event_cursors import EventCursors
+from gateway.application.ports.event_sink import EventSink, SinkUnavailable
+from gateway.application.ports.events import EventFeed, EventFilter, FeedEvent, FoundEvents
+from gateway.application.ports.housekeeping import Deleted, EventReaders, Housekeeping
+from gateway.application.ports.identifiers import Identifiers, NewId
+from gateway.application.ports.login_failures import Failures, LoginFailures
+from gateway.application.ports.passwords import HashingOverloaded, PasswordCheck, PasswordHasher
+from gateway.application.ports.rate_budgets import RateBudgets
+from gateway.application.ports.rates import Rates
+from gateway.application.ports.reader import (
+    AccountFilter,
+    Audit,
+    CurrencyTotals,
+    LedgerSize,
+    Listed,
+    PaymentFilter,
+    Reader,
+    StatusChange,
+    TransactionFilter,
+    UsedQuote,
+)
+from gateway.application.ports.related_records import (
+    AccountsToLoad,
+    account_holders_to_find,
+    accounts_to_load,
+    fee_accounts_to_load,
+    quotes_to_load,
+)
+from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
+from gateway.application.ports.storage import Scheduling, Storage, sequential
+from gateway.application.ports.tokens import AccessClaims, AccessTokens
+from gateway.application.ports.unit_of_work import (
+    AccountHolder,
+    AnswerKey,
+    Changes,
+    Conflict,
+    EndedSessions,
+    KeyBusy,
+    KeyTaken,
+    Needs,
+    NewUser,
+    Payer,
+    Records,
+    StorageReadOnly,
+    StorageRefused,
+    StorageUnavailable,
+    StoredAnswer,
+    TryAgain,
+    UnitOfWork,
+    UnitOfWorkFactory,
+    Wanted,
+)
+from gateway.application.ports.users import Credentials, UserAtLogin, Users
+from gateway.application.ports.webhook_endpoints import WebhookEndpoints
+from gateway.application.ports.webhook_sender import (
+    WebhookError,
+    WebhookMessage,
+    WebhookNotSent,
+    WebhookResponse,
+    WebhookSender,
+)
+from gateway.domain.event import Event
+from gateway.domain.payment import PaymentReference
+
+__all__ = [
+    "AHEAD_MAX",
+    "AccessClaims",
+    "AccessTokens",
+    "AccountFilter",
+    "AccountHolder",
+    "AccountsToLoad",
+    "AnswerKey",
+    "Attempt",
+    "Audit",
+    "AuditFilter",
+    "AuditLog",
+    "Backlog",
+    "Candidates",
+    "ChainEnd",
+    "ChainLink",
+    "ChainedRecord",
+    "Changes",
+    "Clock",
+    "Conflict",
+    "Credentials",
+    "CurrencyTotals",
+    "Deleted",
+    "Deliveries",
+    "Delivery",
+    "DeliveryFanOut",
+    "DeliveryId",
+    "DeliveryOutcome",
+    "DeliveryQueues",
+    "DeliveryRecords",
+    "DueDelivery",
+    "EndedSessions",
+    "Event",
+    "EventCursors",
+    "EventFeed",
+    "EventFilter",
+    "EventHead",
+    "EventReaders",
+    "EventSink",
+    "Failures",
+    "FeedEvent",
+    "FoundEvents",
+    "HashingOverloaded",
+    "Housekeeping",
+    "Identifiers",
+    "KeyBusy",
+    "KeyTaken",
+    "Lease",
+    "LedgerSize",
+    "Listed",
+    "LoginFailures",
+    "Needs",
+    "NewId",
+    "NewUser",
+    "PasswordCheck",
+    "PasswordHasher",
+    "Payer",
+    "PaymentFilter",
+    "PaymentReference",
+    "Predecessor",
+    "QueueState",
+    "RateBudgets",
+    "Rates",
+    "Reader",
+    "Recording",
+    "Records",
+    "Replay",
+    "ReplayId",
+    "RotationResult",
+    "Scheduling",
+    "SessionId",
+    "Sessions",
+    "SinkUnavailable",
+    "StatusChange",
+    "Storage",
+    "StorageReadOnly",
+    "StorageRefused",
+    "StorageUnavailable",
+    "StoredAnswer",
+    "StoredApiKeys",
+    "StoredToken",
+    "StrayRecord",
+    "Successor",
+    "TokenStatus",
+    "TransactionFilter",
+    "TryAgain",
+    "UnitOfWork",
+    "UnitOfWorkFactory",
+    "UsedQuote",
+    "UserAtLogin",
+    "Users",
+    "Wanted",
+    "WebhookEndpoints",
+    "WebhookError",
+    "WebhookMessage",
+    "WebhookNotSent",
+    "WebhookResponse",
+    "WebhookSender",
+    "WorkerId",
+    "account_holders_to_find",
+    "accounts_to_load",
+    "fee_accounts_to_load",
+    "quotes_to_load",
+    "sequential",
+]

@@ -1,0 +1,112 @@
+"""What somebody changes in the audit log by hand, past the gateway, is found by a verification, which names the row."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from gateway.adapters.sql import migrate, open_sql_storage
+from gateway.application.ports.storage import Storage
+from gateway.application.ports.unit_of_work import Changes
+from gateway.application.verification.verify import verify
+from gateway.contracts.audit_log import a_record
+from gateway.contracts.records import NOW, commit
+from support.migrations import execute
+
+RECORDS = [a_record(number) for number in range(1, 6)]
+THIRD = RECORDS[2].id
+INSERTED = a_record(9).id
+COLUMNS = "actor_kind, actor_id, action, object_id, created_at, address, request_id, reason, before, after"
+
+
+@pytest.fixture
+async def storage(empty_url: str) -> AsyncIterator[Storage]:
+    """Four linked records and one that waits."""
+    await migrate(empty_url)
+    async with open_sql_storage(empty_url) as opened:
+        await commit(opened, Changes(audit_new=RECORDS[:4]))
+        await opened.audit_log.link(limit=10)
+        await opened.audit_log.append(RECORDS[4])
+        yield opened
+
+
+async def by_hand(url: str, statement: str, change: str = "") -> None:
+    """Run a statement past the gateway; words in capitals stand for ids, columns and the change."""
+    words = {"THIRD": THIRD, "LAST": RECORDS[4].id, "INSERTED": INSERTED, "COLUMNS": COLUMNS, "CHANGE": change}
+    for word, meant in words.items():
+        statement = re.sub(rf"\b{word}\b", meant, statement)
+    await execute(url, statement)
+
+
+async def found(storage: Storage) -> list[tuple[str, str]]:
+    async with storage.audit() as audit:
+        return [(finding.rule, finding.subject) for finding in (await verify(audit)).named]
+
+
+async def test_an_audit_log_that_nobody_has_touched_is_sound(storage: Storage) -> None:
+    assert await found(storage) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "actor_id = 'usr_other'",
+        "object_id = 'acc_other'",
+        "action = 'account.unfrozen'",
+        "address = NULL",
+        "reason = 'another'",
+        'after = \'{"status": "open"}\'',
+        "request_id = 'req_other'",
+    ],
+)
+async def test_a_changed_record_is_found(storage: Storage, empty_url: str, change: str) -> None:
+    await by_hand(empty_url, "UPDATE audit_log SET CHANGE WHERE id = 'THIRD'", change)
+    assert await found(storage) == [("audit_record_changed", THIRD)]
+
+
+@pytest.mark.parametrize("change", ["action = 'nothing'", "actor_kind = 'nobody'", "before = 'no JSON'"])
+async def test_a_record_that_was_made_unreadable_is_found(storage: Storage, empty_url: str, change: str) -> None:
+    await by_hand(empty_url, "UPDATE audit_log SET CHANGE WHERE id = 'THIRD'", change)
+    assert await found(storage) == [("audit_record_missing", THIRD)]
+
+
+async def test_a_deleted_record_is_found_also_before_it_is_linked(storage: Storage, empty_url: str) -> None:
+    await by_hand(empty_url, "DELETE FROM audit_log WHERE id IN ('THIRD', 'LAST')")
+    assert await found(storage) == [("audit_record_missing", THIRD), ("audit_record_missing", RECORDS[4].id)]
+
+
+async def test_a_record_that_was_deleted_with_its_link_is_found(storage: Storage, empty_url: str) -> None:
+    await by_hand(empty_url, "DELETE FROM audit_log WHERE id = 'THIRD'")
+    await by_hand(empty_url, "DELETE FROM audit_chain WHERE audit_id = 'THIRD'")
+    assert await found(storage) == [("audit_chain_broken", RECORDS[3].id)]
+    await by_hand(empty_url, "UPDATE audit_chain SET position = 3 WHERE position = 4")
+    assert await found(storage) == [("audit_record_changed", RECORDS[3].id)]
+
+
+INSERT = "INSERT INTO audit_log (id, COLUMNS) SELECT 'INSERTED', COLUMNS FROM audit_log WHERE id = 'THIRD'"
+LINK = """
+    INSERT INTO audit_chain (position, audit_id, hash)
+    SELECT 5, 'INSERTED', hash FROM audit_chain WHERE audit_id = 'THIRD'
+"""
+
+
+async def test_no_record_is_deleted_that_comes_after_one_that_somebody_has_deleted(
+    storage: Storage, empty_url: str
+) -> None:
+    await by_hand(empty_url, "DELETE FROM audit_log WHERE id = 'THIRD'")
+    await storage.housekeeping.delete_audit_records(before=NOW + timedelta(days=1), limit=10)
+    assert await found(storage) == [("audit_record_missing", THIRD)]
+
+
+async def test_an_inserted_record_is_found_before_and_after_others_are_linked(storage: Storage, empty_url: str) -> None:
+    await by_hand(empty_url, INSERT)
+    assert await found(storage) == [("audit_record_inserted", INSERTED)]
+    await storage.audit_log.link(limit=10)
+    assert await found(storage) == [("audit_record_inserted", INSERTED)]
+
+
+async def test_a_record_that_was_inserted_with_a_link_is_found(storage: Storage, empty_url: str) -> None:
+    await by_hand(empty_url, INSERT)
+    await by_hand(empty_url, LINK)
+    assert await found(storage) == [("audit_record_changed", INSERTED)]

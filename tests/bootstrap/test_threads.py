@@ -1,0 +1,239 @@
+"""Gateways for threads: any thread calls, one event loop answers, and whatever else would wait for ever is told so."""
+
+import asyncio
+import inspect
+import os
+import runpy
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import pytest
+
+from gateway import (
+    AccountKey,
+    AccountKind,
+    Gateway,
+    GatewayClosed,
+    InvalidInput,
+    MakeDeposit,
+    Money,
+    OpenAccount,
+    Pay,
+    PaymentOrder,
+    PaymentResult,
+    Settings,
+    StartRefused,
+    SyncGateway,
+    UserId,
+    WrongEventLoop,
+    currency_code,
+    in_memory_gateway,
+    open_gateway,
+    open_gateway_sync,
+)
+from gateway.application import sync_gateway
+from gateway.application.engine import loop_calls
+from gateway.application.sync_gateway import Blocking, SyncPart
+from gateway.refusals import InsufficientFunds
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "threaded_worker.py"
+THREADS = 8
+PAYMENTS = 1_000
+ADA, SHOP = UserId("ada"), UserId("shop")
+ORDER = PaymentOrder(customer_id=ADA, merchant_id=SHOP, amount=Money(1, "EUR"))
+SECONDS_MAX = 60
+Opener = Callable[[], AbstractAsyncContextManager[Gateway]]
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+    match request.param:
+        case "memory":
+            return in_memory_gateway
+        case "sqlite":
+            return partial(open_gateway, tmp_path / "ledger.db")
+        case _:
+            return partial(open_gateway, request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def gateway() -> Iterator[SyncGateway]:
+    with open_gateway_sync(in_memory_gateway) as gateway:
+        fund(gateway)
+        yield gateway
+
+
+def fund(gateway: SyncGateway) -> None:
+    account = gateway.accounts.open_customer(ADA, "EUR")
+    gateway.accounts.open_merchant(SHOP, "EUR")
+    gateway.execute(MakeDeposit(account_id=account.id, amount=Money(5_000, "EUR"), owner_id=None))
+
+
+def pay(gateway: SyncGateway, number: int) -> PaymentResult:
+    return gateway.execute(Pay(order=ORDER), idempotency_key=f"order-{number}", owner_id=ADA)
+
+
+def available(gateway: SyncGateway) -> int:
+    [account] = gateway.queries.accounts_of(ADA)
+    return account.available
+
+
+def test_threads_pay_each_order_once_on_every_storage(opener: Opener) -> None:
+    with open_gateway_sync(opener) as gateway:
+        fund(gateway)
+        with ThreadPoolExecutor(THREADS) as threads:
+            results = list(threads.map(lambda number: pay(gateway, number % 20), range(80)))
+        assert len({result.payment.id for result in results}) == 20
+        assert available(gateway) == 4_980
+
+
+def test_threads_pay_at_a_third_of_the_pace_of_coroutines_or_faster() -> None:
+    def seconds_of_threads() -> float:
+        with open_gateway_sync(in_memory_gateway) as gateway, ThreadPoolExecutor(THREADS) as threads:
+            fund(gateway)
+            began = process_time()
+            list(threads.map(partial(pay, gateway), range(PAYMENTS)))
+            assert available(gateway) == 4_000
+            return process_time() - began
+
+    async def seconds_of_coroutines() -> float:
+        async with in_memory_gateway() as gateway:
+            await asyncio.to_thread(fund, gateway.sync)
+            numbers = iter(range(PAYMENTS))
+
+            async def pay_the_next() -> None:
+                for number in numbers:
+                    await gateway.execute(Pay(order=ORDER), idempotency_key=f"order-{number}", owner_id=ADA)
+
+            began = process_time()
+            await asyncio.gather(*(pay_the_next() for _ in range(THREADS)))
+            return process_time() - began
+
+    # Processor time of all threads; the least of three, since other tests and garbage collection take part.
+    threads = min(seconds_of_threads() for _ in range(3))
+    coroutines = min(asyncio.run(seconds_of_coroutines()) for _ in range(3))
+    assert threads <= 3 * coroutines
+
+
+def test_a_refusal_and_a_query_reach_the_thread_that_asked(gateway: SyncGateway) -> None:
+    too_much = PaymentOrder(customer_id=ADA, merchant_id=SHOP, amount=Money(99_999, "EUR"))
+    with pytest.raises(InsufficientFunds):
+        gateway.execute(Pay(order=too_much))
+    events = gateway.events.read(limit=10)
+    assert events[-1].type == "payment.failed"
+    assert [event.position for event in events] == list(range(1, len(events) + 1))
+
+
+def test_a_refused_start_reaches_the_thread_that_opens() -> None:
+    threads = threading.active_count()
+    with pytest.raises(StartRefused), open_gateway_sync(Settings(environment="production", database_url="memory://")):
+        pass
+    with pytest.raises(InvalidInput), open_gateway_sync(in_memory_gateway, worker=True):
+        pass
+    assert threading.active_count() == threads
+
+
+def test_calls_that_run_are_answered_and_later_ones_are_refused() -> None:
+    threads = threading.active_count()
+    with ThreadPoolExecutor(THREADS) as others:
+        with open_gateway_sync(in_memory_gateway) as gateway:
+            fund(gateway)
+            paying = [others.submit(pay, gateway, number) for number in range(THREADS)]
+        answered = [future.exception(SECONDS_MAX) for future in paying]
+    assert {type(error) for error in answered} <= {type(None), GatewayClosed}
+    with pytest.raises(GatewayClosed):
+        pay(gateway, 0)
+    assert threading.active_count() == threads
+
+
+def test_a_call_that_was_handed_over_is_answered_by_a_gateway_that_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed_over = threading.Event()
+    hand_over = loop_calls.LoopCalls._hand_over  # noqa: SLF001 - to know when it was.
+
+    def telling(self: loop_calls.LoopCalls, begin: Callable[[], None]) -> None:
+        hand_over(self, begin)
+        handed_over.set()
+
+    with ThreadPoolExecutor(1) as other:
+        with open_gateway_sync(in_memory_gateway) as gateway:
+            fund(gateway)
+            monkeypatch.setattr(loop_calls.LoopCalls, "_hand_over", telling)
+            paying = other.submit(pay, gateway, 1)
+            assert handed_over.wait(SECONDS_MAX)
+        assert paying.result(SECONDS_MAX).payment.amount == Money(1, "EUR")
+
+
+def test_following_events_ends_when_the_gateway_closes() -> None:
+    first = Future[str]()
+
+    def follow(gateway: SyncGateway) -> int:
+        count = 0
+        for event in gateway.events.follow():
+            count += 1
+            if not first.done():
+                first.set_result(event.type)
+        return count
+
+    with ThreadPoolExecutor(1) as other:
+        with open_gateway_sync(in_memory_gateway) as gateway:
+            following = other.submit(follow, gateway)
+            gateway.execute(OpenAccount(key=AccountKey(ADA, currency_code("EUR"), AccountKind.CUSTOMER)))
+            assert first.result(SECONDS_MAX) == "account.opened"
+        assert following.result(SECONDS_MAX) >= 1
+
+
+async def test_a_blocking_call_in_a_thread_with_a_running_loop_is_refused_and_nothing_has_moved() -> None:
+    async with in_memory_gateway() as gateway:
+        await asyncio.to_thread(fund, gateway.sync)
+        with pytest.raises(WrongEventLoop, match="to_thread"):
+            pay(gateway.sync, 1)
+        assert await asyncio.to_thread(available, gateway.sync) == 5_000
+        await asyncio.to_thread(pay, gateway.sync, 1)
+        assert await asyncio.to_thread(available, gateway.sync) == 4_999
+
+
+def test_a_forked_process_is_told_to_open_its_own(gateway: SyncGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+    with pytest.raises(GatewayClosed, match="fork"):
+        pay(gateway, 1)
+    monkeypatch.undo()
+    assert available(gateway) == 5_000
+
+
+def test_arguments_that_a_method_does_not_have_are_a_type_error(gateway: SyncGateway) -> None:
+    method: Any = gateway.queries.accounts_of
+    with pytest.raises(TypeError):
+        method(ADA, "more")
+
+
+def blocking_parts() -> list[type[SyncPart[Any]]]:
+    kinds: list[Any] = [kind for _, kind in inspect.getmembers(sync_gateway, inspect.isclass)]
+    return [kind for kind in kinds if kind.__base__ is SyncPart]
+
+
+@pytest.mark.parametrize("kind", blocking_parts())
+def test_every_method_of_a_part_has_a_blocking_one(kind: type[SyncPart[Any]]) -> None:
+    [part] = [base.__args__[0] for base in kind.__orig_bases__]  # type: ignore[attr-defined]
+    wanted = {
+        name
+        for name, member in vars(part).items()
+        if inspect.iscoroutinefunction(member)
+        and not name.startswith("_")
+        and not name.endswith("_command")
+        and name != "close"  # The gateway closes its parts.
+    }
+    found = {name for name, member in vars(kind).items() if isinstance(member, Blocking)}
+    assert wanted <= found
+    assert all(getattr(kind, name).__doc__ == getattr(part, name).__doc__ for name in found)
+
+
+def test_the_example_of_a_worker_settles_each_invoice_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLE))["main"](tmp_path / "worker.db")
+    assert capsys.readouterr().out.split() == ["66", "14", "100"]
