@@ -1,5 +1,6 @@
 """The failure ledger knows since when a receiver fails, also when the worker records it late."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -84,6 +85,24 @@ def test_a_state_counts_when_the_holder_records_it_and_the_receiver_had_failed_t
     ledger.failed(ENDPOINT, REFUSED, LATER)
     ledger.disabled(DISABLE, LATER)
     assert found == ["webhook_disabled"]
+
+
+@pytest.mark.parametrize(("recorded_at", "must"), [(None, ["webhook_disabled"]), (LATER, [])])
+def test_a_failure_from_before_a_change_does_not_stand_for_one_after_it_unless_that_was_recorded(
+    ledger: FailureLedger, found: list[str], recorded_at: datetime | None, must: list[str]
+) -> None:
+    """The endpoint is disabled twelve days after the change, for a failure that nobody has recorded, or that somebody
+    has recorded without its moment: the gateway forgets the former, and must not forget the latter."""
+    changed = replace(ledger.model.endpoints[ENDPOINT], changed_at=NOW + timedelta(days=1))
+    ledger.model = Model(endpoints={ENDPOINT: changed})
+    ledger.failed(ENDPOINT, REFUSED, LATER)
+    if recorded_at is not None:
+        ledger.failure_recorded(ENDPOINT, recorded_at)
+    ledger.leased([replace(LEASE, failing_since=NOW)])
+    end = LATER + timedelta(days=6)
+    ledger.failed(ENDPOINT, REFUSED, end)
+    ledger.disabled(replace(DISABLE, as_of=end), end)
+    assert found == must
 
 
 def _failing(since: datetime) -> QueueState:

@@ -16,7 +16,7 @@ from gateway.application.ports.webhook_sender import WebhookMessage, WebhookResp
 from gateway.domain.event import EventId
 from gateway.domain.webhook_endpoint import EndpointId
 from gateway.simulation.clock import AHEAD
-from gateway.simulation.failure_ledger import FailureLedger
+from gateway.simulation.failure_ledger import TURN_MAX, FailureLedger
 from gateway.simulation.feed_readers import Feed, ToldEvent
 from gateway.simulation.model import Model
 from gateway.simulation.model_records import ModelEndpoint
@@ -25,8 +25,6 @@ from gateway.simulation.violation import Violation
 ORDER: Final = timedelta(seconds=60)
 """How long the next event of an object waits for the event before it."""
 ATTEMPTS_MAX: Final = 10
-TURN_MAX: Final = timedelta(hours=1)
-"""So long a turn may go on with the endpoint as it was loaded: its secrets, and that it is enabled."""
 
 
 class _Body(msgspec.Struct):
@@ -40,7 +38,10 @@ class _Body(msgspec.Struct):
 
 @dataclass(slots=True)
 class Queued:
-    """A delivery that waits. `taken` once a receiver has answered 2xx; `tries` counts the responses to it."""
+    """A delivery that waits.
+
+    `taken` once a receiver has answered 2xx; `tries` counts the responses to it, `recorded` the recorded attempts.
+    """
 
     id: DeliveryId
     event_id: EventId
@@ -50,6 +51,7 @@ class Queued:
     planned_at: datetime
     number: int
     tries: int = 0
+    recorded: int = 0
     taken: bool = False
 
 
@@ -134,6 +136,7 @@ class DeliveryLedger:
                 continue
             if each.outcome is DeliveryOutcome.DELIVERED and queued.event_id not in self.taken[place[0]]:
                 self._find("webhook_recorded", f"{each.delivery_id} is recorded as delivered, and was not.")
+            self._failure_recorded(each, queued, place[0], held)
             if each.due_at is not None:
                 queued.due_at, queued.planned_at = each.due_at, each.planned_at or queued.planned_at
                 continue
@@ -142,6 +145,13 @@ class DeliveryLedger:
                 if queued.tries < ATTEMPTS_MAX:
                     self._find("webhook_attempts", f"{each.delivery_id} has failed after {queued.tries} attempts.")
             self._end(each.delivery_id)
+
+    def _failure_recorded(
+        self, recording: Recording, queued: Queued, endpoint_id: EndpointId, held: Collection[EndpointId]
+    ) -> None:
+        is_new, queued.recorded = len(recording.attempts) > queued.recorded, len(recording.attempts)
+        if is_new and recording.outcome is not DeliveryOutcome.DELIVERED and endpoint_id in held:
+            self.failures.failure_recorded(endpoint_id, recording.attempts[-1].at)
 
     def planned_anew(self, now: datetime) -> None:
         """A worker at this moment took what was planned after it for plans of a clock that was ahead."""

@@ -15,6 +15,8 @@ from gateway.simulation.model import Model
 
 FAILING: Final = timedelta(days=5)
 """An endpoint is disabled when it has failed for so long."""
+TURN_MAX: Final = timedelta(hours=1)
+"""So long a turn may go on with the endpoint as it was loaded: its secrets, and that it is enabled."""
 IN_VAIN_MAX: Final = 60
 """So many requests may fail before an endpoint is disabled: they are in flight, or the worker dies or cannot write."""
 
@@ -32,6 +34,8 @@ class FailureLedger:
     """The same, whether or not the success was recorded."""
     not_recorded: dict[EndpointId, datetime] = field(default_factory=dict[EndpointId, datetime])
     """The first failure that was not recorded when the endpoint was leased again."""
+    recorded: dict[EndpointId, datetime] = field(default_factory=dict[EndpointId, datetime])
+    """When the last request was made whose failure the holder of the endpoint has recorded."""
     in_vain: Counter[EndpointId] = field(default_factory=Counter[EndpointId])
     """How many requests an enabled endpoint got after it should have been disabled."""
     gone: set[EndpointId] = field(default_factory=set[EndpointId])
@@ -66,14 +70,27 @@ class FailureLedger:
             if self.in_vain[endpoint_id] > IN_VAIN_MAX:
                 self.find("webhook_disabled", f"{endpoint_id} has failed since {since}, and is not disabled.")
 
+    def failure_recorded(self, endpoint_id: EndpointId, sent_at: datetime) -> None:
+        """The holder of an endpoint has recorded the failure of a request."""
+        self.recorded[endpoint_id] = sent_at
+
     def leased(self, leases: Iterable[Lease]) -> None:
         """A worker has leased endpoints. The first failure of a receiver is lost with a worker that dies behind it."""
         for lease in leases:
-            if lease.failing_since is None:
+            if lease.failing_since is None or self._is_outdated(lease.endpoint_id, lease.failing_since):
                 since = self.failing_since.pop(lease.endpoint_id, None)
                 self.failed_again.pop(lease.endpoint_id, None)
                 if since is not None:
                     self.not_recorded[lease.endpoint_id] = since
+
+    def _is_outdated(self, endpoint_id: EndpointId, failing_since: datetime) -> bool:
+        """Whether a failure is from before the last change of its endpoint, and nobody has recorded a later one.
+
+        A worker may record a later one with the moment of the first, if it has loaded the endpoint before the change.
+        """
+        changed_at = self.model.endpoints[endpoint_id].changed_at
+        recorded = self.recorded.get(endpoint_id, changed_at)
+        return failing_since < changed_at and recorded <= changed_at + TURN_MAX
 
     def states_recorded(self, states: Iterable[QueueState], held: Collection[EndpointId]) -> None:
         """The states of receivers were recorded by a worker that holds these endpoints.

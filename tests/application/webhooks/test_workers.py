@@ -22,7 +22,7 @@ from gateway.application.ports.delivery_records import (
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.domain.webhook_endpoint import DisabledReason
 from support.virtual_time import in_virtual_time, until
-from support.webhook_scene import OK, WebhookScene, always, failing_first
+from support.webhook_scene import FAILED, OK, WebhookScene, always, failing_first
 
 
 class FailingDeliveries(MemoryDeliveries):
@@ -122,6 +122,36 @@ def test_what_was_sent_and_not_recorded_is_sent_again() -> None:
         assert first.body == second.body
         assert first.worker != second.worker
         assert await scene.outcomes(endpoint) == [DeliveryOutcome.DELIVERED]
+
+    in_virtual_time(run)
+
+
+def test_the_first_failure_after_a_change_outlives_the_worker_that_saw_it() -> None:
+    """The receiver failed before the change too. The worker is killed in a turn that goes on, since a request hangs."""
+
+    async def run() -> None:
+        scene = WebhookScene()
+        endpoint = scene.endpoint(always(FAILED))
+        async with scene.dispatching():
+            await scene.event()
+            await asyncio.sleep(1)
+        queue = scene.database.delivery_queues[endpoint.id]
+        first_failure = queue.failing_since
+        await asyncio.sleep(60)
+        changed_at = scene.clock()
+        scene.put(replace(endpoint, updated_at=changed_at))
+        seconds = iter([0.0])
+        scene.receivers.behaviours[endpoint.url] = lambda *_: (FAILED, next(seconds, 3_600.0))
+        await scene.event()
+        work = asyncio.create_task(scene.dispatcher().run(asyncio.Event()))
+        await asyncio.sleep(10)
+        assert len(scene.receivers.of(endpoint)) == 3
+        assert scene.receivers.in_flight[endpoint.url] == 1
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        assert first_failure is not None
+        assert queue.failing_since is not None
+        assert first_failure < changed_at <= queue.failing_since
 
     in_virtual_time(run)
 

@@ -252,7 +252,7 @@ class EndpointTurn:
         else:
             self._postpone(self._window.failed(due, recording.due_at, now=now))
         state, known = self._receiver.state, self._recorded_state
-        if state.paused_until or (state.failing_since is None) != (known.failing_since is None):
+        if state.paused_until or state.failing_since != known.failing_since:
             self._record_state()
 
     def _cancel(self, due: DueDelivery) -> None:
