@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from gateway import RefundPayment
+from gateway import CloseAccount, RefundPayment
+from gateway.domain.account import AccountId
 from gateway.domain.payment import PaymentId
 from gateway.domain.user import UserId
 from gateway.simulation.model import Model
@@ -34,3 +35,12 @@ def test_a_refund_gives_no_more_of_the_fee_back_than_itself() -> None:
     model.payments[payment.id] = payment
     refund = RefundPayment(payment_id=payment.id, merchant_id=payment.merchant, amount_minor=1, refund_fee=True)
     assert effect_of(refund, model, datetime(2026, 1, 1, tzinfo=UTC)).told == ("refund", 1, 1)
+
+
+def test_an_account_that_was_frozen_and_suspended_is_only_closed_when_it_is_closed() -> None:
+    key = merchant_key(UserId("usr_1"), "USD")
+    model = Model(accounts={key: ModelAccount(frozen=True, suspended=True)}, keys={AccountId("acc_1"): key})
+    closed = effect_of(
+        CloseAccount(account_id=AccountId("acc_1"), owner_id=None), model, datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    assert closed.told == ModelAccount(closed=True, version=2)

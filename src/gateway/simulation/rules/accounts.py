@@ -61,7 +61,7 @@ def unfreeze(model: Model, command: UnfreezeAccount, now: datetime) -> Effect:
 
 
 def close(model: Model, command: CloseAccount, now: datetime) -> Effect:
-    """Close an empty account: an operator any user's, others their own unless it is frozen."""
+    """Close an empty account: an operator any user's, others their own unless it is frozen. It is closed, no more."""
     key = model.key_of(command.account_id)
     if command.owner_id not in {None, key.owner_id}:
         raise Refused("account_not_found")
@@ -73,7 +73,7 @@ def close(model: Model, command: CloseAccount, now: datetime) -> Effect:
     if before.posted or before.held or before.incoming:
         facts = {"posted": before.posted, "held": before.held, "incoming": before.incoming}
         raise Refused("account_not_empty", **facts)
-    after = replace(before, closed=True, version=before.version + 1)
+    after = replace(before, frozen=False, suspended=False, closed=True, version=before.version + 1)
     return Effect(told=after, changed={key: after}, recorded="account.closed", events=("account.closed",))
 
 
