@@ -1,6 +1,7 @@
 """Delivery: how commands are submitted. Alone, concurrently, twice, in bulk submissions, or again."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -22,9 +23,10 @@ from gateway.application.engine.submission import (
 )
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.immutable import immutable
-from gateway.domain.user import SYSTEM
+from gateway.domain.user import SYSTEM, Role
 from gateway.simulation.model_records import ModelPayment
 from gateway.simulation.operations import any_command
+from gateway.simulation.operations.api_keys import create_key
 from gateway.simulation.operations.exchange import paying
 from gateway.simulation.operations.payments import canceling, capturing, confirming, expiring
 from gateway.simulation.operations.refunds import refunding
@@ -37,7 +39,7 @@ DUE_MAX: Final = 32
 """The number of payments that the worker expires at once."""
 
 SPREE: Final = 110
-"""More than the captures and the refunds that a payment may have."""
+"""More than the captures and the refunds that a payment may have, and than the API keys of an owner."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -172,6 +174,17 @@ def spree(world: World) -> Step:
     return Step(name="spree", submissions=[submission(world, command) for _ in range(SPREE)], executor=Door.GROUPED)
 
 
+def spree_of_keys(world: World) -> Step:
+    """A merchant creates API keys until the limit. Earlier keys that ended long ago make room for some of them."""
+    owner, soon = world.one_of(world.merchants), world.clock() + timedelta(minutes=1)
+    commands = [
+        replace(create_key(world), owner_id=owner, owner_role=Role.MERCHANT, expires_at=world.one_of((None, soon)))
+        for _ in range(SPREE)
+    ]
+    submissions = [submission(world, command) for command in commands]
+    return Step(name="spree of keys", submissions=submissions, executor=Door.GROUPED)
+
+
 def submission(world: World, command: Command[Any], key: AnswerKey | None = None) -> CommandSubmission:
     """A command as the executor submits it."""
     return CommandSubmission(
@@ -213,6 +226,7 @@ DELIVERIES: Final[Sequence[tuple[int, Draw]]] = (
     (40, one_quote_for_all),
     (60, worker),
     (4, spree),
+    (1, spree_of_keys),
 )
 """Each with its relative frequency."""
 

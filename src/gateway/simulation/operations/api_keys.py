@@ -28,7 +28,7 @@ OLD_KEY_SECONDS: Final = (0, 0, 1, 60, 86_400)
 
 
 def create_key(world: World) -> CreateApiKey:
-    """A user creates a key. One merchant creates more than are allowed."""
+    """A user creates a key. One merchant creates most of them."""
     is_customer = world.chance(20)
     owners = world.customers if is_customer else world.merchants[:1] if world.chance(80) else world.merchants
     owner = NOBODY if world.chance(3) else world.one_of(owners)
