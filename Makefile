@@ -26,7 +26,7 @@ CLIENTS := $(VENV)/.clients-installed
 COVERAGE_FLOOR := 95
 COVERAGE_TESTS := tests/domain tests/application tests/contracts
 END_TO_END_TESTS := tests/end_to_end
-END_TO_END_HALVES := test-end-to-end-a-m test-end-to-end-n-z
+END_TO_END_HALVES := test-end-to-end-a-f test-end-to-end-g-z
 SIMULATION_TESTS := tests/simulation
 
 .DEFAULT_GOAL := help

@@ -14,6 +14,7 @@ from typing import Final
 import click
 import uvicorn
 
+from gateway.bootstrap.keys import access_tokens
 from gateway.bootstrap.memory_url import MEMORY_URL
 from gateway.bootstrap.refusal import StartRefused
 from gateway.bootstrap.schema import refuse_production_in_sandbox
@@ -150,7 +151,8 @@ def _try_to_listen(settings: Settings) -> None:
 
 
 async def _try_out(settings: Settings, *, make_key: bool) -> FirstKey | None:
+    tokens = access_tokens(settings)
     await refuse_production_in_sandbox(settings)
-    async with open_gateway(settings) as gateway:
+    async with open_gateway(settings, tokens=tokens) as gateway:
         await gateway.storage.reader.check()
         return await first_key_of(gateway) if make_key else None

@@ -3,9 +3,8 @@
 import asyncio
 import os
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
 from threading import Lock
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from gateway.application.engine.event_loop import WrongEventLoop
 
@@ -22,6 +21,35 @@ class GatewayClosed(RuntimeError):  # noqa: N818 - the name says what is wrong.
     """A blocking call came after the gateway was closed, or in a process that was forked later. Nothing was done."""
 
 
+class _Answer(Generic[Result]):
+    """What one thread waits for. Futures of `concurrent.futures` make more locks: a call took 250 µs, and takes 180."""
+
+    __slots__ = ("_error", "_given", "_result")
+
+    def __init__(self) -> None:
+        self._given = Lock()
+        self._given.acquire()
+        self._result: Result | None = None
+        self._error: BaseException | None = None
+
+    def give(self, result: Result) -> None:
+        self._result = result
+        self._given.release()
+
+    def fail(self, error: BaseException) -> None:
+        self._error = error
+        self._given.release()
+
+    def wait(self) -> Result:
+        self._given.acquire()
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                self._error = None  # The error refers to this frame.
+        return cast("Result", self._result)
+
+
 class LoopCalls:
     """Runs coroutines in the event loop of another thread. Any thread may call."""
 
@@ -30,6 +58,8 @@ class LoopCalls:
         self._process_id = os.getpid()
         self._lock = Lock()
         self._closed = False
+        self._handed_over: list[Callable[[], None]] = []
+        """Calls that the loop has not begun. It is woken for the first of them."""
         self._running = set[asyncio.Task[Any]]()
         self._endless = set[asyncio.Task[Any]]()
 
@@ -59,19 +89,19 @@ class LoopCalls:
 
     def _call(self, running: set[asyncio.Task[Any]], call: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         _must_not_hold_up_a_loop()
-        answer = Future[Result]()
+        answer = _Answer[Result]()
 
         def begin() -> None:
             try:
                 task = self._loop.create_task(call())
             except BaseException as error:  # noqa: BLE001 - the thread would wait for ever.
-                answer.set_exception(error)
+                answer.fail(error)
                 return
             running.add(task)
             task.add_done_callback(lambda ended: self._end(ended, running, answer))
 
         self._hand_over(begin)
-        return answer.result()
+        return answer.wait()
 
     def _hand_over(self, begin: Callable[[], None]) -> None:
         if os.getpid() != self._process_id:
@@ -80,16 +110,24 @@ class LoopCalls:
         with self._lock:
             if self._closed or self._loop.is_closed():
                 raise GatewayClosed("The gateway is closed.")
-            self._loop.call_soon_threadsafe(begin)
+            self._handed_over.append(begin)
+            if len(self._handed_over) == 1:
+                self._loop.call_soon_threadsafe(self._begin_all)
 
-    def _end(self, task: asyncio.Task[Result], running: set[asyncio.Task[Any]], answer: Future[Result]) -> None:
+    def _begin_all(self) -> None:
+        with self._lock:
+            calls, self._handed_over = self._handed_over, []
+        for begin in calls:
+            begin()
+
+    def _end(self, task: asyncio.Task[Result], running: set[asyncio.Task[Any]], answer: _Answer[Result]) -> None:
         running.discard(task)
         if task.cancelled():
-            answer.set_exception(GatewayClosed("The gateway was closed during this call."))
+            answer.fail(GatewayClosed("The gateway was closed during this call."))
         elif error := task.exception():
-            answer.set_exception(error)
+            answer.fail(error)
         else:
-            answer.set_result(task.result())
+            answer.give(task.result())
 
 
 def _must_not_hold_up_a_loop() -> None:
