@@ -66,6 +66,8 @@ const steps = [
   "listDeliveries", "redeliverEvent", "replayEvents", "deleteWebhookEndpoint",
   "createApiKey", "listApiKeys", "getApiKey", "rotateApiKey", "revokeApiKey",
   operatorLogsIn, "setRate", "setFees", "freezeAccount", "unfreezeAccount", "getInvariants",
+  "disableUser", "enableUser", "endSessions", "listAuditRecords",
+  merchantLogsIn, "openAccount", "closeAccount",
   customerLogsIn, "makeDeposit", operatorLogsIn, "reverseTransaction",
   customerLogsIn, "openAccount", "makeDeposit:euros", merchantLogsIn, "createPayment:request",
   customerLogsIn, "createQuote", "getQuote", "listRates", "confirmPayment:quote",
