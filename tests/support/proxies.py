@@ -60,18 +60,20 @@ class Proxy:
         flow = asyncio.Event()
         flow.set()
         self._flows.add(flow)
+        self._writers.add(writer)
         upstream: asyncio.StreamWriter | None = None
         with suppress(OSError):
             await asyncio.sleep(self.accept_after_seconds)
             if self._tls is not None:
                 assert await reader.readexactly(8) == SSL_REQUEST
                 writer.write(b"S")
+                # A writer that is broken off in its handshake has no transport any more.
+                self._writers.discard(writer)
                 handshake = asyncio.create_task(writer.start_tls(self._tls))
                 self._handshakes.add(handshake)
                 handshake.add_done_callback(self._handshakes.discard)
                 await handshake
-            # Not earlier: a writer that is broken off in its handshake has no transport any more.
-            self._writers.add(writer)
+                self._writers.add(writer)
             answers, upstream = await asyncio.open_connection(self._url.hostname, self._url.port)
             self._writers.add(upstream)
             there = asyncio.create_task(self._forward(reader, upstream, flow, counted=True))
