@@ -14,7 +14,7 @@ from gateway.adapters.memory import MemoryUnitOfWork
 from gateway.application.commands.shared import payments as shared_payments
 from gateway.application.commands.shared.payments import PaymentResult
 from gateway.application.engine import batch
-from gateway.application.engine.batch import Batch, moment_after, needs_of, wanted_by
+from gateway.application.engine.batch import Batch, needs_of, wanted_by
 from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.draft import Draft
 from gateway.application.engine.group_commit import GroupCommit, Ticket
@@ -397,7 +397,7 @@ def the_commit_alone_is_retried(patch: pytest.MonkeyPatch) -> None:
         async with self.unit_of_work() as work:
             records = await work.load(wanted_by(submissions, needs))
             draft = Draft(records)
-            moment = moment_after(records.latest_at, self.clock(), self.identifiers)
+            moment = Moment.after(records.latest_at, self.clock(), self.identifiers)
             answers = await batch.answer_all(submissions, needs, draft, moment)
             changes = draft.changes(moment.transactions_at)
             if changes is not None:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from gateway import Pay
 from gateway.adapters.sql import SqlLimits
+from gateway.adapters.sql.engine import audit_engine
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.commands.shared.payments import PaymentResult
@@ -76,9 +77,21 @@ class Process:
         found = [await self.storage.reader.account(account_id) for account_id in accounts]
         return [account.available for account in found if account is not None]
 
+    def executor_that_retries_once(self) -> GroupCommit:
+        """An executor as a gateway has it, in which a batch that failed twice is not run again."""
+        once_more = RetryLimits(attempts_max=2, duration_seconds_max=60)
+        return GroupCommit(
+            retrying(self._run_batch, once_more),
+            GroupLimits(),
+            scheduling=self.storage.scheduling,
+            run_uncached=retrying(self._batch().run_uncached, once_more),
+        )
+
     async def _run_batch(self, submissions: Sequence[Submission]) -> list[Answer | Failed]:
-        batch = Batch(unit_of_work=self.storage.unit_of_work, clock=self._now, identifiers=time_ordered_id)
-        return await batch.run(submissions)
+        return await self._batch().run(submissions)
+
+    def _batch(self) -> Batch:
+        return Batch(unit_of_work=self.storage.unit_of_work, clock=self._now, identifiers=time_ordered_id)
 
     def _now(self) -> datetime:
         self.decided += 1  # The time is read when all is loaded, once for each time that a batch is decided.
@@ -146,6 +159,17 @@ async def held_up(elsewhere: Process, account_id: AccountId) -> AsyncIterator[as
     async with asyncio.TaskGroup() as tasks, elsewhere.storage.unit_of_work() as holder:
         await holder.load(Wanted(account_ids=[account_id]))
         yield tasks
+
+
+@asynccontextmanager
+async def held_key(postgres_url: str, submission: Submission) -> AsyncIterator[None]:
+    """A transaction that does not end has written an answer under the key of a submission."""
+    engine = audit_engine(postgres_url, SqlLimits())
+    async with DatabaseTransaction(engine) as holder:
+        claim = text("INSERT INTO answers VALUES (:owner, :key, '', '', now())")
+        await holder.change(claim, {"owner": submission.key.owner_id, "key": submission.key.key})
+        yield
+    await engine.dispose()
 
 
 async def waiting(postgres: DatabaseTransaction) -> int:

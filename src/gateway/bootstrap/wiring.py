@@ -117,19 +117,28 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
     async with AsyncExitStack() as stack:
         parts = await _open_parts(stack, chosen, given)
         batch = parts.batch()
+        limits = retry_limits(chosen)
         executor = GroupCommit(
-            retrying(batch.run, retry_limits(chosen)),
+            retrying(batch.run, limits),
             group_limits(chosen),
             scheduling=parts.storage.scheduling,
             run_beside=batch.run_beside,
+            run_uncached=retrying(batch.run_uncached, limits),
         )
-        stack.push_async_callback(parts.rate_limits.close)
-        gateway = parts.gateway(executor)
-        stack.push_async_callback(gateway.access.close)
-        stack.push_async_callback(executor.close)
-        if worker:
-            await stack.enter_async_context(working(gateway, chosen))
-        yield gateway
+        yield await _opened(stack, parts, executor, chosen, worker=worker)
+
+
+async def _opened(
+    stack: AsyncExitStack, parts: Parts, executor: Executor, settings: Settings, *, worker: bool
+) -> Gateway:
+    """The gateway, which ends with the stack: first what works beside it, then what was accepted."""
+    gateway = parts.gateway(executor)
+    stack.push_async_callback(parts.rate_limits.close)
+    stack.push_async_callback(gateway.access.close)
+    stack.push_async_callback(executor.close)
+    if worker:
+        await stack.enter_async_context(working(gateway, settings))
+    return gateway
 
 
 async def _open_parts(stack: AsyncExitStack, settings: Settings, given: GivenParts) -> Parts:
@@ -221,12 +230,7 @@ async def in_memory_gateway(  # noqa: PLR0913 - each has a name.
         executor: Executor = (
             OneByOne(run_batch) if one_by_one else GroupCommit(run_batch, GroupLimits(), scheduling=storage.scheduling)
         )
-        gateway = parts.gateway(executor)
-        stack.push_async_callback(gateway.access.close)
-        stack.push_async_callback(executor.close)
-        if worker:
-            await stack.enter_async_context(working(gateway, _MEMORY_SETTINGS))
-        yield gateway
+        yield await _opened(stack, parts, executor, _MEMORY_SETTINGS, worker=worker)
 
 
 def as_settings(settings: Settings | str | PathLike[str] | None) -> Settings:

@@ -7,7 +7,6 @@ own command alone; the rest of the batch is written.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.application.engine.audit_records import audit_records
@@ -80,7 +79,7 @@ class Batch:
             StorageUnavailable: The storage cannot be reached.
         """
         try:
-            [answer] = await self.run([bulk], beside=True)
+            [answer] = await self.run([bulk], may_be_cached=False, moves_shared_accounts=False)
         except StorageUnavailable:
             raise
         except (TryAgain, RequiresOwnTransaction, _NeedsSharedAccounts):
@@ -91,12 +90,22 @@ class Batch:
             return None
         return answer
 
-    async def run(self, submissions: Sequence[Submission], *, beside: bool = False) -> list[Answer | Failed]:
+    async def run_uncached(self, submissions: Sequence[Submission]) -> list[Answer | Failed]:
+        """As `run`, while other batches are decided and committed.
+
+        On Postgres no other batch waits for this one, unless it needs a record that this one has locked.
+        """
+        return await self.run(submissions, may_be_cached=False)
+
+    async def run(
+        self, submissions: Sequence[Submission], *, may_be_cached: bool = True, moves_shared_accounts: bool = True
+    ) -> list[Answer | Failed]:
         """Answer the submissions, in order.
 
         Args:
             submissions: Commands and bulk submissions.
-            beside: Other batches run meanwhile: nothing may come from caches, which know of none of them.
+            may_be_cached: False if other batches run meanwhile: caches know of none of them.
+            moves_shared_accounts: Whether accounts of the gateway may be needed, which all others may need, too.
 
         Raises:
             TryAgain: The transaction did not commit, or its result is unknown.
@@ -105,12 +114,12 @@ class Batch:
         """
         needs = needs_of(submissions)
         async with self.unit_of_work() as work:
-            records = await work.load(wanted_by(submissions, needs, may_be_cached=not beside))
-            if beside and any(account.kind not in _OF_USERS for account in records.accounts):
+            records = await work.load(wanted_by(submissions, needs, may_be_cached=may_be_cached))
+            if not moves_shared_accounts and any(account.kind not in _OF_USERS for account in records.accounts):
                 raise _NeedsSharedAccounts
             draft = Draft(records)
             # Read after the locks are taken: a batch that waited for another one is not dated before it.
-            moment = moment_after(records.latest_at, self.clock(), self.identifiers)
+            moment = Moment.after(records.latest_at, self.clock(), self.identifiers)
             answers = await answer_all(submissions, needs, draft, moment)
             changes = draft.changes(moment.transactions_at)
             if changes is not None or records.are_cached:
@@ -118,15 +127,6 @@ class Batch:
         if changes is not None and changes.events_new:
             self.committed()
         return answers
-
-
-def moment_after(latest_at: datetime | None, now: datetime, identifiers: Identifiers) -> Moment:
-    """The moment `now`, with ids of transactions later than `latest_at`, even if the clock is behind it."""
-    new_id = identifiers.of(now)
-    if latest_at is None or latest_at < now:
-        return Moment(now=now, new_id=new_id, transactions_at=now, new_transaction_id=new_id)
-    then = latest_at + timedelta.resolution
-    return Moment(now=now, new_id=new_id, transactions_at=then, new_transaction_id=identifiers.of(then))
 
 
 def wanted_by(

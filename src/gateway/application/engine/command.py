@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
-from datetime import datetime
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.application.ports.identifiers import NewId
+from gateway.application.ports.identifiers import Identifiers, NewId
 from gateway.application.ports.unit_of_work import EndedSessions, Needs, NewUser
 from gateway.application.views.events import event_data
 from gateway.domain.account import Account
@@ -59,6 +59,15 @@ class Moment:
     new_id: NewId
     transactions_at: datetime
     new_transaction_id: NewId
+
+    @classmethod
+    def after(cls, latest_at: datetime | None, now: datetime, identifiers: Identifiers) -> Self:
+        """The moment `now`, with ids of transactions later than `latest_at`, even if the clock is behind it."""
+        new_id = identifiers.of(now)
+        if latest_at is None or latest_at < now:
+            return cls(now=now, new_id=new_id, transactions_at=now, new_transaction_id=new_id)
+        then = latest_at + timedelta.resolution
+        return cls(now=now, new_id=new_id, transactions_at=then, new_transaction_id=identifiers.of(then))
 
     def event(self, kind: EventType, of: EventObject, *, parties: Parties, sequence: int = 1) -> Event:
         """A new event: `of` is the object after the change, `sequence` its version (1 if it never changes again)."""

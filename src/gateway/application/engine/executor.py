@@ -92,11 +92,17 @@ class OneByOne(Executor):
         return outcome
 
 
-def isolating(run_batch: RunBatch) -> RunBatch:
+def isolating(run_batch: RunBatch, run_uncached: RunBatch | None = None) -> RunBatch:
     """`run_batch`; if a batch fails, each of its submissions is run alone, so that only the faulty one fails.
 
     The result raises `StorageUnavailable` only, which fails the whole batch.
+
+    Args:
+        run_batch: Runs a batch.
+        run_uncached: As `Batch.run_uncached`. It runs the submissions of a batch with a busy key, each of which may
+            wait for the lock timeout again; a batch that is decided on a cached state would have to wait with it.
     """
+    run_isolated_uncached = None if run_uncached is None else isolating(run_uncached)
 
     async def run(submissions: Sequence[Submission]) -> list[Answer | Failed]:
         try:
@@ -106,7 +112,8 @@ def isolating(run_batch: RunBatch) -> RunBatch:
         except Exception as error:  # noqa: BLE001 - a bug in one command must not fail the whole batch.
             if len(submissions) == 1:
                 return [_alone(submissions[0], error)]
-        return [outcome for submission in submissions for outcome in await run([submission])]
+            run_alone = (run_isolated_uncached or run) if isinstance(error, KeyBusy) else run
+        return [outcome for submission in submissions for outcome in await run_alone([submission])]
 
     return run
 

@@ -91,6 +91,7 @@ class GroupCommit(Executor):
         *,
         scheduling: Callable[[], Scheduling] = sequential,
         run_beside: RunBeside | None = None,
+        run_uncached: RunBatch | None = None,
     ) -> None:
         """Start the workers.
 
@@ -99,9 +100,10 @@ class GroupCommit(Executor):
             limits: Limits of batches and of the queue.
             scheduling: As `Storage.scheduling`.
             run_beside: As `Batch.run_beside`. When `None`, no batch begins while a large one runs.
+            run_uncached: As `isolating`.
         """
         self._loop = OneEventLoop()
-        self._run_batch = isolating(run_batch)
+        self._run_batch = isolating(run_batch, run_uncached)
         self._limits = limits
         self._scheduling = scheduling
         self._waiting = FairQueue[Ticket](limits.batch_size_max)

@@ -1,12 +1,28 @@
 """Pipelined batches: a key that the previous batch, or another process, answers is answered once."""
 
+import asyncio
+from dataclasses import replace
+
 from gateway import FreezeAccount
 from gateway.adapters.sql import open_sql_storage
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.application.commands.shared.payments import PaymentResult
 from gateway.application.ports.unit_of_work import TryAgain
+from gateway.domain.errors import IdempotencyInProgress
 from support.builders import deposit, pay, usd
-from support.pipelining import PATIENT, STOP, People, Process, a_moment, asked, failure, held_up, outcomes, waiting
+from support.pipelining import (
+    PATIENT,
+    STOP,
+    People,
+    Process,
+    a_moment,
+    asked,
+    failure,
+    held_key,
+    held_up,
+    outcomes,
+    waiting,
+)
 from support.statements import counting
 
 
@@ -72,3 +88,24 @@ async def test_a_key_that_was_answered_elsewhere_is_found_while_unknown_accounts
     assert third.decided == 2
     # What is read; the answer; that the customer's account is as it was remembered.
     assert counted == {"statements": 3, "BEGIN": 0, "COMMIT": 0}
+
+
+async def test_a_key_that_another_process_holds_makes_the_next_batch_wait_for_one_lock_timeout(
+    people: People, postgres: DatabaseTransaction, postgres_url: str
+) -> None:
+    """The busy key waits for a second lock timeout, to be refused alone. The next batch must not wait with it."""
+    async with open_sql_storage(postgres_url, replace(PATIENT, lock_timeout_seconds=1)) as storage:
+        third = Process(storage)
+        # Both customers' accounts are cached from here on.
+        await third.run(asked(pay(usd(1))), asked(pay(usd(1), customer=3, merchant=4)))
+        busy = asked(pay(usd(10)))
+        async with held_key(postgres_url, busy):
+            executor = third.executor_that_retries_once()
+            first = [executor.submit(each) for each in (busy, asked(pay(usd(10))))]
+            await waiting(postgres)
+            second = [executor.submit(asked(pay(usd(10), customer=3, merchant=4))) for _ in range(2)]
+            refused, paid, *others = await asyncio.gather(*first, *second)
+            await executor.close()
+            assert await third.available(*people.customers[:2]) == [89, 79]
+    assert isinstance(refused.outcome, IdempotencyInProgress)
+    assert [type(answer.outcome) for answer in (paid, *others)] == [PaymentResult] * 3
