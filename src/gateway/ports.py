@@ -3,7 +3,7 @@
 A port is a Protocol, and needs no base class. `gateway.open_gateway` takes the parts, `gateway.contracts` proves them.
 """
 
-from gateway.application.ports.api_keys import StoredApiKeys
+from gateway.application.ports.api_keys import KeyAtUse, StoredApiKeys
 from gateway.application.ports.audit_log import AuditFilter, AuditLog
 from gateway.application.ports.audit_records import ChainedRecord, ChainEnd, ChainLink, StrayRecord
 from gateway.application.ports.clock import Clock
@@ -134,6 +134,7 @@ __all__ = [
     "HashingOverloaded",
     "Housekeeping",
     "Identifiers",
+    "KeyAtUse",
     "KeyBusy",
     "KeyTaken",
     "Lease",

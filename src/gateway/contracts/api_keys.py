@@ -6,6 +6,7 @@ from operator import attrgetter
 
 import pytest
 
+from gateway.application.ports.api_keys import KeyAtUse
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyTaken, Wanted
 from gateway.contracts.records import (
@@ -87,8 +88,18 @@ class ApiKeysContract:
         keys = [an_api_key(1), an_api_key(2, revoked_at=NOW), an_api_key(3, owner=3), an_api_key(4, owner=9)]
         await commit(storage, Changes(api_keys_new=keys))
         asked = [api_key_id(number) for number in (1, 2, 3, 4, 99)]
-        assert await storage.api_keys.at_use(asked) == {key.id: key for key in keys[:2]}
+        found = {key.id: KeyAtUse(key=key, owner_is_disabled=False) for key in keys[:2]}
+        assert await storage.api_keys.at_use(asked) == found
         assert await storage.api_keys.at_use([]) == {}
+
+    async def test_a_key_is_used_with_whether_its_owner_is_disabled(self, storage: Storage) -> None:
+        """As it was committed last."""
+        owner = a_user(2, role=Role.MERCHANT)
+        await commit(storage, Changes(users_new=[owner], api_keys_new=[an_api_key(1)]))
+        for user in (owner.user.disabled(NOW), owner.user.disabled(NOW).enabled()):
+            await commit(storage, Changes(users_changed=[user]), Wanted(users=[user.id]))
+            found = await storage.api_keys.at_use([api_key_id(1)])
+            assert found[api_key_id(1)].owner_is_disabled is (user.disabled_at is not None)
 
     async def test_ended_keys_are_those_that_were_revoked_or_replaced(self, storage: Storage) -> None:
         """Since a moment, to the microsecond. A revoked key has ended even if the clock of its server was ahead."""

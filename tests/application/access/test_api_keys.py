@@ -15,10 +15,11 @@ from gateway.application.access import api_key_authentication, api_key_uses
 from gateway.application.access.access import Access
 from gateway.application.access.api_key_format import PREFIX, ApiKeyFormat, new_key_secret
 from gateway.application.errors import ApiKeyInvalid
+from gateway.application.ports.api_keys import KeyAtUse
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.contracts.records import api_key_id
-from gateway.domain.api_key import ApiKey, ApiKeyId
+from gateway.domain.api_key import ApiKeyId
 from gateway.domain.api_key_errors import ApiKeyNotFound
 from gateway.domain.errors import UserNotFound
 from gateway.domain.user import UserId
@@ -37,7 +38,7 @@ class CountedKeys(MemoryApiKeys):
         self.writes: list[Mapping[ApiKeyId, datetime]] = []
         self.away = False
 
-    async def at_use(self, key_ids: Collection[ApiKeyId]) -> Mapping[ApiKeyId, ApiKey]:
+    async def at_use(self, key_ids: Collection[ApiKeyId]) -> Mapping[ApiKeyId, KeyAtUse]:
         self.looked_up.append(len(key_ids))
         if self.away:
             raise StorageUnavailable

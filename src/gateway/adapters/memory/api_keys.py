@@ -8,7 +8,7 @@ from datetime import datetime
 from typing_extensions import override
 
 from gateway.adapters.memory.database import MemoryDatabase
-from gateway.application.ports.api_keys import StoredApiKeys
+from gateway.application.ports.api_keys import KeyAtUse, StoredApiKeys
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.user import UserId
 
@@ -34,12 +34,14 @@ class MemoryApiKeys(StoredApiKeys):
         return found[:limit]
 
     @override
-    async def at_use(self, key_ids: Collection[ApiKeyId]) -> Mapping[ApiKeyId, ApiKey]:
+    async def at_use(self, key_ids: Collection[ApiKeyId]) -> Mapping[ApiKeyId, KeyAtUse]:
         keys, users = self._database.api_keys, self._database.users
-        found = [keys[key_id] for key_id in key_ids if key_id in keys]
-        return {
-            key.id: key for key in found if key.owner_id in users and users[key.owner_id].user.role is key.owner_role
-        }
+        found: dict[ApiKeyId, KeyAtUse] = {}
+        for key in (keys[key_id] for key_id in key_ids if key_id in keys):
+            owner = users.get(key.owner_id)
+            if owner is not None and owner.user.role is key.owner_role:
+                found[key.id] = KeyAtUse(key=key, owner_is_disabled=owner.user.disabled_at is not None)
+        return found
 
     @override
     async def ended_since(self, since: datetime, *, now: datetime) -> AbstractSet[ApiKeyId]:

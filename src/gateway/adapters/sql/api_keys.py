@@ -14,7 +14,7 @@ from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables.access import api_keys, users
 from gateway.adapters.sql.types import MOMENT, TEXT
-from gateway.application.ports.api_keys import StoredApiKeys
+from gateway.application.ports.api_keys import KeyAtUse, StoredApiKeys
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.user import UserId
 
@@ -27,7 +27,7 @@ _IS_AMONG: Final = {
     SQLITE: _table.id.in_(bindparam("ids", expanding=True)),
 }
 AT_USE: Final = {
-    dialect: select(api_keys)
+    dialect: select(api_keys, users.c.disabled_at)
     .join(users, and_(users.c.id == _table.owner_id, users.c.role == _table.owner_role))
     .where(is_among)
     for dialect, is_among in _IS_AMONG.items()
@@ -74,9 +74,12 @@ class SqlApiKeys(StoredApiKeys):
         return [to_api_key(row) for row in await self._transactions.read(statement)]
 
     @override
-    async def at_use(self, key_ids: Collection[ApiKeyId]) -> Mapping[ApiKeyId, ApiKey]:
-        keys = [to_api_key(row) for row in await self._transactions.read(self._at_use, {"ids": list(key_ids)})]
-        return {key.id: key for key in keys}
+    async def at_use(self, key_ids: Collection[ApiKeyId]) -> Mapping[ApiKeyId, KeyAtUse]:
+        found: dict[ApiKeyId, KeyAtUse] = {}
+        for row in await self._transactions.read(self._at_use, {"ids": list(key_ids)}):
+            key = to_api_key(row)
+            found[key.id] = KeyAtUse(key=key, owner_is_disabled=row.disabled_at is not None)
+        return found
 
     @override
     async def ended_since(self, since: datetime, *, now: datetime) -> AbstractSet[ApiKeyId]:

@@ -79,7 +79,7 @@ class Access:
         revocations = Revocations(self.sessions, self.users, self.limits, token_lifetime_seconds=lifetime)
         self._sign_ins = SignInRecords(self.audit_log, self.executor)
         self._refresh_tokens = RefreshTokens(self.sessions, self.users, self.limits, revocations)
-        keys = ApiKeyAuthentication(self.api_keys, self.users, revocations, self.key_format, known_seconds=lifetime)
+        keys = ApiKeyAuthentication(self.api_keys, revocations, self.key_format, known_seconds=lifetime)
         self._authentication = Authentication(self.tokens, revocations, keys, self.clock, self.loop)
 
     async def register(

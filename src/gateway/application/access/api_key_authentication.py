@@ -9,13 +9,11 @@ from typing import Final
 from gateway.application.access.api_key_format import ApiKeyFormat, hash_of_key_secret
 from gateway.application.access.api_key_uses import ApiKeyUses
 from gateway.application.access.caller import Caller
-from gateway.application.access.refresh_tokens import must_not_be_disabled
 from gateway.application.access.revocations import Revocations
 from gateway.application.access.shared_reads import SharedReads
 from gateway.application.errors import ApiKeyInvalid
-from gateway.application.ports.api_keys import StoredApiKeys
+from gateway.application.ports.api_keys import KeyAtUse, StoredApiKeys
 from gateway.application.ports.sessions import SessionId
-from gateway.application.ports.users import Users
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.errors import UserDisabled
 from gateway.domain.immutable import immutable
@@ -48,25 +46,17 @@ class ApiKeyAuthentication:
 
     Args:
         stored: The keys.
-        users: Their owners.
         revocations: The sessions and keys that have ended, and disabled users.
         form: How keys are written here.
         known_seconds: How long a key is remembered; no longer than `Revocations` looks back.
     """
 
     def __init__(
-        self,
-        stored: StoredApiKeys,
-        users: Users,
-        revocations: Revocations,
-        form: ApiKeyFormat,
-        *,
-        known_seconds: int,
+        self, stored: StoredApiKeys, revocations: Revocations, form: ApiKeyFormat, *, known_seconds: int
     ) -> None:
         revocations.keys_ended = self.ended_since
         self.uses = ApiKeyUses(stored)
         self._stored = stored
-        self._users = users
         self._revocations = revocations
         self._form = form
         self._known_time = timedelta(seconds=known_seconds)
@@ -88,17 +78,14 @@ class ApiKeyAuthentication:
         parts = self._form.read(text)
         if parts is None or SessionId(parts.key_id) in self._revocations.session_ids:
             raise _invalid()
-        key = await self._reads.find(parts.key_id)
-        if key is None or not hmac.compare_digest(hash_of_key_secret(parts.secret), key.secret_hash):
+        found = await self._reads.find(parts.key_id)
+        if found is None or not hmac.compare_digest(hash_of_key_secret(parts.secret), found.key.secret_hash):
             raise _invalid()
+        key = found.key
         if key.has_ended(now):
             raise _invalid()
-        # The list of disabled users tells of every change until the key is read again.
-        owner = await self._users.by_id(key.owner_id)
-        if owner is None:
-            raise _invalid()
-        must_not_be_disabled(owner.user)
-        if key.owner_id in self._revocations.disabled:
+        # Until the key is read again, the list of disabled users tells of every change.
+        if found.owner_is_disabled or key.owner_id in self._revocations.disabled:
             raise UserDisabled("An operator has disabled this user.")
         self._remember(text, key, now)
         self.uses.note(key.id, now)
@@ -137,7 +124,7 @@ class ApiKeyAuthentication:
             read_again_at=now + self._known_time,
         )
 
-    async def _read(self, key_ids: Collection[ApiKeyId]) -> Sequence[ApiKey | None]:
+    async def _read(self, key_ids: Collection[ApiKeyId]) -> Sequence[KeyAtUse | None]:
         found = await self._stored.at_use(set(key_ids))
         return [found.get(key_id) for key_id in key_ids]
 

@@ -6,7 +6,16 @@ from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.api_key import ApiKey, ApiKeyId
+from gateway.domain.immutable import immutable
 from gateway.domain.user import UserId
+
+
+@immutable
+class KeyAtUse:
+    """A key, and whether its owner is disabled."""
+
+    key: ApiKey
+    owner_is_disabled: bool
 
 
 class StoredApiKeys(Protocol):
@@ -26,7 +35,7 @@ class StoredApiKeys(Protocol):
         """
         ...
 
-    async def at_use(self, key_ids: Collection[ApiKeyId]) -> Mapping[ApiKeyId, ApiKey]:
+    async def at_use(self, key_ids: Collection[ApiKeyId]) -> Mapping[ApiKeyId, KeyAtUse]:
         """The keys with these ids whose owner is a user with the role that the key names, in one read."""
         ...
 
