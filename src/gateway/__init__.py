@@ -1,8 +1,8 @@
 """An async payment gateway in ports and adapters: what an embedding service imports."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from gateway.lazy_names import lazy_names
 from gateway.public_names import MODULES
 
 if TYPE_CHECKING:
@@ -241,12 +241,7 @@ __all__ = [
     "read_settings",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(MODULES[name]), name)
-    return value
+__getattr__ = lazy_names(globals(), MODULES)
 
 
 def __dir__() -> list[str]:

@@ -63,7 +63,7 @@ def open_gateway_sync(
 def _run(
     opener: Opener, opened: "Future[tuple[SyncGateway, Callable[[], None]]]", stopped: "Future[BaseException | None]"
 ) -> None:
-    """The thread: open, serve calls, close. Errors go to whoever waits."""
+    """The thread: open, serve calls, close. Errors go to the thread that opened the gateway."""
     try:
         asyncio.run(_serve(opener, opened))
     except BaseException as error:  # noqa: BLE001 - the opener's thread raises it.

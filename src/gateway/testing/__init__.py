@@ -4,8 +4,9 @@ Where the gateway is installed, pytest finds the plugin `gateway.testing.plugin`
 here works too.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gateway.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from gateway.testing.clock import MovableClock
@@ -37,12 +38,7 @@ _MODULES = {
     "expire_due": "gateway.testing.expiry",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
-    return value
+__getattr__ = lazy_names(globals(), _MODULES)
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,8 @@
 """All SQL of the project: tables, repositories, unit of work, migrations; for Postgres and SQLite."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gateway.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from gateway.adapters.sql.audit import sql_audit
@@ -46,12 +47,7 @@ _MODULES = {
     "sql_audit": "gateway.adapters.sql.audit",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
-    return value
+__getattr__ = lazy_names(globals(), _MODULES)
 
 
 def __dir__() -> list[str]:

@@ -1,43 +1,24 @@
 """Disable and enable a user, and end all of their sessions: what operators do when something is wrong."""
 
-from typing import ClassVar
-
 from typing_extensions import override
 
-from gateway.application.commands.shared.users import user_decision, users_needs
-from gateway.application.engine.command import Command, Decision, Moment
+from gateway.application.commands.shared.users import UserAction, user_decision
+from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account
-from gateway.domain.checks import check_free_text, check_id
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
-from gateway.domain.limits import REASON_LENGTH_MAX
-from gateway.domain.user import UserId
 from gateway.domain.user_with_accounts import UserWithAccounts
 
 
 @immutable
-class DisableUser(Command[UserWithAccounts]):
+class DisableUser(UserAction):
     """Keep a user out, and suspend their accounts: nothing new begins on these, and what was begun ends.
 
     All sessions of the user end; access tokens and API keys are refused within seconds. A disabled user stays as they
     are.
     Refuses: user_not_found.
     """
-
-    result_type: ClassVar = UserWithAccounts
-
-    user_id: UserId
-    reason: str
-
-    def __post_init__(self) -> None:
-        check_id("user_id", self.user_id)
-        check_free_text("reason", self.reason, REASON_LENGTH_MAX, length_min=1)
-
-    @override
-    def needs(self) -> Needs:
-        return users_needs(self.user_id)
 
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[UserWithAccounts]:
@@ -55,24 +36,11 @@ class DisableUser(Command[UserWithAccounts]):
 
 
 @immutable
-class EnableUser(Command[UserWithAccounts]):
+class EnableUser(UserAction):
     """Let a disabled user in again, and resume their accounts. A user who is not disabled stays as they are.
 
     Refuses: user_not_found.
     """
-
-    result_type: ClassVar = UserWithAccounts
-
-    user_id: UserId
-    reason: str
-
-    def __post_init__(self) -> None:
-        check_id("user_id", self.user_id)
-        check_free_text("reason", self.reason, REASON_LENGTH_MAX, length_min=1)
-
-    @override
-    def needs(self) -> Needs:
-        return users_needs(self.user_id)
 
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[UserWithAccounts]:

@@ -1,16 +1,14 @@
 """What operators do with users: disable them, enable them, end their sessions."""
 
-from typing import Final
-
 from gateway.adapters.http.messages import Request
-from gateway.adapters.http.operations import Body, Idempotency, Operation
+from gateway.adapters.http.operations import AnyOperation, Body, Handler, Idempotency, Operation
 from gateway.adapters.http.resources.fields import Reason
 from gateway.adapters.http.resources.users import EXAMPLE_USER, TAG
 from gateway.adapters.http.submissions import identity, submitting
 from gateway.application.commands.disable_user import DisableUser, EnableUser
 from gateway.application.commands.end_sessions import EndSessions
 from gateway.application.views.users import UserView, user_view
-from gateway.domain.user import Role, UserId
+from gateway.domain.user import UserId
 from gateway.domain.user_with_accounts import UserWithAccounts
 
 
@@ -40,49 +38,49 @@ def to_user_view(shown: UserWithAccounts) -> UserView:
     return user_view(shown.user, shown.accounts)
 
 
-OPERATORS: Final = frozenset({Role.OPERATOR})
+def _action(
+    verb: str, name: str, summary: str, handler: Handler[UserActionBody], reason: str, status: str
+) -> AnyOperation:
+    """What an operator does with a user. The last two are of the example: why, and the user's status afterwards."""
+    return Operation(
+        method="POST",
+        path=f"/users/{{user_id}}/{verb}",
+        name=name,
+        tag=TAG,
+        summary=summary,
+        handler=handler,
+        body=UserActionBody,
+        result=UserView,
+        idempotency=Idempotency.OPTIONAL,
+        codes=("user_not_found",),
+        example={"reason": reason},
+        example_result={**EXAMPLE_USER, "status": status},
+    )
+
 
 OPERATIONS = (
-    Operation(
-        method="POST",
-        path="/users/{user_id}/disable",
-        name="disableUser",
-        tag=TAG,
-        summary="Keep a user out, and let nothing new begin on their accounts",
-        handler=submitting(to_disable, to_user_view, record_of=identity),
-        body=UserActionBody,
-        result=UserView,
-        idempotency=Idempotency.OPTIONAL,
-        codes=("user_not_found",),
-        example={"reason": "Their laptop was stolen"},
-        example_result={**EXAMPLE_USER, "status": "disabled"},
+    _action(
+        "disable",
+        "disableUser",
+        "Keep a user out, and let nothing new begin on their accounts",
+        submitting(to_disable, to_user_view, record_of=identity),
+        "Their laptop was stolen",
+        "disabled",
     ),
-    Operation(
-        method="POST",
-        path="/users/{user_id}/enable",
-        name="enableUser",
-        tag=TAG,
-        summary="Let a disabled user in again",
-        handler=submitting(to_enable, to_user_view, record_of=identity),
-        body=UserActionBody,
-        result=UserView,
-        idempotency=Idempotency.OPTIONAL,
-        codes=("user_not_found",),
-        example={"reason": "They have a new password"},
-        example_result=EXAMPLE_USER,
+    _action(
+        "enable",
+        "enableUser",
+        "Let a disabled user in again",
+        submitting(to_enable, to_user_view, record_of=identity),
+        "They have a new password",
+        "active",
     ),
-    Operation(
-        method="POST",
-        path="/users/{user_id}/end-sessions",
-        name="endSessions",
-        tag=TAG,
-        summary="End all sessions of a user, who may log in again",
-        handler=submitting(to_end_sessions, to_user_view),
-        body=UserActionBody,
-        result=UserView,
-        idempotency=Idempotency.OPTIONAL,
-        codes=("user_not_found",),
-        example={"reason": "A token was posted in a chat"},
-        example_result=EXAMPLE_USER,
+    _action(
+        "end-sessions",
+        "endSessions",
+        "End all sessions of a user, who may log in again",
+        submitting(to_end_sessions, to_user_view),
+        "A token was posted in a chat",
+        "active",
     ),
 )

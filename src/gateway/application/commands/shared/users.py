@@ -2,21 +2,40 @@
 
 from collections.abc import Callable
 from operator import attrgetter
+from typing import ClassVar
+
+from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import account_event
-from gateway.application.engine.command import Decision, Moment
+from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import EndedSessions, Needs
 from gateway.domain.account import Account
 from gateway.domain.audit import AuditAction, AuditNote
+from gateway.domain.checks import check_free_text, check_id
 from gateway.domain.event_type import EventType
+from gateway.domain.immutable import immutable
+from gateway.domain.limits import REASON_LENGTH_MAX
 from gateway.domain.user import User, UserId
 from gateway.domain.user_with_accounts import UserWithAccounts
 
 
-def users_needs(user_id: UserId) -> Needs:
-    """A user, locked, with all of their accounts: none is opened meanwhile."""
-    return Needs(users=(user_id,), account_owners=(user_id,))
+@immutable
+class UserAction(Command[UserWithAccounts]):
+    """What an operator does with a user, and why. The user is locked, with all accounts: none is opened meanwhile."""
+
+    result_type: ClassVar = UserWithAccounts
+
+    user_id: UserId
+    reason: str
+
+    def __post_init__(self) -> None:
+        check_id("user_id", self.user_id)
+        check_free_text("reason", self.reason, REASON_LENGTH_MAX, length_min=1)
+
+    @override
+    def needs(self) -> Needs:
+        return Needs(users=(self.user_id,), account_owners=(self.user_id,))
 
 
 def user_decision(
