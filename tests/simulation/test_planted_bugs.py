@@ -42,3 +42,8 @@ def test_a_planted_bug_of_deliveries_is_found(plant: Plant, monkeypatch: pytest.
 def test_the_same_history_is_sound_without_them(sound_report: Report) -> None:
     assert sound_report.failure is None
     assert sound_report.steps == STEPS
+
+
+async def test_the_history_without_workers_is_sound_without_them() -> None:
+    report = await simulate(memory_storage(), seed=SEED, steps=STEPS, faulty=True)
+    assert report.failure is None
