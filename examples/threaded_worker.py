@@ -26,7 +26,7 @@ class Task(NamedTuple):
 
 
 def settle(gateway: SyncGateway, task: Task) -> str:
-    """Pay an invoice, once, in whichever thread this runs."""
+    """Pay an invoice, once, in any thread."""
     customer = gateway.accounts.open_customer(task.user, "EUR")
     shop = gateway.accounts.open_merchant("shop", "EUR")
     order = PaymentOrder(
@@ -37,7 +37,7 @@ def settle(gateway: SyncGateway, task: Task) -> str:
             gateway.execute(Pay(order=order), idempotency_key=task.invoice, owner_id=customer.owner_id)
         except InsufficientFunds:
             return "dunned"
-        except StorageUnavailable:  # The same key is safe, whatever became of the payment.
+        except StorageUnavailable:  # The same key is safe, also if the payment was committed.
             if tries == TRIES_MAX:
                 raise
         else:

@@ -113,7 +113,7 @@ SCOPES = {
         "POST /events/{event_id}/redeliver",
     },
 }
-"""What an API key with a scope may do. Whatever is not here, no key does."""
+"""What an API key with a scope may do. No key does anything else."""
 
 
 async def attempt(api: Api, operation: str) -> tuple[int, str]:

@@ -121,7 +121,7 @@ class AuditLogContract:
         assert await is_sound(storage)
 
     async def test_records_that_are_written_and_linked_at_the_same_time_make_one_chain(self, storage: Storage) -> None:
-        """Whoever writes, and whoever links: the chain has no gaps, and each record once."""
+        """Beside each other, writers and linkers leave no gap in the chain, and link each record once."""
         records = [a_record(number, at=NOW + number * SECOND) for number in range(1, 25)]
 
         async def write(some: Collection[AuditRecord]) -> None:

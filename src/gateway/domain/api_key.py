@@ -84,7 +84,7 @@ class ApiKey:
         return self.expires_at if self.revoked_at is None else self.revoked_at
 
     def has_ended(self, now: datetime) -> bool:
-        """Whether it is no longer accepted. A revoked key is not, whatever the clocks of servers say."""
+        """Whether it is no longer accepted. A revoked key has ended, also one that a clock ahead has revoked."""
         return self.revoked_at is not None or (self.expires_at is not None and self.expires_at <= now)
 
     def revoke(self, *, now: datetime) -> "ApiKey":

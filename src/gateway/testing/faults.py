@@ -23,7 +23,7 @@ class StorageFaults:
 
     @contextmanager
     def away(self) -> Generator[None]:
-        """The storage cannot be reached: whatever is asked of it raises `StorageUnavailable`."""
+        """The storage cannot be reached: every method raises `StorageUnavailable`."""
         self._away += 1
         try:
             yield

@@ -1,4 +1,4 @@
-"""Password hashes that take no time. Whoever gets them finds the passwords: for tests alone."""
+"""Password hashes that take no time. They reveal the passwords: for tests alone."""
 
 import hashlib
 

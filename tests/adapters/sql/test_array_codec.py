@@ -51,7 +51,7 @@ async def test_asyncpg_still_has_the_private_method_that_takes_the_codec(postgre
         AsyncpgTransaction(pool, acquire_seconds_max=1) as transaction,
     ):
         for of in TYPES:
-            # Whoever reads an array gets an error from the codec: units of work read none.
+            # Reading an array is an error of the codec: units of work read none.
             with pytest.raises(TypeError, match="No statement of a unit of work returns an array"):
                 await transaction.rows(text(f"SELECT NULL::{of.name}, '{{}}'::{of.name}"))
 

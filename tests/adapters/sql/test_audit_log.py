@@ -15,7 +15,7 @@ SECONDS_MAX = 20.0
 """Longer than a commit takes on any machine, shorter than for ever."""
 
 
-async def test_whoever_writes_records_does_not_wait_for_whoever_links_them(postgres_url: str) -> None:
+async def test_transactions_that_write_records_do_not_wait_for_the_linker(postgres_url: str) -> None:
     engine = audit_engine(postgres_url, SqlLimits())
     async with open_sql_storage(postgres_url) as storage, engine.connect() as linker:
         await linker.execute(LOCK)

@@ -77,7 +77,7 @@ async def test_an_idle_connection_is_taken_without_waiting(connector: FakeConnec
     assert len(connector.made) == 1
 
 
-async def test_whoever_finds_none_waits_for_the_next_that_is_given_back(connector: FakeConnector) -> None:
+async def test_a_caller_without_a_connection_waits_for_the_next_that_is_given_back(connector: FakeConnector) -> None:
     pool = pool_of(connector)
     taken = [await pool.take(**SECONDS) for _ in range(2)]
     assert taken[0] is not taken[1]
@@ -90,7 +90,7 @@ async def test_whoever_finds_none_waits_for_the_next_that_is_given_back(connecto
     assert len(connector.made) == 2
 
 
-async def test_whoever_gives_up_waiting_takes_no_connection_along(connector: FakeConnector) -> None:
+async def test_a_caller_that_gives_up_waiting_takes_no_connection(connector: FakeConnector) -> None:
     pool = pool_of(connector, size_max=1)
     taken = await pool.take(**SECONDS)
     for given_back_before in (False, True):

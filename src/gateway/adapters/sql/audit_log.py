@@ -22,7 +22,7 @@ from gateway.domain.audit import AuditId, AuditRecord
 APPEND: Final = insert(audit_log).values({each: bindparam(each.name, type_=each.type) for each in audit_log.c})
 WAIT: Final = insert(audit_unlinked).values(audit_id=bindparam("id"))
 LOCK: Final = text("SELECT pg_advisory_xact_lock(7497, CAST(CAST('audit_chain' AS regclass) AS oid)::int)")
-"""One process at a time links the records of a schema. Whoever writes records does not wait for it."""
+"""One process at a time links the records of a schema. Transactions that write records do not wait for it."""
 ANY_UNLINKED: Final = select(audit_unlinked.c.audit_id).limit(1)
 UNLINKED: Final = (
     select(audit_log)

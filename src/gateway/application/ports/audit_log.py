@@ -55,7 +55,7 @@ class AuditLog(Protocol):
     async def link(self, *, limit: int) -> int:
         """Give records that were committed their places in the chain, the oldest first, `limit` at most.
 
-        One process at a time does. Nobody else waits for it, whatever they write.
+        One process at a time does. No other transaction waits for it.
 
         Returns:
             How many were linked.
