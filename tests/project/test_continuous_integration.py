@@ -83,14 +83,15 @@ def test_ci_runs_only_targets_that_exist() -> None:
 def test_every_test_runs_in_ci_with_coverage_or_without() -> None:
     assert "make test ||" in text(".ci/run")
     makefile = text("Makefile")
-    parts = r"coverage \$\(END_TO_END_HALVES\) test-rest test-simulation"
+    parts = r"\$\(END_TO_END_HALVES\) test-rest coverage test-on-databases test-simulation"
     assert re.search(rf"^\t\$\(MAKE\) .* {parts}$", makefile, re.MULTILINE)
     assert "\t$(BIN)/pytest $(END_TO_END_TESTS)/test_[$*]*.py $(ARGS)\n" in makefile
     [halves] = re.findall(r"^END_TO_END_HALVES := (.*)$", makefile, re.MULTILINE)
     patterns = [f"test_[{half.removeprefix('test-end-to-end-')}]*.py" for half in halves.split()]
     for file in (ROOT / "tests/end_to_end").rglob("test_*.py"):
         assert [file.match(f"tests/end_to_end/{pattern}") for pattern in patterns].count(True) == 1, file
-    assert any("-m pytest $(COVERAGE_TESTS)" in line for line in recipe("coverage"))
+    assert any('-m pytest $(COVERAGE_TESTS) -k "not ($(ON_DATABASES))"' in line for line in recipe("coverage"))
+    assert any('/pytest $(COVERAGE_TESTS) -k "$(ON_DATABASES)"' in line for line in recipe("test-on-databases"))
     assert any("/pytest $(END_TO_END_TESTS)" in line for line in recipe("test-end-to-end"))
     assert any("/pytest $(SIMULATION_TESTS)" in line for line in recipe("test-simulation"))
     left_out = "$(addprefix --ignore=,$(COVERAGE_TESTS) $(END_TO_END_TESTS) $(SIMULATION_TESTS))"
