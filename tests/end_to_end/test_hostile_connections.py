@@ -127,6 +127,23 @@ async def test_a_refusal_has_the_request_id_of_the_client(server: Server) -> Non
     assert answer.problem(431, "headers_too_large")["request_id"] == "order-4711"
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /health/live HTTP/1.1\r\n\r\n",
+        b"GET /health/live HTTP/2.0\r\nHost: a\r\n\r\n",
+        b"GET /health/live HTTP/0.9\r\nHost: a\r\n\r\n",
+    ],
+    ids=["no Host", "HTTP/2.0", "HTTP/0.9"],
+)
+async def test_a_request_without_a_host_or_of_another_version_is_refused(server: Server, head: bytes) -> None:
+    (await answer_to(server.port, [head])).problem(400, "validation_error")
+
+
+async def test_a_request_of_http_1_0_needs_no_host(server: Server) -> None:
+    assert (await answer_to(server.port, [b"GET /health/live HTTP/1.0\r\n\r\n"])).status == 200
+
+
 async def test_a_connection_that_sends_nothing_is_closed(server: Server) -> None:
     async with connected(server.port) as connection:
         assert await connection.seconds_until_closed() < HEAD_SECONDS + TOLERANCE_SECONDS

@@ -277,7 +277,10 @@ class _Head:
 
 
 def is_answered_in_turn(request: bytes) -> bool:
-    """Whether the application answers it: a connection refuses malformed and large heads as they come."""
+    """Whether the application answers it: a connection refuses malformed and large heads as they come.
+
+    So it does with other versions.
+    """
     head = _Head()
     parser = httptools.HttpRequestParser(head)
     try:
@@ -285,6 +288,8 @@ def is_answered_in_turn(request: bytes) -> bool:
     except httptools.HttpParserUpgrade:
         pass
     except httptools.HttpParserError:
+        return False
+    if parser.get_http_version() not in {"1.0", "1.1"}:
         return False
     limits = ConnectionLimits()
     return head.headers <= limits.headers_max and request.index(b"\r\n\r\n") < limits.head_bytes_max - 1_000

@@ -36,6 +36,7 @@ class Deaf:
 
 AROUND_URL: Final = "  HTTP/1.1\r\n\r\n"
 AROUND_FIELD: Final = ": \r\n"
+HOST: Final = b"host"
 TRAILERS: Final = Discarding()
 DEAF: Final[Any] = Deaf()
 
@@ -101,6 +102,7 @@ class GatewayProtocol(LaneProtocol):
         if len(self.pipeline) >= self.limits.pipelined_max:
             # Nobody sees it: the responses that are due come, and then the end.
             raise HttpRefusal("validation_error", "Too many requests of this connection wait for their responses.")
+        self._check_version_and_host()
         upgrades = self.parser.should_upgrade()
         is_connect = upgrades and self.parser.get_method() == CONNECT
         if upgrades and not is_connect:
@@ -211,6 +213,18 @@ class GatewayProtocol(LaneProtocol):
             self._refuse(self._too_large())
         elif self._in_head and self._deadline is None:
             self._await_head()
+
+    def _check_version_and_host(self) -> None:
+        """As RFC 9112, 3.2. The application refuses a second `Host`, as every repeated header."""
+        version = self.parser.get_http_version()
+        if version == "1.0":
+            return
+        if version != "1.1":
+            raise HttpRefusal("validation_error", f"This server speaks HTTP/1.1 and HTTP/1.0, not HTTP/{version}.")
+        for name, _ in self.headers:
+            if name == HOST:
+                return  # It is the first header of nearly every client.
+        raise HttpRefusal("validation_error", "A request of HTTP/1.1 has a Host header.")
 
     def _head_is_too_large(self) -> bool:
         line = len(self.parser.get_method()) + len(self.url) + len(AROUND_URL)
