@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from application.gate import settle
 from gateway.adapters.memory import MemoryDatabase, memory_storage
 from gateway.adapters.memory.sessions import MemorySessions
 from gateway.application.access import authentication
@@ -40,6 +41,21 @@ class SilentSessions(MemorySessions):
             self.reads += 1
             await self.go_on.wait()
         return await super().revoked_since(since)
+
+
+class HeldSessions(MemorySessions):
+    """Sessions whose list of revocations is found at once, and arrives when it is let through."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        super().__init__(database)
+        self.held: list[asyncio.Event] | None = None
+
+    async def revoked_since(self, since: datetime) -> AbstractSet[SessionId]:
+        found = await super().revoked_since(since)
+        if self.held is not None:
+            self.held.append(asyncio.Event())
+            await self.held[-1].wait()
+        return found
 
 
 class SessionsThatGoAway(MemorySessions):
@@ -190,6 +206,39 @@ async def test_no_request_waits_for_a_list_of_revocations_that_does_not_come(
     sessions.go_on.set()
     await asyncio.sleep(0)
     clock.advance(3)
+    with pytest.raises(TokenRevoked):
+        await access.authenticate(signed_in.access_token)
+
+
+async def test_after_a_logout_all_requests_wait_for_the_list_that_is_read_then(clock: StandingClock) -> None:
+    """Also those that come while it is read; and a list that was read before comes too late."""
+    database = MemoryDatabase()
+    sessions = HeldSessions(database)
+    limits = AccessLimits(revocations_wait_seconds_max=60)
+    access = replace(an_access(memory_storage(database), clock), sessions=sessions, limits=limits)
+    await access.register(email=EMAIL, password=PASSWORD, role=Role.CUSTOMER)
+    signed_in = await log_in(access)
+    caller = await access.authenticate(signed_in.access_token)
+    clock.advance(3)
+    sessions.held = []
+
+    def request() -> "asyncio.Task[Caller]":
+        return asyncio.create_task(access.authenticate(signed_in.access_token))
+
+    early = request()
+    await settle()
+    await access.log_out(caller, signed_in.refresh_token)
+    later = [request()]
+    await settle()
+    later += [request() for _ in range(4)]
+    await settle()
+    [before, after] = sessions.held
+    after.set()
+    await settle()
+    before.set()
+    answers = await asyncio.gather(*later, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [TokenRevoked] * 5
+    await asyncio.gather(early, return_exceptions=True)
     with pytest.raises(TokenRevoked):
         await access.authenticate(signed_in.access_token)
 

@@ -18,13 +18,14 @@ class AccessLimits:
 
     `leeway_seconds` is the largest difference between the clocks of servers. A refresh token that was used may be used
     again within `refresh_grace_seconds`, in case the response was lost. The list of revoked sessions is at most
-    `revocations_seconds_max` old; a request waits at most `revocations_wait_seconds_max` for a newer one.
+    `revocations_seconds_max` old; a request waits at most `revocations_wait_seconds_max` for a newer one. Together they
+    are the two seconds within which every process refuses what has ended.
     """
 
     session_seconds: int = 30 * 24 * 3600
     leeway_seconds: int = 30
     refresh_grace_seconds: float = 10.0
-    revocations_seconds_max: float = 2.0
+    revocations_seconds_max: float = 1.5
     revocations_wait_seconds_max: float = 0.5
     free_tries: int = 5
     free_tries_of_an_account: int = 20

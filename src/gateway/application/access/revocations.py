@@ -48,13 +48,14 @@ class Revocations:
         return 0 <= (now - self._read_at).total_seconds() <= self._limits.revocations_seconds_max
 
     def invalidate(self) -> None:
-        """Let the next token wait for a new list."""
+        """Let every credential from now on wait for a list that is read from now on: something has ended here."""
         self._read_at = self._reading = None
 
     async def renew(self, now: datetime) -> None:
         """Read the list. While the storage is unavailable or slow, the old one stays: no payment waits for it."""
-        # Set first: one reader at a time is enough.
-        self._read_at = now
+        # A list that has merely grown old serves others while it is read. After `invalidate`, all of them wait.
+        if self._read_at is not None:
+            self._read_at = now
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read(now), name="revocations")
         reading = self._reading
@@ -68,7 +69,12 @@ class Revocations:
             sessions, keys, disabled = await asyncio.gather(
                 self._sessions.revoked_since(since), self.keys_ended(since, now), self._users.disabled_since(since)
             )
-            self.disabled = disabled
-            self.session_ids = sessions | keys if keys else sessions
         except StorageUnavailable:
-            return
+            lists = None
+        else:
+            lists = (sessions | keys if keys else sessions), disabled
+        if self._reading is not asyncio.current_task():
+            return  # The list was invalidated meanwhile: it may be older than what has ended.
+        self._read_at = now
+        if lists is not None:
+            self.session_ids, self.disabled = lists
