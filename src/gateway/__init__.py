@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from gateway.application.audit_queries import AuditQueries
     from gateway.application.commands.cancel_payment import CancelPayment
     from gateway.application.commands.capture_payment import CapturePayment
+    from gateway.application.commands.change_customer import ChangeCustomer
     from gateway.application.commands.change_webhook_endpoint import ChangeWebhookEndpoint
     from gateway.application.commands.close_account import CloseAccount
     from gateway.application.commands.confirm_payment import ConfirmPayment
     from gateway.application.commands.create_api_key import CreateApiKey
+    from gateway.application.commands.create_customer import CreateCustomer
     from gateway.application.commands.create_webhook_endpoint import CreateWebhookEndpoint
     from gateway.application.commands.delete_webhook_endpoint import DeleteWebhookEndpoint
     from gateway.application.commands.deposit import MakeDeposit
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
     from gateway.application.commands.make_quote import MakeQuote
     from gateway.application.commands.open_account import OpenAccount
-    from gateway.application.commands.pay import Pay
+    from gateway.application.commands.pay import ChargeCustomer, Pay
     from gateway.application.commands.payout import MakePayout
     from gateway.application.commands.refund_payment import RefundPayment
     from gateway.application.commands.register import Register, Registered
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from gateway.application.commands.send_test_event import SendTestEvent, SentTestEvent
     from gateway.application.commands.set_fees import SetFees
     from gateway.application.commands.shared.payments import PaymentResult
+    from gateway.application.customers import Customers
     from gateway.application.engine.command import Command
     from gateway.application.engine.event_loop import WrongEventLoop
     from gateway.application.engine.loop_calls import GatewayClosed
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from gateway.application.events.subscription import Subscription
     from gateway.application.gateway import Gateway
     from gateway.application.ports.audit_log import AuditFilter
+    from gateway.application.ports.customers import CustomerFilter
     from gateway.application.ports.delivery_records import (
         Attempt,
         Delivery,
@@ -74,6 +78,7 @@ if TYPE_CHECKING:
     from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
     from gateway.domain.api_key import ApiKey, ApiKeyId
     from gateway.domain.audit import Actor, ActorKind, AuditAction, AuditId, AuditNote, AuditRecord, Origin
+    from gateway.domain.customer import Customer, CustomerWithAccounts, ExternalId
     from gateway.domain.deposit import Deposit, DepositId
     from gateway.domain.errors import FieldError, InvalidInput, Refusal
     from gateway.domain.event import EventId
@@ -124,15 +129,22 @@ __all__ = [
     "CancelPayment",
     "CaptureMethod",
     "CapturePayment",
+    "ChangeCustomer",
     "ChangeWebhookEndpoint",
+    "ChargeCustomer",
     "CloseAccount",
     "Command",
     "ConfirmPayment",
     "CreateApiKey",
+    "CreateCustomer",
     "CreateWebhookEndpoint",
     "CurrencyCode",
     "CurrencyPair",
     "CurrencyTotals",
+    "Customer",
+    "CustomerFilter",
+    "CustomerWithAccounts",
+    "Customers",
     "DeleteWebhookEndpoint",
     "Delivery",
     "DeliveryId",
@@ -152,6 +164,7 @@ __all__ = [
     "Events",
     "ExchangeRate",
     "ExpirePayment",
+    "ExternalId",
     "FeeSchedule",
     "FeedEvent",
     "FieldError",

@@ -7,6 +7,7 @@ from gateway.application.ports.api_keys import KeyAtUse, StoredApiKeys
 from gateway.application.ports.audit_log import AuditFilter, AuditLog
 from gateway.application.ports.audit_records import ChainedRecord, ChainEnd, ChainLink, StrayRecord
 from gateway.application.ports.clock import Clock
+from gateway.application.ports.customers import CustomerFilter, StoredCustomers
 from gateway.application.ports.deliveries import AHEAD_MAX, Deliveries, DeliveryFanOut, DeliveryQueues, DeliveryRecords
 from gateway.application.ports.delivery_records import (
     Attempt,
@@ -111,6 +112,7 @@ __all__ = [
     "Conflict",
     "Credentials",
     "CurrencyTotals",
+    "CustomerFilter",
     "Deleted",
     "Deliveries",
     "Delivery",
@@ -170,6 +172,7 @@ __all__ = [
     "StorageUnavailable",
     "StoredAnswer",
     "StoredApiKeys",
+    "StoredCustomers",
     "StoredToken",
     "StrayRecord",
     "Successor",

@@ -14,6 +14,7 @@ from gateway.application.errors import (
     TokenRevoked,
 )
 from gateway.domain.api_key_errors import ApiKeyEnded, ApiKeyLimitReached, ApiKeyNotFound
+from gateway.domain.customer_errors import CustomerNotFound, ExternalIdTaken
 from gateway.domain.errors import (
     AccountClosed,
     AccountExists,
@@ -88,10 +89,12 @@ __all__ = [
     "CaptureAmountExceedsAuthorized",
     "CaptureLimitReached",
     "CurrencyMismatch",
+    "CustomerNotFound",
     "DuplicateReference",
     "EmailTaken",
     "EndpointLimitReached",
     "EventNotFound",
+    "ExternalIdTaken",
     "IdempotencyInProgress",
     "IdempotencyKeyReused",
     "InsufficientFunds",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway import TRUSTED, AuditFilter
 from gateway.entrypoints.access_lines import access_lines
 from support.api_client import Person, World, created, fresh_key, ok, open_world, refused
 from support.every_operation import EVERY_OPERATION, Everybody, key_for, path_of
@@ -180,6 +181,29 @@ async def test_who_logs_in_is_not_named(logged: World, log: Log) -> None:
     assert [
         secret for secret in (*CANARIES, login["access_token"], login["refresh_token"]) if secret in everything
     ] == []
+
+
+async def test_customers_whom_a_merchant_manages_are_not_named(
+    logged: World, log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop = await logged.merchant()
+    named = {"name": CANARY, "email": "canary@example.com"}
+    caplog.set_level(logging.DEBUG)
+    made = created(await shop.api.post("/customers", {**named, "external_id": "1"}))
+    path = f"/customers/{made['id']}"
+    refused(await shop.api.post("/customers", {**named, "external_id": "1"}), 409, "external_id_taken")
+    refused(await shop.api.post("/customers", {**named, "email": "canary@"}), 400, "validation_error")
+    ok(await shop.api.send("PATCH", path, {"name": f"another {CANARY}"}))
+    ok(await shop.api.get("/customers", email="canary@example.com"))
+    ok(await shop.api.get(path))
+
+    everything = log.json.getvalue() + log.console.getvalue() + lines_of_the_gateway(caplog)
+    assert path.replace(made["id"], "{customer_id}") in everything
+    assert [secret for secret in CANARIES if secret in everything] == []
+    audit = await logged.gateway.audit.records(TRUSTED, AuditFilter())
+    assert CANARY not in repr(audit)
+    found = await logged.gateway.storage.customers.customer(made["id"])
+    assert CANARY not in repr(found)
 
 
 async def test_a_line_that_cannot_be_written_costs_nobody_an_answer() -> None:

@@ -132,6 +132,8 @@ async def scene() -> AsyncIterator[Scene]:
                 scene.objects[name]["endpoint_id"] = created(await person.api.post("/webhook-endpoints", ENDPOINT))[
                     "id"
                 ]
+            if ROLE_OF[name] is Role.MERCHANT:
+                scene.objects[name]["customer_id"] = created(await person.api.post("/customers", {}))["id"]
             scene.objects[name]["key_id"] = created(await person.api.post("/api-keys", KEY))["id"]
             # Users whom operators disable are nobody else of the scene.
             scene.objects[name] |= {"from": "EUR", "to": "USD", "user_id": (await world.customer()).id}
@@ -183,9 +185,7 @@ def test_a_row_names_the_code_of_a_missing_object_and_the_operation_may_answer_i
 def test_the_scopes_of_a_role_are_those_of_its_operations() -> None:
     for role in Role:
         of_operations = {row.scope for row in TABLE.values() if role in row.roles} - {None}
-        # There are no operations on customers of a merchant's own yet.
-        reserved = {Scope.CUSTOMERS_READ, Scope.CUSTOMERS_WRITE} if role is Role.MERCHANT else set[Scope]()
-        assert SCOPES_OF_ROLE[role] == of_operations | reserved
+        assert SCOPES_OF_ROLE[role] == of_operations
 
 
 async def test_nobody_is_told_to_sign_in_or_answered_as_the_table_says(scene: Scene) -> None:

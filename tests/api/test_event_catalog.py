@@ -62,6 +62,7 @@ class Shop:
         await self.accounts()
         await self.endpoints()
         await self.keys()
+        await self.customers()
 
     async def payments(self) -> None:
         path = f"/payments/{(await self.paid())['id']}"
@@ -118,6 +119,11 @@ class Shop:
         for action, method, more in (("/rotate", "POST", {"old_key_seconds": 3_600}), ("", "DELETE", None)):
             key = await self.do(self.merchant, "/api-keys", body)
             await self.merchant.api.send(method, f"/api-keys/{key['id']}{action}", more)
+
+    async def customers(self) -> None:
+        body = {"name": "Ada", "email": "ada@example.com", "external_id": "customer-1001"}
+        customer = await self.do(self.merchant, "/customers", body)
+        await self.do(self.merchant, f"/customers/{customer['id']}", {"name": "Ada Lovelace"}, "PATCH")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from gateway import (
     OpenAccount,
     Pay,
     PaymentOrder,
+    PaymentStatus,
     Role,
     Scope,
     in_memory_gateway,
@@ -160,3 +161,17 @@ async def test_the_example_of_an_api_key_makes_one_that_is_accepted(capsys: pyte
         caller = await names["run"](gateway, registered.user.id)
     assert (caller.user_id, caller.scopes) == (registered.user.id, {Scope.PAYMENTS_READ})
     assert "gk_test_" in capsys.readouterr().out
+
+
+async def test_the_example_of_customers_without_passwords_pays_on_behalf_of_one() -> None:
+    [example] = re.findall(r"```python\n(shop = Caller.*?)```", PAGE.read_text(), re.DOTALL)
+    body = "".join(f"    {line}\n" for line in example.splitlines())
+    names: dict[str, Any] = {}
+    code = f"from gateway import *\nasync def run(gateway, merchant_id):\n{body}    return payment"
+    exec(code, names)  # noqa: S102 - it is our own page.
+    async with in_memory_gateway() as gateway:
+        registered = await gateway.access.register(
+            email="shop@example.com", password="a long passphrase", role=Role.MERCHANT
+        )
+        payment = await names["run"](gateway, registered.user.id)
+    assert (payment.status, payment.merchant_id) == (PaymentStatus.CAPTURED, registered.user.id)

@@ -1,7 +1,7 @@
 """Every refusal has a code of its own, which never changes."""
 
 from gateway.application import errors as application_errors
-from gateway.domain import api_key_errors, exchange_errors, webhook_errors
+from gateway.domain import api_key_errors, customer_errors, exchange_errors, webhook_errors
 from gateway.domain import errors as domain_errors
 from gateway.domain.errors import FieldError, InsufficientFunds, InvalidInput, Refusal, invalid
 
@@ -20,6 +20,8 @@ CODES = {
     "capture_amount_exceeds_authorized",
     "capture_limit_reached",
     "currency_mismatch",
+    "customer_not_found",
+    "external_id_taken",
     "duplicate_reference",
     "email_taken",
     "endpoint_limit_reached",
@@ -92,7 +94,14 @@ NOT_STORED = {
 def every_refusal() -> set[type[Refusal]]:
     return {
         kind
-        for module in (domain_errors, api_key_errors, exchange_errors, webhook_errors, application_errors)
+        for module in (
+            domain_errors,
+            api_key_errors,
+            customer_errors,
+            exchange_errors,
+            webhook_errors,
+            application_errors,
+        )
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Refusal) and kind is not Refusal
     }

@@ -9,10 +9,13 @@ from typing import Any, Final, cast
 from gateway import (
     CancelPayment,
     CapturePayment,
+    ChangeCustomer,
     ChangeWebhookEndpoint,
+    ChargeCustomer,
     CloseAccount,
     ConfirmPayment,
     CreateApiKey,
+    CreateCustomer,
     CreateWebhookEndpoint,
     DeleteWebhookEndpoint,
     DisabledReason,
@@ -268,7 +271,28 @@ async def a_shop(storage: Storage) -> Shop:
         last_four="abcd",
     )
     keys = [await executor.execute(create_key) for _ in range(2)]
+    create_customer = CreateCustomer(
+        merchant_id=MERCHANT, currency=USD, name="Ada", email="ada@example.com", external_id="customer-1"
+    )
+    managed = await executor.execute(create_customer)
+    await executor.execute(MakeDeposit(account_id=managed.accounts[0].id, amount=usd(100), owner_id=None))
     commands: list[Command[Any]] = [
+        replace(create_customer, external_id="customer-2"),
+        ChangeCustomer(
+            customer_id=managed.id, merchant_id=MERCHANT, name="Bea", email="bea@example.com", external_id="customer-3"
+        ),
+        ChargeCustomer(
+            request=PaymentRequest(
+                merchant_id=MERCHANT,
+                customer_id=managed.id,
+                amount=usd(5),
+                reference="order-5",
+                description="tea",
+                metadata={"table": "8"},
+                capture=CaptureMethod.MANUAL,
+                expires_in_seconds=60,
+            )
+        ),
         CancelPayment(payment_id=held.id, by=MERCHANT),
         CapturePayment(payment_id=held.id, merchant_id=MERCHANT, amount_minor=1, final=False),
         ConfirmPayment(payment_id=requested.id, customer_id=CUSTOMER, quote_id=quote.id),

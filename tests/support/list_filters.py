@@ -99,6 +99,10 @@ def filters(begun: datetime, ids: Mapping[str, str]) -> Mapping[str, Mapping[str
         },
         "listRefunds": {},
         "listApiKeys": {},
+        "listCustomers": {
+            "external_id": ["c-1", "c-9", "none"],
+            "email": ["rare@example.com", "many@example.com", "none@example.com"],
+        },
         "listWebhookEndpoints": {},
         "listDeliveries": {"status": ["pending", "delivered", "failed", "canceled"]},
         "listRates": {},

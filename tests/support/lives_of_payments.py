@@ -53,6 +53,7 @@ async def meet_what_lives_of_payments_cause(world: World, operator: Person) -> N
     await meet_what_too_little_or_too_much_causes(lives)
     await meet_what_webhook_endpoints_cause(world, merchant)
     await meet_what_api_keys_cause(world)
+    await meet_what_customers_cause(world)
 
 
 async def meet_what_requests_cause(lives: Lives) -> None:
@@ -270,6 +271,24 @@ async def meet_what_api_keys_cause(world: World) -> None:
     await owner.api.post(f"/api-keys/{newest['id']}/rotate")
     nobody = world.gateway.tokens.issue(subject="usr_0", role="merchant", token_id="1", now=world.clock.now)
     await world.anyone.with_token(nobody).post("/api-keys", body)
+
+
+async def meet_what_customers_cause(world: World) -> None:
+    owner = await world.merchant()
+    body: Json = {"external_id": "1"}
+    for _ in range(2):
+        await owner.api.post("/customers", body)
+    other = created(await owner.api.post("/customers"))
+    await owner.api.post("/customers", {"currency": "XXX"})
+    page = ok(await owner.api.get("/customers", limit=1))
+    for cursor in ("x", page["next_cursor"]):
+        await owner.api.get("/customers", cursor=cursor, external_id="1")
+    for customer_id in (other["id"], "x"):
+        await owner.api.get(f"/customers/{customer_id}")
+        for change in ({"name": "Ada"}, body):
+            await owner.api.send("PATCH", f"/customers/{customer_id}", change)
+    nobody = world.gateway.tokens.issue(subject="usr_0", role="merchant", token_id="1", now=world.clock.now)
+    await world.anyone.with_token(nobody).post("/customers", body)
 
 
 async def events_of(world: World, merchant: Person) -> list[str]:

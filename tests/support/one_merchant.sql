@@ -62,6 +62,8 @@ BEGIN
     INSERT INTO audit_log SELECT 'aud' || suffix, 'operator', CASE WHEN n = 1 THEN 'usr_operator2' ELSE 'usr_operator' END,
         CASE WHEN n = 2 THEN 'account.closed' ELSE 'session.started' END,
         CASE WHEN n = 3 THEN 'acc_rare' ELSE 'usr_customer' END, at, NULL, NULL, NULL, '{}', '{}' FROM made;
+    INSERT INTO customers SELECT 'usr' || suffix, 'usr_merchant', NULL,
+        CASE WHEN n = 1 THEN 'rare@example.com' ELSE 'many@example.com' END, 'c-' || n, at, 1 FROM made;
     INSERT INTO refunds SELECT 'ref' || suffix, (SELECT 'pay' || suffix FROM made WHERE n = 1), 'txn' || suffix, 1, 'USD', 0,
         NULL, at FROM made WHERE n <= 100;
     INSERT INTO webhook_endpoints VALUES ('whe_01kc3x0m5fe7v8qj2r4n6p9stk', 'usr_merchant', 0, 'https://example.com', '["*"]', NULL, NULL, 'whsec_' || repeat('A', 32), NULL,

@@ -7,6 +7,7 @@ from gateway.application.access.access import Access
 from gateway.application.accounts import Accounts
 from gateway.application.api_keys import ApiKeys
 from gateway.application.audit_queries import AuditQueries
+from gateway.application.customers import Customers
 from gateway.application.engine.command import Command
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.event_loop import WrongEventLoop
@@ -24,6 +25,7 @@ from gateway.application.sync_gateway import (
     SyncAccounts,
     SyncApiKeys,
     SyncAuditQueries,
+    SyncCustomers,
     SyncDeliveries,
     SyncEventQueries,
     SyncEvents,
@@ -53,6 +55,7 @@ class Gateway:
     access: Access
     accounts: Accounts
     api_keys: ApiKeys
+    customers: Customers
     queries: Queries
     quotes: Quotes
     events: Events
@@ -118,5 +121,6 @@ def sync_gateway(gateway: Gateway, calls: LoopCalls) -> SyncGateway:
         webhooks=SyncWebhooks(gateway.webhooks, calls),
         deliveries=SyncDeliveries(gateway.deliveries, calls),
         api_keys=SyncApiKeys(gateway.api_keys, calls),
+        customers=SyncCustomers(gateway.customers, calls),
         audit=SyncAuditQueries(gateway.audit, calls),
     )

@@ -106,7 +106,7 @@ class Queries:
         check_caller(caller)
         check_id("account_id", account_id)
         account = await self.reader.account(account_id)
-        if account is None or not may_see(caller, account.owner_id):
+        if account is None or not may_see(caller, account.owner_id, account.managed_by):
             raise AccountNotFound("There is no such account.")
         return account
 
@@ -249,7 +249,7 @@ class Queries:
         if where.account_id is not None:
             # An account's transactions are among its owner's, which are found by an index.
             account = await self.reader.account(where.account_id)
-            if account is None or not may_see(caller, account.owner_id):
+            if account is None or not may_see(caller, account.owner_id, account.managed_by):
                 return Page(items=())
             where = replace(where, customer_id=account.customer_id, merchant_id=account.merchant_id)
         match caller.role:

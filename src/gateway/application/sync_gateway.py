@@ -9,6 +9,7 @@ from gateway.application.access.access import Access
 from gateway.application.accounts import Accounts
 from gateway.application.api_keys import ApiKeys
 from gateway.application.audit_queries import AuditQueries
+from gateway.application.customers import Customers
 from gateway.application.engine.command import Command
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.loop_calls import GatewayClosed, LoopCalls
@@ -121,6 +122,14 @@ class SyncDeliveries(SyncPart[WebhookDeliveries]):
     replay = Blocking(WebhookDeliveries.replay)
 
 
+class SyncCustomers(SyncPart[Customers]):
+    """Customers without passwords, whom a merchant manages."""
+
+    create = Blocking(Customers.create)
+    customer = Blocking(Customers.customer)
+    customers = Blocking(Customers.customers)
+
+
 class SyncApiKeys(SyncPart[ApiKeys]):
     """As `ApiKeys`."""
 
@@ -188,6 +197,7 @@ class SyncGateway:
     webhooks: SyncWebhooks
     deliveries: SyncDeliveries
     api_keys: SyncApiKeys
+    customers: SyncCustomers
     audit: SyncAuditQueries
 
     def execute(

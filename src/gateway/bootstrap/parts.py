@@ -9,6 +9,7 @@ from gateway.application.access.limits import AccessLimits
 from gateway.application.accounts import Accounts
 from gateway.application.api_keys import ApiKeys
 from gateway.application.audit_queries import AuditQueries
+from gateway.application.customers import Customers
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor
@@ -77,6 +78,7 @@ class Parts:
             executor=executor,
             access=access,
             api_keys=ApiKeys(access),
+            customers=Customers(executor=executor, stored=self.storage.customers),
             accounts=Accounts(executor=executor, reader=self.storage.reader),
             queries=Queries(self.storage.reader, self.clock),
             quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),

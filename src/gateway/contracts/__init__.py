@@ -12,6 +12,7 @@ import pytest
 
 REWRITTEN: Final = (
     "api_keys",
+    "customers",
     "audit",
     "audit_log",
     "cancellation",

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.application.ports.api_keys import StoredApiKeys
 from gateway.application.ports.audit_log import AuditFilter, AuditLog
+from gateway.application.ports.customers import CustomerFilter, StoredCustomers
 from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.login_failures import Failures, LoginFailures
 from gateway.application.ports.rate_budgets import RateBudgets
@@ -22,6 +23,7 @@ from gateway.application.ports.webhook_endpoints import WebhookEndpoints
 from gateway.contracts.audit_log import a_record
 from gateway.contracts.records import (
     NOW,
+    a_customer,
     a_payment,
     a_quote,
     a_rate,
@@ -41,6 +43,7 @@ from gateway.contracts.records import (
 from gateway.domain.account import AccountId, AccountKey, AccountKind
 from gateway.domain.api_key import ApiKeyId
 from gateway.domain.audit import AuditId
+from gateway.domain.customer import ExternalId
 from gateway.domain.event_type import EventType
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
@@ -152,6 +155,12 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
         "ended_since": lambda storage, given: storage.api_keys.ended_since(given.moment, now=given.moment),
         "note_uses": lambda storage, given: storage.api_keys.note_uses({ApiKeyId(given.text): given.moment}),
     },
+    StoredCustomers: {
+        "customer": lambda storage, given: storage.customers.customer(UserId(given.text)),
+        "customers": lambda storage, given: storage.customers.customers(
+            CustomerFilter(), before=UserId(given.text), limit=given.number
+        ),
+    },
     Reader: {
         "account": lambda storage, given: storage.reader.account(AccountId(given.text)),
         "accounts": lambda storage, given: storage.reader.accounts(
@@ -194,6 +203,8 @@ def _wanted(given: Hostile) -> Iterator[Wanted]:
     yield Wanted(webhook_owners=[user])
     yield Wanted(api_key_owners=[user])
     yield Wanted(users=[user])
+    yield Wanted(customers=[user])
+    yield Wanted(external_ids=[ExternalId(user, text)])
     yield Wanted(account_owners=[user])
 
 
@@ -213,6 +224,7 @@ def _changes(given: Hostile) -> Iterator[Changes]:
     yield Changes(events_new=[replace(an_event(11, an_account(9), EventType.ACCOUNT_OPENED), customer_id=user)])
     yield Changes(webhook_endpoints_new=[a_webhook_endpoint(11, sequence=max(0, min(number, 2**63 - 1)))])
     yield Changes(api_keys_new=[an_api_key(11, sequence=max(0, min(number, 2**63 - 1)))])
+    yield Changes(customers_new=[a_customer(11, version=max(1, min(number, 2**63 - 1)))])
     yield Changes(audit_new=[a_record(11, object_id=text, reason=text, before={text: text})])
     yield Changes(audit_new=[a_record(12, after={"number": number})])
     yield Changes(answers_new=[an_answer(text)])
@@ -262,6 +274,7 @@ class HostileInputContract:
             payments_new=[a_payment(1)],
             webhook_endpoints_new=[endpoint],
             api_keys_new=[an_api_key(1)],
+            customers_new=[a_customer(1)],
         )
         await commit(storage, first)
         for changes in (
@@ -269,6 +282,7 @@ class HostileInputContract:
             Changes(payments_new=[a_payment(1, description="another")]),
             Changes(webhook_endpoints_new=[a_webhook_endpoint(1, owner=3)]),
             Changes(api_keys_new=[an_api_key(1, owner=3)]),
+            Changes(customers_new=[a_customer(1, merchant=3)]),
         ):
             with pytest.raises(StorageRefused):
                 await commit(storage, changes)

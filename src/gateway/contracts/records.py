@@ -14,6 +14,7 @@ from gateway.application.ports.users import Credentials
 from gateway.application.views.events import event_data
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
 from gateway.domain.api_key import ApiKey, ApiKeyId
+from gateway.domain.customer import Customer
 from gateway.domain.event import Event, EventId
 from gateway.domain.event_type import EventType
 from gateway.domain.money import CurrencyCode, Money, currency_code
@@ -272,6 +273,14 @@ def an_api_key(number: int = 1, *, owner: int = 2, **fields: Any) -> ApiKey:
     return replace(key, **fields)
 
 
+def a_customer(number: int = 1, *, merchant: int = 2, **fields: Any) -> Customer:
+    """Customer `number`, of whom merchant `merchant` knows nothing but what `fields` say."""
+    customer = Customer(
+        id=user_id(number), merchant_id=user_id(merchant), name=None, email=None, external_id=None, created_at=NOW
+    )
+    return replace(customer, **fields)
+
+
 def an_answer(key: str = "key-1", *, owner: int = 1, body: bytes = b'{"ok":true}', **fields: Any) -> StoredAnswer:
     """An answer to `key` of user `owner`."""
     answer = StoredAnswer(key=AnswerKey(user_id(owner), key), fingerprint=b"\x01" * 32, body=body, created_at=NOW)
@@ -295,6 +304,8 @@ async def load(storage: Storage, wanted: Wanted) -> Records:
         quotes=tuple(found.quotes),
         webhook_endpoints=tuple(found.webhook_endpoints),
         api_keys=tuple(found.api_keys),
+        customers=tuple(found.customers),
+        external_ids_taken=tuple(found.external_ids_taken),
         latest_at=found.latest_at,
     )
 

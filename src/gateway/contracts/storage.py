@@ -10,6 +10,7 @@ from gateway.contracts.api_keys import ApiKeysContract
 from gateway.contracts.audit import AuditContract
 from gateway.contracts.audit_log import AuditLogContract
 from gateway.contracts.cancellation import CancellationContract
+from gateway.contracts.customers import CustomersContract
 from gateway.contracts.deliveries import DeliveriesContract
 from gateway.contracts.disabled_users import DisabledUsersContract
 from gateway.contracts.event_cursors import EventCursorsContract
@@ -49,6 +50,7 @@ class StorageContract(
     WebhookEndpointsContract,
     DeliveriesContract,
     ApiKeysContract,
+    CustomersContract,
     AuditContract,
     AuditLogContract,
     DisabledUsersContract,

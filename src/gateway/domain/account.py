@@ -77,7 +77,8 @@ class Account:
     """One owner's money in one currency. All counters are minor units ≥ 0; `version` rises by 1 at each change.
 
     `fees` is what the gateway keeps of payments to the account. It is a field of the account, which every payment loads
-    anyway (docs/decisions/0007).
+    anyway (docs/decisions/0007). So is `managed_by`: the merchant who manages its owner, a customer who pays that
+    merchant alone (docs/decisions/0047).
     """
 
     id: AccountId
@@ -92,6 +93,7 @@ class Account:
     version: int
     created_at: datetime
     fees: FeeSchedule = NO_FEES
+    managed_by: UserId | None = None
 
     @property
     def key(self) -> AccountKey:
@@ -105,8 +107,8 @@ class Account:
 
     @property
     def merchant_id(self) -> UserId | None:
-        """The owner of a merchant's account."""
-        return self.owner_id if self.kind is AccountKind.MERCHANT else None
+        """The owner of a merchant's account, or the merchant who manages the owner."""
+        return self.owner_id if self.kind is AccountKind.MERCHANT else self.managed_by
 
     @property
     def posted(self) -> int:
@@ -157,6 +159,7 @@ class Account:
             version=self.version + 1,
             created_at=self.created_at,
             fees=self.fees if fees is None else fees,
+            managed_by=self.managed_by,
         )
         if max(after.debits_pending, after.debits_posted, after.credits_pending, after.credits_posted) > COUNTER_MAX:
             raise BalanceOverflow("The account cannot count any higher.")
@@ -224,7 +227,7 @@ def check_user_id(field: str, user_id: object) -> None:
         raise invalid(field, "value_invalid", f"The id {SYSTEM} is the gateway's own.")
 
 
-def open_account(key: AccountKey, *, account_id: AccountId, now: datetime) -> Account:
+def open_account(key: AccountKey, *, account_id: AccountId, now: datetime, managed_by: UserId | None = None) -> Account:
     """A new account with nothing in it, at version 1."""
     return Account(
         id=account_id,
@@ -238,6 +241,7 @@ def open_account(key: AccountKey, *, account_id: AccountId, now: datetime) -> Ac
         status=AccountStatus.OPEN,
         version=1,
         created_at=now,
+        managed_by=managed_by,
     )
 
 

@@ -5,6 +5,7 @@ from typing import NewType
 
 from gateway.domain.account import Account
 from gateway.domain.api_key import ApiKey
+from gateway.domain.customer import CustomerWithAccounts
 from gateway.domain.deposit import Deposit
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
@@ -17,7 +18,18 @@ from gateway.domain.user_with_accounts import UserWithAccounts
 from gateway.domain.webhook_endpoint import WebhookEndpoint
 
 EventId = NewType("EventId", str)
-EventObject = Payment | Refund | Deposit | Payout | Transaction | Account | WebhookEndpoint | ApiKey | UserWithAccounts
+EventObject = (
+    Payment
+    | Refund
+    | Deposit
+    | Payout
+    | Transaction
+    | Account
+    | WebhookEndpoint
+    | ApiKey
+    | UserWithAccounts
+    | CustomerWithAccounts
+)
 
 
 @immutable

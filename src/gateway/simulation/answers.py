@@ -8,6 +8,7 @@ from gateway.application.commands.send_test_event import SentTestEvent
 from gateway.application.commands.shared.payments import PaymentResult
 from gateway.domain.account import Account, AccountStatus
 from gateway.domain.api_key import ApiKey, ApiKeyId
+from gateway.domain.customer import Customer, CustomerWithAccounts
 from gateway.domain.deposit import Deposit
 from gateway.domain.errors import Refusal
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
@@ -15,9 +16,18 @@ from gateway.domain.payout import Payout
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
+from gateway.domain.user import UserId
 from gateway.domain.user_with_accounts import UserWithAccounts
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
-from gateway.simulation.model_records import BOTH_SIGN, ModelAccount, ModelEndpoint, ModelKey, ModelPayment, ModelQuote
+from gateway.simulation.model_records import (
+    BOTH_SIGN,
+    ModelAccount,
+    ModelCustomer,
+    ModelEndpoint,
+    ModelKey,
+    ModelPayment,
+    ModelQuote,
+)
 
 
 def told(outcome: object) -> object:
@@ -120,6 +130,23 @@ def model_key(key: ApiKey) -> ModelKey:
     )
 
 
+def model_customer(customer: Customer) -> ModelCustomer:
+    """A customer whom a merchant manages as a record of the model."""
+    return ModelCustomer(
+        id=customer.id,
+        merchant=customer.merchant_id,
+        name=customer.name,
+        email=customer.email,
+        external_id=customer.external_id,
+        version=customer.version,
+    )
+
+
+def customer_id_of(outcome: Any) -> UserId | None:
+    """The customer that an outcome made, or is about."""
+    return outcome.id if isinstance(outcome, CustomerWithAccounts) else None
+
+
 def key_id_of(outcome: Any) -> ApiKeyId | None:
     """The API key that an outcome made, or is about."""
     return outcome.id if isinstance(outcome, ApiKey) else None
@@ -128,6 +155,11 @@ def key_id_of(outcome: Any) -> ApiKeyId | None:
 def endpoint_id_of(outcome: Any) -> EndpointId | None:
     """The webhook endpoint that an outcome made, or is about."""
     return outcome.id if isinstance(outcome, WebhookEndpoint) else None
+
+
+def ids_of(outcome: Any) -> tuple[EndpointId | None, ApiKeyId | None, UserId | None]:
+    """The webhook endpoint, the API key and the customer that an outcome made, or is about."""
+    return endpoint_id_of(outcome), key_id_of(outcome), customer_id_of(outcome)
 
 
 def quote_id_of(outcome: Any) -> QuoteId | None:
@@ -155,6 +187,7 @@ _FACTS: Final[Mapping[type[object], Callable[[Any], object]]] = {
     Quote: model_quote,
     WebhookEndpoint: model_endpoint,
     ApiKey: model_key,
+    CustomerWithAccounts: lambda shown: model_customer(shown.customer),
     Refund: lambda refund: ("refund", refund.amount.amount_minor, refund.fee_refunded_minor),
     Deposit: lambda deposit: ("deposit", deposit.amount.amount_minor),
     Payout: lambda payout: ("payout", payout.amount.amount_minor),

@@ -11,7 +11,15 @@ from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import EndpointId
-from gateway.simulation.model_records import ModelAccount, ModelEndpoint, ModelKey, ModelPayment, ModelQuote, Move
+from gateway.simulation.model_records import (
+    ModelAccount,
+    ModelCustomer,
+    ModelEndpoint,
+    ModelKey,
+    ModelPayment,
+    ModelQuote,
+    Move,
+)
 
 REFUSALS_NOT_STORED: Final = frozenset(
     {
@@ -38,7 +46,7 @@ class Effect:
         refusal: The code, or nothing. It may come with effects: a failed payment is stored, a request stores why.
         facts: What the refusal must tell.
         told: What the answer must tell, as `answers.told` reads it. Without it, that is the payment, or else the quote,
-            or else the endpoint, or else the API key.
+            or else the endpoint, or else the API key, or else the customer.
         opened: New accounts, with nothing in them.
         changed: Accounts that changed, but for their balances.
         moves: Transfers, in their order.
@@ -48,6 +56,7 @@ class Effect:
         key: The API key as it must be afterwards, if it is new or changed.
         old_key: The API key that `key` replaces, as it must be afterwards.
         keys_deleted: The API keys that make room for `key`.
+        customer: The customer whom a merchant manages, as it must be afterwards, if it is new or changed.
         transaction: The type of the transaction that the moves make.
         reverses: The earlier transaction that this transaction reverses.
         email: The address that is now taken.
@@ -70,6 +79,7 @@ class Effect:
     key: ModelKey | None = None
     old_key: ModelKey | None = None
     keys_deleted: tuple[ModelKey, ...] = ()
+    customer: ModelCustomer | None = None
     transaction: str = ""
     reverses: TransactionId | None = None
     email: str = ""
@@ -95,8 +105,11 @@ class Effect:
         quote_id: QuoteId | None,
         endpoint_id: EndpointId | None = None,
         key_id: ApiKeyId | None = None,
+        customer_id: UserId | None = None,
     ) -> "Effect":
         """The same effect, with the ids that the gateway assigned to what is new."""
+        if self.customer is not None and not self.customer.id and customer_id is not None:
+            return self._of_customer(replace(self.customer, id=customer_id))
         if self.key is not None and not self.key.id and key_id is not None:
             old_key = None if self.old_key is None else replace(self.old_key, replaced_by=key_id)
             return replace(self, key=replace(self.key, id=key_id), old_key=old_key)
@@ -111,3 +124,7 @@ class Effect:
         if quote is not None and not quote.id and quote_id is not None:
             return replace(self, quote=replace(quote, id=quote_id))
         return self
+
+    def _of_customer(self, customer: ModelCustomer) -> "Effect":
+        opened = tuple(key if key.owner_id else key._replace(owner_id=customer.id) for key in self.opened)
+        return replace(self, customer=customer, opened=opened)

@@ -12,9 +12,9 @@ from gateway.domain.payment import QuoteId
 from gateway.domain.transaction import Transaction
 from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import EndpointId
-from gateway.simulation.answers import model_endpoint, model_key, model_quote
+from gateway.simulation.answers import model_customer, model_endpoint, model_key, model_quote
 from gateway.simulation.effect import Effect
-from gateway.simulation.model_records import ModelAccount, ModelEndpoint, ModelKey, ModelQuote, Move
+from gateway.simulation.model_records import ModelAccount, ModelCustomer, ModelEndpoint, ModelKey, ModelQuote, Move
 from gateway.simulation.violation import Violation
 
 
@@ -23,8 +23,8 @@ class ExpectedEvent(NamedTuple):
 
     Attributes:
         type: Its type.
-        subject: What it tells: a payment, a webhook endpoint, an API key, an account with its key, or the facts of a
-            command.
+        subject: What it tells: a payment, a webhook endpoint, an API key, a customer, an account with its key, or the
+            facts of a command.
     """
 
     type: str
@@ -40,6 +40,7 @@ class ExpectedWrites:
     quotes: dict[QuoteId, ModelQuote] = field(default_factory=dict[QuoteId, ModelQuote])
     endpoints: dict[EndpointId, ModelEndpoint] = field(default_factory=dict[EndpointId, ModelEndpoint])
     keys: dict[ApiKeyId, ModelKey] = field(default_factory=dict[ApiKeyId, ModelKey])
+    customers: dict[UserId, ModelCustomer] = field(default_factory=dict[UserId, ModelCustomer])
     events: list[ExpectedEvent] = field(default_factory=list[ExpectedEvent])
     transactions: list[tuple[str, tuple[Move, ...]]] = field(default_factory=list[tuple[str, tuple[Move, ...]]])
 
@@ -60,6 +61,8 @@ class ExpectedWrites:
         if effect.recorded:
             self.recorded.append(effect.recorded)
         self.keys |= {each.id: each for each in effect.keys}
+        if effect.customer is not None:
+            self.customers[effect.customer.id] = effect.customer
         if effect.events:
             self.events.extend(_events_of(effect))
         if effect.transaction:
@@ -74,6 +77,7 @@ class ExpectedWrites:
         self.sessions_ended.update(others.sessions_ended)
         self.recorded.extend(others.recorded)
         self.keys.update(others.keys)
+        self.customers.update(others.customers)
         self.events.extend(others.events)
         self.transactions.extend(others.transactions)
 
@@ -109,6 +113,9 @@ class ExpectedWrites:
             detail = f"Written are {users} and {ended}; it must be {self.disabled} and {self.sessions_ended}."
             yield Violation("users", detail)
         yield from self._compare_keys(written)
+        customers = {each.id: model_customer(each) for each in (*written.customers_new, *written.customers_changed)}
+        if customers != self.customers:
+            yield Violation("customers", f"Written are {customers}; it must be {self.customers}.")
         transactions = [(each.type.value, moves_of(each, keys)) for each in written.transactions_new]
         if transactions != self.transactions:
             yield Violation("transactions", f"Written are {transactions}; it must be {self.transactions}.")
@@ -134,6 +141,8 @@ def _events_of(effect: Effect) -> Iterator[ExpectedEvent]:
                 subject = effect.endpoint
             case "account":
                 subject = next(accounts)
+            case "customer":
+                subject = effect.customer
             case "api_key":
                 subject = effect.old_key if event_type == "api_key.rotated" else effect.key
             case _:

@@ -14,7 +14,7 @@ from gateway.domain.event import Event, EventId
 from gateway.domain.immutable import immutable
 from gateway.domain.user import UserId
 from gateway.simulation.expected_writes import ExpectedEvent
-from gateway.simulation.model_records import ModelAccount, ModelEndpoint, ModelKey, ModelPayment
+from gateway.simulation.model_records import ModelAccount, ModelCustomer, ModelEndpoint, ModelKey, ModelPayment
 from gateway.simulation.violation import Violation
 
 LIMITS: Final = (1, 2, 7, 100, 1_000)
@@ -137,8 +137,8 @@ def _shown(subject: object) -> dict[str, Any]:
             shown = _shown_payment(subject)
         case ModelEndpoint():
             shown = _shown_endpoint(subject)
-        case ModelKey():
-            shown = _shown_key(subject)
+        case ModelKey() | ModelCustomer():
+            shown = _shown_key(subject) if isinstance(subject, ModelKey) else _shown_customer(subject)
         case (AccountKey() as key, ModelAccount() as account):
             shown = _shown_account(key, account)
         case ("refund", int(amount), int(fee)):
@@ -189,6 +189,16 @@ def _shown_key(key: ModelKey) -> dict[str, Any]:
         "name": key.name,
         "replaced_by": key.replaced_by,
         "last_used_at": None,
+    }
+
+
+def _shown_customer(customer: ModelCustomer) -> dict[str, Any]:
+    return {
+        "id": customer.id,
+        "merchant_id": customer.merchant,
+        "name": customer.name,
+        "email": customer.email,
+        "external_id": customer.external_id,
     }
 
 

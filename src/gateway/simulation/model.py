@@ -5,7 +5,7 @@ from the specification. A mistake goes unnoticed only if it is made in both, in 
 """
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ from gateway.simulation.effect import Effect
 from gateway.simulation.model_records import (
     ModelAccount,
     ModelAnswer,
+    ModelCustomer,
     ModelEndpoint,
     ModelKey,
     ModelPayment,
@@ -61,6 +62,8 @@ class Model:
     )
     endpoints: MutableMapping[EndpointId, ModelEndpoint] = field(default_factory=dict[EndpointId, ModelEndpoint])
     api_keys: MutableMapping[ApiKeyId, ModelKey] = field(default_factory=dict[ApiKeyId, ModelKey])
+    customers: MutableMapping[UserId, ModelCustomer] = field(default_factory=dict[UserId, ModelCustomer])
+    """Those whom a merchant manages."""
     emails: MutableMapping[str, bool] = field(default_factory=dict[str, bool])
     user_ids: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
     disabled: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
@@ -110,6 +113,12 @@ class Model:
             raise Refused("currency_mismatch" if (customer, key.kind) in self.holders else "user_not_found")
         return key
 
+    def must_not_be_managed_by_others(self, customer: UserId, merchant: UserId) -> None:
+        """Check that a customer may pay this merchant: one whom a merchant manages pays that one alone."""
+        managed = self.customers.get(customer)
+        if managed is not None and managed.merchant != merchant:
+            raise Refused("user_not_found")
+
     def payee(self, merchant: UserId, currency: str) -> AccountKey:
         """The account that a merchant is paid to."""
         key = merchant_key(merchant, currency)
@@ -141,9 +150,9 @@ class Model:
 
     def apply(self, effect: Effect) -> None:
         """Apply an effect."""
-        for key in effect.opened:
-            self.accounts[key] = ModelAccount()
-            self.holders[key.owner_id, key.kind] = True
+        if effect.customer is not None:
+            self.customers[effect.customer.id] = effect.customer
+        self._open(effect.opened)
         self.accounts.update(effect.changed)
         for move in effect.moves:
             self._move(move)
@@ -165,6 +174,12 @@ class Model:
         if effect.user_id is not None:
             self.user_ids[effect.user_id] = True
         self.disabled.update(effect.disabled)
+
+    def _open(self, keys: Iterable[AccountKey]) -> None:
+        for key in keys:
+            self.accounts[key] = ModelAccount()
+            if key.owner_id not in self.customers:
+                self.holders[key.owner_id, key.kind] = True
 
     def _move(self, move: Move) -> None:
         amount = move.amount

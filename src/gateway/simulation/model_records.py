@@ -196,6 +196,18 @@ class ModelKey:
         return self.revoked_at or self.expires_at
 
 
+@immutable
+class ModelCustomer:
+    """A customer whom a merchant manages, as it must be. `id` is empty until the gateway has assigned one."""
+
+    merchant: UserId
+    name: str | None
+    email: str | None
+    external_id: str | None
+    version: int = 1
+    id: UserId = UserId("")
+
+
 class Move(NamedTuple):
     """One transfer: `post`, `hold`, `post_held` or `release`."""
 

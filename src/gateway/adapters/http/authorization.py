@@ -59,6 +59,7 @@ class Row(NamedTuple):
 PUBLIC: Final = Row(ANYONE, None)
 
 _PAYMENT: Final = "payment_not_found"
+_CUSTOMER: Final = "customer_not_found"
 _ENDPOINT: Final = "webhook_endpoint_not_found"
 
 TABLE: Final[Mapping[str, Row]] = {
@@ -89,7 +90,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "makeDeposit": Row(EVERY_ROLE, Scope.PAYOUTS_WRITE, Objects.OWN_OR_ALL, "account_not_found"),
     "makePayout": Row(CUSTOMER | MERCHANT, Scope.PAYOUTS_WRITE, Objects.OWN, "account_not_found"),
     # Payments and refunds
-    "createPayments": Row(CUSTOMER | OPERATOR, Scope.PAYMENTS_WRITE, Objects.OWN_OR_ALL),
+    "createPayments": Row(EVERY_ROLE, Scope.PAYMENTS_WRITE, Objects.OWN_OR_ALL),
     "createPayment": Row(CUSTOMER | MERCHANT, Scope.PAYMENTS_WRITE, Objects.OWN),
     "listPayments": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.PARTY),
     "getPayment": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.PARTY, _PAYMENT),
@@ -99,6 +100,11 @@ TABLE: Final[Mapping[str, Row]] = {
     "createRefund": Row(MERCHANT, Scope.REFUNDS_WRITE, Objects.PARTY, _PAYMENT),
     "listRefunds": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.PARTY, _PAYMENT),
     "getRefund": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.PARTY, "refund_not_found"),
+    # Customers without passwords
+    "createCustomer": Row(MERCHANT, Scope.CUSTOMERS_WRITE, Objects.OWN),
+    "listCustomers": Row(MERCHANT, Scope.CUSTOMERS_READ, Objects.OWN),
+    "getCustomer": Row(MERCHANT, Scope.CUSTOMERS_READ, Objects.OWN, _CUSTOMER),
+    "changeCustomer": Row(MERCHANT, Scope.CUSTOMERS_WRITE, Objects.OWN, _CUSTOMER),
     # Transactions
     "createTransaction": Row(CUSTOMER, Scope.PAYMENTS_WRITE, Objects.OWN),
     "listTransactions": Row(EVERY_ROLE, Scope.TRANSACTIONS_READ, Objects.PARTY),

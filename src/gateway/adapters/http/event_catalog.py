@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.adapters.http.resources.accounts import EXAMPLE_ACCOUNT, EXAMPLE_DEPOSIT
 from gateway.adapters.http.resources.api_keys import EXAMPLE_KEY
+from gateway.adapters.http.resources.customers import EXAMPLE_CUSTOMER
 from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT
 from gateway.adapters.http.resources.refunds import EXAMPLE_REFUND
 from gateway.adapters.http.resources.transactions import EXAMPLE_TRANSACTION
@@ -15,6 +16,7 @@ from gateway.adapters.http.resources.users import EXAMPLE_USER
 from gateway.adapters.http.resources.webhook_endpoints import EXAMPLE_ENDPOINT
 from gateway.application.views.accounts import AccountView
 from gateway.application.views.api_keys import ApiKeyView
+from gateway.application.views.customers import CustomerView
 from gateway.application.views.deposits import DepositView
 from gateway.application.views.payments import PaymentView
 from gateway.application.views.payouts import PayoutView
@@ -202,6 +204,10 @@ CATALOG: Final[Mapping[EventType, CatalogEntry]] = {
         replaced_by="key_01kc3x1m5fe7v8qj2r4n6p9str",
     ),
     EventType.API_KEY_REVOKED: _key("An API key was revoked.", 2, revoked_at=EXAMPLE_AT),
+    EventType.CUSTOMER_CREATED: CatalogEntry("A merchant has created a customer.", CustomerView, EXAMPLE_CUSTOMER),
+    EventType.CUSTOMER_UPDATED: CatalogEntry(
+        "A merchant has changed a customer.", CustomerView, {**EXAMPLE_CUSTOMER, "name": "Ada Lovelace"}, 2
+    ),
 }
 
 

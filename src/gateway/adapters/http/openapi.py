@@ -30,6 +30,7 @@ TAGS: Final = {
     "API keys": "What machines sign in with.",
     "Access": "Users and tokens: registration, sessions, and the keys that verify access tokens.",
     "Accounts and deposits": "What customers and merchants hold, and how money comes in.",
+    "Customers": "Customers without passwords, whom a merchant manages.",
     "Events": "What has changed: lists, and a stream.",
     "Exchange": "Rates, and quotes that hold one for a payment.",
     "Fees": "What the gateway keeps of payments to a merchant.",
@@ -50,8 +51,10 @@ PARAMETERS: Final = {
     "currency": "In this currency.",
     "cursor": "The `next_cursor` of the page before, with the same filters.",
     "customer_id": "The user id of a customer.",
+    "email": "With this e-mail address, in any spelling.",
     "endpoint_id": "The id of a webhook endpoint.",
     "event_id": "The id of an event.",
+    "external_id": "With this name that the merchant has given.",
     "from": "The currency that is paid.",
     "key_id": "The id of an API key.",
     "limit": "How many at most.",
@@ -72,6 +75,7 @@ PARAMETERS: Final = {
 
 PATH_EXAMPLES: Final = {
     "account_id": "acc_01kc3x0m5fe7v8qj2r4n6p9stb",
+    "customer_id": "usr_01kc3x2m5fe7v8qj2r4n6p9stv",
     "endpoint_id": "whe_01kc3x0m5fe7v8qj2r4n6p9stk",
     "event_id": "evt_01kc3x0m5fe7v8qj2r4n6p9stm",
     "from": "EUR",

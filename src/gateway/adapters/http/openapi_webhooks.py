@@ -9,6 +9,7 @@ from gateway.adapters.http.event_catalog import CATALOG, example_event
 from gateway.adapters.http.openapi_schemas import Schemas
 from gateway.application.views.accounts import AccountView
 from gateway.application.views.api_keys import ApiKeyView
+from gateway.application.views.customers import CustomerView
 from gateway.application.views.deposits import DepositView
 from gateway.application.views.payments import PaymentView
 from gateway.application.views.payouts import PayoutView
@@ -80,6 +81,7 @@ class EventOf(msgspec.Struct, Generic[Thing], frozen=True, kw_only=True):
 BODIES: Final[dict[Any, Any]] = {
     AccountView: EventOf[AccountView],
     ApiKeyView: EventOf[ApiKeyView],
+    CustomerView: EventOf[CustomerView],
     DepositView: EventOf[DepositView],
     PaymentView: EventOf[PaymentView],
     PayoutView: EventOf[PayoutView],

@@ -2,6 +2,7 @@
 
 from gateway.adapters.memory.api_keys import MemoryApiKeys
 from gateway.adapters.memory.audit_log import MemoryAuditLog
+from gateway.adapters.memory.customers import MemoryCustomers
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.adapters.memory.deliveries import MemoryDeliveries
 from gateway.adapters.memory.event_cursors import MemoryEventCursors
@@ -30,6 +31,7 @@ def memory_storage(database: MemoryDatabase | None = None) -> Storage:
         users=MemoryUsers(kept, sessions),
         sessions=sessions,
         api_keys=MemoryApiKeys(kept),
+        customers=MemoryCustomers(kept),
         login_failures=login_failures,
         rate_budgets=MemoryRateBudgets(),
         rates=MemoryRates(kept),

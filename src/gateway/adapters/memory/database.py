@@ -15,6 +15,7 @@ from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.audit import AuditId, AuditRecord
+from gateway.domain.customer import Customer, ExternalId
 from gateway.domain.event import Event
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
@@ -35,7 +36,8 @@ class MemoryDatabase:
     refresh_tokens: dict[bytes, MemoryToken] = field(default_factory=dict[bytes, MemoryToken])
     accounts: dict[AccountId, Account] = field(default_factory=dict[AccountId, Account])
     account_ids: dict[AccountKey, AccountId] = field(default_factory=dict[AccountKey, AccountId])
-    account_holders: set[AccountHolder] = field(default_factory=set[AccountHolder])
+    account_holders: dict[AccountHolder, AccountHolder] = field(default_factory=dict[AccountHolder, AccountHolder])
+    """By owner and kind alone."""
     payments: dict[PaymentId, Payment] = field(default_factory=dict[PaymentId, Payment])
     quotes: dict[QuoteId, Quote] = field(default_factory=dict[QuoteId, Quote])
     quotes_of_payments: set[QuoteId] = field(default_factory=set[QuoteId])
@@ -48,6 +50,8 @@ class MemoryDatabase:
     """The reversal of each reversed transaction."""
     webhook_endpoints: dict[EndpointId, WebhookEndpoint] = field(default_factory=dict[EndpointId, WebhookEndpoint])
     api_keys: dict[ApiKeyId, ApiKey] = field(default_factory=dict[ApiKeyId, ApiKey])
+    customers: dict[UserId, Customer] = field(default_factory=dict[UserId, Customer])
+    external_ids: dict[ExternalId, UserId] = field(default_factory=dict[ExternalId, UserId])
     events: list[Event] = field(default_factory=list[Event])
     """The events that were not deleted."""
     events_deleted: int = 0

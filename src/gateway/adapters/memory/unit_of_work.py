@@ -60,7 +60,7 @@ class MemoryUnitOfWork(UnitOfWork):
             answers=_found(database.answers, wanted.answers),
             accounts=accounts.values(),
             payments=payments,
-            account_holders=missing & database.account_holders,
+            account_holders=_found(database.account_holders, missing),
             references_taken=database.references.intersection(wanted.references),
             user_ids_taken=database.users.keys() & wanted.user_ids,
             emails_taken=database.user_ids.keys() & wanted.emails,
@@ -71,6 +71,8 @@ class MemoryUnitOfWork(UnitOfWork):
             api_keys=[key for key in database.api_keys.values() if key.owner_id in wanted.api_key_owners]
             if wanted.api_key_owners
             else (),
+            customers=_found(database.customers, wanted.customers),
+            external_ids_taken=database.external_ids.keys() & wanted.external_ids,
             latest_at=database.latest_at,
         )
 
@@ -97,7 +99,8 @@ class MemoryUnitOfWork(UnitOfWork):
         for account in changes.accounts_new:
             database.accounts[account.id] = account
             database.account_ids[account.key] = account.id
-            database.account_holders.add(AccountHolder(account.owner_id, account.kind))
+            holder = AccountHolder(account.owner_id, account.kind)
+            database.account_holders[holder] = holder._replace(managed_by=account.managed_by)
         for account in changes.accounts_changed:
             database.accounts[account.id] = account
         for payment in (*changes.payments_new, *changes.payments_changed):
@@ -108,6 +111,7 @@ class MemoryUnitOfWork(UnitOfWork):
         database.reversals |= {new.reverses: new.id for new in changes.transactions_new if new.reverses is not None}
         database.refunds |= {refund.id: refund for refund in changes.refunds_new}
         self._write_what_may_be_deleted(changes)
+        self._write_customers(changes)
         for record in changes.audit_new:
             database.append_audit(record)
         database.events.extend(changes.events_new)
@@ -150,6 +154,16 @@ class MemoryUnitOfWork(UnitOfWork):
         for key_id in changes.api_keys_deleted:
             del database.api_keys[key_id]
 
+    def _write_customers(self, changes: Changes) -> None:
+        database = self._database
+        for customer in (*changes.customers_new, *changes.customers_changed):
+            before = database.customers.get(customer.id)
+            if before is not None and before.external_key is not None:
+                del database.external_ids[before.external_key]
+            if customer.external_key is not None:
+                database.external_ids[customer.external_key] = customer.id
+            database.customers[customer.id] = customer
+
     def _with_reversal(self, transaction: Transaction) -> Transaction:
         return replace(transaction, reversed_by=self._database.reversals.get(transaction.id))
 
@@ -168,6 +182,8 @@ class MemoryUnitOfWork(UnitOfWork):
         yield database.reversals.keys(), [transaction.reverses for transaction in changes.transactions_new]
         yield database.references, [payment.reference_held for payment in changes.payments_new]
         yield database.quotes_of_payments, [payment.quote_id for payment in changes.payments_new]
+        yield database.external_ids.keys(), [customer.external_key for customer in changes.customers_new]
+        yield self._external_ids_of_others(changes), [each.external_key for each in changes.customers_changed]
 
     def _unique_ids(self, changes: Changes) -> Iterator[KeysAndNew]:
         database = self._database
@@ -176,6 +192,14 @@ class MemoryUnitOfWork(UnitOfWork):
         yield database.quotes.keys(), [quote.id for quote in changes.quotes_new]
         yield database.webhook_endpoints.keys(), [endpoint.id for endpoint in changes.webhook_endpoints_new]
         yield database.api_keys.keys(), [key.id for key in changes.api_keys_new]
+        yield database.customers.keys(), [customer.id for customer in changes.customers_new]
+
+    def _external_ids_of_others(self, changes: Changes) -> AbstractSet[object]:
+        """The external ids that customers have who do not change."""
+        if not changes.customers_changed:
+            return frozenset()
+        changed = {customer.id for customer in changes.customers_changed}
+        return {key for key, customer_id in self._database.external_ids.items() if customer_id not in changed}
 
     async def __aenter__(self) -> Self:
         """Wait for the running transaction to end."""

@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias, TypeVar
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.rows.accounts import to_account, to_latest_at
 from gateway.adapters.sql.rows.api_keys import to_api_key
+from gateway.adapters.sql.rows.customers import to_customer
 from gateway.adapters.sql.rows.events import to_answer
 from gateway.adapters.sql.rows.payments import to_payment
 from gateway.adapters.sql.rows.quotes import to_quote
@@ -22,6 +23,7 @@ from gateway.application.ports.related_records import (
 )
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, Records, Wanted
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
+from gateway.domain.customer import ExternalId
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
@@ -83,7 +85,15 @@ class Queries(Protocol):
         ...
 
     async def account_holders(self, account_holders: Collection[AccountHolder]) -> Rows:
-        """The given owners who have an account of the given kind."""
+        """The given owners who have an account of the given kind, each with the merchant who manages them."""
+        ...
+
+    async def customers(self, ids: Collection[UserId]) -> Rows:
+        """Customers whom a merchant manages, locked."""
+        ...
+
+    async def external_ids(self, external_ids: Collection[ExternalId]) -> Rows:
+        """The given external ids that customers have."""
         ...
 
 
@@ -120,10 +130,11 @@ class StoredAccounts:
 async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock: HybridClock) -> Records:
     """Load what is wanted and what comes along with it. A kind of record that is not wanted costs no round trip.
 
-    Locks are taken on users, then payments, quotes, accounts, accounts for fees, webhook endpoints and API keys:
-    batches that lock in one order never wait for each other in a circle.
+    Locks are taken on users, then customers, payments, quotes, accounts, accounts for fees, webhook endpoints and API
+    keys: batches that lock in one order never wait for each other in a circle.
     """
     users = [to_user(row) for row in await _rows(queries.users, wanted.users)]
+    customers = [to_customer(row) for row in await _rows(queries.customers, wanted.customers)]
     # Read when their owners are locked: none is opened after that.
     if wanted.account_owners:
         owned = [account_id for [account_id] in await queries.accounts_of(wanted.account_owners)]
@@ -149,8 +160,8 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
         accounts=accounts,
         payments=payments,
         account_holders=[
-            AccountHolder(owner_id, AccountKind(kind))
-            for owner_id, kind in await _rows(queries.account_holders, missing)
+            AccountHolder(owner_id, AccountKind(kind), managed_by)
+            for owner_id, kind, managed_by in await _rows(queries.account_holders, missing)
         ],
         references_taken=[PaymentReference(*row) for row in await _rows(queries.references, wanted.references)],
         emails_taken=[email for [email] in await _rows(queries.emails, wanted.emails)],
@@ -160,6 +171,8 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
         webhook_endpoints=endpoints,
         users=users,
         api_keys=api_keys,
+        customers=customers,
+        external_ids_taken=[ExternalId(*row) for row in await _rows(queries.external_ids, wanted.external_ids)],
         latest_at=clock.latest_at,
         are_cached=stored.are_cached,
     )

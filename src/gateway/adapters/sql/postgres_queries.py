@@ -19,14 +19,17 @@ from gateway.adapters.sql.postgres_reads import (
     ACCOUNT_HOLDER,
     ACCOUNT_KEY,
     ANSWER_KEY,
+    EXTERNAL_ID,
     FIND_ACCOUNT_HOLDERS,
     FIND_ACCOUNTS_OF,
     FIND_ANSWERS,
     FIND_EMAILS,
+    FIND_EXTERNAL_IDS,
     FIND_REFERENCES,
     FIND_TRANSACTIONS,
     FIND_USER_IDS,
     LOCK_ACCOUNTS,
+    LOCK_CUSTOMERS,
     LOCK_PAYMENTS,
     LOCK_QUOTES,
     LOCK_USERS,
@@ -39,6 +42,7 @@ from gateway.adapters.sql.postgres_statements import arguments_of, parameters_of
 from gateway.adapters.sql.writing import Writes
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey
 from gateway.domain.account import AccountId, AccountKey
+from gateway.domain.customer import ExternalId
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
@@ -132,7 +136,16 @@ class PostgresQueries(Queries):
 
     @override
     async def account_holders(self, account_holders: Collection[AccountHolder]) -> Rows:
-        return await self._transaction.rows(FIND_ACCOUNT_HOLDERS, arrays("wanted", ACCOUNT_HOLDER, account_holders))
+        keys = [(holder.owner_id, holder.kind) for holder in account_holders]
+        return await self._transaction.rows(FIND_ACCOUNT_HOLDERS, arrays("wanted", ACCOUNT_HOLDER, keys))
+
+    @override
+    async def customers(self, ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(LOCK_CUSTOMERS, {"ids": list(ids)})
+
+    @override
+    async def external_ids(self, external_ids: Collection[ExternalId]) -> Rows:
+        return await self._transaction.rows(FIND_EXTERNAL_IDS, arrays("wanted", EXTERNAL_ID, external_ids))
 
 
 class Statement(NamedTuple):

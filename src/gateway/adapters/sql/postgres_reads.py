@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from gateway.adapters.sql.subqueries import DATA_OF_EVENT, REVERSED_BY
 from gateway.adapters.sql.tables.access import users
+from gateway.adapters.sql.tables.customers import customers
 from gateway.adapters.sql.tables.events import answers
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, payments, transfers
@@ -69,6 +70,7 @@ REFERENCE: Final = (payments.c.merchant_id, payments.c.reference, payments.c.ref
 EMAIL: Final = (users.c.email,)
 USER_ID: Final = (users.c.id,)
 ACCOUNT_HOLDER: Final = (accounts.c.owner_id, accounts.c.kind)
+EXTERNAL_ID: Final = (customers.c.merchant_id, customers.c.external_id)
 IDS: Final = bindparam("ids", type_=ARRAY(accounts.c.id.type))
 OWNER_IDS: Final = bindparam("owner_ids", type_=ARRAY(TEXT))
 
@@ -128,4 +130,6 @@ and two transactions at the same time could create more endpoints than an owner 
 FIND_REFERENCES: Final = _named(REFERENCE, REFERENCE)
 FIND_EMAILS: Final = _named(EMAIL, EMAIL)
 FIND_USER_IDS: Final = _named(USER_ID, USER_ID)
-FIND_ACCOUNT_HOLDERS: Final = _named(ACCOUNT_HOLDER, ACCOUNT_HOLDER)
+FIND_ACCOUNT_HOLDERS: Final = _named(ACCOUNT_HOLDER, (*ACCOUNT_HOLDER, accounts.c.managed_by))
+FIND_EXTERNAL_IDS: Final = _named(EXTERNAL_ID, EXTERNAL_ID)
+LOCK_CUSTOMERS: Final = select(customers).where(customers.c.id == any_(IDS)).order_by(customers.c.id).with_for_update()

@@ -43,6 +43,7 @@ from gateway.adapters.sql.rows.users import USER_CHANGES
 from gateway.adapters.sql.rows.values import VERSION_BEFORE
 from gateway.adapters.sql.tables.access import api_keys, sessions, users
 from gateway.adapters.sql.tables.audit import audit_log, audit_unlinked
+from gateway.adapters.sql.tables.customers import customers
 from gateway.adapters.sql.tables.events import answers, event_batch_ids, event_batches_unnumbered, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
@@ -158,6 +159,8 @@ PARTS: Final[Mapping[str, Part]] = {
     "api_keys_new": _inserting(api_keys),
     "api_keys_changed": _replacing(api_keys),
     "api_keys_deleted": _deleting(api_keys),
+    "customers_new": _inserting(customers),
+    "customers_changed": _replacing(customers),
     "audit_new": _inserting(audit_log),
     "audit_unlinked": _inserting(audit_unlinked),
     # The database numbers a batch, and its events are given that number.

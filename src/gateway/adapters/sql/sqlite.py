@@ -21,6 +21,7 @@ from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.subqueries import DATA_OF_EVENT, REVERSED_BY
 from gateway.adapters.sql.tables.access import api_keys, sessions, users
 from gateway.adapters.sql.tables.audit import audit_log, audit_unlinked
+from gateway.adapters.sql.tables.customers import customers
 from gateway.adapters.sql.tables.events import answers, event_batches, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
@@ -28,6 +29,7 @@ from gateway.adapters.sql.tables.webhooks import webhook_endpoints
 from gateway.adapters.sql.writing import IDS_AHEAD, SESSIONS_ENDED, Versions, check_counts, rows_to_write, versions_of
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, Changes, Records, UnitOfWork, Wanted
 from gateway.domain.account import AccountId, AccountKey
+from gateway.domain.customer import ExternalId
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
@@ -66,10 +68,13 @@ FIND_REFERENCES: Final = select(*_REFERENCE).where(payments.c.reference.is_not(N
 FIND_EMAILS: Final = select(users.c.email).where(users.c.email.in_(bindparam("emails", expanding=True)))
 FIND_USER_IDS: Final = select(users.c.id).where(users.c.id.in_(bindparam("user_ids", expanding=True)))
 FIND_ACCOUNT_HOLDERS: Final = (
-    select(accounts.c.owner_id, accounts.c.kind)
+    select(accounts.c.owner_id, accounts.c.kind, accounts.c.managed_by)
     .where(_among("account_holders", accounts.c.owner_id, accounts.c.kind))
     .distinct()
 )
+FIND_CUSTOMERS: Final = select(customers).where(customers.c.id.in_(bindparam("ids", expanding=True)))
+_EXTERNAL_ID: Final = (customers.c.merchant_id, customers.c.external_id)
+FIND_EXTERNAL_IDS: Final = select(*_EXTERNAL_ID).where(_among("external_ids", *_EXTERNAL_ID))
 
 
 def _parameter_of(column: Column[Any]) -> str:
@@ -143,6 +148,8 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
     "api_keys_new": _inserted(api_keys),
     "api_keys_changed": _replaced(api_keys),
     "api_keys_deleted": _deleted(api_keys),
+    "customers_new": _inserted(customers),
+    "customers_changed": _replaced(customers),
     "audit_new": _inserted(audit_log),
     "audit_unlinked": _inserted(audit_unlinked),
     "event_batches_new": _inserted_batches(),
@@ -209,7 +216,16 @@ class SqliteQueries(Queries):
 
     @override
     async def account_holders(self, account_holders: Collection[AccountHolder]) -> Rows:
-        return await self._transaction.rows(FIND_ACCOUNT_HOLDERS, {"account_holders": list(account_holders)})
+        keys = [(holder.owner_id, holder.kind) for holder in account_holders]
+        return await self._transaction.rows(FIND_ACCOUNT_HOLDERS, {"account_holders": keys})
+
+    @override
+    async def customers(self, ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(FIND_CUSTOMERS, {"ids": list(ids)})
+
+    @override
+    async def external_ids(self, external_ids: Collection[ExternalId]) -> Rows:
+        return await self._transaction.rows(FIND_EXTERNAL_IDS, {"external_ids": list(external_ids)})
 
 
 class SqliteUnitOfWork(UnitOfWork):

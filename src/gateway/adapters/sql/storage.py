@@ -17,6 +17,7 @@ from gateway.adapters.sql.audit import sql_audit
 from gateway.adapters.sql.audit_log import SqlAuditLog
 from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
+from gateway.adapters.sql.customers import SqlCustomers
 from gateway.adapters.sql.deliveries import SqlDeliveries
 from gateway.adapters.sql.engine import (
     access_engine,
@@ -77,6 +78,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             users=SqlUsers(access),
             sessions=SqlSessions(access),
             api_keys=SqlApiKeys(access),
+            customers=SqlCustomers(database),
             login_failures=SqlLoginFailures(access),
             rate_budgets=SqlRateBudgets(access),
             rates=SqlRates(database),

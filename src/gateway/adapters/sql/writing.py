@@ -12,6 +12,7 @@ from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.rows.accounts import account_changes, account_values
 from gateway.adapters.sql.rows.api_keys import api_key_values
 from gateway.adapters.sql.rows.audit import audit_values
+from gateway.adapters.sql.rows.customers import customer_values
 from gateway.adapters.sql.rows.events import answer_values, event_batch_values, event_values
 from gateway.adapters.sql.rows.payments import payment_changes, payment_values, refund_values
 from gateway.adapters.sql.rows.quotes import quote_changes, quote_values
@@ -21,6 +22,7 @@ from gateway.adapters.sql.rows.values import Values
 from gateway.adapters.sql.rows.webhook_endpoints import webhook_endpoint_values
 from gateway.application.ports.unit_of_work import Changes, KeyTaken, Records, StorageRefused
 from gateway.domain.account import Account
+from gateway.domain.customer import Customer
 from gateway.domain.payment import Payment
 from gateway.domain.quote import Quote
 from gateway.domain.user import User
@@ -130,6 +132,10 @@ def _kinds(changes: Changes, versions: Versions, latest_at: datetime | None) -> 
         yield "api_keys_new", list(map(api_key_values, changes.api_keys_new))
         yield "api_keys_changed", list(map(api_key_values, changes.api_keys_changed))
         yield "api_keys_deleted", [(key_id,) for key_id in changes.api_keys_deleted]
+    if changes.customers_new or changes.customers_changed:
+        # They were locked, too.
+        yield "customers_new", [customer_values(each) for each in _in_order(changes.customers_new)]
+        yield "customers_changed", [customer_values(each) for each in _in_order(changes.customers_changed)]
     if changes.audit_new:
         yield "audit_new", list(map(audit_values, changes.audit_new))
         yield "audit_unlinked", [(record.id,) for record in changes.audit_new]
@@ -138,6 +144,11 @@ def _kinds(changes: Changes, versions: Versions, latest_at: datetime | None) -> 
     answers = sorted(changes.answers_new, key=attrgetter("key"))
     data_of = {event.id: event.data for event in changes.events_new}
     yield "answers_new", [answer_values(answer, data_of) for answer in answers]
+
+
+def _in_order(customers: Iterable[Customer]) -> list[Customer]:
+    """In the order of their external ids, which other transactions may also write."""
+    return sorted(customers, key=lambda each: (each.merchant_id, each.external_id or ""))
 
 
 def _webhook_endpoint_writes(changes: Changes) -> dict[str, list[Values]]:

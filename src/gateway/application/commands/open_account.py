@@ -31,14 +31,17 @@ class OpenAccount(Command[Account]):
     @override
     def needs(self) -> Needs:
         """The account, which must not exist, its owner, and the gateway's own accounts in its currency."""
-        return Needs(account_keys=keys_to_open(self.key), users=(self.key.owner_id,))
+        owner_id = self.key.owner_id
+        return Needs(account_keys=keys_to_open(self.key), users=(owner_id,), customers=(owner_id,))
 
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
         if ledger.find_account(self.key) is not None:
             raise AccountExists(f"There is an account in {self.key.currency} already.")
         ledger.must_not_be_disabled(self.key.owner_id)
-        accounts = open_missing(keys_to_open(self.key), ledger, moment)
+        customer = ledger.find_customer(self.key.owner_id)
+        managed_by = None if customer is None else customer.merchant_id
+        accounts = open_missing(keys_to_open(self.key), ledger, moment, managed_by=managed_by)
         return Decision(
             outcome=accounts[0],
             accounts=accounts,

@@ -1,20 +1,23 @@
-"""Pay a merchant."""
+"""Pay a merchant: as a customer, or on behalf of one."""
 
+from dataclasses import replace
 from typing import ClassVar, assert_never
 
 from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import payee_key, payer_key
+from gateway.application.commands.shared.payment_requests import request_decision, request_needs
 from gateway.application.commands.shared.payments import PaymentResult, settle, status_event
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
-from gateway.domain.checks import check_type
-from gateway.domain.errors import InsufficientFunds
+from gateway.domain.checks import check_id, check_type
+from gateway.domain.errors import CurrencyMismatch, InsufficientFunds, Refusal
 from gateway.domain.immutable import immutable
 from gateway.domain.new_payment import authorized, failed, paid_at_once
-from gateway.domain.payment import CaptureMethod, PaymentId
-from gateway.domain.payment_terms import PaymentOrder, reference_of
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentReference
+from gateway.domain.payment_terms import PaymentOrder, PaymentRequest, reference_of
+from gateway.domain.user import UserId
 
 
 @immutable
@@ -76,3 +79,73 @@ class Pay(Command[PaymentResult]):
             case _:
                 assert_never(order.capture)
         return settlement.decision(payment, moment)
+
+
+@immutable
+class ChargeCustomer(Command[Payment]):
+    """A payment that a merchant asks of a customer. One whom the merchant manages pays it at once, as by `Pay`.
+
+    Of others it is requested, as by `RequestPayment`; nobody learns whether another merchant manages them.
+    Refuses: as `Pay` and `RequestPayment`; validation_error, if the payment is made at once and has a lifetime.
+    """
+
+    result_type: ClassVar = Payment
+
+    request: PaymentRequest
+
+    def __post_init__(self) -> None:
+        check_type("request", self.request, PaymentRequest)
+        check_id("customer_id", self.request.customer_id)
+
+    @override
+    def needs(self) -> Needs:
+        """As of a request, and the reference that the customer would use up."""
+        request = self.request
+        needs = request_needs(request)
+        if request.reference is None:
+            return needs
+        own = PaymentReference(request.merchant_id, request.reference, self._customer_id)
+        return replace(needs, references=(*needs.references, own))
+
+    @override
+    def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Payment]:
+        if not self._is_managed(ledger):
+            return request_decision(self.request, ledger, moment)
+        decision = Pay(order=self._order()).decide(ledger, moment)
+        outcome = decision.outcome
+        # A payment without funds is a refusal, and stored.
+        shown = outcome if isinstance(outcome, Refusal) else outcome.payment
+        return Decision(
+            outcome=shown,
+            accounts=decision.accounts,
+            payments=decision.payments,
+            transactions=decision.transactions,
+            events=decision.events,
+        )
+
+    def _is_managed(self, ledger: LedgerView) -> bool:
+        merchant_id, currency = self.request.merchant_id, self.request.amount.currency
+        key = payer_key(self._customer_id, currency)
+        account = ledger.find_account(key)
+        if account is not None:
+            return account.managed_by == merchant_id
+        if ledger.is_managed_in_another_currency(key, merchant_id):
+            raise CurrencyMismatch(f"The customer has no account in {currency}.")
+        return False
+
+    def _order(self) -> PaymentOrder:
+        request = self.request
+        return PaymentOrder(
+            customer_id=self._customer_id,
+            merchant_id=request.merchant_id,
+            amount=request.amount,
+            reference=request.reference,
+            description=request.description,
+            metadata=request.metadata,
+            capture=request.capture,
+            expires_in_seconds=request.expires_in_seconds,
+        )
+
+    @property
+    def _customer_id(self) -> UserId:
+        return self.request.customer_id or UserId("")

@@ -59,11 +59,13 @@ class Register(Command[Registered]):
     @override
     def needs(self) -> Needs:
         """The e-mail address and the id, which must be free, and the accounts to open."""
-        return Needs(emails=(self.email,), user_ids=(self.user_id,), account_keys=self._keys())
+        ids = (self.user_id,)
+        return Needs(emails=(self.email,), user_ids=ids, customers=ids, account_keys=self._keys())
 
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Registered]:
         ledger.must_be_unregistered(self.email, self.user_id)
+        ledger.must_not_be_managed(self.user_id)
         user = User(id=self.user_id, email=self.email, role=self.role, name=self.name, created_at=moment.now)
         accounts = open_missing(self._keys(), ledger, moment)
         return Decision(

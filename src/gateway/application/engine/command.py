@@ -12,6 +12,7 @@ from gateway.application.views.events import event_data
 from gateway.domain.account import Account
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.audit import AuditNote
+from gateway.domain.customer import Customer
 from gateway.domain.errors import Refusal
 from gateway.domain.event import Event, EventId, EventObject
 from gateway.domain.event_type import EventType
@@ -128,6 +129,7 @@ class Decision(Generic[Result_co]):
     api_keys: Collection[ApiKey] = ()
     api_keys_deleted: Collection[ApiKeyId] = ()
     """Keys that make room for one of `api_keys`."""
+    customers: Collection[Customer] = ()
     events: Collection[Event] = ()
     notes: Collection[AuditNote] = ()
     """What the audit log records of it; nothing of payments."""

@@ -20,6 +20,7 @@ from gateway.application.ports.unit_of_work import (
 from gateway.domain.account import Account, AccountId
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.audit import AuditRecord
+from gateway.domain.customer import Customer
 from gateway.domain.event import Event
 from gateway.domain.payment import Payment, PaymentId, QuoteId
 from gateway.domain.quote import Quote
@@ -41,6 +42,8 @@ class Draft(LedgerView):
         "_api_keys_deleted",
         "_api_keys_new",
         "_audit_new",
+        "_customers_changed",
+        "_customers_new",
         "_events_new",
         "_payments_changed",
         "_payments_new",
@@ -76,6 +79,8 @@ class Draft(LedgerView):
         self._api_keys_new: dict[ApiKeyId, ApiKey] = {}
         self._api_keys_changed: dict[ApiKeyId, ApiKey] = {}
         self._api_keys_deleted: set[ApiKeyId] = set()
+        self._customers_new: dict[UserId, Customer] = {}
+        self._customers_changed: dict[UserId, Customer] = {}
         self._events_new: list[Event] = []
         self._answers_new: list[StoredAnswer] = []
         self._audit_new: list[AuditRecord] = []
@@ -86,12 +91,10 @@ class Draft(LedgerView):
 
     def write(self, decision: Decision[Any]) -> None:
         """Add the decision of a command."""
-        if decision.users or decision.users_changed or decision.sessions_ended:
-            self._write_users(decision)
         for account in decision.accounts:
             if account.id not in self._accounts:
                 self._account_ids[account.key] = account.id
-                self._account_holders.add(AccountHolder(account.owner_id, account.kind))
+                self._account_holders.add(AccountHolder(account.owner_id, account.kind, account.managed_by))
             is_new = account.id not in self._accounts or account.id in self._accounts_new
             (self._accounts_new if is_new else self._accounts_changed)[account.id] = account
             self._accounts[account.id] = account
@@ -110,6 +113,9 @@ class Draft(LedgerView):
             if transaction.reverses is not None:
                 original = self._transactions[transaction.reverses]
                 self._transactions[original.id] = replace(original, reversed_by=transaction.id)
+        if decision.customers or decision.users or decision.users_changed or decision.sessions_ended:
+            self._write_customers(decision.customers)
+            self._write_users(decision)
         if decision.quotes or decision.webhook_endpoints or decision.webhook_endpoints_deleted or decision.api_keys:
             self._write_quotes(decision.quotes)
             self._write_webhook_endpoints(decision.webhook_endpoints, decision.webhook_endpoints_deleted)
@@ -162,6 +168,18 @@ class Draft(LedgerView):
             self._api_keys_changed.pop(key_id, None)
             self._api_keys_deleted.add(key_id)
 
+    def _write_customers(self, customers: Collection[Customer]) -> None:
+        for customer in customers:
+            before = self._customers.get(customer.id)
+            is_new = before is None or customer.id in self._customers_new
+            (self._customers_new if is_new else self._customers_changed)[customer.id] = customer
+            self._customers[customer.id] = customer
+            taken, given_back = customer.external_key, None if before is None else before.external_key
+            if taken is not None:
+                self._external_ids_taken.add(taken)
+            if given_back is not None and given_back != taken:
+                self._external_ids_given_back.add(given_back)
+
     def fork(self) -> "Draft":
         """A copy. Its changes are not in this draft until this draft adopts it."""
         other = object.__new__(Draft)
@@ -206,6 +224,8 @@ class Draft(LedgerView):
             api_keys_new=self._api_keys_new.values(),
             api_keys_changed=self._api_keys_changed.values(),
             api_keys_deleted=self._api_keys_deleted,
+            customers_new=self._customers_new.values(),
+            customers_changed=self._customers_changed.values(),
             events_new=self._events_new,
             audit_new=self._audit_new,
             answers_new=self._answers_new,

@@ -6,6 +6,8 @@ from operator import attrgetter
 from gateway.application.ports.unit_of_work import AccountHolder, Records
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.api_key import ApiKey
+from gateway.domain.customer import Customer, ExternalId
+from gateway.domain.customer_errors import CustomerNotFound, ExternalIdTaken
 from gateway.domain.errors import (
     AccountNotFound,
     DuplicateReference,
@@ -26,7 +28,7 @@ from gateway.domain.webhook_errors import WebhookEndpointNotFound
 
 
 class RequiresOwnTransaction(Exception):  # noqa: N818 - it says what must be.
-    """A command uses a reference that another command of the same batch releases.
+    """A command uses a reference, or an external id, that another command of the same batch releases.
 
     One statement writes the whole batch, and the unique index may see the new payment before the old one ends. Each
     command of the batch is then run alone. This needs two concurrent requests with one reference, and so is rare.
@@ -41,7 +43,10 @@ class LedgerView:
         "_account_ids",
         "_accounts",
         "_api_keys",
+        "_customers",
         "_emails_taken",
+        "_external_ids_given_back",
+        "_external_ids_taken",
         "_payments",
         "_quotes",
         "_references_given_back",
@@ -66,6 +71,9 @@ class LedgerView:
         self._webhook_endpoints = {endpoint.id: endpoint for endpoint in records.webhook_endpoints}
         self._users = {user.id: user for user in records.users}
         self._api_keys = {key.id: key for key in records.api_keys}
+        self._customers = {customer.id: customer for customer in records.customers}
+        self._external_ids_taken = set(records.external_ids_taken)
+        self._external_ids_given_back = set[ExternalId]()
 
     def account(self, account_id: AccountId) -> Account:
         """The account with this id.
@@ -86,6 +94,10 @@ class LedgerView:
     def has_account_in_another_currency(self, key: AccountKey) -> bool:
         """Whether the owner has an account of this kind in another currency; for keys of missing accounts only."""
         return AccountHolder(key.owner_id, key.kind) in self._account_holders
+
+    def is_managed_in_another_currency(self, key: AccountKey, merchant_id: UserId) -> bool:
+        """As `has_account_in_another_currency`, of an owner whom this merchant manages."""
+        return AccountHolder(key.owner_id, key.kind, merchant_id) in self._account_holders
 
     def accounts_of(self, owner_id: UserId) -> list[Account]:
         """All accounts of an owner who is among the loaded owners, the newest first."""
@@ -168,6 +180,42 @@ class LedgerView:
     def api_keys_of(self, owner_id: UserId) -> Sequence[ApiKey]:
         """The API keys of an owner who is among the loaded owners, ended ones too."""
         return [key for key in self._api_keys.values() if key.owner_id == owner_id]
+
+    def find_customer(self, customer_id: UserId) -> Customer | None:
+        """The customer with this id whom a merchant manages, if there is one among the loaded customers."""
+        return self._customers.get(customer_id)
+
+    def must_not_be_managed(self, user_id: UserId) -> None:
+        """Check that no merchant manages a customer with this id, which is among the loaded customers.
+
+        Raises:
+            UserExists: One does.
+        """
+        if user_id in self._customers:
+            raise UserExists("There is a user of this id already.")
+
+    def customer_of(self, customer_id: UserId, merchant_id: UserId) -> Customer:
+        """The customer with this id.
+
+        Raises:
+            CustomerNotFound: They do not exist, or another merchant manages them.
+        """
+        customer = self._customers.get(customer_id)
+        if customer is None or customer.merchant_id != merchant_id:
+            raise CustomerNotFound("There is no such customer.")
+        return customer
+
+    def must_be_free_externally(self, key: ExternalId) -> None:
+        """Check that no customer of the merchant has this external id.
+
+        Raises:
+            ExternalIdTaken: A customer has it.
+            RequiresOwnTransaction: A customer had it, and was changed by another command of the same batch.
+        """
+        if key in self._external_ids_given_back:
+            raise RequiresOwnTransaction
+        if key in self._external_ids_taken:
+            raise ExternalIdTaken("Another customer of yours has this external id.")
 
     def must_be_free(self, reference: PaymentReference) -> None:
         """Check that no payment has this reference.

@@ -7,6 +7,7 @@ from enum import Enum
 
 from gateway.application.ports.api_keys import StoredApiKeys
 from gateway.application.ports.audit_log import AuditLog
+from gateway.application.ports.customers import StoredCustomers
 from gateway.application.ports.deliveries import Deliveries
 from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.events import EventFeed
@@ -59,6 +60,7 @@ class Storage:
     users: Users
     sessions: Sessions
     api_keys: StoredApiKeys
+    customers: StoredCustomers
     login_failures: LoginFailures
     rate_budgets: RateBudgets
     rates: Rates

@@ -1,7 +1,6 @@
 """One database transaction, in two calls: load what is wanted, locked; then commit all changes, or none.
 
-Two set-shaped calls rather than a repository per table: an adapter may then combine statements into as few round
-trips as its database allows, and an adapter for a new database is two methods long.
+Two set-shaped calls rather than a repository per table: an adapter may then combine statements into few round trips.
 """
 
 from collections.abc import Callable, Collection
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.audit import AuditRecord
+from gateway.domain.customer import Customer, ExternalId
 from gateway.domain.event import Event, EventId
 from gateway.domain.immutable import immutable
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
@@ -69,8 +69,8 @@ class StoredAnswer:
 
     Attributes:
         fingerprint: Of the request that it answers.
-        body: The answer, in the encoding of its caller. Empty for a bulk submission whose answer is rebuilt from the
-            answers to its parts, which are stored with it.
+        body: The answer, in the encoding of its caller. Empty if it is rebuilt from the answers to the parts of a bulk
+            submission.
         event_id: An event of the same transaction whose data the body ends with, to the byte: a storage need not keep
             that part twice. An answer that was loaded has none.
     """
@@ -84,7 +84,7 @@ class StoredAnswer:
 
 @immutable
 class EndedSessions:
-    """All sessions of a user end. `at` is the time of the decision."""
+    """All sessions of a user end, at the time of the decision."""
 
     user_id: UserId
     at: datetime
@@ -137,6 +137,8 @@ class Needs:
     """All accounts of these owners are loaded."""
     api_key_owners: Collection[UserId] = ()
     """All API keys of these owners are loaded, and no other unit of work creates one meanwhile."""
+    customers: Collection[UserId] = ()
+    external_ids: Collection[ExternalId] = ()
 
     @classmethod
     def union(cls, needs: Collection["Needs"], **further: Any) -> Self:
@@ -156,6 +158,8 @@ class Needs:
             users=_distinct([each.users for each in needs]),
             account_owners=_distinct([each.account_owners for each in needs]),
             api_key_owners=_distinct([each.api_key_owners for each in needs]),
+            customers=_distinct([each.customers for each in needs]),
+            external_ids=_distinct([each.external_ids for each in needs]),
             **further,
         )
 
@@ -170,10 +174,11 @@ class Wanted(Needs):
 
 
 class AccountHolder(NamedTuple):
-    """An owner who has an account of a kind, in whatever currency."""
+    """An owner who has an account of a kind, in whatever currency, and the merchant who manages them."""
 
     owner_id: UserId
     kind: AccountKind
+    managed_by: UserId | None = None
 
 
 @immutable
@@ -181,8 +186,7 @@ class Records:
     """The loaded records of a `Wanted`. Records that do not exist are left out.
 
     `account_holders` answers only for account keys that were not found: it names the owners who have an account of that
-    kind in another currency. `references_taken`, `emails_taken` and `user_ids_taken` name the wanted references, e-mail
-    addresses and user ids that exist.
+    kind in another currency. Fields that end in `_taken` name what exists of what was wanted.
     """
 
     answers: Collection[StoredAnswer] = ()
@@ -198,14 +202,15 @@ class Records:
     webhook_endpoints: Collection[WebhookEndpoint] = ()
     users: Collection[User] = ()
     api_keys: Collection[ApiKey] = ()
+    customers: Collection[Customer] = ()
+    external_ids_taken: Collection[ExternalId] = ()
     latest_at: datetime | None = None
-    """The ids of new transactions are of later moments: at least the largest `latest_at` stored with a loaded
-    account. Ids then sort in the order of an account's versions, even if clocks differ."""
+    """The ids of new transactions are of later moments than the largest `latest_at` stored with a loaded account. They
+    sort in the order of its versions, even if clocks differ."""
     are_cached: bool = False
     """Whether any account comes from the cache of this process, which may hold what another unit of work is still
-    committing. Then `commit` must be called, also without changes: it raises `Conflict` unless every cached account
-    still has its version, and `KeyTaken` if one of the wanted keys was answered. No caller gets an answer before
-    that."""
+    committing. Then `commit` must be called before any caller gets an answer, also without changes: it raises
+    `Conflict` unless all cached accounts have their versions, and `KeyTaken` if one of the wanted keys was answered."""
 
 
 @immutable
@@ -230,6 +235,8 @@ class Changes:
     api_keys_new: Collection[ApiKey] = ()
     api_keys_changed: Collection[ApiKey] = ()
     api_keys_deleted: Collection[ApiKeyId] = ()
+    customers_new: Collection[Customer] = ()
+    customers_changed: Collection[Customer] = ()
     events_new: Collection[Event] = ()
     audit_new: Collection[AuditRecord] = ()
     answers_new: Collection[StoredAnswer] = ()
@@ -238,21 +245,20 @@ class Changes:
 
 
 class UnitOfWork(Protocol):
-    """One transaction. Used as `async with`; leaving without `commit` forgets everything and frees every lock."""
+    """One transaction, used as `async with`. Leaving it without `commit` forgets everything and frees every lock."""
 
     async def load(self, wanted: Wanted) -> Records:
         """Read what is wanted. Called once, before `commit`.
 
         Accounts, payments and quotes are locked until the transaction ends, or `commit` checks that nobody has changed
-        them since. Users, webhook endpoints and API keys are always locked. Locks are taken in one order (users,
-        payments, quotes, accounts, accounts for fees, webhook endpoints, API keys; each by id), so that two batches
-        never wait for each other in a circle.
-        Answers, references, e-mails and transactions are read, not locked.
+        them since. Users, customers, webhook endpoints and API keys are always locked. Locks are taken in one order
+        (users, customers, payments, quotes, accounts, accounts for fees, webhook endpoints, API keys; each by id), so
+        that two batches never wait for each other in a circle.
+        Answers, references, e-mails, external ids and transactions are read, not locked.
 
-        Where accounts may be cached, a storage may pipeline its units of work: this one waits until the unit of work
-        before it has decided, and gets the accounts as the earlier unit of work leaves them, though that may still be
-        committing. A unit of work that cannot be pipelined (it locks, or opens accounts) waits until the earlier unit
-        of work has ended.
+        Where accounts may be cached, a storage may pipeline its units of work: this one waits until the one before it
+        has decided, and gets the accounts as that leaves them, though it may still be committing. A unit of work that
+        cannot be pipelined (it locks, or opens accounts) waits until the one before it has ended.
 
         Raises:
             StorageUnavailable: The storage could not be reached; nothing was started.

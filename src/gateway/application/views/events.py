@@ -7,6 +7,7 @@ import msgspec
 from gateway.application.ports.events import FeedEvent
 from gateway.application.views.accounts import account_view
 from gateway.application.views.api_keys import api_key_view
+from gateway.application.views.customers import customer_view
 from gateway.application.views.deposits import deposit_view
 from gateway.application.views.payments import payment_view
 from gateway.application.views.payouts import payout_view
@@ -17,6 +18,7 @@ from gateway.application.views.users import user_view
 from gateway.application.views.webhook_endpoints import webhook_endpoint_view
 from gateway.domain.account import Account, AccountId
 from gateway.domain.api_key import ApiKey
+from gateway.domain.customer import CustomerWithAccounts
 from gateway.domain.deposit import Deposit
 from gateway.domain.event import EventObject
 from gateway.domain.payment import Payment
@@ -99,13 +101,21 @@ def _event_view(record: EventObject) -> msgspec.Struct:
             view = account_view(record)
         case WebhookEndpoint():
             view = webhook_endpoint_view(record)
-        case UserWithAccounts():
-            view = user_view(record.user, record.accounts)
-        case ApiKey():
-            view = api_key_view(record)
+        case UserWithAccounts() | CustomerWithAccounts() | ApiKey():
+            view = _view_of_access(record)
         case _:
             assert_never(record)
     return view
+
+
+def _view_of_access(record: UserWithAccounts | CustomerWithAccounts | ApiKey) -> msgspec.Struct:
+    match record:
+        case UserWithAccounts():
+            return user_view(record.user, record.accounts)
+        case CustomerWithAccounts():
+            return customer_view(record)
+        case ApiKey():
+            return api_key_view(record)
 
 
 def _owners_account(transaction: Transaction) -> set[AccountId]:

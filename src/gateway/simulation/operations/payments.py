@@ -9,7 +9,7 @@ from gateway.application.commands.expire_payment import ExpirePayment
 from gateway.application.commands.pay import Pay
 from gateway.application.commands.request_payment import RequestPayment
 from gateway.domain.account import AccountKey
-from gateway.domain.money import Money
+from gateway.domain.money import CurrencyCode, Money
 from gateway.domain.payment import CaptureMethod
 from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from gateway.domain.user import UserId
@@ -42,7 +42,7 @@ def pay(world: World) -> Pay:
     return Pay(
         order=PaymentOrder(
             customer_id=payer.owner_id,
-            merchant_id=payer.owner_id if world.chance(1) else world.merchant(currency),
+            merchant_id=payer.owner_id if world.chance(1) else _payee(world, payer, currency),
             amount=Money(_price(world, payer), currency),
             reference=_reference(world),
             metadata={},
@@ -50,6 +50,12 @@ def pay(world: World) -> Pay:
             expires_in_seconds=terms.expires_in_seconds,
         )
     )
+
+
+def _payee(world: World, payer: AccountKey, currency: CurrencyCode) -> UserId:
+    """Any merchant; mostly the one who manages the payer, if there is one."""
+    managed = world.model.customers.get(payer.owner_id)
+    return world.merchant(currency) if managed is None or world.chance(20) else managed.merchant
 
 
 def request(world: World) -> RequestPayment:

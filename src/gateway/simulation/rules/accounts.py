@@ -30,7 +30,7 @@ def register(model: Model, command: Register, now: datetime) -> Effect:
     if command.role == "operator":
         return Effect(email=command.email, user_id=command.user_id, told=("registered", 0), recorded="operator.created")
     key_of = customer_key if command.role == "customer" else merchant_key
-    opened = _missing(model, key_of(command.user_id, command.currency))
+    opened = missing_accounts(model, key_of(command.user_id, command.currency))
     return Effect(
         email=command.email,
         user_id=command.user_id,
@@ -46,7 +46,7 @@ def open_account(model: Model, command: OpenAccount, now: datetime) -> Effect:
         raise Refused("account_exists")
     if model.disabled.get(command.key.owner_id):
         raise Refused("user_disabled")
-    opened = _missing(model, command.key)
+    opened = missing_accounts(model, command.key)
     return Effect(told=ModelAccount(), opened=opened, events=("account.opened",) * len(opened))
 
 
@@ -144,7 +144,8 @@ def _with_status(model: Model, key: AccountKey, *, frozen: bool) -> Effect:
     return Effect(told=after, changed={key: after}, recorded=action, events=(action,))
 
 
-def _missing(model: Model, key: AccountKey) -> tuple[AccountKey, ...]:
+def missing_accounts(model: Model, key: AccountKey) -> tuple[AccountKey, ...]:
+    """A new account, and those of the gateway that its currency lacks."""
     own = [own_key(kind, key.currency) for kind in (AccountKind.FUNDING, AccountKind.FEES, AccountKind.EXCHANGE)]
     return tuple(each for each in (key, *own) if each not in model.accounts)
 

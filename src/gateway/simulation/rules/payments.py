@@ -42,6 +42,7 @@ def pay(model: Model, command: Pay, now: datetime) -> Effect:
     payment = _first(order, order.customer_id, "", named_by=order.customer_id)
     promised = _promised(model, command.order.quote_id, payment, order.customer_id, now)
     model.payer(order.customer_id, promised.source_currency if promised else order.amount.currency)
+    model.must_not_be_managed_by_others(order.customer_id, order.merchant_id)
     _must_be_free(model, payment)
     if not _covered(model, payment, promised):
         # A customer who could not pay has not used the quote, and may try again with it.
@@ -56,8 +57,11 @@ def request(model: Model, command: RequestPayment, now: datetime) -> Effect:
     if asked.customer_id == asked.merchant_id:
         raise Refused("same_account")
     model.must_receive(model.payee(asked.merchant_id, asked.amount.currency))
-    if asked.customer_id is not None and (asked.customer_id, AccountKind.CUSTOMER) not in model.holders:
-        raise Refused("user_not_found")
+    if asked.customer_id is not None:
+        has_account = customer_key(asked.customer_id, asked.amount.currency) in model.accounts
+        if not has_account and (asked.customer_id, AccountKind.CUSTOMER) not in model.holders:
+            raise Refused("user_not_found")
+        model.must_not_be_managed_by_others(asked.customer_id, asked.merchant_id)
     payment = _first(asked, asked.customer_id, "requires_confirmation", named_by=asked.merchant_id)
     _must_be_free(model, payment)
     return Effect(payment=replace(payment, expires_at=_end(asked, now)), events=("payment.created",))
@@ -73,6 +77,7 @@ def confirm(model: Model, command: ConfirmPayment, now: datetime) -> Effect:
         raise Refused("same_account")
     promised = _promised(model, command.quote_id, payment, command.customer_id, now)
     model.payer(command.customer_id, promised.source_currency if promised else payment.currency)
+    model.must_not_be_managed_by_others(command.customer_id, payment.merchant)
     payer = replace(payment, customer=command.customer_id, failure=None, version=payment.version + 1)
     if not _covered(model, payer, promised):
         # Nobody is bound by a try, and the request stays: another try may succeed.

@@ -22,6 +22,7 @@ from gateway.adapters.http.resources.payments import (
     payment_of,
     to_pay,
     to_payment_view,
+    to_request,
 )
 from gateway.adapters.http.submissions import (
     StoredResponseCodec,
@@ -31,7 +32,6 @@ from gateway.adapters.http.submissions import (
     stored_problem,
     stored_response,
 )
-from gateway.application.commands.pay import Pay
 from gateway.application.commands.shared.payments import PaymentResult
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
@@ -41,6 +41,7 @@ from gateway.domain.checks import check_idempotency_key
 from gateway.domain.errors import InvalidInput, Refusal
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
+from gateway.domain.user import Role
 
 ITEMS_MAX: Final = 1_000
 BODY_BYTES_MAX: Final = 1024 * 1024
@@ -52,7 +53,7 @@ ItemKey = Annotated[str, msgspec.Meta(min_length=1, max_length=IDEMPOTENCY_KEY_L
 
 
 class ItemBody(PaymentBody, frozen=True, kw_only=True):
-    """A payment with a key of its own. Operators name the customer; customers pay for themselves."""
+    """A payment with a key of its own. Customers pay for themselves; merchants and operators name the customer."""
 
     idempotency_key: ItemKey
 
@@ -180,10 +181,13 @@ def submission(request: Request[BatchBody], item: ItemBody) -> CommandSubmission
     )
 
 
-def to_command(request: Request[BatchBody], body: PaymentBody) -> Pay | RefusedItem:
-    """A payment by the customer named, or by the caller."""
+def to_command(request: Request[BatchBody], body: PaymentBody) -> Command[Any]:
+    """A payment by the customer named, or by the caller; or what a merchant asks for."""
+    caller = request.caller
     try:
-        return to_pay(body, body.customer_id or request.caller.user_id)
+        if caller.role is Role.MERCHANT:
+            return to_request(body, caller.user_id)
+        return to_pay(body, body.customer_id or caller.user_id)
     except InvalidInput as invalid:
         facts = {**invalid.facts, "errors": pointed(invalid, body)}
         return RefusedItem(refusal=HttpRefusal(invalid.code, invalid.detail, **facts))

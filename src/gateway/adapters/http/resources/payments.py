@@ -28,7 +28,7 @@ from gateway.adapters.http.resources.fields import (
     Reference,
 )
 from gateway.adapters.http.submissions import submitting
-from gateway.application.commands.pay import Pay
+from gateway.application.commands.pay import ChargeCustomer, Pay
 from gateway.application.commands.request_payment import RequestPayment
 from gateway.application.commands.shared.payments import PaymentResult
 from gateway.application.engine.command import Command
@@ -46,6 +46,8 @@ TAG = "Payments"
 
 class PaymentBody(Body, frozen=True, kw_only=True):
     """How much, and between whom: a customer names the merchant; a merchant may name the customer, or leave it open.
+
+    A customer whom the merchant manages pays at once; others are asked to confirm the payment.
 
     With a `quote_id`, the customer pays in another currency; the amount is what the merchant gets, the quote's target.
     """
@@ -92,7 +94,7 @@ class PaymentsQuery(CreatedQuery, frozen=True, kw_only=True):
 
 
 def to_pay_or_request(request: Request[PaymentBody]) -> Command[Any]:
-    """A payment by a customer, or a request by a merchant."""
+    """A payment by a customer, or what a merchant asks for."""
     body = request.body
     caller = request.caller
     if errors := errors_for(caller.role, body):
@@ -126,20 +128,19 @@ def to_pay(body: PaymentBody, customer_id: UserId) -> Pay:
     )
 
 
-def to_request(body: PaymentBody, merchant_id: UserId) -> RequestPayment:
-    """A request by a merchant."""
-    return RequestPayment(
-        request=PaymentRequest(
-            merchant_id=merchant_id,
-            customer_id=body.customer_id,
-            amount=Money(body.amount, currency_code(body.currency)),
-            reference=body.reference,
-            description=body.description,
-            metadata=body.metadata,
-            capture=body.capture,
-            expires_in_seconds=body.expires_in_seconds,
-        )
+def to_request(body: PaymentBody, merchant_id: UserId) -> RequestPayment | ChargeCustomer:
+    """A request by a merchant, or a payment of a customer whom the merchant manages."""
+    request = PaymentRequest(
+        merchant_id=merchant_id,
+        customer_id=body.customer_id,
+        amount=Money(body.amount, currency_code(body.currency)),
+        reference=body.reference,
+        description=body.description,
+        metadata=body.metadata,
+        capture=body.capture,
+        expires_in_seconds=body.expires_in_seconds,
     )
+    return RequestPayment(request=request) if body.customer_id is None else ChargeCustomer(request=request)
 
 
 def to_payment_view(result: PaymentResult | Payment) -> PaymentView:

@@ -1,5 +1,7 @@
 """Transactions."""
 
+from functools import partial
+
 from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.lists import listing
 from gateway.adapters.http.messages import AnyRequest, Request, Response
@@ -22,7 +24,7 @@ from gateway.domain.account import AccountId
 from gateway.domain.money import Money, currency_code
 from gateway.domain.payment import PaymentId
 from gateway.domain.payment_terms import PaymentOrder
-from gateway.domain.transaction import TransactionId, TransactionType
+from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.user import Role, UserId
 
 TAG = "Transactions"
@@ -69,7 +71,7 @@ async def get_transaction(request: Request) -> Response:
     """Show a transaction."""
     transaction_id = TransactionId(request.path_ids["transaction_id"])
     transaction = await request.gateway.queries.transaction(request.caller, transaction_id)
-    return json_response(200, transaction_view(transaction, await visible_accounts(request)))
+    return json_response(200, shown_to(await visible_accounts(request), transaction))
 
 
 async def find_transactions(
@@ -86,7 +88,18 @@ async def find_transactions(
     )
     page = await request.gateway.queries.transactions(request.caller, where, before=before, limit=query.limit)
     visible = await visible_accounts(request)
-    return page.map(lambda transaction: transaction_view(transaction, visible))
+    return page.map(partial(shown_to, visible))
+
+
+def shown_to(visible: set[AccountId] | None, transaction: Transaction) -> TransactionView:
+    """A transaction, with the entries of the visible accounts.
+
+    A deposit with a merchant came to a customer whom the merchant managed: the merchant sees its entry, too.
+    """
+    is_deposit = transaction.type is TransactionType.DEPOSIT
+    if visible is not None and is_deposit and transaction.customer_id is not None:
+        visible = {*visible, transaction.transfers[0].credit_account_id}
+    return transaction_view(transaction, visible)
 
 
 async def visible_accounts(request: AnyRequest) -> set[AccountId] | None:

@@ -45,6 +45,7 @@ def account_values(account: Account, latest_at: datetime | None) -> Values:
         account.created_at,
         *account.fees,
         latest_at,
+        account.managed_by,
     )
 
 
@@ -84,4 +85,5 @@ def to_account(row: Found) -> Account:
         version=row[9],
         created_at=row[10],
         fees=FeeSchedule._make(row[11:13]),
+        managed_by=row[14],
     )

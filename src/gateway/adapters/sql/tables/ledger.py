@@ -24,6 +24,7 @@ accounts: Final = table(
     # The moment that the id of the newest transaction is of. Ids of the next transaction sort after it, whatever the
     # clock of the next server says: the history of an account is in the order of its versions.
     Column("latest_at", MOMENT),
+    text("managed_by", nullable=True),
     # Batches find accounts by it, owners list theirs by it, and it lets nobody open one twice.
     UniqueConstraint("owner_id", "currency", "kind", name="accounts_owner_id_currency_kind_key"),
     CheckConstraint(

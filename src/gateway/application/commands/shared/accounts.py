@@ -53,7 +53,22 @@ def customer_must_exist(ledger: LedgerView, key: AccountKey) -> None:
         UserNotFound: There is no such customer.
     """
     if ledger.find_account(key) is None and not ledger.has_account_in_another_currency(key):
-        raise UserNotFound("There is no such customer.")
+        raise no_such_customer()
+
+
+def no_such_customer() -> UserNotFound:
+    """The refusal of a payment by a customer who does not exist, or whom another merchant manages."""
+    return UserNotFound("There is no such customer.")
+
+
+def merchant_must_exist(ledger: LedgerView, key: AccountKey) -> None:
+    """Check that a merchant has an account, in whatever currency; `key` is of one that the merchant is paid to.
+
+    Raises:
+        MerchantNotFound: The merchant does not exist.
+    """
+    if ledger.find_account(key) is None and not ledger.has_account_in_another_currency(key):
+        raise MerchantNotFound("There is no such merchant.")
 
 
 def payee_account(ledger: LedgerView, merchant_id: UserId, currency: CurrencyCode) -> Account:
@@ -105,10 +120,17 @@ def keys_to_open(key: AccountKey) -> tuple[AccountKey, ...]:
     return (key, *(system_account(kind, key.currency) for kind in SYSTEM_KINDS))
 
 
-def open_missing(keys: Iterable[AccountKey], ledger: LedgerView, moment: Moment) -> list[Account]:
-    """New accounts for the keys without an account, in the order of `keys`."""
+def open_missing(
+    keys: Iterable[AccountKey], ledger: LedgerView, moment: Moment, *, managed_by: UserId | None = None
+) -> list[Account]:
+    """New accounts for the keys without an account, in their order. `managed_by` manages the users among the owners."""
     return [
-        open_account(key, account_id=AccountId(moment.new_id("acc")), now=moment.now)
+        open_account(
+            key,
+            account_id=AccountId(moment.new_id("acc")),
+            now=moment.now,
+            managed_by=None if key.owner_id == SYSTEM else managed_by,
+        )
         for key in keys
         if ledger.find_account(key) is None
     ]

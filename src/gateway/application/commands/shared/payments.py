@@ -2,7 +2,7 @@
 
 from typing import Final, Protocol, assert_never
 
-from gateway.application.commands.shared.accounts import fees_account, payee_account, payer_account
+from gateway.application.commands.shared.accounts import fees_account, no_such_customer, payee_account, payer_account
 from gateway.application.commands.shared.exchange_legs import pay_across
 from gateway.application.commands.shared.transfer_sequence import TransferSequence
 from gateway.application.engine.command import Decision, Moment
@@ -130,6 +130,8 @@ def settle(
         quote = ledger.quote(quote_id)
         check_usable(quote, customer_id=customer_id, amount=terms.amount, now=moment.now)
     customer = payer_account(ledger, customer_id, currency if quote is None else quote.source.currency)
+    if customer.managed_by is not None and customer.managed_by != terms.merchant_id:
+        raise no_such_customer()
     if reference is not None:
         ledger.must_be_free(reference)
     steps = TransferSequence()

@@ -1,0 +1,103 @@
+"""Customer: a customer who does not sign in, and whom their merchant manages."""
+
+from dataclasses import field, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from gateway.domain.account import Account
+from gateway.domain.checks import check_free_text, check_id, check_instant, check_integer, check_text
+from gateway.domain.immutable import immutable
+from gateway.domain.limits import EMAIL_LENGTH_MAX, EXTERNAL_ID_LENGTH_MAX, NAME_LENGTH_MAX, POSITION_MAX
+from gateway.domain.user import UserId
+
+
+class ExternalId(NamedTuple):
+    """The name that a merchant has for a customer. No other customer of the merchant has it."""
+
+    merchant_id: UserId
+    external_id: str
+
+
+@immutable
+class Customer:
+    """What a merchant knows of a customer whom it manages.
+
+    Attributes:
+        id: A user id: it pays, as any customer's.
+        merchant_id: The merchant, whom it pays alone. Nobody else but operators learns that it exists.
+        email: In its canonical spelling. Other customers may have the same one: nobody signs in with it.
+        external_id: The merchant's own name for it.
+        version: Rises by 1 at each change.
+
+    Raises:
+        InvalidInput: A field is not valid.
+    """
+
+    id: UserId
+    merchant_id: UserId
+    name: str | None = field(repr=False)
+    email: str | None = field(repr=False)
+    external_id: str | None
+    created_at: datetime
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        check_id("id", self.id)
+        check_id("merchant_id", self.merchant_id)
+        check_fields(name=self.name, email=self.email, external_id=self.external_id)
+        check_instant("created_at", self.created_at)
+        check_integer("version", self.version, 1, POSITION_MAX)
+
+    @property
+    def external_key(self) -> ExternalId | None:
+        """The name that nobody else of the merchant's may have, if there is one."""
+        return None if self.external_id is None else ExternalId(self.merchant_id, self.external_id)
+
+    def changed(self, *, name: str | None, email: str | None, external_id: str | None) -> "Customer":
+        """The customer with the values that are not `None`; an empty one clears a field. Unchanged if none differs."""
+        after = replace(
+            self,
+            name=self.name if name is None else name or None,
+            email=self.email if email is None else email or None,
+            external_id=self.external_id if external_id is None else external_id or None,
+        )
+        return self if after == self else replace(after, version=self.version + 1)
+
+
+@immutable
+class CustomerWithAccounts:
+    """A customer, and their accounts, the newest first, as the merchant sees them."""
+
+    customer: Customer
+    accounts: tuple[Account, ...]
+
+    @property
+    def id(self) -> UserId:
+        """The id of the customer."""
+        return self.customer.id
+
+    @property
+    def created_at(self) -> datetime:
+        """When the merchant created the customer."""
+        return self.customer.created_at
+
+    @property
+    def customer_id(self) -> UserId | None:
+        """Nobody: what a merchant notes of a customer is for the merchant."""
+        return None
+
+    @property
+    def merchant_id(self) -> UserId | None:
+        """The merchant, who sees the events about this customer."""
+        return self.customer.merchant_id
+
+
+def check_fields(*, name: object, email: object, external_id: object, may_be_empty: bool = False) -> None:
+    """Refuse what a customer may not have: each is `None` or a text, empty only where that clears the field."""
+    length_min = 0 if may_be_empty else 1
+    if name is not None:
+        check_free_text("name", name, NAME_LENGTH_MAX, length_min=length_min)
+    if email is not None:
+        check_text("email", email, EMAIL_LENGTH_MAX, length_min=length_min)
+    if external_id is not None:
+        check_text("external_id", external_id, EXTERNAL_ID_LENGTH_MAX, length_min=length_min)

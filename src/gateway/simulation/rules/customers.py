@@ -1,0 +1,84 @@
+"""Customers whom a merchant manages: who is created, what changes, and for whom they pay."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from gateway.application.commands.change_customer import ChangeCustomer
+from gateway.application.commands.create_customer import CreateCustomer
+from gateway.application.commands.pay import ChargeCustomer, Pay
+from gateway.application.commands.request_payment import RequestPayment
+from gateway.domain.account import AccountKind
+from gateway.domain.payment import CaptureMethod
+from gateway.domain.payment_terms import PaymentOrder
+from gateway.domain.user import UserId
+from gateway.simulation.effect import Effect
+from gateway.simulation.model import Model, Refused, Rules
+from gateway.simulation.model_records import ModelCustomer, customer_key, merchant_key
+from gateway.simulation.rules.accounts import missing_accounts
+from gateway.simulation.rules.payments import pay, request
+
+
+def create(model: Model, command: CreateCustomer, now: datetime) -> Effect:
+    """A merchant creates a customer, who has an account."""
+    merchant = command.merchant_id
+    has_account = merchant_key(merchant, command.currency) in model.accounts
+    if not has_account and (merchant, AccountKind.MERCHANT) not in model.holders:
+        raise Refused("merchant_not_found")
+    _must_be_free(model, merchant, command.external_id)
+    # Its id stands in its key once the gateway has assigned one.
+    opened = missing_accounts(model, customer_key(UserId(""), command.currency))
+    return Effect(
+        customer=ModelCustomer(
+            merchant=merchant, name=command.name, email=command.email, external_id=command.external_id
+        ),
+        opened=opened,
+        events=("customer.created", *("account.opened",) * len(opened)),
+    )
+
+
+def change(model: Model, command: ChangeCustomer, now: datetime) -> Effect:
+    """Change what is given; an empty text clears."""
+    before = model.customers.get(command.customer_id)
+    if before is None or before.merchant != command.merchant_id:
+        raise Refused("customer_not_found")
+    given = {"name": command.name, "email": command.email, "external_id": command.external_id}
+    after = before
+    for field, value in given.items():
+        if value is not None:
+            after = replace(after, **{field: value or None})  # type: ignore[arg-type]  # texts, all of them.
+    if after == before:
+        return Effect(told=before)
+    if after.external_id != before.external_id:
+        _must_be_free(model, before.merchant, after.external_id)
+    return Effect(customer=replace(after, version=before.version + 1), events=("customer.updated",))
+
+
+def charge(model: Model, command: ChargeCustomer, now: datetime) -> Effect:
+    """The customer pays at once the merchant who manages them. Everybody else is asked."""
+    asked = command.request
+    customer = model.customers.get(asked.customer_id or UserId(""))
+    if customer is None or customer.merchant != asked.merchant_id:
+        return request(model, RequestPayment(request=asked), now)
+    if customer_key(customer.id, asked.amount.currency) not in model.accounts:
+        raise Refused("currency_mismatch")
+    if asked.capture is CaptureMethod.AUTOMATIC and asked.expires_in_seconds is not None:
+        raise Refused("validation_error")
+    order = PaymentOrder(
+        customer_id=customer.id,
+        merchant_id=asked.merchant_id,
+        amount=asked.amount,
+        reference=asked.reference,
+        capture=asked.capture,
+        expires_in_seconds=asked.expires_in_seconds,
+    )
+    return pay(model, Pay(order=order), now)
+
+
+def _must_be_free(model: Model, merchant: UserId, external_id: str | None) -> None:
+    taken = {each.external_id for each in model.customers.values() if each.merchant == merchant}
+    if external_id is not None and external_id in taken:
+        raise Refused("external_id_taken")
+
+
+RULES: Final[Rules] = {CreateCustomer: create, ChangeCustomer: change, ChargeCustomer: charge}
