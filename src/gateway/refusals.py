@@ -14,7 +14,7 @@ from gateway.application.errors import (
     TokenRevoked,
 )
 from gateway.domain.api_key_errors import ApiKeyEnded, ApiKeyLimitReached, ApiKeyNotFound
-from gateway.domain.customer_errors import CustomerNotFound, ExternalIdTaken
+from gateway.domain.customer_errors import CustomerJoined, CustomerNotFound, ExternalIdTaken, InvitationInvalid
 from gateway.domain.errors import (
     AccountClosed,
     AccountExists,
@@ -89,6 +89,7 @@ __all__ = [
     "CaptureAmountExceedsAuthorized",
     "CaptureLimitReached",
     "CurrencyMismatch",
+    "CustomerJoined",
     "CustomerNotFound",
     "DuplicateReference",
     "EmailTaken",
@@ -100,6 +101,7 @@ __all__ = [
     "InsufficientFunds",
     "InvalidCredentials",
     "InvalidInput",
+    "InvitationInvalid",
     "MerchantInsufficientFunds",
     "MerchantNotFound",
     "Overloaded",

@@ -19,6 +19,7 @@ OPTIONAL = {
     "changeWebhookEndpoint",
     "createCustomer",
     "changeCustomer",
+    "inviteCustomer",
     "rotateApiKey",
     "rotateWebhookSecret",
     "testWebhookEndpoint",

@@ -180,3 +180,49 @@ async def test_an_account_that_is_opened_for_a_managed_customer_is_managed_too(w
     assert [account["currency"] for account in accounts] == ["EUR", "USD"]
     body = {"customer_id": ada["id"], "amount": 1, "currency": "EUR"}
     refused(await other.api.post("/payments", body, key=fresh_key()), 404, "user_not_found")
+
+
+async def test_an_invited_customer_signs_in_and_the_merchant_pays_on_their_behalf_no_more(world: World) -> None:
+    shop, operator = await world.merchant(), await world.operator()
+    ada = await a_customer(shop, name="Ada", email="ada@shop.example.com")
+    account_id = ada["accounts"][0]["id"]
+    await operator.deposit(1_000, account_id=account_id)
+    path, key = f"/customers/{ada['id']}", fresh_key()
+    first = created(await shop.api.post(f"{path}/invitations", key=key))
+    again = created(await shop.api.post(f"{path}/invitations", key=key))
+    assert (again["token"], again["expires_at"]) == (None, first["expires_at"])
+    invited = created(await shop.api.post(f"{path}/invitations", {"valid_seconds": 60}))
+    assert invited["token"] != first["token"]
+
+    joins = {"token": invited["token"], "email": "Ada@example.com", "password": "a long passphrase"}
+    accept = "/customers/accept-invitation"
+    for wrong in (first["token"], invited["token"][:-1], invited["token"] + "x", "x", path):
+        refused(await world.anyone.post(accept, {**joins, "token": wrong}), 404, "invitation_invalid")
+    refused(await world.anyone.post(accept, {**joins, "password": "password"}), 400, "validation_error")
+    refused(await world.anyone.post(accept, {**joins, "email": shop.email}), 409, "email_taken")
+    user = created(await world.anyone.post(accept, joins))
+    assert (user["id"], user["email"], user["name"], user["role"]) == (ada["id"], "ada@example.com", "Ada", "customer")
+    refused(await world.anyone.post(accept, joins), 404, "invitation_invalid")
+
+    person = await world.signed_in("ada@example.com", "a long passphrase")
+    assert (person.id, person.account_id) == (ada["id"], account_id)
+    assert await person.available() == 1_000
+    await person.pay(await world.merchant(), 100)
+    asked = await charge(shop, ada["id"], 100)
+    assert asked["status"] == "requires_confirmation"
+    refused(await shop.api.get(f"/accounts/{account_id}"), 404, "account_not_found")
+    noted = ok(await shop.api.get(path))
+    assert (noted["email"], noted["accounts"], noted["joined_at"] is None) == ("ada@shop.example.com", [], False)
+    refused(await shop.api.send("PATCH", path, {"name": "Bea"}), 409, "customer_joined")
+    refused(await shop.api.post(f"{path}/invitations"), 409, "customer_joined")
+
+    records = ok(await operator.api.get("/audit", object_id=ada["id"]))["data"]
+    assert [(each["action"], each["actor"]["id"]) for each in records] == [
+        ("session.started", ada["id"]),
+        ("customer.joined", ada["id"]),
+        ("customer.invited", shop.id),
+        ("customer.invited", shop.id),
+    ]
+    stored = await world.gateway.storage.customers.customer(user["id"])
+    seen = f"{records}{stored}{ok(await shop.api.get('/events'))}"
+    assert not any(invited["token"].rpartition("_")[2] in each for each in (seen, repr(noted)))

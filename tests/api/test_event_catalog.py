@@ -123,7 +123,11 @@ class Shop:
     async def customers(self) -> None:
         body = {"name": "Ada", "email": "ada@example.com", "external_id": "customer-1001"}
         customer = await self.do(self.merchant, "/customers", body)
-        await self.do(self.merchant, f"/customers/{customer['id']}", {"name": "Ada Lovelace"}, "PATCH")
+        path = f"/customers/{customer['id']}"
+        await self.do(self.merchant, path, {"name": "Ada Lovelace"}, "PATCH")
+        token = (await self.do(self.merchant, f"{path}/invitations", {"valid_seconds": 60}))["token"]
+        joins = {"token": token, "email": "ada.l@example.com", "password": "a long password"}
+        created(await self.world.anyone.post("/customers/accept-invitation", joins))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ PUBLIC = {
     "POST /users/login",
     "POST /users/refresh",
     "GET /.well-known/jwks.json",
+    "POST /customers/accept-invitation",
     "GET /health/live",
     "GET /health/ready",
 }
@@ -28,6 +29,7 @@ ROLES = {
     "GET /customers": {"merchant"},
     "GET /customers/{customer_id}": {"merchant"},
     "PATCH /customers/{customer_id}": {"merchant"},
+    "POST /customers/{customer_id}/invitations": {"merchant"},
     "GET /accounts": ALL,
     "POST /accounts": {"customer", "merchant"},
     "GET /accounts/{account_id}": ALL,
@@ -101,7 +103,11 @@ SCOPES = {
         "POST /quotes",
     },
     "customers:read": {"GET /customers", "GET /customers/{customer_id}"},
-    "customers:write": {"POST /customers", "PATCH /customers/{customer_id}"},
+    "customers:write": {
+        "POST /customers",
+        "PATCH /customers/{customer_id}",
+        "POST /customers/{customer_id}/invitations",
+    },
     "refunds:write": {"POST /payments/{payment_id}/refunds"},
     "payouts:write": {"POST /deposits", "POST /payouts"},
     "transactions:read": {"GET /transactions", "GET /transactions/{transaction_id}", "GET /ledger/invariants"},

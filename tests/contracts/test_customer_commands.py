@@ -7,11 +7,16 @@ from typing import Any
 import pytest
 
 from gateway import (
+    AcceptInvitation,
+    CaptureMethod,
+    CapturePayment,
     ChangeCustomer,
     ChargeCustomer,
     CreateCustomer,
     CustomerFilter,
     CustomerWithAccounts,
+    DisableUser,
+    InviteCustomer,
     MakeDeposit,
     OpenAccount,
     Pay,
@@ -156,3 +161,67 @@ async def test_an_account_that_is_opened_later_is_managed_and_the_id_cannot_regi
         user_id=ada.id, email="x@example.com", password_hash="x", role=Role.CUSTOMER, name=None, currency=USD
     )
     assert await outcome_of(executor, taking_over) == "user_exists"
+
+
+async def test_an_invited_customer_becomes_a_user_once(storage: Storage, executor: CommandExecutor) -> None:
+    ada = await funded(executor)
+    hold = PaymentRequest(merchant_id=SHOP, customer_id=ada.id, amount=usd(300), capture=CaptureMethod.MANUAL)
+    held = await executor.execute(ChargeCustomer(request=hold))
+    invite = InviteCustomer(customer_id=ada.id, merchant_id=SHOP, secret_hash=b"1" * 32)
+    assert await outcome_of(executor, replace(invite, merchant_id=OTHER)) == "customer_not_found"
+    await executor.execute(invite)
+    await executor.execute(replace(invite, secret_hash=b"2" * 32))
+    accept = AcceptInvitation(
+        customer_id=ada.id, secret_hash=b"2" * 32, email="ada@example.com", password_hash="$argon2id$"
+    )
+    assert await outcome_of(executor, replace(accept, secret_hash=b"1" * 32)) == "invitation_invalid"
+    assert await outcome_of(executor, replace(accept, customer_id=user_id(9))) == "invitation_invalid"
+    assert await outcome_of(executor, replace(accept, email="user2@example.com")) == "email_taken"
+    outcomes = await asyncio.gather(*(outcome_of(executor, accept) for _ in range(4)))
+    assert sorted(outcomes) == ["done", *["invitation_invalid"] * 3]
+
+    found = await storage.customers.customer(ada.id)
+    assert found is not None
+    assert (found.customer.managed_by, found.customer.joined_at is None, found.accounts) == (None, False, ())
+    account = await storage.reader.account(ada.accounts[0].id)
+    assert account is not None
+    assert (account.managed_by, account.held, account.available) == (None, 300, 700)
+    for command in (invite, ChangeCustomer(customer_id=ada.id, merchant_id=SHOP, name="Bea")):
+        assert await outcome_of(executor, command) == "customer_joined"
+    # The merchant captures what was held, and asks for the rest as everybody does.
+    await executor.execute(CapturePayment(payment_id=held.id, merchant_id=SHOP))
+    asked = await executor.execute(ChargeCustomer(request=replace(hold, amount=usd(100))))
+    assert asked.status is PaymentStatus.REQUIRES_CONFIRMATION
+    order = PaymentOrder(customer_id=ada.id, merchant_id=OTHER, amount=usd(100))
+    assert (await executor.execute(Pay(order=order))).payment.status is PaymentStatus.CAPTURED
+    opened = await executor.execute(OpenAccount(key=AccountKey(ada.id, EUR, AccountKind.CUSTOMER)))
+    assert opened.managed_by is None
+    # Events about the user go on counting.
+    await executor.execute(DisableUser(user_id=ada.id, reason="a stolen laptop"))
+    events = [each for each in await storage.events.read(after=0, limit=1_000) if each.object_id == ada.id]
+    assert [(each.type.value, each.sequence) for each in events] == [
+        ("customer.created", 1),
+        *(("customer.invited", sequence) for sequence in (2, 3)),
+        ("customer.joined", 4),
+        ("user.disabled", 5),
+    ]
+    async with storage.audit() as audit:
+        assert (await verify(audit)).ok
+
+
+async def test_an_invitation_expires(storage: Storage) -> None:
+    clock = StandingClock()
+    batch = a_batch(storage, clock)
+    executor = CommandExecutor(OneByOne(batch.run), batch.identifiers)
+    await executor.execute(register(2, Role.MERCHANT))
+    ada = await executor.execute(CREATE)
+    await executor.execute(
+        InviteCustomer(customer_id=ada.id, merchant_id=SHOP, secret_hash=b"1" * 32, valid_seconds=60)
+    )
+    accept = AcceptInvitation(
+        customer_id=ada.id, secret_hash=b"1" * 32, email="ada@example.com", password_hash="$argon2id$"
+    )
+    clock.advance(60)
+    assert await outcome_of(executor, accept) == "invitation_invalid"
+    clock.advance(-1)
+    assert await outcome_of(executor, accept) == "done"

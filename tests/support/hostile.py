@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final, cast
 
 from gateway import (
+    AcceptInvitation,
     CancelPayment,
     CapturePayment,
     ChangeCustomer,
@@ -25,6 +26,7 @@ from gateway import (
     EndSessions,
     ExpirePayment,
     FreezeAccount,
+    InviteCustomer,
     MakeDeposit,
     MakePayout,
     MakeQuote,
@@ -276,10 +278,16 @@ async def a_shop(storage: Storage) -> Shop:
     )
     managed = await executor.execute(create_customer)
     await executor.execute(MakeDeposit(account_id=managed.accounts[0].id, amount=usd(100), owner_id=None))
+    invited = await executor.execute(replace(create_customer, external_id=None))
+    await executor.execute(InviteCustomer(customer_id=invited.id, merchant_id=MERCHANT, secret_hash=b"5" * 32))
     commands: list[Command[Any]] = [
         replace(create_customer, external_id="customer-2"),
         ChangeCustomer(
             customer_id=managed.id, merchant_id=MERCHANT, name="Bea", email="bea@example.com", external_id="customer-3"
+        ),
+        InviteCustomer(customer_id=managed.id, merchant_id=MERCHANT, secret_hash=b"6" * 32, valid_seconds=60),
+        AcceptInvitation(
+            customer_id=invited.id, secret_hash=b"5" * 32, email="bea@example.com", password_hash="$argon2id$"
         ),
         ChargeCustomer(
             request=PaymentRequest(

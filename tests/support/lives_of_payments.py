@@ -287,6 +287,15 @@ async def meet_what_customers_cause(world: World) -> None:
         await owner.api.get(f"/customers/{customer_id}")
         for change in ({"name": "Ada"}, body):
             await owner.api.send("PATCH", f"/customers/{customer_id}", change)
+        await owner.api.post(f"/customers/{customer_id}/invitations")
+    invited = created(await owner.api.post(f"/customers/{other['id']}/invitations", {"valid_seconds": 60}))
+    joins = {"token": invited["token"], "email": owner.email, "password": PASSWORD}
+    for _ in range(2):
+        await world.anyone.post("/customers/accept-invitation", joins)
+        joins = {**joins, "email": "ada@customers.example.com"}
+    await world.anyone.post("/customers/accept-invitation", joins)
+    await owner.api.send("PATCH", f"/customers/{other['id']}", {"name": "Bea"})
+    await owner.api.post(f"/customers/{other['id']}/invitations")
     nobody = world.gateway.tokens.issue(subject="usr_0", role="merchant", token_id="1", now=world.clock.now)
     await world.anyone.with_token(nobody).post("/customers", body)
 

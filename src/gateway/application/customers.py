@@ -1,30 +1,62 @@
 """Customers without passwords, whom a merchant manages."""
 
+import re
 from dataclasses import dataclass, field
+from typing import Final
 
+from gateway.application.access.access import Access
+from gateway.application.access.api_key_format import SECRET_DIGITS, hash_of_key_secret, new_key_secret
 from gateway.application.access.caller import Caller
+from gateway.application.commands.accept_invitation import AcceptInvitation
 from gateway.application.commands.create_customer import CreateCustomer
+from gateway.application.commands.invite_customer import InviteCustomer
 from gateway.application.emails import canonical_email
-from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.ports.customers import CustomerFilter, StoredCustomers
 from gateway.application.queries import Page, check_list, may_see, page_of
+from gateway.domain.audit import Origin, actor_of
 from gateway.domain.checks import check_id, check_text
-from gateway.domain.customer import CustomerWithAccounts
+from gateway.domain.customer import Customer, CustomerWithAccounts, invitation_invalid
 from gateway.domain.customer_errors import CustomerNotFound
-from gateway.domain.limits import EMAIL_LENGTH_MAX, LIST_LIMIT_DEFAULT
+from gateway.domain.immutable import immutable
+from gateway.domain.limits import (
+    EMAIL_LENGTH_MAX,
+    INVITATION_SECONDS_DEFAULT,
+    INVITATION_TOKEN_LENGTH_MAX,
+    LIST_LIMIT_DEFAULT,
+)
 from gateway.domain.money import currency_code
 from gateway.domain.user import Role, UserId
+from gateway.domain.user_with_accounts import UserWithAccounts
+
+TOKEN_PREFIX: Final = "inv_"  # noqa: S105 - begins every token.
+_TOKEN: Final = re.compile(rf"{TOKEN_PREFIX}([0-9A-Za-z_-]{{1,64}})_([0-9A-Za-z]{{{SECRET_DIGITS}}})")
+
+
+@immutable
+class NewInvitation:
+    """An invitation that was made just now. `token` is what the customer accepts it with; it is stored nowhere."""
+
+    customer: Customer
+    token: str = field(repr=False)
+
+
+@immutable
+class InvitationCommand:
+    """A command that invites a customer, and the token of the invitation."""
+
+    command: InviteCustomer
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customers:
-    """Customers whom merchants manage. `CreateCustomer` and `ChangeCustomer` change them.
+    """Customers whom merchants manage. Commands change them; the secrets of invitations are drawn here, before.
 
     Every method raises `StorageUnavailable` when the storage is away.
     """
 
-    executor: CommandExecutor
+    access: Access
     stored: StoredCustomers
     loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
 
@@ -62,7 +94,7 @@ class Customers:
             email=canonical(email),
             external_id=external_id,
         )
-        return await self.executor.execute(command, idempotency_key=idempotency_key, owner_id=merchant_id)
+        return await self.access.executor.execute(command, idempotency_key=idempotency_key, owner_id=merchant_id)
 
     async def customer(self, caller: Caller, customer_id: UserId) -> CustomerWithAccounts:
         """One customer whom the caller manages; for an operator anybody's.
@@ -94,6 +126,86 @@ class Customers:
                 return Page(items=())
             where = CustomerFilter(merchant_id=caller.user_id, external_id=where.external_id, email=where.email)
         return page_of(await self.stored.customers(where, before=before, limit=limit + 1), limit)
+
+    async def invite(
+        self,
+        customer_id: UserId,
+        *,
+        merchant_id: UserId,
+        valid_seconds: int = INVITATION_SECONDS_DEFAULT,
+        origin: Origin | None = None,
+    ) -> NewInvitation:
+        """Invite a customer to become a user of their own. An earlier invitation ends.
+
+        Args:
+            customer_id: The customer.
+            merchant_id: The merchant who must manage the customer.
+            valid_seconds: How long the invitation can be accepted, 60 to 2,592,000.
+            origin: Who invites, for the audit log; the merchant unless given.
+
+        Raises:
+            CustomerNotFound: The merchant has no such customer.
+            CustomerJoined: The customer is a user of their own.
+            InvalidInput: A value is not valid.
+        """
+        made = self.invite_command(customer_id, merchant_id=merchant_id, valid_seconds=valid_seconds)
+        invited = await self.access.executor.execute(made.command, owner_id=merchant_id, origin=origin)
+        return NewInvitation(customer=invited.customer, token=made.token)
+
+    def invite_command(
+        self, customer_id: UserId, *, merchant_id: UserId, valid_seconds: int = INVITATION_SECONDS_DEFAULT
+    ) -> InvitationCommand:
+        """The command that invites a customer. Arguments are as in `invite`."""
+        self.loop.check()
+        secret = new_key_secret()
+        command = InviteCustomer(
+            customer_id=customer_id,
+            merchant_id=merchant_id,
+            secret_hash=hash_of_key_secret(secret),
+            valid_seconds=valid_seconds,
+        )
+        return InvitationCommand(command=command, token=f"{TOKEN_PREFIX}{customer_id}_{secret}")
+
+    async def accept_invitation(
+        self, token: str, *, email: str, password: str, address: str | None = None, request_id: str | None = None
+    ) -> UserWithAccounts:
+        """Make a user of the customer who was invited, who logs in with this address and password from now on.
+
+        Args:
+            token: Of the invitation.
+            email: Any spelling of an e-mail address, which no user may have.
+            password: 8 to 128 characters, not a common one.
+            address: The network address of the client, for the audit log.
+            request_id: Of the request over HTTP, for the audit log.
+
+        Raises:
+            InvitationInvalid: There is no such invitation, or it is over.
+            EmailTaken: A user has this address.
+            InvalidInput: A value is not valid.
+            Overloaded: Too many passwords wait to be hashed.
+        """
+        self.loop.check()
+        check_text("token", token, INVITATION_TOKEN_LENGTH_MAX, length_min=0)
+        check_text("email", email, EMAIL_LENGTH_MAX, length_min=0)
+        spelling = canonical_email(email)
+        form = _TOKEN.fullmatch(token)
+        if form is None:
+            raise invitation_invalid()
+        customer_id, secret_hash = UserId(form[1]), hash_of_key_secret(form[2])
+        found = await self.stored.customer(customer_id)
+        # Hashing a password is dear: whoever has no invitation does not get so far.
+        if found is None or found.customer.invitation is None:
+            raise invitation_invalid()
+        if not found.customer.invitation.accepts(secret_hash, self.access.clock()):
+            raise invitation_invalid()
+        command = AcceptInvitation(
+            customer_id=customer_id,
+            secret_hash=secret_hash,
+            email=spelling,
+            password_hash=await self.access.new_password_hash(password),
+        )
+        origin = Origin(actor=actor_of(customer_id, Role.CUSTOMER), address=address, request_id=request_id)
+        return await self.access.executor.execute(command, owner_id=customer_id, origin=origin)
 
 
 def canonical(email: str | None) -> str | None:

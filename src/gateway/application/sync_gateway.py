@@ -128,6 +128,8 @@ class SyncCustomers(SyncPart[Customers]):
     create = Blocking(Customers.create)
     customer = Blocking(Customers.customer)
     customers = Blocking(Customers.customers)
+    invite = Blocking(Customers.invite)
+    accept_invitation = Blocking(Customers.accept_invitation)
 
 
 class SyncApiKeys(SyncPart[ApiKeys]):

@@ -78,7 +78,7 @@ class Parts:
             executor=executor,
             access=access,
             api_keys=ApiKeys(access),
-            customers=Customers(executor=executor, stored=self.storage.customers),
+            customers=Customers(access=access, stored=self.storage.customers),
             accounts=Accounts(executor=executor, reader=self.storage.reader),
             queries=Queries(self.storage.reader, self.clock),
             quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),

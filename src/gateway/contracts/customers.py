@@ -1,5 +1,6 @@
 """What every storage of customers whom a merchant manages promises."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from gateway.application.ports.customers import CustomerFilter
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AccountHolder, Changes, KeyTaken, Wanted
 from gateway.contracts.records import (
+    NOW,
     a_customer,
     an_account,
     an_answer,
@@ -16,10 +18,18 @@ from gateway.contracts.records import (
     user_id,
 )
 from gateway.domain.account import AccountKey, AccountKind
-from gateway.domain.customer import Customer, CustomerWithAccounts, ExternalId
+from gateway.domain.customer import Customer, CustomerWithAccounts, ExternalId, Invitation
 from gateway.domain.money import currency_code
 
-EACH_FIELD = a_customer(1, name="naïve 😀 ' \"", email="ada@example.com", external_id="c-1", version=2**62)
+EACH_FIELD = a_customer(
+    1,
+    name="naïve 😀 ' \"",
+    email="ada@example.com",
+    external_id="c-1",
+    version=2**62,
+    invitation=Invitation(secret_hash=bytes(range(224, 256)), expires_at=NOW + timedelta(microseconds=1)),
+    joined_at=NOW + timedelta(microseconds=2),
+)
 
 
 def shown(customer: Customer, *accounts: Any) -> CustomerWithAccounts:
@@ -69,6 +79,26 @@ class CustomersContract:
         assert set(found.account_holders) == {
             AccountHolder(user_id(1), kind, user_id(2)),
             AccountHolder(user_id(3), kind),
+        }
+
+    async def test_an_account_that_is_handed_over_is_managed_no_more(self, storage: Storage) -> None:
+        """With everything else that changes of it; others stay managed, and all have their new versions."""
+        customers = [a_customer(1), a_customer(3)]
+        accounts = [an_account(number, owner_id=user_id(number), managed_by=user_id(2)) for number in (1, 3)]
+        await commit(storage, Changes(customers_new=customers, accounts_new=accounts))
+        after = [accounts[0].changed(credits_posted=5).handed_over(), accounts[1].changed(credits_posted=7)]
+        joined = a_customer(1, joined_at=NOW, version=2)
+        changes = Changes(customers_changed=[joined], accounts_changed=after, accounts_handed_over=[accounts[0].id])
+        await commit(storage, changes, Wanted(customers=[joined.id], account_ids=[each.id for each in accounts]))
+        assert [await storage.reader.account(each.id) for each in accounts] == after
+        assert (after[0].managed_by, after[0].version, after[0].credits_posted) == (None, 3, 5)
+        assert await storage.customers.customer(joined.id) == shown(joined)
+        assert await storage.customers.customer(customers[1].id) == shown(customers[1], after[1])
+        keys = [AccountKey(each.owner_id, currency_code("EUR"), AccountKind.CUSTOMER) for each in accounts]
+        found = await load(storage, Wanted(account_keys=keys))
+        assert set(found.account_holders) == {
+            AccountHolder(user_id(1), AccountKind.CUSTOMER),
+            AccountHolder(user_id(3), AccountKind.CUSTOMER, user_id(2)),
         }
 
     async def test_a_merchants_external_id_is_taken_once(self, storage: Storage) -> None:

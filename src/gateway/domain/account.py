@@ -5,6 +5,7 @@ fall when it is captured or released. Everything else (posted, held, available) 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple, NewType
@@ -198,6 +199,10 @@ class Account:
     def with_fee_schedule(self, fees: FeeSchedule) -> "Account":
         """The account, with this schedule for payments to it. Unchanged if it has it already."""
         return self if self.fees == fees else self.changed(fees=fees)
+
+    def handed_over(self) -> "Account":
+        """The account of a customer whom nobody manages any more. Unchanged if nobody does."""
+        return self if self.managed_by is None else replace(self, managed_by=None, version=self.version + 1)
 
     def _moved(self, statuses: Mapping[AccountStatus, AccountStatus]) -> "Account":
         after = statuses.get(self.status)

@@ -52,6 +52,8 @@ class AuditAction(StrEnum):
     API_KEY_CREATED = "api_key.created"
     API_KEY_ROTATED = "api_key.rotated"
     API_KEY_REVOKED = "api_key.revoked"
+    CUSTOMER_INVITED = "customer.invited"
+    CUSTOMER_JOINED = "customer.joined"
     ENDPOINT_CREATED = "endpoint.created"
     ENDPOINT_CHANGED = "endpoint.changed"
     ENDPOINT_DISABLED = "endpoint.disabled"

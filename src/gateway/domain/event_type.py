@@ -27,6 +27,7 @@ class EventType(StrEnum):
     ACCOUNT_SUSPENDED = "account.suspended"
     ACCOUNT_RESUMED = "account.resumed"
     ACCOUNT_CLOSED = "account.closed"
+    ACCOUNT_HANDED_OVER = "account.handed_over"
     USER_DISABLED = "user.disabled"
     USER_ENABLED = "user.enabled"
     ENDPOINT_DISABLED = "endpoint.disabled"
@@ -36,6 +37,8 @@ class EventType(StrEnum):
     API_KEY_REVOKED = "api_key.revoked"
     CUSTOMER_CREATED = "customer.created"
     CUSTOMER_UPDATED = "customer.updated"
+    CUSTOMER_INVITED = "customer.invited"
+    CUSTOMER_JOINED = "customer.joined"
 
 
 _FILTERS_OF: Final = {each: frozenset({"*", each.partition(".")[0] + ".*", each.value}) for each in EventType}

@@ -139,6 +139,9 @@ def model_customer(customer: Customer) -> ModelCustomer:
         email=customer.email,
         external_id=customer.external_id,
         version=customer.version,
+        secret_hash=None if customer.invitation is None else customer.invitation.secret_hash,
+        invited_until=None if customer.invitation is None else customer.invitation.expires_at,
+        joined_at=customer.joined_at,
     )
 
 

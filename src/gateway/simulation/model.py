@@ -115,9 +115,13 @@ class Model:
 
     def must_not_be_managed_by_others(self, customer: UserId, merchant: UserId) -> None:
         """Check that a customer may pay this merchant: one whom a merchant manages pays that one alone."""
-        managed = self.customers.get(customer)
-        if managed is not None and managed.merchant != merchant:
+        if self.manager(customer) not in {None, merchant}:
             raise Refused("user_not_found")
+
+    def manager(self, customer: UserId) -> UserId | None:
+        """The merchant who manages a customer, if one does."""
+        managed = self.customers.get(customer)
+        return None if managed is None or managed.joined_at is not None else managed.merchant
 
     def payee(self, merchant: UserId, currency: str) -> AccountKey:
         """The account that a merchant is paid to."""
@@ -151,7 +155,7 @@ class Model:
     def apply(self, effect: Effect) -> None:
         """Apply an effect."""
         if effect.customer is not None:
-            self.customers[effect.customer.id] = effect.customer
+            self._note(effect.customer)
         self._open(effect.opened)
         self.accounts.update(effect.changed)
         for move in effect.moves:
@@ -175,10 +179,15 @@ class Model:
             self.user_ids[effect.user_id] = True
         self.disabled.update(effect.disabled)
 
+    def _note(self, customer: ModelCustomer) -> None:
+        self.customers[customer.id] = customer
+        if customer.joined_at is not None:
+            self.holders[customer.id, AccountKind.CUSTOMER] = True
+
     def _open(self, keys: Iterable[AccountKey]) -> None:
         for key in keys:
             self.accounts[key] = ModelAccount()
-            if key.owner_id not in self.customers:
+            if self.manager(key.owner_id) is None:
                 self.holders[key.owner_id, key.kind] = True
 
     def _move(self, move: Move) -> None:

@@ -198,13 +198,21 @@ class ModelKey:
 
 @immutable
 class ModelCustomer:
-    """A customer whom a merchant manages, as it must be. `id` is empty until the gateway has assigned one."""
+    """A customer whom a merchant manages, as it must be. `id` is empty until the gateway has assigned one.
+
+    Attributes:
+        secret_hash: Of the invitation that can be accepted until `invited_until`.
+        joined_at: Since when the customer is a user, whom nobody manages.
+    """
 
     merchant: UserId
     name: str | None
     email: str | None
     external_id: str | None
     version: int = 1
+    secret_hash: bytes | None = field(default=None, repr=False)
+    invited_until: datetime | None = None
+    joined_at: datetime | None = None
     id: UserId = UserId("")
 
 

@@ -175,6 +175,12 @@ CATALOG: Final[Mapping[EventType, CatalogEntry]] = {
     ),
     EventType.ACCOUNT_RESUMED: _account("The owner of an account was enabled again.", 3),
     EventType.ACCOUNT_CLOSED: _account("An account was closed, for ever.", 2, status="closed"),
+    EventType.ACCOUNT_HANDED_OVER: CatalogEntry(
+        "A customer is a user of their own: no merchant manages the account any more.",
+        AccountView,
+        {**EXAMPLE_CUSTOMER["accounts"][0], "version": 2},
+        2,
+    ),
     EventType.USER_DISABLED: CatalogEntry(
         "An operator has disabled a user, who is kept out.",
         UserView,
@@ -207,6 +213,18 @@ CATALOG: Final[Mapping[EventType, CatalogEntry]] = {
     EventType.CUSTOMER_CREATED: CatalogEntry("A merchant has created a customer.", CustomerView, EXAMPLE_CUSTOMER),
     EventType.CUSTOMER_UPDATED: CatalogEntry(
         "A merchant has changed a customer.", CustomerView, {**EXAMPLE_CUSTOMER, "name": "Ada Lovelace"}, 2
+    ),
+    EventType.CUSTOMER_INVITED: CatalogEntry(
+        "A merchant has invited a customer to become a user of their own.",
+        CustomerView,
+        {**EXAMPLE_CUSTOMER, "name": "Ada Lovelace", "invitation_expires_at": "2026-01-03T03:04:05.678901Z"},
+        3,
+    ),
+    EventType.CUSTOMER_JOINED: CatalogEntry(
+        "A customer has accepted the invitation, and is a user of their own.",
+        CustomerView,
+        {**EXAMPLE_CUSTOMER, "name": "Ada Lovelace", "joined_at": EXAMPLE_AT, "accounts": []},
+        4,
     ),
 }
 

@@ -156,6 +156,10 @@ class MemoryUnitOfWork(UnitOfWork):
 
     def _write_customers(self, changes: Changes) -> None:
         database = self._database
+        for account_id in changes.accounts_handed_over:
+            account = database.accounts[account_id]
+            holder = AccountHolder(account.owner_id, account.kind)
+            database.account_holders[holder] = holder
         for customer in (*changes.customers_new, *changes.customers_changed):
             before = database.customers.get(customer.id)
             if before is not None and before.external_key is not None:

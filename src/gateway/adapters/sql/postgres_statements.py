@@ -8,12 +8,14 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
+    Column,
     ColumnElement,
     Delete,
     Executable,
     Insert,
     Integer,
     Label,
+    Null,
     Select,
     Table,
     Update,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    null,
     select,
     true,
     update,
@@ -49,12 +52,15 @@ from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
 from gateway.adapters.sql.tables.webhooks import webhook_endpoints
 from gateway.adapters.sql.types import INTEGER
-from gateway.adapters.sql.writing import SESSIONS_ENDED
+from gateway.adapters.sql.writing import ACCOUNTS_HANDED_OVER, SESSIONS_ENDED
 
 ENDED_SESSIONS_COLUMNS: Final = (sessions.c.user_id, sessions.c.revoked_at)
 
 RELIED_ON: Final = "accounts_relied_on"
 """The part that writes nothing: cached accounts on which something was decided. They must have their versions."""
+
+
+NOTHING_ALIKE: Final[Mapping[Column[Any], Null]] = {}
 
 
 class Part(NamedTuple):
@@ -78,12 +84,12 @@ def _inserting(table: Table) -> Part:
     return Part([*table.c], inserted)
 
 
-def _updating(table: Table, changes: Columns) -> Part:
+def _updating(table: Table, changes: Columns, alike: Mapping[Column[Any], Null] = NOTHING_ALIKE) -> Part:
     def updated(rows: Select[Any]) -> Update:
         after = rows.subquery("after")
         is_what_was_loaded = and_(table.c.id == after.c.id, table.c.version == after.c[VERSION_BEFORE.name])
         values = {each: after.c[each.name] for each in changes if each is not table.c.id}
-        return update(table).values(values).where(is_what_was_loaded)
+        return update(table).values({**values, **alike}).where(is_what_was_loaded)
 
     return Part([*changes, VERSION_BEFORE], updated)
 
@@ -147,6 +153,7 @@ PARTS: Final[Mapping[str, Part]] = {
     SESSIONS_ENDED: Part(ENDED_SESSIONS_COLUMNS, _ended_sessions),
     "accounts_new": _inserting(accounts),
     "accounts_changed": _updating(accounts, ACCOUNT_CHANGES),
+    ACCOUNTS_HANDED_OVER: _updating(accounts, ACCOUNT_CHANGES, {accounts.c.managed_by: null()}),
     "payments_new": _inserting(payments),
     "payments_changed": _updating(payments, PAYMENT_CHANGES),
     "transactions_new": _inserting(transfers),

@@ -68,7 +68,7 @@ _WRITTEN: Final[Mapping[Table, tuple[str, ...]]] = {
     audit.audit_log: ("INSERT",),
     audit.audit_chain: ("INSERT",),
     # Parties, currencies and terms never change.
-    ledger.accounts: ("INSERT", _update(ACCOUNT_CHANGES)),
+    ledger.accounts: ("INSERT", _update([*ACCOUNT_CHANGES, ledger.accounts.c.managed_by])),
     ledger.payments: ("INSERT", _update(PAYMENT_CHANGES)),
     exchange.quotes: ("INSERT", _update(QUOTE_CHANGES)),
     # Rows wait here for their positions, and for their places in the chain.

@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 
 from sqlalchemy import BindParameter, Column, Table, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
-from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.dml import Update, UpdateBase
 from typing_extensions import override
 
 from gateway.adapters.sql.hybrid_clock import HybridClock
@@ -26,7 +26,15 @@ from gateway.adapters.sql.tables.events import answers, event_batches, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
 from gateway.adapters.sql.tables.webhooks import webhook_endpoints
-from gateway.adapters.sql.writing import IDS_AHEAD, SESSIONS_ENDED, Versions, check_counts, rows_to_write, versions_of
+from gateway.adapters.sql.writing import (
+    ACCOUNTS_HANDED_OVER,
+    IDS_AHEAD,
+    SESSIONS_ENDED,
+    Versions,
+    check_counts,
+    rows_to_write,
+    versions_of,
+)
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, Changes, Records, UnitOfWork, Wanted
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.customer import ExternalId
@@ -85,13 +93,18 @@ def _inserted(table: Table) -> tuple[Columns, UpdateBase]:
     return [*table.c], insert(table).values({each: bindparam(_parameter_of(each)) for each in table.c})
 
 
-def _updated(table: Table, changes: Columns) -> tuple[Columns, UpdateBase]:
+def _updated(table: Table, changes: Columns) -> tuple[Columns, Update]:
     values: dict[Column[Any], BindParameter[Any]] = {
         each: bindparam(_parameter_of(each)) for each in changes if each is not table.c.id
     }
     # As on Postgres: what is there is what was loaded, or nothing is written, and that is noticed.
     same = (table.c.id == bindparam("given_id"), table.c.version == bindparam(_parameter_of(VERSION_BEFORE)))
     return [*changes, VERSION_BEFORE], update(table).values(values).where(*same)
+
+
+def _handed_over() -> tuple[Columns, UpdateBase]:
+    columns, statement = _updated(accounts, ACCOUNT_CHANGES)
+    return columns, statement.values({accounts.c.managed_by: None})
 
 
 def _replaced(table: Table) -> tuple[Columns, UpdateBase]:
@@ -136,6 +149,7 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
     SESSIONS_ENDED: _ended_sessions(),
     "accounts_new": _inserted(accounts),
     "accounts_changed": _updated(accounts, ACCOUNT_CHANGES),
+    ACCOUNTS_HANDED_OVER: _handed_over(),
     "payments_new": _inserted(payments),
     "payments_changed": _updated(payments, PAYMENT_CHANGES),
     "transactions_new": _inserted(transfers),

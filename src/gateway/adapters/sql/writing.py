@@ -37,6 +37,7 @@ Changed = TypeVar("Changed", bound=Account | Payment | Quote | User)
 
 IDS_AHEAD: Final = "ids_ahead"
 SESSIONS_ENDED: Final = "sessions_ended"
+ACCOUNTS_HANDED_OVER: Final = "accounts_handed_over"
 
 MANY_CHANGES: Final = 256
 """Rows of more answers take many milliseconds."""
@@ -119,7 +120,11 @@ def _kinds(changes: Changes, versions: Versions, latest_at: datetime | None) -> 
     accounts = sorted(changes.accounts_new, key=attrgetter("key"))
     yield "accounts_new", [account_values(account, latest_at) for account in accounts]
     accounts = sorted(changes.accounts_changed, key=attrgetter("id"))
-    yield "accounts_changed", _rows_changed(accounts, partial(account_changes, latest_at=latest_at), versions)
+    if changes.accounts_handed_over:
+        handed_over = [account for account in accounts if account.id in changes.accounts_handed_over]
+        accounts = [account for account in accounts if account.id not in changes.accounts_handed_over]
+        yield ACCOUNTS_HANDED_OVER, _account_rows(handed_over, versions, latest_at)
+    yield "accounts_changed", _account_rows(accounts, versions, latest_at)
     yield "payments_new", list(map(payment_values, changes.payments_new))
     yield "payments_changed", _rows_changed(changes.payments_changed, payment_changes, versions)
     yield "transactions_new", list(chain.from_iterable(map(transfer_values, changes.transactions_new)))
@@ -144,6 +149,10 @@ def _kinds(changes: Changes, versions: Versions, latest_at: datetime | None) -> 
     answers = sorted(changes.answers_new, key=attrgetter("key"))
     data_of = {event.id: event.data for event in changes.events_new}
     yield "answers_new", [answer_values(answer, data_of) for answer in answers]
+
+
+def _account_rows(accounts: Iterable[Account], versions: Versions, latest_at: datetime | None) -> list[Values]:
+    return _rows_changed(accounts, partial(account_changes, latest_at=latest_at), versions)
 
 
 def _in_order(customers: Iterable[Customer]) -> list[Customer]:

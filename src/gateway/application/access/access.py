@@ -117,6 +117,12 @@ class Access:
         )
         return await self.executor.execute(command, origin=origin)
 
+    async def new_password_hash(self, password: str) -> str:
+        """The hash of a password that somebody chooses, and may choose: else `InvalidInput`."""
+        self.loop.check()
+        check_new_password(password)
+        return await self._checks.hashed(password)
+
     async def log_in(self, *, email: str, password: str, address: str, request_id: str | None = None) -> SignedIn:
         """Start a session.
 
@@ -181,8 +187,7 @@ class Access:
 
         Raises:
             InvalidInput: It is not a text, or too long.
-            TokenInvalid: The gateway did not issue it.
-            TokenExpired: It has expired.
+            TokenInvalid, TokenExpired: The gateway did not issue it, or it has expired.
             TokenRevoked: Its session was revoked, perhaps by this second use.
             UserDisabled: An operator has disabled its user.
         """
@@ -197,8 +202,7 @@ class Access:
         """Revoke the session of a refresh token, and the session of the caller.
 
         Raises:
-            InvalidInput: `refresh_token` is not a text, or too long.
-            TokenInvalid: It does not have the form of a refresh token.
+            InvalidInput, TokenInvalid: `refresh_token` is no text, is too long, or does not have the form of one.
         """
         self.loop.check()
         check_caller(caller)

@@ -21,7 +21,7 @@ class ChangeCustomer(Command[CustomerWithAccounts]):
     """Change the values that are not `None`. An empty one clears the field.
 
     `merchant_id` is the merchant who must manage the customer; `email` is as in `CreateCustomer`.
-    Refuses: customer_not_found, external_id_taken.
+    Refuses: customer_not_found, customer_joined, external_id_taken.
 
     Raises:
         InvalidInput: A value is not valid, or `email` is not canonical.
@@ -52,8 +52,8 @@ class ChangeCustomer(Command[CustomerWithAccounts]):
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[CustomerWithAccounts]:
         before = ledger.customer_of(self.customer_id, self.merchant_id)
-        accounts = tuple(ledger.accounts_of(self.customer_id))
         after = before.changed(name=self.name, email=self.email, external_id=self.external_id)
+        accounts = tuple(ledger.accounts_of(self.customer_id))
         shown = CustomerWithAccounts(customer=after, accounts=accounts)
         if after is before:
             return Decision(outcome=shown)

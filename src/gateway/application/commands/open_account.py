@@ -40,7 +40,7 @@ class OpenAccount(Command[Account]):
             raise AccountExists(f"There is an account in {self.key.currency} already.")
         ledger.must_not_be_disabled(self.key.owner_id)
         customer = ledger.find_customer(self.key.owner_id)
-        managed_by = None if customer is None else customer.merchant_id
+        managed_by = None if customer is None else customer.managed_by
         accounts = open_missing(keys_to_open(self.key), ledger, moment, managed_by=managed_by)
         return Decision(
             outcome=accounts[0],

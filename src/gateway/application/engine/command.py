@@ -9,7 +9,7 @@ from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.identifiers import Identifiers, NewId
 from gateway.application.ports.unit_of_work import EndedSessions, Needs, NewUser
 from gateway.application.views.events import event_data
-from gateway.domain.account import Account
+from gateway.domain.account import Account, AccountId
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.audit import AuditNote
 from gateway.domain.customer import Customer
@@ -130,6 +130,8 @@ class Decision(Generic[Result_co]):
     api_keys_deleted: Collection[ApiKeyId] = ()
     """Keys that make room for one of `api_keys`."""
     customers: Collection[Customer] = ()
+    accounts_handed_over: Collection[AccountId] = ()
+    """Of `accounts`: those that nobody manages any more."""
     events: Collection[Event] = ()
     notes: Collection[AuditNote] = ()
     """What the audit log records of it; nothing of payments."""

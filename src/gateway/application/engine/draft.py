@@ -35,6 +35,7 @@ class Draft(LedgerView):
 
     __slots__ = (
         "_accounts_changed",
+        "_accounts_handed_over",
         "_accounts_new",
         "_answers",
         "_answers_new",
@@ -67,6 +68,7 @@ class Draft(LedgerView):
         self._sessions_ended: dict[UserId, EndedSessions] = {}
         self._accounts_new: dict[AccountId, Account] = {}
         self._accounts_changed: dict[AccountId, Account] = {}
+        self._accounts_handed_over: set[AccountId] = set()
         self._payments_new: dict[PaymentId, Payment] = {}
         self._payments_changed: dict[PaymentId, Payment] = {}
         self._transactions_new: list[Transaction] = []
@@ -115,6 +117,7 @@ class Draft(LedgerView):
                 self._transactions[original.id] = replace(original, reversed_by=transaction.id)
         if decision.customers or decision.users or decision.users_changed or decision.sessions_ended:
             self._write_customers(decision.customers)
+            self._write_handed_over(decision.accounts_handed_over)
             self._write_users(decision)
         if decision.quotes or decision.webhook_endpoints or decision.webhook_endpoints_deleted or decision.api_keys:
             self._write_quotes(decision.quotes)
@@ -180,6 +183,12 @@ class Draft(LedgerView):
             if given_back is not None and given_back != taken:
                 self._external_ids_given_back.add(given_back)
 
+    def _write_handed_over(self, account_ids: Collection[AccountId]) -> None:
+        for account_id in account_ids:
+            account = self._accounts[account_id]
+            self._accounts_handed_over.add(account_id)
+            self._account_holders.add(AccountHolder(account.owner_id, account.kind))
+
     def fork(self) -> "Draft":
         """A copy. Its changes are not in this draft until this draft adopts it."""
         other = object.__new__(Draft)
@@ -224,6 +233,7 @@ class Draft(LedgerView):
             api_keys_new=self._api_keys_new.values(),
             api_keys_changed=self._api_keys_changed.values(),
             api_keys_deleted=self._api_keys_deleted,
+            accounts_handed_over=self._accounts_handed_over,
             customers_new=self._customers_new.values(),
             customers_changed=self._customers_changed.values(),
             events_new=self._events_new,

@@ -35,8 +35,7 @@ class StorageReadOnly(StorageUnavailable):
 class StorageRefused(Exception):  # noqa: N818 - the name says what happened.
     """The storage does not take what it was given: a value that it cannot keep, or a record that breaks its rules.
 
-    Nothing was written, and running it again changes nothing: the caller has a bug. The rules of the domain refuse such
-    values before they come here.
+    Nothing was written, and running it again changes nothing: the caller has a bug, which the domain should refuse.
     """
 
 
@@ -237,6 +236,7 @@ class Changes:
     api_keys_deleted: Collection[ApiKeyId] = ()
     customers_new: Collection[Customer] = ()
     customers_changed: Collection[Customer] = ()
+    accounts_handed_over: Collection[AccountId] = ()  # Of `accounts_changed`: nobody manages them any more.
     events_new: Collection[Event] = ()
     audit_new: Collection[AuditRecord] = ()
     answers_new: Collection[StoredAnswer] = ()

@@ -1,16 +1,16 @@
 """Customers whom a merchant manages, as clients see them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from gateway.application.views.accounts import AccountView, account_view
 from gateway.application.views.times import Instant
-from gateway.domain.customer import CustomerWithAccounts
+from gateway.domain.customer import CustomerWithAccounts, Invitation
 
 
 class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer whom a merchant manages, with their accounts."""
+    """A customer whom a merchant manages, with their accounts; or one who was, until `joined_at`, without accounts."""
 
     id: str
     object: Literal["customer"] = "customer"
@@ -19,7 +19,24 @@ class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
     email: str | None
     external_id: str | None
     created_at: Instant
+    invitation_expires_at: Instant | None
+    joined_at: Instant | None
     accounts: list[AccountView]
+
+
+class InvitationView(msgspec.Struct, frozen=True, kw_only=True):
+    """An invitation that was made just now, with the token."""
+
+    object: Literal["customer_invitation"] = "customer_invitation"
+    customer_id: str
+    expires_at: Instant
+    token: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="What the customer accepts the invitation with. It is not stored: null where the request is "
+            "repeated with the same `Idempotency-Key`."
+        ),
+    ]
 
 
 def customer_view(shown: CustomerWithAccounts) -> CustomerView:
@@ -32,5 +49,12 @@ def customer_view(shown: CustomerWithAccounts) -> CustomerView:
         email=customer.email,
         external_id=customer.external_id,
         created_at=customer.created_at,
+        invitation_expires_at=None if customer.invitation is None else customer.invitation.expires_at,
+        joined_at=customer.joined_at,
         accounts=[account_view(account) for account in shown.accounts],
     )
+
+
+def invitation_view(customer_id: str, invitation: Invitation, token: str | None) -> InvitationView:
+    """An invitation as the merchant sees it once. Without a token, as it is stored for replays."""
+    return InvitationView(customer_id=customer_id, expires_at=invitation.expires_at, token=token)

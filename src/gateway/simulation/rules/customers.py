@@ -1,11 +1,13 @@
 """Customers whom a merchant manages: who is created, what changes, and for whom they pay."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
+from gateway.application.commands.accept_invitation import AcceptInvitation
 from gateway.application.commands.change_customer import ChangeCustomer
 from gateway.application.commands.create_customer import CreateCustomer
+from gateway.application.commands.invite_customer import InviteCustomer
 from gateway.application.commands.pay import ChargeCustomer, Pay
 from gateway.application.commands.request_payment import RequestPayment
 from gateway.domain.account import AccountKind
@@ -42,6 +44,8 @@ def change(model: Model, command: ChangeCustomer, now: datetime) -> Effect:
     before = model.customers.get(command.customer_id)
     if before is None or before.merchant != command.merchant_id:
         raise Refused("customer_not_found")
+    if before.joined_at is not None:
+        raise Refused("customer_joined")
     given = {"name": command.name, "email": command.email, "external_id": command.external_id}
     after = before
     for field, value in given.items():
@@ -57,15 +61,15 @@ def change(model: Model, command: ChangeCustomer, now: datetime) -> Effect:
 def charge(model: Model, command: ChargeCustomer, now: datetime) -> Effect:
     """The customer pays at once the merchant who manages them. Everybody else is asked."""
     asked = command.request
-    customer = model.customers.get(asked.customer_id or UserId(""))
-    if customer is None or customer.merchant != asked.merchant_id:
+    customer = asked.customer_id or UserId("")
+    if model.manager(customer) != asked.merchant_id:
         return request(model, RequestPayment(request=asked), now)
-    if customer_key(customer.id, asked.amount.currency) not in model.accounts:
+    if customer_key(customer, asked.amount.currency) not in model.accounts:
         raise Refused("currency_mismatch")
     if asked.capture is CaptureMethod.AUTOMATIC and asked.expires_in_seconds is not None:
         raise Refused("validation_error")
     order = PaymentOrder(
-        customer_id=customer.id,
+        customer_id=customer,
         merchant_id=asked.merchant_id,
         amount=asked.amount,
         reference=asked.reference,
@@ -75,10 +79,51 @@ def charge(model: Model, command: ChargeCustomer, now: datetime) -> Effect:
     return pay(model, Pay(order=order), now)
 
 
+def invite(model: Model, command: InviteCustomer, now: datetime) -> Effect:
+    """Invite a customer whom the merchant manages. The last invitation counts."""
+    before = model.customers.get(command.customer_id)
+    if before is None or before.merchant != command.merchant_id:
+        raise Refused("customer_not_found")
+    if before.joined_at is not None:
+        raise Refused("customer_joined")
+    until = now + timedelta(seconds=command.valid_seconds)
+    after = replace(before, secret_hash=command.secret_hash, invited_until=until, version=before.version + 1)
+    return Effect(customer=after, recorded="customer.invited", events=("customer.invited",))
+
+
+def accept(model: Model, command: AcceptInvitation, now: datetime) -> Effect:
+    """The customer becomes a user, once and in time, with all of their accounts."""
+    before = model.customers.get(command.customer_id)
+    if before is None or before.secret_hash != command.secret_hash:
+        raise Refused("invitation_invalid")
+    if before.invited_until is None or before.invited_until <= now:
+        raise Refused("invitation_invalid")
+    if command.email in model.emails:
+        raise Refused("email_taken")
+    after = replace(before, secret_hash=None, invited_until=None, joined_at=now, version=before.version + 1)
+    keys = sorted(key for key in model.accounts if key.owner_id == before.id and key.kind is AccountKind.CUSTOMER)
+    changed = {key: replace(model.accounts[key], version=model.accounts[key].version + 1) for key in keys}
+    return Effect(
+        customer=after,
+        told=(before.id, "active", changed),
+        changed=changed,
+        email=command.email,
+        user_id=before.id,
+        recorded="customer.joined",
+        events=("customer.joined", *("account.handed_over",) * len(changed)),
+    )
+
+
 def _must_be_free(model: Model, merchant: UserId, external_id: str | None) -> None:
     taken = {each.external_id for each in model.customers.values() if each.merchant == merchant}
     if external_id is not None and external_id in taken:
         raise Refused("external_id_taken")
 
 
-RULES: Final[Rules] = {CreateCustomer: create, ChangeCustomer: change, ChargeCustomer: charge}
+RULES: Final[Rules] = {
+    CreateCustomer: create,
+    ChangeCustomer: change,
+    ChargeCustomer: charge,
+    InviteCustomer: invite,
+    AcceptInvitation: accept,
+}

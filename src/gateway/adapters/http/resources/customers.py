@@ -10,18 +10,34 @@ from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import AnyOperation, Body, Idempotency, ListView, Operation, json_response
 from gateway.adapters.http.resources.accounts import EXAMPLE_ACCOUNT
 from gateway.adapters.http.resources.fields import CurrencyText, Name, PageQuery
-from gateway.adapters.http.submissions import identity, submitted, submitting
+from gateway.adapters.http.resources.users import EXAMPLE_PASSWORD, EXAMPLE_USER, NewPassword
+from gateway.adapters.http.resources.users import Email as UsersEmail
+from gateway.adapters.http.submissions import identity, no_record, stored_response, submission_of, submitted, submitting
 from gateway.application.commands.change_customer import ChangeCustomer
 from gateway.application.commands.create_customer import CreateCustomer
 from gateway.application.customers import canonical
 from gateway.application.ports.customers import CustomerFilter
 from gateway.application.queries import Page
-from gateway.application.views.customers import CustomerView, customer_view
-from gateway.domain.limits import EMAIL_LENGTH_MAX, EXTERNAL_ID_LENGTH_MAX, NAME_LENGTH_MAX
+from gateway.application.rate_limits.rate_limits import REGISTRATIONS
+from gateway.application.views.customers import CustomerView, InvitationView, customer_view, invitation_view
+from gateway.application.views.users import UserView, user_view
+from gateway.domain.customer import CustomerWithAccounts
+from gateway.domain.limits import (
+    EMAIL_LENGTH_MAX,
+    EXTERNAL_ID_LENGTH_MAX,
+    INVITATION_SECONDS_DEFAULT,
+    INVITATION_SECONDS_MAX,
+    INVITATION_SECONDS_MIN,
+    INVITATION_TOKEN_LENGTH_MAX,
+    NAME_LENGTH_MAX,
+)
 from gateway.domain.money import currency_code
 from gateway.domain.user import UserId
 
 TAG: Final = "Customers"
+
+_decoder: Final = msgspec.json.Decoder(InvitationView)
+_encoder: Final = msgspec.json.Encoder()
 
 Email = Annotated[str, msgspec.Meta(min_length=1, max_length=EMAIL_LENGTH_MAX, examples=["ada@example.com"])]
 ExternalIdText = Annotated[
@@ -54,6 +70,22 @@ class ChangeCustomerBody(Body, frozen=True, kw_only=True):
     name: Annotated[str, msgspec.Meta(max_length=NAME_LENGTH_MAX)] | None = None
     email: Annotated[str, msgspec.Meta(max_length=EMAIL_LENGTH_MAX)] | None = None
     external_id: Annotated[str, msgspec.Meta(max_length=EXTERNAL_ID_LENGTH_MAX)] | None = None
+
+
+class InviteCustomerBody(Body, frozen=True, kw_only=True):
+    """How long the invitation can be accepted; a week unless given."""
+
+    valid_seconds: Annotated[int, msgspec.Meta(ge=INVITATION_SECONDS_MIN, le=INVITATION_SECONDS_MAX)] = (
+        INVITATION_SECONDS_DEFAULT
+    )
+
+
+class AcceptInvitationBody(Body, frozen=True, kw_only=True):
+    """The token of the invitation, and what the customer logs in with from now on."""
+
+    token: Annotated[str, msgspec.Meta(min_length=1, max_length=INVITATION_TOKEN_LENGTH_MAX)]
+    email: UsersEmail
+    password: NewPassword
 
 
 class CustomersQuery(PageQuery, frozen=True, kw_only=True):
@@ -107,6 +139,36 @@ async def find_customers(request: Request[None, CustomersQuery], before: UserId 
     return page.map(customer_view)
 
 
+async def invite_customer(request: Request[InviteCustomerBody]) -> Response:
+    """Invite a customer of the caller's. What is stored of the response does not have the token."""
+    made = request.gateway.customers.invite_command(
+        customer_id(request), merchant_id=request.caller.user_id, valid_seconds=request.body.valid_seconds
+    )
+    submission = submission_of(request, made.command, _without_token, no_record)
+    answer = await request.gateway.executor.perform(submission)
+    response = stored_response(answer)
+    if not answer.refused and not answer.replayed:
+        shown = _decoder.decode(response.body)
+        response.body = _encoder.encode(msgspec.structs.replace(shown, token=made.token))
+    return response
+
+
+def _without_token(invited: CustomerWithAccounts) -> InvitationView:
+    invitation = invited.customer.invitation
+    if invitation is None:
+        raise TypeError("A customer was invited, and has no invitation.")
+    return invitation_view(invited.id, invitation, None)
+
+
+async def accept_invitation(request: Request[AcceptInvitationBody]) -> Response:
+    """Make a user of a customer who was invited."""
+    body = request.body
+    joined = await request.gateway.customers.accept_invitation(
+        body.token, email=body.email, password=body.password, address=request.address, request_id=request.request_id
+    )
+    return json_response(201, user_view(joined.user, joined.accounts))
+
+
 EXAMPLE_CUSTOMER: Final[dict[str, Any]] = {
     "id": "usr_01kc3x2m5fe7v8qj2r4n6p9stv",
     "object": "customer",
@@ -115,6 +177,8 @@ EXAMPLE_CUSTOMER: Final[dict[str, Any]] = {
     "email": "ada@example.com",
     "external_id": "customer-1001",
     "created_at": "2026-01-02T03:04:05.678901Z",
+    "invitation_expires_at": None,
+    "joined_at": None,
     "accounts": [
         {
             **EXAMPLE_ACCOUNT,
@@ -124,6 +188,14 @@ EXAMPLE_CUSTOMER: Final[dict[str, Any]] = {
             "version": 1,
         }
     ],
+}
+
+
+EXAMPLE_INVITATION: Final = {
+    "object": "customer_invitation",
+    "customer_id": EXAMPLE_CUSTOMER["id"],
+    "expires_at": "2026-01-03T03:04:05.678901Z",
+    "token": f"inv_{EXAMPLE_CUSTOMER['id']}_…",
 }
 
 
@@ -158,6 +230,21 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             example_result={"object": "list", "data": [EXAMPLE_CUSTOMER], "has_more": False, "next_cursor": None},
         ),
         Operation(
+            method="POST",
+            path="/customers/accept-invitation",
+            name="acceptInvitation",
+            tag=TAG,
+            summary="Accept an invitation: the customer logs in from now on, and nobody else pays on their behalf",
+            handler=accept_invitation,
+            status=201,
+            body=AcceptInvitationBody,
+            result=UserView,
+            codes=("invitation_invalid", "email_taken", "overloaded"),
+            limited_by=REGISTRATIONS,
+            example={"token": EXAMPLE_INVITATION["token"], "email": "ada.l@example.com", "password": EXAMPLE_PASSWORD},
+            example_result={**EXAMPLE_USER, "id": EXAMPLE_CUSTOMER["id"]},
+        ),
+        Operation(
             method="GET",
             path="/customers/{customer_id}",
             name="getCustomer",
@@ -177,8 +264,23 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             handler=change_customer,
             body=ChangeCustomerBody,
             result=CustomerView,
-            codes=("customer_not_found", "external_id_taken"),
+            codes=("customer_not_found", "customer_joined", "external_id_taken"),
             example={"name": "Ada Lovelace"},
             example_result={**EXAMPLE_CUSTOMER, "name": "Ada Lovelace"},
+        ),
+        Operation(
+            method="POST",
+            path="/customers/{customer_id}/invitations",
+            name="inviteCustomer",
+            tag=TAG,
+            summary="Invite a customer to become a user of their own; the token is shown here, and never again",
+            handler=invite_customer,
+            status=201,
+            body=InviteCustomerBody,
+            result=InvitationView,
+            idempotency=Idempotency.OPTIONAL,
+            codes=("customer_not_found", "customer_joined"),
+            example={"valid_seconds": 86400},
+            example_result=EXAMPLE_INVITATION,
         ),
     )

@@ -2,11 +2,12 @@
 
 from gateway.adapters.sql.rows.values import Values
 from gateway.adapters.sql.types import Found
-from gateway.domain.customer import Customer
+from gateway.domain.customer import Customer, Invitation
 
 
 def customer_values(customer: Customer) -> Values:
     """The row of a customer."""
+    invitation = customer.invitation
     return (
         customer.id,
         customer.merchant_id,
@@ -15,6 +16,8 @@ def customer_values(customer: Customer) -> Values:
         customer.external_id,
         customer.created_at,
         customer.version,
+        *((None, None) if invitation is None else (invitation.secret_hash, invitation.expires_at)),
+        customer.joined_at,
     )
 
 
@@ -28,4 +31,6 @@ def to_customer(row: Found) -> Customer:
         external_id=row[4],
         created_at=row[5],
         version=row[6],
+        invitation=None if row[7] is None else Invitation(secret_hash=bytes(row[7]), expires_at=row[8]),
+        joined_at=row[9],
     )

@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import Column, Index, UniqueConstraint
 
 from gateway.adapters.sql.tables.base import integers, key, table, text
-from gateway.adapters.sql.types import MOMENT
+from gateway.adapters.sql.types import BYTES, MOMENT
 
 customers: Final = table(
     "customers",
@@ -16,6 +16,10 @@ customers: Final = table(
     text("external_id", nullable=True),
     Column("created_at", MOMENT, nullable=False),
     *integers("version"),
+    # SHA-256.
+    Column("invitation_hash", BYTES),
+    Column("invitation_expires_at", MOMENT),
+    Column("joined_at", MOMENT),
     UniqueConstraint("merchant_id", "external_id", name="customers_merchant_id_external_id_key"),
 )
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.adapters.sql.types import INTEGER, MOMENT, TEXT
+from gateway.adapters.sql.types import BYTES, INTEGER, MOMENT, TEXT
 
 revision = "0020"
 down_revision = "0019"
@@ -27,6 +27,9 @@ def upgrade() -> None:
         sa.Column("external_id", TEXT),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("version", INTEGER, nullable=False),
+        sa.Column("invitation_hash", BYTES),
+        sa.Column("invitation_expires_at", MOMENT),
+        sa.Column("joined_at", MOMENT),
         sa.UniqueConstraint("merchant_id", "external_id", name="customers_merchant_id_external_id_key"),
         sqlite_strict=True,
     )
