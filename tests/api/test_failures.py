@@ -18,6 +18,7 @@ from gateway.adapters.http.resources import health
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.api_keys import ApiKeys
 from gateway.application.audit_queries import AuditQueries
+from gateway.application.customers import Customers
 from gateway.application.engine.batch import Batch, RunBatch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor, OneByOne
@@ -100,6 +101,7 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
         executor=executor,
         access=access,
         api_keys=ApiKeys(access),
+        customers=Customers(access=access, stored=port),
         audit=AuditQueries(port),
         queries=Queries(port),
         quotes=quotes,
