@@ -23,6 +23,7 @@ from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.api_keys import ApiKeys
 from gateway.application.audit_queries import AuditQueries
+from gateway.application.customers import Customers
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.retry import RetryLimits, retrying
@@ -393,6 +394,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             executor=executor,
             access=access,
             api_keys=api_keys,
+            customers=Customers(access=access, stored=storage.customers),
             queries=queries,
             events=events,
             event_queries=event_queries,

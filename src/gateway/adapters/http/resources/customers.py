@@ -195,7 +195,7 @@ EXAMPLE_INVITATION: Final = {
     "object": "customer_invitation",
     "customer_id": EXAMPLE_CUSTOMER["id"],
     "expires_at": "2026-01-03T03:04:05.678901Z",
-    "token": f"inv_{EXAMPLE_CUSTOMER['id']}_…",
+    "token": f"inv_{EXAMPLE_CUSTOMER['id']}_{'x0Qm' * 10}",
 }
 
 
