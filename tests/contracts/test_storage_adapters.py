@@ -23,6 +23,7 @@ import pytest
 from gateway.contracts.api_keys import ApiKeysContract
 from gateway.contracts.audit import AuditContract
 from gateway.contracts.audit_log import AuditLogContract
+from gateway.contracts.customers import CustomersContract
 from gateway.contracts.deliveries import DeliveriesContract
 from gateway.contracts.disabled_users import DisabledUsersContract
 from gateway.contracts.event_cursors import EventCursorsContract
@@ -91,6 +92,10 @@ class TestWebhookEndpoints(WebhookEndpointsContract):
 
 
 class TestApiKeys(ApiKeysContract):
+    pass
+
+
+class TestCustomers(CustomersContract):
     pass
 
 
