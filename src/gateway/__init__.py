@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gateway.application.accounts import Accounts
     from gateway.application.api_keys import ApiKeys, KeyCommand, NewApiKey
     from gateway.application.audit_queries import AuditQueries
-    from gateway.application.commands.accept_invitation import AcceptInvitation
+    from gateway.application.commands.accept_customer_invitation import AcceptCustomerInvitation
     from gateway.application.commands.cancel_payment import CancelPayment
     from gateway.application.commands.capture_payment import CapturePayment
     from gateway.application.commands.change_customer import ChangeCustomer
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from gateway.application.commands.send_test_event import SendTestEvent, SentTestEvent
     from gateway.application.commands.set_fees import SetFees
     from gateway.application.commands.shared.payments import PaymentResult
-    from gateway.application.customers import Customers, InvitationCommand, NewInvitation
+    from gateway.application.customers import CustomerInvitationCommand, Customers, NewCustomerInvitation
     from gateway.application.engine.command import Command
     from gateway.application.engine.event_loop import WrongEventLoop
     from gateway.application.engine.loop_calls import GatewayClosed
@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, AccountStatus
     from gateway.domain.api_key import ApiKey, ApiKeyId
     from gateway.domain.audit import Actor, ActorKind, AuditAction, AuditId, AuditNote, AuditRecord, Origin
-    from gateway.domain.customer import Customer, CustomerWithAccounts, ExternalId, Invitation
+    from gateway.domain.customer import Customer, CustomerInvitation, CustomerWithAccounts, ExternalId
     from gateway.domain.deposit import Deposit, DepositId
     from gateway.domain.errors import FieldError, InvalidInput, Refusal
     from gateway.domain.event import EventId
@@ -106,7 +106,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TRUSTED",
-    "AcceptInvitation",
+    "AcceptCustomerInvitation",
     "Access",
     "Account",
     "AccountFilter",
@@ -146,6 +146,8 @@ __all__ = [
     "CurrencyTotals",
     "Customer",
     "CustomerFilter",
+    "CustomerInvitation",
+    "CustomerInvitationCommand",
     "CustomerWithAccounts",
     "Customers",
     "DeleteWebhookEndpoint",
@@ -177,8 +179,6 @@ __all__ = [
     "GatewayApp",
     "GatewayClosed",
     "InvalidInput",
-    "Invitation",
-    "InvitationCommand",
     "InviteCustomer",
     "KeyCommand",
     "MakeDeposit",
@@ -187,7 +187,7 @@ __all__ = [
     "MemoryDatabase",
     "Money",
     "NewApiKey",
-    "NewInvitation",
+    "NewCustomerInvitation",
     "OpenAccount",
     "Origin",
     "Page",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway import (
-    AcceptInvitation,
+    AcceptCustomerInvitation,
     CaptureMethod,
     CapturePayment,
     ChangeCustomer,
@@ -171,7 +171,7 @@ async def test_an_invited_customer_becomes_a_user_once(storage: Storage, executo
     assert await outcome_of(executor, replace(invite, merchant_id=OTHER)) == "customer_not_found"
     await executor.execute(invite)
     await executor.execute(replace(invite, secret_hash=b"2" * 32))
-    accept = AcceptInvitation(
+    accept = AcceptCustomerInvitation(
         customer_id=ada.id, secret_hash=b"2" * 32, email="ada@example.com", password_hash="$argon2id$"
     )
     assert await outcome_of(executor, replace(accept, secret_hash=b"1" * 32)) == "invitation_invalid"
@@ -218,7 +218,7 @@ async def test_an_invitation_expires(storage: Storage) -> None:
     await executor.execute(
         InviteCustomer(customer_id=ada.id, merchant_id=SHOP, secret_hash=b"1" * 32, valid_seconds=60)
     )
-    accept = AcceptInvitation(
+    accept = AcceptCustomerInvitation(
         customer_id=ada.id, secret_hash=b"1" * 32, email="ada@example.com", password_hash="$argon2id$"
     )
     clock.advance(60)

@@ -28,7 +28,7 @@ PACKAGE = ROOT / "src" / "gateway"
 RESOURCES = PACKAGE / "adapters" / "http" / "resources"
 NOT_PAYMENTS = {TransactionType.DEPOSIT, TransactionType.PAYOUT, TransactionType.REVERSAL}
 WITHOUT_OPERATION = {
-    "AcceptInvitation": "application/customers.py submits it",
+    "AcceptCustomerInvitation": "application/customers.py submits it",
     "InviteCustomer": "application/customers.py submits it",
     "ChangeWebhookEndpoint": "application/webhooks.py submits it",
     "CreateApiKey": "application/api_keys.py submits it",

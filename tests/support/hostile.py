@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final, cast
 
 from gateway import (
-    AcceptInvitation,
+    AcceptCustomerInvitation,
     CancelPayment,
     CapturePayment,
     ChangeCustomer,
@@ -286,7 +286,7 @@ async def a_shop(storage: Storage) -> Shop:
             customer_id=managed.id, merchant_id=MERCHANT, name="Bea", email="bea@example.com", external_id="customer-3"
         ),
         InviteCustomer(customer_id=managed.id, merchant_id=MERCHANT, secret_hash=b"6" * 32, valid_seconds=60),
-        AcceptInvitation(
+        AcceptCustomerInvitation(
             customer_id=invited.id, secret_hash=b"5" * 32, email="bea@example.com", password_hash="$argon2id$"
         ),
         ChargeCustomer(

@@ -7,7 +7,7 @@ from typing import Final
 from gateway.application.access.access import Access
 from gateway.application.access.api_key_format import SECRET_DIGITS, hash_of_key_secret, new_key_secret
 from gateway.application.access.caller import Caller
-from gateway.application.commands.accept_invitation import AcceptInvitation
+from gateway.application.commands.accept_customer_invitation import AcceptCustomerInvitation
 from gateway.application.commands.create_customer import CreateCustomer
 from gateway.application.commands.invite_customer import InviteCustomer
 from gateway.application.emails import canonical_email
@@ -20,9 +20,9 @@ from gateway.domain.customer import Customer, CustomerWithAccounts, invitation_i
 from gateway.domain.customer_errors import CustomerNotFound
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import (
+    CUSTOMER_INVITATION_SECONDS_DEFAULT,
+    CUSTOMER_INVITATION_TOKEN_LENGTH_MAX,
     EMAIL_LENGTH_MAX,
-    INVITATION_SECONDS_DEFAULT,
-    INVITATION_TOKEN_LENGTH_MAX,
     LIST_LIMIT_DEFAULT,
 )
 from gateway.domain.money import currency_code
@@ -34,7 +34,7 @@ _TOKEN: Final = re.compile(rf"{TOKEN_PREFIX}([0-9A-Za-z_-]{{1,64}})_([0-9A-Za-z]
 
 
 @immutable
-class NewInvitation:
+class NewCustomerInvitation:
     """An invitation that was made just now. `token` is what the customer accepts it with; it is stored nowhere."""
 
     customer: Customer
@@ -42,7 +42,7 @@ class NewInvitation:
 
 
 @immutable
-class InvitationCommand:
+class CustomerInvitationCommand:
     """A command that invites a customer, and the token of the invitation."""
 
     command: InviteCustomer
@@ -132,9 +132,9 @@ class Customers:
         customer_id: UserId,
         *,
         merchant_id: UserId,
-        valid_seconds: int = INVITATION_SECONDS_DEFAULT,
+        valid_seconds: int = CUSTOMER_INVITATION_SECONDS_DEFAULT,
         origin: Origin | None = None,
-    ) -> NewInvitation:
+    ) -> NewCustomerInvitation:
         """Invite a customer to become a user of their own. An earlier invitation ends.
 
         Args:
@@ -150,11 +150,11 @@ class Customers:
         """
         made = self.invite_command(customer_id, merchant_id=merchant_id, valid_seconds=valid_seconds)
         invited = await self.access.executor.execute(made.command, owner_id=merchant_id, origin=origin)
-        return NewInvitation(customer=invited.customer, token=made.token)
+        return NewCustomerInvitation(customer=invited.customer, token=made.token)
 
     def invite_command(
-        self, customer_id: UserId, *, merchant_id: UserId, valid_seconds: int = INVITATION_SECONDS_DEFAULT
-    ) -> InvitationCommand:
+        self, customer_id: UserId, *, merchant_id: UserId, valid_seconds: int = CUSTOMER_INVITATION_SECONDS_DEFAULT
+    ) -> CustomerInvitationCommand:
         """The command that invites a customer. Arguments are as in `invite`."""
         self.loop.check()
         secret = new_key_secret()
@@ -164,7 +164,7 @@ class Customers:
             secret_hash=hash_of_key_secret(secret),
             valid_seconds=valid_seconds,
         )
-        return InvitationCommand(command=command, token=f"{TOKEN_PREFIX}{customer_id}_{secret}")
+        return CustomerInvitationCommand(command=command, token=f"{TOKEN_PREFIX}{customer_id}_{secret}")
 
     async def accept_invitation(
         self, token: str, *, email: str, password: str, address: str | None = None, request_id: str | None = None
@@ -185,7 +185,7 @@ class Customers:
             Overloaded: Too many passwords wait to be hashed.
         """
         self.loop.check()
-        check_text("token", token, INVITATION_TOKEN_LENGTH_MAX, length_min=0)
+        check_text("token", token, CUSTOMER_INVITATION_TOKEN_LENGTH_MAX, length_min=0)
         check_text("email", email, EMAIL_LENGTH_MAX, length_min=0)
         spelling = canonical_email(email)
         form = _TOKEN.fullmatch(token)
@@ -198,7 +198,7 @@ class Customers:
             raise invitation_invalid()
         if not found.customer.invitation.accepts(secret_hash, self.access.clock()):
             raise invitation_invalid()
-        command = AcceptInvitation(
+        command = AcceptCustomerInvitation(
             customer_id=customer_id,
             secret_hash=secret_hash,
             email=spelling,

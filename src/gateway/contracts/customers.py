@@ -18,7 +18,7 @@ from gateway.contracts.records import (
     user_id,
 )
 from gateway.domain.account import AccountKey, AccountKind
-from gateway.domain.customer import Customer, CustomerWithAccounts, ExternalId, Invitation
+from gateway.domain.customer import Customer, CustomerInvitation, CustomerWithAccounts, ExternalId
 from gateway.domain.money import currency_code
 
 EACH_FIELD = a_customer(
@@ -27,7 +27,7 @@ EACH_FIELD = a_customer(
     email="ada@example.com",
     external_id="c-1",
     version=2**62,
-    invitation=Invitation(secret_hash=bytes(range(224, 256)), expires_at=NOW + timedelta(microseconds=1)),
+    invitation=CustomerInvitation(secret_hash=bytes(range(224, 256)), expires_at=NOW + timedelta(microseconds=1)),
     joined_at=NOW + timedelta(microseconds=2),
 )
 

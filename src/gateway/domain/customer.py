@@ -24,7 +24,7 @@ class ExternalId(NamedTuple):
 
 
 @immutable
-class Invitation:
+class CustomerInvitation:
     """An invitation of a customer to become a user of their own. A later one takes its place.
 
     Attributes:
@@ -68,7 +68,7 @@ class Customer:
     external_id: str | None
     created_at: datetime
     version: int = 1
-    invitation: Invitation | None = None
+    invitation: CustomerInvitation | None = None
     joined_at: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -78,7 +78,7 @@ class Customer:
         check_instant("created_at", self.created_at)
         check_integer("version", self.version, 1, POSITION_MAX)
         if self.invitation is not None:
-            check_type("invitation", self.invitation, Invitation)
+            check_type("invitation", self.invitation, CustomerInvitation)
         if self.joined_at is not None:
             check_instant("joined_at", self.joined_at)
 
@@ -116,7 +116,7 @@ class Customer:
         )
         return self if after == self else replace(after, version=self.version + 1)
 
-    def invited(self, invitation: Invitation) -> "Customer":
+    def invited(self, invitation: CustomerInvitation) -> "Customer":
         """The customer with an invitation, in the place of an earlier one.
 
         Raises:

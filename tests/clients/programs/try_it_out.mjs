@@ -64,7 +64,7 @@ const steps = [
   "createWebhookEndpoint", "listWebhookEndpoints", "getWebhookEndpoint", "changeWebhookEndpoint", "rotateWebhookSecret",
   "testWebhookEndpoint", "listEvents", "getEvent", "streamEvents",
   "listDeliveries", "redeliverEvent", "replayEvents", "deleteWebhookEndpoint",
-  "createCustomer", "listCustomers", "getCustomer", "changeCustomer", "inviteCustomer", "acceptInvitation",
+  "createCustomer", "listCustomers", "getCustomer", "changeCustomer", "inviteCustomer", "acceptCustomerInvitation",
   "createApiKey", "listApiKeys", "getApiKey", "rotateApiKey", "revokeApiKey",
   operatorLogsIn, "setRate", "setFees", "freezeAccount", "unfreezeAccount", "getInvariants",
   "disableUser", "enableUser", "endSessions", "listAuditRecords",

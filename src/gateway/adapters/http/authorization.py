@@ -106,7 +106,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "getCustomer": Row(MERCHANT, Scope.CUSTOMERS_READ, Objects.OWN, _CUSTOMER),
     "changeCustomer": Row(MERCHANT, Scope.CUSTOMERS_WRITE, Objects.OWN, _CUSTOMER),
     "inviteCustomer": Row(MERCHANT, Scope.CUSTOMERS_WRITE, Objects.OWN, _CUSTOMER),
-    "acceptInvitation": PUBLIC,
+    "acceptCustomerInvitation": PUBLIC,
     # Transactions
     "createTransaction": Row(CUSTOMER, Scope.PAYMENTS_WRITE, Objects.OWN),
     "listTransactions": Row(EVERY_ROLE, Scope.TRANSACTIONS_READ, Objects.PARTY),

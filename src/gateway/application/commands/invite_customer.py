@@ -12,10 +12,14 @@ from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.checks import check_id, check_integer
-from gateway.domain.customer import CustomerWithAccounts, Invitation, check_hash
+from gateway.domain.customer import CustomerInvitation, CustomerWithAccounts, check_hash
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
-from gateway.domain.limits import INVITATION_SECONDS_DEFAULT, INVITATION_SECONDS_MAX, INVITATION_SECONDS_MIN
+from gateway.domain.limits import (
+    CUSTOMER_INVITATION_SECONDS_DEFAULT,
+    CUSTOMER_INVITATION_SECONDS_MAX,
+    CUSTOMER_INVITATION_SECONDS_MIN,
+)
 from gateway.domain.user import UserId
 
 
@@ -33,13 +37,15 @@ class InviteCustomer(Command[CustomerWithAccounts]):
     customer_id: UserId
     merchant_id: UserId
     secret_hash: bytes = field(repr=False)
-    valid_seconds: int = INVITATION_SECONDS_DEFAULT
+    valid_seconds: int = CUSTOMER_INVITATION_SECONDS_DEFAULT
 
     def __post_init__(self) -> None:
         check_id("customer_id", self.customer_id)
         check_id("merchant_id", self.merchant_id)
         check_hash(self.secret_hash)
-        check_integer("valid_seconds", self.valid_seconds, INVITATION_SECONDS_MIN, INVITATION_SECONDS_MAX)
+        check_integer(
+            "valid_seconds", self.valid_seconds, CUSTOMER_INVITATION_SECONDS_MIN, CUSTOMER_INVITATION_SECONDS_MAX
+        )
 
     @override
     def needs(self) -> Needs:
@@ -49,7 +55,7 @@ class InviteCustomer(Command[CustomerWithAccounts]):
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[CustomerWithAccounts]:
         before = ledger.customer_of(self.customer_id, self.merchant_id)
         expires_at = moment.now + timedelta(seconds=self.valid_seconds)
-        after = before.invited(Invitation(secret_hash=self.secret_hash, expires_at=expires_at))
+        after = before.invited(CustomerInvitation(secret_hash=self.secret_hash, expires_at=expires_at))
         shown = CustomerWithAccounts(customer=after, accounts=tuple(ledger.accounts_of(after.id)))
         return Decision(
             outcome=shown,

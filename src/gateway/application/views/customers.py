@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.application.views.accounts import AccountView, account_view
 from gateway.application.views.times import Instant
-from gateway.domain.customer import CustomerWithAccounts, Invitation
+from gateway.domain.customer import CustomerInvitation, CustomerWithAccounts
 
 
 class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
     accounts: list[AccountView]
 
 
-class InvitationView(msgspec.Struct, frozen=True, kw_only=True):
+class CustomerInvitationView(msgspec.Struct, frozen=True, kw_only=True):
     """An invitation that was made just now, with the token."""
 
     object: Literal["customer_invitation"] = "customer_invitation"
@@ -55,6 +55,6 @@ def customer_view(shown: CustomerWithAccounts) -> CustomerView:
     )
 
 
-def invitation_view(customer_id: str, invitation: Invitation, token: str | None) -> InvitationView:
+def invitation_view(customer_id: str, invitation: CustomerInvitation, token: str | None) -> CustomerInvitationView:
     """An invitation as the merchant sees it once. Without a token, as it is stored for replays."""
-    return InvitationView(customer_id=customer_id, expires_at=invitation.expires_at, token=token)
+    return CustomerInvitationView(customer_id=customer_id, expires_at=invitation.expires_at, token=token)

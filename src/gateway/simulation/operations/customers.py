@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from gateway.application.commands.accept_invitation import AcceptInvitation
+from gateway.application.commands.accept_customer_invitation import AcceptCustomerInvitation
 from gateway.application.commands.change_customer import ChangeCustomer
 from gateway.application.commands.create_customer import CreateCustomer
 from gateway.application.commands.invite_customer import InviteCustomer
@@ -84,7 +84,7 @@ def invite(world: World) -> InviteCustomer:
     )
 
 
-def accept(world: World) -> AcceptInvitation:
+def accept(world: World) -> AcceptCustomerInvitation:
     """A customer accepts an invitation, perhaps one that is over, or with an address that is taken.
 
     The more customers have joined, the seldomer one does: then nobody manages them.
@@ -95,7 +95,7 @@ def accept(world: World) -> AcceptInvitation:
     joined = sum(each.joined_at is not None for each in customers.values())
     is_right = customer is not None and customer.secret_hash is not None and world.chance(50 / (1 + joined))
     secret_hash = customer.secret_hash if customer is not None and is_right else None
-    return AcceptInvitation(
+    return AcceptCustomerInvitation(
         customer_id=customer_id,
         secret_hash=secret_hash or world.random.randbytes(32),
         email="user0@example.com" if world.chance(20) else f"{customer_id}@example.com",

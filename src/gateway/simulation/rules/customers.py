@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.application.commands.accept_invitation import AcceptInvitation
+from gateway.application.commands.accept_customer_invitation import AcceptCustomerInvitation
 from gateway.application.commands.change_customer import ChangeCustomer
 from gateway.application.commands.create_customer import CreateCustomer
 from gateway.application.commands.invite_customer import InviteCustomer
@@ -91,7 +91,7 @@ def invite(model: Model, command: InviteCustomer, now: datetime) -> Effect:
     return Effect(customer=after, recorded="customer.invited", events=("customer.invited",))
 
 
-def accept(model: Model, command: AcceptInvitation, now: datetime) -> Effect:
+def accept(model: Model, command: AcceptCustomerInvitation, now: datetime) -> Effect:
     """The customer becomes a user, once and in time, with all of their accounts."""
     before = model.customers.get(command.customer_id)
     if before is None or before.secret_hash != command.secret_hash:
@@ -125,5 +125,5 @@ RULES: Final[Rules] = {
     ChangeCustomer: change,
     ChargeCustomer: charge,
     InviteCustomer: invite,
-    AcceptInvitation: accept,
+    AcceptCustomerInvitation: accept,
 }

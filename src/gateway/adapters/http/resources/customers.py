@@ -19,16 +19,16 @@ from gateway.application.customers import canonical
 from gateway.application.ports.customers import CustomerFilter
 from gateway.application.queries import Page
 from gateway.application.rate_limits.rate_limits import REGISTRATIONS
-from gateway.application.views.customers import CustomerView, InvitationView, customer_view, invitation_view
+from gateway.application.views.customers import CustomerInvitationView, CustomerView, customer_view, invitation_view
 from gateway.application.views.users import UserView, user_view
 from gateway.domain.customer import CustomerWithAccounts
 from gateway.domain.limits import (
+    CUSTOMER_INVITATION_SECONDS_DEFAULT,
+    CUSTOMER_INVITATION_SECONDS_MAX,
+    CUSTOMER_INVITATION_SECONDS_MIN,
+    CUSTOMER_INVITATION_TOKEN_LENGTH_MAX,
     EMAIL_LENGTH_MAX,
     EXTERNAL_ID_LENGTH_MAX,
-    INVITATION_SECONDS_DEFAULT,
-    INVITATION_SECONDS_MAX,
-    INVITATION_SECONDS_MIN,
-    INVITATION_TOKEN_LENGTH_MAX,
     NAME_LENGTH_MAX,
 )
 from gateway.domain.money import currency_code
@@ -36,7 +36,7 @@ from gateway.domain.user import UserId
 
 TAG: Final = "Customers"
 
-_decoder: Final = msgspec.json.Decoder(InvitationView)
+_decoder: Final = msgspec.json.Decoder(CustomerInvitationView)
 _encoder: Final = msgspec.json.Encoder()
 
 Email = Annotated[str, msgspec.Meta(min_length=1, max_length=EMAIL_LENGTH_MAX, examples=["ada@example.com"])]
@@ -75,15 +75,15 @@ class ChangeCustomerBody(Body, frozen=True, kw_only=True):
 class InviteCustomerBody(Body, frozen=True, kw_only=True):
     """How long the invitation can be accepted; a week unless given."""
 
-    valid_seconds: Annotated[int, msgspec.Meta(ge=INVITATION_SECONDS_MIN, le=INVITATION_SECONDS_MAX)] = (
-        INVITATION_SECONDS_DEFAULT
-    )
+    valid_seconds: Annotated[
+        int, msgspec.Meta(ge=CUSTOMER_INVITATION_SECONDS_MIN, le=CUSTOMER_INVITATION_SECONDS_MAX)
+    ] = CUSTOMER_INVITATION_SECONDS_DEFAULT
 
 
-class AcceptInvitationBody(Body, frozen=True, kw_only=True):
+class AcceptCustomerInvitationBody(Body, frozen=True, kw_only=True):
     """The token of the invitation, and what the customer logs in with from now on."""
 
-    token: Annotated[str, msgspec.Meta(min_length=1, max_length=INVITATION_TOKEN_LENGTH_MAX)]
+    token: Annotated[str, msgspec.Meta(min_length=1, max_length=CUSTOMER_INVITATION_TOKEN_LENGTH_MAX)]
     email: UsersEmail
     password: NewPassword
 
@@ -153,14 +153,14 @@ async def invite_customer(request: Request[InviteCustomerBody]) -> Response:
     return response
 
 
-def _without_token(invited: CustomerWithAccounts) -> InvitationView:
+def _without_token(invited: CustomerWithAccounts) -> CustomerInvitationView:
     invitation = invited.customer.invitation
     if invitation is None:
         raise TypeError("A customer was invited, and has no invitation.")
     return invitation_view(invited.id, invitation, None)
 
 
-async def accept_invitation(request: Request[AcceptInvitationBody]) -> Response:
+async def accept_invitation(request: Request[AcceptCustomerInvitationBody]) -> Response:
     """Make a user of a customer who was invited."""
     body = request.body
     joined = await request.gateway.customers.accept_invitation(
@@ -232,12 +232,12 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
         Operation(
             method="POST",
             path="/customers/accept-invitation",
-            name="acceptInvitation",
+            name="acceptCustomerInvitation",
             tag=TAG,
             summary="Accept an invitation: the customer logs in from now on, and nobody else pays on their behalf",
             handler=accept_invitation,
             status=201,
-            body=AcceptInvitationBody,
+            body=AcceptCustomerInvitationBody,
             result=UserView,
             codes=("invitation_invalid", "email_taken", "overloaded"),
             limited_by=REGISTRATIONS,
@@ -277,7 +277,7 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             handler=invite_customer,
             status=201,
             body=InviteCustomerBody,
-            result=InvitationView,
+            result=CustomerInvitationView,
             idempotency=Idempotency.OPTIONAL,
             codes=("customer_not_found", "customer_joined"),
             example={"valid_seconds": 86400},

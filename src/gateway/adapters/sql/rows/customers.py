@@ -2,7 +2,7 @@
 
 from gateway.adapters.sql.rows.values import Values
 from gateway.adapters.sql.types import Found
-from gateway.domain.customer import Customer, Invitation
+from gateway.domain.customer import Customer, CustomerInvitation
 
 
 def customer_values(customer: Customer) -> Values:
@@ -31,6 +31,6 @@ def to_customer(row: Found) -> Customer:
         external_id=row[4],
         created_at=row[5],
         version=row[6],
-        invitation=None if row[7] is None else Invitation(secret_hash=bytes(row[7]), expires_at=row[8]),
+        invitation=None if row[7] is None else CustomerInvitation(secret_hash=bytes(row[7]), expires_at=row[8]),
         joined_at=row[9],
     )

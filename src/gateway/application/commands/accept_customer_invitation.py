@@ -22,7 +22,7 @@ from gateway.domain.user_with_accounts import UserWithAccounts
 
 
 @immutable
-class AcceptInvitation(Command[UserWithAccounts]):
+class AcceptCustomerInvitation(Command[UserWithAccounts]):
     """Make a user of a customer, who keeps id and accounts; the merchant no longer manages them.
 
     `secret_hash` is of the secret of the invitation, `email` is canonical, as `canonical_email` returns it.
