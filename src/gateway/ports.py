@@ -3,12 +3,22 @@
 A port is a Protocol, and needs no base class. `gateway.open_gateway` takes the parts, `gateway.contracts` proves them.
 """
 
+from gateway.application.audit_chain import FIRST_HASH, chained
 from gateway.application.ports.api_keys import KeyAtUse, StoredApiKeys
 from gateway.application.ports.audit_log import AuditFilter, AuditLog
 from gateway.application.ports.audit_records import ChainedRecord, ChainEnd, ChainLink, StrayRecord
 from gateway.application.ports.clock import Clock
-from gateway.application.ports.deliveries import AHEAD_MAX, Deliveries, DeliveryFanOut, DeliveryQueues, DeliveryRecords
+from gateway.application.ports.deliveries import (
+    AHEAD_MAX,
+    VOID_LEASES,
+    WEBHOOKS,
+    Deliveries,
+    DeliveryFanOut,
+    DeliveryQueues,
+    DeliveryRecords,
+)
 from gateway.application.ports.delivery_records import (
+    WAITING_COUNTED_MAX,
     Attempt,
     Backlog,
     Candidates,
@@ -30,9 +40,9 @@ from gateway.application.ports.event_sink import EventSink, SinkUnavailable
 from gateway.application.ports.events import EventFeed, EventFilter, FeedEvent, FoundEvents
 from gateway.application.ports.housekeeping import Deleted, EventReaders, Housekeeping
 from gateway.application.ports.identifiers import Identifiers, NewId
-from gateway.application.ports.login_failures import Failures, LoginFailures
+from gateway.application.ports.login_failures import ChangeOfFailures, Failures, LoginFailures
 from gateway.application.ports.passwords import HashingOverloaded, PasswordCheck, PasswordHasher
-from gateway.application.ports.rate_budgets import RateBudgets
+from gateway.application.ports.rate_budgets import ChangeOfBudget, RateBudgets
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import (
     AccountFilter,
@@ -86,11 +96,17 @@ from gateway.application.ports.webhook_sender import (
     WebhookResponse,
     WebhookSender,
 )
+from gateway.domain.account import MAY_BE_NEGATIVE
 from gateway.domain.event import Event
 from gateway.domain.payment import PaymentReference
 
 __all__ = [
     "AHEAD_MAX",
+    "FIRST_HASH",
+    "MAY_BE_NEGATIVE",
+    "VOID_LEASES",
+    "WAITING_COUNTED_MAX",
+    "WEBHOOKS",
     "AccessClaims",
     "AccessTokens",
     "AccountFilter",
@@ -106,6 +122,8 @@ __all__ = [
     "ChainEnd",
     "ChainLink",
     "ChainedRecord",
+    "ChangeOfBudget",
+    "ChangeOfFailures",
     "Changes",
     "Clock",
     "Conflict",
@@ -191,6 +209,7 @@ __all__ = [
     "WorkerId",
     "account_holders_to_find",
     "accounts_to_load",
+    "chained",
     "fee_accounts_to_load",
     "quotes_to_load",
     "sequential",

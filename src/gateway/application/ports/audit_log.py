@@ -55,7 +55,8 @@ class AuditLog(Protocol):
     async def link(self, *, limit: int) -> int:
         """Give records that were committed their places in the chain, the oldest first, `limit` at most.
 
-        One process at a time does. No other transaction waits for it.
+        `gateway.ports.chained` makes the links. A record that was deleted before it got its place keeps waiting. One
+        process at a time does this. Where transactions do not take turns anyway, none waits for it.
 
         Returns:
             How many were linked.

@@ -237,7 +237,7 @@ class Audit(Protocol):
         ...
 
     def status_changes(self) -> AsyncIterator[Collection[StatusChange]]:
-        """Every version of an account that no transfer made."""
+        """Every version of an account that no transfer made: that of each event about an account (`account.…`)."""
         ...
 
     def payments(self) -> AsyncIterator[Collection[Payment]]:
@@ -268,5 +268,5 @@ class Audit(Protocol):
         ...
 
     def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:
-        """The sequences of the events of payments, a page at a time."""
+        """The sequences of the events of payments (`payment.…`), a page at a time."""
         ...

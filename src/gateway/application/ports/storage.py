@@ -44,7 +44,7 @@ def sequential() -> Scheduling:
 
 @immutable
 class Storage:
-    """The storage ports, all over one database.
+    """The storage ports, all over one database. Who makes it closes it, after the gateway.
 
     Attributes:
         scheduling: When the executor begins the next batch; it may change at any time.

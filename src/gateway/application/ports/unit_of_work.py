@@ -116,7 +116,8 @@ def _distinct(collections: Collection[Collection[Key]]) -> set[Key]:
 class Needs:
     """The records that a command decides on. Accounts are named by key or by id, as the command knows them.
 
-    Other records are loaded with these: `gateway.application.ports.related_records` says which.
+    Other records are loaded with these. A storage asks `quotes_to_load`, `accounts_to_load`, `fee_accounts_to_load` and
+    `account_holders_to_find` of `gateway.ports` which, in this order, after it has loaded payments and transactions.
     """
 
     account_keys: Collection[AccountKey] = ()
@@ -214,6 +215,7 @@ class Changes:
 
     users_new: Collection[NewUser] = ()
     users_changed: Collection[User] = ()
+    """They keep the hash of their password."""
     sessions_ended: Collection[EndedSessions] = ()
     """Of loaded users."""
     accounts_new: Collection[Account] = ()
@@ -231,10 +233,11 @@ class Changes:
     api_keys_changed: Collection[ApiKey] = ()
     api_keys_deleted: Collection[ApiKeyId] = ()
     events_new: Collection[Event] = ()
+    """In the order in which they stand in the feed. The storage gives them their positions."""
     audit_new: Collection[AuditRecord] = ()
     answers_new: Collection[StoredAnswer] = ()
     latest_at: datetime | None = None
-    """The timestamp in the ids of new transactions, for storages that store it with the accounts."""
+    """The timestamp in the ids of new transactions. Stored with each changed account, or once: the largest."""
 
 
 class UnitOfWork(Protocol):
@@ -271,7 +274,10 @@ class UnitOfWork(Protocol):
 
         Raises:
             KeyTaken: Another transaction has committed one of the unique keys since `load`; or, if accounts were
-                cached, one of the wanted answers.
+                cached, one of the wanted answers. The unique keys are those of answers and of accounts, the ids and
+                e-mail addresses of users, and what only one record may name: `reference_held` and `quote_id` of a
+                payment, `reverses` of a transaction.
+            StorageRefused: A new record of another kind has the id of a stored one, or something cannot be kept.
             Conflict: Another transaction has changed one of the loaded records since `load`; or the unit of work before
                 this one in the pipeline was not committed.
             KeyBusy: Another transaction holds one of the answers' keys, and did not end in time.

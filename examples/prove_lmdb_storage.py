@@ -1,0 +1,135 @@
+"""The storage of `lmdb_storage`, proved by the contracts, and served over HTTP with tokens and passwords of one's own.
+
+Run it with `pytest examples/prove_lmdb_storage.py` after `pip install gateway[server,contracts] lmdb`.
+"""
+
+import asyncio
+import secrets
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+
+import httpx
+import pytest
+from lmdb_storage import open_lmdb_storage
+from own_tokens import ScryptHasher, SealedTokens
+
+from gateway import StorageUnavailable, asgi, open_gateway
+from gateway.contracts.durability import DurabilityContract
+from gateway.contracts.history import OpenStorage
+from gateway.contracts.storage import StorageContract
+
+
+@pytest.fixture
+def open_storage(tmp_path: Path) -> OpenStorage:
+    """Opens an empty file each time."""
+    numbers = count()
+    return lambda: open_lmdb_storage(tmp_path / f"{next(numbers)}.lmdb", sync=False)
+
+
+@pytest.fixture
+def reopen_storage(tmp_path: Path) -> OpenStorage:
+    """Opens the same file each time."""
+    return lambda: open_lmdb_storage(tmp_path / "ledger.lmdb")
+
+
+class TestStorage(StorageContract):
+    """Every contract of a storage."""
+
+
+class TestDurability(DurabilityContract):
+    """The contract of what outlives its process."""
+
+
+LOCKING = """
+import fcntl, sys
+try:
+    fcntl.flock(open(sys.argv[1], "rb"), fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    print("locked")
+"""
+
+
+async def test_two_cannot_have_the_file_open(tmp_path: Path) -> None:
+    """Neither in this process nor, since the file is locked, in another one."""
+    path = tmp_path / "ledger.lmdb"
+    async with open_lmdb_storage(path):
+        other = await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-c", LOCKING, str(path)], capture_output=True, text=True, check=True
+        )
+        assert other.stdout == "locked\n"
+        with pytest.raises(StorageUnavailable):
+            async with open_lmdb_storage(path):
+                pass
+    async with open_lmdb_storage(path) as storage:
+        await storage.reader.check()
+
+
+class Served:
+    """A gateway on a file, served over HTTP for as long as a client is open."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._tokens, self._passwords = SealedTokens(secrets.token_bytes(32)), ScryptHasher(cost=2)
+
+    @asynccontextmanager
+    async def client(self) -> AsyncGenerator[httpx.AsyncClient]:
+        """A client of the gateway, which opens with it and closes with it."""
+        async with (
+            open_lmdb_storage(self._path) as storage,
+            open_gateway(storage=storage, tokens=self._tokens, passwords=self._passwords) as gateway,
+            httpx.AsyncClient(transport=httpx.ASGITransport(asgi(gateway)), base_url="http://gateway") as client,
+        ):
+            yield client
+
+
+class Person:
+    """Somebody who registers, and logs in."""
+
+    def __init__(self, role: str) -> None:
+        self._role = role
+        self._credentials = {"email": f"{role}@example.com", "password": secrets.token_urlsafe()}
+        self.headers: Mapping[str, str] = {}
+        self.id = ""
+        self.account_id = ""
+
+    async def register(self, client: httpx.AsyncClient) -> None:
+        """Register, with an account in euros."""
+        asked = self._credentials | {"role": self._role, "currency": "EUR"}
+        answer = await client.post("/users/register", json=asked)
+        assert answer.status_code == 201, answer.text
+        self.id, self.account_id = answer.json()["id"], answer.json()["accounts"][0]["id"]
+        await self.log_in(client)
+
+    async def log_in(self, client: httpx.AsyncClient) -> None:
+        """Begin another session."""
+        answer = await client.post("/users/login", json=self._credentials)
+        assert answer.status_code == 200, answer.text
+        self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+async def test_it_is_served_over_http_and_keeps_everything(tmp_path: Path) -> None:
+    """With tokens and passwords of one's own: nothing but the use-cases and the HTTP API is the gateway's."""
+    served, ada, shop = Served(tmp_path / "ledger.lmdb"), Person("customer"), Person("merchant")
+    async with served.client() as client:
+        await ada.register(client)
+        await shop.register(client)
+        credit = {"account_id": ada.account_id, "amount": 5_000, "currency": "EUR"}
+        deposit = await client.post("/deposits", json=credit, headers={**ada.headers, "Idempotency-Key": "receipt-1"})
+        assert deposit.status_code == 201, deposit.text
+        order = {"merchant_id": shop.id, "amount": 1_999, "currency": "EUR"}
+        paying = {**ada.headers, "Idempotency-Key": "order-1"}
+        paid = await client.post("/payments", json=order, headers=paying)
+        assert (paid.status_code, paid.json()["status"]) == (201, "captured")
+    async with served.client() as client:
+        # The old session goes on, the same key has the same answer, and after another login the money is there.
+        again = await client.post("/payments", json=order, headers=paying)
+        assert (again.status_code, again.content) == (201, paid.content)
+        await ada.log_in(client)
+        account = await client.get(f"/accounts/{ada.account_id}", headers=ada.headers)
+        assert account.json()["balance"]["available"] == 5_000 - 1_999
+        listed = await client.get("/payments", headers=ada.headers)
+        assert [payment["id"] for payment in listed.json()["data"]] == [paid.json()["id"]]
