@@ -4,6 +4,7 @@ Run it with `pytest examples/prove_lmdb_storage.py` after `pip install gateway[s
 """
 
 import asyncio
+import resource
 import secrets
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from own_tokens import ScryptHasher, SealedTokens
 from gateway import StorageUnavailable, asgi, open_gateway
 from gateway.contracts.durability import DurabilityContract
 from gateway.contracts.history import OpenStorage
+from gateway.contracts.outages import Breakable, OpenBreakable, OutageContract
 from gateway.contracts.storage import StorageContract
 
 
@@ -42,6 +44,32 @@ class TestStorage(StorageContract):
 
 class TestDurability(DurabilityContract):
     """The contract of what outlives its process."""
+
+
+class TestOutages(OutageContract):
+    """The contract of what may be away: here, the disk is full."""
+
+    @pytest.fixture
+    def open_breakable(self, tmp_path: Path) -> OpenBreakable:
+        """Opens an empty file, whose disk can be filled."""
+
+        @asynccontextmanager
+        async def opened() -> AsyncGenerator[Breakable]:
+            async with open_lmdb_storage(tmp_path / "ledger.lmdb") as storage:
+                yield Breakable(storage, full_disk)
+
+        return opened
+
+
+@asynccontextmanager
+async def full_disk() -> AsyncGenerator[None]:
+    """This process cannot write to any file."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 LOCKING = """
