@@ -100,8 +100,7 @@ class LmdbAudit:
 
     async def size(self) -> LedgerSize:
         """As the port says."""
-        accounts = sum(1 for _ in ACCOUNTS.all(self._txn))
-        return LedgerSize(accounts=accounts, transactions=sum(1 for _ in TRANSACTIONS.all(self._txn)))
+        return LedgerSize(accounts=ACCOUNTS.count(self._txn), transactions=TRANSACTIONS.count(self._txn))
 
     async def accounts(self) -> AsyncIterator[Collection[Account]]:
         """As the port says."""

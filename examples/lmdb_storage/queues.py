@@ -18,7 +18,7 @@ from gateway.ports import (
 )
 from lmdb_storage.database import Database, first
 from lmdb_storage.records import DELIVERIES, ENDPOINTS, EVENTS, QUEUES, KeptDelivery, Queue
-from lmdb_storage.tables import Txn, moment, name, number
+from lmdb_storage.tables import Txn, behind, moment, name, number
 
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
@@ -37,7 +37,7 @@ class LmdbQueues:
         def write(txn: Txn) -> list[Lease]:
             leases: list[Lease] = []
             room = {False: fast_max, True: slow_max}
-            for queue in list(QUEUES.until(txn, "due", moment(now) + b"\xff")):
+            for queue in list(QUEUES.until(txn, "due", behind(moment(now)))):
                 if room[queue.is_slow] > 0 and may_be_leased(queue, now, until):
                     room[queue.is_slow] -= 1
                     queue.leased_by, queue.leased_until = worker, until

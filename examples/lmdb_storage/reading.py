@@ -30,7 +30,7 @@ from lmdb_storage.auditing import append
 from lmdb_storage.database import Database, first
 from lmdb_storage.listing import created_within, listed
 from lmdb_storage.records import ACCOUNTS, ENDPOINTS, PAYMENTS, QUOTES, RATES, REFUNDS, TRANSACTIONS
-from lmdb_storage.tables import Txn, moment, name
+from lmdb_storage.tables import Txn, behind, moment, name
 from lmdb_storage.unit_of_work import with_reversal
 
 
@@ -87,7 +87,7 @@ class LmdbReader:
     async def payments_due(self, now: datetime, *, limit: int) -> list[PaymentId]:
         """As the port says."""
         with self._database.snapshot() as txn:
-            due = PAYMENTS.until(txn, "expiry", moment(now) + b"\xff")
+            due = PAYMENTS.until(txn, "expiry", behind(moment(now)))
             return [payment.id for payment in first(due, limit)]
 
     async def quote(self, quote_id: QuoteId) -> Quote | None:

@@ -117,6 +117,10 @@ class Table(Generic[Record]):
         end = behind(self._prefix) if before is None else self._prefix + before
         return (self._decode(content) for _, content in ascending(txn, self._prefix + first, end))
 
+    def count(self, txn: Txn) -> int:
+        """How many records there are."""
+        return sum(1 for _ in ascending(txn, self._prefix, behind(self._prefix)))
+
     def newest(self, txn: Txn, before: str | bytes | None = None) -> Iterator[Record]:
         """The records with keys less than `before`, from the last one on."""
         end = behind(self._prefix) if before is None else self._prefix + _bytes(before)

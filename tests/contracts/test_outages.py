@@ -5,12 +5,15 @@ errors of SQLite for a full disk and a moved file, and errors of connections to 
 failed.
 """
 
+from dataclasses import fields
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from gateway.contracts.outages import OpenBreakable, OutageContract
+from gateway.contracts.hostile_input import CALLS
+from gateway.contracts.outages import OTHER_CALLS, OpenBreakable, OutageContract
+from gateway.ports import Deliveries, Storage
 from support.outages import breakable_memory, breakable_postgres, breakable_sqlite
 from support.postgres import PostgresServer
 
@@ -30,3 +33,11 @@ def open_breakable(request: pytest.FixtureRequest, tmp_path: Path) -> OpenBreaka
 
 class TestOutages(OutageContract):
     pass
+
+
+def test_every_part_of_a_storage_is_called_while_it_is_away() -> None:
+    called = {*CALLS, *OTHER_CALLS}
+    parts = {each.type for each in fields(Storage) if isinstance(each.type, type)} - {Deliveries}
+    assert parts <= called
+    assert len(parts) > 10
+    assert set(Deliveries.__mro__) & called == {each for each in OTHER_CALLS if each.__name__.startswith("Delivery")}
