@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import pytest
 
@@ -65,10 +65,9 @@ _REPLAY: Final = Replay(
 
 async def _audited(storage: Storage, name: str) -> None:
     async with storage.audit() as audit:
-        asked = getattr(audit, name)()
+        asked: Any = getattr(audit, name)()
         if isinstance(asked, AsyncIterator):
-            async for _ in asked:
-                pass
+            [page async for page in cast("AsyncIterator[object]", asked)]
         else:
             await asked
 
