@@ -6,6 +6,7 @@ Run it with `pytest examples/prove_lmdb_storage.py` after `pip install gateway[s
 import asyncio
 import resource
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping
@@ -18,11 +19,12 @@ import pytest
 from lmdb_storage import open_lmdb_storage
 from own_tokens import ScryptHasher, SealedTokens
 
-from gateway import StorageUnavailable, asgi, open_gateway
+from gateway import MakeDeposit, Money, Pay, PaymentOrder, StorageUnavailable, asgi, open_gateway
 from gateway.contracts.durability import DurabilityContract
 from gateway.contracts.history import OpenStorage
 from gateway.contracts.outages import Breakable, OpenBreakable, OutageContract
 from gateway.contracts.storage import StorageContract
+from gateway.testing import assert_sound
 
 
 @pytest.fixture
@@ -94,6 +96,52 @@ async def test_two_cannot_have_the_file_open(tmp_path: Path) -> None:
                 pass
     async with open_lmdb_storage(path) as storage:
         await storage.reader.check()
+
+
+PAYING = """
+import asyncio, os, signal, sys
+from pathlib import Path
+sys.path[:0] = sys.argv[2:]
+from lmdb_storage import open_lmdb_storage
+from gateway import Money, Pay, PaymentOrder, UserId, open_gateway
+
+async def pay(gateway, numbers):
+    order = PaymentOrder(customer_id=UserId("ada"), merchant_id=UserId("shop"), amount=Money(1, "EUR"))
+    for number in numbers:
+        await gateway.execute(Pay(order=order), idempotency_key=f"order-{number}")
+        os.write(1, f"{number}\\n".encode())
+        if number == 50:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    async with open_lmdb_storage(Path(sys.argv[1])) as storage, open_gateway(storage=storage) as gateway:
+        await asyncio.gather(*(pay(gateway, range(first, 100, 4)) for first in range(4)))
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_that_is_killed_has_lost_nothing_that_it_was_answered(tmp_path: Path) -> None:
+    """It dies while others of its payments are committed. The ledger is sound, and each key is paid once."""
+    path, here = tmp_path / "ledger.lmdb", str(Path(__file__).parent)
+    async with open_lmdb_storage(path) as storage, open_gateway(storage=storage) as gateway:
+        ada = await gateway.accounts.open_customer("ada", "EUR")
+        shop = await gateway.accounts.open_merchant("shop", "EUR")
+        await gateway.execute(MakeDeposit(account_id=ada.id, amount=Money(1_000, "EUR"), owner_id=None))
+    killed = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", PAYING, str(path), here], capture_output=True, text=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    answered = killed.stdout.split()
+    async with open_lmdb_storage(path) as storage, open_gateway(storage=storage) as gateway:
+        await assert_sound(gateway)
+        order = PaymentOrder(customer_id=ada.owner_id, merchant_id=shop.owner_id, amount=Money(1, "EUR"))
+        paid = 1_000 - (await gateway.accounts.open_customer("ada", "EUR")).available
+        assert len(answered) <= paid <= len(answered) + 4
+        for number in range(100):
+            await gateway.execute(Pay(order=order), idempotency_key=f"order-{number}")
+        assert (await gateway.accounts.open_customer("ada", "EUR")).available == 1_000 - 100
+        await assert_sound(gateway)
 
 
 class Served:
