@@ -41,6 +41,7 @@ async def test_a_key_is_shown_once(merchant: Person) -> None:
         "revoked_at": None,
         "replaced_by": None,
         "last_used_at": None,
+        "requests_per_minute": None,
     }
     assert ok(await merchant.api.get(f"/api-keys/{key['id']}")) == key
     assert ok(await merchant.api.get("/api-keys"))["data"] == [key]

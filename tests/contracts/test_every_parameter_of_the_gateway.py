@@ -89,6 +89,7 @@ VALID: Mapping[str, object] = {
     "scopes": ["payments:read"],
     "expires_at": None,
     "old_key_seconds": 60,
+    "requests_per_minute": 60,
 }
 """An argument for each parameter of each method; `where` is a filter of the method's own."""
 

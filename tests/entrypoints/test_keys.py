@@ -91,6 +91,17 @@ def test_a_key_is_created_listed_rotated_and_revoked(machine: Machine) -> None:
     assert len(machine.keys("list", "--owner", "usr_nobody").stdout.splitlines()) == 1
 
 
+def test_a_key_has_a_limit_of_its_own_that_a_rotation_keeps_or_changes(machine: Machine) -> None:
+    made = machine.keys(
+        "create", "--owner", machine.customer, "--name", "Till", *SCOPES, "--requests-per-minute", "120"
+    )
+    key_id = id_in(made.stderr)
+    for flags in ((), ("--requests-per-minute", "60"), ("--requests-per-minute", "0")):
+        key_id = id_in(machine.keys("rotate", key_id, *flags).stderr)
+    listed = machine.keys("list").stdout.splitlines()
+    assert [line.split()[-1] for line in listed[1:]] == ["never", "60", "120", "120"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

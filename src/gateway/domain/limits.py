@@ -45,6 +45,8 @@ API_KEY_DAYS_MAX: Final = 3_660
 """The longest time until an API key expires, unless it has no expiry."""
 API_KEY_OLD_SECONDS_MAX: Final = 86_400
 """How long an API key is accepted after its rotation, at most."""
+API_KEY_REQUESTS_MAX: Final = 1_000_000
+"""The largest limit that an API key has for its own requests in a minute."""
 API_KEY_ENDED_SECONDS: Final = 86_400
 """How long an API key that has ended is shown at least. Later it makes room for a new one."""
 

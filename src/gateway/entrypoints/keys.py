@@ -24,25 +24,43 @@ from gateway.entrypoints.output import output
 NEVER: Final = "never"
 
 
-def create(flags: Flags, *, owner: str, name: str, scopes: Sequence[str], expires_in_days: int | None) -> None:
+def create(
+    flags: Flags,
+    *,
+    owner: str,
+    name: str,
+    scopes: Sequence[str],
+    expires_in_days: int | None,
+    requests_per_minute: int | None,
+) -> None:
     """Create a key, and print it."""
 
     async def run() -> NewApiKey:
         async with _opened(flags) as gateway:
             expires_at = None if expires_in_days is None else gateway.access.clock() + timedelta(days=expires_in_days)
             return await gateway.api_keys.create(
-                owner_id=UserId(owner), name=name, scopes=scopes, expires_at=expires_at, origin=cli_origin()
+                owner_id=UserId(owner),
+                name=name,
+                scopes=scopes,
+                expires_at=expires_at,
+                requests_per_minute=requests_per_minute,
+                origin=cli_origin(),
             )
 
     _show_new(asyncio.run(run()))
 
 
-def rotate(flags: Flags, *, key_id: str, old_key_seconds: int) -> None:
+def rotate(flags: Flags, *, key_id: str, old_key_seconds: int, requests_per_minute: int | None) -> None:
     """Rotate a key, and print the new one."""
 
     async def run() -> NewApiKey:
         async with _opened(flags) as gateway:
-            return await gateway.api_keys.rotate(ApiKeyId(key_id), old_key_seconds=old_key_seconds, origin=cli_origin())
+            return await gateway.api_keys.rotate(
+                ApiKeyId(key_id),
+                old_key_seconds=old_key_seconds,
+                requests_per_minute=requests_per_minute,
+                origin=cli_origin(),
+            )
 
     _show_new(asyncio.run(run()))
 
@@ -60,7 +78,9 @@ def revoke(flags: Flags, *, key_id: str) -> None:
 def list_keys(flags: Flags, *, owner: str | None) -> None:
     """List keys."""
     found = asyncio.run(_listed(flags, None if owner is None else UserId(owner)))
-    table = Table("id", "owner", "name", "scopes", "last four", "created", "ends", "used", box=None, pad_edge=False)
+    table = Table(
+        "id", "owner", "name", "scopes", "last four", "created", "ends", "used", "a minute", box=None, pad_edge=False
+    )
     for key in found:
         table.add_row(
             key.id,
@@ -71,6 +91,7 @@ def list_keys(flags: Flags, *, owner: str | None) -> None:
             _minute(key.created_at),
             f"revoked {_minute(key.revoked_at)}" if key.revoked_at else _minute(key.expires_at),
             _minute(key.last_used_at),
+            "" if key.requests_per_minute is None else str(key.requests_per_minute),
         )
     output().print(table)
 

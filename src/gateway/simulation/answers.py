@@ -117,6 +117,7 @@ def model_key(key: ApiKey) -> ModelKey:
         revoked_at=key.revoked_at,
         replaced_by=key.replaced_by,
         told=key.sequence,
+        requests_per_minute=key.requests_per_minute,
     )
 
 

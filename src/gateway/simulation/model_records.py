@@ -188,6 +188,7 @@ class ModelKey:
     revoked_at: datetime | None = None
     replaced_by: ApiKeyId | None = None
     told: int = 1
+    requests_per_minute: int | None = None
     id: ApiKeyId = ApiKeyId("")
     deleted: bool = False
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from gateway.application.ports.sessions import SessionId
+from gateway.domain.api_key import check_requests
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.immutable import immutable
 from gateway.domain.scope import Scope
@@ -16,12 +17,14 @@ class Caller:
     Attributes:
         session_id: The session of their token, or the id of their API key; `None` if a trusted program asks for them.
         scopes: Of the API key; `None` for a user who may do all that the role may.
+        requests_per_minute: Of the API key, if it has a limit of its own.
     """
 
     user_id: UserId
     role: Role
     session_id: SessionId | None = None
     scopes: frozenset[Scope] | None = None
+    requests_per_minute: int | None = None
 
 
 TRUSTED: Final = Caller(user_id=SYSTEM, role=Role.OPERATOR)
@@ -41,3 +44,4 @@ def check_caller(caller: Caller) -> None:
         check_id("session_id", caller.session_id)
     if caller.scopes is not None:
         check_type("scopes", caller.scopes, frozenset)
+    check_requests(caller.requests_per_minute)

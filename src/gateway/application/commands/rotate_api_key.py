@@ -13,8 +13,8 @@ from gateway.domain.api_key import ApiKey, ApiKeyId, check_secret_hash
 from gateway.domain.audit import AuditAction
 from gateway.domain.checks import check_id, check_integer
 from gateway.domain.event_type import EventType
-from gateway.domain.immutable import immutable
-from gateway.domain.limits import API_KEY_OLD_SECONDS_MAX
+from gateway.domain.immutable import ADDED_LATER, immutable
+from gateway.domain.limits import API_KEY_OLD_SECONDS_MAX, API_KEY_REQUESTS_MAX
 from gateway.domain.user import UserId
 
 
@@ -24,6 +24,7 @@ class RotateApiKey(Command[ApiKey]):
 
     The new key expires as long after now as the old one was made to expire after its creation. `owner_id` is the owner
     that the old key must have. `secret_hash` and `last_four` are of a new secret: `application/api_keys.py` makes one.
+    `requests_per_minute` is the limit of the new key: `None` for that of the old key, 0 for none of its own.
     The result is the new key.
     Refuses: api_key_not_found, api_key_ended, api_key_limit_reached.
     """
@@ -35,12 +36,15 @@ class RotateApiKey(Command[ApiKey]):
     secret_hash: bytes = field(repr=False)
     last_four: str
     old_key_seconds: int = 0
+    requests_per_minute: int | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         check_id("key_id", self.key_id)
         check_id("owner_id", self.owner_id)
         check_secret_hash(self.secret_hash, self.last_four)
         check_integer("old_key_seconds", self.old_key_seconds, 0, API_KEY_OLD_SECONDS_MAX)
+        if self.requests_per_minute is not None:
+            check_integer("requests_per_minute", self.requests_per_minute, 0, API_KEY_REQUESTS_MAX)
 
     @override
     def needs(self) -> Needs:
@@ -63,6 +67,9 @@ class RotateApiKey(Command[ApiKey]):
             last_four=self.last_four,
             created_at=moment.now,
             expires_at=None if lifetime is None else moment.now + lifetime,
+            requests_per_minute=(
+                before.requests_per_minute if self.requests_per_minute is None else self.requests_per_minute or None
+            ),
         )
         return Decision(
             outcome=new,

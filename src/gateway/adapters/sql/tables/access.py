@@ -87,6 +87,7 @@ api_keys: Final = table(
     text("replaced_by", nullable=True),
     Column("last_used_at", MOMENT),
     *integers("sequence"),
+    Column("requests_per_minute", INTEGER),
 )
 
 # The keys of an owner: for the owner, and for the limit of their number.
