@@ -100,7 +100,7 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
         executor=executor,
         access=access,
         api_keys=ApiKeys(access),
-        audit=AuditQueries(port),
+        audit=AuditQueries(port, executor, gateway.access.clock),
         queries=Queries(port),
         quotes=quotes,
         event_queries=event_queries,

@@ -68,7 +68,7 @@ ROLES = {
     "GET /webhook-endpoints/{endpoint_id}/deliveries": {"merchant", "operator"},
     "POST /webhook-endpoints/{endpoint_id}/replay": {"merchant", "operator"},
     "POST /events/{event_id}/redeliver": {"merchant", "operator"},
-    "GET /audit": {"operator"},
+    "GET /audit": {"merchant", "operator"},
     "GET /ledger/invariants": {"operator"},
 }
 """Written from the contract, not from the code."""

@@ -54,6 +54,7 @@ VALID: Mapping[str, object] = {
     "merchant_id": MERCHANT,
     "customer_id": CUSTOMER,
     "confirmed": False,
+    "reason": "the market moves",
     "before": None,
     "limit": 20,
     "after": 0,
@@ -115,7 +116,7 @@ def parts(storage: Storage) -> list[Any]:
             identifiers=time_ordered_id,
         ),
         ApiKeys(access),
-        AuditQueries(storage.audit_log),
+        AuditQueries(storage.audit_log, access.executor, StandingClock()),
         access,
     ]
 

@@ -400,7 +400,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             webhooks=webhooks,
             deliveries=deliveries,
             storage=storage,
-            audit=AuditQueries(storage.audit_log),
+            audit=AuditQueries(storage.audit_log, executor, access.clock),
         )
     finally:
         await submissions.close()

@@ -95,6 +95,7 @@ def filters(begun: datetime, ids: Mapping[str, str]) -> Mapping[str, Mapping[str
             "actor": ["usr_operator", "usr_operator2", "usr_none"],
             "action": ["session.started", "account.closed", "user.disabled"],
             "object_id": ["usr_customer", "acc_rare", "acc_none"],
+            "owner_id": ["usr_customer", "usr_merchant", "usr_none"],
             **created,
         },
         "listRefunds": {},

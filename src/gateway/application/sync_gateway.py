@@ -136,6 +136,7 @@ class SyncAuditQueries(SyncPart[AuditQueries]):
     """As `AuditQueries`."""
 
     records = Blocking(AuditQueries.records)
+    begin_export = Blocking(AuditQueries.begin_export)
 
 
 class SyncEventQueries(SyncPart[EventQueries]):

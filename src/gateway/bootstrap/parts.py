@@ -99,7 +99,7 @@ class Parts:
             event_hub=EventHub(event_queries, self.commits, self.stream_limits),
             tokens=self.tokens,
             storage=self.storage,
-            audit=AuditQueries(self.storage.audit_log),
+            audit=AuditQueries(self.storage.audit_log, executor, self.clock),
             rate_limits=self.rate_limits,
             opened_with=self.opened_with,
         )

@@ -56,7 +56,14 @@ class AuditAction(StrEnum):
     ENDPOINT_CHANGED = "endpoint.changed"
     ENDPOINT_DISABLED = "endpoint.disabled"
     ENDPOINT_DELETED = "endpoint.deleted"
+    AUDIT_EXPORTED = "audit.exported"
     ENDPOINT_SECRET_ROTATED = "endpoint.secret_rotated"  # noqa: S105 - as above.
+
+
+BY_OPERATORS: Final = frozenset({AuditAction.DEPOSIT_MADE})
+"""What operators alone do, with an API key, too."""
+OPERATORS: Final = "operators"
+"""In place of the id of an operator, for merchants."""
 
 
 @immutable
@@ -82,6 +89,9 @@ THE_SYSTEM: Final = Actor(kind=ActorKind.SYSTEM, id=SYSTEM)
 
 ANYBODY: Final = Actor(kind=ActorKind.ANONYMOUS, id="anonymous")
 """Somebody who has not signed in."""
+
+THE_LOG: Final = "audit"
+"""In place of the id of an object: the audit log itself."""
 
 UNKNOWN: Final = "unknown"
 """In place of the id of an object that does not exist."""
@@ -126,6 +136,7 @@ class AuditNote:
     Attributes:
         action: What.
         object_id: To what.
+        owner_id: The user whom it concerns: whose object it is, or who they are. A merchant sees these records.
         reason: Why, in the words of the actor.
         before: What of the object was different before.
         after: What is different now.
@@ -133,6 +144,7 @@ class AuditNote:
 
     action: AuditAction
     object_id: str
+    owner_id: UserId | None = None
     reason: str | None = None
     before: Facts = field(default_factory=dict[str, Fact], hash=False)
     after: Facts = field(default_factory=dict[str, Fact], hash=False)
@@ -153,3 +165,9 @@ class AuditRecord:
     origin: Origin
     note: AuditNote
     created_at: datetime
+
+
+def is_by_operators(record: AuditRecord) -> bool:
+    """Whether an operator has done it: over HTTP or on the command line."""
+    kind = record.origin.actor.kind
+    return kind in (ActorKind.OPERATOR, ActorKind.CLI) or record.note.action in BY_OPERATORS

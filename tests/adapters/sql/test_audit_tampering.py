@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.adapters.sql import migrate, open_sql_storage
+from gateway.application.ports.audit_records import ChainEnd
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes
 from gateway.application.verification.verify import verify
@@ -81,7 +82,88 @@ async def test_a_record_that_was_deleted_with_its_link_is_found(storage: Storage
     await by_hand(empty_url, "DELETE FROM audit_chain WHERE audit_id = 'THIRD'")
     assert await found(storage) == [("audit_chain_broken", RECORDS[3].id)]
     await by_hand(empty_url, "UPDATE audit_chain SET position = 3 WHERE position = 4")
-    assert await found(storage) == [("audit_record_changed", RECORDS[3].id)]
+    assert await found(storage) == [("audit_record_changed", RECORDS[3].id), ("audit_chain_cut", "audit")]
+
+
+async def end_of(storage: Storage) -> ChainEnd:
+    async with storage.audit() as audit:
+        return (await verify(audit)).audit_head
+
+
+async def found_with(storage: Storage, known_head: ChainEnd) -> list[tuple[str, str]]:
+    async with storage.audit() as audit:
+        return [(finding.rule, finding.subject) for finding in (await verify(audit, known_head=known_head)).named]
+
+
+CUT = [
+    "DELETE FROM audit_log WHERE id IN (SELECT audit_id FROM audit_chain WHERE position > 2)",
+    "DELETE FROM audit_chain WHERE position > 2",
+]
+CUT_WITH_THE_WAITING = [*CUT, "DELETE FROM audit_log WHERE id = 'LAST'", "DELETE FROM audit_unlinked"]
+
+
+@pytest.mark.parametrize("statements", [CUT, CUT_WITH_THE_WAITING], ids=["a new one waits", "nothing waits"])
+async def test_a_cut_off_end_is_found_also_when_the_chain_has_gone_on(
+    storage: Storage, empty_url: str, statements: list[str]
+) -> None:
+    for statement in statements:
+        await by_hand(empty_url, statement)
+    assert await found(storage) == [("audit_chain_cut", "audit")]
+
+
+async def test_an_end_that_was_cut_off_stays_missing_however_far_the_chain_goes_on(
+    storage: Storage, empty_url: str
+) -> None:
+    for statement in CUT:
+        await by_hand(empty_url, statement)
+    for number, position in ((6, 4), (7, 5), (8, 6)):
+        await storage.audit_log.append(a_record(number))
+        await storage.audit_log.link(limit=10)
+        assert (await end_of(storage)).position == position
+        assert await found(storage) == [("audit_chain_cut", "audit")]
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM audit_head", "UPDATE audit_head SET position = 9"])
+async def test_an_end_that_is_written_down_nowhere_or_was_changed_is_found(
+    storage: Storage, empty_url: str, change: str
+) -> None:
+    await by_hand(empty_url, change)
+    assert await found(storage) == [("audit_chain_cut", "audit")]
+    await storage.audit_log.link(limit=10)
+    assert await found(storage) == [("audit_chain_cut", "audit")]
+
+
+async def test_an_end_that_was_kept_elsewhere_finds_who_rewrites_everything_in_the_database(
+    storage: Storage, empty_url: str
+) -> None:
+    kept = await end_of(storage)
+    assert kept.position == 4
+    await storage.audit_log.link(limit=10)
+    assert await found_with(storage, kept) == []
+    for statement in (
+        "DELETE FROM audit_log WHERE id IN (SELECT audit_id FROM audit_chain WHERE position > 2)",
+        "DELETE FROM audit_chain WHERE position > 2",
+        "UPDATE audit_head SET position = 2, hash = (SELECT hash FROM audit_chain WHERE position = 2)",
+    ):
+        await by_hand(empty_url, statement)
+    assert await found(storage) == []
+    assert await found_with(storage, kept) == [("audit_chain_cut", "audit")]
+    for number in (6, 7, 8):
+        await storage.audit_log.append(a_record(number))
+    await storage.audit_log.link(limit=10)
+    assert (await end_of(storage)).position == 5
+    assert await found(storage) == []
+    assert await found_with(storage, kept) == [("audit_chain_cut", "audit")]
+
+
+async def test_an_end_that_housekeeping_has_deleted_can_no_longer_be_compared(storage: Storage) -> None:
+    kept = await end_of(storage)
+    await storage.audit_log.link(limit=10)
+    await storage.audit_log.append(a_record(6))
+    await storage.audit_log.link(limit=10)
+    await storage.housekeeping.delete_audit_records(before=NOW + timedelta(days=1), limit=10)
+    assert await found_with(storage, kept) == [("audit_head_too_old", "audit")]
+    assert await found_with(storage, await end_of(storage)) == []
 
 
 INSERT = "INSERT INTO audit_log (id, COLUMNS) SELECT 'INSERTED', COLUMNS FROM audit_log WHERE id = 'THIRD'"

@@ -126,7 +126,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "streamEvents": Row(EVERY_ROLE, Scope.EVENTS_READ, Objects.PARTY),
     "getEvent": Row(EVERY_ROLE, Scope.EVENTS_READ, Objects.PARTY, "event_not_found"),
     # Operations
-    "listAuditRecords": Row(OPERATOR, None, Objects.ALL),
+    "listAuditRecords": Row(MERCHANT | OPERATOR, None, Objects.OWN_OR_ALL),
     "getLiveness": PUBLIC,
     "getReadiness": PUBLIC,
     "getInvariants": Row(OPERATOR, Scope.TRANSACTIONS_READ, Objects.ALL),

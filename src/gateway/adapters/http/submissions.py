@@ -109,8 +109,13 @@ def submission_of(
 
 
 def canonical_json(body: object) -> bytes:
-    """A body for a fingerprint. A body without fields counts as none: it may be left out."""
-    return _NO_BODY if type(body) is NoFields else _canonical.encode(body)
+    """A body for a fingerprint. A body without fields counts as none: it may be left out.
+
+    So does one of an action that had no fields before, as long as none is given.
+    """
+    if isinstance(body, NoFields) and body == type(body)():
+        return _NO_BODY
+    return _canonical.encode(body)
 
 
 class StoredResponseCodec:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from gateway.adapters.memory.delivery_queue import Queue
 from gateway.adapters.memory.session_records import MemorySession, MemoryToken
-from gateway.application.ports.audit_records import ChainEnd, ChainLink
+from gateway.application.ports.audit_records import NO_LINKS, ChainEnd, ChainLink
 from gateway.application.ports.delivery_records import Delivery, DeliveryId, Replay, ReplayId
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, StoredAnswer
@@ -62,6 +62,7 @@ class MemoryDatabase:
     audit_unlinked: list[AuditId] = field(default_factory=list[AuditId])
     audit_chain: list[ChainLink] = field(default_factory=list[ChainLink])
     audit_deleted: ChainEnd | None = None
+    audit_head: ChainEnd = NO_LINKS
     """The last link that was deleted."""
     answers: dict[AnswerKey, StoredAnswer] = field(default_factory=dict[AnswerKey, StoredAnswer])
     latest_at: datetime | None = None

@@ -21,7 +21,7 @@ from gateway.adapters.sql.rows.payments import to_payment
 from gateway.adapters.sql.rows.quotes import to_quote
 from gateway.adapters.sql.rows.transactions import to_transactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.tables.audit import audit_chain, audit_log, audit_unlinked
+from gateway.adapters.sql.tables.audit import audit_chain, audit_head, audit_log, audit_unlinked
 from gateway.adapters.sql.tables.events import events, retention
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, payments, transfers
@@ -71,6 +71,7 @@ PAYMENT_EVENTS: Final = _events_of("payment")
 AUDIT_DELETED: Final = select(retention.c.deleted_until).where(
     retention.c.name == "audit", retention.c.deleted_until != ""
 )
+AUDIT_HEAD: Final = select(audit_head.c.position, audit_head.c.hash)
 AUDIT_CHAIN: Final = (
     select(audit_chain, *audit_log.c)
     .outerjoin(audit_log, audit_log.c.id == audit_chain.c.audit_id)
@@ -165,6 +166,11 @@ class SqlAudit(Audit):
             return None
         position, _, digits = rows[0].deleted_until.partition(" ")
         return ChainEnd(int(position), bytes.fromhex(digits))
+
+    @override
+    async def audit_head(self) -> ChainEnd | None:
+        rows = await self._rows(AUDIT_HEAD)
+        return ChainEnd(rows[0].position, bytes(rows[0].hash)) if rows else None
 
     @override
     async def audit_chain(self) -> AsyncIterator[Collection[ChainedRecord]]:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import FromClause, Select, bindparam, delete, exists, insert, select, text
+from sqlalchemy import FromClause, Select, bindparam, delete, exists, insert, or_, select, text, update
 from typing_extensions import override
 
 from gateway.adapters.sql.bounded_lists import ROWS_PER_STEP, BoundedList, Conditions, ListQuery, Ranges
@@ -12,8 +12,8 @@ from gateway.adapters.sql.engine import POSTGRES
 from gateway.adapters.sql.rows.audit import NAMES, audit_values, to_audit_record
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.tables.audit import audit_chain, audit_log, audit_unlinked
-from gateway.adapters.sql.types import INTEGER
+from gateway.adapters.sql.tables.audit import audit_chain, audit_head, audit_log, audit_unlinked
+from gateway.adapters.sql.types import BYTES, INTEGER
 from gateway.application.audit_chain import FIRST_HASH, chained
 from gateway.application.ports.audit_log import AuditFilter, AuditLog
 from gateway.application.ports.reader import Listed
@@ -33,6 +33,15 @@ UNLINKED: Final = (
 )
 LAST: Final = select(audit_chain.c.position, audit_chain.c.hash).order_by(audit_chain.c.position.desc()).limit(1)
 LINK: Final = insert(audit_chain).values({each: bindparam(each.name, type_=each.type) for each in audit_chain.c})
+_still_there: Final = exists().where(
+    audit_chain.c.position == audit_head.c.position, audit_chain.c.hash == audit_head.c.hash
+)
+# Not where the chain does not have it any more: what was cut off stays missing, however far the chain goes on.
+MOVE_HEAD: Final = (
+    update(audit_head)
+    .where(or_(audit_head.c.position == 0, _still_there))
+    .values(position=bindparam("to_position", type_=INTEGER), hash=bindparam("to_hash", type_=BYTES))
+)
 _NOT_AHEAD: Final = timedelta(0)
 LINKED: Final = delete(audit_unlinked).where(audit_unlinked.c.audit_id == bindparam("linked_id"))
 
@@ -78,6 +87,7 @@ class SqlAuditLog(AuditLog):
             if links:
                 await transaction.change(LINK, [link._asdict() for link in links])
                 await transaction.change(LINKED, [{"linked_id": link.audit_id} for link in links])
+                await transaction.change(MOVE_HEAD, {"to_position": links[-1].position, "to_hash": links[-1].hash})
             return len(links)
 
         return await self._transactions.write(work)
@@ -85,7 +95,12 @@ class SqlAuditLog(AuditLog):
 
 def audit_query(where: AuditFilter) -> ListQuery:
     """The look-up of the records of a filter: by each column that is given, of which an index has the newest ones."""
-    wanted = {"actor_id": where.actor, "action": where.action, "object_id": where.object_id}
+    wanted = {
+        "owner_id": where.owner_id,
+        "actor_id": where.actor,
+        "action": where.action,
+        "object_id": where.object_id,
+    }
     given = {name: str(value) for name, value in wanted.items() if value is not None}
 
     def matching(looked: FromClause) -> Conditions:

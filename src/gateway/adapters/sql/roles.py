@@ -60,6 +60,7 @@ _WRITTEN: Final[Mapping[Table, tuple[str, ...]]] = {
     ledger.accounts: ("INSERT", _update(ACCOUNT_CHANGES)),
     ledger.payments: ("INSERT", _update(PAYMENT_CHANGES)),
     exchange.quotes: ("INSERT", _update(QUOTE_CHANGES)),
+    audit.audit_head: (_update(audit.audit_head.c),),
     # Rows wait here for their positions, and for their places in the chain.
     audit.audit_unlinked: ("INSERT", "DELETE"),
     events.event_batches_unnumbered: ("INSERT", "DELETE"),

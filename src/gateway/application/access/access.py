@@ -231,7 +231,7 @@ class Access:
         await self._checks.check_current(found.user.email, found.password_hash, current)
         new_hash = await self._checks.hashed(new, line=found.user.email)
         now = self.clock()
-        note = AuditNote(action=AuditAction.PASSWORD_CHANGED, object_id=caller.user_id)
+        note = AuditNote(action=AuditAction.PASSWORD_CHANGED, object_id=caller.user_id, owner_id=caller.user_id)
         origin = origin or Origin(actor=actor_of(caller.user_id, caller.role))
         audit = self.executor.audit_record(note, origin=origin, now=now)
         if not await self.users.replace_password_hash(

@@ -24,5 +24,7 @@ class EndSessions(UserAction):
         return Decision(
             outcome=UserWithAccounts(user=user, accounts=tuple(ledger.accounts_of(user.id))),
             sessions_ended=(EndedSessions(user_id=user.id, at=moment.now),),
-            notes=(AuditNote(action=AuditAction.SESSIONS_ENDED, object_id=user.id, reason=self.reason),),
+            notes=(
+                AuditNote(action=AuditAction.SESSIONS_ENDED, object_id=user.id, owner_id=user.id, reason=self.reason),
+            ),
         )

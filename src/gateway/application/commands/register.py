@@ -74,7 +74,7 @@ class Register(Command[Registered]):
             accounts=accounts,
             events=[account_event(EventType.ACCOUNT_OPENED, account, moment) for account in accounts],
             notes=(
-                (AuditNote(action=AuditAction.OPERATOR_CREATED, object_id=user.id),)
+                (AuditNote(action=AuditAction.OPERATOR_CREATED, object_id=user.id, owner_id=user.id),)
                 if self.role is Role.OPERATOR
                 else ()
             ),

@@ -7,6 +7,7 @@ from gateway.application.ports.reader import Listed
 from gateway.domain.audit import AuditAction, AuditId, AuditRecord
 from gateway.domain.checks import check_id, check_instant, check_type
 from gateway.domain.immutable import immutable
+from gateway.domain.user import UserId
 
 
 @immutable
@@ -14,6 +15,7 @@ class AuditFilter:
     """Which records. `None` allows all.
 
     Attributes:
+        owner_id: The user whom it concerns.
         actor: The id of a user or a key, `cli` or `system`.
         action: What was done.
         object_id: To what.
@@ -26,9 +28,11 @@ class AuditFilter:
     object_id: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    owner_id: UserId | None = None
 
     def __post_init__(self) -> None:
-        for name, identifier in (("actor", self.actor), ("object_id", self.object_id)):
+        identifiers = (("actor", self.actor), ("object_id", self.object_id), ("owner_id", self.owner_id))
+        for name, identifier in identifiers:
             if identifier is not None:
                 check_id(name, identifier)
         if self.action is not None:

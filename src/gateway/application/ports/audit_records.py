@@ -1,6 +1,6 @@
 """Records of the audit log, with their places in the chain."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.domain.audit import AuditId, AuditRecord
 
@@ -24,6 +24,10 @@ class ChainEnd(NamedTuple):
 
     position: int
     hash: bytes
+
+
+NO_LINKS: Final = ChainEnd(0, bytes(32))
+"""The end of a chain without links: what the first one is chained to."""
 
 
 class ChainedRecord(NamedTuple):

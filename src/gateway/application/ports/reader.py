@@ -259,6 +259,10 @@ class Audit(Protocol):
         """The last link of the chain that housekeeping has deleted; `None` if it has deleted none."""
         ...
 
+    async def audit_head(self) -> ChainEnd | None:
+        """The end of the chain of the audit log, as it was written apart from it; `None` if that is missing."""
+        ...
+
     def audit_chain(self) -> AsyncIterator[Collection[ChainedRecord]]:
         """Every link of the chain of the audit log, in the order of positions, with its record."""
         ...

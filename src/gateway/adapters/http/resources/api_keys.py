@@ -102,7 +102,7 @@ async def revoke_key(request: Request) -> Response:
     """Revoke a key of the caller's."""
     caller = request.caller
     command = RevokeApiKey(key_id=key_id(request), owner_id=caller.user_id)
-    await request.gateway.execute(command, owner_id=caller.user_id)
+    await request.gateway.execute(command, owner_id=caller.user_id, origin=request.origin)
     request.gateway.access.renew_endings()
     return Response(status=204)
 

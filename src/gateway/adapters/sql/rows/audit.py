@@ -30,18 +30,22 @@ def audit_values(record: AuditRecord) -> Values:
         note.reason,
         _text(note.before),
         _text(note.after),
+        note.owner_id,
     )
 
 
 def to_audit_record(row: Found) -> AuditRecord:
     """The record of a row."""
-    record_id, kind, actor_id, action, object_id, created_at, address, request_id, reason, before, after = row[:11]
+    record_id, kind, actor_id, action, object_id, created_at, address, request_id, reason, before, after, owner_id = (
+        row[:12]
+    )
     return AuditRecord(
         id=record_id,
         origin=Origin(actor=Actor(kind=ACTOR_KINDS[kind], id=actor_id), address=address, request_id=request_id),
         note=AuditNote(
             action=ACTIONS[action],
             object_id=object_id,
+            owner_id=owner_id,
             reason=reason,
             before=json.loads(before),
             after=json.loads(after),

@@ -54,4 +54,4 @@ def key_note(action: AuditAction, key: ApiKey, **facts: Fact) -> AuditNote:
     after: dict[str, Fact] = {"owner_id": key.owner_id, "scopes": " ".join(key.scopes), **facts}
     if key.requests_per_minute is not None:
         after["requests_per_minute"] = key.requests_per_minute
-    return AuditNote(action=action, object_id=key.id, after=after)
+    return AuditNote(action=action, object_id=key.id, owner_id=key.owner_id, after=after)

@@ -83,6 +83,7 @@ def user_decision(
             AuditNote(
                 action=AuditAction(user_kind.value),
                 object_id=after.id,
+                owner_id=after.id,
                 reason=reason,
                 before={"status": before.status.value},
                 after={"status": after.status.value, "accounts": len(differing)},
