@@ -22,6 +22,7 @@ from gateway.adapters.http.failures import Failures
 from gateway.adapters.http.headers import bearer_token, idempotency_key, read_headers, refuse_repeated
 from gateway.adapters.http.large_bodies import LARGE_BYTES, LargeBodies, LargeBodyLimits
 from gateway.adapters.http.messages import AnyRequest, Request, Response
+from gateway.adapters.http.not_found_steps import NOT_FOUND, wait_for_step
 from gateway.adapters.http.operations import AnyOperation, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal
 from gateway.adapters.http.rate_limiting import BODY_BYTES_PER_REQUEST, count_body, count_request
@@ -106,7 +107,7 @@ class Endpoint:
         headers, headers_bytes = read_headers(scope)
         gateway: Gateway = scope["litestar_app"].state["gateway"]
         request = self.request(gateway, scope, path, match, headers, headers_bytes)
-        began = 0.0 if self.log is None else time.perf_counter()
+        began = time.perf_counter()
         overloaded = False
         self.running += 1
         try:
@@ -135,6 +136,8 @@ class Endpoint:
             self._count_end(request)
         if overloaded:
             await self._refusal_pace.wait()
+        if response.status == NOT_FOUND:
+            await wait_for_step(request, began)
         await send_response(response, request, scope, receive, send)
         if self.log is not None:
             self.log.add(request, response, seconds=time.perf_counter() - began)
