@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.adapters.sql import migrate, open_sql_storage
+from gateway.application.ports.audit_log import AuditFilter
 from gateway.application.ports.audit_records import ChainEnd
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes
@@ -18,6 +19,7 @@ from support.migrations import execute
 RECORDS = [a_record(number) for number in range(1, 6)]
 THIRD = RECORDS[2].id
 INSERTED = a_record(9).id
+LATER = a_record(7)
 COLUMNS = "actor_kind, actor_id, action, object_id, created_at, address, request_id, reason, before, after"
 
 
@@ -34,9 +36,16 @@ async def storage(empty_url: str) -> AsyncIterator[Storage]:
 
 async def by_hand(url: str, statement: str, change: str = "") -> None:
     """Run a statement past the gateway; words in capitals stand for ids, columns and the change."""
-    words = {"THIRD": THIRD, "LAST": RECORDS[4].id, "INSERTED": INSERTED, "COLUMNS": COLUMNS, "CHANGE": change}
+    words = {
+        "THIRD": THIRD,
+        "LAST": RECORDS[4].id,
+        "INSERTED": INSERTED,
+        "LATER": LATER.id,
+        "COLUMNS": COLUMNS,
+        "CHANGE": change,
+    }
     for word, meant in words.items():
-        statement = re.sub(rf"\b{word}\b", meant, statement)
+        statement = meant.join(re.split(rf"\b{word}\b", statement))
     await execute(url, statement)
 
 
@@ -66,10 +75,61 @@ async def test_a_changed_record_is_found(storage: Storage, empty_url: str, chang
     assert await found(storage) == [("audit_record_changed", THIRD)]
 
 
-@pytest.mark.parametrize("change", ["action = 'nothing'", "actor_kind = 'nobody'", "before = 'no JSON'"])
-async def test_a_record_that_was_made_unreadable_is_found(storage: Storage, empty_url: str, change: str) -> None:
-    await by_hand(empty_url, "UPDATE audit_log SET CHANGE WHERE id = 'THIRD'", change)
+UNREADABLE = [
+    "action = 'nothing'",
+    "actor_kind = 'nobody'",
+    *(f"before = '{text}'" for text in ("no JSON", "null", "5", "[1]", '{"a": [1]}', '{"a": "\\ud800"}')),
+    "after = repeat('[', 100000)",
+]
+"""What a record is changed to that no record is."""
+
+
+def on(url: str, change: str) -> str:
+    """The change, in the words of the database."""
+    return change if url.startswith("postgresql") else change.replace("repeat('[', 100000)", f"'{'[' * 100_000}'")
+
+
+@pytest.mark.parametrize("change", UNREADABLE)
+async def test_a_record_that_was_made_unreadable_is_found_and_left_out_of_lists(
+    storage: Storage, empty_url: str, change: str
+) -> None:
+    await by_hand(empty_url, "UPDATE audit_log SET CHANGE WHERE id = 'THIRD'", on(empty_url, change))
     assert await found(storage) == [("audit_record_missing", THIRD)]
+    listed = await storage.audit_log.records(AuditFilter(), before=None, limit=10)
+    assert [record.id for record in listed] == [each.id for each in RECORDS[::-1] if each.id != THIRD]
+
+
+@pytest.mark.parametrize("change", UNREADABLE)
+async def test_the_chain_goes_on_behind_a_record_that_cannot_be_read(
+    storage: Storage, empty_url: str, change: str
+) -> None:
+    """It goes on waiting: perhaps a newer version has written it."""
+    await by_hand(empty_url, "UPDATE audit_log SET CHANGE WHERE id = 'LAST'", on(empty_url, change))
+    await storage.audit_log.append(LATER)
+    assert await storage.audit_log.link(limit=1) == 1
+    assert await storage.audit_log.link(limit=1) == 0
+    assert await found(storage) == [("audit_record_missing", RECORDS[4].id)]
+    await by_hand(empty_url, "UPDATE audit_log SET reason = 'another' WHERE id = 'LATER'")
+    assert await found(storage) == [("audit_record_changed", LATER.id), ("audit_record_missing", RECORDS[4].id)]
+
+
+@pytest.mark.parametrize("microseconds", [2**63 - 1, -(2**63)])
+async def test_a_moment_beyond_all_moments_is_found_on_sqlite(
+    storage: Storage, empty_url: str, microseconds: int
+) -> None:
+    """Postgres keeps none."""
+    if empty_url.startswith("postgresql"):
+        return
+    await by_hand(empty_url, "UPDATE audit_log SET CHANGE WHERE id = 'THIRD'", f"created_at = {microseconds}")
+    assert await found(storage) == [("audit_record_changed", THIRD)]
+    assert len(await storage.audit_log.records(AuditFilter(), before=None, limit=10)) == 5
+
+
+async def test_an_end_of_what_was_deleted_that_is_none_is_found(storage: Storage, empty_url: str) -> None:
+    await storage.housekeeping.delete_audit_records(before=NOW + timedelta(days=1), limit=2)
+    assert await found(storage) == []
+    await by_hand(empty_url, "UPDATE retention SET deleted_until = '3 zz' WHERE name = 'audit'")
+    assert "audit_chain_broken" in dict(await found(storage))
 
 
 async def test_a_deleted_record_is_found_also_before_it_is_linked(storage: Storage, empty_url: str) -> None:

@@ -27,7 +27,7 @@ ANY_UNLINKED: Final = select(audit_unlinked.c.audit_id).limit(1)
 UNLINKED: Final = (
     select(audit_log)
     .join(audit_unlinked, audit_unlinked.c.audit_id == audit_log.c.id)
-    .where(~exists().where(audit_chain.c.audit_id == audit_log.c.id))
+    .where(audit_log.c.id > bindparam("after"), ~exists().where(audit_chain.c.audit_id == audit_log.c.id))
     .order_by(audit_log.c.id)
     .limit(bindparam("limit", type_=INTEGER))
 )
@@ -70,7 +70,7 @@ class SqlAuditLog(AuditLog):
     @override
     async def records(self, where: AuditFilter, *, before: AuditId | None, limit: int) -> Listed[AuditRecord]:
         rows, stopped_at = await BoundedList(self._transactions, audit_query(where), limit).before(before)
-        return Listed([to_audit_record(row) for row in rows], stopped_at)
+        return Listed([record for row in rows if (record := to_audit_record(row)) is not None], stopped_at)
 
     @override
     async def link(self, *, limit: int) -> int:
@@ -81,7 +81,7 @@ class SqlAuditLog(AuditLog):
             if self._locks:
                 await transaction.rows(LOCK)
             last = await transaction.rows(LAST)
-            records = [to_audit_record(row) for row in await transaction.rows(UNLINKED, {"limit": limit})]
+            records = await _waiting(transaction, limit)
             position, previous = last[0] if last else (0, FIRST_HASH)
             links = list(chained(records, position=position, previous=bytes(previous)))
             if links:
@@ -91,6 +91,18 @@ class SqlAuditLog(AuditLog):
             return len(links)
 
         return await self._transactions.write(work)
+
+
+async def _waiting(transaction: DatabaseTransaction, limit: int) -> list[AuditRecord]:
+    """The oldest records that wait for their places. What cannot be read waits on; a verification names it."""
+    records: list[AuditRecord] = []
+    after, more = "", True
+    while more and len(records) < limit:
+        rows = await transaction.rows(UNLINKED, {"after": after, "limit": limit})
+        records += [record for row in rows if (record := to_audit_record(row)) is not None]
+        more = len(rows) == limit
+        after = rows[-1][0] if rows else ""
+    return records[:limit]
 
 
 def audit_query(where: AuditFilter) -> ListQuery:

@@ -42,7 +42,7 @@ class StrayRecord(NamedTuple):
 
     Attributes:
         audit_id: Of the record.
-        exists: Whether there is such a record.
+        exists: Whether there is such a record, and it can be read.
         waits: Whether it waits for its place in the chain.
     """
 

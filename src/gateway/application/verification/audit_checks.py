@@ -67,8 +67,9 @@ class AuditChecks:
 
     def add_stray(self, stray: StrayRecord) -> None:
         """Check a record without a place in the chain: only a new one waits for it."""
-        if not stray.exists:
-            self._findings.add("audit_record_missing", stray.audit_id, "It waits for its place, but does not exist.")
-        elif not stray.waits:
+        if not stray.waits:
             detail = "It has no place in the chain, and waits for none: the gateway has not written it."
             self._findings.add("audit_record_inserted", stray.audit_id, detail)
+        elif not stray.exists:
+            detail = "It waits for its place, but does not exist, or cannot be read."
+            self._findings.add("audit_record_missing", stray.audit_id, detail)
