@@ -60,9 +60,11 @@ from gateway.application.ports.related_records import (
     AccountsToLoad,
     account_holders_to_find,
     accounts_to_load,
+    counters_to_load,
     fee_accounts_to_load,
     quotes_to_load,
 )
+from gateway.application.ports.risk import RiskRules
 from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
 from gateway.application.ports.storage import Scheduling, Storage, sequential
 from gateway.application.ports.tokens import AccessClaims, AccessTokens
@@ -99,6 +101,9 @@ from gateway.application.ports.webhook_sender import (
 from gateway.domain.account import MAY_BE_NEGATIVE
 from gateway.domain.event import Event
 from gateway.domain.payment import PaymentReference
+from gateway.domain.payment_counters import Bucket, PaymentCounters
+from gateway.domain.risk import ALLOWED, PaymentAttempt, RiskAction, RiskVerdict, refused, reviewed
+from gateway.domain.risk_limits import RiskLimit, RiskLimits, risk_limit
 
 __all__ = [
     "AHEAD_MAX",
@@ -107,6 +112,7 @@ __all__ = [
     "VOID_LEASES",
     "WAITING_COUNTED_MAX",
     "WEBHOOKS",
+    "ALLOWED",
     "AccessClaims",
     "AccessTokens",
     "AccountFilter",
@@ -118,6 +124,7 @@ __all__ = [
     "AuditFilter",
     "AuditLog",
     "Backlog",
+    "Bucket",
     "Candidates",
     "ChainEnd",
     "ChainLink",
@@ -165,6 +172,8 @@ __all__ = [
     "PasswordCheck",
     "PasswordHasher",
     "Payer",
+    "PaymentAttempt",
+    "PaymentCounters",
     "PaymentFilter",
     "PaymentReference",
     "Predecessor",
@@ -176,6 +185,11 @@ __all__ = [
     "Records",
     "Replay",
     "ReplayId",
+    "RiskAction",
+    "RiskLimit",
+    "RiskLimits",
+    "RiskRules",
+    "RiskVerdict",
     "RotationResult",
     "Scheduling",
     "SessionId",
@@ -210,7 +224,11 @@ __all__ = [
     "account_holders_to_find",
     "accounts_to_load",
     "chained",
+    "counters_to_load",
     "fee_accounts_to_load",
     "quotes_to_load",
+    "refused",
+    "reviewed",
+    "risk_limit",
     "sequential",
 ]

@@ -64,6 +64,7 @@ from gateway.domain.exchange_errors import (
     RateNotFound,
 )
 from gateway.domain.refusal_codes import RefusalCode
+from gateway.domain.risk import LimitExceeded
 from gateway.domain.webhook_errors import (
     EndpointLimitReached,
     ReplayLimitReached,
@@ -97,6 +98,7 @@ __all__ = [
     "InsufficientFunds",
     "InvalidCredentials",
     "InvalidInput",
+    "LimitExceeded",
     "MerchantInsufficientFunds",
     "MerchantNotFound",
     "Overloaded",

@@ -30,13 +30,14 @@ ELSEWHERE = {
     "request_timeout",
     "headers_too_large",
     "idempotency_in_progress",
+    "limit_exceeded",
     "rate_change_too_large",
     "rates_read_only",
     "rate_limited",
 }
-"""Met in test_failures, test_conventions, test_rate_limits, test_large_bodies and exchange: they take a gateway in
-trouble, a client that hangs, one that asks too often or too much, or a gateway whose rates come from a file or may
-not jump."""
+"""Met in test_failures, test_conventions, test_rate_limits, test_large_bodies, test_risk and exchange: they take a
+gateway in trouble, a client that hangs, one that asks too often or too much, rules of risk, or a gateway whose rates
+come from a file or may not jump."""
 
 
 @pytest.fixture

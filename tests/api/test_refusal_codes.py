@@ -7,6 +7,7 @@ import gateway.application.errors
 import gateway.domain.api_key_errors
 import gateway.domain.errors
 import gateway.domain.exchange_errors
+import gateway.domain.risk
 import gateway.domain.webhook_errors
 from gateway.adapters.http.problems import KINDS, HttpRefusal
 from gateway.domain.errors import Refusal
@@ -16,7 +17,7 @@ CONTRACT = {
     400: ("validation_error", "idempotency_key_missing", "cursor_invalid", "cursor_filter_mismatch"),
     401: ("token_missing", "token_invalid", "token_expired", "token_revoked", "invalid_credentials", "api_key_invalid"),
     402: ("insufficient_funds", "merchant_insufficient_funds"),
-    403: ("role_forbidden", "scope_missing", "account_frozen", "user_disabled"),
+    403: ("role_forbidden", "scope_missing", "account_frozen", "user_disabled", "limit_exceeded"),
     404: (
         "not_found",
         "user_not_found",
@@ -89,6 +90,7 @@ RETRYABLE = {
     "endpoint_limit_reached",
     "idempotency_in_progress",
     "internal_error",
+    "limit_exceeded",
     "overloaded",
     "payment_not_due",
     "rate_limited",
@@ -117,6 +119,7 @@ def test_every_refusal_is_in_the_table() -> None:
         gateway.domain.errors,
         gateway.domain.api_key_errors,
         gateway.domain.exchange_errors,
+        gateway.domain.risk,
         gateway.domain.webhook_errors,
         gateway.application.errors,
     ):

@@ -29,6 +29,7 @@ from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.events.feed import Events
 from gateway.application.events.hub import EventHub, StreamLimits
 from gateway.application.gateway import Gateway
+from gateway.application.ports.risk import RiskRules
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Wanted
 from gateway.bootstrap.wiring import in_memory_gateway
@@ -301,6 +302,7 @@ async def open_world(  # noqa: PLR0913 - every option of an application, by name
     cors_allowed_origins: Sequence[str] = (),
     layers: Sequence[Layer] = (),
     access_log: AccessLog | None = None,
+    risk: RiskRules | None = None,
     changed: Callable[[Gateway], Gateway] = lambda gateway: gateway,
 ) -> AsyncGenerator[World]:
     """Start an application, on memory unless a storage is given. `changed` may put other parts into its gateway.
@@ -309,7 +311,7 @@ async def open_world(  # noqa: PLR0913 - every option of an application, by name
     """
     clock = StandingClock()
     async with AsyncExitStack() as stack:
-        gateway = like.gateway if like else await stack.enter_async_context(in_memory_gateway(clock=clock))
+        gateway = like.gateway if like else await stack.enter_async_context(in_memory_gateway(clock=clock, risk=risk))
         if storage is not None:
             gateway = await stack.enter_async_context(moved(gateway, storage, clock))
 

@@ -13,6 +13,7 @@ from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor
 from gateway.application.engine.host_transactions import HostTransactions
+from gateway.application.engine.risk import Risk
 from gateway.application.events.commit_signal import CommitSignal
 from gateway.application.events.event_queries import EventQueries
 from gateway.application.events.feed import Events
@@ -50,6 +51,7 @@ class Parts:
     event_retention: timedelta
     key_format: ApiKeyFormat = field(default_factory=ApiKeyFormat)
     rate_limits: RateLimits = NO_RATE_LIMITS
+    risk: Risk | None = None
     opened_with: object = None
     commits: CommitSignal = field(default_factory=CommitSignal)
 
@@ -60,12 +62,16 @@ class Parts:
             clock=self.clock,
             identifiers=self.identifiers,
             committed=self.commits.notify,
+            risk=self.risk,
         )
 
     def host_transactions(self) -> HostTransactions:
         """What answers commands in transactions of the embedding program."""
         return HostTransactions(
-            unit_of_work_in=self.storage.unit_of_work_in, clock=self.clock, identifiers=self.identifiers
+            unit_of_work_in=self.storage.unit_of_work_in,
+            clock=self.clock,
+            identifiers=self.identifiers,
+            risk=self.risk,
         )
 
     def gateway(self, submissions: Executor) -> Gateway:

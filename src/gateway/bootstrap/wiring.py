@@ -24,6 +24,7 @@ from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.passwords import PasswordHasher
 from gateway.application.ports.rates import Rates
+from gateway.application.ports.risk import RiskRules
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.webhook_sender import WebhookSender
@@ -43,6 +44,7 @@ from gateway.bootstrap.memory_url import MEMORY_URL
 from gateway.bootstrap.on_demand import PasswordsOnDemand
 from gateway.bootstrap.parts import Parts
 from gateway.bootstrap.refusal import StartRefused
+from gateway.bootstrap.risk import risk_of
 from gateway.bootstrap.tokens import process_tokens, tokens_when_used
 from gateway.bootstrap.webhooks import open_webhook_sender
 from gateway.domain.checks import check_type
@@ -68,6 +70,7 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
     clock: Clock | None = None,
     identifiers: Identifiers | None = None,
     webhook_sender: WebhookSender | None = None,
+    risk: RiskRules | None = None,
     schema: str | None = None,
     worker: bool = False,
 ) -> AsyncGenerator[Gateway]:
@@ -87,6 +90,7 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
         clock: Tells the time, to this gateway and to its worker.
         identifiers: Makes identifiers. By default those of UUIDv7, by `clock`.
         webhook_sender: Checks the URLs of webhook endpoints, and sends webhooks.
+        risk: Rules that are asked about each payment, in place of the limits of the settings.
         schema: The schema of the gateway's tables on Postgres, beside the program's own tables. In place of the setting
             `database_schema`; the sandbox makes it.
         worker: Whether payments expire, webhooks are sent, events go to sinks and old rows are deleted while the
@@ -107,6 +111,7 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
         clock=clock,
         identifiers=identifiers,
         webhook_sender=webhook_sender,
+        risk=risk,
     )
     check_type("worker", worker, bool)
     chosen = as_settings(settings)
@@ -166,6 +171,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, given: GivenPar
         stream_limits=stream_limits(settings),
         event_retention=timedelta(days=settings.events_days),
         rate_limits=rate_limits(rate_limit_settings(settings), storage.rate_budgets),
+        risk=risk_of(given.risk, settings),
         opened_with=settings,
     )
 
@@ -180,6 +186,7 @@ async def in_memory_gateway(  # noqa: PLR0913 - each has a name.
     clock: Clock | None = None,
     identifiers: Identifiers | None = None,
     webhook_sender: WebhookSender | None = None,
+    risk: RiskRules | None = None,
     database: MemoryDatabase | None = None,
     worker: bool = False,
 ) -> AsyncGenerator[Gateway]:
@@ -195,6 +202,7 @@ async def in_memory_gateway(  # noqa: PLR0913 - each has a name.
         clock: As in `open_gateway`.
         identifiers: As in `open_gateway`.
         webhook_sender: As in `open_gateway`. By default every URL is allowed, and nothing is sent.
+        risk: As in `open_gateway`. By default no payment is asked about.
         database: The records, for tests that inspect them. A new one by default.
         worker: As in `open_gateway`.
 
@@ -208,6 +216,7 @@ async def in_memory_gateway(  # noqa: PLR0913 - each has a name.
         clock=clock,
         identifiers=identifiers,
         webhook_sender=webhook_sender,
+        risk=risk,
     )
     check_type("worker", worker, bool)
     storage = memory_storage(database)
@@ -224,6 +233,7 @@ async def in_memory_gateway(  # noqa: PLR0913 - each has a name.
             webhook_sender=webhook_sender or MemoryWebhookSender(),
             stream_limits=StreamLimits(),
             event_retention=timedelta(days=EVENTS_DAYS_DEFAULT),
+            risk=risk_of(risk, _MEMORY_SETTINGS),
             opened_with=_MEMORY_SETTINGS,
         )
         run_batch = retrying(parts.batch().run, RetryLimits())

@@ -18,6 +18,7 @@ from gateway.domain.event import Event, EventId
 from gateway.domain.event_type import EventType
 from gateway.domain.money import CurrencyCode, Money, currency_code
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.quote import Quote
 from gateway.domain.rate import CurrencyPair, ExchangeRate, rate_of
@@ -272,6 +273,12 @@ def an_api_key(number: int = 1, *, owner: int = 2, **fields: Any) -> ApiKey:
     return replace(key, **fields)
 
 
+def payment_counters(number: int = 1, *, version: int = 1, **fields: Any) -> PaymentCounters:
+    """The counters of customer `number`: one payment of 40 cents at `NOW`, unless `fields` say otherwise."""
+    first = PaymentCounters(customer_id=user_id(number), windows={})
+    return replace(first.counted(Money(40, USD), [timedelta(hours=1)], NOW), version=version, **fields)
+
+
 def an_answer(key: str = "key-1", *, owner: int = 1, body: bytes = b'{"ok":true}', **fields: Any) -> StoredAnswer:
     """An answer to `key` of user `owner`."""
     answer = StoredAnswer(key=AnswerKey(user_id(owner), key), fingerprint=b"\x01" * 32, body=body, created_at=NOW)
@@ -295,6 +302,7 @@ async def load(storage: Storage, wanted: Wanted) -> Records:
         quotes=tuple(found.quotes),
         webhook_endpoints=tuple(found.webhook_endpoints),
         api_keys=tuple(found.api_keys),
+        payment_counters=tuple(found.payment_counters),
         latest_at=found.latest_at,
     )
 

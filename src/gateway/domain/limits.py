@@ -72,6 +72,18 @@ EXPIRES_IN_SECONDS_DEFAULT: Final = 604_800
 EXPIRES_IN_SECONDS_MIN: Final = 60
 EXPIRES_IN_SECONDS_MAX: Final = 2_678_400
 
+RISK_LIMITS_MAX: Final = 32
+RISK_WINDOWS_MAX: Final = 8
+"""The lengths of time over which rules of risk count payments. Each costs up to 61 buckets in the row of a customer."""
+RISK_WINDOW_MINUTES_MAX: Final = 44_640
+"""The longest such time: 31 days."""
+RISK_COUNT_MAX: Final = 1_000_000
+RISK_SUM_MINOR_MAX: Final = 10**15
+RISK_RULE_LENGTH_MAX: Final = 64
+"""The length of the name of a rule."""
+REVIEW_SECONDS_DEFAULT: Final = 86_400
+"""How long a payment waits for its review."""
+
 QUOTE_SECONDS_DEFAULT: Final = 60
 QUOTE_SECONDS_MIN: Final = 1
 QUOTE_SECONDS_MAX: Final = 3_600

@@ -27,6 +27,7 @@ RefusalCode: TypeAlias = Literal[
     "idempotency_key_reused",
     "insufficient_funds",
     "invalid_credentials",
+    "limit_exceeded",
     "merchant_insufficient_funds",
     "merchant_not_found",
     "overloaded",

@@ -64,6 +64,7 @@ RATE_LIMIT: Final = ("RateLimit", "RateLimit-Policy")
 HEADERS_OF_STATUS: Final = {
     401: ("WWW-Authenticate",),
     402: ("Idempotency-Replayed",),
+    403: ("Retry-After",),
     404: ("Idempotency-Replayed",),
     409: ("Idempotency-Replayed", "Retry-After"),
     415: ("Accept-Encoding",),
@@ -117,6 +118,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     target_amount: int | msgspec.UnsetType = msgspec.UNSET
     current_rate: str | msgspec.UnsetType = msgspec.UNSET
     disabled_reason: str | msgspec.UnsetType = msgspec.UNSET
+    rule: str | msgspec.UnsetType = msgspec.UNSET
     required_scope: str | msgspec.UnsetType | None = msgspec.UNSET
     reversed_by: str | msgspec.UnsetType = msgspec.UNSET
     failed_item: FailedItem | msgspec.UnsetType = msgspec.UNSET

@@ -36,6 +36,7 @@ KINDS: Final[dict[str, Kind]] = {
     "scope_missing": Kind(403, "The API key lacks the scope"),
     "account_frozen": Kind(403, "The account is frozen", retryable=True),
     "user_disabled": Kind(403, "The user is disabled", retryable=True),
+    "limit_exceeded": Kind(403, "A limit does not allow the payment", retryable=True),
     "not_found": Kind(404, "Not found"),
     "user_not_found": Kind(404, "User not found"),
     "account_not_found": Kind(404, "Account not found"),

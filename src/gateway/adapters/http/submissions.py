@@ -171,9 +171,9 @@ def stored_response(answer: Answer) -> Response:
     status, body = split_stored(answer.body)
     response = Response(status=status, body=body)
     if answer.refused:
-        code = msgspec.json.decode(body)["code"]
+        problem = msgspec.json.decode(body)
         response.content_type = PROBLEM_JSON
-        response.headers.extend(problem_headers(code, {}))
+        response.headers.extend(problem_headers(problem["code"], problem))
     if answer.replayed:
         response.headers.append((b"idempotency-replayed", b"true"))
     return response

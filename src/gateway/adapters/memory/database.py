@@ -17,6 +17,7 @@ from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.audit import AuditId, AuditRecord
 from gateway.domain.event import Event
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
 from gateway.domain.rate import CurrencyPair, ExchangeRate
 from gateway.domain.refund import Refund, RefundId
@@ -37,6 +38,7 @@ class MemoryDatabase:
     account_ids: dict[AccountKey, AccountId] = field(default_factory=dict[AccountKey, AccountId])
     account_holders: set[AccountHolder] = field(default_factory=set[AccountHolder])
     payments: dict[PaymentId, Payment] = field(default_factory=dict[PaymentId, Payment])
+    payment_counters: dict[UserId, PaymentCounters] = field(default_factory=dict[UserId, PaymentCounters])
     quotes: dict[QuoteId, Quote] = field(default_factory=dict[QuoteId, Quote])
     quotes_of_payments: set[QuoteId] = field(default_factory=set[QuoteId])
     """The quotes that payments name."""

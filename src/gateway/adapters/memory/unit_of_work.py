@@ -12,6 +12,7 @@ from gateway.adapters.memory.database import MemoryDatabase
 from gateway.application.ports.related_records import (
     account_holders_to_find,
     accounts_to_load,
+    counters_to_load,
     fee_accounts_to_load,
     quotes_to_load,
 )
@@ -71,6 +72,7 @@ class MemoryUnitOfWork(UnitOfWork):
             api_keys=[key for key in database.api_keys.values() if key.owner_id in wanted.api_key_owners]
             if wanted.api_key_owners
             else (),
+            payment_counters=_found(database.payment_counters, counters_to_load(wanted, to_load)),
             latest_at=database.latest_at,
         )
 
@@ -102,6 +104,8 @@ class MemoryUnitOfWork(UnitOfWork):
             database.accounts[account.id] = account
         for payment in (*changes.payments_new, *changes.payments_changed):
             self._write_payment(payment)
+        if changes.payment_counters:
+            database.payment_counters |= {each.customer_id: each for each in changes.payment_counters}
         database.quotes |= {quote.id: quote for quote in (*changes.quotes_new, *changes.quotes_changed)}
         for transaction in changes.transactions_new:
             database.transactions[transaction.id] = transaction

@@ -8,6 +8,7 @@ from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.rows.accounts import to_account, to_latest_at
 from gateway.adapters.sql.rows.api_keys import to_api_key
 from gateway.adapters.sql.rows.events import to_answer
+from gateway.adapters.sql.rows.payment_counters import to_payment_counters
 from gateway.adapters.sql.rows.payments import to_payment
 from gateway.adapters.sql.rows.quotes import to_quote
 from gateway.adapters.sql.rows.transactions import to_transactions
@@ -17,6 +18,7 @@ from gateway.adapters.sql.types import Found
 from gateway.application.ports.related_records import (
     account_holders_to_find,
     accounts_to_load,
+    counters_to_load,
     fee_accounts_to_load,
     quotes_to_load,
 )
@@ -48,6 +50,10 @@ class Queries(Protocol):
 
     async def quotes(self, ids: Collection[QuoteId]) -> Rows:
         """Quotes, locked."""
+        ...
+
+    async def payment_counters(self, customer_ids: Collection[UserId]) -> Rows:
+        """The payment counters of customers, locked."""
         ...
 
     async def transactions(self, ids: Collection[TransactionId]) -> Rows:
@@ -120,8 +126,8 @@ class StoredAccounts:
 async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock: HybridClock) -> Records:
     """Load what is wanted and what comes along with it. A kind of record that is not wanted costs no round trip.
 
-    Locks are taken on users, then payments, quotes, accounts, accounts for fees, webhook endpoints and API keys:
-    batches that lock in one order never wait for each other in a circle.
+    Locks are taken on users, then payments, quotes, payment counters, accounts, accounts for fees, webhook endpoints
+    and API keys: batches that lock in one order never wait for each other in a circle.
     """
     users = [to_user(row) for row in await _rows(queries.users, wanted.users)]
     # Read when their owners are locked: none is opened after that.
@@ -132,6 +138,10 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
     quotes = [to_quote(row) for row in await _rows(queries.quotes, quotes_to_load(wanted, payments))]
     transactions = to_transactions(await _rows(queries.transactions, wanted.transactions))
     to_load = accounts_to_load(wanted, payments, quotes, transactions)
+    counters = [
+        to_payment_counters(row)
+        for row in await _rows(queries.payment_counters, sorted(counters_to_load(wanted, to_load)))
+    ]
     accounts = await stored.load(to_load.keys, to_load.ids) if to_load.keys or to_load.ids else []
     fee_keys = fee_accounts_to_load(to_load, accounts, payments)
     if fee_keys:
@@ -160,6 +170,7 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
         webhook_endpoints=endpoints,
         users=users,
         api_keys=api_keys,
+        payment_counters=counters,
         latest_at=clock.latest_at,
         are_cached=stored.are_cached,
     )

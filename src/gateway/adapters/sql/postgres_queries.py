@@ -27,6 +27,7 @@ from gateway.adapters.sql.postgres_reads import (
     FIND_TRANSACTIONS,
     FIND_USER_IDS,
     LOCK_ACCOUNTS,
+    LOCK_PAYMENT_COUNTERS,
     LOCK_PAYMENTS,
     LOCK_QUOTES,
     LOCK_USERS,
@@ -79,6 +80,10 @@ class PostgresQueries(Queries):
     @override
     async def quotes(self, ids: Collection[QuoteId]) -> Rows:
         return await self._transaction.rows(LOCK_QUOTES, {"ids": list(ids)})
+
+    @override
+    async def payment_counters(self, customer_ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(LOCK_PAYMENT_COUNTERS, {"ids": list(customer_ids)})
 
     @override
     async def transactions(self, ids: Collection[TransactionId]) -> Rows:

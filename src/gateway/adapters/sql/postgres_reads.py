@@ -30,6 +30,7 @@ from gateway.adapters.sql.tables.access import users
 from gateway.adapters.sql.tables.events import answers
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, payments, transfers
+from gateway.adapters.sql.tables.risk import payment_counters
 from gateway.adapters.sql.tables.webhooks import webhook_endpoints
 from gateway.adapters.sql.types import INTEGER, TEXT
 
@@ -79,6 +80,10 @@ FIND_ACCOUNTS_OF: Final = select(accounts.c.id).where(accounts.c.owner_id == any
 LOCK_PAYMENTS: Final = select(payments).where(payments.c.id == any_(IDS)).order_by(payments.c.id).with_for_update()
 
 LOCK_QUOTES: Final = select(quotes).where(quotes.c.id == any_(IDS)).order_by(quotes.c.id).with_for_update()
+
+LOCK_PAYMENT_COUNTERS: Final = (
+    select(payment_counters).where(payment_counters.c.id == any_(IDS)).order_by(payment_counters.c.id).with_for_update()
+)
 
 FOUND_ANSWERS: Final = exists(_named(ANSWER_KEY, (answers.c.key,), "answered").subquery("found")).label("found_answers")
 """Whether any of the wanted keys was answered. Read with the accounts, it saves nearly every batch a round trip. What

@@ -13,7 +13,7 @@ from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
 from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
 from gateway.adapters.sql.rows.users import USER_CHANGES
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.tables import access, audit, events, exchange, ledger, metadata, production, webhooks
+from gateway.adapters.sql.tables import access, audit, events, exchange, ledger, metadata, production, risk, webhooks
 
 READ: Final = "gateway_read"
 """For `gateway verify`, and for reports: it reads no secrets and no password hashes."""
@@ -61,6 +61,7 @@ _WRITTEN: Final[Mapping[Table, tuple[str, ...]]] = {
     ledger.payments: ("INSERT", _update(PAYMENT_CHANGES)),
     exchange.quotes: ("INSERT", _update(QUOTE_CHANGES)),
     audit.audit_head: (_update(audit.audit_head.c),),
+    risk.payment_counters: ("INSERT", "UPDATE"),
     # Rows wait here for their positions, and for their places in the chain.
     audit.audit_unlinked: ("INSERT", "DELETE"),
     events.event_batches_unnumbered: ("INSERT", "DELETE"),

@@ -13,6 +13,7 @@ from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.loading import Queries, Rows, StoredAccounts, load_records
 from gateway.adapters.sql.rows.accounts import ACCOUNT_CHANGES
 from gateway.adapters.sql.rows.events import EVENT_BATCH_COLUMNS, EVENT_COLUMNS
+from gateway.adapters.sql.rows.payment_counters import COUNTERS_CHANGES
 from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
 from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
 from gateway.adapters.sql.rows.users import USER_CHANGES
@@ -24,6 +25,7 @@ from gateway.adapters.sql.tables.audit import audit_log, audit_unlinked
 from gateway.adapters.sql.tables.events import answers, event_batches, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
+from gateway.adapters.sql.tables.risk import payment_counters
 from gateway.adapters.sql.tables.webhooks import webhook_endpoints
 from gateway.adapters.sql.writing import IDS_AHEAD, SESSIONS_ENDED, Versions, check_counts, rows_to_write, versions_of
 from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, Changes, Records, UnitOfWork, Wanted
@@ -44,6 +46,7 @@ FIND_USERS: Final = select(users).where(users.c.id.in_(bindparam("ids", expandin
 FIND_ACCOUNTS_OF: Final = select(accounts.c.id).where(accounts.c.owner_id.in_(bindparam("owner_ids", expanding=True)))
 FIND_PAYMENTS: Final = select(payments).where(payments.c.id.in_(bindparam("ids", expanding=True)))
 FIND_QUOTES: Final = select(quotes).where(quotes.c.id.in_(bindparam("ids", expanding=True)))
+FIND_COUNTERS: Final = select(payment_counters).where(payment_counters.c.id.in_(bindparam("ids", expanding=True)))
 FIND_ACCOUNTS_BY_KEY: Final = select(accounts).where(
     _among("keys", accounts.c.owner_id, accounts.c.currency, accounts.c.kind)
 )
@@ -133,6 +136,8 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
     "accounts_changed": _updated(accounts, ACCOUNT_CHANGES),
     "payments_new": _inserted(payments),
     "payments_changed": _updated(payments, PAYMENT_CHANGES),
+    "payment_counters_new": _inserted(payment_counters),
+    "payment_counters_changed": _updated(payment_counters, COUNTERS_CHANGES),
     "transactions_new": _inserted(transfers),
     "quotes_new": _inserted(quotes),
     "quotes_changed": _updated(quotes, QUOTE_CHANGES),
@@ -172,6 +177,10 @@ class SqliteQueries(Queries):
     @override
     async def quotes(self, ids: Collection[QuoteId]) -> Rows:
         return await self._transaction.rows(FIND_QUOTES, {"ids": list(ids)})
+
+    @override
+    async def payment_counters(self, customer_ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(FIND_COUNTERS, {"ids": list(customer_ids)})
 
     @override
     async def transactions(self, ids: Collection[TransactionId]) -> Rows:

@@ -13,6 +13,7 @@ from gateway.application.engine.audit_records import audit_records
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.draft import Draft
 from gateway.application.engine.ledger_view import RequiresOwnTransaction
+from gateway.application.engine.risk import Risk
 from gateway.application.engine.submission import (
     Answer,
     BulkSubmission,
@@ -21,6 +22,7 @@ from gateway.application.engine.submission import (
     Submission,
     is_stored,
 )
+from gateway.application.engine.wanted import needs_of, wanted_by
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.unit_of_work import (
@@ -30,7 +32,6 @@ from gateway.application.ports.unit_of_work import (
     StoredAnswer,
     TryAgain,
     UnitOfWorkFactory,
-    Wanted,
 )
 from gateway.domain.account import AccountKind
 from gateway.domain.errors import IdempotencyKeyReused, Refusal
@@ -61,12 +62,14 @@ class Batch:
 
     Attributes:
         committed: Called after each commit with events.
+        risk: The rules that payments are asked for, if there are any.
     """
 
     unit_of_work: UnitOfWorkFactory
     clock: Clock
     identifiers: Identifiers
     committed: Callable[[], None] = not_observed
+    risk: Risk | None = None
 
     async def run_beside(self, bulk: Submission) -> Answer | Failed | None:
         """Answer a bulk submission while other batches that need none of its accounts are decided and committed.
@@ -114,10 +117,10 @@ class Batch:
         """
         needs = needs_of(submissions)
         async with self.unit_of_work() as work:
-            records = await work.load(wanted_by(submissions, needs, may_be_cached=may_be_cached))
+            records = await work.load(wanted_by(submissions, needs, self.risk, may_be_cached=may_be_cached))
             if not moves_shared_accounts and any(account.kind not in _OF_USERS for account in records.accounts):
                 raise _NeedsSharedAccounts
-            draft = Draft(records)
+            draft = Draft(records, self.risk)
             # Read after the locks are taken: a batch that waited for another one is not dated before it.
             moment = Moment.after(records.latest_at, self.clock(), self.identifiers)
             answers = await answer_all(submissions, needs, draft, moment)
@@ -127,27 +130,6 @@ class Batch:
         if changes is not None and changes.events_new:
             self.committed()
         return answers
-
-
-def wanted_by(
-    submissions: Sequence[Submission], needs: Sequence[Needs | Failed], *, may_be_cached: bool = True
-) -> Wanted:
-    """What all submissions need, each record once, and the answers under their keys."""
-    keys = {submission.key for submission in submissions}
-    keys.update(part.key for each in submissions if isinstance(each, BulkSubmission) for part in each.parts)
-    known = [need for need in needs if isinstance(need, Needs)]
-    return Wanted.union(known, answers=keys, may_be_cached=may_be_cached)
-
-
-def needs_of(submissions: Sequence[Submission]) -> list[Needs | Failed]:
-    """What each submission needs; `Failed` if its command has a bug there."""
-    needs: list[Needs | Failed] = []
-    for submission in submissions:
-        try:
-            needs.append(submission.needs())
-        except Exception as bug:  # noqa: BLE001 - a bug in one command must not fail the whole batch.
-            needs.append(Failed(bug))
-    return needs
 
 
 async def answer_all(

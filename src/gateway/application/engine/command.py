@@ -17,6 +17,7 @@ from gateway.domain.event import Event, EventId, EventObject
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
 from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
@@ -128,6 +129,7 @@ class Decision(Generic[Result_co]):
     api_keys: Collection[ApiKey] = ()
     api_keys_deleted: Collection[ApiKeyId] = ()
     """Keys that make room for one of `api_keys`."""
+    payment_counters: Collection[PaymentCounters] = ()
     events: Collection[Event] = ()
     notes: Collection[AuditNote] = ()
     """What the audit log records of it; nothing of payments."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.application.engine.command import Decision
 from gateway.application.engine.ledger_view import LedgerView
+from gateway.application.engine.risk import Risk
 from gateway.application.ports.unit_of_work import (
     AccountHolder,
     AnswerKey,
@@ -22,6 +23,7 @@ from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.audit import AuditRecord
 from gateway.domain.event import Event
 from gateway.domain.payment import Payment, PaymentId, QuoteId
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
@@ -42,6 +44,7 @@ class Draft(LedgerView):
         "_api_keys_new",
         "_audit_new",
         "_events_new",
+        "_payment_counters_changed",
         "_payments_changed",
         "_payments_new",
         "_quotes_changed",
@@ -56,8 +59,9 @@ class Draft(LedgerView):
         "_webhook_endpoints_new",
     )
 
-    def __init__(self, records: Records) -> None:
-        super().__init__(records)
+    def __init__(self, records: Records, risk: Risk | None = None) -> None:
+        super().__init__(records, risk)
+        self._payment_counters_changed: dict[UserId, PaymentCounters] = {}
         self._answers = {answer.key: answer for answer in records.answers}
         self._users_new: list[NewUser] = []
         self._users_changed: dict[UserId, User] = {}
@@ -110,8 +114,15 @@ class Draft(LedgerView):
             if transaction.reverses is not None:
                 original = self._transactions[transaction.reverses]
                 self._transactions[original.id] = replace(original, reversed_by=transaction.id)
-        if decision.quotes or decision.webhook_endpoints or decision.webhook_endpoints_deleted or decision.api_keys:
+        if (
+            decision.quotes
+            or decision.payment_counters
+            or decision.webhook_endpoints
+            or decision.webhook_endpoints_deleted
+            or decision.api_keys
+        ):
             self._write_quotes(decision.quotes)
+            self._write_payment_counters(decision.payment_counters)
             self._write_webhook_endpoints(decision.webhook_endpoints, decision.webhook_endpoints_deleted)
             self._write_api_keys(decision.api_keys, decision.api_keys_deleted)
         self._refunds_new.extend(decision.refunds)
@@ -134,6 +145,11 @@ class Draft(LedgerView):
             self._references_taken.add(held)
         elif before is not None and before.reference_held is not None:
             self._references_given_back.add(before.reference_held)
+
+    def _write_payment_counters(self, changed: Collection[PaymentCounters]) -> None:
+        for counters in changed:
+            self._payment_counters[counters.customer_id] = counters
+            self._payment_counters_changed[counters.customer_id] = counters
 
     def _write_quotes(self, quotes: Collection[Quote]) -> None:
         for quote in quotes:
@@ -165,6 +181,7 @@ class Draft(LedgerView):
     def fork(self) -> "Draft":
         """A copy. Its changes are not in this draft until this draft adopts it."""
         other = object.__new__(Draft)
+        other.risk = self.risk
         for name in _SLOTS:
             setattr(other, name, copy(getattr(self, name)))
         return other
@@ -206,6 +223,7 @@ class Draft(LedgerView):
             api_keys_new=self._api_keys_new.values(),
             api_keys_changed=self._api_keys_changed.values(),
             api_keys_deleted=self._api_keys_deleted,
+            payment_counters=self._payment_counters_changed.values(),
             events_new=self._events_new,
             audit_new=self._audit_new,
             answers_new=self._answers_new,
@@ -213,4 +231,4 @@ class Draft(LedgerView):
         )
 
 
-_SLOTS = (*LedgerView.__slots__, *Draft.__slots__)
+_SLOTS = sorted({*LedgerView.__slots__, *Draft.__slots__} - {"risk"})

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from operator import attrgetter
 
+from gateway.application.engine.risk import Risk
 from gateway.application.ports.unit_of_work import AccountHolder, Records
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.api_key import ApiKey
@@ -18,6 +19,7 @@ from gateway.domain.errors import (
 )
 from gateway.domain.exchange_errors import QuoteNotFound
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import User, UserId
@@ -42,6 +44,7 @@ class LedgerView:
         "_accounts",
         "_api_keys",
         "_emails_taken",
+        "_payment_counters",
         "_payments",
         "_quotes",
         "_references_given_back",
@@ -50,9 +53,13 @@ class LedgerView:
         "_user_ids_taken",
         "_users",
         "_webhook_endpoints",
+        "risk",
     )
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, risk: Risk | None = None) -> None:
+        """The records, and the rules that payments are to be asked for, if there are any."""
+        self.risk = risk
+        self._payment_counters = {counters.customer_id: counters for counters in records.payment_counters}
         self._accounts = {account.id: account for account in records.accounts}
         self._account_ids = {account.key: account.id for account in records.accounts}
         self._payments = {payment.id: payment for payment in records.payments}
@@ -123,6 +130,11 @@ class LedgerView:
             return self._payments[payment_id]
         except KeyError:
             raise PaymentNotFound("There is no such payment.") from None
+
+    def payment_counters(self, customer_id: UserId) -> PaymentCounters:
+        """What a customer has paid lately, if it is counted and was loaded."""
+        found = self._payment_counters.get(customer_id)
+        return PaymentCounters(customer_id=customer_id, windows={}) if found is None else found
 
     def transaction(self, transaction_id: TransactionId) -> Transaction:
         """The transaction with this id, including its `reversed_by`.

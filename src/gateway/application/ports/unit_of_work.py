@@ -17,6 +17,7 @@ from gateway.domain.audit import AuditRecord
 from gateway.domain.event import Event, EventId
 from gateway.domain.immutable import immutable
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
@@ -168,6 +169,8 @@ class Wanted(Needs):
     answers: Collection[AnswerKey] = ()
     may_be_cached: bool = False
     """Any of the accounts may come from the account cache, and answers be left out: see `Records.are_cached`."""
+    counts_payments: bool = False
+    """The payment counters of customers are loaded beside their accounts, and locked."""
 
 
 class AccountHolder(NamedTuple):
@@ -199,6 +202,7 @@ class Records:
     webhook_endpoints: Collection[WebhookEndpoint] = ()
     users: Collection[User] = ()
     api_keys: Collection[ApiKey] = ()
+    payment_counters: Collection[PaymentCounters] = ()
     latest_at: datetime | None = None
     """The ids of new transactions are of later moments: at least the largest `latest_at` stored with a loaded
     account. Ids then sort in the order of an account's versions, even if clocks differ."""
@@ -232,6 +236,7 @@ class Changes:
     api_keys_new: Collection[ApiKey] = ()
     api_keys_changed: Collection[ApiKey] = ()
     api_keys_deleted: Collection[ApiKeyId] = ()
+    payment_counters: Collection[PaymentCounters] = ()
     events_new: Collection[Event] = ()
     """In the order in which they stand in the feed. The storage gives them their positions."""
     audit_new: Collection[AuditRecord] = ()
@@ -247,9 +252,9 @@ class UnitOfWork(Protocol):
         """Read what is wanted. Called once, before `commit`.
 
         Accounts, payments and quotes are locked until the transaction ends, or `commit` checks that nobody has changed
-        them since. Users, webhook endpoints and API keys are always locked. Locks are taken in one order (users,
-        payments, quotes, accounts, accounts for fees, webhook endpoints, API keys; each by id), so that two batches
-        never wait for each other in a circle.
+        them since. Users, webhook endpoints, API keys and payment counters are always locked. Locks are taken in one
+        order (users, payments, quotes, payment counters, accounts, accounts for fees, webhook endpoints, API keys; each
+        by id), so that two batches never wait for each other in a circle.
         Answers, references, e-mails and transactions are read, not locked.
 
         Where accounts may be cached, a storage may pipeline its units of work: this one waits until the unit of work

@@ -68,6 +68,7 @@ CONFIRM = Operation(
         "insufficient_funds",
         "account_frozen",
         "account_closed",
+        "limit_exceeded",
         "currency_mismatch",
         "balance_overflow",
         *QUOTE_CODES,

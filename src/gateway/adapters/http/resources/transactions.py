@@ -140,6 +140,7 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
                 "insufficient_funds",
                 "account_frozen",
                 "account_closed",
+                "limit_exceeded",
                 "merchant_not_found",
                 "currency_mismatch",
                 "unknown_currency",

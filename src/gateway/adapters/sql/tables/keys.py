@@ -9,6 +9,7 @@ KEYS_TAKEN: Final = {
     "payments_reference_key": "payments.merchant_id, payments.reference, payments.reference_held_by",
     "payments_quote_id_key": "payments.quote_id",
     "transfers_reverses_key": "transfers.reverses",
+    "payment_counters_pkey": "payment_counters.id",
     "answers_pkey": "answers.owner_id, answers.key",
 }
 """The unique keys that two batches may both want, by their names in Postgres, and as SQLite words them."""

@@ -1,9 +1,10 @@
 """What the commands on payments share: settling, ending, and their events."""
 
-from typing import Final, Protocol, assert_never
+from typing import Final, assert_never
 
 from gateway.application.commands.shared.accounts import fees_account, payee_account, payer_account
 from gateway.application.commands.shared.exchange_legs import pay_across
+from gateway.application.commands.shared.risk import NOT_ASKED, Terms, ask_rules
 from gateway.application.commands.shared.transfer_sequence import TransferSequence
 from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
@@ -11,8 +12,8 @@ from gateway.domain.errors import PaymentNotFound
 from gateway.domain.event import Event
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
-from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentReference, QuoteId
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.payment_life import PaymentEnding
 from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.payment_terms import must_be_at_once, payment_to_oneself
@@ -41,25 +42,6 @@ class PaymentResult:
     transaction: Transaction
 
 
-class Terms(Protocol):
-    """What is paid: an order, or a requested payment."""
-
-    @property
-    def merchant_id(self) -> UserId:
-        """The payee."""
-        ...
-
-    @property
-    def amount(self) -> Money:
-        """What the merchant gets, before fees."""
-        ...
-
-    @property
-    def capture(self) -> CaptureMethod:
-        """Whether the money moves at once or is held."""
-        ...
-
-
 @immutable
 class Settlement:
     """The transfers of a payment, with the quote that they use."""
@@ -68,6 +50,7 @@ class Settlement:
     steps: TransferSequence
     fee_minor: int = 0
     quote: Quote | None = None
+    counters: PaymentCounters | None = None
 
     def decision(self, payment: Payment, moment: Moment) -> Decision[PaymentResult]:
         """The decision that `payment` was paid, held or captured with these transfers."""
@@ -81,6 +64,7 @@ class Settlement:
             payments=(payment,),
             quotes=() if quote is None else (quote.used_by(payment.id),),
             transactions=(transaction,),
+            payment_counters=() if self.counters is None else (self.counters,),
             events=(status_event(payment, moment),),
         )
 
@@ -117,6 +101,7 @@ def settle(
         InvalidInput: There is a quote, and the amount is to be held.
         QuoteNotFound, QuoteUsed, QuoteExpired, QuoteAmountMismatch: As `check_usable`.
         DuplicateReference, RequiresOwnTransaction: As `LedgerView.must_be_free`.
+        LimitExceeded: A rule of risk refuses it.
         AccountFrozen, BalanceOverflow: As `post`.
         InsufficientFunds: The customer's available balance is too low.
     """
@@ -132,6 +117,7 @@ def settle(
     customer = payer_account(ledger, customer_id, currency if quote is None else quote.source.currency)
     if reference is not None:
         ledger.must_be_free(reference)
+    asked = NOT_ASKED if ledger.risk is None else ask_rules(ledger.risk, terms, customer, quote, ledger, moment)
     steps = TransferSequence()
     match terms.capture:
         case CaptureMethod.AUTOMATIC:
@@ -142,10 +128,12 @@ def settle(
             fee = merchant.fees.fee_on(amount_minor) if any(merchant.fees) else 0
             if fee:
                 steps.make(charge, merchant, fees_account(ledger, currency), fee)
-            return Settlement(kind=TransactionType.PAYMENT, steps=steps, fee_minor=fee, quote=quote)
+            return Settlement(
+                kind=TransactionType.PAYMENT, steps=steps, fee_minor=fee, quote=quote, counters=asked.counters
+            )
         case CaptureMethod.MANUAL:
             steps.make(hold, customer, merchant, amount_minor)
-            return Settlement(kind=TransactionType.HOLD, steps=steps)
+            return Settlement(kind=TransactionType.HOLD, steps=steps, counters=asked.counters)
         case _:
             assert_never(terms.capture)
 
