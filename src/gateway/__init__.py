@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gateway.application.commands.register import Register, Registered
     from gateway.application.commands.request_payment import RequestPayment
     from gateway.application.commands.reverse_transaction import ReverseTransaction
+    from gateway.application.commands.review_payment import ApprovePayment, DeclinePayment
     from gateway.application.commands.revoke_api_key import RevokeApiKey
     from gateway.application.commands.rotate_api_key import RotateApiKey
     from gateway.application.commands.rotate_webhook_secret import RotateWebhookSecret
@@ -112,6 +113,7 @@ __all__ = [
     "ApiKey",
     "ApiKeyId",
     "ApiKeys",
+    "ApprovePayment",
     "Attempt",
     "AuditAction",
     "AuditFilter",
@@ -133,6 +135,7 @@ __all__ = [
     "CurrencyCode",
     "CurrencyPair",
     "CurrencyTotals",
+    "DeclinePayment",
     "DeleteWebhookEndpoint",
     "Delivery",
     "DeliveryId",

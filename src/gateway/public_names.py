@@ -37,6 +37,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.application.commands.register": ("Register", "Registered"),
     "gateway.application.commands.request_payment": ("RequestPayment",),
     "gateway.application.commands.reverse_transaction": ("ReverseTransaction",),
+    "gateway.application.commands.review_payment": ("ApprovePayment", "DeclinePayment"),
     "gateway.application.commands.revoke_api_key": ("RevokeApiKey",),
     "gateway.application.commands.rotate_api_key": ("RotateApiKey",),
     "gateway.application.commands.rotate_webhook_secret": ("RotateWebhookSecret",),

@@ -19,6 +19,7 @@ from gateway.domain.payment import PaymentId
 from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import DisabledReason
 from gateway.entrypoints.event_types import event_types_markdown, event_types_table
+from gateway.ports import RiskLimits, risk_limit
 from support.api_client import Json, Person, World, created, fresh_key, ok, open_world
 
 SECRET = f"whsec_{'MfKQ' * 8}"
@@ -68,6 +69,7 @@ class Shop:
         await self.do(self.merchant, f"{path}/refunds", {"reason": "The coffee was cold"})
         held = await self.paid(capture="manual")
         await self.do(self.merchant, f"/payments/{held['id']}/capture", {"amount": 400, "final": False})
+        await self.paid(await self.world.customer(balance=2_000), capture="manual")
         held = await self.paid(capture="manual", expires_in_seconds=60)
         self.world.clock.advance(60)
         await self.world.gateway.execute(ExpirePayment(payment_id=PaymentId(held["id"])))
@@ -122,7 +124,7 @@ class Shop:
 
 @pytest.fixture
 async def shop() -> AsyncGenerator[Shop]:
-    async with open_world() as world:
+    async with open_world(risk=RiskLimits(review=[risk_limit("balance_share=50")])) as world:
         customer, merchant, operator = await world.customer(), await world.merchant(), await world.operator()
         body = {"account_id": customer.account_id, "amount": 100_000, "currency": "USD"}
         created(await customer.api.post("/deposits", body, key=fresh_key()))

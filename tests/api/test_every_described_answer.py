@@ -21,7 +21,7 @@ from support.api_client import (
     open_world,
 )
 from support.every_operation import EVERY_OPERATION, Everybody
-from support.lives_of_payments import meet_what_lives_of_payments_cause
+from support.lives_of_payments import AsDescribed, meet_what_lives_of_payments_cause
 
 ELSEWHERE = {
     "internal_error",
@@ -30,20 +30,19 @@ ELSEWHERE = {
     "request_timeout",
     "headers_too_large",
     "idempotency_in_progress",
-    "limit_exceeded",
     "rate_change_too_large",
     "rates_read_only",
     "rate_limited",
 }
-"""Met in test_failures, test_conventions, test_rate_limits, test_large_bodies, test_risk and exchange: they take a
-gateway in trouble, a client that hangs, one that asks too often or too much, rules of risk, or a gateway whose rates
-come from a file or may not jump."""
+"""Met in test_failures, test_conventions, test_rate_limits, test_large_bodies, and exchange: they take a gateway in
+trouble, a client that hangs, one that asks too often or too much, or a gateway whose rates come from a file or may
+not jump."""
 
 
 @pytest.fixture
 async def scene() -> AsyncIterator[Everybody]:
     """The key "used" belongs to a request that each of them has made."""
-    async with open_world() as world:
+    async with open_world(risk=AsDescribed()) as world:
         world.anyone.contract.seen.clear()
         scene = Everybody(
             world=world,

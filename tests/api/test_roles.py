@@ -37,6 +37,8 @@ ROLES = {
     "POST /payouts": {"customer", "merchant"},
     "POST /payments": {"customer", "merchant"},
     "POST /payments/{payment_id}/confirm": {"customer"},
+    "POST /payments/{payment_id}/approve": {"operator"},
+    "POST /payments/{payment_id}/decline": {"operator"},
     "POST /payments/{payment_id}/capture": {"merchant"},
     "POST /payments/{payment_id}/cancel": {"customer", "merchant"},
     "POST /payments/{payment_id}/refunds": {"merchant"},

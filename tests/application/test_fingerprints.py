@@ -52,6 +52,8 @@ RELEASED = {
     "CreateApiKey": "c3d156656749b4b6",
     "RevokeApiKey": "398ba4a4edf5fa6e",
     "RotateApiKey": "867c2a3b0d4f6bf7",
+    "ApprovePayment": "33a23e2c5a145f9e",
+    "DeclinePayment": "d3e1c914a2dd41cd",
 }
 """The first bytes of the fingerprint of a command of each kind: keys of before an update are compared by them."""
 

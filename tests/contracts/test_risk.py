@@ -9,7 +9,11 @@ from typing import cast
 import pytest
 
 from gateway import (
+    ApprovePayment,
     ConfirmPayment,
+    DeclinePayment,
+    ExpirePayment,
+    FeeSchedule,
     MakeDeposit,
     MakeQuote,
     OpenAccount,
@@ -17,6 +21,7 @@ from gateway import (
     PaymentOrder,
     PaymentRequest,
     RequestPayment,
+    SetFees,
 )
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.command_executor import CommandExecutor
@@ -30,9 +35,10 @@ from gateway.application.verification.verify import verify
 from gateway.contracts.records import EUR, NOW, USD, a_rate
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.money import Money
+from gateway.domain.payment import CaptureMethod
 from gateway.domain.payment_status import PaymentStatus
 from gateway.ports import RiskRules, Wanted
-from gateway.refusals import InsufficientFunds, LimitExceeded
+from gateway.refusals import InsufficientFunds, LimitExceeded, PaymentExpired, PaymentStateInvalid
 from support.builders import (
     CUSTOMER,
     MERCHANT,
@@ -43,6 +49,7 @@ from support.builders import (
     opened,
     pay,
     refusing,
+    reviewing,
     submit,
     usd,
 )
@@ -181,6 +188,49 @@ async def test_without_windows_nothing_is_counted(scene: Scene) -> None:
     key = AccountKey(CUSTOMER, USD, AccountKind.CUSTOMER)
     async with scene.storage.unit_of_work() as work:
         assert list((await work.load(Wanted(account_keys=[key], counts_payments=True))).payment_counters) == []
+
+
+@pytest.mark.parametrize("capture", CaptureMethod)
+async def test_a_payment_waits_for_its_review_until_it_is_decided_or_its_time_is_over(
+    scene: Scene, capture: CaptureMethod
+) -> None:
+    executor = scene.executor(reviewing("amount.customer.USD=100", "count.1h=9", review_seconds=60))
+    order = PaymentOrder(
+        customer_id=CUSTOMER,
+        merchant_id=MERCHANT,
+        amount=usd(101),
+        capture=capture,
+        expires_in_seconds=60 if capture is CaptureMethod.MANUAL else None,
+    )
+    await executor.execute(SetFees(merchant_id=MERCHANT, currency=USD, fees=FeeSchedule(0, 1)))
+    ids = [(await executor.execute(Pay(order=order))).payment.id for _ in range(3)]
+    await executor.execute(ApprovePayment(payment_id=ids[0], reason="They were called"))
+    await executor.execute(DeclinePayment(payment_id=ids[1], reason="They know of none"))
+    assert list(await scene.storage.reader.payments_due(scene.clock.now, limit=10)) == []
+    scene.clock.advance(60)
+    # An approved hold has the same end.
+    due = {ids[2]} if capture is CaptureMethod.AUTOMATIC else {ids[0], ids[2]}
+    assert set(await scene.storage.reader.payments_due(scene.clock.now, limit=10)) == due
+    for payment_id in (ids[0], ids[2]):
+        with pytest.raises(PaymentExpired if payment_id in due else PaymentStateInvalid):
+            await executor.execute(ApprovePayment(payment_id=payment_id, reason="Too late"))
+    for payment_id in due:
+        await executor.execute(ExpirePayment(payment_id=payment_id))
+    stored = [await scene.storage.reader.payment(payment_id) for payment_id in ids]
+    ends = [(each.status.value, each.failure_code) for each in stored if each is not None]
+    approved = "captured" if capture is CaptureMethod.AUTOMATIC else "expired"
+    assert ends == [(approved, None), ("canceled", "review_declined"), ("expired", "review_expired")]
+    paid = 101 if capture is CaptureMethod.AUTOMATIC else 0
+    assert await balances(scene.storage) == (BALANCE - paid, max(paid - 1, 0))
+
+
+async def test_what_may_not_wait_is_refused(scene: Scene) -> None:
+    executor = scene.executor(reviewing("count.1h=1"))
+    await executor.execute(replace(pay(usd(1)), may_wait=False))
+    with pytest.raises(LimitExceeded):
+        await executor.execute(replace(pay(usd(1)), may_wait=False))
+    waiting = await executor.execute(pay(usd(1)))
+    assert waiting.payment.status is PaymentStatus.REQUIRES_REVIEW
 
 
 async def test_rules_that_say_nothing_or_fail_make_no_payment(scene: Scene) -> None:

@@ -113,6 +113,12 @@ def a_batch(storage: Storage, clock: Clock | None = None, risk: Risk | None = No
     )
 
 
+def reviewing(*limits: str, review_seconds: int = 86_400) -> Risk:
+    """Rules that send payments beyond these limits to a review: `reviewing("amount.customer.USD=500")`."""
+    rules = RiskLimits(review=[risk_limit(limit) for limit in limits])
+    return Risk(rules=rules, windows=tuple(rules.windows), review_seconds=review_seconds)
+
+
 def refusing(*limits: str) -> Risk:
     """Rules that refuse payments beyond these limits: `refusing("count.1h=5")`."""
     rules = RiskLimits(refuse=[risk_limit(limit) for limit in limits])

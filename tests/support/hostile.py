@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final, cast
 
 from gateway import (
+    ApprovePayment,
     CancelPayment,
     CapturePayment,
     ChangeWebhookEndpoint,
@@ -14,6 +15,7 @@ from gateway import (
     ConfirmPayment,
     CreateApiKey,
     CreateWebhookEndpoint,
+    DeclinePayment,
     DeleteWebhookEndpoint,
     DisabledReason,
     DisableUser,
@@ -70,6 +72,7 @@ from support.builders import (
     deposit,
     opened,
     pay,
+    reviewing,
     usd,
 )
 
@@ -268,6 +271,9 @@ async def a_shop(storage: Storage) -> Shop:
         last_four="abcd",
     )
     keys = [await executor.execute(create_key) for _ in range(2)]
+    suspicious = replace(batch, risk=reviewing("amount.customer.USD=1"))
+    asking = CommandExecutor(OneByOne(suspicious.run), identifiers)
+    reviewed = [(await asking.execute(pay(usd(7)))).payment for _ in range(2)]
     commands: list[Command[Any]] = [
         CancelPayment(payment_id=held.id, by=MERCHANT),
         CapturePayment(payment_id=held.id, merchant_id=MERCHANT, amount_minor=1, final=False),
@@ -284,6 +290,8 @@ async def a_shop(storage: Storage) -> Shop:
         EndSessions(user_id=somebody.user.id, reason="a lost token"),
         OpenAccount(key=AccountKey(CUSTOMER, EUR, AccountKind.CUSTOMER)),
         Pay(order=replace(order, reference="order-3")),
+        ApprovePayment(payment_id=reviewed[0].id, reason="they were called"),
+        DeclinePayment(payment_id=reviewed[1].id, reason="they know of none"),
         RefundPayment(payment_id=captured.id, merchant_id=MERCHANT, amount_minor=2, reason="cold", refund_fee=True),
         Register(
             user_id=user_id(7),

@@ -17,11 +17,15 @@ def risk_of(rules: RiskRules | None, settings: Settings) -> Risk | None:
         StartRefused: The limits of the settings have too many windows.
     """
     if rules is not None:
-        return Risk(rules=rules, windows=check_windows(rules.windows))
-    if not settings.risk_refuse:
+        return _risk(rules, settings)
+    if not (settings.risk_refuse or settings.risk_review):
         return None
+    refuse, review = (list(map(risk_limit, texts)) for texts in (settings.risk_refuse, settings.risk_review))
     try:
-        limits = RiskLimits(refuse=[risk_limit(text) for text in settings.risk_refuse])
-        return Risk(rules=limits, windows=check_windows(limits.windows))
+        return _risk(RiskLimits(refuse=refuse, review=review), settings)
     except InvalidInput as refused:
-        raise StartRefused(f"GATEWAY_RISK_REFUSE: {refused.detail}") from refused
+        raise StartRefused(f"GATEWAY_RISK_REFUSE and GATEWAY_RISK_REVIEW: {refused.detail}") from refused
+
+
+def _risk(rules: RiskRules, settings: Settings) -> Risk:
+    return Risk(rules=rules, windows=check_windows(rules.windows), review_seconds=settings.risk_review_seconds)

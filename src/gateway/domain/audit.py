@@ -48,6 +48,8 @@ class AuditAction(StrEnum):
     FEES_CHANGED = "fees.changed"
     RATE_CHANGED = "rate.changed"
     DEPOSIT_MADE = "deposit.made"
+    PAYMENT_APPROVED = "payment.approved"
+    PAYMENT_DECLINED = "payment.declined"
     TRANSACTION_REVERSED = "transaction.reversed"
     API_KEY_CREATED = "api_key.created"
     API_KEY_ROTATED = "api_key.rotated"

@@ -8,6 +8,7 @@ class EventType(StrEnum):
     """The type of each change. Quotes have no events: the events of payments show their use."""
 
     PAYMENT_CREATED = "payment.created"
+    PAYMENT_REQUIRES_REVIEW = "payment.requires_review"
     PAYMENT_AUTHORIZED = "payment.authorized"
     PAYMENT_CAPTURED = "payment.captured"
     PAYMENT_PARTIALLY_CAPTURED = "payment.partially_captured"

@@ -7,7 +7,7 @@ window, and for at most one bucket more: no window of that length ever holds mor
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from gateway.domain.checks import wrong_type
 from gateway.domain.errors import invalid
@@ -87,9 +87,10 @@ def check_windows(windows: object) -> tuple[timedelta, ...]:
     """
     if not isinstance(windows, Collection) or isinstance(windows, str):
         raise wrong_type("windows", "a collection of timedeltas", windows)
-    for window in windows:
+    given = cast("Collection[timedelta]", windows)
+    for window in given:
         check_window("windows", window)
-    distinct = tuple(sorted(set(windows)))
+    distinct = tuple(sorted(set(given)))
     if len(distinct) > RISK_WINDOWS_MAX:
         raise invalid("windows", "value_invalid", f"There may be at most {RISK_WINDOWS_MAX} windows.")
     return distinct

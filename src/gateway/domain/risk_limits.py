@@ -75,7 +75,7 @@ class AmountLimit:
         money = attempt.paid if self.role is Role.CUSTOMER else attempt.amount
         return money.currency == self.currency and money.amount_minor > self.limit_minor
 
-    def retry_at(self, _attempt: PaymentAttempt) -> datetime | None:
+    def retry_at(self, attempt: PaymentAttempt) -> datetime | None:  # noqa: ARG002 - as the others.
         """Never."""
         return None
 
@@ -169,7 +169,7 @@ class BalanceShareLimit:
         paid, available = attempt.paid.amount_minor, attempt.available_minor
         return paid <= available and paid * _PERCENT > available * self.limit_percent
 
-    def retry_at(self, _attempt: PaymentAttempt) -> datetime | None:
+    def retry_at(self, attempt: PaymentAttempt) -> datetime | None:  # noqa: ARG002 - as the others.
         """Nobody knows when there is more on the account."""
         return None
 

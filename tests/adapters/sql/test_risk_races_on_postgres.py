@@ -1,9 +1,10 @@
 """Two gateways with connections of their own: what they let through together never passes a limit, on Postgres."""
 
 import asyncio
+from collections import Counter
 from contextlib import AsyncExitStack
 
-from gateway import MakeDeposit, OpenAccount
+from gateway import ApprovePayment, DeclinePayment, ExpirePayment, MakeDeposit, OpenAccount, Refusal
 from gateway.adapters.sql import open_sql_storage
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.command_executor import CommandExecutor
@@ -14,9 +15,23 @@ from gateway.application.verification.verify import verify
 from gateway.contracts.records import EUR, user_id
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.money import Money
+from gateway.domain.payment import Payment
+from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.user import Role
-from gateway.refusals import LimitExceeded
-from support.builders import CUSTOMER, MERCHANT, StandingClock, a_batch, deposit, opened, pay, refusing, register, usd
+from gateway.refusals import LimitExceeded, PaymentExpired, PaymentStateInvalid
+from support.builders import (
+    CUSTOMER,
+    MERCHANT,
+    StandingClock,
+    a_batch,
+    deposit,
+    opened,
+    pay,
+    refusing,
+    register,
+    reviewing,
+    usd,
+)
 
 ROUNDS = 200
 COUNT = 2
@@ -74,3 +89,36 @@ async def test_the_first_payments_of_a_customer_from_two_accounts_are_both_count
                 return_exceptions=True,
             )
             assert sorted(isinstance(each, LimitExceeded) for each in outcomes) == [False, True], outcomes
+
+
+async def test_of_an_approval_a_decline_and_the_end_of_its_time_exactly_one_wins(postgres_url: str) -> None:
+    clock, risk, rounds = StandingClock(), reviewing("amount.customer.USD=1", review_seconds=60), 30
+    async with AsyncExitStack() as stack:
+        storages = [await stack.enter_async_context(open_sql_storage(postgres_url)) for _ in range(2)]
+        await opened(storages[0], balance=1_000)
+        clocks = [clock, StandingClock()]
+        runs = [
+            retrying(a_batch(storage, clock, risk).run, RetryLimits(attempts_max=50))
+            for storage, clock in zip(storages, clocks, strict=True)
+        ]
+        first, second = (CommandExecutor(OneByOne(run), time_ordered_id) for run in runs)
+        won = Counter[str]()
+        for number in range(rounds):
+            waiting = (await first.execute(pay(usd(2)))).payment
+            # One server takes its time for over, the other one does not.
+            clocks[1].now = clock.now
+            clocks[1].advance(60)
+            decide = (ApprovePayment if number % 2 else DeclinePayment)(payment_id=waiting.id, reason="Decided")
+            decided, expired = await asyncio.gather(
+                first.execute(decide), second.execute(ExpirePayment(payment_id=waiting.id)), return_exceptions=True
+            )
+            # A payment that has ended is not expired again, and that is no error.
+            assert isinstance(expired, Payment), expired
+            assert isinstance(decided, Payment | PaymentStateInvalid | PaymentExpired), decided
+            ended = await storages[0].reader.payment(waiting.id)
+            assert ended is not None
+            assert (ended.version, ended.status is PaymentStatus.EXPIRED) == (2, isinstance(decided, Refusal))
+            won[ended.status.value] += 1
+        assert won.total() == rounds
+        async with storages[0].audit() as audit:
+            assert (await verify(audit)).named == []

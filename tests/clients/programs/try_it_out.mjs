@@ -61,6 +61,8 @@ const steps = [
   "createPayment:hold", merchantLogsIn, "capturePayment", "createRefund", "listRefunds", "getRefund", "getFees",
   "createPayment:request", customerLogsIn, "confirmPayment:own_currency",
   "createPayment:hold", merchantLogsIn, "cancelPayment",
+  customerLogsIn, "createPayment:large", operatorLogsIn, "declinePayment",
+  customerLogsIn, "createPayment:large", operatorLogsIn, "approvePayment", merchantLogsIn,
   "createWebhookEndpoint", "listWebhookEndpoints", "getWebhookEndpoint", "changeWebhookEndpoint", "rotateWebhookSecret",
   "testWebhookEndpoint", "listEvents", "getEvent", "streamEvents",
   "listDeliveries", "redeliverEvent", "replayEvents", "deleteWebhookEndpoint",

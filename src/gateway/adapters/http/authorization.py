@@ -94,6 +94,8 @@ TABLE: Final[Mapping[str, Row]] = {
     "listPayments": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.PARTY),
     "getPayment": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.PARTY, _PAYMENT),
     "confirmPayment": Row(CUSTOMER, Scope.PAYMENTS_WRITE, Objects.PARTY, _PAYMENT),
+    "approvePayment": Row(OPERATOR, None, Objects.ALL, _PAYMENT),
+    "declinePayment": Row(OPERATOR, None, Objects.ALL, _PAYMENT),
     "capturePayment": Row(MERCHANT, Scope.PAYMENTS_WRITE, Objects.PARTY, _PAYMENT),
     "cancelPayment": Row(CUSTOMER | MERCHANT, Scope.PAYMENTS_WRITE, Objects.PARTY, _PAYMENT),
     "createRefund": Row(MERCHANT, Scope.REFUNDS_WRITE, Objects.PARTY, _PAYMENT),

@@ -112,6 +112,12 @@ CATALOG: Final[Mapping[EventType, CatalogEntry]] = {
         status="requires_confirmation",
         allowed_actions=["confirm", "cancel"],
     ),
+    EventType.PAYMENT_REQUIRES_REVIEW: _hold(
+        "A rule of risk asks for a review. The money is held; an operator approves or declines the payment.",
+        status="requires_review",
+        failure_code="balance_share",
+        allowed_actions=["approve", "decline", "cancel"],
+    ),
     EventType.PAYMENT_AUTHORIZED: _hold(
         "The money is held for the merchant.",
         status="authorized",

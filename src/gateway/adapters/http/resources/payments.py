@@ -209,6 +209,7 @@ PAYMENT_EXAMPLE: Final[dict[str, Any]] = {
 }
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "payment": PAYMENT_EXAMPLE,
+    "large": {**PAYMENT_EXAMPLE, "amount": 40_000, "reference": "order-1004", "description": "Coffee for a wedding"},
     "hold": {**PAYMENT_EXAMPLE, "capture": "manual", "reference": "order-1002"},
     "request": {"amount": 1050, "currency": "USD", "reference": "order-1003", "description": "Two coffees"},
 }

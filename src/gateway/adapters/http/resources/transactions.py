@@ -46,7 +46,7 @@ class TransactionsQuery(CreatedQuery, frozen=True, kw_only=True):
 
 
 def to_pay(request: Request[TransactionBody]) -> Pay:
-    """A payment by the caller."""
+    """A payment by the caller, which is made at once or not at all."""
     body = request.body
     return Pay(
         order=PaymentOrder(
@@ -55,7 +55,8 @@ def to_pay(request: Request[TransactionBody]) -> Pay:
             amount=Money(body.amount, currency_code(body.currency)),
             description=body.description,
             metadata={},
-        )
+        ),
+        may_wait=False,
     )
 
 

@@ -24,6 +24,7 @@ from gateway.domain.user import UserId
 
 EVENT_OF: Final = {
     PaymentStatus.REQUIRES_CONFIRMATION: EventType.PAYMENT_CREATED,
+    PaymentStatus.REQUIRES_REVIEW: EventType.PAYMENT_REQUIRES_REVIEW,
     PaymentStatus.AUTHORIZED: EventType.PAYMENT_AUTHORIZED,
     PaymentStatus.PARTIALLY_CAPTURED: EventType.PAYMENT_PARTIALLY_CAPTURED,
     PaymentStatus.CAPTURED: EventType.PAYMENT_CAPTURED,
@@ -44,13 +45,19 @@ class PaymentResult:
 
 @immutable
 class Settlement:
-    """The transfers of a payment, with the quote that they use."""
+    """The transfers of a payment, with the quote that they use.
+
+    Attributes:
+        counters: What the customer has paid lately, with this payment; `None` if nothing is counted.
+        review: The rule that sends it to a review; then its money is held. `None` if it needs none.
+    """
 
     kind: TransactionType
     steps: TransferSequence
     fee_minor: int = 0
     quote: Quote | None = None
     counters: PaymentCounters | None = None
+    review: str | None = None
 
     def decision(self, payment: Payment, moment: Moment) -> Decision[PaymentResult]:
         """The decision that `payment` was paid, held or captured with these transfers."""
@@ -87,12 +94,14 @@ def settle(
     customer_id: UserId,
     quote_id: QuoteId | None,
     reference: PaymentReference | None = None,
+    may_wait: bool = True,
     ledger: LedgerView,
     moment: Moment,
 ) -> Settlement:
     """Move the amount from the customer to the merchant and charge the merchant's fee, or hold it.
 
-    With a quote, the customer pays its source, and the merchant gets its target. `reference` must not be in use.
+    With a quote, the customer pays its source, and the merchant gets its target. `reference` must not be in use. If a
+    rule of risk sends it to a review, the amount is held; one that may not wait for that is refused.
 
     Raises:
         SameAccount: The customer is the merchant.
@@ -117,9 +126,14 @@ def settle(
     customer = payer_account(ledger, customer_id, currency if quote is None else quote.source.currency)
     if reference is not None:
         ledger.must_be_free(reference)
-    asked = NOT_ASKED if ledger.risk is None else ask_rules(ledger.risk, terms, customer, quote, ledger, moment)
+    asked = (
+        NOT_ASKED
+        if ledger.risk is None
+        else ask_rules(ledger.risk, terms, customer, quote, may_wait=may_wait, ledger=ledger, moment=moment)
+    )
     steps = TransferSequence()
-    match terms.capture:
+    capture = terms.capture if asked.review is None else CaptureMethod.MANUAL
+    match capture:
         case CaptureMethod.AUTOMATIC:
             if quote is None:
                 steps.make(post, customer, merchant, amount_minor)
@@ -133,9 +147,9 @@ def settle(
             )
         case CaptureMethod.MANUAL:
             steps.make(hold, customer, merchant, amount_minor)
-            return Settlement(kind=TransactionType.HOLD, steps=steps, counters=asked.counters)
+            return Settlement(kind=TransactionType.HOLD, steps=steps, counters=asked.counters, review=asked.review)
         case _:
-            assert_never(terms.capture)
+            assert_never(capture)
 
 
 def release_decision(after: PaymentEnding, ledger: LedgerView, moment: Moment) -> Decision[Payment]:

@@ -56,9 +56,11 @@ class Asked:
 
     Attributes:
         counters: The counters with this payment; `None` if the rules count nothing.
+        review: The rule that sends it to a review; `None` if none does.
     """
 
     counters: PaymentCounters | None = None
+    review: str | None = None
 
 
 NOT_ASKED: Final = Asked()
@@ -66,16 +68,23 @@ NOT_ASKED: Final = Asked()
 
 
 def ask_rules(
-    risk: Risk, terms: Terms, customer: Account, quote: Quote | None, ledger: LedgerView, moment: Moment
+    risk: Risk,
+    terms: Terms,
+    customer: Account,
+    quote: Quote | None,
+    *,
+    may_wait: bool,
+    ledger: LedgerView,
+    moment: Moment,
 ) -> Asked:
-    """Ask the rules about a payment from this account.
+    """Ask the rules about a payment from this account. One with a quote cannot wait: its rate is for seconds.
 
     Raises:
         LimitExceeded: They refuse it.
     """
     counters = ledger.payment_counters(customer.owner_id)
     paid = terms.amount if quote is None else quote.source
-    risk.ask(
+    verdict = risk.ask(
         PaymentAttempt(
             customer_id=customer.owner_id,
             merchant_id=terms.merchant_id,
@@ -88,6 +97,10 @@ def ask_rules(
             available_minor=customer.available,
             counters=counters,
             now=moment.now,
-        )
+        ),
+        may_wait=may_wait and quote is None,
     )
-    return Asked(counters=counters.counted(paid, risk.windows, moment.now) if risk.windows else None)
+    return Asked(
+        counters=counters.counted(paid, risk.windows, moment.now) if risk.windows else None,
+        review=verdict.rule or None,
+    )
