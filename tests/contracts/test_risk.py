@@ -54,7 +54,6 @@ from support.builders import (
     usd,
 )
 
-pytestmark = pytest.mark.locking
 BALANCE = 1_000
 
 
