@@ -66,7 +66,7 @@ async def test_items_of_a_batch_are_refused_one_by_one_and_abort_an_atomic_one(w
     assert await merchant.available() == 10
 
 
-async def test_an_operator_who_pays_for_a_customer_passes_no_limit_either(world: World) -> None:
+async def test_an_operator_who_pays_for_a_customer_exceeds_no_limit_either(world: World) -> None:
     operator = await world.operator()
     customer, merchant = await world.customer(balance=10_000), await world.merchant()
     item: Json = {

@@ -1,4 +1,4 @@
-"""Rules of risk on every storage: no payments together pass a limit, whatever way they come."""
+"""Rules of risk on every storage: no payments together exceed a limit, whatever way they come."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -80,7 +80,7 @@ async def scene(storage: Storage) -> AsyncIterator[Scene]:
 
 
 @pytest.mark.parametrize("grouped", [True, False], ids=["grouped", "one by one"])
-async def test_concurrent_payments_never_pass_a_limit_together(scene: Scene, *, grouped: bool) -> None:
+async def test_concurrent_payments_never_exceed_a_limit_together(scene: Scene, *, grouped: bool) -> None:
     executor = scene.executor(refusing("sum.USD.1h=95", "count.1d=7"), grouped=grouped)
     outcomes = await asyncio.gather(*(executor.execute(pay(usd(10))) for _ in range(20)), return_exceptions=True)
     refused = [each for each in outcomes if isinstance(each, LimitExceeded)]
@@ -89,7 +89,7 @@ async def test_concurrent_payments_never_pass_a_limit_together(scene: Scene, *, 
     assert await balances(scene.storage) == (BALANCE - 70, 70)
 
 
-async def test_a_refused_payment_is_told_which_rule_and_when_it_may_pass(scene: Scene) -> None:
+async def test_a_refused_payment_is_told_which_rule_and_when_to_try_again(scene: Scene) -> None:
     executor = scene.executor(refusing("sum.USD.1h=100"))
     await executor.execute(pay(usd(60)))
     scene.clock.advance(600)

@@ -126,7 +126,7 @@ def test_a_refused_payment_passes_that_rule_when_it_is_told_to_come_again(
             assert rules.assess(again) == ALLOWED
 
 
-def test_a_payment_that_is_larger_than_the_limit_of_a_sum_never_passes() -> None:
+def test_a_payment_that_is_larger_than_the_limit_of_a_sum_is_never_within_it() -> None:
     verdict = refusing("sum.USD.1h=1000").assess(attempt(Money(1001, USD)))
     assert verdict == refused("sum.USD.1h", retry_at=None)
 

@@ -18,7 +18,7 @@ SETTINGS = (
 )
 
 
-async def test_payments_at_two_processes_never_pass_a_limit_together(postgres_url: str, tmp_path: Path) -> None:
+async def test_payments_at_two_processes_never_exceed_a_limit_together(postgres_url: str, tmp_path: Path) -> None:
     gateway = Installation(tmp_path, postgres_url, environ=SETTINGS)
     async with gateway.serving() as first, gateway.serving() as second, first.client() as one, second.client() as other:
         shop = await open_shop(one, 1_000_000)

@@ -16,7 +16,7 @@ from gateway.domain.user import UserId
 
 
 class LimitExceeded(Refusal):
-    """A rule of risk forbids the payment: `rule` names it; `retry_after_seconds` tells when it may pass, if it may."""
+    """A rule of risk, `rule`, forbids the payment; `retry_after_seconds` says when to try again, if that helps."""
 
     code = "limit_exceeded"
     stored = False
@@ -61,7 +61,7 @@ class RiskVerdict:
 
     Attributes:
         rule: The name of the rule that does not allow it, for clients and operators.
-        retry_at: When the same payment may pass, if the customer makes no other; `None` if nobody knows.
+        retry_at: When the same payment will be allowed, if the customer makes no other; `None` if nobody knows.
 
     Raises:
         InvalidInput: `rule` is empty or longer than `RISK_RULE_LENGTH_MAX`, or a rule allows nothing.

@@ -1,6 +1,6 @@
 """The gateway's own rules of risk: limits of amounts, of payments and sums over time, and of a share of the balance.
 
-A limit is passed by more than it says: a payment of exactly the limit is allowed.
+A limit is exceeded by more than it says: a payment of exactly the limit is allowed.
 """
 
 import re
@@ -34,12 +34,12 @@ class RiskLimit(Protocol):
         """The length of time in which it counts payments; `None` if it counts none."""
         ...
 
-    def is_passed(self, attempt: PaymentAttempt) -> bool:
-        """Whether the payment passes the limit."""
+    def is_exceeded(self, attempt: PaymentAttempt) -> bool:
+        """Whether the payment exceeds the limit."""
         ...
 
     def retry_at(self, attempt: PaymentAttempt) -> datetime | None:
-        """When a payment that passes it may be within it; `None` if nobody knows."""
+        """When a payment that exceeds it will be within it; `None` if nobody knows."""
         ...
 
 
@@ -70,8 +70,8 @@ class AmountLimit:
         """As `RiskLimit.name`."""
         return f"amount.{self.role.value}.{self.currency}"
 
-    def is_passed(self, attempt: PaymentAttempt) -> bool:
-        """As `RiskLimit.is_passed`."""
+    def is_exceeded(self, attempt: PaymentAttempt) -> bool:
+        """As `RiskLimit.is_exceeded`."""
         money = attempt.paid if self.role is Role.CUSTOMER else attempt.amount
         return money.currency == self.currency and money.amount_minor > self.limit_minor
 
@@ -100,8 +100,8 @@ class CountLimit:
         """As `RiskLimit.name`."""
         return f"count.{_words(self.window)}"
 
-    def is_passed(self, attempt: PaymentAttempt) -> bool:
-        """As `RiskLimit.is_passed`."""
+    def is_exceeded(self, attempt: PaymentAttempt) -> bool:
+        """As `RiskLimit.is_exceeded`."""
         return attempt.counters.count(self.window, attempt.now) >= self.limit
 
     def retry_at(self, attempt: PaymentAttempt) -> datetime | None:
@@ -132,8 +132,8 @@ class SumLimit:
         """As `RiskLimit.name`."""
         return f"sum.{self.currency}.{_words(self.window)}"
 
-    def is_passed(self, attempt: PaymentAttempt) -> bool:
-        """As `RiskLimit.is_passed`."""
+    def is_exceeded(self, attempt: PaymentAttempt) -> bool:
+        """As `RiskLimit.is_exceeded`."""
         paid = attempt.paid
         if paid.currency != self.currency:
             return False
@@ -164,8 +164,8 @@ class BalanceShareLimit:
     def __post_init__(self) -> None:
         check_integer("limit_percent", self.limit_percent, 1, _PERCENT - 1)
 
-    def is_passed(self, attempt: PaymentAttempt) -> bool:
-        """As `RiskLimit.is_passed`."""
+    def is_exceeded(self, attempt: PaymentAttempt) -> bool:
+        """As `RiskLimit.is_exceeded`."""
         paid, available = attempt.paid.amount_minor, attempt.available_minor
         return paid <= available and paid * _PERCENT > available * self.limit_percent
 
@@ -178,7 +178,7 @@ class BalanceShareLimit:
 class RiskLimits:
     """Limits that refuse payments, and limits that send them to a review. See the port `RiskRules`.
 
-    If several are passed, one that refuses comes before one that reviews, and then the first of the list.
+    If several are exceeded, one that refuses comes before one that reviews, and then the first of the list.
 
     Raises:
         InvalidInput: There are more than `RISK_LIMITS_MAX`, or more windows than `RISK_WINDOWS_MAX`.
@@ -200,10 +200,10 @@ class RiskLimits:
     def assess(self, attempt: PaymentAttempt) -> RiskVerdict:
         """As `RiskRules.assess`."""
         for limit in self.refuse:
-            if limit.is_passed(attempt):
+            if limit.is_exceeded(attempt):
                 return refused(limit.name, retry_at=limit.retry_at(attempt))
         for limit in self.review:
-            if limit.is_passed(attempt):
+            if limit.is_exceeded(attempt):
                 return reviewed(limit.name)
         return ALLOWED
 

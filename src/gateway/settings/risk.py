@@ -19,7 +19,7 @@ class RiskSettings(CapacitySettings, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(
             max_length=_LIMITS_MAX,
-            description="Limits, at most 16, separated by commas: a payment that passes one is refused. "
+            description="Limits, at most 16, separated by commas: a payment that exceeds one is refused. "
             "[What there is](risk.md#limits). When empty, none.",
             extra={FORM: RISK_LIMITS},
         ),
@@ -28,7 +28,7 @@ class RiskSettings(CapacitySettings, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(
             max_length=_LIMITS_MAX,
-            description="Limits, at most 16, separated by commas: a payment that passes one waits for an operator "
+            description="Limits, at most 16, separated by commas: a payment that exceeds one waits for an operator "
             "([reviews](risk.md#reviews)). When empty, none.",
             extra={FORM: RISK_LIMITS},
         ),

@@ -1,4 +1,4 @@
-"""Two gateways with connections of their own: what they let through together never passes a limit, on Postgres."""
+"""Two gateways with connections of their own: what they let through together never exceeds a limit, on Postgres."""
 
 import asyncio
 from collections import Counter
@@ -38,7 +38,7 @@ COUNT = 2
 """The limit of payments in an hour; each round is an hour and more after the one before."""
 
 
-async def test_payments_of_two_gateways_never_pass_a_limit_together(postgres_url: str) -> None:
+async def test_payments_of_two_gateways_never_exceed_a_limit_together(postgres_url: str) -> None:
     clock, risk = StandingClock(), refusing(f"count.1h={COUNT}", "sum.USD.1h=15")
     async with AsyncExitStack() as stack:
         storages = [await stack.enter_async_context(open_sql_storage(postgres_url)) for _ in range(2)]

@@ -287,7 +287,7 @@ SCENARIOS: Final[Mapping[EventType, Scenario]] = {
 }
 
 BY_OPERATORS: Final[Mapping[EventType, str]] = {
-    EventType.PAYMENT_REQUIRES_REVIEW: "a customer passes a limit of GATEWAY_RISK_REVIEW.",
+    EventType.PAYMENT_REQUIRES_REVIEW: "a customer exceeds a limit of GATEWAY_RISK_REVIEW.",
     EventType.TRANSACTION_REVERSED: "an operator reverses a deposit or a payout (POST /transactions/{id}/reverse).",
     EventType.ACCOUNT_FROZEN: "an operator freezes an account (POST /accounts/{id}/freeze).",
     EventType.ACCOUNT_UNFROZEN: "an operator unfreezes an account (POST /accounts/{id}/unfreeze).",
