@@ -107,12 +107,12 @@ from gateway.domain.risk_limits import RiskLimit, RiskLimits, risk_limit
 
 __all__ = [
     "AHEAD_MAX",
+    "ALLOWED",
     "FIRST_HASH",
     "MAY_BE_NEGATIVE",
     "VOID_LEASES",
     "WAITING_COUNTED_MAX",
     "WEBHOOKS",
-    "ALLOWED",
     "AccessClaims",
     "AccessTokens",
     "AccountFilter",

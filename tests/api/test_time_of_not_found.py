@@ -145,7 +145,7 @@ async def test_others_objects_and_missing_ones_take_the_same_statements(empty_ur
 
 
 async def test_others_objects_and_missing_ones_take_the_same_time(scene: Scene) -> None:
-    """In each round, all kinds are asked for at once. A busy machine is as busy for both, and ranks know no outliers."""
+    """In each round, all kinds are asked for at once. A busy machine is as busy for both; ranks know no outliers."""
     random = Random(1)  # noqa: S311 - it orders requests.
     times: dict[tuple[str, bool], list[float]] = {(name, other): [] for name in SHOWN for other in (True, False)}
 
