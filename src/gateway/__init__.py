@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from gateway.application.ports.unit_of_work import StorageReadOnly, StorageRefused, StorageUnavailable
     from gateway.application.queries import Page, Queries
     from gateway.application.quotes import Quotes
+    from gateway.application.second_factors import NewSecondFactor, SecondFactorEnrolment
     from gateway.application.sync_gateway import SyncGateway
     from gateway.application.webhook_deliveries import WebhookDeliveries
     from gateway.application.webhooks import Webhooks
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate, rate_of
     from gateway.domain.refund import Refund, RefundId
     from gateway.domain.scope import Scope
+    from gateway.domain.second_factor import SecondFactor
     from gateway.domain.transaction import Transaction, TransactionId, TransactionType
     from gateway.domain.transfer import BalanceAfter, Transfer, TransferKind
     from gateway.domain.user import Role, User, UserId, UserStatus
@@ -171,6 +173,7 @@ __all__ = [
     "MemoryDatabase",
     "Money",
     "NewApiKey",
+    "NewSecondFactor",
     "OpenAccount",
     "Origin",
     "Page",
@@ -205,6 +208,8 @@ __all__ = [
     "RotateApiKey",
     "RotateWebhookSecret",
     "Scope",
+    "SecondFactor",
+    "SecondFactorEnrolment",
     "SendTestEvent",
     "SentTestEvent",
     "SessionId",

@@ -65,6 +65,7 @@ from gateway.application.ports.related_records import (
     quotes_to_load,
 )
 from gateway.application.ports.risk import RiskRules
+from gateway.application.ports.second_factors import ChangeOfFactor, SecondFactors, TimeCodes
 from gateway.application.ports.sessions import RotationResult, SessionId, Sessions, StoredToken, Successor, TokenStatus
 from gateway.application.ports.storage import Scheduling, Storage, sequential
 from gateway.application.ports.tokens import AccessClaims, AccessTokens
@@ -131,6 +132,7 @@ __all__ = [
     "ChainedRecord",
     "ChangeOfBudget",
     "ChangeOfFailures",
+    "ChangeOfFactor",
     "Changes",
     "Clock",
     "Conflict",
@@ -192,6 +194,7 @@ __all__ = [
     "RiskVerdict",
     "RotationResult",
     "Scheduling",
+    "SecondFactors",
     "SessionId",
     "Sessions",
     "SinkUnavailable",
@@ -205,6 +208,7 @@ __all__ = [
     "StoredToken",
     "StrayRecord",
     "Successor",
+    "TimeCodes",
     "TokenStatus",
     "TransactionFilter",
     "TryAgain",

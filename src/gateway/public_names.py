@@ -15,6 +15,8 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.application.accounts": ("Accounts",),
     "gateway.application.api_keys": ("ApiKeys", "KeyCommand", "NewApiKey"),
     "gateway.application.audit_queries": ("AuditQueries",),
+    "gateway.application.second_factors": ("NewSecondFactor", "SecondFactorEnrolment"),
+    "gateway.domain.second_factor": ("SecondFactor",),
     "gateway.application.commands.cancel_payment": ("CancelPayment",),
     "gateway.application.commands.capture_payment": ("CapturePayment",),
     "gateway.application.commands.change_webhook_endpoint": ("ChangeWebhookEndpoint",),

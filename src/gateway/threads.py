@@ -12,6 +12,7 @@ from gateway.application.sync_gateway import (
     SyncGateway,
     SyncQueries,
     SyncQuotes,
+    SyncSecondFactors,
     SyncWebhooks,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "SyncGateway",
     "SyncQueries",
     "SyncQuotes",
+    "SyncSecondFactors",
     "SyncWebhooks",
 ]

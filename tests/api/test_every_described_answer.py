@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 
+import pyotp
 import pytest
 
 from gateway.adapters.http.openapi_responses import codes_of
@@ -15,6 +16,8 @@ from support.api_client import (
     PASSWORD,
     Json,
     Person,
+    World,
+    created,
     fresh_email,
     fresh_key,
     ok,
@@ -33,10 +36,11 @@ ELSEWHERE = {
     "rate_change_too_large",
     "rates_read_only",
     "rate_limited",
+    "second_factor_missing",
 }
-"""Met in test_failures, test_conventions, test_rate_limits, test_large_bodies, and exchange: they take a gateway in
-trouble, a client that hangs, one that asks too often or too much, or a gateway whose rates come from a file or may
-not jump."""
+"""Met in test_failures, test_conventions, test_rate_limits, test_large_bodies, test_second_factor and exchange: they
+take a gateway in trouble, a client that hangs, one that asks too often or too much, or a gateway whose rates come from
+a file or may not jump, or whose operators need a second factor."""
 
 
 @pytest.fixture
@@ -68,6 +72,7 @@ async def test_every_described_answer_can_be_met(scene: Everybody) -> None:
     await meet_what_lists_cause(scene)
     await meet_what_events_cause(scene)
     await meet_what_users_cause(scene)
+    await meet_what_second_factors_cause(scene.world, disabled)
 
     refusals = {
         (operation.name, KINDS[code].status, code)
@@ -218,3 +223,21 @@ async def meet_what_users_cause(scene: Everybody) -> None:
     await anyone.post("/users/refresh", {"refresh_token": person.refresh_token})
     world.clock.advance(31 * 24 * 3600)
     await anyone.post("/users/refresh", {"refresh_token": tokens["refresh_token"]})
+
+
+async def meet_what_second_factors_cause(world: World, disabled: Person) -> None:
+    anyone, person, path = world.anyone, await world.customer(), "/users/second-factor"
+    who: Json = {"email": person.email, "password": PASSWORD}
+    out: Json = {"email": disabled.email, "password": PASSWORD}
+    for suffix, wrong in (("", {}), ("/confirm", {"code": "000000"}), ("/disable", {"code": "000000"})):
+        for body in ({**who, "password": "wrong horse"}, out):
+            await anyone.post(f"{path}{suffix}", {**body, **wrong})
+    secret = created(await anyone.post(path, who))["secret"]
+    await anyone.post(f"{path}/confirm", {**who, "code": "x"})
+    code = pyotp.TOTP(secret).at(world.clock())
+    codes = ok(await anyone.post(f"{path}/confirm", {**who, "code": code}))["recovery_codes"]
+    await anyone.post(path, who)
+    for fields in (who, {**who, "code": "x"}):
+        await anyone.post("/users/login", fields)
+    for given in ("x", codes[0]):
+        await anyone.post(f"{path}/disable", {**who, "code": given})

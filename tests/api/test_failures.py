@@ -88,7 +88,13 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
     users: Any = UsersInTrouble(trouble)
     executor = CommandExecutor(cast("Executor", ExecutorInTrouble(trouble)), time_ordered_id)
     access = replace(
-        gateway.access, executor=executor, users=users, login_failures=port, sessions=sessions, api_keys=port
+        gateway.access,
+        executor=executor,
+        users=users,
+        login_failures=port,
+        second_factors=port,
+        sessions=sessions,
+        api_keys=port,
     )
     quotes = replace(gateway.quotes, executor=executor, rates=port)
     storage = replace(gateway.storage, reader=port)

@@ -15,9 +15,25 @@ from support.api_client import Person, World, refused
 
 CONTRACT = {
     400: ("validation_error", "idempotency_key_missing", "cursor_invalid", "cursor_filter_mismatch"),
-    401: ("token_missing", "token_invalid", "token_expired", "token_revoked", "invalid_credentials", "api_key_invalid"),
+    401: (
+        "token_missing",
+        "token_invalid",
+        "token_expired",
+        "token_revoked",
+        "invalid_credentials",
+        "api_key_invalid",
+        "second_factor_required",
+        "second_factor_invalid",
+    ),
     402: ("insufficient_funds", "merchant_insufficient_funds"),
-    403: ("role_forbidden", "scope_missing", "account_frozen", "user_disabled", "limit_exceeded"),
+    403: (
+        "role_forbidden",
+        "scope_missing",
+        "account_frozen",
+        "user_disabled",
+        "limit_exceeded",
+        "second_factor_missing",
+    ),
     404: (
         "not_found",
         "user_not_found",
@@ -39,6 +55,7 @@ CONTRACT = {
         "user_exists",
         "account_closed",
         "account_exists",
+        "second_factor_exists",
         "account_not_empty",
         "duplicate_reference",
         "payment_state_invalid",
@@ -139,8 +156,8 @@ def test_what_may_not_be_sent_again_is_stored() -> None:
     decided = [kind for kind in every_refusal() if kind is not HttpRefusal and kind.__module__.startswith("gateway")]
     final = {kind.code for kind in decided if KINDS[kind.code].status in {402, 404, 409, 422}} - RETRYABLE
     stored = {kind.code for kind in decided if kind.stored}
-    # Whether rates can be changed is a matter of the installation; the request takes no key.
-    assert final - stored == {"rates_read_only"}
+    # Whether rates can be changed is a matter of the installation. The requests take no key.
+    assert final - stored == {"rates_read_only", "second_factor_exists"}
 
 
 def test_every_status_is_one_of_http_and_every_title_is_said_once() -> None:

@@ -22,6 +22,7 @@ from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Storage
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
+from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
 from gateway.contracts.records import EUR, NOW, USD, api_key_id, by_email, endpoint_id, quote_id
@@ -90,6 +91,7 @@ VALID: Mapping[str, object] = {
     "scopes": ["payments:read"],
     "expires_at": None,
     "old_key_seconds": 60,
+    "code": "123456",
     "requests_per_minute": 60,
 }
 """An argument for each parameter of each method; `where` is a filter of the method's own."""
@@ -116,6 +118,7 @@ def parts(storage: Storage) -> list[Any]:
             identifiers=time_ordered_id,
         ),
         ApiKeys(access),
+        SecondFactorEnrolment(access),
         AuditQueries(storage.audit_log, access.executor, StandingClock()),
         access,
     ]
@@ -151,7 +154,19 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
 
 
 @pytest.mark.parametrize(
-    "part", [Accounts, Queries, Quotes, Events, Webhooks, WebhookDeliveries, AuditQueries, ApiKeys, Access]
+    "part",
+    [
+        Accounts,
+        Queries,
+        Quotes,
+        Events,
+        Webhooks,
+        WebhookDeliveries,
+        AuditQueries,
+        ApiKeys,
+        SecondFactorEnrolment,
+        Access,
+    ],
 )
 def test_no_parameter_is_forgotten(part: type[Any]) -> None:
     parameters = {name for method in methods(part).values() for name in inspect.signature(method).parameters}

@@ -33,6 +33,7 @@ from gateway.contracts.housekeeping import HousekeepingContract
 from gateway.contracts.login_failures import LoginFailuresContract
 from gateway.contracts.rate_budgets import RateBudgetsContract
 from gateway.contracts.reader import ReaderContract
+from gateway.contracts.second_factors import SecondFactorsContract
 from gateway.contracts.sessions import SessionsContract
 from gateway.contracts.unit_of_work import UnitOfWorkContract
 from gateway.contracts.users import UsersContract
@@ -63,6 +64,10 @@ class TestSessions(SessionsContract):
 
 
 class TestLoginFailures(LoginFailuresContract):
+    pass
+
+
+class TestSecondFactors(SecondFactorsContract):
     pass
 
 

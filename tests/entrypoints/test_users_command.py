@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import pyotp
 import pytest
 from click.testing import CliRunner, Result
 
@@ -49,6 +50,19 @@ def test_a_user_is_disabled_listed_and_enabled(run: Run, ada: Registered) -> Non
     assert run("end-sessions", ada.user.id, "--reason", "A lost token").output == (
         f"All sessions of {ada.user.id} have ended.\n"
     )
+
+
+def test_a_lost_second_factor_is_reset(run: Run, ada: Registered, settings: Settings) -> None:
+    async def enrol() -> None:
+        who = {"email": "ada@example.com", "password": PASSWORD, "address": "192.0.2.1"}
+        async with open_gateway(settings) as gateway:
+            secret = (await gateway.second_factors.enrol(**who)).secret
+            await gateway.second_factors.confirm(code=pyotp.TOTP(secret).now(), **who)
+
+    asyncio.run(enrol())
+    for said in ("has no second factor any more", "has no second factor"):
+        done = run("reset-second-factor", "ada@example.com", "--reason", "A lost telephone")
+        assert done.output == f"{ada.user.id} {said}.\n"
 
 
 def test_an_empty_account_is_closed(run: Run, ada: Registered) -> None:

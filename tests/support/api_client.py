@@ -378,6 +378,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
         users=storage.users,
         sessions=storage.sessions,
         api_keys=storage.api_keys,
+        second_factors=storage.second_factors,
         login_failures=storage.login_failures,
         audit_log=storage.audit_log,
     )

@@ -19,6 +19,7 @@ from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
 from gateway.application.rate_limits.rate_limits import NO_RATE_LIMITS, RateLimits
+from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.application.sync_gateway import (
     SyncAccess,
     SyncAccounts,
@@ -30,6 +31,7 @@ from gateway.application.sync_gateway import (
     SyncGateway,
     SyncQueries,
     SyncQuotes,
+    SyncSecondFactors,
     SyncWebhooks,
 )
 from gateway.application.webhook_deliveries import WebhookDeliveries
@@ -53,6 +55,7 @@ class Gateway:
     access: Access
     accounts: Accounts
     api_keys: ApiKeys
+    second_factors: SecondFactorEnrolment
     queries: Queries
     quotes: Quotes
     events: Events
@@ -118,5 +121,6 @@ def sync_gateway(gateway: Gateway, calls: LoopCalls) -> SyncGateway:
         webhooks=SyncWebhooks(gateway.webhooks, calls),
         deliveries=SyncDeliveries(gateway.deliveries, calls),
         api_keys=SyncApiKeys(gateway.api_keys, calls),
+        second_factors=SyncSecondFactors(gateway.second_factors, calls),
         audit=SyncAuditQueries(gateway.audit, calls),
     )

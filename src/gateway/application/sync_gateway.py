@@ -17,6 +17,7 @@ from gateway.application.events.feed import POLL_SECONDS, Events
 from gateway.application.ports.events import FeedEvent
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
+from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
 from gateway.domain.audit import Origin
@@ -132,6 +133,16 @@ class SyncApiKeys(SyncPart[ApiKeys]):
     keys_of = Blocking(ApiKeys.keys_of)
 
 
+class SyncSecondFactors(SyncPart[SecondFactorEnrolment]):
+    """As `SecondFactorEnrolment`."""
+
+    enrol = Blocking(SecondFactorEnrolment.enrol)
+    confirm = Blocking(SecondFactorEnrolment.confirm)
+    disable = Blocking(SecondFactorEnrolment.disable)
+    reset = Blocking(SecondFactorEnrolment.reset)
+    is_enabled = Blocking(SecondFactorEnrolment.is_enabled)
+
+
 class SyncAuditQueries(SyncPart[AuditQueries]):
     """As `AuditQueries`."""
 
@@ -189,6 +200,7 @@ class SyncGateway:
     webhooks: SyncWebhooks
     deliveries: SyncDeliveries
     api_keys: SyncApiKeys
+    second_factors: SyncSecondFactors
     audit: SyncAuditQueries
 
     def execute(

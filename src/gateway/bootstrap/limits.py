@@ -61,6 +61,11 @@ def access_limits(settings: Settings) -> AccessLimits:
         account_backoff_seconds_max=settings.login_account_backoff_seconds_max,
         hashing_places=settings.hashing_threads,
         hashing_waiting_max=settings.hashing_waiting_max,
+        operators_need_second_factor=(
+            settings.environment == "production"
+            if settings.operators_second_factor == "auto"
+            else settings.operators_second_factor == "required"
+        ),
     )
 
 

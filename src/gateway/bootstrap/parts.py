@@ -23,14 +23,17 @@ from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.passwords import PasswordHasher
 from gateway.application.ports.rates import Rates
+from gateway.application.ports.second_factors import TimeCodes
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.queries import Queries
 from gateway.application.quotes import QuoteLimits, Quotes
 from gateway.application.rate_limits.rate_limits import NO_RATE_LIMITS, RateLimits
+from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
+from gateway.bootstrap.on_demand import TimeCodesOnDemand
 from gateway.domain.immutable import immutable
 
 
@@ -49,6 +52,7 @@ class Parts:
     quote_limits: QuoteLimits
     stream_limits: StreamLimits
     event_retention: timedelta
+    time_codes: TimeCodes = field(default_factory=TimeCodesOnDemand)
     key_format: ApiKeyFormat = field(default_factory=ApiKeyFormat)
     rate_limits: RateLimits = NO_RATE_LIMITS
     risk: Risk | None = None
@@ -83,6 +87,7 @@ class Parts:
             executor=executor,
             access=access,
             api_keys=ApiKeys(access),
+            second_factors=SecondFactorEnrolment(access),
             accounts=Accounts(executor=executor, reader=self.storage.reader),
             queries=Queries(self.storage.reader, self.clock),
             quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),
@@ -116,10 +121,12 @@ class Parts:
             users=self.storage.users,
             sessions=self.storage.sessions,
             api_keys=self.storage.api_keys,
+            second_factors=self.storage.second_factors,
             login_failures=self.storage.login_failures,
             audit_log=self.storage.audit_log,
             passwords=self.passwords,
             tokens=self.tokens,
+            time_codes=self.time_codes,
             clock=self.clock,
             identifiers=self.identifiers,
             limits=self.access_limits,

@@ -25,6 +25,7 @@ from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.passwords import PasswordHasher
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.risk import RiskRules
+from gateway.application.ports.second_factors import TimeCodes
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.webhook_sender import WebhookSender
@@ -41,7 +42,7 @@ from gateway.bootstrap.limits import (
     stream_limits,
 )
 from gateway.bootstrap.memory_url import MEMORY_URL
-from gateway.bootstrap.on_demand import PasswordsOnDemand
+from gateway.bootstrap.on_demand import PasswordsOnDemand, TimeCodesOnDemand
 from gateway.bootstrap.parts import Parts
 from gateway.bootstrap.refusal import StartRefused
 from gateway.bootstrap.risk import risk_of
@@ -71,6 +72,7 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
     identifiers: Identifiers | None = None,
     webhook_sender: WebhookSender | None = None,
     risk: RiskRules | None = None,
+    time_codes: TimeCodes | None = None,
     schema: str | None = None,
     worker: bool = False,
 ) -> AsyncGenerator[Gateway]:
@@ -91,6 +93,7 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
         identifiers: Makes identifiers. By default those of UUIDv7, by `clock`.
         webhook_sender: Checks the URLs of webhook endpoints, and sends webhooks.
         risk: Rules that are asked about each payment, in place of the limits of the settings.
+        time_codes: Makes and checks the codes of second factors.
         schema: The schema of the gateway's tables on Postgres, beside the program's own tables. In place of the setting
             `database_schema`; the sandbox makes it.
         worker: Whether payments expire, webhooks are sent, events go to sinks and old rows are deleted while the
@@ -112,6 +115,7 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
         identifiers=identifiers,
         webhook_sender=webhook_sender,
         risk=risk,
+        time_codes=time_codes,
     )
     check_type("worker", worker, bool)
     chosen = as_settings(settings)
@@ -166,6 +170,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, given: GivenPar
         clock=given.clock or system_clock,
         identifiers=_identifiers(given),
         access_limits=access_limits(settings),
+        time_codes=given.time_codes or TimeCodesOnDemand(),
         key_format=ApiKeyFormat(live=settings.environment == "production"),
         quote_limits=quote_limits(settings),
         stream_limits=stream_limits(settings),
@@ -187,6 +192,7 @@ async def in_memory_gateway(  # noqa: PLR0913 - each has a name.
     identifiers: Identifiers | None = None,
     webhook_sender: WebhookSender | None = None,
     risk: RiskRules | None = None,
+    time_codes: TimeCodes | None = None,
     database: MemoryDatabase | None = None,
     worker: bool = False,
 ) -> AsyncGenerator[Gateway]:
@@ -203,6 +209,7 @@ async def in_memory_gateway(  # noqa: PLR0913 - each has a name.
         identifiers: As in `open_gateway`.
         webhook_sender: As in `open_gateway`. By default every URL is allowed, and nothing is sent.
         risk: As in `open_gateway`. By default no payment is asked about.
+        time_codes: As in `open_gateway`.
         database: The records, for tests that inspect them. A new one by default.
         worker: As in `open_gateway`.
 
@@ -217,6 +224,7 @@ async def in_memory_gateway(  # noqa: PLR0913 - each has a name.
         identifiers=identifiers,
         webhook_sender=webhook_sender,
         risk=risk,
+        time_codes=time_codes,
     )
     check_type("worker", worker, bool)
     storage = memory_storage(database)
@@ -229,6 +237,7 @@ async def in_memory_gateway(  # noqa: PLR0913 - each has a name.
             clock=clock or system_clock,
             identifiers=_identifiers(given),
             access_limits=AccessLimits(),
+            time_codes=time_codes or TimeCodesOnDemand(),
             quote_limits=QuoteLimits(),
             webhook_sender=webhook_sender or MemoryWebhookSender(),
             stream_limits=StreamLimits(),

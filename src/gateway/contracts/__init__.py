@@ -34,6 +34,7 @@ REWRITTEN: Final = (
     "rates",
     "reader",
     "records",
+    "second_factors",
     "sessions",
     "storage",
     "tokens",

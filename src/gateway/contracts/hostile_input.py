@@ -14,6 +14,7 @@ from gateway.application.ports.login_failures import Failures, LoginFailures
 from gateway.application.ports.rate_budgets import RateBudgets
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, Reader, TransactionFilter
+from gateway.application.ports.second_factors import SecondFactors
 from gateway.application.ports.sessions import SessionId, Sessions, StoredToken, Successor
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, Payer, StorageRefused, Wanted
@@ -46,6 +47,7 @@ from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.rate import CurrencyPair
 from gateway.domain.refund import RefundId
+from gateway.domain.second_factor import SecondFactor
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import EndpointId
@@ -111,6 +113,16 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
         "of": lambda storage, given: storage.login_failures.of([given.text]),
         "update": lambda storage, given: storage.login_failures.update(
             [given.text], lambda _: {given.text: Failures(count=1, last_at=given.moment)}
+        ),
+    },
+    SecondFactors: {
+        "of": lambda storage, given: storage.second_factors.of(UserId(given.text)),
+        "change": lambda storage, given: storage.second_factors.change(
+            UserId(given.text),
+            lambda _: (
+                SecondFactor(user_id=UserId("usr_1"), secret="x", created_at=NOW),  # noqa: S106 - nobody's.
+                None,
+            ),
         ),
     },
     RateBudgets: {

@@ -24,6 +24,7 @@ from gateway.contracts.quotes import QuotesContract
 from gateway.contracts.rate_budgets import RateBudgetsContract
 from gateway.contracts.rates import RatesContract
 from gateway.contracts.reader import ReaderContract
+from gateway.contracts.second_factors import SecondFactorsContract
 from gateway.contracts.sessions import SessionsContract
 from gateway.contracts.unit_of_work import UnitOfWorkContract
 from gateway.contracts.users import UsersContract
@@ -40,6 +41,7 @@ class StorageContract(
     UsersContract,
     SessionsContract,
     LoginFailuresContract,
+    SecondFactorsContract,
     RateBudgetsContract,
     RatesContract,
     ReaderContract,

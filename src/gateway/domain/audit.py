@@ -39,6 +39,10 @@ class AuditAction(StrEnum):
     SESSION_REFUSED = "session.refused"
     SESSIONS_ENDED = "sessions.ended"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - the name of an action.
+    SECOND_FACTOR_ENABLED = "second_factor.enabled"
+    SECOND_FACTOR_DISABLED = "second_factor.disabled"
+    SECOND_FACTOR_RESET = "second_factor.reset"
+    RECOVERY_CODE_USED = "recovery_code.used"
     OPERATOR_CREATED = "operator.created"
     USER_DISABLED = "user.disabled"
     USER_ENABLED = "user.enabled"

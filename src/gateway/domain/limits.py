@@ -18,6 +18,9 @@ PASSWORD_LENGTH_MAX: Final = 128
 TYPED_PASSWORD_LENGTH_MAX: Final = 1024
 """The longest password that a login accepts. Above `PASSWORD_LENGTH_MAX` it is wrong, not malformed."""
 REFRESH_TOKEN_LENGTH_MAX: Final = 256
+TYPED_CODE_LENGTH_MAX: Final = 64
+"""The longest code of a second factor that is looked at."""
+SECOND_FACTOR_SECRET_LENGTH_MAX: Final = 128
 ADDRESS_LENGTH_MAX: Final = 255
 """The length of the address that a login comes from: IPv4, IPv6, or a name."""
 REQUEST_ID_LENGTH_MAX: Final = 64

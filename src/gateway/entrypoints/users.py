@@ -50,6 +50,12 @@ def end_sessions(flags: Flags, who: str, reason: str) -> None:
     click.echo(f"All sessions of {user.id} have ended.")
 
 
+def reset_second_factor(flags: Flags, who: str, reason: str) -> None:
+    """Delete a second factor."""
+    user, had = asyncio.run(_reset(_settings(flags), who, reason))
+    click.echo(f"{user.id} has no second factor{' any more' if had else ''}.")
+
+
 def close_account(flags: Flags, account_id: str, reason: str) -> None:
     """Close an account."""
     account = asyncio.run(_closed(_settings(flags), account_id, reason))
@@ -73,6 +79,15 @@ async def _executed(
     async with open_gateway(settings) as gateway:
         try:
             return await gateway.execute(command((await _user(gateway, who)).id), origin=cli_origin())
+        except Refusal as refused:
+            raise click.ClickException(refused.detail) from refused
+
+
+async def _reset(settings: Settings, who: str, reason: str) -> tuple[User, bool]:
+    async with open_gateway(settings) as gateway:
+        try:
+            user = await _user(gateway, who)
+            return user, await gateway.second_factors.reset(user.id, reason=reason, origin=cli_origin())
         except Refusal as refused:
             raise click.ClickException(refused.detail) from refused
 

@@ -31,6 +31,7 @@ from gateway.adapters.http.resources import (
     rates,
     refunds,
     reversals,
+    second_factors,
     transactions,
     user_actions,
     users,
@@ -69,6 +70,7 @@ def all_operations(
     """All operations, in the order of the OpenAPI document. The arguments have the meaning that `create_app` gives."""
     return [
         *users.OPERATIONS,
+        *second_factors.OPERATIONS,
         *user_actions.OPERATIONS,
         *api_keys.operations(cursors),
         *accounts.operations(cursors, owner_deposits=sandbox if owner_deposits is None else owner_deposits),

@@ -11,6 +11,7 @@ from gateway.adapters.memory.login_failures import MemoryLoginFailures
 from gateway.adapters.memory.rate_budgets import MemoryRateBudgets
 from gateway.adapters.memory.rates import MemoryRates
 from gateway.adapters.memory.reader import MemoryReader, memory_audit
+from gateway.adapters.memory.second_factors import MemorySecondFactors
 from gateway.adapters.memory.sessions import MemorySessions
 from gateway.adapters.memory.unit_of_work import MemoryUnitOfWork
 from gateway.adapters.memory.users import MemoryUsers
@@ -30,6 +31,7 @@ def memory_storage(database: MemoryDatabase | None = None) -> Storage:
         users=MemoryUsers(kept, sessions),
         sessions=sessions,
         api_keys=MemoryApiKeys(kept),
+        second_factors=MemorySecondFactors(kept),
         login_failures=login_failures,
         rate_budgets=MemoryRateBudgets(),
         rates=MemoryRates(kept),

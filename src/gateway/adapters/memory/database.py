@@ -21,6 +21,7 @@ from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
 from gateway.domain.rate import CurrencyPair, ExchangeRate
 from gateway.domain.refund import Refund, RefundId
+from gateway.domain.second_factor import SecondFactor
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
@@ -61,6 +62,7 @@ class MemoryDatabase:
     """The deliveries that wait, by endpoint."""
     webhook_replays: dict[ReplayId, Replay] = field(default_factory=dict[ReplayId, Replay])
     audit_log: dict[AuditId, AuditRecord] = field(default_factory=dict[AuditId, AuditRecord])
+    second_factors: dict[UserId, SecondFactor] = field(default_factory=dict[UserId, SecondFactor])
     audit_unlinked: list[AuditId] = field(default_factory=list[AuditId])
     audit_chain: list[ChainLink] = field(default_factory=list[ChainLink])
     audit_deleted: ChainEnd | None = None

@@ -40,6 +40,7 @@ from gateway.adapters.sql.postgres_connections import connect_seconds_max
 from gateway.adapters.sql.rate_budgets import SqlRateBudgets
 from gateway.adapters.sql.rates import SqlRates
 from gateway.adapters.sql.reader import SqlReader
+from gateway.adapters.sql.second_factors import SqlSecondFactors
 from gateway.adapters.sql.sessions import SqlSessions
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
@@ -77,6 +78,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             users=SqlUsers(access),
             sessions=SqlSessions(access),
             api_keys=SqlApiKeys(access),
+            second_factors=SqlSecondFactors(access),
             login_failures=SqlLoginFailures(access),
             rate_budgets=SqlRateBudgets(access),
             rates=SqlRates(database),

@@ -15,6 +15,7 @@ from gateway.application.ports.login_failures import LoginFailures
 from gateway.application.ports.rate_budgets import RateBudgets
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import Audit, Reader
+from gateway.application.ports.second_factors import SecondFactors
 from gateway.application.ports.sessions import Sessions
 from gateway.application.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from gateway.application.ports.users import Users
@@ -59,6 +60,7 @@ class Storage:
     users: Users
     sessions: Sessions
     api_keys: StoredApiKeys
+    second_factors: SecondFactors
     login_failures: LoginFailures
     rate_budgets: RateBudgets
     rates: Rates

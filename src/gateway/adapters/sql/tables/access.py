@@ -107,6 +107,18 @@ Index(
     sqlite_where=api_keys.c.replaced_by.is_not(None),
 )
 
+# A row without a secret exists within a transaction alone.
+second_factors: Final = table(
+    "second_factors",
+    key("user_id"),
+    text("secret", nullable=True),
+    Column("created_at", MOMENT),
+    Column("confirmed_at", MOMENT),
+    *integers("last_step"),
+    # SHA-256 in hexadecimal digits, separated by spaces.
+    text("recovery_hashes"),
+)
+
 login_failures: Final = table(
     "login_failures",
     key("scope"),

@@ -1,6 +1,6 @@
 """API keys have rate limits of their own, the audit log tells whom a record concerns, and its end is written down.
 
-See docs/access.md and docs/decisions/0050.
+Users have second factors. See docs/access.md and docs/decisions/0050 and 0051.
 """
 
 import sqlalchemy as sa
@@ -25,6 +25,16 @@ def upgrade() -> None:
         op.add_column("audit_log", sa.Column("owner_id", TEXT))
     op.create_index("audit_log_owner_id_id_idx", "audit_log", ["owner_id", "id"])
     _write_down_the_end_of_the_chain()
+    op.create_table(
+        "second_factors",
+        sa.Column("user_id", TEXT, primary_key=True),
+        sa.Column("secret", TEXT),
+        sa.Column("created_at", MOMENT),
+        sa.Column("confirmed_at", MOMENT),
+        sa.Column("last_step", INTEGER, nullable=False),
+        sa.Column("recovery_hashes", TEXT, nullable=False),
+        sqlite_strict=True,
+    )
 
 
 def _write_down_the_end_of_the_chain() -> None:
