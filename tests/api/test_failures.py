@@ -29,6 +29,7 @@ from gateway.application.gateway import Gateway
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
 from gateway.application.queries import Queries
+from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.domain.user import UserId
 from support.api_client import Json, World, created, fresh_key, ok, open_world, refused
 
@@ -106,6 +107,7 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
         executor=executor,
         access=access,
         api_keys=ApiKeys(access),
+        second_factors=SecondFactorEnrolment(access),
         audit=AuditQueries(port, executor, gateway.access.clock),
         queries=Queries(port),
         quotes=quotes,

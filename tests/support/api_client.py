@@ -32,6 +32,7 @@ from gateway.application.gateway import Gateway
 from gateway.application.ports.risk import RiskRules
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Wanted
+from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.bootstrap.wiring import in_memory_gateway
 from gateway.domain.account import AccountId
 from gateway.domain.money import COUNTER_MAX
@@ -396,6 +397,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             executor=executor,
             access=access,
             api_keys=api_keys,
+            second_factors=SecondFactorEnrolment(access),
             queries=queries,
             events=events,
             event_queries=event_queries,
