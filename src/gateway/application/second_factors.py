@@ -8,9 +8,9 @@ from gateway.application.access.login_checks import check_code, origin_of
 from gateway.application.access.recovery_codes import hash_of_recovery_code, new_recovery_codes
 from gateway.application.errors import SecondFactorExists
 from gateway.domain.audit import THE_SYSTEM, AuditAction, AuditNote, AuditRecord, Origin
-from gateway.domain.checks import check_id, check_reason, check_type
-from gateway.domain.errors import invalid
+from gateway.domain.checks import check_free_text, check_id, check_type
 from gateway.domain.immutable import immutable
+from gateway.domain.limits import REASON_LENGTH_MAX
 from gateway.domain.second_factor import SecondFactor
 from gateway.domain.user import UserId
 
@@ -97,9 +97,7 @@ class SecondFactorEnrolment:
             InvalidInput: An argument is not valid.
         """
         check_id("user_id", user_id)
-        if reason is None:
-            raise invalid("reason", "type_mismatch", "This must be a text.")
-        check_reason(reason)
+        check_free_text("reason", reason, REASON_LENGTH_MAX, length_min=1)
         if origin is not None:
             check_type("origin", origin, Origin)
         user = await self.access.user(user_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Coroutine
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 from gateway.adapters.http.messages import AnyRequest, Header
@@ -98,17 +99,16 @@ async def _count_for_both(request: AnyRequest, of_key: RateLimiter, requests: in
         counted: How many of them were counted before.
     """
     caller = request.caller
-    shown: tuple[RateLimit, int] | None = None
+    counted_for: list[tuple[RateLimit, int]] = []
     for limiter, key in ((of_key, str(caller.session_id)), (request.gateway.rate_limits.requests, caller.user_id)):
         further = 0 if limiter is None else min(requests, limiter.limit.count) - counted
         if limiter is None or further <= 0:
             continue
         request.rate_limit = limiter.limit
         await _draw(request, limiter, key, further, counted)
-        if shown is None or request.rate_left < shown[1]:
-            shown = (limiter.limit, request.rate_left)
-    if shown is not None:
-        request.rate_limit, request.rate_left = shown
+        counted_for.append((limiter.limit, request.rate_left))
+    if counted_for:
+        request.rate_limit, request.rate_left = min(counted_for, key=itemgetter(1))
 
 
 async def _draw(request: AnyRequest, limiter: RateLimiter, key: str, count: int, again: int) -> None:
