@@ -31,6 +31,7 @@ from gateway.application.ports.events import EventFeed, EventFilter, FeedEvent, 
 from gateway.application.ports.housekeeping import Deleted, EventReaders, Housekeeping
 from gateway.application.ports.identifiers import Identifiers, NewId
 from gateway.application.ports.login_failures import Failures, LoginFailures
+from gateway.application.ports.members import MemberAtUse, StoredMembers
 from gateway.application.ports.passwords import HashingOverloaded, PasswordCheck, PasswordHasher
 from gateway.application.ports.rate_budgets import RateBudgets
 from gateway.application.ports.rates import Rates
@@ -141,6 +142,7 @@ __all__ = [
     "LedgerSize",
     "Listed",
     "LoginFailures",
+    "MemberAtUse",
     "Needs",
     "NewId",
     "NewUser",
@@ -170,6 +172,7 @@ __all__ = [
     "StorageUnavailable",
     "StoredAnswer",
     "StoredApiKeys",
+    "StoredMembers",
     "StoredToken",
     "StrayRecord",
     "Successor",

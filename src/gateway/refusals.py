@@ -63,6 +63,14 @@ from gateway.domain.exchange_errors import (
     RateChangeTooLarge,
     RateNotFound,
 )
+from gateway.domain.member_errors import (
+    InvitationNotFound,
+    LastOwner,
+    MemberExists,
+    MemberLimitReached,
+    MemberNotFound,
+    NotAMember,
+)
 from gateway.domain.refusal_codes import RefusalCode
 from gateway.domain.webhook_errors import (
     EndpointLimitReached,
@@ -97,8 +105,14 @@ __all__ = [
     "InsufficientFunds",
     "InvalidCredentials",
     "InvalidInput",
+    "InvitationNotFound",
+    "LastOwner",
+    "MemberExists",
+    "MemberLimitReached",
+    "MemberNotFound",
     "MerchantInsufficientFunds",
     "MerchantNotFound",
+    "NotAMember",
     "Overloaded",
     "PaymentExpired",
     "PaymentNotDue",

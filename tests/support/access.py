@@ -63,6 +63,7 @@ def an_access(
         users=storage.users,
         sessions=storage.sessions,
         api_keys=storage.api_keys,
+        members=storage.members,
         login_failures=storage.login_failures,
         audit_log=storage.audit_log,
         passwords=passwords or PlainHasher(),

@@ -29,6 +29,7 @@ from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.events.feed import Events
 from gateway.application.events.hub import EventHub, StreamLimits
 from gateway.application.gateway import Gateway
+from gateway.application.members import Members
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Wanted
 from gateway.bootstrap.wiring import in_memory_gateway
@@ -164,11 +165,16 @@ class Api:
     http: httpx.AsyncClient
     contract: Contract
     token: str | None = None
+    merchant_id: str | None = None
     root_path: str = ""
 
     def with_token(self, token: str | None) -> Self:
         """The same, signed in otherwise."""
         return replace(self, token=token)
+
+    def acting_for(self, merchant_id: str | None) -> Self:
+        """The same, as a member of a merchant."""
+        return replace(self, merchant_id=merchant_id)
 
     async def send(
         self,
@@ -185,6 +191,8 @@ class Api:
         all_headers: dict[str, str | bytes] = {}
         if self.token is not None:
             all_headers["authorization"] = f"Bearer {self.token}"
+        if self.merchant_id is not None:
+            all_headers["gateway-merchant"] = self.merchant_id
         if key is not None:
             all_headers["idempotency-key"] = key
         if content is not None:
@@ -257,6 +265,14 @@ class World:
     async def merchant(self, *, currency: str = "USD") -> Person:
         """A new merchant."""
         return await self._registered("merchant", currency)
+
+    async def member(self, merchant: Person, role: str) -> Person:
+        """A new user who acts for a merchant, with a role."""
+        body = {"email": fresh_email(), "role": role}
+        token = created(await merchant.api.post("/members", body))["invitation_token"]
+        created(await self.anyone.post("/invitations/register", {"token": token, "password": PASSWORD}))
+        person = await self.signed_in(body["email"])
+        return replace(person, api=person.api.acting_for(merchant.id))
 
     async def operator(self) -> Person:
         """A new operator. They are not made over HTTP."""
@@ -376,6 +392,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
         users=storage.users,
         sessions=storage.sessions,
         api_keys=storage.api_keys,
+        members=storage.members,
         login_failures=storage.login_failures,
         audit_log=storage.audit_log,
     )
@@ -393,6 +410,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             executor=executor,
             access=access,
             api_keys=api_keys,
+            members=Members(access, storage.members),
             queries=queries,
             events=events,
             event_queries=event_queries,

@@ -18,6 +18,7 @@ from gateway.domain.audit import Origin
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.errors import invalid
 from gateway.domain.immutable import immutable
+from gateway.domain.member import Member
 from gateway.domain.scope import Scope
 from gateway.domain.user import Role, UserId
 
@@ -87,8 +88,9 @@ class ApiKeys:
         name: str,
         scopes: Sequence[str],
         expires_at: datetime | None = None,
+        member: Member | None = None,
     ) -> KeyCommand:
-        """The command that creates a key. Arguments are as in `create`."""
+        """The command that creates a key. Arguments are as in `create`; `member` is who makes it for a merchant."""
         self.access.loop.check()
         secret = new_key_secret()
         command = CreateApiKey(
@@ -99,6 +101,7 @@ class ApiKeys:
             expires_at=expires_at,
             secret_hash=hash_of_key_secret(secret),
             last_four=secret[-LAST_CHARACTERS:],
+            member_role=None if member is None else member.role,
         )
         return KeyCommand(command=command, secret=secret)
 
@@ -130,8 +133,10 @@ class ApiKeys:
         self.access.renew_endings()
         return NewApiKey(key=key, text=self.text_of(key.id, made))
 
-    def rotate_command(self, key_id: ApiKeyId, *, owner_id: UserId, old_key_seconds: int = 0) -> KeyCommand:
-        """The command that rotates a key. Arguments are as in `rotate`."""
+    def rotate_command(
+        self, key_id: ApiKeyId, *, owner_id: UserId, old_key_seconds: int = 0, member: Member | None = None
+    ) -> KeyCommand:
+        """The command that rotates a key. Arguments are as in `rotate`; `member` is who does it for a merchant."""
         self.access.loop.check()
         secret = new_key_secret()
         command = RotateApiKey(
@@ -140,6 +145,7 @@ class ApiKeys:
             secret_hash=hash_of_key_secret(secret),
             last_four=secret[-LAST_CHARACTERS:],
             old_key_seconds=old_key_seconds,
+            member_role=None if member is None else member.role,
         )
         return KeyCommand(command=command, secret=secret)
 

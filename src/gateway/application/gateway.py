@@ -14,6 +14,7 @@ from gateway.application.engine.loop_calls import LoopCalls
 from gateway.application.events.event_queries import EventQueries
 from gateway.application.events.feed import Events
 from gateway.application.events.hub import EventHub
+from gateway.application.members import Members
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
@@ -28,6 +29,7 @@ from gateway.application.sync_gateway import (
     SyncEventQueries,
     SyncEvents,
     SyncGateway,
+    SyncMembers,
     SyncQueries,
     SyncQuotes,
     SyncWebhooks,
@@ -53,6 +55,7 @@ class Gateway:
     access: Access
     accounts: Accounts
     api_keys: ApiKeys
+    members: Members
     queries: Queries
     quotes: Quotes
     events: Events
@@ -118,5 +121,6 @@ def sync_gateway(gateway: Gateway, calls: LoopCalls) -> SyncGateway:
         webhooks=SyncWebhooks(gateway.webhooks, calls),
         deliveries=SyncDeliveries(gateway.deliveries, calls),
         api_keys=SyncApiKeys(gateway.api_keys, calls),
+        members=SyncMembers(gateway.members, calls),
         audit=SyncAuditQueries(gateway.audit, calls),
     )

@@ -18,6 +18,7 @@ from gateway.application.events.event_queries import EventQueries
 from gateway.application.events.feed import Events
 from gateway.application.events.hub import EventHub, StreamLimits
 from gateway.application.gateway import Gateway
+from gateway.application.members import Members
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.passwords import PasswordHasher
@@ -77,6 +78,7 @@ class Parts:
             executor=executor,
             access=access,
             api_keys=ApiKeys(access),
+            members=Members(access, self.storage.members),
             accounts=Accounts(executor=executor, reader=self.storage.reader),
             queries=Queries(self.storage.reader, self.clock),
             quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),
@@ -110,6 +112,7 @@ class Parts:
             users=self.storage.users,
             sessions=self.storage.sessions,
             api_keys=self.storage.api_keys,
+            members=self.storage.members,
             login_failures=self.storage.login_failures,
             audit_log=self.storage.audit_log,
             passwords=self.passwords,

@@ -27,6 +27,7 @@ REWRITTEN: Final = (
     "identifiers",
     "life_of_a_payment",
     "login_failures",
+    "members",
     "passwords",
     "quotes",
     "rate_budgets",

@@ -23,6 +23,8 @@ from gateway.adapters.http.resources import (
     events,
     fees,
     health,
+    invitations,
+    members,
     payment_actions,
     payment_batches,
     payments,
@@ -70,6 +72,8 @@ def all_operations(
     return [
         *users.OPERATIONS,
         *user_actions.OPERATIONS,
+        *members.operations(cursors),
+        *invitations.operations(cursors),
         *api_keys.operations(cursors),
         *accounts.operations(cursors, owner_deposits=sandbox if owner_deposits is None else owner_deposits),
         *payouts.OPERATIONS,

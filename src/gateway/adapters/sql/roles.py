@@ -13,7 +13,7 @@ from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
 from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
 from gateway.adapters.sql.rows.users import USER_CHANGES
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.tables import access, audit, events, exchange, ledger, metadata, production, webhooks
+from gateway.adapters.sql.tables import access, audit, events, exchange, ledger, members, metadata, production, webhooks
 
 READ: Final = "gateway_read"
 """For `gateway verify`, and for reports: it reads no secrets and no password hashes."""
@@ -33,6 +33,7 @@ _WITH_SECRETS: Final = frozenset(
         access.sessions,
         access.refresh_tokens,
         access.api_keys,
+        members.members,
         access.login_failures,
         access.rate_budgets,
         webhooks.webhook_endpoints,
@@ -68,6 +69,7 @@ _WRITTEN: Final[Mapping[Table, tuple[str, ...]]] = {
     access.sessions: ("INSERT", "UPDATE"),
     access.refresh_tokens: ("INSERT", "UPDATE"),
     access.api_keys: ("INSERT", "UPDATE", "DELETE"),
+    members.members: ("INSERT", "UPDATE", "DELETE"),
     access.login_failures: ("INSERT", "UPDATE", "DELETE"),
     access.rate_budgets: ("INSERT", "UPDATE", "DELETE"),
     webhooks.webhook_endpoints: ("INSERT", "UPDATE", "DELETE"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from gateway.application.access.acting import Acting
 from gateway.application.access.addresses import network_of
 from gateway.application.access.api_key_authentication import ApiKeyAuthentication
 from gateway.application.access.api_key_format import ApiKeyFormat
@@ -33,6 +34,7 @@ from gateway.application.ports.audit_log import AuditLog
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.login_failures import LoginFailures
+from gateway.application.ports.members import StoredMembers
 from gateway.application.ports.passwords import PasswordHasher
 from gateway.application.ports.sessions import SessionId, Sessions
 from gateway.application.ports.tokens import AccessTokens
@@ -56,6 +58,7 @@ class Access:
     users: Users
     sessions: Sessions
     api_keys: StoredApiKeys
+    members: StoredMembers
     login_failures: LoginFailures
     audit_log: AuditLog
     passwords: PasswordHasher
@@ -80,7 +83,8 @@ class Access:
         self._sign_ins = SignInRecords(self.audit_log, self.executor)
         self._refresh_tokens = RefreshTokens(self.sessions, self.users, self.limits, revocations)
         keys = ApiKeyAuthentication(self.api_keys, revocations, self.key_format, known_seconds=lifetime)
-        self._authentication = Authentication(self.tokens, revocations, keys, self.clock, self.loop)
+        acting = Acting(self.members, revocations, known_seconds=lifetime)
+        self._authentication = Authentication(self.tokens, revocations, keys, acting, self.clock, self.loop)
 
     async def register(
         self,
@@ -95,8 +99,7 @@ class Access:
         """Create a user, with one account in `currency` (operators get none). `origin` is who creates an operator.
 
         Raises:
-            InvalidInput: The e-mail address, the password, the role, the name or the origin is not valid.
-            UnknownCurrency: `currency` is not one of ISO 4217.
+            InvalidInput, UnknownCurrency: A value is not valid.
             EmailTaken: Another user has this address.
         """
         self.loop.check()
@@ -120,13 +123,12 @@ class Access:
     async def log_in(self, *, email: str, password: str, address: str, request_id: str | None = None) -> SignedIn:
         """Start a session.
 
-        `address` is the network address of the client. Failures are counted by it, and a user who has logged in from
-        there before does not wait for the failures of others. The audit log has it, and `request_id`.
+        Failures are counted by `address`, the network address of the client; a user who has logged in from there
+        before does not wait for the failures of others. The audit log has it, and `request_id`.
 
         Raises:
-            InvalidInput: An argument has a wrong type, is too long, or holds characters that cannot be stored.
             InvalidCredentials: There is no such user, or the password is wrong; both take the same time.
-            UserDisabled: The password is right, and an operator has disabled the user.
+            InvalidInput, UserDisabled: A value is not valid; the password is right, and the user disabled.
             RateLimited, Overloaded: Too many attempts have failed before this one, or wait to be checked.
         """
         self.loop.check()
@@ -181,8 +183,7 @@ class Access:
 
         Raises:
             InvalidInput: It is not a text, or too long.
-            TokenInvalid: The gateway did not issue it.
-            TokenExpired: It has expired.
+            TokenInvalid, TokenExpired: The gateway did not issue it, or it has expired.
             TokenRevoked: Its session was revoked, perhaps by this second use.
             UserDisabled: An operator has disabled its user.
         """
@@ -197,8 +198,7 @@ class Access:
         """Revoke the session of a refresh token, and the session of the caller.
 
         Raises:
-            InvalidInput: `refresh_token` is not a text, or too long.
-            TokenInvalid: It does not have the form of a refresh token.
+            InvalidInput, TokenInvalid: `refresh_token` is not a text, too long, or not in the form of one.
         """
         self.loop.check()
         check_caller(caller)
@@ -213,10 +213,8 @@ class Access:
         """Change the caller's password, and revoke all their sessions. `origin` is for the audit log.
 
         Raises:
-            InvalidCredentials: `current` is not their password.
-            InvalidInput: `new` may not be chosen.
-            RateLimited: Too many attempts have failed before this one.
-            UserDisabled: An operator has disabled the caller.
+            InvalidCredentials, InvalidInput: `current` is not their password, or `new` may not be chosen.
+            RateLimited, UserDisabled: Too many attempts have failed, or an operator has disabled the caller.
         """
         self.loop.check()
         check_caller(caller)
@@ -261,12 +259,18 @@ class Access:
 
         Raises:
             ApiKeyInvalid: It begins as an API key does, and is not one of ours, or has ended.
-            TokenInvalid: The gateway did not issue it.
-            TokenExpired: It has expired.
-            UserDisabled: An operator has disabled the user.
-            TokenRevoked: Its session was revoked. Every process notices both within `revocations_seconds_max`.
+            TokenInvalid, TokenExpired: The gateway did not issue it, or it has expired.
+            TokenRevoked, UserDisabled: Every process notices it within `revocations_seconds_max`.
         """
         return self._authentication.authenticate(access_token)
+
+    def act_for(self, caller: Caller, merchant_id: UserId) -> Coroutine[Any, Any, Caller]:
+        """The caller as a member of a merchant; `NotAMember` if they are none. See `Authentication.act_for`."""
+        return self._authentication.act_for(caller, merchant_id)
+
+    def hash_new_password(self, password: str) -> Coroutine[Any, Any, str]:
+        """The hash of a checked password, for a new user. Raises `Overloaded`: too many wait to be hashed."""
+        return self._checks.hashed(password)
 
     def caller_at_once(self, access_token: str) -> Caller | None:
         """The caller of a token or key that `authenticate` has accepted and would accept now. Nothing is read.

@@ -12,6 +12,7 @@ from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.events import EventFeed
 from gateway.application.ports.housekeeping import Housekeeping
 from gateway.application.ports.login_failures import LoginFailures
+from gateway.application.ports.members import StoredMembers
 from gateway.application.ports.rate_budgets import RateBudgets
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import Audit, Reader
@@ -59,6 +60,7 @@ class Storage:
     users: Users
     sessions: Sessions
     api_keys: StoredApiKeys
+    members: StoredMembers
     login_failures: LoginFailures
     rate_budgets: RateBudgets
     rates: Rates

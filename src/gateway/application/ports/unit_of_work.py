@@ -16,6 +16,7 @@ from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.audit import AuditRecord
 from gateway.domain.event import Event, EventId
 from gateway.domain.immutable import immutable
+from gateway.domain.member import Member, MemberId
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
@@ -35,8 +36,7 @@ class StorageReadOnly(StorageUnavailable):
 class StorageRefused(Exception):  # noqa: N818 - the name says what happened.
     """The storage does not take what it was given: a value that it cannot keep, or a record that breaks its rules.
 
-    Nothing was written, and running it again changes nothing: the caller has a bug. The rules of the domain refuse such
-    values before they come here.
+    Nothing was written. The caller has a bug: the rules of the domain refuse such values before they come here.
     """
 
 
@@ -137,6 +137,8 @@ class Needs:
     """All accounts of these owners are loaded."""
     api_key_owners: Collection[UserId] = ()
     """All API keys of these owners are loaded, and no other unit of work creates one meanwhile."""
+    member_merchants: Collection[UserId] = ()
+    """All members of these merchants are loaded, and no other unit of work creates one meanwhile."""
 
     @classmethod
     def union(cls, needs: Collection["Needs"], **further: Any) -> Self:
@@ -156,6 +158,7 @@ class Needs:
             users=_distinct([each.users for each in needs]),
             account_owners=_distinct([each.account_owners for each in needs]),
             api_key_owners=_distinct([each.api_key_owners for each in needs]),
+            member_merchants=_distinct([each.member_merchants for each in needs]),
             **further,
         )
 
@@ -198,6 +201,7 @@ class Records:
     webhook_endpoints: Collection[WebhookEndpoint] = ()
     users: Collection[User] = ()
     api_keys: Collection[ApiKey] = ()
+    members: Collection[Member] = ()
     latest_at: datetime | None = None
     """The ids of new transactions are of later moments: at least the largest `latest_at` stored with a loaded
     account. Ids then sort in the order of an account's versions, even if clocks differ."""
@@ -230,6 +234,9 @@ class Changes:
     api_keys_new: Collection[ApiKey] = ()
     api_keys_changed: Collection[ApiKey] = ()
     api_keys_deleted: Collection[ApiKeyId] = ()
+    members_new: Collection[Member] = ()
+    members_changed: Collection[Member] = ()
+    members_deleted: Collection[MemberId] = ()
     events_new: Collection[Event] = ()
     audit_new: Collection[AuditRecord] = ()
     answers_new: Collection[StoredAnswer] = ()
@@ -244,9 +251,9 @@ class UnitOfWork(Protocol):
         """Read what is wanted. Called once, before `commit`.
 
         Accounts, payments and quotes are locked until the transaction ends, or `commit` checks that nobody has changed
-        them since. Users, webhook endpoints and API keys are always locked. Locks are taken in one order (users,
-        payments, quotes, accounts, accounts for fees, webhook endpoints, API keys; each by id), so that two batches
-        never wait for each other in a circle.
+        them since. Users, webhook endpoints, API keys and members are always locked. Locks are taken in one order
+        (users, payments, quotes, accounts, accounts for fees, webhook endpoints, API keys, members; each by id), so
+        that two batches never wait for each other in a circle.
         Answers, references, e-mails and transactions are read, not locked.
 
         Where accounts may be cached, a storage may pipeline its units of work: this one waits until the unit of work
@@ -266,8 +273,7 @@ class UnitOfWork(Protocol):
         Answers are written last, after all locks are held: writing a key waits for a transaction that wrote it. A
         pipelined unit of work first waits for the commit of the unit of work before it.
 
-        If it is cancelled, all changes are written or none, and nobody knows which. Executors run it in a task that no
-        caller cancels.
+        If it is cancelled, nobody knows whether all changes were written or none: executors let no caller cancel it.
 
         Raises:
             KeyTaken: Another transaction has committed one of the unique keys since `load`; or, if accounts were

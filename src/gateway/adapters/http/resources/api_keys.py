@@ -72,6 +72,7 @@ async def create_key(request: Request[CreateApiKeyBody]) -> Response:
         name=body.name,
         scopes=body.scopes,
         expires_at=body.expires_at,
+        member=caller.member,
     )
     return await _answered_with_secret(request, made)
 
@@ -79,7 +80,10 @@ async def create_key(request: Request[CreateApiKeyBody]) -> Response:
 async def rotate_key(request: Request[RotateApiKeyBody]) -> Response:
     """Put a new key in the place of one of the caller's."""
     made = request.gateway.api_keys.rotate_command(
-        key_id(request), owner_id=request.caller.user_id, old_key_seconds=request.body.old_key_seconds
+        key_id(request),
+        owner_id=request.caller.user_id,
+        old_key_seconds=request.body.old_key_seconds,
+        member=request.caller.member,
     )
     response = await _answered_with_secret(request, made)
     request.gateway.access.renew_endings()
@@ -90,7 +94,7 @@ async def revoke_key(request: Request) -> Response:
     """Revoke a key of the caller's."""
     caller = request.caller
     command = RevokeApiKey(key_id=key_id(request), owner_id=caller.user_id)
-    await request.gateway.execute(command, owner_id=caller.user_id)
+    await request.gateway.execute(command, owner_id=caller.user_id, origin=request.origin)
     request.gateway.access.renew_endings()
     return Response(status=204)
 
