@@ -26,6 +26,7 @@ from gateway.application.errors import Overloaded
 from gateway.application.events.commit_signal import CommitSignal
 from gateway.application.events.hub import EventHub, StreamLimits
 from gateway.application.gateway import Gateway
+from gateway.application.members import Members
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
 from gateway.application.queries import Queries
@@ -88,7 +89,13 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
     users: Any = UsersInTrouble(trouble)
     executor = CommandExecutor(cast("Executor", ExecutorInTrouble(trouble)), time_ordered_id)
     access = replace(
-        gateway.access, executor=executor, users=users, login_failures=port, sessions=sessions, api_keys=port
+        gateway.access,
+        executor=executor,
+        users=users,
+        login_failures=port,
+        sessions=sessions,
+        api_keys=port,
+        members=port,
     )
     quotes = replace(gateway.quotes, executor=executor, rates=port)
     storage = replace(gateway.storage, reader=port)
@@ -100,6 +107,7 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
         executor=executor,
         access=access,
         api_keys=ApiKeys(access),
+        members=Members(access, port),
         audit=AuditQueries(port),
         queries=Queries(port),
         quotes=quotes,

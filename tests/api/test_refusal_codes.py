@@ -7,6 +7,7 @@ import gateway.application.errors
 import gateway.domain.api_key_errors
 import gateway.domain.errors
 import gateway.domain.exchange_errors
+import gateway.domain.member_errors
 import gateway.domain.webhook_errors
 from gateway.adapters.http.problems import KINDS, HttpRefusal
 from gateway.domain.errors import Refusal
@@ -16,7 +17,7 @@ CONTRACT = {
     400: ("validation_error", "idempotency_key_missing", "cursor_invalid", "cursor_filter_mismatch"),
     401: ("token_missing", "token_invalid", "token_expired", "token_revoked", "invalid_credentials", "api_key_invalid"),
     402: ("insufficient_funds", "merchant_insufficient_funds"),
-    403: ("role_forbidden", "scope_missing", "account_frozen", "user_disabled"),
+    403: ("role_forbidden", "scope_missing", "not_a_member", "account_frozen", "user_disabled"),
     404: (
         "not_found",
         "user_not_found",
@@ -29,6 +30,8 @@ CONTRACT = {
         "refund_not_found",
         "transaction_not_found",
         "api_key_not_found",
+        "member_not_found",
+        "invitation_not_found",
         "webhook_endpoint_not_found",
     ),
     405: ("method_not_allowed",),
@@ -55,6 +58,9 @@ CONTRACT = {
         "transaction_not_reversible",
         "api_key_ended",
         "api_key_limit_reached",
+        "member_exists",
+        "member_limit_reached",
+        "last_owner",
         "endpoint_limit_reached",
         "replay_limit_reached",
         "webhook_endpoint_disabled",
@@ -89,6 +95,7 @@ RETRYABLE = {
     "endpoint_limit_reached",
     "idempotency_in_progress",
     "internal_error",
+    "member_limit_reached",
     "overloaded",
     "payment_not_due",
     "rate_limited",
@@ -117,6 +124,7 @@ def test_every_refusal_is_in_the_table() -> None:
         gateway.domain.errors,
         gateway.domain.api_key_errors,
         gateway.domain.exchange_errors,
+        gateway.domain.member_errors,
         gateway.domain.webhook_errors,
         gateway.application.errors,
     ):

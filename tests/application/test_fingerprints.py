@@ -52,6 +52,10 @@ RELEASED = {
     "CreateApiKey": "c3d156656749b4b6",
     "RevokeApiKey": "398ba4a4edf5fa6e",
     "RotateApiKey": "867c2a3b0d4f6bf7",
+    "InviteMember": "00c87c78c432a6a6",
+    "AcceptInvitation": "e917ef6c44bdf982",
+    "ChangeMember": "f160b21a947ac108",
+    "RemoveMember": "7ff0d566cb0786e9",
 }
 """The first bytes of the fingerprint of a command of each kind: keys of before an update are compared by them."""
 

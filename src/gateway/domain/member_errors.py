@@ -32,7 +32,6 @@ class InvitationNotFound(Refusal):
     """No open invitation with this token for this e-mail address. The same words for all reasons."""
 
     code = "invitation_not_found"
-    stored = False
 
 
 class NotAMember(Refusal):

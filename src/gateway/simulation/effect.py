@@ -28,7 +28,6 @@ REFUSALS_NOT_STORED: Final = frozenset(
         "api_key_limit_reached",
         "endpoint_limit_reached",
         "idempotency_in_progress",
-        "invitation_not_found",
         "member_limit_reached",
         "payment_not_due",
         "rate_not_found",
