@@ -45,6 +45,7 @@ class Acting:
         self._revocations = revocations
         self._known_time = timedelta(seconds=known_seconds)
         self._known: dict[tuple[UserId, UserId], _Known] = {}
+        self._has_read = False
 
     async def act_for(self, caller: Caller, merchant_id: UserId, now: datetime) -> Caller:
         """The caller as a member of a merchant. The list of changed members must be fresh.
@@ -68,8 +69,8 @@ class Acting:
         return replace(caller, user_id=merchant.id, role=merchant.role, member=known.at_use.member)
 
     async def changed_since(self, since: datetime) -> Mapping[MemberId, int]:
-        """The members who were changed. Nothing is read as long as nobody is remembered: no member has acted here."""
-        return await self._stored.changed_since(since) if self._known else {}
+        """The members who were changed. Nothing is read before the first member acts here."""
+        return await self._stored.changed_since(since) if self._has_read else {}
 
     def _is_current(self, known: _Known, now: datetime) -> bool:
         member = known.at_use.member
@@ -78,6 +79,8 @@ class Acting:
 
     async def _read(self, user_id: UserId, merchant_id: UserId, now: datetime) -> _Known:
         self._known.pop((user_id, merchant_id), None)
+        # Before the answer is here: the list must tell of a change that the answer does not have yet.
+        self._has_read = True
         found = await self._stored.membership(user_id, merchant_id)
         if found is None:
             raise _not_a_member()

@@ -77,7 +77,7 @@ class Revocations:
     async def _read(self, now: datetime) -> None:
         try:
             since = now - self._token_lifetime
-            sessions, keys, disabled, self.member_sequences = await asyncio.gather(
+            sessions, keys, disabled, members = await asyncio.gather(
                 self._sessions.revoked_since(since),
                 self.keys_ended(since, now),
                 self._users.disabled_since(since),
@@ -86,9 +86,9 @@ class Revocations:
         except StorageUnavailable:
             lists = None
         else:
-            lists = (sessions | keys if keys else sessions), disabled
+            lists = (sessions | keys if keys else sessions), disabled, members
         if self._reading is not asyncio.current_task():
             return  # The list was invalidated meanwhile: it may be older than what has ended.
         self._read_at = now
         if lists is not None:
-            self.session_ids, self.disabled = lists
+            self.session_ids, self.disabled, self.member_sequences = lists
