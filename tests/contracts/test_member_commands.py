@@ -35,7 +35,7 @@ from gateway.domain.audit import Actor, ActorKind, Origin
 from gateway.domain.member import first_owner_id
 from gateway.domain.member_errors import NotAMember
 from gateway.refusals import EmailTaken, InvitationNotFound, LastOwner, MemberNotFound, RoleForbidden, UserDisabled
-from support.access import PASSWORD, an_access, log_in
+from support.access import OTHER_PASSWORD, PASSWORD, an_access, log_in
 from support.builders import StandingClock, a_batch, register
 
 MERCHANT, OTHER_MERCHANT, CUSTOMER, OPERATOR = user_id(2), user_id(3), user_id(1), user_id(4)
@@ -361,3 +361,18 @@ async def test_the_audit_log_has_who_acted_and_for_whom(storage: Storage, execut
     [record] = await storage.audit_log.records(AuditFilter(object_id=invited.id), before=None, limit=10)
     assert (record.origin.actor.id, record.note.after["acts_for"]) == (admin.user_id, MERCHANT)
     assert invited.invited_by == admin.user_id
+
+
+async def test_a_member_changes_their_own_password_and_ends_their_own_session(
+    storage: Storage, clock: StandingClock
+) -> None:
+    access = an_access(storage, clock)
+    members = Members(access, storage.members)
+    shop = (await access.register(email="shop@example.com", password=PASSWORD, role=Role.MERCHANT)).user
+    made = await members.invite(merchant_id=shop.id, email="grace@example.com", role=MemberRole.OWNER)
+    await members.accept_as_new_user(made.token, password=PASSWORD)
+    signed_in = await log_in(access, "grace@example.com")
+    acting = await access.act_for(await access.authenticate(signed_in.access_token), shop.id)
+    await access.change_password(acting, current=PASSWORD, new=OTHER_PASSWORD)
+    await log_in(access, "shop@example.com")
+    await log_in(access, "grace@example.com", OTHER_PASSWORD)

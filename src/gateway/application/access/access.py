@@ -204,7 +204,7 @@ class Access:
         check_caller(caller)
         secret = secret_of(refresh_token)
         now = self.clock()
-        await self.sessions.revoke_token(hash_of(secret), caller.user_id, now=now)
+        await self.sessions.revoke_token(hash_of(secret), caller.actor_id, now=now)
         if caller.session_id is not None:
             await self.sessions.revoke(caller.session_id, now=now)
         self.renew_endings()
@@ -222,21 +222,21 @@ class Access:
         check_new_password(new, field="new")
         if origin is not None:
             check_type("origin", origin, Origin)
-        found = await self.users.by_id(caller.user_id)
+        found = await self.users.by_id(caller.actor_id)
         if found is None:
             raise UserNotFound("There is no such user.")
         must_not_be_disabled(found.user)
         await self._checks.check_current(found.user.email, found.password_hash, current)
         new_hash = await self._checks.hashed(new, line=found.user.email)
         now = self.clock()
-        note = AuditNote(action=AuditAction.PASSWORD_CHANGED, object_id=caller.user_id)
-        origin = origin or Origin(actor=actor_of(caller.user_id, caller.role))
+        note = AuditNote(action=AuditAction.PASSWORD_CHANGED, object_id=caller.actor_id)
+        origin = origin or Origin(actor=actor_of(caller.actor_id, caller.role))
         audit = self.executor.audit_record(note, origin=origin, now=now)
         if not await self.users.replace_password_hash(
-            caller.user_id, old=found.password_hash, new=new_hash, audit=audit
+            caller.actor_id, old=found.password_hash, new=new_hash, audit=audit
         ):
             raise InvalidCredentials("The current password is wrong.")
-        await self.sessions.revoke_user(caller.user_id, now=self.clock())
+        await self.sessions.revoke_user(caller.actor_id, now=self.clock())
         self.renew_endings()
 
     async def user(self, user_id: UserId) -> User:
