@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from gateway.application.accounts import Accounts
     from gateway.application.api_keys import ApiKeys, KeyCommand, NewApiKey
     from gateway.application.audit_queries import AuditQueries
+    from gateway.application.commands.accept_invitation import AcceptInvitation
     from gateway.application.commands.cancel_payment import CancelPayment
     from gateway.application.commands.capture_payment import CapturePayment
+    from gateway.application.commands.change_member import ChangeMember
     from gateway.application.commands.change_webhook_endpoint import ChangeWebhookEndpoint
     from gateway.application.commands.close_account import CloseAccount
     from gateway.application.commands.confirm_payment import ConfirmPayment
@@ -27,12 +29,14 @@ if TYPE_CHECKING:
     from gateway.application.commands.end_sessions import EndSessions
     from gateway.application.commands.expire_payment import ExpirePayment
     from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
+    from gateway.application.commands.invite_member import InviteMember
     from gateway.application.commands.make_quote import MakeQuote
     from gateway.application.commands.open_account import OpenAccount
     from gateway.application.commands.pay import Pay
     from gateway.application.commands.payout import MakePayout
     from gateway.application.commands.refund_payment import RefundPayment
     from gateway.application.commands.register import Register, Registered
+    from gateway.application.commands.remove_member import RemoveMember
     from gateway.application.commands.request_payment import RequestPayment
     from gateway.application.commands.reverse_transaction import ReverseTransaction
     from gateway.application.commands.review_payment import ApprovePayment, DeclinePayment
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
     from gateway.application.events.feed import Events
     from gateway.application.events.subscription import Subscription
     from gateway.application.gateway import Gateway
+    from gateway.application.members import Invitation, InvitationCommand, Members
     from gateway.application.ports.audit_log import AuditFilter
     from gateway.application.ports.delivery_records import (
         Attempt,
@@ -59,6 +64,7 @@ if TYPE_CHECKING:
         ReplayId,
     )
     from gateway.application.ports.events import EventFilter, FeedEvent, FoundEvents
+    from gateway.application.ports.members import MemberAtUse
     from gateway.application.ports.reader import AccountFilter, CurrencyTotals, PaymentFilter, TransactionFilter
     from gateway.application.ports.sessions import SessionId
     from gateway.application.ports.unit_of_work import StorageReadOnly, StorageRefused, StorageUnavailable
@@ -81,6 +87,8 @@ if TYPE_CHECKING:
     from gateway.domain.event import EventId
     from gateway.domain.event_type import EventType
     from gateway.domain.fees import FeeSchedule
+    from gateway.domain.member import Member, MemberId, MemberStatus
+    from gateway.domain.member_role import MemberRole
     from gateway.domain.money import CurrencyCode, Money, currency_code
     from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
     from gateway.domain.payment_status import PaymentAction, PaymentStatus
@@ -102,6 +110,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TRUSTED",
+    "AcceptInvitation",
     "Access",
     "Account",
     "AccountFilter",
@@ -128,6 +137,7 @@ __all__ = [
     "CancelPayment",
     "CaptureMethod",
     "CapturePayment",
+    "ChangeMember",
     "ChangeWebhookEndpoint",
     "CloseAccount",
     "Command",
@@ -166,10 +176,19 @@ __all__ = [
     "GatewayApp",
     "GatewayClosed",
     "InvalidInput",
+    "Invitation",
+    "InvitationCommand",
+    "InviteMember",
     "KeyCommand",
     "MakeDeposit",
     "MakePayout",
     "MakeQuote",
+    "Member",
+    "MemberAtUse",
+    "MemberId",
+    "MemberRole",
+    "MemberStatus",
+    "Members",
     "MemoryDatabase",
     "Money",
     "NewApiKey",
@@ -199,6 +218,7 @@ __all__ = [
     "Refusal",
     "Register",
     "Registered",
+    "RemoveMember",
     "Replay",
     "ReplayId",
     "RequestPayment",

@@ -41,6 +41,7 @@ from gateway.application.ports.events import EventFeed, EventFilter, FeedEvent, 
 from gateway.application.ports.housekeeping import Deleted, EventReaders, Housekeeping
 from gateway.application.ports.identifiers import Identifiers, NewId
 from gateway.application.ports.login_failures import ChangeOfFailures, Failures, LoginFailures
+from gateway.application.ports.members import MemberAtUse, StoredMembers
 from gateway.application.ports.passwords import HashingOverloaded, PasswordCheck, PasswordHasher
 from gateway.application.ports.rate_budgets import ChangeOfBudget, RateBudgets
 from gateway.application.ports.rates import Rates
@@ -131,8 +132,8 @@ __all__ = [
     "ChainLink",
     "ChainedRecord",
     "ChangeOfBudget",
-    "ChangeOfFailures",
     "ChangeOfFactor",
+    "ChangeOfFailures",
     "Changes",
     "Clock",
     "Conflict",
@@ -168,6 +169,7 @@ __all__ = [
     "LedgerSize",
     "Listed",
     "LoginFailures",
+    "MemberAtUse",
     "Needs",
     "NewId",
     "NewUser",
@@ -205,6 +207,7 @@ __all__ = [
     "StorageUnavailable",
     "StoredAnswer",
     "StoredApiKeys",
+    "StoredMembers",
     "StoredToken",
     "StrayRecord",
     "Successor",

@@ -67,6 +67,14 @@ from gateway.domain.exchange_errors import (
     RateChangeTooLarge,
     RateNotFound,
 )
+from gateway.domain.member_errors import (
+    InvitationNotFound,
+    LastOwner,
+    MemberExists,
+    MemberLimitReached,
+    MemberNotFound,
+    NotAMember,
+)
 from gateway.domain.refusal_codes import RefusalCode
 from gateway.domain.risk import LimitExceeded
 from gateway.domain.webhook_errors import (
@@ -102,9 +110,15 @@ __all__ = [
     "InsufficientFunds",
     "InvalidCredentials",
     "InvalidInput",
+    "InvitationNotFound",
+    "LastOwner",
     "LimitExceeded",
+    "MemberExists",
+    "MemberLimitReached",
+    "MemberNotFound",
     "MerchantInsufficientFunds",
     "MerchantNotFound",
+    "NotAMember",
     "Overloaded",
     "PaymentExpired",
     "PaymentNotDue",

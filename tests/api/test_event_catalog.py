@@ -20,11 +20,11 @@ from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import DisabledReason
 from gateway.entrypoints.event_types import event_types_markdown, event_types_table
 from gateway.ports import RiskLimits, risk_limit
-from support.api_client import Json, Person, World, created, fresh_key, ok, open_world
+from support.api_client import PASSWORD, Json, Person, World, created, fresh_email, fresh_key, ok, open_world
 
 SECRET = f"whsec_{'MfKQ' * 8}"
 DOCS = Path(__file__).parents[2] / "docs"
-ID = re.compile(r"\b(?:usr|acc|pay|ref|txn|dep|pyo|whe|key)_[0-9a-z]{26}\b")
+ID = re.compile(r"\b(?:usr|acc|pay|ref|txn|dep|pyo|whe|key|mem)_[0-9a-z]{26}\b")
 EMAIL = re.compile(r"[\w-]+@example\.com")
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.]+Z")
 
@@ -63,6 +63,7 @@ class Shop:
         await self.accounts()
         await self.endpoints()
         await self.keys()
+        await self.members()
 
     async def payments(self) -> None:
         path = f"/payments/{(await self.paid())['id']}"
@@ -120,6 +121,13 @@ class Shop:
         for action, method, more in (("/rotate", "POST", {"old_key_seconds": 3_600}), ("", "DELETE", None)):
             key = await self.do(self.merchant, "/api-keys", body)
             await self.merchant.api.send(method, f"/api-keys/{key['id']}{action}", more)
+
+    async def members(self) -> None:
+        body = {"email": fresh_email(), "role": "support"}
+        member = await self.do(self.merchant, "/members", body)
+        register = {"token": member["invitation_token"], "password": PASSWORD}
+        created(await self.world.anyone.post("/invitations/register", register))
+        await self.merchant.api.send("DELETE", f"/members/{member['id']}")
 
 
 @pytest.fixture

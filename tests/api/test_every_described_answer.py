@@ -63,8 +63,9 @@ async def scene() -> AsyncIterator[Everybody]:
 async def test_every_described_answer_can_be_met(scene: Everybody) -> None:
     disabled = await scene.world.customer()
     ok(await scene.operator.api.post(f"/users/{disabled.id}/disable", {"reason": "A stolen laptop"}))
+    viewer = await scene.world.member(scene.merchant, "viewer")
     for operation in EVERY_OPERATION:
-        await meet_what_tokens_cause(scene, operation, disabled)
+        await meet_what_tokens_cause(scene, operation, disabled, viewer)
         await meet_what_the_form_causes(scene, operation)
     await meet_what_lives_of_payments_cause(scene.world, scene.operator)
     await meet_what_paying_causes(scene)
@@ -90,7 +91,7 @@ def path_with(operation: Operation, path_id: str = "x") -> str:
     return re.sub(r"{\w+}", path_id, operation.path)
 
 
-async def meet_what_tokens_cause(scene: Everybody, operation: Operation, disabled: Person) -> None:
+async def meet_what_tokens_cause(scene: Everybody, operation: Operation, disabled: Person, viewer: Person) -> None:
     if not operation.roles:
         return
     gone = await scene.world.customer()
@@ -109,6 +110,8 @@ async def meet_what_tokens_cause(scene: Everybody, operation: Operation, disable
     await scene.world.anyone.with_token(key.text).send(operation.method, path_with(operation))
     await scene.world.gateway.api_keys.revoke(key.key.id)
     await scene.world.anyone.with_token(key.text).send(operation.method, path_with(operation))
+    for member in (scene.customer.api.acting_for(scene.operator.id), viewer.api):
+        await member.send(operation.method, path_with(operation), content=b"[]")
 
 
 async def meet_what_the_form_causes(scene: Everybody, operation: Operation) -> None:

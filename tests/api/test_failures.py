@@ -26,6 +26,7 @@ from gateway.application.errors import Overloaded
 from gateway.application.events.commit_signal import CommitSignal
 from gateway.application.events.hub import EventHub, StreamLimits
 from gateway.application.gateway import Gateway
+from gateway.application.members import Members
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
 from gateway.application.queries import Queries
@@ -96,6 +97,7 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
         second_factors=port,
         sessions=sessions,
         api_keys=port,
+        members=port,
     )
     quotes = replace(gateway.quotes, executor=executor, rates=port)
     storage = replace(gateway.storage, reader=port)
@@ -108,6 +110,7 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
         access=access,
         api_keys=ApiKeys(access),
         second_factors=SecondFactorEnrolment(access),
+        members=Members(access, port),
         audit=AuditQueries(port, executor, gateway.access.clock),
         queries=Queries(port),
         quotes=quotes,

@@ -7,6 +7,7 @@ import gateway.application.errors
 import gateway.domain.api_key_errors
 import gateway.domain.errors
 import gateway.domain.exchange_errors
+import gateway.domain.member_errors
 import gateway.domain.risk
 import gateway.domain.webhook_errors
 from gateway.adapters.http.problems import KINDS, HttpRefusal
@@ -29,6 +30,7 @@ CONTRACT = {
     403: (
         "role_forbidden",
         "scope_missing",
+        "not_a_member",
         "account_frozen",
         "user_disabled",
         "limit_exceeded",
@@ -46,6 +48,8 @@ CONTRACT = {
         "refund_not_found",
         "transaction_not_found",
         "api_key_not_found",
+        "member_not_found",
+        "invitation_not_found",
         "webhook_endpoint_not_found",
     ),
     405: ("method_not_allowed",),
@@ -73,6 +77,9 @@ CONTRACT = {
         "transaction_not_reversible",
         "api_key_ended",
         "api_key_limit_reached",
+        "member_exists",
+        "member_limit_reached",
+        "last_owner",
         "endpoint_limit_reached",
         "replay_limit_reached",
         "webhook_endpoint_disabled",
@@ -108,6 +115,7 @@ RETRYABLE = {
     "idempotency_in_progress",
     "internal_error",
     "limit_exceeded",
+    "member_limit_reached",
     "overloaded",
     "payment_not_due",
     "rate_limited",
@@ -136,6 +144,7 @@ def test_every_refusal_is_in_the_table() -> None:
         gateway.domain.errors,
         gateway.domain.api_key_errors,
         gateway.domain.exchange_errors,
+        gateway.domain.member_errors,
         gateway.domain.risk,
         gateway.domain.webhook_errors,
         gateway.application.errors,

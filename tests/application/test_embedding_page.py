@@ -13,6 +13,7 @@ from gateway import (
     AccountKey,
     AccountKind,
     MakeDeposit,
+    MemberRole,
     OpenAccount,
     Pay,
     PaymentOrder,
@@ -160,3 +161,14 @@ async def test_the_example_of_an_api_key_makes_one_that_is_accepted(capsys: pyte
         caller = await names["run"](gateway, registered.user.id)
     assert (caller.user_id, caller.scopes) == (registered.user.id, {Scope.PAYMENTS_READ})
     assert "gk_test_" in capsys.readouterr().out
+
+
+async def test_the_example_of_a_member_acts_for_the_merchant(capsys: pytest.CaptureFixture[str]) -> None:
+    async with in_memory_gateway() as gateway:
+        shop = await gateway.access.register(email="s@example.com", password="a long passphrase", role=Role.MERCHANT)
+        code = example("made = await gateway.members.invite(")
+        body = "async def main():\n" + "".join(f"    {line}\n" for line in code.splitlines())
+        names: dict[str, Any] = {"gateway": gateway, "merchant_id": shop.user.id, "MemberRole": MemberRole}
+        exec(body, names)  # noqa: S102 - it is our own page.
+        await names["main"]()
+        assert capsys.readouterr().out == "True support\n"

@@ -54,6 +54,10 @@ RELEASED = {
     "RotateApiKey": "867c2a3b0d4f6bf7",
     "ApprovePayment": "33a23e2c5a145f9e",
     "DeclinePayment": "d3e1c914a2dd41cd",
+    "InviteMember": "00c87c78c432a6a6",
+    "AcceptInvitation": "e917ef6c44bdf982",
+    "ChangeMember": "f160b21a947ac108",
+    "RemoveMember": "7ff0d566cb0786e9",
 }
 """The first bytes of the fingerprint of a command of each kind: keys of before an update are compared by them."""
 

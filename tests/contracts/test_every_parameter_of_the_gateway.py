@@ -16,6 +16,7 @@ from gateway.application.api_keys import ApiKeys
 from gateway.application.audit_queries import AuditQueries
 from gateway.application.engine.outcome_codec import refusals
 from gateway.application.events.feed import Events
+from gateway.application.members import Members
 from gateway.application.ports.audit_log import AuditFilter
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, TransactionFilter
 from gateway.application.ports.sessions import SessionId
@@ -25,7 +26,7 @@ from gateway.application.quotes import Quotes
 from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
-from gateway.contracts.records import EUR, NOW, USD, api_key_id, by_email, endpoint_id, quote_id
+from gateway.contracts.records import EUR, NOW, USD, api_key_id, by_email, endpoint_id, member_id, quote_id
 from gateway.domain.audit import Actor, ActorKind, Origin
 from gateway.domain.errors import InvalidInput, Refusal
 from gateway.domain.fees import FeeSchedule
@@ -93,6 +94,9 @@ VALID: Mapping[str, object] = {
     "old_key_seconds": 60,
     "code": "123456",
     "requests_per_minute": 60,
+    "member_id": member_id(1),
+    "actor_id": None,
+    "token": "gi_1",
 }
 """An argument for each parameter of each method; `where` is a filter of the method's own."""
 
@@ -119,6 +123,7 @@ def parts(storage: Storage) -> list[Any]:
         ),
         ApiKeys(access),
         SecondFactorEnrolment(access),
+        Members(access, storage.members),
         AuditQueries(storage.audit_log, access.executor, StandingClock()),
         access,
     ]
@@ -165,6 +170,7 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
         AuditQueries,
         ApiKeys,
         SecondFactorEnrolment,
+        Members,
         Access,
     ],
 )

@@ -31,6 +31,7 @@ from gateway.contracts.events import EventFeedContract
 from gateway.contracts.hostile_input import HostileInputContract
 from gateway.contracts.housekeeping import HousekeepingContract
 from gateway.contracts.login_failures import LoginFailuresContract
+from gateway.contracts.members import MembersContract
 from gateway.contracts.rate_budgets import RateBudgetsContract
 from gateway.contracts.reader import ReaderContract
 from gateway.contracts.second_factors import SecondFactorsContract
@@ -92,6 +93,11 @@ class TestEventCursors(EventCursorsContract):
 
 
 class TestWebhookEndpoints(WebhookEndpointsContract):
+    pass
+
+
+@pytest.mark.locking
+class TestMembers(MembersContract):
     pass
 
 

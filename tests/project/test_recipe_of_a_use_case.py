@@ -28,6 +28,9 @@ PACKAGE = ROOT / "src" / "gateway"
 RESOURCES = PACKAGE / "adapters" / "http" / "resources"
 NOT_PAYMENTS = {TransactionType.DEPOSIT, TransactionType.PAYOUT, TransactionType.REVERSAL}
 WITHOUT_OPERATION = {
+    "AcceptInvitation": "application/members.py submits it",
+    "InviteMember": "application/members.py submits it",
+    "RemoveMember": "application/members.py submits it",
     "ChangeWebhookEndpoint": "application/webhooks.py submits it",
     "CreateApiKey": "application/api_keys.py submits it",
     "CreateWebhookEndpoint": "application/webhooks.py submits it",

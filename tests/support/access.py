@@ -65,6 +65,7 @@ def an_access(
         sessions=storage.sessions,
         api_keys=storage.api_keys,
         second_factors=storage.second_factors,
+        members=storage.members,
         login_failures=storage.login_failures,
         audit_log=storage.audit_log,
         passwords=passwords or PlainHasher(),

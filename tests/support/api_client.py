@@ -29,6 +29,7 @@ from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.events.feed import Events
 from gateway.application.events.hub import EventHub, StreamLimits
 from gateway.application.gateway import Gateway
+from gateway.application.members import Members
 from gateway.application.ports.risk import RiskRules
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Wanted
@@ -166,11 +167,16 @@ class Api:
     http: httpx.AsyncClient
     contract: Contract
     token: str | None = None
+    merchant_id: str | None = None
     root_path: str = ""
 
     def with_token(self, token: str | None) -> Self:
         """The same, signed in otherwise."""
         return replace(self, token=token)
+
+    def acting_for(self, merchant_id: str | None) -> Self:
+        """The same, as a member of a merchant."""
+        return replace(self, merchant_id=merchant_id)
 
     async def send(
         self,
@@ -187,6 +193,8 @@ class Api:
         all_headers: dict[str, str | bytes] = {}
         if self.token is not None:
             all_headers["authorization"] = f"Bearer {self.token}"
+        if self.merchant_id is not None:
+            all_headers["gateway-merchant"] = self.merchant_id
         if key is not None:
             all_headers["idempotency-key"] = key
         if content is not None:
@@ -259,6 +267,14 @@ class World:
     async def merchant(self, *, currency: str = "USD") -> Person:
         """A new merchant."""
         return await self._registered("merchant", currency)
+
+    async def member(self, merchant: Person, role: str) -> Person:
+        """A new user who acts for a merchant, with a role."""
+        body = {"email": fresh_email(), "role": role}
+        token = created(await merchant.api.post("/members", body))["invitation_token"]
+        created(await self.anyone.post("/invitations/register", {"token": token, "password": PASSWORD}))
+        person = await self.signed_in(body["email"])
+        return replace(person, api=person.api.acting_for(merchant.id))
 
     async def operator(self) -> Person:
         """A new operator. They are not made over HTTP."""
@@ -380,6 +396,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
         sessions=storage.sessions,
         api_keys=storage.api_keys,
         second_factors=storage.second_factors,
+        members=storage.members,
         login_failures=storage.login_failures,
         audit_log=storage.audit_log,
     )
@@ -398,6 +415,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             access=access,
             api_keys=api_keys,
             second_factors=SecondFactorEnrolment(access),
+            members=Members(access, storage.members),
             queries=queries,
             events=events,
             event_queries=event_queries,

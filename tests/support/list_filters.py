@@ -100,6 +100,8 @@ def filters(begun: datetime, ids: Mapping[str, str]) -> Mapping[str, Mapping[str
         },
         "listRefunds": {},
         "listApiKeys": {},
+        "listMembers": {},
+        "listMemberships": {},
         "listWebhookEndpoints": {},
         "listDeliveries": {"status": ["pending", "delivered", "failed", "canceled"]},
         "listRates": {},

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.ports import ALLOWED, PaymentAttempt, RiskVerdict, refused, reviewed
-from support.api_client import PASSWORD, Json, Person, World, created, fresh_key, ok
+from support.api_client import PASSWORD, Json, Person, World, created, fresh_email, fresh_key, ok
 
 
 async def do(person: Person, path: str, body: Json | None = None) -> Json:
@@ -75,6 +75,7 @@ async def meet_what_lives_of_payments_cause(world: World, operator: Person) -> N
     await meet_what_too_little_or_too_much_causes(lives)
     await meet_what_webhook_endpoints_cause(world, merchant)
     await meet_what_api_keys_cause(world)
+    await meet_what_members_cause(world, operator)
 
 
 async def meet_what_requests_cause(lives: Lives) -> None:
@@ -313,6 +314,38 @@ async def meet_what_api_keys_cause(world: World) -> None:
     await owner.api.post(f"/api-keys/{newest['id']}/rotate")
     nobody = world.gateway.tokens.issue(subject="usr_0", role="merchant", token_id="1", now=world.clock.now)
     await world.anyone.with_token(nobody).post("/api-keys", body)
+
+
+async def meet_what_members_cause(world: World, operator: Person) -> None:
+    owner, admin_of = await world.merchant(), await world.merchant()
+    for cursor in ("x", ""):
+        for path in ("/members", "/memberships"):
+            await owner.api.send("GET", f"{path}?cursor={cursor}" if cursor else path)
+    [first] = ok(await owner.api.get("/members"))["data"]
+    user, tokens = await world.customer(), list[str]()
+    for email, asker in ((user.email, owner), (user.email, owner), (fresh_email(), owner), (user.email, admin_of)):
+        answer = await asker.api.post("/members", {"email": email, "role": "viewer"})
+        tokens += [answer.json()["invitation_token"]] if answer.status_code == 201 else []
+    members = [member["id"] for member in ok(await owner.api.get("/members"))["data"] if member["id"] != first["id"]]
+    for member_id in (members[0], members[0], first["id"], "x"):
+        await owner.api.get(f"/members/{member_id}")
+        await owner.api.send("PATCH", f"/members/{member_id}", {"role": "support"})
+    nobody = world.gateway.tokens.issue(subject="usr_0", role="customer", token_id="1", now=world.clock.now)
+    await world.anyone.with_token(nobody).post("/invitations/accept", {"token": tokens[0]})
+    register = {"password": "a longer and better one"}
+    await world.anyone.post("/invitations/register", {"token": tokens[0], **register})
+    for _ in range(2):
+        await user.api.post("/invitations/accept", {"token": tokens[0]})
+        await world.anyone.post("/invitations/register", {"token": tokens[1], **register})
+    [membership] = ok(await user.api.get("/memberships"))["data"]
+    for member_id in (membership["id"], "x"):
+        await user.api.send("DELETE", f"/memberships/{member_id}")
+    for member_id in (members[0], first["id"], "x"):
+        await owner.api.send("DELETE", f"/members/{member_id}")
+    await do(operator, f"/users/{admin_of.id}/disable", {"reason": "Fraud"})
+    await world.anyone.post("/invitations/register", {"token": tokens[2], **register})
+    while (await owner.api.post("/members", {"email": fresh_email(), "role": "viewer"})).status_code == 201:
+        pass
 
 
 async def events_of(world: World, merchant: Person) -> list[str]:

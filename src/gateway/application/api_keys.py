@@ -18,6 +18,7 @@ from gateway.domain.audit import Origin
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.errors import invalid
 from gateway.domain.immutable import immutable
+from gateway.domain.member import Member
 from gateway.domain.scope import Scope
 from gateway.domain.user import Role, UserId
 
@@ -96,8 +97,9 @@ class ApiKeys:
         scopes: Sequence[str],
         expires_at: datetime | None = None,
         requests_per_minute: int | None = None,
+        member: Member | None = None,
     ) -> KeyCommand:
-        """The command that creates a key. Arguments are as in `create`."""
+        """The command that creates a key. Arguments are as in `create`; `member` is who makes it for a merchant."""
         self.access.loop.check()
         secret = new_key_secret()
         command = CreateApiKey(
@@ -109,6 +111,7 @@ class ApiKeys:
             secret_hash=hash_of_key_secret(secret),
             last_four=secret[-LAST_CHARACTERS:],
             requests_per_minute=requests_per_minute,
+            member_role=None if member is None else member.role,
         )
         return KeyCommand(command=command, secret=secret)
 
@@ -151,8 +154,9 @@ class ApiKeys:
         owner_id: UserId,
         old_key_seconds: int = 0,
         requests_per_minute: int | None = None,
+        member: Member | None = None,
     ) -> KeyCommand:
-        """The command that rotates a key. Arguments are as in `rotate`."""
+        """The command that rotates a key. Arguments are as in `rotate`; `member` is who does it for a merchant."""
         self.access.loop.check()
         secret = new_key_secret()
         command = RotateApiKey(
@@ -162,6 +166,7 @@ class ApiKeys:
             last_four=secret[-LAST_CHARACTERS:],
             old_key_seconds=old_key_seconds,
             requests_per_minute=requests_per_minute,
+            member_role=None if member is None else member.role,
         )
         return KeyCommand(command=command, secret=secret)
 

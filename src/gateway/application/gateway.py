@@ -14,6 +14,7 @@ from gateway.application.engine.loop_calls import LoopCalls
 from gateway.application.events.event_queries import EventQueries
 from gateway.application.events.feed import Events
 from gateway.application.events.hub import EventHub
+from gateway.application.members import Members
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
@@ -29,6 +30,7 @@ from gateway.application.sync_gateway import (
     SyncEventQueries,
     SyncEvents,
     SyncGateway,
+    SyncMembers,
     SyncQueries,
     SyncQuotes,
     SyncSecondFactors,
@@ -56,6 +58,7 @@ class Gateway:
     accounts: Accounts
     api_keys: ApiKeys
     second_factors: SecondFactorEnrolment
+    members: Members
     queries: Queries
     quotes: Quotes
     events: Events
@@ -122,5 +125,6 @@ def sync_gateway(gateway: Gateway, calls: LoopCalls) -> SyncGateway:
         deliveries=SyncDeliveries(gateway.deliveries, calls),
         api_keys=SyncApiKeys(gateway.api_keys, calls),
         second_factors=SyncSecondFactors(gateway.second_factors, calls),
+        members=SyncMembers(gateway.members, calls),
         audit=SyncAuditQueries(gateway.audit, calls),
     )

@@ -14,6 +14,7 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.loop_calls import GatewayClosed, LoopCalls
 from gateway.application.events.event_queries import EventQueries
 from gateway.application.events.feed import POLL_SECONDS, Events
+from gateway.application.members import Members
 from gateway.application.ports.events import FeedEvent
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
@@ -143,6 +144,21 @@ class SyncSecondFactors(SyncPart[SecondFactorEnrolment]):
     is_enabled = Blocking(SecondFactorEnrolment.is_enabled)
 
 
+class SyncMembers(SyncPart[Members]):
+    """As `Members`."""
+
+    invite = Blocking(Members.invite)
+    accept = Blocking(Members.accept)
+    accept_as_new_user = Blocking(Members.accept_as_new_user)
+    change = Blocking(Members.change)
+    remove = Blocking(Members.remove)
+    leave = Blocking(Members.leave)
+    act_for = Blocking(Members.act_for)
+    member = Blocking(Members.member)
+    members = Blocking(Members.members)
+    memberships = Blocking(Members.memberships)
+
+
 class SyncAuditQueries(SyncPart[AuditQueries]):
     """As `AuditQueries`."""
 
@@ -201,6 +217,7 @@ class SyncGateway:
     deliveries: SyncDeliveries
     api_keys: SyncApiKeys
     second_factors: SyncSecondFactors
+    members: SyncMembers
     audit: SyncAuditQueries
 
     def execute(

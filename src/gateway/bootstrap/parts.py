@@ -19,6 +19,7 @@ from gateway.application.events.event_queries import EventQueries
 from gateway.application.events.feed import Events
 from gateway.application.events.hub import EventHub, StreamLimits
 from gateway.application.gateway import Gateway
+from gateway.application.members import Members
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.passwords import PasswordHasher
@@ -88,6 +89,7 @@ class Parts:
             access=access,
             api_keys=ApiKeys(access),
             second_factors=SecondFactorEnrolment(access),
+            members=Members(access, self.storage.members),
             accounts=Accounts(executor=executor, reader=self.storage.reader),
             queries=Queries(self.storage.reader, self.clock),
             quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),
@@ -122,6 +124,7 @@ class Parts:
             sessions=self.storage.sessions,
             api_keys=self.storage.api_keys,
             second_factors=self.storage.second_factors,
+            members=self.storage.members,
             login_failures=self.storage.login_failures,
             audit_log=self.storage.audit_log,
             passwords=self.passwords,

@@ -28,6 +28,7 @@ REWRITTEN: Final = (
     "life_of_a_payment",
     "login_failures",
     "outages",
+    "members",
     "passwords",
     "quotes",
     "rate_budgets",

@@ -11,6 +11,7 @@ from gateway.application.ports.api_keys import StoredApiKeys
 from gateway.application.ports.audit_log import AuditFilter, AuditLog
 from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.login_failures import Failures, LoginFailures
+from gateway.application.ports.members import StoredMembers
 from gateway.application.ports.rate_budgets import RateBudgets
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, Reader, TransactionFilter
@@ -35,6 +36,7 @@ from gateway.contracts.records import (
     an_answer,
     an_api_key,
     an_event,
+    an_invitation,
     commit,
     load,
     user_id,
@@ -43,6 +45,7 @@ from gateway.domain.account import AccountId, AccountKey, AccountKind
 from gateway.domain.api_key import ApiKeyId
 from gateway.domain.audit import AuditId
 from gateway.domain.event_type import EventType
+from gateway.domain.member import MemberId
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
 from gateway.domain.rate import CurrencyPair
@@ -164,6 +167,18 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
         "ended_since": lambda storage, given: storage.api_keys.ended_since(given.moment, now=given.moment),
         "note_uses": lambda storage, given: storage.api_keys.note_uses({ApiKeyId(given.text): given.moment}),
     },
+    StoredMembers: {
+        "member": lambda storage, given: storage.members.member(MemberId(given.text)),
+        "members": lambda storage, given: storage.members.members(
+            UserId(given.text), before=MemberId(given.text), limit=given.number
+        ),
+        "memberships": lambda storage, given: storage.members.memberships(
+            UserId(given.text), before=MemberId(given.text), limit=given.number
+        ),
+        "membership": lambda storage, given: storage.members.membership(UserId(given.text), UserId(given.text)),
+        "invitation": lambda storage, given: storage.members.invitation(given.text.encode("utf-8", "replace")),
+        "changed_since": lambda storage, given: storage.members.changed_since(given.moment),
+    },
     Reader: {
         "account": lambda storage, given: storage.reader.account(AccountId(given.text)),
         "accounts": lambda storage, given: storage.reader.accounts(
@@ -205,6 +220,7 @@ def _wanted(given: Hostile) -> Iterator[Wanted]:
     yield Wanted(webhook_endpoints=[EndpointId(text)])
     yield Wanted(webhook_owners=[user])
     yield Wanted(api_key_owners=[user])
+    yield Wanted(member_merchants=[user])
     yield Wanted(users=[user])
     yield Wanted(account_owners=[user])
 
@@ -225,6 +241,7 @@ def _changes(given: Hostile) -> Iterator[Changes]:
     yield Changes(events_new=[replace(an_event(11, an_account(9), EventType.ACCOUNT_OPENED), customer_id=user)])
     yield Changes(webhook_endpoints_new=[a_webhook_endpoint(11, sequence=max(0, min(number, 2**63 - 1)))])
     yield Changes(api_keys_new=[an_api_key(11, sequence=max(0, min(number, 2**63 - 1)))])
+    yield Changes(members_new=[an_invitation(11, sequence=max(0, min(number, 2**63 - 1)))])
     yield Changes(audit_new=[a_record(11, object_id=text, reason=text, before={text: text})])
     yield Changes(audit_new=[a_record(12, after={"number": number})])
     yield Changes(answers_new=[an_answer(text)])
@@ -274,6 +291,7 @@ class HostileInputContract:
             payments_new=[a_payment(1)],
             webhook_endpoints_new=[endpoint],
             api_keys_new=[an_api_key(1)],
+            members_new=[an_invitation(1)],
         )
         await commit(storage, first)
         for changes in (
@@ -281,6 +299,7 @@ class HostileInputContract:
             Changes(payments_new=[a_payment(1, description="another")]),
             Changes(webhook_endpoints_new=[a_webhook_endpoint(1, owner=3)]),
             Changes(api_keys_new=[an_api_key(1, owner=3)]),
+            Changes(members_new=[an_invitation(1, merchant=3, token_hash=b"9" * 32)]),
         ):
             with pytest.raises(StorageRefused):
                 await commit(storage, changes)
@@ -288,6 +307,7 @@ class HostileInputContract:
         assert await storage.reader.payment(a_payment(1).id) == a_payment(1)
         assert await storage.webhook_endpoints.endpoint(endpoint.id) == endpoint
         assert await storage.api_keys.key(an_api_key(1).id) == an_api_key(1)
+        assert await storage.members.member(an_invitation(1).id) == an_invitation(1)
 
 
 async def _answered_or_refused(call: Awaitable[object]) -> bool:

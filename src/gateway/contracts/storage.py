@@ -20,6 +20,7 @@ from gateway.contracts.hostile_input import HostileInputContract
 from gateway.contracts.housekeeping import HousekeepingContract
 from gateway.contracts.life_of_a_payment import LifeOfAPaymentContract
 from gateway.contracts.login_failures import LoginFailuresContract
+from gateway.contracts.members import MembersContract
 from gateway.contracts.quotes import QuotesContract
 from gateway.contracts.rate_budgets import RateBudgetsContract
 from gateway.contracts.rates import RatesContract
@@ -51,6 +52,7 @@ class StorageContract(
     WebhookEndpointsContract,
     DeliveriesContract,
     ApiKeysContract,
+    MembersContract,
     AuditContract,
     AuditLogContract,
     DisabledUsersContract,

@@ -10,6 +10,7 @@ from gateway.domain.checks import check_free_text, check_id, check_instant, chec
 from gateway.domain.errors import invalid
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import API_KEY_DAYS_MAX, API_KEY_NAME_LENGTH_MAX, API_KEY_REQUESTS_MAX, POSITION_MAX
+from gateway.domain.member_role import SCOPES_OF_MEMBER, MemberRole
 from gateway.domain.scope import SCOPES_OF_ROLE, Scope
 from gateway.domain.user import Role, UserId
 
@@ -132,6 +133,13 @@ def check_scopes(scopes: object, role: Role) -> None:
         check_type("scopes", each, Scope)
         if each not in allowed:
             raise invalid("scopes", "scope_not_allowed", f"The role {role} may not do what the scope {each} is for.")
+
+
+def check_scopes_of_member(scopes: Collection[Scope], role: MemberRole) -> None:
+    """Refuse scopes for what a member of the owner with this role may not do."""
+    for each in scopes:
+        if each not in SCOPES_OF_MEMBER[role]:
+            raise invalid("scopes", "scope_not_allowed", f"A member who is {role} may not do what {each} is for.")
 
 
 def in_order(scopes: Collection[Scope]) -> tuple[Scope, ...]:

@@ -8,6 +8,7 @@ from gateway.domain.api_key import ApiKey
 from gateway.domain.deposit import Deposit
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
+from gateway.domain.member import Member
 from gateway.domain.payment import Payment
 from gateway.domain.payout import Payout
 from gateway.domain.refund import Refund
@@ -17,7 +18,9 @@ from gateway.domain.user_with_accounts import UserWithAccounts
 from gateway.domain.webhook_endpoint import WebhookEndpoint
 
 EventId = NewType("EventId", str)
-EventObject = Payment | Refund | Deposit | Payout | Transaction | Account | WebhookEndpoint | ApiKey | UserWithAccounts
+EventObject = (
+    Payment | Refund | Deposit | Payout | Transaction | Account | WebhookEndpoint | ApiKey | Member | UserWithAccounts
+)
 
 
 @immutable

@@ -35,6 +35,9 @@ class EventType(StrEnum):
     API_KEY_CREATED = "api_key.created"
     API_KEY_ROTATED = "api_key.rotated"
     API_KEY_REVOKED = "api_key.revoked"
+    MEMBER_ADDED = "member.added"
+    MEMBER_CHANGED = "member.changed"
+    MEMBER_REMOVED = "member.removed"
 
 
 _FILTERS_OF: Final = {each: frozenset({"*", each.partition(".")[0] + ".*", each.value}) for each in EventType}

@@ -53,6 +53,14 @@ API_KEY_REQUESTS_MAX: Final = 1_000_000
 API_KEY_ENDED_SECONDS: Final = 86_400
 """How long an API key that has ended is shown at least. Later it makes room for a new one."""
 
+MEMBERS_PER_MERCHANT_MAX: Final = 100
+"""The number of a merchant's members and invitations, with those removed in the last `MEMBER_REMOVED_SECONDS`."""
+MEMBER_REMOVED_SECONDS: Final = 86_400
+"""How long a removed member counts. Later they make room for a new one."""
+INVITATION_SECONDS: Final = 604_800
+"""How long an invitation can be accepted."""
+INVITATION_TOKEN_LENGTH_MAX: Final = 256
+
 EVENTS_PER_READ_MAX: Final = 1_000
 EVENTS_DAYS_DEFAULT: Final = 90
 EVENTS_DAYS_MIN: Final = 1

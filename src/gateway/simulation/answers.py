@@ -10,6 +10,7 @@ from gateway.domain.account import Account, AccountStatus
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.deposit import Deposit
 from gateway.domain.errors import Refusal
+from gateway.domain.member import Member, MemberId
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
 from gateway.domain.payout import Payout
 from gateway.domain.quote import Quote
@@ -17,7 +18,15 @@ from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
 from gateway.domain.user_with_accounts import UserWithAccounts
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
-from gateway.simulation.model_records import BOTH_SIGN, ModelAccount, ModelEndpoint, ModelKey, ModelPayment, ModelQuote
+from gateway.simulation.model_records import (
+    BOTH_SIGN,
+    ModelAccount,
+    ModelEndpoint,
+    ModelKey,
+    ModelMember,
+    ModelPayment,
+    ModelQuote,
+)
 
 
 def told(outcome: object) -> object:
@@ -121,6 +130,29 @@ def model_key(key: ApiKey) -> ModelKey:
     )
 
 
+def model_member(member: Member) -> ModelMember:
+    """A member as a record of the model."""
+    return ModelMember(
+        id=member.id,
+        merchant=member.merchant_id,
+        email=member.email,
+        role=member.role.value,
+        inviter=member.invited_by,
+        token_hash=member.token_hash,
+        created_at=member.created_at,
+        expires_at=member.expires_at,
+        user=member.user_id,
+        joined_at=member.joined_at,
+        removed_at=member.removed_at,
+        told=member.sequence,
+    )
+
+
+def member_id_of(outcome: Any) -> MemberId | None:
+    """The member that an outcome made, or is about."""
+    return outcome.id if isinstance(outcome, Member) else None
+
+
 def key_id_of(outcome: Any) -> ApiKeyId | None:
     """The API key that an outcome made, or is about."""
     return outcome.id if isinstance(outcome, ApiKey) else None
@@ -156,6 +188,7 @@ _FACTS: Final[Mapping[type[object], Callable[[Any], object]]] = {
     Quote: model_quote,
     WebhookEndpoint: model_endpoint,
     ApiKey: model_key,
+    Member: model_member,
     Refund: lambda refund: ("refund", refund.amount.amount_minor, refund.fee_refunded_minor),
     Deposit: lambda deposit: ("deposit", deposit.amount.amount_minor),
     Payout: lambda payout: ("payout", payout.amount.amount_minor),

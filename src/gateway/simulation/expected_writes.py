@@ -8,13 +8,14 @@ from typing import NamedTuple
 from gateway.application.ports.unit_of_work import AnswerKey, Changes
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.api_key import ApiKeyId
+from gateway.domain.member import MemberId
 from gateway.domain.payment import QuoteId
 from gateway.domain.transaction import Transaction
 from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import EndpointId
-from gateway.simulation.answers import model_endpoint, model_key, model_quote
+from gateway.simulation.answers import model_endpoint, model_key, model_member, model_quote
 from gateway.simulation.effect import Effect
-from gateway.simulation.model_records import ModelAccount, ModelEndpoint, ModelKey, ModelQuote, Move
+from gateway.simulation.model_records import ModelAccount, ModelEndpoint, ModelKey, ModelMember, ModelQuote, Move
 from gateway.simulation.violation import Violation
 
 
@@ -40,6 +41,7 @@ class ExpectedWrites:
     quotes: dict[QuoteId, ModelQuote] = field(default_factory=dict[QuoteId, ModelQuote])
     endpoints: dict[EndpointId, ModelEndpoint] = field(default_factory=dict[EndpointId, ModelEndpoint])
     keys: dict[ApiKeyId, ModelKey] = field(default_factory=dict[ApiKeyId, ModelKey])
+    members: dict[MemberId, ModelMember] = field(default_factory=dict[MemberId, ModelMember])
     events: list[ExpectedEvent] = field(default_factory=list[ExpectedEvent])
     transactions: list[tuple[str, tuple[Move, ...]]] = field(default_factory=list[tuple[str, tuple[Move, ...]]])
 
@@ -60,6 +62,7 @@ class ExpectedWrites:
         if effect.recorded:
             self.recorded.append(effect.recorded)
         self.keys |= {each.id: each for each in effect.keys}
+        self.members |= {each.id: each for each in effect.members}
         if effect.events:
             self.events.extend(_events_of(effect))
         if effect.transaction:
@@ -74,6 +77,7 @@ class ExpectedWrites:
         self.sessions_ended.update(others.sessions_ended)
         self.recorded.extend(others.recorded)
         self.keys.update(others.keys)
+        self.members.update(others.members)
         self.events.extend(others.events)
         self.transactions.extend(others.transactions)
 
@@ -109,6 +113,7 @@ class ExpectedWrites:
             detail = f"Written are {users} and {ended}; it must be {self.disabled} and {self.sessions_ended}."
             yield Violation("users", detail)
         yield from self._compare_keys(written)
+        yield from self._compare_members(written)
         transactions = [(each.type.value, moves_of(each, keys)) for each in written.transactions_new]
         if transactions != self.transactions:
             yield Violation("transactions", f"Written are {transactions}; it must be {self.transactions}.")
@@ -121,6 +126,14 @@ class ExpectedWrites:
         if set(written.api_keys_deleted) != deleted:
             yield Violation("keys", f"Deleted are {written.api_keys_deleted}; it must be {deleted}.")
 
+    def _compare_members(self, written: Changes) -> Iterator[Violation]:
+        members = {each.id: model_member(each) for each in (*written.members_new, *written.members_changed)}
+        deleted = {each.id for each in self.members.values() if each.deleted}
+        if members != {each.id: each for each in self.members.values() if not each.deleted}:
+            yield Violation("members", f"Written are {members}; it must be {self.members}.")
+        if set(written.members_deleted) != deleted:
+            yield Violation("members", f"Deleted are {written.members_deleted}; it must be {deleted}.")
+
 
 def _events_of(effect: Effect) -> Iterator[ExpectedEvent]:
     """The events of an effect, each with the record that it is about."""
@@ -132,6 +145,8 @@ def _events_of(effect: Effect) -> Iterator[ExpectedEvent]:
                 subject = effect.payment
             case "endpoint":
                 subject = effect.endpoint
+            case "member":
+                subject = effect.member
             case "account":
                 subject = next(accounts)
             case "api_key":

@@ -14,6 +14,7 @@ from gateway.application.engine.command import Command
 from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.account import AccountId, AccountKey, AccountKind
 from gateway.domain.api_key import ApiKeyId
+from gateway.domain.member import MemberId
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import SYSTEM, UserId
@@ -24,6 +25,7 @@ from gateway.simulation.model_records import (
     ModelAnswer,
     ModelEndpoint,
     ModelKey,
+    ModelMember,
     ModelPayment,
     ModelQuote,
     ModelTransaction,
@@ -63,6 +65,9 @@ class Model:
     api_keys: MutableMapping[ApiKeyId, ModelKey] = field(default_factory=dict[ApiKeyId, ModelKey])
     emails: MutableMapping[str, bool] = field(default_factory=dict[str, bool])
     user_ids: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
+    users: MutableMapping[UserId, tuple[str, str]] = field(default_factory=dict[UserId, tuple[str, str]])
+    """The e-mail address and the role of each user."""
+    members: MutableMapping[MemberId, ModelMember] = field(default_factory=dict[MemberId, ModelMember])
     disabled: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
     """The users who were ever disabled, and whether they are."""
     answers: MutableMapping[AnswerKey, ModelAnswer] = field(default_factory=dict[AnswerKey, ModelAnswer])
@@ -164,6 +169,8 @@ class Model:
             self.emails[effect.email] = True
         if effect.user_id is not None:
             self.user_ids[effect.user_id] = True
+            self.users[effect.user_id] = (effect.email, effect.role)
+        self.members.update((member.id, member) for member in effect.members)
         self.disabled.update(effect.disabled)
 
     def _move(self, move: Move) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.api_key import ApiKeyId
 from gateway.domain.immutable import immutable
+from gateway.domain.member import MemberId
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.user import SYSTEM, UserId
@@ -195,6 +196,30 @@ class ModelKey:
     def ends(self) -> datetime | None:
         """When it ends or ended."""
         return self.revoked_at or self.expires_at
+
+
+@immutable
+class ModelMember:
+    """A member of a merchant, or an invitation.
+
+    Attributes:
+        told: How many events are about it.
+        deleted: The model keeps what was deleted.
+    """
+
+    merchant: UserId
+    email: str
+    role: str
+    inviter: UserId
+    token_hash: bytes | None = field(repr=False)
+    created_at: datetime
+    expires_at: datetime | None
+    user: UserId | None = None
+    joined_at: datetime | None = None
+    removed_at: datetime | None = None
+    told: int = 1
+    id: MemberId = MemberId("")
+    deleted: bool = False
 
 
 class Move(NamedTuple):

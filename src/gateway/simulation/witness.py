@@ -13,7 +13,7 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import AnswerKey, Changes, TryAgain, UnitOfWork
 from gateway.domain.account import AccountKey
 from gateway.domain.payment import PaymentId, QuoteId
-from gateway.simulation.answers import endpoint_id_of, key_id_of, payment_id_of, quote_id_of
+from gateway.simulation.answers import endpoint_id_of, key_id_of, member_id_of, payment_id_of, quote_id_of
 from gateway.simulation.books import Books
 from gateway.simulation.clock import VirtualClock
 from gateway.simulation.effect import Effect
@@ -218,7 +218,8 @@ class Witness:
         that only reads an account may have read it before another run changed it.
         """
         command, outcome = observation.command, observation.outcome
-        names = payment_id_of(outcome), quote_id_of(outcome), endpoint_id_of(outcome), key_id_of(outcome)
+        records = payment_id_of(outcome), quote_id_of(outcome), endpoint_id_of(outcome)
+        names = *records, key_id_of(outcome), member_id_of(outcome)
         effect = effect_of(command, model, now).named(*names)
         for past in self._pasts:
             if difference_of(effect, observation) is None:

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.adapters.http.resources.accounts import EXAMPLE_ACCOUNT, EXAMPLE_DEPOSIT
 from gateway.adapters.http.resources.api_keys import EXAMPLE_KEY
+from gateway.adapters.http.resources.members import EXAMPLE_INVITED, EXAMPLE_MEMBER
 from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT
 from gateway.adapters.http.resources.refunds import EXAMPLE_REFUND
 from gateway.adapters.http.resources.transactions import EXAMPLE_TRANSACTION
@@ -16,6 +17,7 @@ from gateway.adapters.http.resources.webhook_endpoints import EXAMPLE_ENDPOINT
 from gateway.application.views.accounts import AccountView
 from gateway.application.views.api_keys import ApiKeyView
 from gateway.application.views.deposits import DepositView
+from gateway.application.views.members import MemberView
 from gateway.application.views.payments import PaymentView
 from gateway.application.views.payouts import PayoutView
 from gateway.application.views.refunds import RefundView
@@ -208,6 +210,18 @@ CATALOG: Final[Mapping[EventType, CatalogEntry]] = {
         replaced_by="key_01kc3x1m5fe7v8qj2r4n6p9str",
     ),
     EventType.API_KEY_REVOKED: _key("An API key was revoked.", 2, revoked_at=EXAMPLE_AT),
+    EventType.MEMBER_ADDED: CatalogEntry(
+        "Somebody was invited to act for the merchant.", MemberView, EXAMPLE_INVITED, 1
+    ),
+    EventType.MEMBER_CHANGED: CatalogEntry(
+        "A member has accepted the invitation, or has another role.", MemberView, EXAMPLE_MEMBER, 2
+    ),
+    EventType.MEMBER_REMOVED: CatalogEntry(
+        "A member was removed or has left, or an invitation was withdrawn.",
+        MemberView,
+        {**EXAMPLE_MEMBER, "status": "removed"},
+        3,
+    ),
 }
 
 

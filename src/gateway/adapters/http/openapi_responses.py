@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from gateway.adapters.http.authorization import ANYONE, EVERY_ROLE
+from gateway.adapters.http.authorization import ANYONE, EVERY_ROLE, VIEWER
 from gateway.adapters.http.operations import AnyOperation, Idempotency
 from gateway.adapters.http.problems import KINDS
 
@@ -172,10 +172,10 @@ def codes_of(operation: AnyOperation) -> list[str]:
     codes = set(operation.codes)
     if operation.roles:
         codes |= {"token_missing", "token_invalid", "token_expired", "token_revoked", "user_disabled"}
-        codes |= {"api_key_invalid", "scope_missing"}
+        codes |= {"api_key_invalid", "scope_missing", "not_a_member"}
     if is_limited(operation):
         codes.add("rate_limited")
-    if operation.roles not in (ANYONE, EVERY_ROLE):
+    if operation.roles not in (ANYONE, EVERY_ROLE) or (operation.roles and operation.row.least is not VIEWER):
         codes.add("role_forbidden")
     if "{" in operation.path:
         codes.add("not_found")  # For an id with a character that no id has, such as a slash.

@@ -10,6 +10,7 @@ from gateway.adapters.http.openapi_schemas import Schemas
 from gateway.application.views.accounts import AccountView
 from gateway.application.views.api_keys import ApiKeyView
 from gateway.application.views.deposits import DepositView
+from gateway.application.views.members import MemberView
 from gateway.application.views.payments import PaymentView
 from gateway.application.views.payouts import PayoutView
 from gateway.application.views.refunds import RefundView
@@ -81,6 +82,7 @@ BODIES: Final[dict[Any, Any]] = {
     AccountView: EventOf[AccountView],
     ApiKeyView: EventOf[ApiKeyView],
     DepositView: EventOf[DepositView],
+    MemberView: EventOf[MemberView],
     PaymentView: EventOf[PaymentView],
     PayoutView: EventOf[PayoutView],
     RefundView: EventOf[RefundView],

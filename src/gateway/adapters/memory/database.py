@@ -16,6 +16,7 @@ from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.audit import AuditId, AuditRecord
 from gateway.domain.event import Event
+from gateway.domain.member import Member, MemberId
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
@@ -51,6 +52,7 @@ class MemoryDatabase:
     """The reversal of each reversed transaction."""
     webhook_endpoints: dict[EndpointId, WebhookEndpoint] = field(default_factory=dict[EndpointId, WebhookEndpoint])
     api_keys: dict[ApiKeyId, ApiKey] = field(default_factory=dict[ApiKeyId, ApiKey])
+    members: dict[MemberId, Member] = field(default_factory=dict[MemberId, Member])
     events: list[Event] = field(default_factory=list[Event])
     """The events that were not deleted."""
     events_deleted: int = 0

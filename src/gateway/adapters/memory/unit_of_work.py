@@ -73,6 +73,9 @@ class MemoryUnitOfWork(UnitOfWork):
             if wanted.api_key_owners
             else (),
             payment_counters=_found(database.payment_counters, counters_to_load(wanted, to_load)),
+            members=[each for each in database.members.values() if each.merchant_id in wanted.member_merchants]
+            if wanted.member_merchants
+            else (),
             latest_at=database.latest_at,
         )
 
@@ -153,6 +156,10 @@ class MemoryUnitOfWork(UnitOfWork):
             database.api_keys[key.id] = key
         for key_id in changes.api_keys_deleted:
             del database.api_keys[key_id]
+        for member in (*changes.members_new, *changes.members_changed):
+            database.members[member.id] = member
+        for member_id in changes.members_deleted:
+            del database.members[member_id]
 
     def _with_reversal(self, transaction: Transaction) -> Transaction:
         return replace(transaction, reversed_by=self._database.reversals.get(transaction.id))
@@ -180,6 +187,7 @@ class MemoryUnitOfWork(UnitOfWork):
         yield database.quotes.keys(), [quote.id for quote in changes.quotes_new]
         yield database.webhook_endpoints.keys(), [endpoint.id for endpoint in changes.webhook_endpoints_new]
         yield database.api_keys.keys(), [key.id for key in changes.api_keys_new]
+        yield database.members.keys(), [member.id for member in changes.members_new]
 
     async def __aenter__(self) -> Self:
         """Wait for the running transaction to end."""

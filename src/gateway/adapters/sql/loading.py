@@ -8,6 +8,7 @@ from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.rows.accounts import to_account, to_latest_at
 from gateway.adapters.sql.rows.api_keys import to_api_key
 from gateway.adapters.sql.rows.events import to_answer
+from gateway.adapters.sql.rows.members import to_member
 from gateway.adapters.sql.rows.payment_counters import to_payment_counters
 from gateway.adapters.sql.rows.payments import to_payment
 from gateway.adapters.sql.rows.quotes import to_quote
@@ -72,6 +73,10 @@ class Queries(Protocol):
         """The API keys of owners, locked. No other transaction creates one for these owners."""
         ...
 
+    async def members(self, merchant_ids: Collection[UserId]) -> Rows:
+        """The members of merchants, locked. No other transaction creates one for these merchants."""
+        ...
+
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:
         """Answers by key."""
         ...
@@ -126,8 +131,8 @@ class StoredAccounts:
 async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock: HybridClock) -> Records:
     """Load what is wanted and what comes along with it. A kind of record that is not wanted costs no round trip.
 
-    Locks are taken on users, then payments, quotes, payment counters, accounts, accounts for fees, webhook endpoints
-    and API keys: batches that lock in one order never wait for each other in a circle.
+    Locks are taken on users, then payments, quotes, payment counters, accounts, accounts for fees, webhook endpoints,
+    API keys and members: batches that lock in one order never wait for each other in a circle.
     """
     users = [to_user(row) for row in await _rows(queries.users, wanted.users)]
     # Read when their owners are locked: none is opened after that.
@@ -151,6 +156,7 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
         found = await queries.webhook_endpoints(wanted.webhook_endpoints, wanted.webhook_owners)
         endpoints = [to_webhook_endpoint(row) for row in found]
     api_keys = [to_api_key(row) for row in await _rows(queries.api_keys, wanted.api_key_owners)]
+    members = [to_member(row) for row in await _rows(queries.members, wanted.member_merchants)]
     missing: set[AccountHolder] = set()
     if len(accounts) < len(to_load.keys) + len(to_load.ids) + len(fee_keys):
         missing = account_holders_to_find(to_load.keys | fee_keys, accounts)
@@ -171,6 +177,7 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
         users=users,
         api_keys=api_keys,
         payment_counters=counters,
+        members=members,
         latest_at=clock.latest_at,
         are_cached=stored.are_cached,
     )

@@ -62,7 +62,7 @@ class CommitStrategy(Protocol):
 
 _ALWAYS_LOCKED: Final = attrgetter(
     *("payments", "quotes", "transactions", "emails", "user_ids", "payers", "counts_payments"),
-    *("webhook_endpoints", "webhook_owners", "users", "api_key_owners"),
+    *("webhook_endpoints", "webhook_owners", "users", "api_key_owners", "member_merchants"),
 )
 """What is wanted that is never cached: a batch that needs any of it locks what it loads."""
 

@@ -12,6 +12,8 @@ from gateway.adapters.sql.loading import Queries, Rows
 from gateway.adapters.sql.owner_locks import (
     LOCK_API_KEYS,
     LOCK_KEY_OWNERS,
+    LOCK_MEMBERS,
+    LOCK_MERCHANTS,
     LOCK_WEBHOOK_ENDPOINTS,
     LOCK_WEBHOOK_OWNERS,
 )
@@ -114,6 +116,11 @@ class PostgresQueries(Queries):
     async def api_keys(self, owner_ids: Collection[UserId]) -> Rows:
         await self._transaction.rows(LOCK_KEY_OWNERS, {"owner_ids": list(owner_ids)})
         return await self._transaction.rows(LOCK_API_KEYS, {"owner_ids": list(owner_ids)})
+
+    @override
+    async def members(self, merchant_ids: Collection[UserId]) -> Rows:
+        await self._transaction.rows(LOCK_MERCHANTS, {"owner_ids": list(merchant_ids)})
+        return await self._transaction.rows(LOCK_MEMBERS, {"owner_ids": list(merchant_ids)})
 
     @override
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:

@@ -47,6 +47,7 @@ from gateway.adapters.sql.tables.audit import audit_log, audit_unlinked
 from gateway.adapters.sql.tables.events import answers, event_batch_ids, event_batches_unnumbered, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
+from gateway.adapters.sql.tables.members import members
 from gateway.adapters.sql.tables.risk import payment_counters
 from gateway.adapters.sql.tables.webhooks import webhook_endpoints
 from gateway.adapters.sql.types import INTEGER
@@ -162,6 +163,9 @@ PARTS: Final[Mapping[str, Part]] = {
     "api_keys_new": _inserting(api_keys),
     "api_keys_changed": _replacing(api_keys),
     "api_keys_deleted": _deleting(api_keys),
+    "members_new": _inserting(members),
+    "members_changed": _replacing(members),
+    "members_deleted": _deleting(members),
     "audit_new": _inserting(audit_log),
     "audit_unlinked": _inserting(audit_unlinked),
     # The database numbers a batch, and its events are given that number.

@@ -13,7 +13,18 @@ from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
 from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
 from gateway.adapters.sql.rows.users import USER_CHANGES
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.tables import access, audit, events, exchange, ledger, metadata, production, risk, webhooks
+from gateway.adapters.sql.tables import (
+    access,
+    audit,
+    events,
+    exchange,
+    ledger,
+    members,
+    metadata,
+    production,
+    risk,
+    webhooks,
+)
 
 READ: Final = "gateway_read"
 """For `gateway verify`, and for reports: it reads no secrets and no password hashes."""
@@ -34,6 +45,7 @@ _WITH_SECRETS: Final = frozenset(
         access.refresh_tokens,
         access.api_keys,
         access.second_factors,
+        members.members,
         access.login_failures,
         access.rate_budgets,
         webhooks.webhook_endpoints,
@@ -72,6 +84,7 @@ _WRITTEN: Final[Mapping[Table, tuple[str, ...]]] = {
     access.refresh_tokens: ("INSERT", "UPDATE"),
     access.api_keys: ("INSERT", "UPDATE", "DELETE"),
     access.second_factors: ("INSERT", "UPDATE", "DELETE"),
+    members.members: ("INSERT", "UPDATE", "DELETE"),
     access.login_failures: ("INSERT", "UPDATE", "DELETE"),
     access.rate_budgets: ("INSERT", "UPDATE", "DELETE"),
     webhooks.webhook_endpoints: ("INSERT", "UPDATE", "DELETE"),

@@ -25,6 +25,7 @@ from gateway.adapters.sql.tables.audit import audit_log, audit_unlinked
 from gateway.adapters.sql.tables.events import answers, event_batches, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
+from gateway.adapters.sql.tables.members import members
 from gateway.adapters.sql.tables.risk import payment_counters
 from gateway.adapters.sql.tables.webhooks import webhook_endpoints
 from gateway.adapters.sql.writing import IDS_AHEAD, SESSIONS_ENDED, Versions, check_counts, rows_to_write, versions_of
@@ -65,6 +66,7 @@ FIND_WEBHOOK_ENDPOINTS: Final = select(webhook_endpoints).where(
     )
 )
 FIND_API_KEYS: Final = select(api_keys).where(api_keys.c.owner_id.in_(bindparam("owner_ids", expanding=True)))
+FIND_MEMBERS: Final = select(members).where(members.c.merchant_id.in_(bindparam("merchant_ids", expanding=True)))
 FIND_REFERENCES: Final = select(*_REFERENCE).where(payments.c.reference.is_not(None), _among("references", *_REFERENCE))
 FIND_EMAILS: Final = select(users.c.email).where(users.c.email.in_(bindparam("emails", expanding=True)))
 FIND_USER_IDS: Final = select(users.c.id).where(users.c.id.in_(bindparam("user_ids", expanding=True)))
@@ -148,6 +150,9 @@ PARTS: Final[Mapping[str, tuple[Columns, UpdateBase]]] = {
     "api_keys_new": _inserted(api_keys),
     "api_keys_changed": _replaced(api_keys),
     "api_keys_deleted": _deleted(api_keys),
+    "members_new": _inserted(members),
+    "members_changed": _replaced(members),
+    "members_deleted": _deleted(members),
     "audit_new": _inserted(audit_log),
     "audit_unlinked": _inserted(audit_unlinked),
     "event_batches_new": _inserted_batches(),
@@ -199,6 +204,10 @@ class SqliteQueries(Queries):
     @override
     async def api_keys(self, owner_ids: Collection[UserId]) -> Rows:
         return await self._transaction.rows(FIND_API_KEYS, {"owner_ids": list(owner_ids)})
+
+    @override
+    async def members(self, merchant_ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(FIND_MEMBERS, {"merchant_ids": list(merchant_ids)})
 
     @override
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:

@@ -34,6 +34,7 @@ from gateway.adapters.sql.housekeeping import SqlHousekeeping
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.login_failures import SqlLoginFailures
+from gateway.adapters.sql.members import SqlMembers
 from gateway.adapters.sql.pipeline import Pipeline
 from gateway.adapters.sql.postgres import PostgresState, PostgresUnitOfWork
 from gateway.adapters.sql.postgres_connections import connect_seconds_max
@@ -79,6 +80,7 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             sessions=SqlSessions(access),
             api_keys=SqlApiKeys(access),
             second_factors=SqlSecondFactors(access),
+            members=SqlMembers(access),
             login_failures=SqlLoginFailures(access),
             rate_budgets=SqlRateBudgets(access),
             rates=SqlRates(database),

@@ -13,6 +13,7 @@ from gateway.adapters.sql.rows.accounts import account_changes, account_values
 from gateway.adapters.sql.rows.api_keys import api_key_values
 from gateway.adapters.sql.rows.audit import audit_values
 from gateway.adapters.sql.rows.events import answer_values, event_batch_values, event_values
+from gateway.adapters.sql.rows.members import member_values
 from gateway.adapters.sql.rows.payment_counters import payment_counters_values
 from gateway.adapters.sql.rows.payments import payment_changes, payment_values, refund_values
 from gateway.adapters.sql.rows.quotes import quote_changes, quote_values
@@ -136,6 +137,10 @@ def _kinds(changes: Changes, versions: Versions, latest_at: datetime | None) -> 
         yield "api_keys_new", list(map(api_key_values, changes.api_keys_new))
         yield "api_keys_changed", list(map(api_key_values, changes.api_keys_changed))
         yield "api_keys_deleted", [(key_id,) for key_id in changes.api_keys_deleted]
+    if changes.members_new or changes.members_changed:
+        yield "members_new", list(map(member_values, changes.members_new))
+        yield "members_changed", list(map(member_values, changes.members_changed))
+        yield "members_deleted", [(member_id,) for member_id in changes.members_deleted]
     if changes.audit_new:
         yield "audit_new", list(map(audit_values, changes.audit_new))
         yield "audit_unlinked", [(record.id,) for record in changes.audit_new]

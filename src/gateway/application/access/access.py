@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from gateway.application.access.acting import Acting
 from gateway.application.access.api_key_authentication import ApiKeyAuthentication
 from gateway.application.access.api_key_format import ApiKeyFormat
 from gateway.application.access.authentication import Authentication
@@ -32,6 +33,7 @@ from gateway.application.ports.audit_log import AuditLog
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.login_failures import LoginFailures
+from gateway.application.ports.members import StoredMembers
 from gateway.application.ports.passwords import PasswordHasher
 from gateway.application.ports.second_factors import SecondFactors, TimeCodes
 from gateway.application.ports.sessions import SessionId, Sessions
@@ -57,6 +59,7 @@ class Access:
     sessions: Sessions
     api_keys: StoredApiKeys
     second_factors: SecondFactors
+    members: StoredMembers
     login_failures: LoginFailures
     audit_log: AuditLog
     passwords: PasswordHasher
@@ -87,7 +90,8 @@ class Access:
         self._logins = LoginChecks(self.users, look_ups, self._checks, self.factor_checks, self._sign_ins, self.clock)
         self._refresh_tokens = RefreshTokens(self.sessions, self.users, self.limits, revocations)
         keys = ApiKeyAuthentication(self.api_keys, revocations, self.key_format, known_seconds=lifetime)
-        self._authentication = Authentication(self.tokens, revocations, keys, self.clock, self.loop)
+        acting = Acting(self.members, revocations, known_seconds=lifetime)
+        self._authentication = Authentication(self.tokens, revocations, keys, acting, self.clock, self.loop)
 
     async def register(
         self,
@@ -102,8 +106,7 @@ class Access:
         """Create a user, with one account in `currency` (operators get none). `origin` is who creates an operator.
 
         Raises:
-            InvalidInput: The e-mail address, the password, the role, the name or the origin is not valid.
-            UnknownCurrency: `currency` is not one of ISO 4217.
+            InvalidInput, UnknownCurrency: A value is not valid.
             EmailTaken: Another user has this address.
         """
         self.loop.check()
@@ -134,8 +137,8 @@ class Access:
         user's second factor, or a recovery code; it is ignored for users without one.
 
         Raises:
-            InvalidInput: An argument has a wrong type, is too long, or holds characters that cannot be stored.
             InvalidCredentials: There is no such user, or the password is wrong; both take the same time.
+            InvalidInput: A value is not valid.
             UserDisabled: The password is right, and an operator has disabled the user.
             SecondFactorRequired: The password is right, and a code is needed as well.
             SecondFactorInvalid: The code is wrong, or was used before.
@@ -180,8 +183,7 @@ class Access:
 
         Raises:
             InvalidInput: It is not a text, or too long.
-            TokenInvalid: The gateway did not issue it.
-            TokenExpired: It has expired.
+            TokenInvalid, TokenExpired: The gateway did not issue it, or it has expired.
             TokenRevoked: Its session was revoked, perhaps by this second use.
             UserDisabled: An operator has disabled its user.
             SecondFactorMissing: As in `log_in`.
@@ -198,14 +200,13 @@ class Access:
         """Revoke the session of a refresh token, and the session of the caller.
 
         Raises:
-            InvalidInput: `refresh_token` is not a text, or too long.
-            TokenInvalid: It does not have the form of a refresh token.
+            InvalidInput, TokenInvalid: `refresh_token` is not a text, too long, or not in the form of one.
         """
         self.loop.check()
         check_caller(caller)
         secret = secret_of(refresh_token)
         now = self.clock()
-        await self.sessions.revoke_token(hash_of(secret), caller.user_id, now=now)
+        await self.sessions.revoke_token(hash_of(secret), caller.actor_id, now=now)
         if caller.session_id is not None:
             await self.sessions.revoke(caller.session_id, now=now)
         self.renew_endings()
@@ -214,10 +215,8 @@ class Access:
         """Change the caller's password, and revoke all their sessions. `origin` is for the audit log.
 
         Raises:
-            InvalidCredentials: `current` is not their password.
-            InvalidInput: `new` may not be chosen.
-            RateLimited: Too many attempts have failed before this one.
-            UserDisabled: An operator has disabled the caller.
+            InvalidCredentials, InvalidInput: `current` is not their password, or `new` may not be chosen.
+            RateLimited, UserDisabled: Too many attempts have failed, or an operator has disabled the caller.
         """
         self.loop.check()
         check_caller(caller)
@@ -225,21 +224,21 @@ class Access:
         check_new_password(new, field="new")
         if origin is not None:
             check_type("origin", origin, Origin)
-        found = await self.users.by_id(caller.user_id)
+        found = await self.users.by_id(caller.actor_id)
         if found is None:
             raise UserNotFound("There is no such user.")
         must_not_be_disabled(found.user)
         await self._checks.check_current(found.user.email, found.password_hash, current)
         new_hash = await self._checks.hashed(new, line=found.user.email)
         now = self.clock()
-        note = AuditNote(action=AuditAction.PASSWORD_CHANGED, object_id=caller.user_id, owner_id=caller.user_id)
-        origin = origin or Origin(actor=actor_of(caller.user_id, caller.role))
+        note = AuditNote(action=AuditAction.PASSWORD_CHANGED, object_id=caller.actor_id, owner_id=caller.actor_id)
+        origin = origin or Origin(actor=actor_of(caller.actor_id, caller.role))
         audit = self.executor.audit_record(note, origin=origin, now=now)
         if not await self.users.replace_password_hash(
-            caller.user_id, old=found.password_hash, new=new_hash, audit=audit
+            caller.actor_id, old=found.password_hash, new=new_hash, audit=audit
         ):
             raise InvalidCredentials("The current password is wrong.")
-        await self.sessions.revoke_user(caller.user_id, now=self.clock())
+        await self.sessions.revoke_user(caller.actor_id, now=self.clock())
         self.renew_endings()
 
     async def user(self, user_id: UserId) -> User:
@@ -262,12 +261,18 @@ class Access:
 
         Raises:
             ApiKeyInvalid: It begins as an API key does, and is not one of ours, or has ended.
-            TokenInvalid: The gateway did not issue it.
-            TokenExpired: It has expired.
-            UserDisabled: An operator has disabled the user.
-            TokenRevoked: Its session was revoked. Every process notices both within `revocations_seconds_max`.
+            TokenInvalid, TokenExpired: The gateway did not issue it, or it has expired.
+            TokenRevoked, UserDisabled: Every process notices it within `revocations_seconds_max`.
         """
         return self._authentication.authenticate(access_token)
+
+    def act_for(self, caller: Caller, merchant_id: UserId) -> Coroutine[Any, Any, Caller]:
+        """The caller as a member of a merchant; `NotAMember` if they are none. See `Authentication.act_for`."""
+        return self._authentication.act_for(caller, merchant_id)
+
+    def hash_new_password(self, password: str) -> Coroutine[Any, Any, str]:
+        """The hash of a checked password, for a new user. Raises `Overloaded`: too many wait to be hashed."""
+        return self._checks.hashed(password)
 
     def caller_at_once(self, access_token: str) -> Caller | None:
         """The caller of a token or key that `authenticate` has accepted and would accept now. Nothing is read.

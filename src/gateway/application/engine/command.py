@@ -16,6 +16,7 @@ from gateway.domain.errors import Refusal
 from gateway.domain.event import Event, EventId, EventObject
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
+from gateway.domain.member import Member, MemberId
 from gateway.domain.payment import Payment, PaymentId
 from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
@@ -130,6 +131,9 @@ class Decision(Generic[Result_co]):
     api_keys_deleted: Collection[ApiKeyId] = ()
     """Keys that make room for one of `api_keys`."""
     payment_counters: Collection[PaymentCounters] = ()
+    members: Collection[Member] = ()
+    members_deleted: Collection[MemberId] = ()
+    """Members who make room for one of `members`."""
     events: Collection[Event] = ()
     notes: Collection[AuditNote] = ()
     """What the audit log records of it; nothing of payments."""

@@ -22,6 +22,7 @@ from gateway.domain.account import Account, AccountId
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.audit import AuditRecord
 from gateway.domain.event import Event
+from gateway.domain.member import Member, MemberId
 from gateway.domain.payment import Payment, PaymentId, QuoteId
 from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
@@ -44,6 +45,9 @@ class Draft(LedgerView):
         "_api_keys_new",
         "_audit_new",
         "_events_new",
+        "_members_changed",
+        "_members_deleted",
+        "_members_new",
         "_payment_counters_changed",
         "_payments_changed",
         "_payments_new",
@@ -80,6 +84,9 @@ class Draft(LedgerView):
         self._api_keys_new: dict[ApiKeyId, ApiKey] = {}
         self._api_keys_changed: dict[ApiKeyId, ApiKey] = {}
         self._api_keys_deleted: set[ApiKeyId] = set()
+        self._members_new: dict[MemberId, Member] = {}
+        self._members_changed: dict[MemberId, Member] = {}
+        self._members_deleted: set[MemberId] = set()
         self._events_new: list[Event] = []
         self._answers_new: list[StoredAnswer] = []
         self._audit_new: list[AuditRecord] = []
@@ -90,8 +97,9 @@ class Draft(LedgerView):
 
     def write(self, decision: Decision[Any]) -> None:
         """Add the decision of a command."""
-        if decision.users or decision.users_changed or decision.sessions_ended:
+        if decision.users or decision.users_changed or decision.sessions_ended or decision.members:
             self._write_users(decision)
+            self._write_members(decision.members, decision.members_deleted)
         for account in decision.accounts:
             if account.id not in self._accounts:
                 self._account_ids[account.key] = account.id
@@ -178,6 +186,16 @@ class Draft(LedgerView):
             self._api_keys_changed.pop(key_id, None)
             self._api_keys_deleted.add(key_id)
 
+    def _write_members(self, members: Collection[Member], deleted: Collection[MemberId]) -> None:
+        for member in members:
+            is_new = member.id not in self._members or member.id in self._members_new
+            (self._members_new if is_new else self._members_changed)[member.id] = member
+            self._members[member.id] = member
+        for member_id in deleted:
+            del self._members[member_id]
+            self._members_changed.pop(member_id, None)
+            self._members_deleted.add(member_id)
+
     def fork(self) -> "Draft":
         """A copy. Its changes are not in this draft until this draft adopts it."""
         other = object.__new__(Draft)
@@ -224,6 +242,9 @@ class Draft(LedgerView):
             api_keys_changed=self._api_keys_changed.values(),
             api_keys_deleted=self._api_keys_deleted,
             payment_counters=self._payment_counters_changed.values(),
+            members_new=self._members_new.values(),
+            members_changed=self._members_changed.values(),
+            members_deleted=self._members_deleted,
             events_new=self._events_new,
             audit_new=self._audit_new,
             answers_new=self._answers_new,

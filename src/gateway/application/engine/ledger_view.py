@@ -18,6 +18,7 @@ from gateway.domain.errors import (
     UserNotFound,
 )
 from gateway.domain.exchange_errors import QuoteNotFound
+from gateway.domain.member import Member
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
@@ -44,6 +45,7 @@ class LedgerView:
         "_accounts",
         "_api_keys",
         "_emails_taken",
+        "_members",
         "_payment_counters",
         "_payments",
         "_quotes",
@@ -73,6 +75,7 @@ class LedgerView:
         self._webhook_endpoints = {endpoint.id: endpoint for endpoint in records.webhook_endpoints}
         self._users = {user.id: user for user in records.users}
         self._api_keys = {key.id: key for key in records.api_keys}
+        self._members = {member.id: member for member in records.members}
 
     def account(self, account_id: AccountId) -> Account:
         """The account with this id.
@@ -180,6 +183,10 @@ class LedgerView:
     def api_keys_of(self, owner_id: UserId) -> Sequence[ApiKey]:
         """The API keys of an owner who is among the loaded owners, ended ones too."""
         return [key for key in self._api_keys.values() if key.owner_id == owner_id]
+
+    def members_of(self, merchant_id: UserId) -> Sequence[Member]:
+        """The members of a merchant who is among the loaded merchants, removed ones too."""
+        return [member for member in self._members.values() if member.merchant_id == merchant_id]
 
     def must_be_free(self, reference: PaymentReference) -> None:
         """Check that no payment has this reference.

@@ -12,6 +12,7 @@ from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.events import EventFeed
 from gateway.application.ports.housekeeping import Housekeeping
 from gateway.application.ports.login_failures import LoginFailures
+from gateway.application.ports.members import StoredMembers
 from gateway.application.ports.rate_budgets import RateBudgets
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import Audit, Reader
@@ -61,6 +62,7 @@ class Storage:
     sessions: Sessions
     api_keys: StoredApiKeys
     second_factors: SecondFactors
+    members: StoredMembers
     login_failures: LoginFailures
     rate_budgets: RateBudgets
     rates: Rates

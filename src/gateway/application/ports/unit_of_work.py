@@ -16,6 +16,7 @@ from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.audit import AuditRecord
 from gateway.domain.event import Event, EventId
 from gateway.domain.immutable import immutable
+from gateway.domain.member import Member, MemberId
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
 from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
@@ -36,8 +37,7 @@ class StorageReadOnly(StorageUnavailable):
 class StorageRefused(Exception):  # noqa: N818 - the name says what happened.
     """The storage does not take what it was given: a value that it cannot keep, or a record that breaks its rules.
 
-    Nothing was written, and running it again changes nothing: the caller has a bug. The rules of the domain refuse such
-    values before they come here.
+    Nothing was written. The caller has a bug: the rules of the domain refuse such values before they come here.
     """
 
 
@@ -139,6 +139,8 @@ class Needs:
     """All accounts of these owners are loaded."""
     api_key_owners: Collection[UserId] = ()
     """All API keys of these owners are loaded, and no other unit of work creates one meanwhile."""
+    member_merchants: Collection[UserId] = ()
+    """All members of these merchants are loaded, and no other unit of work creates one meanwhile."""
 
     @classmethod
     def union(cls, needs: Collection["Needs"], **further: Any) -> Self:
@@ -158,6 +160,7 @@ class Needs:
             users=_distinct([each.users for each in needs]),
             account_owners=_distinct([each.account_owners for each in needs]),
             api_key_owners=_distinct([each.api_key_owners for each in needs]),
+            member_merchants=_distinct([each.member_merchants for each in needs]),
             **further,
         )
 
@@ -203,6 +206,7 @@ class Records:
     users: Collection[User] = ()
     api_keys: Collection[ApiKey] = ()
     payment_counters: Collection[PaymentCounters] = ()
+    members: Collection[Member] = ()
     latest_at: datetime | None = None
     """The ids of new transactions are of later moments: at least the largest `latest_at` stored with a loaded
     account. Ids then sort in the order of an account's versions, even if clocks differ."""
@@ -237,6 +241,9 @@ class Changes:
     api_keys_changed: Collection[ApiKey] = ()
     api_keys_deleted: Collection[ApiKeyId] = ()
     payment_counters: Collection[PaymentCounters] = ()
+    members_new: Collection[Member] = ()
+    members_changed: Collection[Member] = ()
+    members_deleted: Collection[MemberId] = ()
     events_new: Collection[Event] = ()
     """In the order in which they stand in the feed. The storage gives them their positions."""
     audit_new: Collection[AuditRecord] = ()
@@ -252,9 +259,9 @@ class UnitOfWork(Protocol):
         """Read what is wanted. Called once, before `commit`.
 
         Accounts, payments and quotes are locked until the transaction ends, or `commit` checks that nobody has changed
-        them since. Users, webhook endpoints, API keys and payment counters are always locked. Locks are taken in one
-        order (users, payments, quotes, payment counters, accounts, accounts for fees, webhook endpoints, API keys; each
-        by id), so that two batches never wait for each other in a circle.
+        them since. Users, webhook endpoints, API keys, payment counters and members are always locked. Locks are taken
+        in one order (users, payments, quotes, payment counters, accounts, accounts for fees, webhook endpoints, API
+        keys, members; each by id), so that two batches never wait for each other in a circle.
         Answers, references, e-mails and transactions are read, not locked.
 
         Where accounts may be cached, a storage may pipeline its units of work: this one waits until the unit of work
@@ -274,8 +281,7 @@ class UnitOfWork(Protocol):
         Answers are written last, after all locks are held: writing a key waits for a transaction that wrote it. A
         pipelined unit of work first waits for the commit of the unit of work before it.
 
-        If it is cancelled, all changes are written or none, and nobody knows which. Executors run it in a task that no
-        caller cancels.
+        If it is cancelled, nobody knows whether all changes were written or none: executors let no caller cancel it.
 
         Raises:
             KeyTaken: Another transaction has committed one of the unique keys since `load`; or, if accounts were

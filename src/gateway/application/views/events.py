@@ -8,6 +8,7 @@ from gateway.application.ports.events import FeedEvent
 from gateway.application.views.accounts import account_view
 from gateway.application.views.api_keys import api_key_view
 from gateway.application.views.deposits import deposit_view
+from gateway.application.views.members import member_view
 from gateway.application.views.payments import payment_view
 from gateway.application.views.payouts import payout_view
 from gateway.application.views.refunds import refund_view
@@ -19,6 +20,7 @@ from gateway.domain.account import Account, AccountId
 from gateway.domain.api_key import ApiKey
 from gateway.domain.deposit import Deposit
 from gateway.domain.event import EventObject
+from gateway.domain.member import Member
 from gateway.domain.payment import Payment
 from gateway.domain.payout import Payout
 from gateway.domain.refund import Refund
@@ -101,11 +103,15 @@ def _event_view(record: EventObject) -> msgspec.Struct:
             view = webhook_endpoint_view(record)
         case UserWithAccounts():
             view = user_view(record.user, record.accounts)
-        case ApiKey():
-            view = api_key_view(record)
+        case ApiKey() | Member():
+            view = _access_view(record)
         case _:
             assert_never(record)
     return view
+
+
+def _access_view(record: ApiKey | Member) -> msgspec.Struct:
+    return api_key_view(record) if isinstance(record, ApiKey) else member_view(record)
 
 
 def _owners_account(transaction: Transaction) -> set[AccountId]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from gateway.application.engine.command import Command
-from gateway.simulation.operations import accounts, api_keys, exchange, money, payments, refunds, webhooks
+from gateway.simulation.operations import accounts, api_keys, exchange, members, money, payments, refunds, webhooks
 from gateway.simulation.world import World
 
 Operation = Callable[[World], Command[Any]]
@@ -17,6 +17,7 @@ OPERATIONS: Final[Sequence[tuple[int, Operation]]] = (
     *exchange.OPERATIONS,
     *webhooks.OPERATIONS,
     *api_keys.OPERATIONS,
+    *members.OPERATIONS,
 )
 """Each with its relative frequency."""
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from gateway.application.engine.command import Command
 from gateway.simulation.effect import Effect
 from gateway.simulation.model import Model, Refused, Rules
-from gateway.simulation.rules import accounts, api_keys, exchange, money, payments, refunds, webhooks
+from gateway.simulation.rules import accounts, api_keys, exchange, members, money, payments, refunds, webhooks
 
 RULES: Final[Rules] = {
     **accounts.RULES,
@@ -16,6 +16,7 @@ RULES: Final[Rules] = {
     **exchange.RULES,
     **webhooks.RULES,
     **api_keys.RULES,
+    **members.RULES,
 }
 
 

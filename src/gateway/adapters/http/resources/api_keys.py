@@ -81,6 +81,7 @@ async def create_key(request: Request[CreateApiKeyBody]) -> Response:
         scopes=body.scopes,
         expires_at=body.expires_at,
         requests_per_minute=body.requests_per_minute,
+        member=caller.member,
     )
     return await _answered_with_secret(request, made)
 
@@ -92,6 +93,7 @@ async def rotate_key(request: Request[RotateApiKeyBody]) -> Response:
         owner_id=request.caller.user_id,
         old_key_seconds=request.body.old_key_seconds,
         requests_per_minute=request.body.requests_per_minute,
+        member=request.caller.member,
     )
     response = await _answered_with_secret(request, made)
     request.gateway.access.renew_endings()

@@ -53,6 +53,6 @@ def to_credentials(row: Found | Sequence[Any]) -> Credentials:
     )
 
 
-def to_user(row: Found) -> User:
+def to_user(row: Found | Sequence[Any]) -> User:
     """The user of a row, without the hash of their password."""
     return to_credentials(row).user

@@ -6,7 +6,7 @@ from alembic import op
 from gateway.adapters.sql.types import INTEGER, TEXT
 
 revision = "0022"
-down_revision = "0019"
+down_revision = "0021"
 
 
 INDEX = "payments_unfinished_expires_at_id_idx"

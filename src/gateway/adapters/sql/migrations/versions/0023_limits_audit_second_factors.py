@@ -9,7 +9,7 @@ from alembic import op
 from gateway.adapters.sql.types import BYTES, INTEGER, MOMENT, TEXT
 
 revision = "0023"
-down_revision = "0019"
+down_revision = "0022"
 
 
 def upgrade() -> None:
