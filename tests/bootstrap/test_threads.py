@@ -309,6 +309,34 @@ def test_ctrl_c_in_an_iteration_over_events_is_itself_and_leaves_nothing_running
     assert list(following) == []
 
 
+def test_threads_of_a_program_are_told_that_its_gateway_is_closed(opener: Opener) -> None:
+    def call_until_the_end(gateway: SyncGateway) -> None:
+        while True:
+            gateway.accounts.open_customer(ADA, "EUR")
+
+    def follow_until_the_end(gateway: SyncGateway, begun: threading.Event) -> None:
+        for _ in gateway.events.follow():
+            begun.set()
+
+    async def program(threads: ThreadPoolExecutor) -> tuple[Gateway, list[Future[Any]]]:
+        async with opener() as gateway:
+            begun = threading.Event()
+            calling = [threads.submit(call_until_the_end, gateway.sync) for _ in range(2)]
+            calling.append(threads.submit(follow_until_the_end, gateway.sync, begun))
+            assert await asyncio.to_thread(begun.wait, SECONDS_MAX)
+        # The loop goes on, and so would queries.
+        for sync in (gateway.sync, gateway.sync):
+            with pytest.raises(GatewayClosed):
+                await asyncio.to_thread(sync.queries.accounts_of, ADA)
+        return gateway, calling
+
+    with ThreadPoolExecutor(3) as threads:
+        gateway, calling = asyncio.run(program(threads))
+        assert [type(each.exception(SECONDS_MAX)) for each in calling] == [GatewayClosed, GatewayClosed, type(None)]
+        with pytest.raises(GatewayClosed):
+            gateway.sync.accounts.open_customer(ADA, "EUR")
+
+
 async def test_a_blocking_call_in_a_thread_with_a_running_loop_is_refused_and_nothing_has_moved() -> None:
     async with in_memory_gateway() as gateway:
         await asyncio.to_thread(fund, gateway.sync)
