@@ -7,9 +7,9 @@ import os
 import runpy
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -307,6 +307,24 @@ def test_ctrl_c_in_an_iteration_over_events_is_itself_and_leaves_nothing_running
     available(gateway)
     assert gateway.calls._endless == set()  # noqa: SLF001 - to see what is left.
     assert list(following) == []
+
+
+def test_ctrl_c_while_a_gateway_opens_leaves_none_open() -> None:
+    main, closed = threading.get_ident(), threading.Event()
+    interrupted = threading.Event()
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[Gateway]:
+        async with in_memory_gateway(worker=True) as gateway:
+            signal.pthread_kill(main, signal.SIGINT)
+            await asyncio.to_thread(interrupted.wait, SECONDS_MAX)
+            yield gateway
+        closed.set()
+
+    with pytest.raises(KeyboardInterrupt), open_gateway_sync(opening):
+        pass
+    interrupted.set()
+    assert closed.wait(SECONDS_MAX)
 
 
 def test_threads_of_a_program_are_told_that_its_gateway_is_closed(opener: Opener) -> None:

@@ -47,8 +47,13 @@ def open_gateway_sync(
 
     opened, stop = Future[tuple[SyncGateway, Callable[[], None]]](), Future[BaseException | None]()
     thread = Thread(target=_run, args=(opener, opened, stop), name="gateway", daemon=True)
-    thread.start()
-    gateway, begin_to_close = opened.result()
+    try:
+        thread.start()
+        gateway, begin_to_close = opened.result()
+    except BaseException:
+        # An interrupted thread (Ctrl-C) leaves no gateway, and no worker, that nobody can close.
+        opened.add_done_callback(_close_unused)
+        raise
     try:
         yield gateway
     finally:
@@ -79,6 +84,12 @@ async def _serve(opener: Opener, opened: "Future[tuple[SyncGateway, Callable[[],
     async with opener() as gateway:
         opened.set_result((gateway.sync, lambda: _stop(loop, stop)))
         await stop.wait()
+
+
+def _close_unused(opened: "Future[tuple[SyncGateway, Callable[[], None]]]") -> None:
+    if opened.exception() is None:
+        _, begin_to_close = opened.result()
+        begin_to_close()
 
 
 def _stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
