@@ -25,6 +25,7 @@ from gateway import (
     Pay,
     PaymentFilter,
     PaymentOrder,
+    PaymentResult,
     Settings,
     StorageUnavailable,
     WrongEventLoop,
@@ -444,3 +445,27 @@ async def test_the_example_of_an_order_has_no_order_without_a_payment(
         "['1001']",
         "1002",
     ]
+
+
+@pytest.mark.parametrize("host_kind", ALL_HOSTS, indirect=True)
+async def test_of_two_commands_at_once_on_a_connection_one_is_refused_and_the_other_pays(
+    gateway: Gateway, host: Host
+) -> None:
+    command = await paying(gateway)
+    async with host.transaction() as connection:
+        others = [connection]
+        if isinstance(connection, AsyncSession):
+            others.append(await connection.connection())
+        for number, other in enumerate(others):
+            outcomes = await asyncio.gather(
+                gateway.execute_in(connection, command, idempotency_key=f"order-{number}"),
+                gateway.execute_in(other, command, idempotency_key=f"another-{number}"),
+                return_exceptions=True,
+            )
+            paid, refused = sorted(outcomes, key=lambda each: isinstance(each, InvalidInput))
+            assert isinstance(paid, PaymentResult)
+            assert isinstance(refused, InvalidInput)
+            assert [(error.field, error.code) for error in refused.errors] == [("connection", "connection_in_use")]
+        await gateway.execute_in(connection, command, idempotency_key="later")
+    assert await available(gateway) == 1_000 - 10 * (len(others) + 1)
+    await assert_sound(gateway)
