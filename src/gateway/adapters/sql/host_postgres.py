@@ -102,7 +102,7 @@ class HostTransaction(AsyncpgTransaction):
     @override
     async def begin(self) -> None:
         home, wait = await self._homes.find(), self._lock_milliseconds
-        await self._set_savepoint()
+        await to_the_end(self._set_savepoint())
         table = f"{home.quoted_schema}.answers"
         found = await self._do(self._connection.fetchrow, ENTER, home.quoted_schema, str(wait), wait, table)
         if (found["database_id"], found["table_id"]) != (home.database_id, home.table_id):
@@ -118,8 +118,11 @@ class HostTransaction(AsyncpgTransaction):
 
     @override
     async def commit(self) -> None:
-        """Keep what was written, for the program to commit."""
-        await to_the_end(self._do(self._connection.execute, f"{self._restore}; RELEASE SAVEPOINT {SAVEPOINT}"))
+        """Keep what was written, for the program to commit.
+
+        Its COMMIT releases the savepoint. If this did, a task that is cancelled meanwhile could not go back.
+        """
+        await self._do(self._connection.execute, self._restore)
         self._open = False
 
     @override
@@ -130,7 +133,8 @@ class HostTransaction(AsyncpgTransaction):
             InvalidInput: The program has begun no transaction on it, it is in use, or it is no connection.
         """
         try:
-            await self._find_connection()
+            # A statement that is interrupted before there is a savepoint aborts the program's transaction.
+            await to_the_end(self._find_connection())
         except BaseException:
             self._in_use.give_back()
             raise

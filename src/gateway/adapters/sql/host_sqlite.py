@@ -36,8 +36,10 @@ class HostSqliteTransaction(DatabaseTransaction):
 
     @override
     async def commit(self) -> None:
-        """Keep what was written, for the program to commit."""
-        await self._run(f"RELEASE SAVEPOINT {SAVEPOINT}")
+        """Keep what was written, for the program to commit.
+
+        Its COMMIT releases the savepoint. If this did, a task that is cancelled meanwhile could not go back.
+        """
         self._open = False
 
     @override

@@ -81,6 +81,7 @@ class CommandExecutor:
         Raises:
             InvalidInput: As `execute`; or the connection has no transaction or another database, or is in use
                 (`connection_in_use`), or the storage has no transactions of programs.
+            asyncio.CancelledError: Nothing was written, and the transaction goes on.
             Refusal: As `execute`. The transaction goes on: what was written of the refusal (a failed payment) is
                 committed or rolled back with it.
             StorageUnavailable: The transaction cannot go on. Roll back, and repeat all of it with the same key.
