@@ -51,6 +51,7 @@ class Gateway:
 
     Attributes:
         opened_with: The settings that it was opened with; `gateway.asgi` serves it by them.
+        calls: Those of its threads (`sync`); `None` if it was put together outside an event loop.
     """
 
     executor: CommandExecutor
@@ -71,6 +72,7 @@ class Gateway:
     audit: AuditQueries
     rate_limits: RateLimits = NO_RATE_LIMITS
     opened_with: object = field(default=None, repr=False, compare=False)
+    calls: LoopCalls | None = field(default=None, repr=False, compare=False)
 
     async def execute(
         self,
@@ -104,10 +106,9 @@ class Gateway:
         Raises:
             WrongEventLoop: The gateway was put together outside an event loop.
         """
-        loop = self.queries.loop.loop
-        if loop is None:
+        if self.calls is None:
             raise WrongEventLoop
-        return sync_gateway(self, LoopCalls(loop))
+        return sync_gateway(self, self.calls)
 
 
 def sync_gateway(gateway: Gateway, calls: LoopCalls) -> SyncGateway:

@@ -1,5 +1,6 @@
 """The gateway for threads: the same methods, which block until the event loop of the gateway has answered."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
 from functools import partial
@@ -182,11 +183,17 @@ class SyncEvents(SyncPart[Events]):
     def follow(self, *, after: int = 0, poll_seconds: float = POLL_SECONDS) -> Generator[FeedEvent]:
         """All events after a position, and then each new one, until the gateway closes. As `Events.follow`."""
         following = self._part.follow(after=after, poll_seconds=poll_seconds)
+        waiting: asyncio.Task[Any] | None = None
 
         async def next_event() -> FeedEvent:
+            nonlocal waiting
+            waiting = asyncio.current_task()
             return await anext(following)
 
         async def end() -> None:
+            # A thread that was interrupted (Ctrl-C) has left it waiting.
+            if waiting is not None and waiting.cancel():
+                await asyncio.wait([waiting])
             await following.aclose()
 
         with suppress(GatewayClosed):
@@ -194,7 +201,8 @@ class SyncEvents(SyncPart[Events]):
                 while True:
                     yield self._calls.wait(next_event)
             finally:
-                self._calls.call(end)
+                # Nothing is awaited: the garbage collector may be what ends this generator, anywhere in any thread.
+                self._calls.start(end)
 
 
 @immutable

@@ -13,6 +13,7 @@ from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor
 from gateway.application.engine.host_transactions import HostTransactions
+from gateway.application.engine.loop_calls import LoopCalls
 from gateway.application.engine.risk import Risk
 from gateway.application.events.commit_signal import CommitSignal
 from gateway.application.events.event_queries import EventQueries
@@ -79,8 +80,8 @@ class Parts:
             risk=self.risk,
         )
 
-    def gateway(self, submissions: Executor) -> Gateway:
-        """The gateway that executes its commands with this executor."""
+    def gateway(self, submissions: Executor, calls: LoopCalls | None = None) -> Gateway:
+        """The gateway that executes its commands with this executor, and the calls of its threads with these."""
         executor = CommandExecutor(submissions, self.identifiers, self.host_transactions())
         event_queries = EventQueries(self.storage.events, self.clock, self.event_retention)
         access = self._access(executor)
@@ -115,6 +116,7 @@ class Parts:
             audit=AuditQueries(self.storage.audit_log, executor, self.clock),
             rate_limits=self.rate_limits,
             opened_with=self.opened_with,
+            calls=calls,
         )
 
     def _access(self, executor: CommandExecutor) -> Access:

@@ -1,5 +1,6 @@
 """Wiring: gateways put together from adapters and settings."""
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +18,7 @@ from gateway.application.access.api_key_format import ApiKeyFormat
 from gateway.application.access.limits import AccessLimits
 from gateway.application.engine.executor import Executor, OneByOne
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
+from gateway.application.engine.loop_calls import LoopCalls
 from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.events.hub import StreamLimits
 from gateway.application.gateway import Gateway
@@ -140,13 +142,15 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
 async def _opened(
     stack: AsyncExitStack, parts: Parts, executor: Executor, settings: Settings, *, worker: bool
 ) -> Gateway:
-    """The gateway, which ends with the stack: first what works beside it, then what was accepted."""
-    gateway = parts.gateway(executor)
+    """The gateway, which ends with the stack: first threads and what works beside it, then what was accepted."""
+    calls = LoopCalls(asyncio.get_running_loop())
+    gateway = parts.gateway(executor, calls)
     stack.push_async_callback(parts.rate_limits.close)
     stack.push_async_callback(gateway.access.close)
     stack.push_async_callback(executor.close)
     if worker:
         await stack.enter_async_context(working(gateway, settings))
+    stack.push_async_callback(calls.close)
     return gateway
 
 

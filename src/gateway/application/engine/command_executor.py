@@ -79,8 +79,9 @@ class CommandExecutor:
             origin: As in `execute`.
 
         Raises:
-            InvalidInput: As `execute`; or the connection has no transaction or another database, or the storage has no
-                transactions of programs.
+            InvalidInput: As `execute`; or the connection has no transaction or another database, or is in use
+                (`connection_in_use`), or the storage has no transactions of programs.
+            asyncio.CancelledError: Nothing was written, and the transaction goes on.
             Refusal: As `execute`. The transaction goes on: what was written of the refusal (a failed payment) is
                 committed or rolled back with it.
             StorageUnavailable: The transaction cannot go on. Roll back, and repeat all of it with the same key.
