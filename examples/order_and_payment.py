@@ -46,9 +46,7 @@ async def place_order(gateway: Gateway, engine: AsyncEngine, user: str, number: 
         try:
             async with engine.begin() as connection:
                 await find_or_write_order(connection, user, number, copies)
-                await gateway.execute_in(
-                    connection, pay, idempotency_key=f"order-{number}", owner_id=customer.owner_id
-                )
+                await gateway.execute_in(connection, pay, idempotency_key=f"order-{number}", owner_id=customer.owner_id)
         except InsufficientFunds:
             return "not enough money, and no order"
         except (StorageUnavailable, DBAPIError):  # The first is the gateway's; a commit raises SQLAlchemy's own.
