@@ -69,8 +69,8 @@ def database_url(name: str, folder: Path) -> str:
     if "://" in name:
         return name
     raise pytest.UsageError(
-        f"--gateway-storage={name} has no database of SQL, in which the program could have transactions of its own. Run "
-        "this test with --gateway-storage=sqlite, or with the URL of a database."
+        f"--gateway-storage={name} has no database of SQL, in which the program could have transactions of its own. "
+        "Run this test with --gateway-storage=sqlite, or with the URL of a database."
     )
 
 
