@@ -475,14 +475,14 @@ async def test_the_example_of_an_order_is_repeated_after_a_commit_without_an_ans
 
 @contextmanager
 def losing_one_commit(engine: AsyncEngine, *, written: bool) -> Iterator[None]:
-    dialect = engine.sync_engine.dialect
+    dialect: Any = engine.sync_engine.dialect
     commit = dialect.do_commit
 
     def lost(connection: Any) -> None:
-        dialect.do_commit = commit  # type: ignore[method-assign]
+        dialect.do_commit = commit
         (commit if written else dialect.do_rollback)(connection)
         raise OperationalError("COMMIT", None, ConnectionError("The answer was lost."))
 
-    dialect.do_commit = lost  # type: ignore[method-assign]
+    dialect.do_commit = lost
     yield
     assert dialect.do_commit is not lost
