@@ -21,6 +21,10 @@ async def ignore(_: object) -> None:
     """Do nothing with an event."""
 
 
+def note(_: object) -> None:
+    """Do nothing with an event, and cannot be awaited."""
+
+
 class Ignoring:
     """A callback that is an object."""
 
@@ -41,7 +45,7 @@ async def test_times_between_polls_are_checked(seconds: Any) -> None:
                 pass
 
 
-@pytest.mark.parametrize("callback", [None, 5, "x", print, lambda _event: None, Ignoring])
+@pytest.mark.parametrize("callback", [None, 5, "x", print, note, Ignoring])
 async def test_what_cannot_be_awaited_is_refused_before_the_first_event(callback: Any) -> None:
     async with in_memory_gateway() as gateway:
         with pytest.raises(InvalidInput, match="async def"):

@@ -2,7 +2,7 @@
 
 import asyncio
 import runpy
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -474,7 +474,7 @@ async def test_the_example_of_an_order_is_repeated_after_a_commit_without_an_ans
 
 
 @contextmanager
-def losing_one_commit(engine: AsyncEngine, *, written: bool) -> Iterator[None]:
+def losing_one_commit(engine: AsyncEngine, *, written: bool) -> Generator[None]:
     dialect: Any = engine.sync_engine.dialect
     commit = dialect.do_commit
 

@@ -76,8 +76,8 @@ class Events:
         call that is running at the end of the block is awaited.
 
         Args:
-            callback: An `async def` function, or an object with such a `__call__`. It is awaited with an event soon after
-                its commit; with an event of another process after `poll_seconds` at most.
+            callback: An `async def` function, or an object with such a `__call__`. It is awaited with an event soon
+                after its commit; with an event of another process after `poll_seconds` at most.
             after: The position of the last event that is known; `None` begins behind the newest event.
             poll_seconds: How often the feed is read while this gateway commits nothing.
         """
