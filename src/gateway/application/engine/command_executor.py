@@ -100,6 +100,7 @@ class CommandExecutor:
     def _check_open(self) -> None:
         # A server that closes answers with `Overloaded`: its clients try again, and find another one.
         if self._executor.is_closing:
+            self._loop.check()  # What to do about another event loop helps more than that this one is closed.
             raise GatewayClosed("The gateway is closed.")
 
     def _submission(
