@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from gateway.lazy_names import lazy_names
-from gateway.public_names import MODULES
+from gateway.public_names import EXTRAS, MODULES
 
 if TYPE_CHECKING:
     from gateway.adapters.memory.database import MemoryDatabase
@@ -269,7 +269,7 @@ __all__ = [
     "read_settings",
 ]
 
-__getattr__ = lazy_names(globals(), MODULES)
+__getattr__ = lazy_names(globals(), MODULES, EXTRAS)
 
 
 def __dir__() -> list[str]:

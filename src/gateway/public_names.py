@@ -112,3 +112,6 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The public names by their modules."""
 MODULES: Final[Mapping[str, str]] = {name: module for module, names in NAMES.items() for name in names}
+
+EXTRAS: Final[Mapping[str, str]] = {"gateway.bootstrap.serving": "server"}
+"""The modules that need an extra, by which `pip` installs what they import."""

@@ -70,6 +70,22 @@ def test_an_empty_account_is_closed(run: Run, ada: Registered) -> None:
     assert run("close-account", account_id, "--reason", "A mistake").output == f"{account_id} is closed.\n"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("list-disabled",),
+        ("show", "usr_x"),
+        ("disable", "usr_x", "--reason", "x"),
+        ("close-account", "acc_x", "--reason", "x"),
+    ],
+)
+def test_a_database_that_is_not_there_is_not_made(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    refused = run(*arguments, "--database-url", f"sqlite:///{tmp_path}/typo.db")
+    assert refused.exit_code == 1
+    assert refused.output.startswith("Error: There is no ledger in sqlite:///")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_who_does_not_exist_is_told_in_a_sentence(run: Run, ada: Registered) -> None:
     for arguments in (("show", "usr_x"), ("disable", "eve@example.com", "--reason", "x"), ("show", "eve@example.com")):
         refused = run(*arguments)

@@ -171,6 +171,7 @@ class Members:
             LastOwner: It is the merchant's own user.
             RoleForbidden: The actor may not do this.
         """
+        self.access.loop.check()
         command = ChangeMember(
             merchant_id=merchant_id, member_id=member_id, role=role, reason=reason, actor_id=actor_id
         )
@@ -188,6 +189,7 @@ class Members:
         origin: Origin | None = None,
     ) -> Member:
         """Remove a member, or withdraw an invitation. As `change`; members may remove themselves."""
+        self.access.loop.check()
         command = RemoveMember(merchant_id=merchant_id, member_id=member_id, reason=reason, actor_id=actor_id)
         member = await self.access.executor.execute(command, owner_id=merchant_id, origin=origin)
         self.access.renew_endings()

@@ -13,7 +13,7 @@ def keys() -> None:
 
 
 @keys.command
-@click.option("--owner", required=True, metavar="ID", help="The id of the user for whom the key acts.")
+@click.option("--owner", required=True, metavar="EMAIL-OR-ID", help="The user for whom the key acts.")
 @click.option("--name", required=True, help="What the key is for.")
 @click.option(
     "--scope",
@@ -55,7 +55,7 @@ def create(
 
 
 @keys.command(name="list")
-@click.option("--owner", metavar="ID", help="The id of the user whose keys are listed.  [default: all users]")
+@click.option("--owner", metavar="EMAIL-OR-ID", help="The user whose keys are listed.  [default: all users]")
 @settings_flags("environment", "data_dir", "database_url")
 def list_keys(*, owner: str | None, **flags: str | None) -> None:
     """List keys, the newest first, also those that have ended."""
@@ -65,7 +65,7 @@ def list_keys(*, owner: str | None, **flags: str | None) -> None:
 
 
 @keys.command
-@click.argument("key_id", metavar="ID")
+@click.argument("key_id", metavar="KEY-ID")
 @settings_flags("environment", "data_dir", "database_url")
 def revoke(*, key_id: str, **flags: str | None) -> None:
     """Revoke a key: running servers refuse it within two seconds."""
@@ -75,7 +75,7 @@ def revoke(*, key_id: str, **flags: str | None) -> None:
 
 
 @keys.command
-@click.argument("key_id", metavar="ID")
+@click.argument("key_id", metavar="KEY-ID")
 @click.option(
     "--old-key-seconds",
     type=click.IntRange(0, API_KEY_OLD_SECONDS_MAX),

@@ -2,8 +2,9 @@
 
 import asyncio
 import runpy
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types.
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from gateway import (
     TRUSTED,
@@ -28,6 +29,7 @@ from gateway import (
     PaymentResult,
     Settings,
     StorageUnavailable,
+    UserId,
     WrongEventLoop,
     in_memory_gateway,
     open_gateway,
@@ -528,3 +530,43 @@ async def test_of_two_commands_at_once_on_a_connection_one_is_refused_and_the_ot
         await gateway.execute_in(connection, command, idempotency_key="later")
     assert await available(gateway) == 1_000 - 10 * (len(others) + 1)
     await assert_sound(gateway)
+
+
+@pytest.mark.parametrize("host_kind", ["sqlite connection", "postgres connection"], indirect=True)
+@pytest.mark.parametrize("written", [True, False])
+async def test_the_example_of_an_order_is_repeated_after_a_commit_without_an_answer_and_paid_once(
+    gateway: Gateway, database_url: str, *, written: bool
+) -> None:
+    example = runpy.run_path(str(EXAMPLE))
+    engine = Host("example", database_url).engine
+    async with engine.begin() as connection:
+        await connection.run_sync(example["metadata"].create_all)
+    ada = await customers(gateway)
+    await gateway.execute(MakeDeposit(account_id=ada.id, amount=Money(9_000, "EUR"), owner_id=None))
+    place_order = partial(example["place_order"], gateway, engine, "ada", "1001", 1)
+    with losing_one_commit(engine, written=written):
+        assert await place_order() == "ordered and paid"
+    assert await place_order() == "ordered and paid"
+    with pytest.raises(ValueError, match="another order"):
+        await example["place_order"](gateway, engine, "bob", "1001", 1)
+    command = await paying(gateway, example["PRICE_MINOR"])
+    command = replace(command, order=replace(command.order, merchant_id=UserId("bookshop")))
+    await gateway.execute(command, idempotency_key="order-1001", owner_id=ada.owner_id)  # One key through both doors.
+    assert await available(gateway) == 9_000 - example["PRICE_MINOR"]
+    await assert_sound(gateway)
+    await engine.dispose()
+
+
+@contextmanager
+def losing_one_commit(engine: AsyncEngine, *, written: bool) -> Generator[None]:
+    dialect: Any = engine.sync_engine.dialect
+    commit = dialect.do_commit
+
+    def lost(connection: Any) -> None:
+        dialect.do_commit = commit
+        (commit if written else dialect.do_rollback)(connection)
+        raise OperationalError("COMMIT", None, ConnectionError("The answer was lost."))
+
+    dialect.do_commit = lost
+    yield
+    assert dialect.do_commit is not lost

@@ -128,6 +128,8 @@ def sqlite_url(url: str) -> URL:
         ValueError: It names no file on this machine, or a driver or parameters.
     """
     form = "An SQLite URL names a file: sqlite:///gateway.db, or sqlite:////var/lib/gateway/gateway.db."
+    if ":memory:" in url:
+        raise ValueError(f"SQLite in memory is not supported. memory:// is a ledger without a database. {form}")
     try:
         parsed = make_url(url)
     except ArgumentError:

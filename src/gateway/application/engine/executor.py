@@ -16,7 +16,13 @@ from gateway.domain.user import UserId
 
 
 class Executor(Protocol):
-    """Answers submissions."""
+    """Answers submissions.
+
+    Attributes:
+        is_closing: Whether `close` was called. Nothing is accepted from then on.
+    """
+
+    is_closing: bool = False
 
     async def perform(self, submission: Submission) -> Answer:
         """Commit one submission, and return its answer. It is committed even if the caller is cancelled.
@@ -63,7 +69,6 @@ class OneByOne(Executor):
         self._loop = OneEventLoop()
         self._run_batch = isolating(run_batch)
         self._running = set[asyncio.Future[Answer]]()
-        self._closing = False
 
     @override
     def submit(self, submission: Submission) -> asyncio.Future[Answer]:
@@ -77,12 +82,12 @@ class OneByOne(Executor):
 
     @override
     def check_room(self, caller: UserId, size: int) -> None:
-        if self._closing:
+        if self.is_closing:
             raise Overloaded("The gateway is closing.")
 
     async def close(self) -> None:
         """Refuse new submissions, and wait for the running ones."""
-        self._closing = True
+        self.is_closing = True
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _run(self, submission: Submission) -> Answer:

@@ -115,7 +115,6 @@ class GroupCommit(Executor):
         self._large_in_a_row = 0
         self._gathering = False
         self._idle = deque[asyncio.Future[None]]()
-        self._closing = False
         self._workers = [
             asyncio.create_task(self._serve(), name=f"group-commit-{n}") for n in range(limits.write_connections)
         ]
@@ -132,7 +131,7 @@ class GroupCommit(Executor):
 
     @override
     def check_room(self, caller: UserId, size: int) -> None:
-        if self._closing:
+        if self.is_closing:
             raise Overloaded("The gateway is closing.")
         limits, waiting = self._limits, self._waiting
         # A submission larger than a limit may wait alone.
@@ -144,7 +143,7 @@ class GroupCommit(Executor):
 
     async def close(self) -> None:
         """Refuse new submissions, answer those that wait, and stop the workers."""
-        self._closing = True
+        self.is_closing = True
         while self._idle:
             self._idle.popleft().set_result(None)
         _, late = await asyncio.wait(self._workers, timeout=self._limits.close_seconds_max)
@@ -179,7 +178,7 @@ class GroupCommit(Executor):
     async def _is_done_beside(self, ticket: Ticket) -> bool:
         """Run a large submission beside smaller batches. False if it must be run like any other batch."""
         run_beside = self._run_beside
-        if run_beside is None or self._closing or self._may_pipeline_large or self._limits.write_connections == 1:
+        if run_beside is None or self.is_closing or self._may_pipeline_large or self._limits.write_connections == 1:
             return False
         reservation = Reservation.of(ticket.submission)
         if reservation is None or self._scheduling() is not Scheduling.PIPELINED:
@@ -215,12 +214,12 @@ class GroupCommit(Executor):
     async def _wait_for_batch(self) -> bool:
         """Wait until a batch can begin. False if the executor is closed and no submission waits."""
         while not self._can_begin():
-            if self._closing:
+            if self.is_closing:
                 return False
             woken = asyncio.get_running_loop().create_future()
             self._idle.append(woken)
             await woken
-        if self._scheduling() is Scheduling.ALTERNATING and not self._closing:
+        if self._scheduling() is Scheduling.ALTERNATING and not self.is_closing:
             await self._gather()
         return True
 
@@ -237,7 +236,7 @@ class GroupCommit(Executor):
     def _can_begin(self) -> bool:
         if self._gathering or (self._reservation is not None and not self._waiting.has_small):
             return False
-        if self._closing or not (self._waiting and self._in_flight_size):
+        if self.is_closing or not (self._waiting and self._in_flight_size):
             return bool(self._waiting)
         if self._large_in_flight and self._waiting.next_is_large and not self._may_pipeline_large:
             return False

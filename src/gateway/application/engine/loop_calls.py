@@ -20,7 +20,10 @@ _IN_A_LOOP = (
 
 
 class GatewayClosed(RuntimeError):  # noqa: N818 - the name says what is wrong.
-    """A blocking call came after the gateway was closed, or in a process that was forked later. Nothing was done."""
+    """A call came after the gateway was closed, or a blocking call in a process that was forked later.
+
+    Nothing was done, and this gateway will never do it: open another one.
+    """
 
 
 class _Answer(Generic[Result]):
