@@ -6,6 +6,7 @@ A port is a Protocol, and needs no base class. `gateway.open_gateway` takes the 
 from gateway.application.ports.api_keys import KeyAtUse, StoredApiKeys
 from gateway.application.ports.audit_log import AuditFilter, AuditLog
 from gateway.application.ports.audit_records import ChainedRecord, ChainEnd, ChainLink, StrayRecord
+from gateway.application.ports.busy import RecordBusy, StorageBusy
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.deliveries import AHEAD_MAX, Deliveries, DeliveryFanOut, DeliveryQueues, DeliveryRecords
 from gateway.application.ports.delivery_records import (
@@ -154,6 +155,7 @@ __all__ = [
     "RateBudgets",
     "Rates",
     "Reader",
+    "RecordBusy",
     "Recording",
     "Records",
     "Replay",
@@ -165,6 +167,7 @@ __all__ = [
     "SinkUnavailable",
     "StatusChange",
     "Storage",
+    "StorageBusy",
     "StorageReadOnly",
     "StorageRefused",
     "StorageUnavailable",

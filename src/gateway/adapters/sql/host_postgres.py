@@ -99,7 +99,7 @@ class HostTransaction(AsyncpgTransaction):
         self._restore = ""
 
     @override
-    async def begin(self) -> None:
+    async def begin(self, *, lock_seconds_max: float) -> None:
         home, wait = await self._homes.find(), self._lock_milliseconds
         await self._do(self._connection.execute, f"SAVEPOINT {SAVEPOINT}")
         self._open = True
@@ -160,6 +160,7 @@ class HostUnitOfWork(UnitOfWork):
             cache=state.cache,
             pipeline=state.pipeline,
             clock=HybridClock(),
+            shared_lock_seconds=state.shared_lock_seconds,
         )
         self._strategy = Locked(transaction, alone)
 
