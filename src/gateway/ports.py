@@ -7,6 +7,7 @@ from gateway.application.audit_chain import FIRST_HASH, chained
 from gateway.application.ports.api_keys import KeyAtUse, StoredApiKeys
 from gateway.application.ports.audit_log import AuditFilter, AuditLog
 from gateway.application.ports.audit_records import ChainedRecord, ChainEnd, ChainLink, StrayRecord
+from gateway.application.ports.busy import RecordBusy, StorageBusy
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.deliveries import (
     AHEAD_MAX,
@@ -185,6 +186,7 @@ __all__ = [
     "RateBudgets",
     "Rates",
     "Reader",
+    "RecordBusy",
     "Recording",
     "Records",
     "Replay",
@@ -202,6 +204,7 @@ __all__ = [
     "SinkUnavailable",
     "StatusChange",
     "Storage",
+    "StorageBusy",
     "StorageReadOnly",
     "StorageRefused",
     "StorageUnavailable",

@@ -134,7 +134,7 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
             group_limits(chosen),
             scheduling=parts.storage.scheduling,
             run_beside=batch.run_beside,
-            run_uncached=retrying(batch.run_uncached, limits),
+            run_waiting=retrying(batch.run_waiting, limits),
         )
         yield await _opened(stack, parts, executor, chosen, worker=worker)
 

@@ -162,8 +162,13 @@ def postgres_settings(limits: SqlLimits) -> dict[str, str]:
     }
 
 
+def write_settings(limits: SqlLimits) -> dict[str, str]:
+    """As `postgres_settings`, for units of work: those that wait for locks for longer say so when they begin."""
+    return postgres_settings(limits) | PLANNING_BY_INDEX | {"lock_timeout": _milliseconds(limits.brief_lock_seconds)}
+
+
 def _milliseconds(seconds: float) -> str:
-    return str(int(seconds * 1000))
+    return str(max(1, int(seconds * 1000)))
 
 
 def _postgres_engine(connector: Connector, **pool: Any) -> AsyncEngine:

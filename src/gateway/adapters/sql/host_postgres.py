@@ -100,7 +100,7 @@ class HostTransaction(AsyncpgTransaction):
         self._restore = ""
 
     @override
-    async def begin(self) -> None:
+    async def begin(self, *, lock_seconds_max: float) -> None:
         home, wait = await self._homes.find(), self._lock_milliseconds
         await to_the_end(self._set_savepoint())
         table = f"{home.quoted_schema}.answers"
@@ -198,6 +198,7 @@ class HostUnitOfWork(UnitOfWork):
             cache=state.cache,
             pipeline=state.pipeline,
             clock=HybridClock(),
+            shared_lock_seconds=state.shared_lock_seconds,
         )
         self._strategy = Locked(transaction, alone)
 

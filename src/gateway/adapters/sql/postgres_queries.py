@@ -21,6 +21,7 @@ from gateway.adapters.sql.postgres_reads import (
     ACCOUNT_HOLDER,
     ACCOUNT_KEY,
     ANSWER_KEY,
+    CLAIM_KEYS,
     FIND_ACCOUNT_HOLDERS,
     FIND_ACCOUNTS_OF,
     FIND_ANSWERS,
@@ -129,6 +130,10 @@ class PostgresQueries(Queries):
     async def answers_of(self, keys: Collection[AnswerKey]) -> Rows:
         """Answers by key, whatever is known of them."""
         return await self._transaction.rows(FIND_ANSWERS, arrays("wanted", ANSWER_KEY, keys))
+
+    async def wait_for(self, keys: Collection[AnswerKey]) -> None:
+        """Wait for transactions that have written answers under these keys, before anything else is locked."""
+        await self._transaction.try_out(CLAIM_KEYS, arrays("claimed", ANSWER_KEY, sorted(keys)))
 
     @override
     async def references(self, references: Collection[PaymentReference]) -> Rows:

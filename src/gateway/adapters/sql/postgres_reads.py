@@ -115,6 +115,14 @@ FIND_TRANSACTIONS: Final = (
     .order_by(transfers.c.transaction_id, transfers.c.position)
 )
 FIND_ANSWERS: Final = _named(ANSWER_KEY, (*answers.c, DATA_OF_EVENT))
+CLAIM_KEYS: Final = text(
+    """
+    INSERT INTO answers (owner_id, key, fingerprint, body, created_at)
+    SELECT owner_id, key, '', '', now() FROM unnest(:claimed_owner_id, :claimed_key) AS given(owner_id, key)
+    ON CONFLICT DO NOTHING
+    """
+).bindparams(*(bindparam(f"claimed_{each.name}", type_=ARRAY(each.type)) for each in ANSWER_KEY))
+"""Waits for other transactions that have written answers under these keys, and is taken back."""
 LOCK_WEBHOOK_ENDPOINTS: Final = (
     select(webhook_endpoints)
     .where(or_(webhook_endpoints.c.id == any_(IDS), webhook_endpoints.c.owner_id == any_(OWNER_IDS)))

@@ -148,6 +148,7 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
         cache=AccountCache(limits.cached_max),
         pipeline=Pipeline(),
         clock=HybridClock(),
+        shared_lock_seconds=limits.shared_lock_seconds,
     )
     seconds_max = connect_seconds_max(url, limits)
     try:

@@ -27,6 +27,7 @@ from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.unit_of_work import (
     Changes,
+    KeyBusy,
     Needs,
     StorageUnavailable,
     StoredAnswer,
@@ -45,6 +46,7 @@ PARTS_PER_SLICE: Final = 16
 _OF_USERS: Final = frozenset({AccountKind.CUSTOMER, AccountKind.MERCHANT})
 
 RunBatch = Callable[[Sequence[Submission]], Awaitable[list[Answer | Failed]]]
+RunWaiting = Callable[[Sequence[Submission], float], Awaitable[list[Answer | Failed]]]
 RunBeside = Callable[[Submission], Awaitable[Answer | Failed | None]]
 
 
@@ -75,14 +77,17 @@ class Batch:
         """Answer a bulk submission while other batches that need none of its accounts are decided and committed.
 
         Returns:
-            `None` if it must be run like any other batch: it failed, another process was faster, or it moves money on
-            accounts of the gateway, which all others may need. Nothing was written, or it was and the keys tell.
+            `Failed` with `KeyBusy` if another transaction holds one of the keys. `None` if it must be run like any
+            other batch: it failed, another process was faster, or it moves money on accounts of the gateway, which all
+            others may need. Nothing was written, or it was and the keys tell.
 
         Raises:
             StorageUnavailable: The storage cannot be reached.
         """
         try:
             [answer] = await self.run([bulk], may_be_cached=False, moves_shared_accounts=False)
+        except KeyBusy as busy:
+            return Failed(busy)
         except StorageUnavailable:
             raise
         except (TryAgain, RequiresOwnTransaction, _NeedsSharedAccounts):
@@ -93,15 +98,20 @@ class Batch:
             return None
         return answer
 
-    async def run_uncached(self, submissions: Sequence[Submission]) -> list[Answer | Failed]:
-        """As `run`, while other batches are decided and committed.
+    async def run_waiting(self, submissions: Sequence[Submission], lock_seconds_max: float) -> list[Answer | Failed]:
+        """As `run`, while other batches are decided and committed, and with a time to wait for each lock.
 
         On Postgres no other batch waits for this one, unless it needs a record that this one has locked.
         """
-        return await self.run(submissions, may_be_cached=False)
+        return await self.run(submissions, may_be_cached=False, lock_seconds_max=lock_seconds_max)
 
     async def run(
-        self, submissions: Sequence[Submission], *, may_be_cached: bool = True, moves_shared_accounts: bool = True
+        self,
+        submissions: Sequence[Submission],
+        *,
+        may_be_cached: bool = True,
+        moves_shared_accounts: bool = True,
+        lock_seconds_max: float | None = None,
     ) -> list[Answer | Failed]:
         """Answer the submissions, in order.
 
@@ -109,15 +119,20 @@ class Batch:
             submissions: Commands and bulk submissions.
             may_be_cached: False if other batches run meanwhile: caches know of none of them.
             moves_shared_accounts: Whether accounts of the gateway may be needed, which all others may need, too.
+            lock_seconds_max: As `Wanted.lock_seconds_max`.
 
         Raises:
+            KeyBusy: Another transaction holds one of the keys.
             TryAgain: The transaction did not commit, or its result is unknown.
             StorageUnavailable: The storage cannot be reached.
             RequiresOwnTransaction: The submissions cannot be written in one transaction; each must be run alone.
         """
         needs = needs_of(submissions)
         async with self.unit_of_work() as work:
-            records = await work.load(wanted_by(submissions, needs, self.risk, may_be_cached=may_be_cached))
+            wanted = wanted_by(
+                submissions, needs, self.risk, may_be_cached=may_be_cached, lock_seconds_max=lock_seconds_max
+            )
+            records = await work.load(wanted)
             if not moves_shared_accounts and any(account.kind not in _OF_USERS for account in records.accounts):
                 raise _NeedsSharedAccounts
             draft = Draft(records, self.risk)

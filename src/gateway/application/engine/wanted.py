@@ -1,4 +1,4 @@
-"""What a batch loads."""
+"""What a batch loads: the needs of its commands, and the answers under its keys."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,20 @@ def wanted_by(
     risk: Risk | None = None,
     *,
     may_be_cached: bool = True,
+    lock_seconds_max: float | None = None,
 ) -> Wanted:
     """What all submissions need, each record once, the answers under their keys, and what the rules of risk count."""
     counts_payments = risk is not None and bool(risk.windows)
     keys = {submission.key for submission in submissions}
     keys.update(part.key for each in submissions if isinstance(each, BulkSubmission) for part in each.parts)
     known = [need for need in needs if isinstance(need, Needs)]
-    return Wanted.union(known, answers=keys, may_be_cached=may_be_cached, counts_payments=counts_payments)
+    return Wanted.union(
+        known,
+        answers=keys,
+        may_be_cached=may_be_cached,
+        counts_payments=counts_payments,
+        lock_seconds_max=lock_seconds_max,
+    )
 
 
 def needs_of(submissions: Sequence[Submission]) -> list[Needs | Failed]:

@@ -174,6 +174,9 @@ class Wanted(Needs):
     """Any of the accounts may come from the account cache, and answers be left out: see `Records.are_cached`."""
     counts_payments: bool = False
     """The payment counters of customers are loaded beside their accounts, and locked."""
+    lock_seconds_max: float | None = None
+    """How long this unit of work may wait for a record or an idempotency key of another transaction. It waits for the
+    keys before it locks anything. `None`: as long as the storage sees fit for what others wait for as well."""
 
 
 class AccountHolder(NamedTuple):
@@ -271,7 +274,9 @@ class UnitOfWork(Protocol):
 
         Raises:
             StorageUnavailable: The storage could not be reached; nothing was started.
-            TryAgain: The storage gave up on the transaction (a lock wait too long, a lost connection).
+            RecordBusy: Another transaction holds a record, and did not end in time.
+            KeyBusy: Another transaction holds one of the keys, and did not end in time (`Wanted.lock_seconds_max`).
+            TryAgain: The storage gave up on the transaction (a deadlock, a lost connection).
         """
         ...
 
@@ -292,6 +297,7 @@ class UnitOfWork(Protocol):
             Conflict: Another transaction has changed one of the loaded records since `load`; or the unit of work before
                 this one in the pipeline was not committed.
             KeyBusy: Another transaction holds one of the answers' keys, and did not end in time.
+            RecordBusy: Another transaction holds a record, and did not end in time.
             TryAgain: It did not commit, or nobody knows whether it did.
             StorageUnavailable: The storage cannot be reached.
         """
