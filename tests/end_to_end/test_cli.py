@@ -209,6 +209,7 @@ def test_an_empty_ledger_is_sound(gateway: Gateway) -> None:
     assert gateway.run("verify").stdout == (
         "The ledger is sound: 0 accounts, 0 status changes, 0 transactions, 0 payments, 0 used quotes, "
         "0 payment events, 0 audit records, 0 new audit records read.\n"
+        f"The audit log ends at 0:{'0' * 64}\n"
     )
 
 

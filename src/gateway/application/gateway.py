@@ -51,7 +51,6 @@ class Gateway:
 
     Attributes:
         opened_with: The settings that it was opened with; `gateway.asgi` serves it by them.
-        calls: Those of its threads (`sync`); `None` if it was put together outside an event loop.
     """
 
     executor: CommandExecutor
@@ -72,7 +71,8 @@ class Gateway:
     audit: AuditQueries
     rate_limits: RateLimits = NO_RATE_LIMITS
     opened_with: object = field(default=None, repr=False, compare=False)
-    calls: LoopCalls | None = field(default=None, repr=False, compare=False)
+    _calls: LoopCalls | None = field(default=None, repr=False, compare=False)
+    """Those of its threads (`sync`); `None` if it was put together outside an event loop."""
 
     async def execute(
         self,
@@ -149,9 +149,9 @@ class Gateway:
         Raises:
             WrongEventLoop: The gateway was put together outside an event loop.
         """
-        if self.calls is None:
+        if self._calls is None:
             raise WrongEventLoop
-        return sync_gateway(self, self.calls)
+        return sync_gateway(self, self._calls)
 
 
 def sync_gateway(gateway: Gateway, calls: LoopCalls) -> SyncGateway:

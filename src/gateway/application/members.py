@@ -210,7 +210,13 @@ class Members:
         return await self.remove(member_id, merchant_id=found.merchant_id, actor_id=caller.actor_id, origin=origin)
 
     def act_for(self, caller: Caller, merchant_id: UserId) -> Coroutine[Any, Any, Caller]:
-        """The caller as a member of a merchant: what they ask for is the merchant's. As `Authentication.act_for`."""
+        """The caller as a member of a merchant: what they ask for is the merchant's, as far as their role
+        reaches. Every process notices a change of the member within two seconds.
+
+        Raises:
+            NotAMember: They are no member of it, or use an API key: a key acts for its owner alone.
+            UserDisabled: An operator has disabled the merchant.
+        """
         return self.access.act_for(caller, merchant_id)
 
     async def member(self, merchant_id: UserId, member_id: MemberId) -> Member:

@@ -116,7 +116,7 @@ class Parts:
             audit=AuditQueries(self.storage.audit_log, executor, self.clock),
             rate_limits=self.rate_limits,
             opened_with=self.opened_with,
-            calls=calls,
+            _calls=calls,
         )
 
     def _access(self, executor: CommandExecutor) -> Access:
