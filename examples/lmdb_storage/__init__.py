@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.ports import Storage
-from lmdb_storage.auditing import LmdbAuditLog, open_audit
+from lmdb_storage.auditing import LmdbAuditLog, begin_chain, open_audit
 from lmdb_storage.database import Database
 from lmdb_storage.deliveries import LmdbDeliveries
 from lmdb_storage.feed import LmdbEventCursors, LmdbEventFeed
@@ -41,6 +41,7 @@ async def open_lmdb_storage(path: Path, *, bytes_max: int = BYTES_MAX, sync: boo
     """
     database = Database(path, bytes_max=bytes_max, sync=sync)
     try:
+        await database.write(begin_chain)
         yield Storage(
             unit_of_work=lambda: LmdbUnitOfWork(database),
             users=LmdbUsers(database),

@@ -27,6 +27,7 @@ from gateway.ports import (
     Delivery,
     Failures,
     FeedEvent,
+    PaymentCounters,
     PaymentReference,
     StoredAnswer,
     Successor,
@@ -167,6 +168,7 @@ PAYMENTS = (
         expiry=_expiry,
     )
 )
+PAYMENT_COUNTERS = Table("payment_counters", PaymentCounters, lambda each: each.customer_id)
 QUOTES = Table("quotes", Quote, lambda each: each.id).index(
     unused=lambda each: moments(each.expires_at if each.payment_id is None else None)
 )
@@ -216,9 +218,16 @@ REPLAYS = Table("replays", Replay, lambda each: each.id).index(
     endpoint=lambda each: names(each.endpoint_id), since=lambda each: moments(each.created_from)
 )
 
-AUDIT_LOG = Table("audit_log", AuditRecord, lambda each: each.id)
+AUDIT_LOG = (
+    Table("audit_log", AuditRecord, lambda each: each.id)
+    .index(owner=lambda each: names(each.note.owner_id))
+    .without_unreadable()
+)
 AUDIT_UNLINKED = Table("audit_unlinked", Unlinked, lambda each: each.audit_id)
 AUDIT_CHAIN = Table("audit_chain", ChainLink, lambda each: number(each.position)).unique(
     record=lambda each: names(each.audit_id)
 )
 AUDIT_DELETED = Value("audit_deleted", ChainEnd)
+"""The last link that housekeeping has deleted."""
+AUDIT_HEAD = Value("audit_head", ChainEnd)
+"""The end of the chain: whoever cuts the last links off must know of it, too."""

@@ -16,6 +16,7 @@ from gateway.ports import (
     Wanted,
     account_holders_to_find,
     accounts_to_load,
+    counters_to_load,
     fee_accounts_to_load,
     quotes_to_load,
 )
@@ -28,6 +29,7 @@ from lmdb_storage.records import (
     ENDPOINTS,
     EVENTS,
     LATEST_AT,
+    PAYMENT_COUNTERS,
     PAYMENTS,
     QUOTES,
     REFUNDS,
@@ -90,6 +92,7 @@ def load(txn: Txn, wanted: Wanted) -> Records:
         webhook_endpoints=list(_webhook_endpoints(txn, wanted)),
         users=[each.user for each in USERS.found(txn, wanted.users)],
         api_keys=list(_api_keys(txn, wanted.api_key_owners)),
+        payment_counters=PAYMENT_COUNTERS.found(txn, counters_to_load(wanted, to_load)),
         latest_at=LATEST_AT.get(txn),
     )
 
@@ -126,14 +129,7 @@ def write(txn: Txn, changes: Changes) -> None:
         ACCOUNTS.add(txn, account)
     for account in changes.accounts_changed:
         ACCOUNTS.put(txn, account)
-    for payment in changes.payments_changed:  # Before the new ones: they may give a reference up.
-        PAYMENTS.put(txn, payment)
-    for payment in changes.payments_new:
-        PAYMENTS.add(txn, payment)
-    for quote in changes.quotes_new:
-        QUOTES.add(txn, quote)
-    for quote in changes.quotes_changed:
-        QUOTES.put(txn, quote)
+    _write_payments(txn, changes)
     for transaction in changes.transactions_new:
         TRANSACTIONS.add(txn, transaction)
     for refund in changes.refunds_new:
@@ -163,6 +159,19 @@ def end_sessions(txn: Txn, ended: EndedSessions) -> None:
         if session.revoked_at is None:
             session.revoked_at = ended.at
             SESSIONS.put(txn, session)
+
+
+def _write_payments(txn: Txn, changes: Changes) -> None:
+    for payment in changes.payments_changed:  # Before the new ones: they may give a reference up.
+        PAYMENTS.put(txn, payment)
+    for payment in changes.payments_new:
+        PAYMENTS.add(txn, payment)
+    for counters in changes.payment_counters:
+        PAYMENT_COUNTERS.put(txn, counters)
+    for quote in changes.quotes_new:
+        QUOTES.add(txn, quote)
+    for quote in changes.quotes_changed:
+        QUOTES.put(txn, quote)
 
 
 def _write_what_may_be_deleted(txn: Txn, changes: Changes) -> None:
