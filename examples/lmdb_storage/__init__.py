@@ -20,6 +20,7 @@ from lmdb_storage.feed import LmdbEventCursors, LmdbEventFeed
 from lmdb_storage.housekeeping import LmdbHousekeeping
 from lmdb_storage.people import LmdbApiKeys, LmdbLoginFailures, LmdbSessions, LmdbUsers, MemoryBudgets
 from lmdb_storage.reading import LmdbRates, LmdbReader, LmdbWebhookEndpoints
+from lmdb_storage.second_factors import LmdbSecondFactors
 from lmdb_storage.unit_of_work import LmdbUnitOfWork
 
 __all__ = ["BYTES_MAX", "open_lmdb_storage"]
@@ -47,6 +48,7 @@ async def open_lmdb_storage(path: Path, *, bytes_max: int = BYTES_MAX, sync: boo
             users=LmdbUsers(database),
             sessions=LmdbSessions(database),
             api_keys=LmdbApiKeys(database),
+            second_factors=LmdbSecondFactors(database),
             login_failures=LmdbLoginFailures(database),
             rate_budgets=MemoryBudgets(),
             rates=LmdbRates(database),

@@ -15,6 +15,7 @@ from gateway import (
     Quote,
     Refund,
     Replay,
+    SecondFactor,
     SessionId,
     Transaction,
     UserId,
@@ -143,6 +144,7 @@ SESSIONS = Table("sessions", Session, lambda each: each.id).index(
     over=lambda each: [moment(min(each.expires_at, each.revoked_at or each.expires_at))],
 )
 TOKENS = Table("tokens", Token, lambda each: each.token_hash).index(session=lambda each: names(each.session_id))
+SECOND_FACTORS = Table("second_factors", SecondFactor, lambda each: each.user_id)
 LOGIN_FAILURES = Table("login_failures", FailuresOf, lambda each: name(each.scope)).index(
     last=lambda each: moments(each.failures.last_at)
 )
