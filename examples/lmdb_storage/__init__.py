@@ -18,6 +18,7 @@ from lmdb_storage.database import Database
 from lmdb_storage.deliveries import LmdbDeliveries
 from lmdb_storage.feed import LmdbEventCursors, LmdbEventFeed
 from lmdb_storage.housekeeping import LmdbHousekeeping
+from lmdb_storage.members import LmdbMembers
 from lmdb_storage.people import LmdbApiKeys, LmdbLoginFailures, LmdbSessions, LmdbUsers, MemoryBudgets
 from lmdb_storage.reading import LmdbRates, LmdbReader, LmdbWebhookEndpoints
 from lmdb_storage.second_factors import LmdbSecondFactors
@@ -48,6 +49,7 @@ async def open_lmdb_storage(path: Path, *, bytes_max: int = BYTES_MAX, sync: boo
             users=LmdbUsers(database),
             sessions=LmdbSessions(database),
             api_keys=LmdbApiKeys(database),
+            members=LmdbMembers(database),
             second_factors=LmdbSecondFactors(database),
             login_failures=LmdbLoginFailures(database),
             rate_budgets=MemoryBudgets(),

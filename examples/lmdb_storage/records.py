@@ -11,6 +11,7 @@ from gateway import (
     AuditRecord,
     EndpointId,
     ExchangeRate,
+    Member,
     Payment,
     Quote,
     Refund,
@@ -104,6 +105,19 @@ def reference_name(reference: PaymentReference) -> bytes:
     return name(*reference)
 
 
+def token_name(token_hash: bytes) -> bytes:
+    """The value of the hash of a token in the index of invitations."""
+    return name(token_hash.hex())
+
+
+def _invitation(member: Member) -> list[bytes]:
+    return [] if member.token_hash is None or member.removed_at is not None else [token_name(member.token_hash)]
+
+
+def _membership(member: Member) -> list[bytes]:
+    return [] if member.user_id is None or member.removed_at is not None else [name(member.user_id, member.merchant_id)]
+
+
 def _references(payment: Payment) -> list[bytes]:
     held = payment.reference_held
     return [] if held is None else [reference_name(held)]
@@ -150,6 +164,14 @@ LOGIN_FAILURES = Table("login_failures", FailuresOf, lambda each: name(each.scop
 )
 API_KEYS = Table("api_keys", ApiKey, lambda each: each.id).index(
     owner=lambda each: names(each.owner_id), ended=_ends_of_key
+)
+MEMBERS = Table("members", Member, lambda each: each.id).index(
+    merchant=lambda each: names(each.merchant_id),
+    shown=lambda each: names(each.merchant_id) if each.removed_at is None else [],
+    user=lambda each: names(each.user_id) if each.removed_at is None else [],
+    membership=_membership,
+    token=_invitation,
+    changed=lambda each: moments(each.changed_at),
 )
 ACCOUNTS = (
     Table("accounts", Account, lambda each: each.id)

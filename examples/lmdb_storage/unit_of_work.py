@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from gateway import Account, AccountId, AccountKey, ApiKey, Transaction, UserId, WebhookEndpoint
+from gateway import Account, AccountId, AccountKey, ApiKey, Member, Transaction, UserId, WebhookEndpoint
 from gateway.ports import (
     Changes,
     Credentials,
@@ -29,6 +29,7 @@ from lmdb_storage.records import (
     ENDPOINTS,
     EVENTS,
     LATEST_AT,
+    MEMBERS,
     PAYMENT_COUNTERS,
     PAYMENTS,
     QUOTES,
@@ -92,6 +93,7 @@ def load(txn: Txn, wanted: Wanted) -> Records:
         webhook_endpoints=list(_webhook_endpoints(txn, wanted)),
         users=[each.user for each in USERS.found(txn, wanted.users)],
         api_keys=list(_api_keys(txn, wanted.api_key_owners)),
+        members=list(_members(txn, wanted.member_merchants)),
         payment_counters=PAYMENT_COUNTERS.found(txn, counters_to_load(wanted, to_load)),
         latest_at=LATEST_AT.get(txn),
     )
@@ -120,6 +122,11 @@ def _webhook_endpoints(txn: Txn, wanted: Wanted) -> Iterator[WebhookEndpoint]:
 def _api_keys(txn: Txn, owner_ids: Iterable[UserId]) -> Iterator[ApiKey]:
     for owner_id in owner_ids:
         yield from API_KEYS.those(txn, "owner", name(owner_id))
+
+
+def _members(txn: Txn, merchant_ids: Iterable[UserId]) -> Iterator[Member]:
+    for merchant_id in merchant_ids:
+        yield from MEMBERS.those(txn, "merchant", name(merchant_id))
 
 
 def write(txn: Txn, changes: Changes) -> None:
@@ -189,6 +196,16 @@ def _write_what_may_be_deleted(txn: Txn, changes: Changes) -> None:
         API_KEYS.add(txn, key)
     for key in changes.api_keys_changed:
         API_KEYS.put(txn, key)
+    _write_members(txn, changes)
+
+
+def _write_members(txn: Txn, changes: Changes) -> None:
+    for member in MEMBERS.found(txn, changes.members_deleted):
+        MEMBERS.delete(txn, member)
+    for member in changes.members_new:
+        MEMBERS.add(txn, member)
+    for member in changes.members_changed:
+        MEMBERS.put(txn, member)
 
 
 def _write_what_is_told(txn: Txn, changes: Changes) -> None:
