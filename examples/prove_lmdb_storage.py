@@ -9,21 +9,42 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 import httpx
+import lmdb
+import msgspec
 import pytest
 from lmdb_storage import open_lmdb_storage
+from lmdb_storage.tables import Txn
 from own_tokens import ScryptHasher, SealedTokens
 
-from gateway import MakeDeposit, Money, Pay, PaymentOrder, StorageUnavailable, asgi, open_gateway
+from gateway import (
+    Actor,
+    ActorKind,
+    AuditAction,
+    AuditFilter,
+    AuditId,
+    AuditNote,
+    AuditRecord,
+    MakeDeposit,
+    Money,
+    Origin,
+    Pay,
+    PaymentOrder,
+    StorageUnavailable,
+    asgi,
+    open_gateway,
+)
 from gateway.contracts.durability import DurabilityContract
 from gateway.contracts.history import OpenStorage
 from gateway.contracts.outages import Breakable, OpenBreakable, OutageContract
 from gateway.contracts.storage import StorageContract
+from gateway.ports import Storage
 from gateway.testing import assert_sound
 
 
@@ -142,6 +163,84 @@ async def test_a_process_that_is_killed_has_lost_nothing_that_it_was_answered(tm
             await gateway.execute(Pay(order=order), idempotency_key=f"order-{number}")
         assert (await gateway.accounts.open_customer("ada", "EUR")).available == 1_000 - 100
         await assert_sound(gateway)
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def recorded(path: Path) -> list[AuditRecord]:
+    """Write five records, and link them but the last one. Returns them, the newest first."""
+    origin = Origin(actor=Actor(kind=ActorKind.SYSTEM, id="system"))
+    async with open_lmdb_storage(path) as storage:
+        for number in range(5):
+            note = AuditNote(action=AuditAction.ACCOUNT_FROZEN, object_id=f"acc_{number}")
+            audit_id = AuditId(f"aud_{number}")
+            await storage.audit_log.append(AuditRecord(id=audit_id, origin=origin, note=note, created_at=NOW))
+        assert await storage.audit_log.link(limit=4) == 4
+        return list(await storage.audit_log.records(AuditFilter(), before=None, limit=10))
+
+
+@contextmanager
+def by_hand(path: Path) -> Generator[Txn]:
+    """What somebody changes who has the file, and not the gateway."""
+    with lmdb.open(str(path), subdir=False) as environment, environment.begin(write=True) as txn:
+        yield txn
+
+
+async def found(storage: Storage) -> list[str]:
+    """What is not sound: the rule, and of what."""
+    async with open_gateway(storage=storage) as gateway:
+        try:
+            await assert_sound(gateway)
+        except AssertionError as error:
+            return [line.partition(":")[0] for line in str(error).splitlines()[1:]]
+    return []
+
+
+UNREADABLE: Mapping[str, Callable[[bytes], bytes]] = {
+    "cut off": lambda content: content[:-1],
+    "another type": lambda _: msgspec.msgpack.encode("nothing"),
+    "another action": lambda content: content.replace(b"account.", b"nothing."),
+    "an actor without id": lambda content: content.replace(b"\xa2id\xa6system", b"\xa2id\xa0"),
+}
+
+
+@pytest.mark.parametrize("change", UNREADABLE)
+async def test_a_record_of_the_audit_log_that_cannot_be_read_is_left_out_and_named(tmp_path: Path, change: str) -> None:
+    """Whether it has its place in the chain or waits for it. Others go on."""
+    path = tmp_path / "ledger.lmdb"
+    last, _, linked, *_ = records = await recorded(path)
+    with by_hand(path) as txn:
+        for record in (last, linked):
+            key = f"audit_log:{record.id}".encode()
+            content = txn.get(key, b"")
+            changed = UNREADABLE[change](content)
+            assert changed != content
+            txn.put(key, changed)
+    async with open_lmdb_storage(path) as storage:
+        listed = await storage.audit_log.records(AuditFilter(), before=None, limit=10)
+        assert list(listed) == [record for record in records if record not in (last, linked)]
+        assert await storage.audit_log.link(limit=10) == 0
+        assert await found(storage) == [f"audit_record_missing of {record.id}" for record in (linked, last)]
+
+
+async def test_an_end_of_the_audit_log_that_was_cut_off_stays_missing(tmp_path: Path) -> None:
+    """However far the log goes on."""
+    path = tmp_path / "ledger.lmdb"
+    _, cut_off, *_ = await recorded(path)
+    with by_hand(path) as txn:
+        link = b"audit_chain:" + (4).to_bytes(8, "big")
+        for key in [key for key, content in txn.cursor() if content == link.removeprefix(b"audit_chain:")]:
+            assert txn.delete(key)
+        assert txn.delete(link)
+        assert txn.delete(f"audit_log:{cut_off.id}".encode())
+    async with open_lmdb_storage(path) as storage:
+        assert await found(storage) == ["audit_chain_cut of audit"]
+        await storage.audit_log.link(limit=10)
+        async with storage.audit() as audit:
+            [links] = [page async for page in audit.audit_chain()]
+            assert [each.link.position for each in links] == [1, 2, 3, 4]
+        assert await found(storage) == ["audit_chain_cut of audit"]
 
 
 class Served:

@@ -13,13 +13,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.ports import Storage
-from lmdb_storage.auditing import LmdbAuditLog, open_audit
+from lmdb_storage.auditing import LmdbAuditLog, begin_chain, open_audit
 from lmdb_storage.database import Database
 from lmdb_storage.deliveries import LmdbDeliveries
 from lmdb_storage.feed import LmdbEventCursors, LmdbEventFeed
 from lmdb_storage.housekeeping import LmdbHousekeeping
+from lmdb_storage.members import LmdbMembers
 from lmdb_storage.people import LmdbApiKeys, LmdbLoginFailures, LmdbSessions, LmdbUsers, MemoryBudgets
 from lmdb_storage.reading import LmdbRates, LmdbReader, LmdbWebhookEndpoints
+from lmdb_storage.second_factors import LmdbSecondFactors
 from lmdb_storage.unit_of_work import LmdbUnitOfWork
 
 __all__ = ["BYTES_MAX", "open_lmdb_storage"]
@@ -41,11 +43,14 @@ async def open_lmdb_storage(path: Path, *, bytes_max: int = BYTES_MAX, sync: boo
     """
     database = Database(path, bytes_max=bytes_max, sync=sync)
     try:
+        await database.write(begin_chain)
         yield Storage(
             unit_of_work=lambda: LmdbUnitOfWork(database),
             users=LmdbUsers(database),
             sessions=LmdbSessions(database),
             api_keys=LmdbApiKeys(database),
+            members=LmdbMembers(database),
+            second_factors=LmdbSecondFactors(database),
             login_failures=LmdbLoginFailures(database),
             rate_budgets=MemoryBudgets(),
             rates=LmdbRates(database),

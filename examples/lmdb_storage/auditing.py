@@ -26,6 +26,7 @@ from lmdb_storage.records import (
     ACCOUNTS,
     AUDIT_CHAIN,
     AUDIT_DELETED,
+    AUDIT_HEAD,
     AUDIT_LOG,
     AUDIT_UNLINKED,
     EVENTS,
@@ -35,11 +36,12 @@ from lmdb_storage.records import (
     TRANSACTIONS,
     Unlinked,
 )
-from lmdb_storage.tables import Txn, name
+from lmdb_storage.tables import Txn, is_empty, name, number
 
 Record = TypeVar("Record")
 
 PAGE_MAX = 1_000
+NO_LINKS = ChainEnd(0, FIRST_HASH)
 
 
 class LmdbAuditLog:
@@ -57,7 +59,8 @@ class LmdbAuditLog:
 
         def matches(record: AuditRecord) -> bool:
             return (
-                where.actor in (None, record.origin.actor.id)
+                where.owner_id in (None, record.note.owner_id)
+                and where.actor in (None, record.origin.actor.id)
                 and where.action in (None, record.note.action)
                 and where.object_id in (None, record.note.object_id)
                 and (where.created_after is None or record.created_at >= where.created_after)
@@ -65,7 +68,9 @@ class LmdbAuditLog:
             )
 
         with self._database.snapshot() as txn:
-            return listed(AUDIT_LOG.newest(txn, before), matches, limit)
+            if where.owner_id is None:
+                return listed(AUDIT_LOG.newest(txn, before), matches, limit)
+            return listed(AUDIT_LOG.newest_of(txn, "owner", name(where.owner_id), before), matches, limit)
 
     async def link(self, *, limit: int) -> int:
         """As the port says. It takes a turn as short as any other."""
@@ -84,12 +89,30 @@ def link(txn: Txn, limit: int) -> int:
     last = next(AUDIT_CHAIN.newest(txn), None)
     position, previous = (0, FIRST_HASH) if last is None else (last.position, last.hash)
     waiting = (AUDIT_LOG.get(txn, each.audit_id) for each in AUDIT_UNLINKED.all(txn))
-    # A record that is missing keeps its mark: somebody has deleted it, and the audit tells.
+    # A record that is missing, or cannot be read, keeps its mark: the audit tells.
     records = first((record for record in waiting if record is not None), limit)
-    for place in chained(records, position=position, previous=previous):
+    links = list(chained(records, position=position, previous=previous))
+    for place in links:
         AUDIT_CHAIN.add(txn, place)
         AUDIT_UNLINKED.delete(txn, Unlinked(place.audit_id))
-    return len(records)
+    if links and head_is_there(txn):
+        AUDIT_HEAD.put(txn, ChainEnd(links[-1].position, links[-1].hash))
+    return len(links)
+
+
+def begin_chain(txn: Txn) -> None:
+    """Write down the end of a chain without links, where the file is new."""
+    if is_empty(txn):
+        AUDIT_HEAD.put(txn, NO_LINKS)
+
+
+def head_is_there(txn: Txn) -> bool:
+    """Whether the chain still has the end that was written down: what was cut off stays missing."""
+    head = AUDIT_HEAD.get(txn)
+    if head is None or head == NO_LINKS:
+        return head is not None
+    place = AUDIT_CHAIN.get(txn, number(head.position))
+    return place is not None and place.hash == head.hash
 
 
 class LmdbAudit:
@@ -139,6 +162,10 @@ class LmdbAudit:
         """As the port says."""
         return AUDIT_DELETED.get(self._txn)
 
+    async def audit_head(self) -> ChainEnd | None:
+        """As the port says."""
+        return AUDIT_HEAD.get(self._txn)
+
     async def audit_chain(self) -> AsyncIterator[Collection[ChainedRecord]]:
         """As the port says."""
         for page in pages(AUDIT_CHAIN.all(self._txn)):
@@ -146,11 +173,12 @@ class LmdbAudit:
 
     async def stray_audit_records(self) -> AsyncIterator[Collection[StrayRecord]]:
         """As the port says."""
-        for page in pages(AUDIT_LOG.all(self._txn)):
-            unlinked = [each.id for each in page if AUDIT_CHAIN.one(self._txn, "record", name(each.id)) is None]
-            yield [StrayRecord(each, exists=True, waits=self._waits(each)) for each in unlinked]
+        for page in pages(AUDIT_LOG.keys(self._txn)):
+            ids = [AuditId(key.decode(errors="replace")) for key in page]
+            unlinked = [each for each in ids if AUDIT_CHAIN.one(self._txn, "record", name(each)) is None]
+            yield [StrayRecord(each, exists=self._can_be_read(each), waits=self._waits(each)) for each in unlinked]
         for waiting in pages(AUDIT_UNLINKED.all(self._txn)):
-            gone = [each.audit_id for each in waiting if AUDIT_LOG.get(self._txn, each.audit_id) is None]
+            gone = [each.audit_id for each in waiting if not AUDIT_LOG.has_key(self._txn, each.audit_id)]
             yield [StrayRecord(each, exists=False, waits=True) for each in gone]
 
     async def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:
@@ -163,6 +191,9 @@ class LmdbAudit:
 
     def _events_of(self, kind: str) -> Iterator[FeedEvent]:
         return (event for event in EVENTS.all(self._txn) if event.type.partition(".")[0] == kind)
+
+    def _can_be_read(self, audit_id: AuditId) -> bool:
+        return AUDIT_LOG.get(self._txn, audit_id) is not None
 
     def _waits(self, audit_id: AuditId) -> bool:
         return AUDIT_UNLINKED.get(self._txn, audit_id) is not None

@@ -11,10 +11,12 @@ from gateway import (
     AuditRecord,
     EndpointId,
     ExchangeRate,
+    Member,
     Payment,
     Quote,
     Refund,
     Replay,
+    SecondFactor,
     SessionId,
     Transaction,
     UserId,
@@ -27,6 +29,7 @@ from gateway.ports import (
     Delivery,
     Failures,
     FeedEvent,
+    PaymentCounters,
     PaymentReference,
     StoredAnswer,
     Successor,
@@ -102,6 +105,19 @@ def reference_name(reference: PaymentReference) -> bytes:
     return name(*reference)
 
 
+def token_name(token_hash: bytes) -> bytes:
+    """The value of the hash of a token in the index of invitations."""
+    return name(token_hash.hex())
+
+
+def _invitation(member: Member) -> list[bytes]:
+    return [] if member.token_hash is None or member.removed_at is not None else [token_name(member.token_hash)]
+
+
+def _membership(member: Member) -> list[bytes]:
+    return [] if member.user_id is None or member.removed_at is not None else [name(member.user_id, member.merchant_id)]
+
+
 def _references(payment: Payment) -> list[bytes]:
     held = payment.reference_held
     return [] if held is None else [reference_name(held)]
@@ -142,11 +158,20 @@ SESSIONS = Table("sessions", Session, lambda each: each.id).index(
     over=lambda each: [moment(min(each.expires_at, each.revoked_at or each.expires_at))],
 )
 TOKENS = Table("tokens", Token, lambda each: each.token_hash).index(session=lambda each: names(each.session_id))
+SECOND_FACTORS = Table("second_factors", SecondFactor, lambda each: each.user_id)
 LOGIN_FAILURES = Table("login_failures", FailuresOf, lambda each: name(each.scope)).index(
     last=lambda each: moments(each.failures.last_at)
 )
 API_KEYS = Table("api_keys", ApiKey, lambda each: each.id).index(
     owner=lambda each: names(each.owner_id), ended=_ends_of_key
+)
+MEMBERS = Table("members", Member, lambda each: each.id).index(
+    merchant=lambda each: names(each.merchant_id),
+    shown=lambda each: names(each.merchant_id) if each.removed_at is None else [],
+    user=lambda each: names(each.user_id) if each.removed_at is None else [],
+    membership=_membership,
+    token=_invitation,
+    changed=lambda each: moments(each.changed_at),
 )
 ACCOUNTS = (
     Table("accounts", Account, lambda each: each.id)
@@ -167,6 +192,7 @@ PAYMENTS = (
         expiry=_expiry,
     )
 )
+PAYMENT_COUNTERS = Table("payment_counters", PaymentCounters, lambda each: each.customer_id)
 QUOTES = Table("quotes", Quote, lambda each: each.id).index(
     unused=lambda each: moments(each.expires_at if each.payment_id is None else None)
 )
@@ -216,9 +242,16 @@ REPLAYS = Table("replays", Replay, lambda each: each.id).index(
     endpoint=lambda each: names(each.endpoint_id), since=lambda each: moments(each.created_from)
 )
 
-AUDIT_LOG = Table("audit_log", AuditRecord, lambda each: each.id)
+AUDIT_LOG = (
+    Table("audit_log", AuditRecord, lambda each: each.id)
+    .index(owner=lambda each: names(each.note.owner_id))
+    .without_unreadable()
+)
 AUDIT_UNLINKED = Table("audit_unlinked", Unlinked, lambda each: each.audit_id)
 AUDIT_CHAIN = Table("audit_chain", ChainLink, lambda each: number(each.position)).unique(
     record=lambda each: names(each.audit_id)
 )
 AUDIT_DELETED = Value("audit_deleted", ChainEnd)
+"""The last link that housekeeping has deleted."""
+AUDIT_HEAD = Value("audit_head", ChainEnd)
+"""The end of the chain: whoever cuts the last links off must know of it, too."""

@@ -80,6 +80,11 @@ def behind(prefix: bytes) -> bytes:
     return kept[:-1] + bytes([kept[-1] + 1])
 
 
+def is_empty(txn: Txn) -> bool:
+    """Whether the file has nothing: it is new."""
+    return not any(True for _ in ascending(txn, b"\x00", b"\xff"))
+
+
 class Table(Generic[Record]):
     """The records of one type, by a key. Its methods take the transaction in which they read and write."""
 
@@ -91,6 +96,7 @@ class Table(Generic[Record]):
         self._decode = msgspec.msgpack.Decoder(kind).decode
         self._indexes: dict[str, IndexOf[Record]] = {}
         self._unique: dict[str, IndexOf[Record]] = {}
+        self._left_out: tuple[type[Exception], ...] = ()
 
     def index(self, **indexes: IndexOf[Record]) -> Self:
         """Find records by these values too."""
@@ -102,10 +108,19 @@ class Table(Generic[Record]):
         self._unique |= indexes
         return self
 
+    def without_unreadable(self) -> Self:
+        """Leave out what cannot be read: somebody has changed it by hand, or a newer version has written it."""
+        self._left_out = (msgspec.DecodeError,)
+        return self
+
     def get(self, txn: Txn, key: str | bytes) -> Record | None:
         """The record with this key."""
         content = txn.get(self._prefix + _bytes(key))
-        return None if content is None else self._decode(content)
+        return None if content is None else self._read(content)
+
+    def has_key(self, txn: Txn, key: str | bytes) -> bool:
+        """Whether there is a record with this key, also one that cannot be read."""
+        return txn.get(self._prefix + _bytes(key)) is not None
 
     def found(self, txn: Txn, keys: Iterable[str | bytes]) -> list[Record]:
         """The records with these keys, as far as there are any."""
@@ -115,7 +130,11 @@ class Table(Generic[Record]):
     def all(self, txn: Txn, *, first: bytes = b"", before: bytes | None = None) -> Iterator[Record]:
         """The records in the order of their keys: from `first` on, to before `before`."""
         end = behind(self._prefix) if before is None else self._prefix + before
-        return (self._decode(content) for _, content in ascending(txn, self._prefix + first, end))
+        return self._readable(content for _, content in ascending(txn, self._prefix + first, end))
+
+    def keys(self, txn: Txn) -> Iterator[bytes]:
+        """The keys of all records, also of those that cannot be read, in their order."""
+        return (key.removeprefix(self._prefix) for key, _ in ascending(txn, self._prefix, behind(self._prefix)))
 
     def count(self, txn: Txn) -> int:
         """How many records there are."""
@@ -124,7 +143,7 @@ class Table(Generic[Record]):
     def newest(self, txn: Txn, before: str | bytes | None = None) -> Iterator[Record]:
         """The records with keys less than `before`, from the last one on."""
         end = behind(self._prefix) if before is None else self._prefix + _bytes(before)
-        return (self._decode(content) for _, content in descending(txn, self._prefix, end))
+        return self._readable(content for _, content in descending(txn, self._prefix, end))
 
     def one(self, txn: Txn, index: str, value: bytes) -> Record | None:
         """The record with a value in a unique index."""
@@ -199,7 +218,17 @@ class Table(Generic[Record]):
         return ascending(txn, self._entry(index) + first, end)
 
     def _records(self, txn: Txn, entries: Iterable[tuple[bytes, bytes]]) -> Iterator[Record]:
-        return (self._decode(txn.get(self._prefix + key, b"")) for _, key in entries)
+        return self._readable(txn.get(self._prefix + key, b"") for _, key in entries)
+
+    def _readable(self, contents: Iterable[bytes]) -> Iterator[Record]:
+        records = (self._read(content) for content in contents)
+        return (record for record in records if record is not None)
+
+    def _read(self, content: bytes) -> Record | None:
+        try:
+            return self._decode(content)
+        except self._left_out:
+            return None
 
     def _at(self, record: Record) -> bytes:
         return self._prefix + _bytes(self._key(record))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from gateway import Account, AccountId, AccountKey, ApiKey, Transaction, UserId, WebhookEndpoint
+from gateway import Account, AccountId, AccountKey, ApiKey, Member, Transaction, UserId, WebhookEndpoint
 from gateway.ports import (
     Changes,
     Credentials,
@@ -16,6 +16,7 @@ from gateway.ports import (
     Wanted,
     account_holders_to_find,
     accounts_to_load,
+    counters_to_load,
     fee_accounts_to_load,
     quotes_to_load,
 )
@@ -28,6 +29,8 @@ from lmdb_storage.records import (
     ENDPOINTS,
     EVENTS,
     LATEST_AT,
+    MEMBERS,
+    PAYMENT_COUNTERS,
     PAYMENTS,
     QUOTES,
     REFUNDS,
@@ -90,6 +93,8 @@ def load(txn: Txn, wanted: Wanted) -> Records:
         webhook_endpoints=list(_webhook_endpoints(txn, wanted)),
         users=[each.user for each in USERS.found(txn, wanted.users)],
         api_keys=list(_api_keys(txn, wanted.api_key_owners)),
+        members=list(_members(txn, wanted.member_merchants)),
+        payment_counters=PAYMENT_COUNTERS.found(txn, counters_to_load(wanted, to_load)),
         latest_at=LATEST_AT.get(txn),
     )
 
@@ -119,6 +124,11 @@ def _api_keys(txn: Txn, owner_ids: Iterable[UserId]) -> Iterator[ApiKey]:
         yield from API_KEYS.those(txn, "owner", name(owner_id))
 
 
+def _members(txn: Txn, merchant_ids: Iterable[UserId]) -> Iterator[Member]:
+    for merchant_id in merchant_ids:
+        yield from MEMBERS.those(txn, "merchant", name(merchant_id))
+
+
 def write(txn: Txn, changes: Changes) -> None:
     """All changes. What one of them raises takes all of them back: the transaction is not committed."""
     _write_users(txn, changes)
@@ -126,14 +136,7 @@ def write(txn: Txn, changes: Changes) -> None:
         ACCOUNTS.add(txn, account)
     for account in changes.accounts_changed:
         ACCOUNTS.put(txn, account)
-    for payment in changes.payments_changed:  # Before the new ones: they may give a reference up.
-        PAYMENTS.put(txn, payment)
-    for payment in changes.payments_new:
-        PAYMENTS.add(txn, payment)
-    for quote in changes.quotes_new:
-        QUOTES.add(txn, quote)
-    for quote in changes.quotes_changed:
-        QUOTES.put(txn, quote)
+    _write_payments(txn, changes)
     for transaction in changes.transactions_new:
         TRANSACTIONS.add(txn, transaction)
     for refund in changes.refunds_new:
@@ -165,6 +168,19 @@ def end_sessions(txn: Txn, ended: EndedSessions) -> None:
             SESSIONS.put(txn, session)
 
 
+def _write_payments(txn: Txn, changes: Changes) -> None:
+    for payment in changes.payments_changed:  # Before the new ones: they may give a reference up.
+        PAYMENTS.put(txn, payment)
+    for payment in changes.payments_new:
+        PAYMENTS.add(txn, payment)
+    for counters in changes.payment_counters:
+        PAYMENT_COUNTERS.put(txn, counters)
+    for quote in changes.quotes_new:
+        QUOTES.add(txn, quote)
+    for quote in changes.quotes_changed:
+        QUOTES.put(txn, quote)
+
+
 def _write_what_may_be_deleted(txn: Txn, changes: Changes) -> None:
     for endpoint_id in changes.webhook_endpoints_deleted:
         for endpoint in ENDPOINTS.found(txn, [endpoint_id]):
@@ -180,6 +196,16 @@ def _write_what_may_be_deleted(txn: Txn, changes: Changes) -> None:
         API_KEYS.add(txn, key)
     for key in changes.api_keys_changed:
         API_KEYS.put(txn, key)
+    _write_members(txn, changes)
+
+
+def _write_members(txn: Txn, changes: Changes) -> None:
+    for member in MEMBERS.found(txn, changes.members_deleted):
+        MEMBERS.delete(txn, member)
+    for member in changes.members_new:
+        MEMBERS.add(txn, member)
+    for member in changes.members_changed:
+        MEMBERS.put(txn, member)
 
 
 def _write_what_is_told(txn: Txn, changes: Changes) -> None:

@@ -327,6 +327,10 @@ SLIPS: Mapping[str, Slip] = {
     "changes of endpoints are lost": Slip(without(webhook_endpoints_changed=()), ENDPOINTS),
     "refunds are lost": Slip(without(refunds_new=()), "test_a_refund_comes_back_with_every_field"),
     "changes of quotes are lost": Slip(without(quotes_changed=()), "test_a_quote_that_is_used_says_by_which_payment"),
+    "payment counters are not written": Slip(without(payment_counters=()), "test_no_concurrent_payment_goes_uncounted"),
+    "payment counters are not loaded": Slip(
+        forgetting("payment_counters"), "test_changed_counters_replace_those_of_the_same_customer"
+    ),
     "payments that are due come backwards": Slip(
         part("reader", payments_due=found(lambda each: each[::-1])), "test_it_tells_which_payments_are_due"
     ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -39,6 +39,7 @@ from gateway.contracts.records import (
     an_invitation,
     commit,
     load,
+    payment_counters,
     user_id,
 )
 from gateway.domain.account import AccountId, AccountKey, AccountKind
@@ -48,6 +49,7 @@ from gateway.domain.event_type import EventType
 from gateway.domain.member import MemberId
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
+from gateway.domain.payment_counters import Bucket
 from gateway.domain.rate import CurrencyPair
 from gateway.domain.refund import RefundId
 from gateway.domain.second_factor import SecondFactor
@@ -209,6 +211,7 @@ def _wanted(given: Hostile) -> Iterator[Wanted]:
     text, user = given.text, UserId(given.text)
     yield Wanted(answers=[AnswerKey(user, text)])
     yield Wanted(account_keys=[AccountKey(user, CurrencyCode(text), AccountKind.CUSTOMER)])
+    yield Wanted(account_keys=[AccountKey(user, CurrencyCode(text), AccountKind.CUSTOMER)], counts_payments=True)
     yield Wanted(account_ids=[AccountId(text)])
     yield Wanted(payments=[PaymentId(text)])
     yield Wanted(references=[PaymentReference(user, text, user)])
@@ -235,6 +238,10 @@ def _changes(given: Hostile) -> Iterator[Changes]:
     yield Changes(payments_new=[a_payment(11, description=text, metadata={text: text})])
     yield Changes(payments_new=[a_payment(12, captures=number)])
     yield Changes(payments_new=[a_payment(13, expires_at=moment)])
+    yield Changes(payment_counters=[payment_counters(11, customer_id=user)])
+    yield Changes(payment_counters=[payment_counters(12, version=number)])
+    buckets = [Bucket(number, number, {CurrencyCode(text): number})]
+    yield Changes(payment_counters=[payment_counters(13, windows={timedelta(hours=1): buckets})])
     yield Changes(quotes_new=[a_quote(11, spread_minor=number)])
     yield Changes(transactions_new=[a_transaction(11, a_transfer(account_id(8), account_id(9), amount_minor=number))])
     yield Changes(transactions_new=[a_transaction(12, description=text)])
