@@ -17,8 +17,8 @@ from gateway.application.engine import outcome_codec
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command
 from gateway.application.engine.submission import Answer, CommandSubmission
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.api_key import LAST_CHARACTERS
 from gateway.domain.money import Money, currency_code
 from gateway.domain.payment_terms import PaymentOrder

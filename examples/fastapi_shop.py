@@ -102,9 +102,9 @@ def shown(payment: Payment) -> dict[str, Any]:
 
 
 async def refused(_request: Request, error: Exception) -> JSONResponse:
-    """A refusal of the gateway as the shop says it."""
+    """A refusal of the gateway as the shop says it. Of input that is not valid, its text names each field."""
     assert isinstance(error, Refusal)
-    return JSONResponse({"code": error.code, "detail": error.detail}, STATUSES.get(error.code, 400))
+    return JSONResponse({"code": error.code, "detail": str(error)}, STATUSES.get(error.code, 400))
 
 
 def shop(open_payments: Callable[[], AbstractAsyncContextManager[Gateway]]) -> FastAPI:

@@ -8,31 +8,65 @@ import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import Column, Integer, MetaData, Table, Text, insert, select
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import Column, Integer, MetaData, Table, Text, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from gateway import Gateway, MakeDeposit, Money, Pay, PaymentOrder, open_gateway
+from gateway import Gateway, MakeDeposit, Money, Pay, PaymentOrder, StorageUnavailable, open_gateway
 from gateway.refusals import InsufficientFunds
 
 metadata = MetaData()
-orders = Table("orders", metadata, Column("number", Text, primary_key=True), Column("copies", Integer, nullable=False))
+orders = Table(
+    "orders",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("customer", Text, nullable=False),
+    Column("copies", Integer, nullable=False),
+)
+WRITE_ORDER = text("INSERT INTO orders VALUES (:number, :customer, :copies) ON CONFLICT (number) DO NOTHING")
 PRICE_MINOR = 1_999
+ATTEMPTS_MAX = 3
 
 
 async def place_order(gateway: Gateway, engine: AsyncEngine, user: str, number: str, copies: int) -> str:
-    """Write an order, and pay it. A refused payment leaves no order."""
+    """Write an order, and pay it. A refused payment leaves no order.
+
+    Where a commit was not answered, nobody knows whether it was written. All of it is repeated: the order is found or
+    written, and the same key gives the same payment.
+    """
     customer = await gateway.accounts.open_customer(user, "EUR")
     shop = await gateway.accounts.open_merchant("bookshop", "EUR")
-    terms = PaymentOrder(
-        customer_id=customer.owner_id, merchant_id=shop.owner_id, amount=Money(copies * PRICE_MINOR, "EUR")
+    pay = Pay(
+        order=PaymentOrder(
+            customer_id=customer.owner_id, merchant_id=shop.owner_id, amount=Money(copies * PRICE_MINOR, "EUR")
+        )
     )
-    try:
-        async with engine.begin() as connection:
-            await connection.execute(insert(orders).values(number=number, copies=copies))
-            await gateway.execute_in(connection, Pay(order=terms), idempotency_key=f"order-{number}")
-    except InsufficientFunds:
-        return "not enough money, and no order"
-    return "ordered and paid"
+    attempt = 1
+    while True:
+        try:
+            async with engine.begin() as connection:
+                await find_or_write_order(connection, user, number, copies)
+                await gateway.execute_in(connection, pay, idempotency_key=f"order-{number}", owner_id=customer.owner_id)
+        except InsufficientFunds:
+            return "not enough money, and no order"
+        except (StorageUnavailable, DBAPIError):  # The first is the gateway's; a commit raises SQLAlchemy's own.
+            if attempt == ATTEMPTS_MAX:
+                raise
+            attempt += 1
+        else:
+            return "ordered and paid"
+
+
+async def find_or_write_order(connection: AsyncConnection, user: str, number: str, copies: int) -> None:
+    """Write an order, unless an earlier attempt has.
+
+    Raises:
+        ValueError: The number is another order's.
+    """
+    await connection.execute(WRITE_ORDER, {"number": number, "customer": user, "copies": copies})
+    written = (await connection.execute(select(orders).where(orders.c.number == number))).one()
+    if (written.customer, written.copies) != (user, copies):
+        raise ValueError(f"The number {number} is another order's.")
 
 
 async def main(gateway_url: str, engine: AsyncEngine) -> None:
@@ -41,7 +75,8 @@ async def main(gateway_url: str, engine: AsyncEngine) -> None:
         async with engine.begin() as connection:
             await connection.run_sync(metadata.create_all)
         ada = await gateway.accounts.open_customer("ada", "EUR")
-        await gateway.execute(MakeDeposit(account_id=ada.id, amount=Money(5_000, "EUR"), owner_id=None))
+        credit = MakeDeposit(account_id=ada.id, amount=Money(5_000, "EUR"), owner_id=None)
+        await gateway.execute(credit, idempotency_key="receipt-1", owner_id=ada.owner_id)
         print(await place_order(gateway, engine, "ada", "1001", copies=2))
         print(await place_order(gateway, engine, "ada", "1002", copies=1))
         async with engine.connect() as connection:

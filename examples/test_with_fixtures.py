@@ -33,14 +33,17 @@ async def test_a_hold_expires_after_its_time(
 async def test_an_order_is_paid_once_although_the_answer_was_lost(
     gateway: Gateway, gateway_factory: Factory, gateway_faults: StorageFaults
 ) -> None:
-    """Whether the commit was written or not, the same key gives the payment."""
+    """Whether the commit was written or not, the same key gives the payment.
+
+    The keys are the customer's, who is new: tests may share a database, where a key is used once by each owner.
+    """
     customer, merchant = await gateway_factory.customer(), await gateway_factory.merchant()
     order = PaymentOrder(customer_id=customer.owner_id, merchant_id=merchant.owner_id, amount=Money(1_000, "EUR"))
     for number, written in enumerate((True, False)):
         gateway_faults.lose_commit(written=written)
         with pytest.raises(StorageUnavailable):
-            await gateway.execute(Pay(order=order), idempotency_key=f"order-{number}")
-        await gateway.execute(Pay(order=order), idempotency_key=f"order-{number}")
+            await gateway.execute(Pay(order=order), idempotency_key=f"order-{number}", owner_id=customer.owner_id)
+        await gateway.execute(Pay(order=order), idempotency_key=f"order-{number}", owner_id=customer.owner_id)
 
     [account] = await gateway.queries.accounts_of(customer.owner_id)
     assert account.available == customer.available - 2 * order.amount.amount_minor

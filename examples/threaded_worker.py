@@ -56,7 +56,7 @@ def main(database: Path) -> None:
     with open_gateway_sync(database) as gateway:
         ada = gateway.accounts.open_customer("ada", "EUR")
         deposit = MakeDeposit(account_id=ada.id, amount=Money(10_000, "EUR"), owner_id=None)
-        gateway.execute(deposit, idempotency_key="receipt-1")
+        gateway.execute(deposit, idempotency_key="receipt-1", owner_id=ada.owner_id)
         tasks = [Task(f"invoice-{number % 40}", "ada", 300) for number in range(80)]
         results = work(gateway, tasks)
         [account] = gateway.queries.accounts_of(ada.owner_id)

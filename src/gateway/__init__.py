@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from gateway.lazy_names import lazy_names
-from gateway.public_names import MODULES
+from gateway.public_names import EXTRAS, MODULES
 
 if TYPE_CHECKING:
     from gateway.adapters.memory.database import MemoryDatabase
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from gateway.application.api_keys import ApiKeys, KeyCommand, NewApiKey
     from gateway.application.audit_queries import AuditQueries
     from gateway.application.commands.accept_customer_invitation import AcceptCustomerInvitation
+    from gateway.application.commands.accept_invitation import AcceptInvitation
     from gateway.application.commands.cancel_payment import CancelPayment
     from gateway.application.commands.capture_payment import CapturePayment
     from gateway.application.commands.change_customer import ChangeCustomer
+    from gateway.application.commands.change_member import ChangeMember
     from gateway.application.commands.change_webhook_endpoint import ChangeWebhookEndpoint
     from gateway.application.commands.close_account import CloseAccount
     from gateway.application.commands.confirm_payment import ConfirmPayment
@@ -31,14 +33,17 @@ if TYPE_CHECKING:
     from gateway.application.commands.expire_payment import ExpirePayment
     from gateway.application.commands.freeze_account import FreezeAccount, UnfreezeAccount
     from gateway.application.commands.invite_customer import InviteCustomer
+    from gateway.application.commands.invite_member import InviteMember
     from gateway.application.commands.make_quote import MakeQuote
     from gateway.application.commands.open_account import OpenAccount
     from gateway.application.commands.pay import ChargeCustomer, Pay
     from gateway.application.commands.payout import MakePayout
     from gateway.application.commands.refund_payment import RefundPayment
     from gateway.application.commands.register import Register, Registered
+    from gateway.application.commands.remove_member import RemoveMember
     from gateway.application.commands.request_payment import RequestPayment
     from gateway.application.commands.reverse_transaction import ReverseTransaction
+    from gateway.application.commands.review_payment import ApprovePayment, DeclinePayment
     from gateway.application.commands.revoke_api_key import RevokeApiKey
     from gateway.application.commands.rotate_api_key import RotateApiKey
     from gateway.application.commands.rotate_webhook_secret import RotateWebhookSecret
@@ -53,6 +58,7 @@ if TYPE_CHECKING:
     from gateway.application.events.feed import Events
     from gateway.application.events.subscription import Subscription
     from gateway.application.gateway import Gateway
+    from gateway.application.members import Invitation, InvitationCommand, Members
     from gateway.application.ports.audit_log import AuditFilter
     from gateway.application.ports.customers import CustomerFilter
     from gateway.application.ports.delivery_records import (
@@ -64,11 +70,13 @@ if TYPE_CHECKING:
         ReplayId,
     )
     from gateway.application.ports.events import EventFilter, FeedEvent, FoundEvents
+    from gateway.application.ports.members import MemberAtUse
     from gateway.application.ports.reader import AccountFilter, CurrencyTotals, PaymentFilter, TransactionFilter
     from gateway.application.ports.sessions import SessionId
     from gateway.application.ports.unit_of_work import StorageReadOnly, StorageRefused, StorageUnavailable
     from gateway.application.queries import Page, Queries
     from gateway.application.quotes import Quotes
+    from gateway.application.second_factors import NewSecondFactor, SecondFactorEnrolment
     from gateway.application.sync_gateway import SyncGateway
     from gateway.application.webhook_deliveries import WebhookDeliveries
     from gateway.application.webhooks import Webhooks
@@ -86,6 +94,8 @@ if TYPE_CHECKING:
     from gateway.domain.event import EventId
     from gateway.domain.event_type import EventType
     from gateway.domain.fees import FeeSchedule
+    from gateway.domain.member import Member, MemberId, MemberStatus
+    from gateway.domain.member_role import MemberRole
     from gateway.domain.money import CurrencyCode, Money, currency_code
     from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
     from gateway.domain.payment_status import PaymentAction, PaymentStatus
@@ -95,6 +105,7 @@ if TYPE_CHECKING:
     from gateway.domain.rate import CurrencyPair, ExchangeRate, Rate, rate_of
     from gateway.domain.refund import Refund, RefundId
     from gateway.domain.scope import Scope
+    from gateway.domain.second_factor import SecondFactor
     from gateway.domain.transaction import Transaction, TransactionId, TransactionType
     from gateway.domain.transfer import BalanceAfter, Transfer, TransferKind
     from gateway.domain.user import Role, User, UserId, UserStatus
@@ -107,6 +118,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TRUSTED",
     "AcceptCustomerInvitation",
+    "AcceptInvitation",
     "Access",
     "Account",
     "AccountFilter",
@@ -120,6 +132,7 @@ __all__ = [
     "ApiKey",
     "ApiKeyId",
     "ApiKeys",
+    "ApprovePayment",
     "Attempt",
     "AuditAction",
     "AuditFilter",
@@ -133,6 +146,7 @@ __all__ = [
     "CaptureMethod",
     "CapturePayment",
     "ChangeCustomer",
+    "ChangeMember",
     "ChangeWebhookEndpoint",
     "ChargeCustomer",
     "CloseAccount",
@@ -150,6 +164,7 @@ __all__ = [
     "CustomerInvitationCommand",
     "CustomerWithAccounts",
     "Customers",
+    "DeclinePayment",
     "DeleteWebhookEndpoint",
     "Delivery",
     "DeliveryId",
@@ -179,15 +194,25 @@ __all__ = [
     "GatewayApp",
     "GatewayClosed",
     "InvalidInput",
+    "Invitation",
+    "InvitationCommand",
     "InviteCustomer",
+    "InviteMember",
     "KeyCommand",
     "MakeDeposit",
     "MakePayout",
     "MakeQuote",
+    "Member",
+    "MemberAtUse",
+    "MemberId",
+    "MemberRole",
+    "MemberStatus",
+    "Members",
     "MemoryDatabase",
     "Money",
     "NewApiKey",
     "NewCustomerInvitation",
+    "NewSecondFactor",
     "OpenAccount",
     "Origin",
     "Page",
@@ -213,6 +238,7 @@ __all__ = [
     "Refusal",
     "Register",
     "Registered",
+    "RemoveMember",
     "Replay",
     "ReplayId",
     "RequestPayment",
@@ -222,6 +248,8 @@ __all__ = [
     "RotateApiKey",
     "RotateWebhookSecret",
     "Scope",
+    "SecondFactor",
+    "SecondFactorEnrolment",
     "SendTestEvent",
     "SentTestEvent",
     "SessionId",
@@ -261,7 +289,7 @@ __all__ = [
     "read_settings",
 ]
 
-__getattr__ = lazy_names(globals(), MODULES)
+__getattr__ = lazy_names(globals(), MODULES, EXTRAS)
 
 
 def __dir__() -> list[str]:

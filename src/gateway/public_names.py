@@ -15,10 +15,14 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.application.accounts": ("Accounts",),
     "gateway.application.api_keys": ("ApiKeys", "KeyCommand", "NewApiKey"),
     "gateway.application.audit_queries": ("AuditQueries",),
+    "gateway.application.second_factors": ("NewSecondFactor", "SecondFactorEnrolment"),
+    "gateway.domain.second_factor": ("SecondFactor",),
     "gateway.application.commands.accept_customer_invitation": ("AcceptCustomerInvitation",),
+    "gateway.application.commands.accept_invitation": ("AcceptInvitation",),
     "gateway.application.commands.cancel_payment": ("CancelPayment",),
     "gateway.application.commands.capture_payment": ("CapturePayment",),
     "gateway.application.commands.change_customer": ("ChangeCustomer",),
+    "gateway.application.commands.change_member": ("ChangeMember",),
     "gateway.application.commands.change_webhook_endpoint": ("ChangeWebhookEndpoint",),
     "gateway.application.commands.close_account": ("CloseAccount",),
     "gateway.application.commands.confirm_payment": ("ConfirmPayment",),
@@ -33,14 +37,17 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.application.commands.expire_payment": ("ExpirePayment",),
     "gateway.application.commands.freeze_account": ("FreezeAccount", "UnfreezeAccount"),
     "gateway.application.commands.invite_customer": ("InviteCustomer",),
+    "gateway.application.commands.invite_member": ("InviteMember",),
     "gateway.application.commands.make_quote": ("MakeQuote",),
     "gateway.application.commands.open_account": ("OpenAccount",),
     "gateway.application.commands.pay": ("ChargeCustomer", "Pay"),
     "gateway.application.commands.payout": ("MakePayout",),
     "gateway.application.commands.refund_payment": ("RefundPayment",),
     "gateway.application.commands.register": ("Register", "Registered"),
+    "gateway.application.commands.remove_member": ("RemoveMember",),
     "gateway.application.commands.request_payment": ("RequestPayment",),
     "gateway.application.commands.reverse_transaction": ("ReverseTransaction",),
+    "gateway.application.commands.review_payment": ("ApprovePayment", "DeclinePayment"),
     "gateway.application.commands.revoke_api_key": ("RevokeApiKey",),
     "gateway.application.commands.rotate_api_key": ("RotateApiKey",),
     "gateway.application.commands.rotate_webhook_secret": ("RotateWebhookSecret",),
@@ -55,6 +62,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.application.events.feed": ("Events",),
     "gateway.application.events.subscription": ("Subscription",),
     "gateway.application.gateway": ("Gateway",),
+    "gateway.application.members": ("Invitation", "InvitationCommand", "Members"),
     "gateway.application.ports.audit_log": ("AuditFilter",),
     "gateway.application.ports.customers": ("CustomerFilter",),
     "gateway.application.ports.delivery_records": (
@@ -66,6 +74,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         "ReplayId",
     ),
     "gateway.application.ports.events": ("EventFilter", "FeedEvent", "FoundEvents"),
+    "gateway.application.ports.members": ("MemberAtUse",),
     "gateway.application.ports.reader": ("AccountFilter", "CurrencyTotals", "PaymentFilter", "TransactionFilter"),
     "gateway.application.ports.sessions": ("SessionId",),
     "gateway.application.ports.unit_of_work": ("StorageReadOnly", "StorageRefused", "StorageUnavailable"),
@@ -88,6 +97,8 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.domain.event": ("EventId",),
     "gateway.domain.event_type": ("EventType",),
     "gateway.domain.fees": ("FeeSchedule",),
+    "gateway.domain.member": ("Member", "MemberId", "MemberStatus"),
+    "gateway.domain.member_role": ("MemberRole",),
     "gateway.domain.money": ("CurrencyCode", "Money", "currency_code"),
     "gateway.domain.payment": ("CaptureMethod", "Payment", "PaymentId", "QuoteId"),
     "gateway.domain.payment_status": ("PaymentAction", "PaymentStatus"),
@@ -108,3 +119,6 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The public names by their modules."""
 MODULES: Final[Mapping[str, str]] = {name: module for module, names in NAMES.items() for name in names}
+
+EXTRAS: Final[Mapping[str, str]] = {"gateway.bootstrap.serving": "server"}
+"""The modules that need an extra, by which `pip` installs what they import."""

@@ -11,8 +11,10 @@ from gateway.application.sync_gateway import (
     SyncEventQueries,
     SyncEvents,
     SyncGateway,
+    SyncMembers,
     SyncQueries,
     SyncQuotes,
+    SyncSecondFactors,
     SyncWebhooks,
 )
 
@@ -27,7 +29,9 @@ __all__ = [
     "SyncEventQueries",
     "SyncEvents",
     "SyncGateway",
+    "SyncMembers",
     "SyncQueries",
     "SyncQuotes",
+    "SyncSecondFactors",
     "SyncWebhooks",
 ]

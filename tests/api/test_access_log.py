@@ -52,6 +52,13 @@ async def logged(log: Log) -> AsyncIterator[World]:
         yield world
 
 
+async def test_a_member_who_acts_for_a_merchant_is_logged_as_themselves(logged: World, log: Log) -> None:
+    merchant = await logged.merchant()
+    member = await logged.member(merchant, "viewer")
+    ok(await member.api.get("/payments"))
+    assert log.last["user_id"] == member.id
+
+
 async def test_a_payment_is_one_line_with_its_route_and_who_asked(logged: World, log: Log) -> None:
     customer, merchant = await logged.customer(balance=1_000), await logged.merchant()
     before = len(log.entries)

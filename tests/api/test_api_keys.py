@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from gateway.adapters.memory import memory_storage
-from gateway.application.ports.unit_of_work import AnswerKey, TryAgain, Wanted
+from gateway.application.ports.batch_records import AnswerKey
+from gateway.application.ports.unit_of_work import TryAgain, Wanted
 from gateway.contracts.records import load
 from gateway.domain.user import UserId
 from support.api_client import Api, Json, Person, World, created, fresh_key, ok, open_world, refused
@@ -41,6 +42,7 @@ async def test_a_key_is_shown_once(merchant: Person) -> None:
         "revoked_at": None,
         "replaced_by": None,
         "last_used_at": None,
+        "requests_per_minute": None,
     }
     assert ok(await merchant.api.get(f"/api-keys/{key['id']}")) == key
     assert ok(await merchant.api.get("/api-keys"))["data"] == [key]

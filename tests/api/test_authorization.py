@@ -12,10 +12,11 @@ import pytest
 
 from gateway.adapters.http.authorization import TABLE, Objects
 from gateway.adapters.http.operations import AnyOperation, Idempotency, Operation
+from gateway.domain.member_role import ROLES_FROM, SCOPES_OF_MEMBER, MemberRole
 from gateway.domain.scope import SCOPES_OF_ROLE, Scope
 from gateway.domain.user import Role, UserId
 from gateway.entrypoints.access_table import access_table
-from support.api_client import Json, Person, World, created, fresh_key, open_world
+from support.api_client import Json, Person, World, created, fresh_email, fresh_key, ok, open_world
 from support.asgi import ask
 from support.every_operation import EVERY_OPERATION
 
@@ -46,15 +47,25 @@ class Scene:
     people: dict[str, Person]
     objects: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     """The id for each placeholder of paths, by whose it is."""
+    members: dict[MemberRole, Person] = field(default_factory=dict[MemberRole, Person])
+    """The members of the merchant."""
 
     async def ask(
-        self, operation: AnyOperation, credential: str | None, ids: Mapping[str, str], body: Json | None = None
+        self,
+        operation: AnyOperation,
+        credential: str | None,
+        ids: Mapping[str, str],
+        body: Json | None = None,
+        *,
+        merchant_id: str | None = None,
     ) -> tuple[int, Json]:
-        """The status and the problem, if it is one."""
+        """The status and the problem, if it is one. With `merchant_id` the user acts for that merchant."""
         path = re.sub(r"{(\w+)}", lambda name: ids.get(name[1], MISSING), operation.path)
         headers = [*idempotency_key(operation), (b"content-type", b"application/json")]
         if credential is not None:
             headers.append((b"authorization", f"Bearer {credential}".encode()))
+        if merchant_id is not None:
+            headers.append((b"gateway-merchant", merchant_id.encode()))
         content = msgspec.json.encode(operation.example if body is None else body)
         answer = await ask(
             self.world.app,
@@ -74,9 +85,25 @@ class Scene:
         person = self.people[name]
         if "{key_id}" in operation.path:
             ids["key_id"] = created(await person.api.post("/api-keys", KEY))["id"]
+        if operation.name == "leaveMerchant":
+            ids["member_id"] = await self.membership(person)
+        elif "{member_id}" in operation.path:
+            ids["member_id"] = await self.invitation(person)
         if operation.name == "deleteWebhookEndpoint":
             ids["endpoint_id"] = created(await person.api.post("/webhook-endpoints", ENDPOINT))["id"]
         return ids
+
+    async def invitation(self, merchant: Person) -> str:
+        """The id of a new member who has not joined."""
+        invited = await merchant.api.post("/members", {"email": fresh_email(), "role": "viewer"})
+        return str(created(invited)["id"])
+
+    async def membership(self, person: Person) -> str:
+        """The id of a new member of a merchant of its own, who is somebody."""
+        merchant = await self.world.merchant()
+        invited = created(await merchant.api.post("/members", {"email": person.email, "role": "viewer"}))
+        ok(await person.api.post("/invitations/accept", {"token": invited["invitation_token"]}))
+        return str(invited["id"])
 
 
 ROLE_OF: Final = {
@@ -134,9 +161,14 @@ async def scene() -> AsyncIterator[Scene]:
                 ]
             if ROLE_OF[name] is Role.MERCHANT:
                 scene.objects[name]["customer_id"] = created(await person.api.post("/customers", {}))["id"]
+                scene.objects[name]["member_id"] = await scene.invitation(person)
+            elif ROLE_OF[name] is Role.CUSTOMER:
+                scene.objects[name]["member_id"] = await scene.membership(person)
             scene.objects[name]["key_id"] = created(await person.api.post("/api-keys", KEY))["id"]
             # Users whom operators disable are nobody else of the scene.
             scene.objects[name] |= {"from": "EUR", "to": "USD", "user_id": (await world.customer()).id}
+        for member in MemberRole:
+            scene.members[member] = await world.member(people["merchant"], member.value)
         yield scene
 
 
@@ -203,8 +235,8 @@ async def test_nobody_is_told_to_sign_in_or_answered_as_the_table_says(scene: Sc
 async def test_a_user_may_what_the_table_says_with_own_objects_only(scene: Scene, name: str) -> None:
     role, credential = ROLE_OF[name], str(scene.people[name].api.token)
     for operation in EVERY_OPERATION:
-        if operation.name in {"logOut", "changePassword", "register", "logIn", "refresh"}:
-            continue  # They would end the sessions of the scene; tests of sessions walk them.
+        if operation.name in {"logOut", "changePassword", "register", "logIn", "refresh", "acceptInvitation"}:
+            continue  # They would end the sessions of the scene, or need a token; tests of their own walk them.
         own = await scene.own(name, operation)
         body = body_for(operation, own)
         if role not in operation.roles:
@@ -229,6 +261,83 @@ async def test_a_user_may_what_the_table_says_with_own_objects_only(scene: Scene
             assert of_others[0] != 404, (operation.name, of_others)
         else:
             assert without_ids(of_others) == without_ids(missing), operation.name
+
+
+OF_MERCHANTS: Final = {operation.name for operation in EVERY_OPERATION if Role.MERCHANT in operation.roles}
+OF_THEMSELVES: Final = {"logOut", "changePassword", "acceptInvitation", "listMemberships", "leaveMerchant"}
+"""What a member does for themselves, and nobody for a merchant."""
+OF_ADMINS: Final = {"listMembers", "getMember", "listAuditRecords"}
+"""What viewers do not read."""
+
+
+def test_each_operation_of_merchants_says_from_which_role_members_may_call_it() -> None:
+    assert {name for name, row in TABLE.items() if row.least is not None} == OF_MERCHANTS - OF_THEMSELVES
+    for name, row in TABLE.items():
+        if row.least is None or row.roles == {Role.OPERATOR}:
+            continue
+        is_read = name.startswith(("get", "list", "stream"))
+        assert (row.least is MemberRole.VIEWER) == (is_read and name not in OF_ADMINS), name
+
+
+def test_the_scopes_of_a_member_are_those_of_the_operations_that_they_may_call() -> None:
+    reserved = {Scope.CUSTOMERS_READ, Scope.CUSTOMERS_WRITE}
+    rows = [row for row in TABLE.values() if Role.MERCHANT in row.roles and row.scope is not None]
+    for role in ROLES_FROM[MemberRole.DEVELOPER]:
+        barred = {row.scope for row in rows if role not in row.members}
+        assert SCOPES_OF_MEMBER[role] - reserved == {row.scope for row in rows} - barred
+    for role in set(MemberRole) - ROLES_FROM[MemberRole.DEVELOPER]:
+        assert SCOPES_OF_MEMBER[role] == frozenset()
+
+
+@pytest.mark.parametrize("role", MemberRole)
+async def test_a_member_may_what_the_table_says_with_the_merchants_objects_only(scene: Scene, role: MemberRole) -> None:
+    credential, merchant_id = str(scene.members[role].api.token), scene.people["merchant"].id
+    for operation in EVERY_OPERATION:
+        if not operation.roles:
+            continue
+        may = Role.MERCHANT in operation.roles and role in operation.row.members
+        own = await scene.own("merchant", operation) if may else dict(scene.objects["merchant"])
+        in_question = placeholders(operation)
+        others = {**own, **{each: scene.objects["other merchant"][each] for each in in_question & own.keys()}}
+        nobodys = {**own, **dict.fromkeys(in_question, MISSING)}
+        answers = [
+            await scene.ask(operation, credential, ids, body_for(operation, ids), merchant_id=merchant_id)
+            for ids in ((own, others, nobodys) if in_question else (own,))
+        ]
+        if not may:
+            for status, problem in answers:
+                assert (status, problem["code"]) == (403, "role_forbidden"), operation.name
+            continue
+        status, problem = answers[0]
+        if operation.name != "getQuote":  # Quotes are of customers.
+            assert status != 404, (operation.name, problem)
+            assert problem.get("code") not in DENIALS | {"not_a_member"}, (operation.name, problem)
+        if in_question:
+            assert (answers[2][0], answers[2][1]["code"]) == (404, operation.row.missing), operation.name
+            assert without_ids(answers[1]) == without_ids(answers[2]), operation.name
+
+
+async def test_only_members_act_for_a_merchant(scene: Scene) -> None:
+    _, key = await new_key(scene, "customer", {Scope.PAYMENTS_READ})
+    _, own_key = await new_key(scene, "merchant", {Scope.PAYMENTS_READ})
+    merchant_id = scene.people["merchant"].id
+    for operation in EVERY_OPERATION:
+        ids = dict.fromkeys([*placeholders(operation), "from", "to"], MISSING)
+        for name, person in scene.people.items():
+            credential = str(person.api.token)
+            for merchant in {merchant_id, "usr_nobody"} - {person.id}:
+                status, problem = await scene.ask(operation, credential, ids, merchant_id=merchant)
+                if operation.roles:
+                    assert (status, problem["code"]) == (403, "not_a_member"), (operation.name, name)
+        if operation.roles:
+            status, problem = await scene.ask(operation, key, ids, merchant_id=merchant_id)
+            assert (status, problem["code"]) == (403, "not_a_member"), operation.name
+            for credential in (str(scene.people["merchant"].api.token), own_key):
+                if operation.method != "GET":
+                    continue  # The merchant's own user may name the merchant, and nothing changes by it.
+                alone = await scene.ask(operation, credential, ids)
+                named = await scene.ask(operation, credential, ids, merchant_id=merchant_id)
+                assert named[1].get("code") == alone[1].get("code"), operation.name
 
 
 def without_ids(answer: tuple[int, Json]) -> tuple[int, Json]:

@@ -106,11 +106,11 @@ async def test_an_action_without_fields_refuses_any_and_does_nothing(
     world: World, customer: Person, merchant: Person, operator: Person, body: Json
 ) -> None:
     held = await customer.pay(merchant, 1000, capture="manual")
+    endpoint = created(await operator.api.post("/webhook-endpoints", {"url": "https://ops.example/", "events": ["*"]}))
     [name] = body
     for api, path in (
         (merchant.api, f"/payments/{held['id']}/cancel"),
-        (operator.api, f"/accounts/{customer.account_id}/freeze"),
-        (operator.api, f"/accounts/{customer.account_id}/unfreeze"),
+        (operator.api, f"/webhook-endpoints/{endpoint['id']}/rotate-secret"),
     ):
         key = fresh_key()
         [error] = refused(await api.post(path, body, key=key), 400, "validation_error")["errors"]

@@ -19,11 +19,12 @@ from gateway.domain.payment import PaymentId
 from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import DisabledReason
 from gateway.entrypoints.event_types import event_types_markdown, event_types_table
-from support.api_client import Json, Person, World, created, fresh_key, ok, open_world
+from gateway.ports import RiskLimits, risk_limit
+from support.api_client import PASSWORD, Json, Person, World, created, fresh_email, fresh_key, ok, open_world
 
 SECRET = f"whsec_{'MfKQ' * 8}"
 DOCS = Path(__file__).parents[2] / "docs"
-ID = re.compile(r"\b(?:usr|acc|pay|ref|txn|dep|pyo|whe|key)_[0-9a-z]{26}\b")
+ID = re.compile(r"\b(?:usr|acc|pay|ref|txn|dep|pyo|whe|key|mem)_[0-9a-z]{26}\b")
 EMAIL = re.compile(r"[\w-]+@example\.com")
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.]+Z")
 
@@ -63,12 +64,14 @@ class Shop:
         await self.endpoints()
         await self.keys()
         await self.customers()
+        await self.members()
 
     async def payments(self) -> None:
         path = f"/payments/{(await self.paid())['id']}"
         await self.do(self.merchant, f"{path}/refunds", {"reason": "The coffee was cold"})
         held = await self.paid(capture="manual")
         await self.do(self.merchant, f"/payments/{held['id']}/capture", {"amount": 400, "final": False})
+        await self.paid(await self.world.customer(balance=2_000), capture="manual")
         held = await self.paid(capture="manual", expires_in_seconds=60)
         self.world.clock.advance(60)
         await self.world.gateway.execute(ExpirePayment(payment_id=PaymentId(held["id"])))
@@ -129,10 +132,17 @@ class Shop:
         joins = {"token": token, "email": "ada.l@example.com", "password": "a long password"}
         created(await self.world.anyone.post("/customers/accept-invitation", joins))
 
+    async def members(self) -> None:
+        body = {"email": fresh_email(), "role": "support"}
+        member = await self.do(self.merchant, "/members", body)
+        register = {"token": member["invitation_token"], "password": PASSWORD}
+        created(await self.world.anyone.post("/invitations/register", register))
+        await self.merchant.api.send("DELETE", f"/members/{member['id']}")
+
 
 @pytest.fixture
 async def shop() -> AsyncGenerator[Shop]:
-    async with open_world() as world:
+    async with open_world(risk=RiskLimits(review=[risk_limit("balance_share=50")])) as world:
         customer, merchant, operator = await world.customer(), await world.merchant(), await world.operator()
         body = {"account_id": customer.account_id, "amount": 100_000, "currency": "USD"}
         created(await customer.api.post("/deposits", body, key=fresh_key()))

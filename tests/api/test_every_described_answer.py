@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 
+import pyotp
 import pytest
 
 from gateway.adapters.http.openapi_responses import codes_of
@@ -15,13 +16,15 @@ from support.api_client import (
     PASSWORD,
     Json,
     Person,
+    World,
+    created,
     fresh_email,
     fresh_key,
     ok,
     open_world,
 )
 from support.every_operation import EVERY_OPERATION, Everybody
-from support.lives_of_payments import meet_what_lives_of_payments_cause
+from support.lives_of_payments import AsDescribed, meet_what_lives_of_payments_cause
 
 ELSEWHERE = {
     "internal_error",
@@ -33,16 +36,17 @@ ELSEWHERE = {
     "rate_change_too_large",
     "rates_read_only",
     "rate_limited",
+    "second_factor_missing",
 }
-"""Met in test_failures, test_conventions, test_rate_limits, test_large_bodies and exchange: they take a gateway in
-trouble, a client that hangs, one that asks too often or too much, or a gateway whose rates come from a file or may
-not jump."""
+"""Met in test_failures, test_conventions, test_rate_limits, test_large_bodies, test_second_factor and exchange: they
+take a gateway in trouble, a client that hangs, one that asks too often or too much, or a gateway whose rates come from
+a file or may not jump, or whose operators need a second factor."""
 
 
 @pytest.fixture
 async def scene() -> AsyncIterator[Everybody]:
     """The key "used" belongs to a request that each of them has made."""
-    async with open_world() as world:
+    async with open_world(risk=AsDescribed()) as world:
         world.anyone.contract.seen.clear()
         scene = Everybody(
             world=world,
@@ -59,8 +63,9 @@ async def scene() -> AsyncIterator[Everybody]:
 async def test_every_described_answer_can_be_met(scene: Everybody) -> None:
     disabled = await scene.world.customer()
     ok(await scene.operator.api.post(f"/users/{disabled.id}/disable", {"reason": "A stolen laptop"}))
+    viewer = await scene.world.member(scene.merchant, "viewer")
     for operation in EVERY_OPERATION:
-        await meet_what_tokens_cause(scene, operation, disabled)
+        await meet_what_tokens_cause(scene, operation, disabled, viewer)
         await meet_what_the_form_causes(scene, operation)
     await meet_what_lives_of_payments_cause(scene.world, scene.operator)
     await meet_what_paying_causes(scene)
@@ -68,6 +73,7 @@ async def test_every_described_answer_can_be_met(scene: Everybody) -> None:
     await meet_what_lists_cause(scene)
     await meet_what_events_cause(scene)
     await meet_what_users_cause(scene)
+    await meet_what_second_factors_cause(scene.world, disabled)
 
     refusals = {
         (operation.name, KINDS[code].status, code)
@@ -85,7 +91,7 @@ def path_with(operation: Operation, path_id: str = "x") -> str:
     return re.sub(r"{\w+}", path_id, operation.path)
 
 
-async def meet_what_tokens_cause(scene: Everybody, operation: Operation, disabled: Person) -> None:
+async def meet_what_tokens_cause(scene: Everybody, operation: Operation, disabled: Person, viewer: Person) -> None:
     if not operation.roles:
         return
     gone = await scene.world.customer()
@@ -104,6 +110,8 @@ async def meet_what_tokens_cause(scene: Everybody, operation: Operation, disable
     await scene.world.anyone.with_token(key.text).send(operation.method, path_with(operation))
     await scene.world.gateway.api_keys.revoke(key.key.id)
     await scene.world.anyone.with_token(key.text).send(operation.method, path_with(operation))
+    for member in (scene.customer.api.acting_for(scene.operator.id), viewer.api):
+        await member.send(operation.method, path_with(operation), content=b"[]")
 
 
 async def meet_what_the_form_causes(scene: Everybody, operation: Operation) -> None:
@@ -218,3 +226,21 @@ async def meet_what_users_cause(scene: Everybody) -> None:
     await anyone.post("/users/refresh", {"refresh_token": person.refresh_token})
     world.clock.advance(31 * 24 * 3600)
     await anyone.post("/users/refresh", {"refresh_token": tokens["refresh_token"]})
+
+
+async def meet_what_second_factors_cause(world: World, disabled: Person) -> None:
+    anyone, person, path = world.anyone, await world.customer(), "/users/second-factor"
+    who: Json = {"email": person.email, "password": PASSWORD}
+    out: Json = {"email": disabled.email, "password": PASSWORD}
+    for suffix, wrong in (("", {}), ("/confirm", {"code": "000000"}), ("/disable", {"code": "000000"})):
+        for body in ({**who, "password": "wrong horse"}, out):
+            await anyone.post(f"{path}{suffix}", {**body, **wrong})
+    secret = created(await anyone.post(path, who))["secret"]
+    await anyone.post(f"{path}/confirm", {**who, "code": "x"})
+    code = pyotp.TOTP(secret).at(world.clock())
+    codes = ok(await anyone.post(f"{path}/confirm", {**who, "code": code}))["recovery_codes"]
+    await anyone.post(path, who)
+    for fields in (who, {**who, "code": "x"}):
+        await anyone.post("/users/login", fields)
+    for given in ("x", codes[0]):
+        await anyone.post(f"{path}/disable", {**who, "code": given})

@@ -27,9 +27,11 @@ from gateway.application.errors import Overloaded
 from gateway.application.events.commit_signal import CommitSignal
 from gateway.application.events.hub import EventHub, StreamLimits
 from gateway.application.gateway import Gateway
+from gateway.application.members import Members
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
 from gateway.application.queries import Queries
+from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.domain.user import UserId
 from support.api_client import Json, World, created, fresh_key, ok, open_world, refused
 
@@ -89,7 +91,14 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
     users: Any = UsersInTrouble(trouble)
     executor = CommandExecutor(cast("Executor", ExecutorInTrouble(trouble)), time_ordered_id)
     access = replace(
-        gateway.access, executor=executor, users=users, login_failures=port, sessions=sessions, api_keys=port
+        gateway.access,
+        executor=executor,
+        users=users,
+        login_failures=port,
+        second_factors=port,
+        sessions=sessions,
+        api_keys=port,
+        members=port,
     )
     quotes = replace(gateway.quotes, executor=executor, rates=port)
     storage = replace(gateway.storage, reader=port)
@@ -102,7 +111,9 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
         access=access,
         api_keys=ApiKeys(access),
         customers=Customers(access=access, stored=port),
-        audit=AuditQueries(port),
+        second_factors=SecondFactorEnrolment(access),
+        members=Members(access, port),
+        audit=AuditQueries(port, executor, gateway.access.clock),
         queries=Queries(port),
         quotes=quotes,
         event_queries=event_queries,

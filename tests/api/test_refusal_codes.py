@@ -7,6 +7,8 @@ import gateway.application.errors
 import gateway.domain.api_key_errors
 import gateway.domain.errors
 import gateway.domain.exchange_errors
+import gateway.domain.member_errors
+import gateway.domain.risk
 import gateway.domain.webhook_errors
 from gateway.adapters.http.problems import KINDS, HttpRefusal
 from gateway.domain.errors import Refusal
@@ -14,9 +16,26 @@ from support.api_client import Person, World, refused
 
 CONTRACT = {
     400: ("validation_error", "idempotency_key_missing", "cursor_invalid", "cursor_filter_mismatch"),
-    401: ("token_missing", "token_invalid", "token_expired", "token_revoked", "invalid_credentials", "api_key_invalid"),
+    401: (
+        "token_missing",
+        "token_invalid",
+        "token_expired",
+        "token_revoked",
+        "invalid_credentials",
+        "api_key_invalid",
+        "second_factor_required",
+        "second_factor_invalid",
+    ),
     402: ("insufficient_funds", "merchant_insufficient_funds"),
-    403: ("role_forbidden", "scope_missing", "account_frozen", "user_disabled"),
+    403: (
+        "role_forbidden",
+        "scope_missing",
+        "not_a_member",
+        "account_frozen",
+        "user_disabled",
+        "limit_exceeded",
+        "second_factor_missing",
+    ),
     404: (
         "not_found",
         "user_not_found",
@@ -31,6 +50,8 @@ CONTRACT = {
         "api_key_not_found",
         "customer_not_found",
         "invitation_invalid",
+        "member_not_found",
+        "invitation_not_found",
         "webhook_endpoint_not_found",
     ),
     405: ("method_not_allowed",),
@@ -40,6 +61,7 @@ CONTRACT = {
         "user_exists",
         "account_closed",
         "account_exists",
+        "second_factor_exists",
         "account_not_empty",
         "duplicate_reference",
         "external_id_taken",
@@ -59,6 +81,9 @@ CONTRACT = {
         "transaction_not_reversible",
         "api_key_ended",
         "api_key_limit_reached",
+        "member_exists",
+        "member_limit_reached",
+        "last_owner",
         "endpoint_limit_reached",
         "replay_limit_reached",
         "webhook_endpoint_disabled",
@@ -93,6 +118,8 @@ RETRYABLE = {
     "endpoint_limit_reached",
     "idempotency_in_progress",
     "internal_error",
+    "limit_exceeded",
+    "member_limit_reached",
     "overloaded",
     "payment_not_due",
     "rate_limited",
@@ -121,6 +148,8 @@ def test_every_refusal_is_in_the_table() -> None:
         gateway.domain.errors,
         gateway.domain.api_key_errors,
         gateway.domain.exchange_errors,
+        gateway.domain.member_errors,
+        gateway.domain.risk,
         gateway.domain.webhook_errors,
         gateway.application.errors,
     ):
@@ -140,8 +169,8 @@ def test_what_may_not_be_sent_again_is_stored() -> None:
     decided = [kind for kind in every_refusal() if kind is not HttpRefusal and kind.__module__.startswith("gateway")]
     final = {kind.code for kind in decided if KINDS[kind.code].status in {402, 404, 409, 422}} - RETRYABLE
     stored = {kind.code for kind in decided if kind.stored}
-    # Whether rates can be changed is a matter of the installation; the request takes no key.
-    assert final - stored == {"rates_read_only"}
+    # Whether rates can be changed is a matter of the installation. The requests take no key.
+    assert final - stored == {"rates_read_only", "second_factor_exists"}
 
 
 def test_every_status_is_one_of_http_and_every_title_is_said_once() -> None:

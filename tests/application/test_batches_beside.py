@@ -10,8 +10,9 @@ from application.gate import Gate, settle
 from application.shop import Shop, set_fees
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.submission import Answer, CommandSubmission, Failed, Submission
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.application.ports.storage import Scheduling, Storage
-from gateway.application.ports.unit_of_work import AnswerKey, Conflict, StorageUnavailable
+from gateway.application.ports.unit_of_work import Conflict, StorageUnavailable
 from gateway.domain.user import UserId
 from support.builders import (
     Fault,

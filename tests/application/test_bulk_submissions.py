@@ -13,8 +13,9 @@ from gateway.application.engine.command import Command
 from gateway.application.engine.executor import Executor
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.submission import Answer, CommandSubmission, Failed, Submission
+from gateway.application.ports.batch_records import AnswerKey, StoredAnswer
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import AnswerKey, Changes, StorageUnavailable, StoredAnswer
+from gateway.application.ports.unit_of_work import Changes, StorageUnavailable
 from gateway.contracts.records import NOW, commit
 from gateway.domain.errors import AccountFrozen, IdempotencyKeyReused
 from support.builders import (

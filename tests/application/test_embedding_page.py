@@ -12,7 +12,12 @@ import pytest
 from gateway import (
     AccountKey,
     AccountKind,
+    DisableUser,
+    EnableUser,
+    EndSessions,
+    FreezeAccount,
     MakeDeposit,
+    MemberRole,
     OpenAccount,
     Pay,
     PaymentOrder,
@@ -21,7 +26,9 @@ from gateway import (
     Scope,
     in_memory_gateway,
 )
+from gateway.adapters.sql.tables import metadata
 from gateway.contracts.records import USD, user_id
+from gateway.refusals import UserNotFound
 from support.builders import usd
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +47,29 @@ def run(code: str) -> dict[str, Any]:
     names: dict[str, Any] = {}
     exec(code, names)  # noqa: S102 - it is our own page.
     return names
+
+
+def test_the_page_names_all_tables_of_the_gateway() -> None:
+    """In an SQLite file, the tables of the program must have other names."""
+    [listed] = re.findall(r"```\n(accounts .*?)```", PAGE.read_text(), re.DOTALL)
+    assert listed.split() == sorted({*metadata.tables, "alembic_version"})
+    for table in metadata.tables.values():
+        assert all(str(index.name).startswith(f"{table.name}_") for index in table.indexes)
+
+
+async def test_ids_of_the_program_are_no_users_with_passwords_and_their_accounts_can_be_frozen() -> None:
+    async with in_memory_gateway() as gateway:
+        account = await gateway.accounts.open_customer("user-17", "EUR")
+        owner_id, reason = account.owner_id, "A stolen card"
+        for refused in (
+            gateway.api_keys.create(owner_id=owner_id, name="Till", scopes=["payments:read"]),
+            gateway.execute(DisableUser(user_id=owner_id, reason=reason)),
+            gateway.execute(EnableUser(user_id=owner_id, reason=reason)),
+            gateway.execute(EndSessions(user_id=owner_id, reason=reason)),
+        ):
+            with pytest.raises(UserNotFound):
+                await refused
+        assert (await gateway.execute(FreezeAccount(account_id=account.id))).status == "frozen"
 
 
 def run_twice(code: str) -> None:
@@ -175,3 +205,14 @@ async def test_the_example_of_customers_without_passwords_pays_on_behalf_of_one(
         )
         payment = await names["run"](gateway, registered.user.id)
     assert (payment.status, payment.merchant_id) == (PaymentStatus.CAPTURED, registered.user.id)
+
+
+async def test_the_example_of_a_member_acts_for_the_merchant(capsys: pytest.CaptureFixture[str]) -> None:
+    async with in_memory_gateway() as gateway:
+        shop = await gateway.access.register(email="s@example.com", password="a long passphrase", role=Role.MERCHANT)
+        code = example("made = await gateway.members.invite(")
+        body = "async def main():\n" + "".join(f"    {line}\n" for line in code.splitlines())
+        names: dict[str, Any] = {"gateway": gateway, "merchant_id": shop.user.id, "MemberRole": MemberRole}
+        exec(body, names)  # noqa: S102 - it is our own page.
+        await names["main"]()
+        assert capsys.readouterr().out == "True support\n"

@@ -12,6 +12,7 @@ from gateway import PaymentResult
 from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
+from gateway.application.ports.busy import RecordBusy, StorageBusy
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyBusy, StorageUnavailable, TryAgain
 from gateway.domain.errors import IdempotencyInProgress, InsufficientFunds
@@ -76,6 +77,23 @@ async def test_a_busy_key_is_refused_alone(storage: Storage, open_executor: Open
     assert b"idempotency_in_progress" in refused.body
     assert isinstance(first.outcome, PaymentResult)
     assert isinstance(last.outcome, PaymentResult)
+    assert await balances(storage) == (80, 20)
+
+
+async def test_a_busy_record_fails_alone(storage: Storage, open_executor: OpenExecutor) -> None:
+    await opened(storage)
+
+    def busy(changes: Changes) -> None:
+        if any(answer.key.key == "busy" for answer in changes.answers_new):
+            raise RecordBusy
+
+    batch = a_batch(watched(storage, Watch(before_commit=busy)))
+    async with open_executor(retrying(batch.run, EAGER)) as executor:
+        asked = [submit(pay(usd(10)), key) for key in ("a", "busy", "b")]
+        first, failed, last = await asyncio.gather(*map(executor.perform, asked), return_exceptions=True)
+    assert type(failed) is StorageBusy
+    assert isinstance(first, Answer)
+    assert isinstance(last, Answer)
     assert await balances(storage) == (80, 20)
 
 

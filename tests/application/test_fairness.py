@@ -12,8 +12,8 @@ from gateway.application.engine.fair_queue import FairQueue
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
 from gateway.application.engine.submission import Answer, BulkSubmission, CommandSubmission, Failed, Submission
 from gateway.application.errors import Overloaded, RateLimited
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.application.ports.storage import Scheduling, Storage, sequential
-from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.user import UserId
 from support.builders import a_batch, a_bulk_submission, opened, pay, submit, usd
 from support.virtual_time import in_virtual_time

@@ -52,6 +52,17 @@ RELEASED = {
     "CreateApiKey": "c3d156656749b4b6",
     "RevokeApiKey": "398ba4a4edf5fa6e",
     "RotateApiKey": "867c2a3b0d4f6bf7",
+    "ApprovePayment": "33a23e2c5a145f9e",
+    "DeclinePayment": "d3e1c914a2dd41cd",
+    "InviteMember": "00c87c78c432a6a6",
+    "AcceptInvitation": "e917ef6c44bdf982",
+    "ChangeMember": "f160b21a947ac108",
+    "RemoveMember": "7ff0d566cb0786e9",
+    "CreateCustomer": "bc3ff5f2951e7f53",
+    "ChangeCustomer": "158785a8cd61f3ab",
+    "ChargeCustomer": "ea9af334d754c3b7",
+    "InviteCustomer": "cda0c4515968b85d",
+    "AcceptCustomerInvitation": "f783468789fb1453",
 }
 """The first bytes of the fingerprint of a command of each kind: keys of before an update are compared by them."""
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.application.ports.batch_records import AccountHolder, Payer
 from gateway.application.ports.related_records import (
     AccountsToLoad,
     account_holders_to_find,
@@ -11,7 +12,7 @@ from gateway.application.ports.related_records import (
     fee_accounts_to_load,
     quotes_to_load,
 )
-from gateway.application.ports.unit_of_work import AccountHolder, Payer, Wanted
+from gateway.application.ports.unit_of_work import Wanted
 from gateway.contracts.records import (
     EUR,
     USD,

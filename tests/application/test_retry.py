@@ -6,6 +6,7 @@ import time
 import pytest
 
 from gateway.application.engine.retry import RetryLimits, retrying
+from gateway.application.ports.busy import RecordBusy, StorageBusy
 from gateway.application.ports.unit_of_work import KeyBusy, KeyTaken, StorageUnavailable, TryAgain
 
 
@@ -50,6 +51,15 @@ async def test_time_is_limited() -> None:
     with pytest.raises(StorageUnavailable):
         await retrying(run, RetryLimits(attempts_max=100, duration_seconds_max=0))(7)
     assert len(run.calls) == 1
+
+
+async def test_a_busy_record_is_waited_for_once_more() -> None:
+    run = Scripted(RecordBusy())
+    assert await retrying(run, RetryLimits())(7) == 7
+    run = Scripted(*[RecordBusy()] * 100)
+    with pytest.raises(StorageBusy):
+        await retrying(run, RetryLimits())(7)
+    assert len(run.calls) == 2
 
 
 @pytest.mark.parametrize("error", [StorageUnavailable(), KeyBusy(), ZeroDivisionError()], ids=repr)

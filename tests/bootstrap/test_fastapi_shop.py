@@ -51,6 +51,10 @@ async def test_users_of_the_shop_pay_once_for_each_order(opener: Opener) -> None
         refused = await client.post("/orders", json=order, headers=bob)
         assert (refused.status_code, refused.json()["code"]) == (402, "insufficient_funds")
 
+        nothing = await client.post("/orders", json=order | {"number": "18", "amount_minor": 0}, headers=ada)
+        detail = "amount_minor: This must be 1 to 999999999999."
+        assert (nothing.status_code, nothing.json()) == (400, {"code": "validation_error", "detail": detail})
+
         assert (await client.get("/orders", headers=ada)).json() == [shown]
         assert (await client.get("/orders", headers=bob)).json() == [shown | {"status": "failed"}]
         assert (await client.get("/gateway/health/ready")).status_code == 200

@@ -1,6 +1,9 @@
 """Settings and the parts that they set have the same defaults."""
 
 from datetime import timedelta
+from typing import Literal
+
+import pytest
 
 from gateway.adapters.http import HttpLimits
 from gateway.adapters.sql import SqlLimits
@@ -43,6 +46,22 @@ def test_the_limits_default_to_what_each_part_defaults_to() -> None:
     assert stream_limits(settings) == StreamLimits()
     assert housekeeping_limits(settings) == HousekeepingLimits()
     assert http_limits(settings) == HttpLimits()
+
+
+@pytest.mark.parametrize(
+    ("environment", "given", "needed"),
+    [
+        ("sandbox", "auto", False),
+        ("production", "auto", True),
+        ("production", "optional", False),
+        ("sandbox", "required", True),
+    ],
+)
+def test_operators_need_a_second_factor_in_production_unless_a_setting_says_otherwise(
+    environment: Literal["sandbox", "production"], given: Literal["auto", "required", "optional"], *, needed: bool
+) -> None:
+    settings = Settings(environment=environment, operators_second_factor=given)
+    assert access_limits(settings).operators_need_second_factor is needed
 
 
 def test_each_setting_of_housekeeping_reaches_its_limit() -> None:

@@ -1,16 +1,19 @@
 """Gateways for threads: any thread calls, one event loop answers, and whatever else would wait for ever is told so."""
 
 import asyncio
+import gc
 import inspect
 import os
 import runpy
+import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from math import inf
 from pathlib import Path
+from random import Random
 from time import process_time
 from typing import Any
 
@@ -191,6 +194,165 @@ def test_following_events_ends_when_the_gateway_closes() -> None:
             gateway.execute(OpenAccount(key=AccountKey(ADA, currency_code("EUR"), AccountKind.CUSTOMER)))
             assert first.result(SECONDS_MAX) == "account.opened"
         assert following.result(SECONDS_MAX) >= 1
+
+
+class Interrupted(BaseException):
+    """What a signal handler raises: as Ctrl-C, or the soft time limit of Celery."""
+
+
+def once(monkeypatch: pytest.MonkeyPatch, gateway: SyncGateway, name: str, happening: Callable[[], object]) -> None:
+    """Let something happen when the loop of the gateway is called next: within a call that is being handed over."""
+    loop: Any = gateway._calls._loop  # noqa: SLF001 - as above.
+    method = getattr(loop, name)
+
+    def first(*args: Any) -> Any:
+        monkeypatch.setattr(loop, name, method)
+        happening()
+        return method(*args)
+
+    monkeypatch.setattr(loop, name, first)
+
+
+def within_a_minute(call: Callable[[], Any]) -> Any:
+    """The result of a call in a thread that does not hold up the tests if it waits for ever."""
+    result = Future[Any]()
+
+    def run() -> None:
+        try:
+            result.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - it is raised below.
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return result.result(SECONDS_MAX)
+
+
+def test_an_exception_of_a_signal_while_a_call_is_handed_over_stops_no_later_call(
+    gateway: SyncGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt() -> None:
+        raise Interrupted
+
+    once(monkeypatch, gateway, "call_soon_threadsafe", interrupt)
+    with pytest.raises(Interrupted):
+        pay(gateway, 1)
+    assert within_a_minute(partial(available, gateway)) == 5_000
+    assert within_a_minute(partial(pay, gateway, 1)).payment.amount == Money(1, "EUR")
+
+
+def test_exceptions_of_signals_at_any_moment_stop_no_later_call(gateway: SyncGateway) -> None:
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    interrupted, moments = 0, Random(1)  # noqa: S311 - no secrets.
+    handler = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for _ in range(500):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, moments.uniform(5e-6, 4e-4))
+                available(gateway)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except Interrupted:
+                interrupted += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+    assert interrupted
+    assert within_a_minute(partial(available, gateway)) == 5_000
+
+
+def test_a_signal_handler_or_finalizer_may_call_while_a_call_is_handed_over(
+    gateway: SyncGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once(monkeypatch, gateway, "call_soon_threadsafe", partial(pay, gateway, 1))
+    within_a_minute(partial(available, gateway))
+    assert within_a_minute(partial(available, gateway)) == 4_999
+
+
+def test_an_abandoned_iteration_over_events_may_be_collected_while_a_call_is_handed_over(
+    gateway: SyncGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Job:
+        """In a reference cycle, so that the garbage collector is what ends its iteration."""
+
+        def __init__(self) -> None:
+            self.itself, self.events = self, gateway.events.follow()
+            next(self.events)
+
+    gc.disable()
+    try:
+        Job()
+        once(monkeypatch, gateway, "call_soon_threadsafe", gc.collect)
+        assert within_a_minute(partial(available, gateway)) == 5_000
+    finally:
+        gc.enable()
+
+
+def test_ctrl_c_in_an_iteration_over_events_is_itself_and_leaves_nothing_running(gateway: SyncGateway) -> None:
+    read = len(gateway.events.read(limit=1_000))
+    following = gateway.events.follow(after=read, poll_seconds=3_600)
+    main = threading.get_ident()
+
+    def interrupt_it() -> None:
+        while not gateway._calls._endless:  # noqa: SLF001 - nothing tells.
+            available(gateway)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as other:
+        interrupting = other.submit(interrupt_it)
+        with pytest.raises(KeyboardInterrupt):
+            next(following)
+        interrupting.result(SECONDS_MAX)
+    available(gateway)  # The loop has begun to end the iteration, and ends it within two rounds.
+    available(gateway)
+    assert gateway._calls._endless == set()  # noqa: SLF001 - to see what is left.
+    assert list(following) == []
+
+
+def test_ctrl_c_while_a_gateway_opens_leaves_none_open() -> None:
+    main, closed = threading.get_ident(), threading.Event()
+    interrupted = threading.Event()
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[Gateway]:
+        async with in_memory_gateway(worker=True) as gateway:
+            signal.pthread_kill(main, signal.SIGINT)
+            await asyncio.to_thread(interrupted.wait, SECONDS_MAX)
+            yield gateway
+        closed.set()
+
+    with pytest.raises(KeyboardInterrupt), open_gateway_sync(opening):
+        pass
+    interrupted.set()
+    assert closed.wait(SECONDS_MAX)
+
+
+def test_threads_of_a_program_are_told_that_its_gateway_is_closed(opener: Opener) -> None:
+    def call_until_the_end(gateway: SyncGateway) -> None:
+        while True:
+            gateway.accounts.open_customer(ADA, "EUR")
+
+    def follow_until_the_end(gateway: SyncGateway, begun: threading.Event) -> None:
+        for _ in gateway.events.follow():
+            begun.set()
+
+    async def program(threads: ThreadPoolExecutor) -> tuple[Gateway, list[Future[Any]]]:
+        async with opener() as gateway:
+            begun = threading.Event()
+            calling = [threads.submit(call_until_the_end, gateway.sync) for _ in range(2)]
+            calling.append(threads.submit(follow_until_the_end, gateway.sync, begun))
+            assert await asyncio.to_thread(begun.wait, SECONDS_MAX)
+        # The loop goes on, and so would queries.
+        for sync in (gateway.sync, gateway.sync):
+            with pytest.raises(GatewayClosed):
+                await asyncio.to_thread(sync.queries.accounts_of, ADA)
+        return gateway, calling
+
+    with ThreadPoolExecutor(3) as threads:
+        gateway, calling = asyncio.run(program(threads))
+        assert [type(each.exception(SECONDS_MAX)) for each in calling] == [GatewayClosed, GatewayClosed, type(None)]
+        with pytest.raises(GatewayClosed):
+            gateway.sync.accounts.open_customer(ADA, "EUR")
 
 
 async def test_a_blocking_call_in_a_thread_with_a_running_loop_is_refused_and_nothing_has_moved() -> None:

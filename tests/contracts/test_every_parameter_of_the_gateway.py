@@ -16,15 +16,17 @@ from gateway.application.api_keys import ApiKeys
 from gateway.application.audit_queries import AuditQueries
 from gateway.application.engine.outcome_codec import refusals
 from gateway.application.events.feed import Events
+from gateway.application.members import Members
 from gateway.application.ports.audit_log import AuditFilter
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, TransactionFilter
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Storage
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
+from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
-from gateway.contracts.records import EUR, NOW, USD, api_key_id, by_email, endpoint_id, quote_id
+from gateway.contracts.records import EUR, NOW, USD, api_key_id, by_email, endpoint_id, member_id, quote_id
 from gateway.domain.audit import Actor, ActorKind, Origin
 from gateway.domain.errors import InvalidInput, Refusal
 from gateway.domain.fees import FeeSchedule
@@ -54,6 +56,7 @@ VALID: Mapping[str, object] = {
     "merchant_id": MERCHANT,
     "customer_id": CUSTOMER,
     "confirmed": False,
+    "reason": "the market moves",
     "before": None,
     "limit": 20,
     "after": 0,
@@ -89,6 +92,11 @@ VALID: Mapping[str, object] = {
     "scopes": ["payments:read"],
     "expires_at": None,
     "old_key_seconds": 60,
+    "code": "123456",
+    "requests_per_minute": 60,
+    "member_id": member_id(1),
+    "actor_id": None,
+    "token": "gi_1",
 }
 """An argument for each parameter of each method; `where` is a filter of the method's own."""
 
@@ -114,7 +122,9 @@ def parts(storage: Storage) -> list[Any]:
             identifiers=time_ordered_id,
         ),
         ApiKeys(access),
-        AuditQueries(storage.audit_log),
+        SecondFactorEnrolment(access),
+        Members(access, storage.members),
+        AuditQueries(storage.audit_log, access.executor, StandingClock()),
         access,
     ]
 
@@ -149,7 +159,20 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
 
 
 @pytest.mark.parametrize(
-    "part", [Accounts, Queries, Quotes, Events, Webhooks, WebhookDeliveries, AuditQueries, ApiKeys, Access]
+    "part",
+    [
+        Accounts,
+        Queries,
+        Quotes,
+        Events,
+        Webhooks,
+        WebhookDeliveries,
+        AuditQueries,
+        ApiKeys,
+        SecondFactorEnrolment,
+        Members,
+        Access,
+    ],
 )
 def test_no_parameter_is_forgotten(part: type[Any]) -> None:
     parameters = {name for method in methods(part).values() for name in inspect.signature(method).parameters}

@@ -16,6 +16,7 @@ from gateway.application.access.access import Access
 from gateway.application.accounts import Accounts
 from gateway.application.api_keys import ApiKeys
 from gateway.application.events.feed import Events
+from gateway.application.members import Members
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
 from gateway.application.webhooks import Webhooks
@@ -77,7 +78,7 @@ async def test_a_thread_calls_as_the_error_says(gateway: Gateway) -> None:
     assert await available(gateway) == 90
 
 
-@pytest.mark.parametrize("kind", [Access, Accounts, Events, Queries, Quotes, Webhooks, ApiKeys])
+@pytest.mark.parametrize("kind", [Access, Accounts, Events, Queries, Quotes, Webhooks, ApiKeys, Members])
 async def test_whatever_else_is_asked_from_another_loop_is_refused_too(gateway: Gateway, kind: type[Any]) -> None:
     executor = getattr(gateway, re.sub("(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower())
     methods = [name for name, member in vars(kind).items() if inspect.iscoroutinefunction(member) and name[0] != "_"]

@@ -32,8 +32,10 @@ from gateway.contracts.events import EventFeedContract
 from gateway.contracts.hostile_input import HostileInputContract
 from gateway.contracts.housekeeping import HousekeepingContract
 from gateway.contracts.login_failures import LoginFailuresContract
+from gateway.contracts.members import MembersContract
 from gateway.contracts.rate_budgets import RateBudgetsContract
 from gateway.contracts.reader import ReaderContract
+from gateway.contracts.second_factors import SecondFactorsContract
 from gateway.contracts.sessions import SessionsContract
 from gateway.contracts.unit_of_work import UnitOfWorkContract
 from gateway.contracts.users import UsersContract
@@ -67,6 +69,10 @@ class TestLoginFailures(LoginFailuresContract):
     pass
 
 
+class TestSecondFactors(SecondFactorsContract):
+    pass
+
+
 class TestRateBudgets(RateBudgetsContract):
     pass
 
@@ -88,6 +94,11 @@ class TestEventCursors(EventCursorsContract):
 
 
 class TestWebhookEndpoints(WebhookEndpointsContract):
+    pass
+
+
+@pytest.mark.locking
+class TestMembers(MembersContract):
     pass
 
 

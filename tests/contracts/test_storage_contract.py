@@ -10,7 +10,7 @@ from gateway import contracts
 from gateway.contracts.storage import StorageContract
 
 OTHER_PORTS = {"AccessTokensContract", "IdentifiersContract", "PasswordHasherContract"}
-BEYOND_A_PROCESS = {"DurabilityContract", "SharedStorageContract"}
+BEYOND_A_PROCESS = {"DurabilityContract", "OutageContract", "SharedStorageContract"}
 
 
 def every_contract() -> list[type[Any]]:

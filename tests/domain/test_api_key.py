@@ -35,6 +35,9 @@ SECOND = timedelta(seconds=1)
         ("last_used_at", NOW.replace(tzinfo=None)),
         ("replaced_by", ""),
         ("sequence", -1),
+        ("requests_per_minute", 0),
+        ("requests_per_minute", 1_000_001),
+        ("requests_per_minute", True),
     ],
 )
 def test_a_key_is_valid_or_cannot_be_made(name: str, given: Any) -> None:

@@ -24,9 +24,19 @@ from gateway.domain.errors import (
 )
 from gateway.domain.fees import NO_FEES, FeeSchedule
 from gateway.domain.limits import CAPTURES_MAX, EXPIRES_IN_SECONDS_DEFAULT, REFUNDS_MAX
-from gateway.domain.new_payment import authorized, failed, paid_at_once, requested
+from gateway.domain.new_payment import authorized, failed, paid_at_once, requested, to_be_reviewed
 from gateway.domain.payment import CaptureMethod, Payment
-from gateway.domain.payment_life import cancel, capture_hold, confirmation_failed, confirmed, expire, refund
+from gateway.domain.payment_life import (
+    approve,
+    cancel,
+    capture_hold,
+    confirmation_failed,
+    confirmed,
+    confirmed_for_review,
+    decline,
+    expire,
+    refund,
+)
 from gateway.domain.payment_status import UNFINISHED, PaymentStatus
 from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 from gateway.domain.user import UserId
@@ -60,6 +70,12 @@ def a_hold(amount_minor: int = 100) -> Payment:
     return authorized(an_order(amount_minor), payment_id=payment_id(1), now=NOW)
 
 
+def to_review(order: PaymentOrder | None = None) -> Payment:
+    return to_be_reviewed(
+        order or an_order(), payment_id=payment_id(1), rule="balance_share", review_seconds=60, now=NOW
+    )
+
+
 def captured_in_part(amount_minor: int = 30) -> Payment:
     return capture_hold(a_hold(), amount_minor=amount_minor, final=False, fees=NO_FEES, now=NOW).payment
 
@@ -68,6 +84,7 @@ def in_status(status: PaymentStatus) -> Payment:
     """A payment of 100 that came to this status."""
     payments: dict[PaymentStatus, Callable[[], Payment]] = {
         PaymentStatus.REQUIRES_CONFIRMATION: a_request,
+        PaymentStatus.REQUIRES_REVIEW: to_review,
         PaymentStatus.AUTHORIZED: a_hold,
         PaymentStatus.PARTIALLY_CAPTURED: captured_in_part,
         PaymentStatus.CAPTURED: lambda: paid_at_once(an_order(), payment_id=payment_id(1), now=NOW),
@@ -84,6 +101,8 @@ Act = Callable[[Payment, datetime], Any]
 ACTS: dict[str, Act] = {
     "confirm": lambda payment, now: confirmed(payment, customer_id=CUSTOMER, fee_minor=0, now=now),
     "fail to confirm": lambda payment, now: confirmation_failed(payment, failure_code="insufficient_funds", now=now),
+    "approve": lambda payment, now: approve(payment, fees=NO_FEES, now=now).payment,
+    "decline": lambda payment, now: decline(payment, now=now).payment,
     "capture": lambda payment, now: capture_hold(payment, amount_minor=None, final=True, fees=NO_FEES, now=now).payment,
     "capture a part": lambda payment, now: (
         capture_hold(payment, amount_minor=10, final=False, fees=NO_FEES, now=now).payment
@@ -97,6 +116,9 @@ TABLE: dict[tuple[PaymentStatus, str], PaymentStatus] = {
     (S.REQUIRES_CONFIRMATION, "confirm"): S.AUTHORIZED,
     (S.REQUIRES_CONFIRMATION, "fail to confirm"): S.REQUIRES_CONFIRMATION,
     (S.REQUIRES_CONFIRMATION, "cancel"): S.CANCELED,
+    (S.REQUIRES_REVIEW, "approve"): S.AUTHORIZED,
+    (S.REQUIRES_REVIEW, "decline"): S.CANCELED,
+    (S.REQUIRES_REVIEW, "cancel"): S.CANCELED,
     (S.AUTHORIZED, "capture"): S.CAPTURED,
     (S.AUTHORIZED, "capture a part"): S.PARTIALLY_CAPTURED,
     (S.AUTHORIZED, "cancel"): S.CANCELED,
@@ -143,6 +165,7 @@ def test_a_payment_moves_as_the_table_says_and_in_no_other_way(status: PaymentSt
     ("status", "after"),
     [
         (S.REQUIRES_CONFIRMATION, S.EXPIRED),
+        (S.REQUIRES_REVIEW, S.EXPIRED),
         (S.AUTHORIZED, S.EXPIRED),
         (S.PARTIALLY_CAPTURED, S.CAPTURED),
     ],
@@ -160,7 +183,7 @@ def test_its_time_is_over_at_the_very_moment_whether_it_was_written_down_or_not(
     written = expire(payment, now=DEADLINE)
     assert (written.payment.status, written.payment.version) == (after, payment.version + 1)
     assert written.released_minor == payment.amount_held_minor
-    for act in ("confirm", "capture", "cancel"):
+    for act in ("confirm", "approve", "decline", "capture", "cancel"):
         with pytest.raises(Refusal) as unwritten:
             ACTS[act](payment, DEADLINE)
         with pytest.raises(Refusal) as refused:
@@ -175,7 +198,7 @@ def test_its_time_is_over_at_the_very_moment_whether_it_was_written_down_or_not(
 def test_what_is_allowed_is_what_is_not_refused(status: PaymentStatus) -> None:
     payment = in_status(status)
     allowed: list[str] = []
-    for act in ("confirm", "capture", "cancel", "refund"):
+    for act in ("confirm", "approve", "decline", "capture", "cancel", "refund"):
         try:
             ACTS[act](payment, LATER)
         except Refusal:
@@ -191,6 +214,45 @@ def test_a_refusal_tells_where_the_payment_stands() -> None:
     with pytest.raises(PaymentExpired) as late:
         cancel(a_hold(), now=DEADLINE)
     assert late.value.facts == {"current_status": "expired", "allowed_actions": []}
+
+
+def test_an_approved_payment_is_what_it_would_have_been_without_the_review() -> None:
+    at_once = replace(an_order(), capture=CaptureMethod.AUTOMATIC, expires_in_seconds=None)
+    for order, without, held in (
+        (at_once, paid_at_once(at_once, payment_id=payment_id(1), now=NOW, fee_minor=33), 100),
+        (an_order(), authorized(an_order(), payment_id=payment_id(1), now=NOW), 0),
+    ):
+        waiting = to_review(order)
+        assert (waiting.failure_code, waiting.amount_held_minor, waiting.amount_capturable_minor) == (
+            "balance_share",
+            100,
+            0,
+        )
+        approved = approve(waiting, fees=FEES, now=LATER)
+        assert approved.payment == replace(without, version=2, updated_at=LATER)
+        assert (approved.captured_minor, approved.fee_minor) == (held, without.fee_amount_minor)
+
+
+def test_a_confirmed_request_waits_for_its_review_as_a_payment_does() -> None:
+    for method, end in ((CaptureMethod.AUTOMATIC, LATER + timedelta(seconds=90)), (CaptureMethod.MANUAL, DEADLINE)):
+        waiting = confirmed_for_review(
+            a_request(method), customer_id=CUSTOMER, rule="count.1h", review_seconds=90, now=LATER
+        )
+        assert (waiting.status, waiting.customer_id) == (S.REQUIRES_REVIEW, CUSTOMER)
+        assert (waiting.failure_code, waiting.expires_at) == ("count.1h", end)
+
+
+def test_a_payment_that_was_not_approved_says_why_and_releases_its_money_and_its_reference() -> None:
+    waiting = to_review(replace(an_order(), reference="order-1"))
+    assert waiting.reference_held is not None
+    for ended, status, code in (
+        (decline(waiting, now=LATER), S.CANCELED, "review_declined"),
+        (expire(waiting, now=DEADLINE), S.EXPIRED, "review_expired"),
+        (cancel(waiting, now=LATER), S.CANCELED, None),
+    ):
+        assert (ended.payment.status, ended.payment.failure_code, ended.released_minor) == (status, code, 100)
+        assert ended.payment.reference_held is None
+    assert waiting.at(DEADLINE).failure_code == "review_expired"
 
 
 def test_a_confirmed_request_is_paid_at_once_or_held() -> None:

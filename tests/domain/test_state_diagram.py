@@ -11,7 +11,16 @@ from gateway.domain.errors import Refusal
 from gateway.domain.fees import NO_FEES
 from gateway.domain.new_payment import authorized, failed, paid_at_once
 from gateway.domain.payment import CaptureMethod, Payment
-from gateway.domain.payment_life import cancel, capture_hold, confirmation_failed, confirmed, expire
+from gateway.domain.payment_life import (
+    approve,
+    cancel,
+    capture_hold,
+    confirmation_failed,
+    confirmed,
+    confirmed_for_review,
+    decline,
+    expire,
+)
 from gateway.domain.payment_status import PaymentStatus
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
@@ -29,6 +38,14 @@ ACTIONS: dict[str, Callable[[Payment], Payment]] = {
     "confirm, without funds": lambda payment: confirmation_failed(
         payment, failure_code="insufficient_funds", now=LATER
     ),
+    "confirm, to be reviewed": lambda payment: confirmed_for_review(
+        payment, customer_id=CUSTOMER, rule="count.1h", review_seconds=60, now=LATER
+    ),
+    "approve": lambda payment: (
+        approve(replace(payment, capture=CaptureMethod.AUTOMATIC), fees=NO_FEES, now=LATER).payment
+    ),
+    "approve, capture=manual": lambda payment: approve(payment, fees=NO_FEES, now=LATER).payment,
+    "decline": lambda payment: decline(payment, now=LATER).payment,
     "capture": lambda payment: capture_hold(payment, amount_minor=None, final=True, fees=NO_FEES, now=LATER).payment,
     "capture, final=false": lambda payment: (
         capture_hold(payment, amount_minor=1, final=False, fees=NO_FEES, now=LATER).payment
@@ -45,6 +62,7 @@ def arrows() -> Iterator[tuple[str, str, str]]:
         ("pay", paid_at_once(order, payment_id=payment_id(1), now=LATER)),
         ("pay, capture=manual", authorized(order, payment_id=payment_id(1), now=LATER)),
         ("pay, without funds", failed(order, payment_id=payment_id(1), failure_code="insufficient_funds", now=LATER)),
+        ("pay, to be reviewed", in_status(PaymentStatus.REQUIRES_REVIEW)),
         ("request", in_status(PaymentStatus.REQUIRES_CONFIRMATION)),
     ):
         yield "[*]", payment.status.value, label

@@ -209,6 +209,7 @@ def test_an_empty_ledger_is_sound(gateway: Gateway) -> None:
     assert gateway.run("verify").stdout == (
         "The ledger is sound: 0 accounts, 0 status changes, 0 transactions, 0 payments, 0 used quotes, "
         "0 payment events, 0 audit records, 0 new audit records read.\n"
+        f"The audit log ends at 0:{'0' * 64}\n"
     )
 
 
@@ -229,7 +230,7 @@ def test_an_operator_has_one_address_in_all_its_forms(gateway: Gateway) -> None:
 
     assert made.exit_code == 0
     assert (again.stderr, again.exit_code) == ("Error: Somebody has registered with this e-mail address already.\n", 1)
-    assert (refused.stderr, refused.exit_code) == ("Error: This is not an e-mail address.\n", 1)
+    assert (refused.stderr, refused.exit_code) == ("Error: email: This is not an e-mail address.\n", 1)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +255,7 @@ def test_a_password_that_nobody_could_type_makes_no_operator(gateway: Gateway, c
 def test_an_operator_needs_a_password_that_is_none_of_the_common_ones(gateway: Gateway) -> None:
     done = gateway.run("create-operator", "--email", "op@example.com", "--password-stdin", stdin="password123\n")
 
-    assert done.stderr == "Error: Everybody tries this password first. Choose another.\n"
+    assert done.stderr == "Error: password: Everybody tries this password first. Choose another.\n"
     assert done.exit_code == 1
 
 

@@ -201,6 +201,7 @@ def test_verify_prints_one_document_for_programs(tmp_path: Path) -> None:
         "sound": True,
         "findings_count": 0,
         "findings": [],
+        "audit_head": "0:" + "0" * 64,
         "read": dict.fromkeys(READ, 0),
     }
     assert sound.stderr == ""

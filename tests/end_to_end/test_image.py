@@ -14,7 +14,7 @@ import pytest
 
 from gateway.adapters.jose.keys import generate_pem
 from support.image import ROOT, dotenv, image_variables, services
-from support.load import PASSWORD, log_in
+from support.load import PASSWORD, enrol_and_log_in, log_in
 from support.postgres import LocalPostgres, find_binaries
 from support.processes import DEVNULL, started
 from support.read_only import SECONDS_MAX, command, confined_to, open_folder
@@ -136,8 +136,9 @@ async def test_the_processes_of_compose_work_with_their_variables_and_rights(
             body = {"email": "ada@example.com", "password": PASSWORD, "role": "customer"}
             ada = (await http.post("/users/register", json=body)).json()
             deposit = {"account_id": ada["accounts"][0]["id"], "amount": 500, "currency": "USD"}
-            for email, status in (("ada@example.com", 403), ("op@example.com", 201)):
-                headers = await log_in(http, email) | {"Idempotency-Key": "deposit"}
+            people = (await log_in(http, "ada@example.com"), await enrol_and_log_in(http, "op@example.com"))
+            for signed_in, status in zip(people, (403, 201), strict=True):
+                headers = signed_in | {"Idempotency-Key": "deposit"}
                 answer = await http.post("/deposits", headers=headers, json=deposit)
                 assert answer.status_code == status, answer.text
         await until(worker_lives, START_SECONDS_MAX)

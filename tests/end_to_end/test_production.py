@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from gateway.adapters.jose.keys import generate_pem
 from gateway.settings.database_url import without_password
-from support.load import PASSWORD, log_in, sign_up
+from support.load import PASSWORD, enrol_and_log_in, sign_up
 from support.servers import Installation
 
 SCHEMA_MISSING = "Error: There is no ledger in {}. If this is the right database, run: gateway migrate\n"
@@ -98,7 +98,10 @@ async def test_production_is_set_up_with_commands_by_several_machines_at_once(
     assert made.exit_code == 0, made
 
     async with gateway.serving() as server, server.client() as http:
-        operator = await log_in(http, email)
+        body = {"email": email, "password": PASSWORD}
+        without = await http.post("/users/login", json=body)
+        assert (without.status_code, without.json()["code"]) == (403, "second_factor_missing")
+        operator = await enrol_and_log_in(http, email)
         customer = await sign_up(http, "customer")
         deposit = {"account_id": customer.account_id, "amount": 500, "currency": "USD"}
         for headers, status in ((customer.headers, 403), (operator, 201)):

@@ -7,8 +7,9 @@ import pytest
 
 from gateway.domain.event_type import EventType
 from gateway.entrypoints.cli import main
+from gateway.entrypoints.remote.by_operators import BY_OPERATORS
 from gateway.entrypoints.remote.event_lines import event_line
-from gateway.entrypoints.remote.scenarios import BY_OPERATORS, SCENARIOS
+from gateway.entrypoints.remote.scenarios import SCENARIOS
 from gateway.entrypoints.remote.trigger import cause
 from support import gateway_with_another_clock
 from support.gateway_with_another_clock import CLOCK_FILE, set_ahead

@@ -88,7 +88,17 @@ def test_a_key_is_created_listed_rotated_and_revoked(machine: Machine) -> None:
     assert [line.split()[0] for line in listed[1:]] == [id_in(rotated.stderr), key_id]
     assert "payments:read payouts:write" in listed[1]
     assert "revoked" in listed[2]
-    assert len(machine.keys("list", "--owner", "usr_nobody").stdout.splitlines()) == 1
+
+
+def test_a_key_has_a_limit_of_its_own_that_a_rotation_keeps_or_changes(machine: Machine) -> None:
+    made = machine.keys(
+        "create", "--owner", machine.customer, "--name", "Till", *SCOPES, "--requests-per-minute", "120"
+    )
+    key_id = id_in(made.stderr)
+    for flags in ((), ("--requests-per-minute", "60"), ("--requests-per-minute", "0")):
+        key_id = id_in(machine.keys("rotate", key_id, *flags).stderr)
+    listed = machine.keys("list").stdout.splitlines()
+    assert [line.split()[-1] for line in listed[1:]] == ["never", "60", "120", "120"]
 
 
 @pytest.mark.parametrize(
@@ -96,12 +106,42 @@ def test_a_key_is_created_listed_rotated_and_revoked(machine: Machine) -> None:
     [
         (("revoke", "key_none"), "There is no such API key."),
         (("rotate", "key_none"), "There is no such API key."),
+        (("list", "--owner", "usr_none"), "There is no such user."),
+        (("create", "--owner", "eve@example.com", "--name", "Till", *SCOPES), "There is no such user."),
         (("create", "--owner", "usr_none", "--name", "Till", *SCOPES), "There is no such user."),
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(machine: Machine, arguments: tuple[str, ...], complaint: str) -> None:
     done = machine.keys(*arguments)
     assert (done.exit_code, done.stderr, done.stdout) == (1, f"Error: {complaint}\n", "")
+
+
+def test_the_owner_is_also_named_by_the_address(machine: Machine) -> None:
+    made = machine.keys("create", "--owner", "Ada@example.com", "--name", "Till", *SCOPES)
+    listed = machine.keys("list", "--owner", "ada@example.com").stdout.splitlines()
+    assert [line.split()[:2] for line in listed[1:]] == [[id_in(made.stderr), machine.customer]]
+
+
+@pytest.mark.parametrize("command", ["revoke", "rotate"])
+def test_a_key_in_place_of_its_id_is_answered_with_the_id(machine: Machine, command: str) -> None:
+    made = machine.keys("create", "--owner", machine.customer, "--name", "Till", *SCOPES)
+    done = machine.keys(command, made.stdout.strip())
+    assert done.exit_code == 1
+    assert done.stderr == f"Error: This is an API key itself. Its id is {id_in(made.stderr)}.\n"
+    cut_off = machine.keys(command, made.stdout.strip()[:-1])
+    assert "keys list" in cut_off.stderr
+    assert machine.accepts(made.stdout.strip())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("list",), ("revoke", "key_x"), ("rotate", "key_x"), ("create", "--owner", "usr_x", "--name", "Till", *SCOPES)],
+)
+def test_a_database_that_is_not_there_is_not_made(machine: Machine, arguments: tuple[str, ...]) -> None:
+    done = machine.keys(*arguments, GATEWAY_DATABASE_URL=f"sqlite:///{machine.folder}/deeper/typo.db")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: There is no ledger in sqlite:///")
+    assert not (machine.folder / "deeper").exists()
 
 
 def test_a_key_for_more_than_the_owner_may_is_refused(machine: Machine) -> None:

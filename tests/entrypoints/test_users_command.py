@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import pyotp
 import pytest
 from click.testing import CliRunner, Result
 
@@ -51,9 +52,38 @@ def test_a_user_is_disabled_listed_and_enabled(run: Run, ada: Registered) -> Non
     )
 
 
+def test_a_lost_second_factor_is_reset(run: Run, ada: Registered, settings: Settings) -> None:
+    async def enrol() -> None:
+        who = {"email": "ada@example.com", "password": PASSWORD, "address": "192.0.2.1"}
+        async with open_gateway(settings) as gateway:
+            secret = (await gateway.second_factors.enrol(**who)).secret
+            await gateway.second_factors.confirm(code=pyotp.TOTP(secret).now(), **who)
+
+    asyncio.run(enrol())
+    for said in ("has no second factor any more", "has no second factor"):
+        done = run("reset-second-factor", "ada@example.com", "--reason", "A lost telephone")
+        assert done.output == f"{ada.user.id} {said}.\n"
+
+
 def test_an_empty_account_is_closed(run: Run, ada: Registered) -> None:
     account_id = ada.accounts[0].id
     assert run("close-account", account_id, "--reason", "A mistake").output == f"{account_id} is closed.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("list-disabled",),
+        ("show", "usr_x"),
+        ("disable", "usr_x", "--reason", "x"),
+        ("close-account", "acc_x", "--reason", "x"),
+    ],
+)
+def test_a_database_that_is_not_there_is_not_made(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    refused = run(*arguments, "--database-url", f"sqlite:///{tmp_path}/typo.db")
+    assert refused.exit_code == 1
+    assert refused.output.startswith("Error: There is no ledger in sqlite:///")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_who_does_not_exist_is_told_in_a_sentence(run: Run, ada: Registered) -> None:

@@ -30,6 +30,9 @@ NOT_PAYMENTS = {TransactionType.DEPOSIT, TransactionType.PAYOUT, TransactionType
 WITHOUT_OPERATION = {
     "AcceptCustomerInvitation": "application/customers.py submits it",
     "InviteCustomer": "application/customers.py submits it",
+    "AcceptInvitation": "application/members.py submits it",
+    "InviteMember": "application/members.py submits it",
+    "RemoveMember": "application/members.py submits it",
     "ChangeWebhookEndpoint": "application/webhooks.py submits it",
     "CreateApiKey": "application/api_keys.py submits it",
     "CreateWebhookEndpoint": "application/webhooks.py submits it",

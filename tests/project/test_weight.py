@@ -1,5 +1,6 @@
 """What a program loads: the adapters that it uses, and no others."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,9 @@ from gateway.entrypoints.launch import SERVER_MODULES
 ROOT = Path(__file__).parents[2]
 IMPORT_SECONDS_MAX = 0.2
 """Processor time of `import gateway`. It takes some 10 ms."""
+HELP_SECONDS_MAX = 0.4
+"""Processor time of `gateway --help`, the start of Python included. It takes some 120 ms."""
+RUNS = 3
 
 SERVER = {*SERVER_MODULES, "httptools"}
 SQL = {"aiosqlite", "alembic", "asyncpg", "sqlalchemy"}
@@ -73,3 +77,18 @@ def test_the_command_without_its_extra_says_what_to_install(tmp_path: Path) -> N
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "The command needs click, which is not installed. Run: pip install 'gateway[server]'\n"
+
+
+def processor_seconds_of(*arguments: str) -> float:
+    """The processor time of the command `gateway`, which is to succeed."""
+    command = [sys.executable, "-B", "-m", "gateway", *arguments]
+    silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    _, status, used = os.wait4(os.posix_spawn(sys.executable, command, os.environ, file_actions=silent), 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    return used.ru_utime + used.ru_stime
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("serve", "--help")], ids=" ".join)
+def test_help_is_there_at_once(arguments: tuple[str, ...]) -> None:
+    # The best of some runs: what else the machine does may slow a processor down, and never speeds it up.
+    assert min(processor_seconds_of(*arguments) for _ in range(RUNS)) <= HELP_SECONDS_MAX

@@ -14,12 +14,14 @@ from gateway.adapters.memory import MemoryUnitOfWork
 from gateway.application.commands.shared import payments as shared_payments
 from gateway.application.commands.shared.payments import PaymentResult
 from gateway.application.engine import batch
-from gateway.application.engine.batch import Batch, needs_of, wanted_by
+from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.draft import Draft
-from gateway.application.engine.group_commit import GroupCommit, Ticket
+from gateway.application.engine.group_commit import GroupCommit
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.engine.submission import Answer, CommandSubmission, Failed, Submission, is_stored
+from gateway.application.engine.ticket import Ticket
+from gateway.application.engine.wanted import needs_of, wanted_by
 from gateway.application.ports.unit_of_work import Changes, TryAgain
 from gateway.domain import new_payment
 from gateway.domain import payment_life as payments

@@ -8,6 +8,7 @@ import pytest
 from gateway.adapters.jose.access_tokens import JoseAccessTokens
 from gateway.adapters.jose.keys import signing_key_from_secret
 from gateway.adapters.system.identifiers import time_ordered_id
+from gateway.adapters.totp.time_codes import TotpCodes
 from gateway.application.access.access import Access
 from gateway.application.access.limits import AccessLimits
 from gateway.application.access.signed_in import SignedIn
@@ -63,6 +64,8 @@ def an_access(
         users=storage.users,
         sessions=storage.sessions,
         api_keys=storage.api_keys,
+        second_factors=storage.second_factors,
+        members=storage.members,
         login_failures=storage.login_failures,
         audit_log=storage.audit_log,
         passwords=passwords or PlainHasher(),
@@ -72,6 +75,7 @@ def an_access(
             signing_key=SIGNING_KEY,
             lifetime_seconds=lifetime_seconds,
         ),
+        time_codes=TotpCodes(),
         clock=clock,
         identifiers=time_ordered_id,
         limits=limits or AccessLimits(),

@@ -30,8 +30,11 @@ from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.events.feed import Events
 from gateway.application.events.hub import EventHub, StreamLimits
 from gateway.application.gateway import Gateway
+from gateway.application.members import Members
+from gateway.application.ports.risk import RiskRules
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Wanted
+from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.bootstrap.wiring import in_memory_gateway
 from gateway.domain.account import AccountId
 from gateway.domain.money import COUNTER_MAX
@@ -165,11 +168,16 @@ class Api:
     http: httpx.AsyncClient
     contract: Contract
     token: str | None = None
+    merchant_id: str | None = None
     root_path: str = ""
 
     def with_token(self, token: str | None) -> Self:
         """The same, signed in otherwise."""
         return replace(self, token=token)
+
+    def acting_for(self, merchant_id: str | None) -> Self:
+        """The same, as a member of a merchant."""
+        return replace(self, merchant_id=merchant_id)
 
     async def send(
         self,
@@ -186,6 +194,8 @@ class Api:
         all_headers: dict[str, str | bytes] = {}
         if self.token is not None:
             all_headers["authorization"] = f"Bearer {self.token}"
+        if self.merchant_id is not None:
+            all_headers["gateway-merchant"] = self.merchant_id
         if key is not None:
             all_headers["idempotency-key"] = key
         if content is not None:
@@ -259,6 +269,14 @@ class World:
         """A new merchant."""
         return await self._registered("merchant", currency)
 
+    async def member(self, merchant: Person, role: str) -> Person:
+        """A new user who acts for a merchant, with a role."""
+        body = {"email": fresh_email(), "role": role}
+        token = created(await merchant.api.post("/members", body))["invitation_token"]
+        created(await self.anyone.post("/invitations/register", {"token": token, "password": PASSWORD}))
+        person = await self.signed_in(body["email"])
+        return replace(person, api=person.api.acting_for(merchant.id))
+
     async def operator(self) -> Person:
         """A new operator. They are not made over HTTP."""
         email = fresh_email()
@@ -302,6 +320,7 @@ async def open_world(  # noqa: PLR0913 - every option of an application, by name
     cors_allowed_origins: Sequence[str] = (),
     layers: Sequence[Layer] = (),
     access_log: AccessLog | None = None,
+    risk: RiskRules | None = None,
     changed: Callable[[Gateway], Gateway] = lambda gateway: gateway,
 ) -> AsyncGenerator[World]:
     """Start an application, on memory unless a storage is given. `changed` may put other parts into its gateway.
@@ -310,7 +329,7 @@ async def open_world(  # noqa: PLR0913 - every option of an application, by name
     """
     clock = StandingClock()
     async with AsyncExitStack() as stack:
-        gateway = like.gateway if like else await stack.enter_async_context(in_memory_gateway(clock=clock))
+        gateway = like.gateway if like else await stack.enter_async_context(in_memory_gateway(clock=clock, risk=risk))
         if storage is not None:
             gateway = await stack.enter_async_context(moved(gateway, storage, clock))
 
@@ -377,6 +396,8 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
         users=storage.users,
         sessions=storage.sessions,
         api_keys=storage.api_keys,
+        second_factors=storage.second_factors,
+        members=storage.members,
         login_failures=storage.login_failures,
         audit_log=storage.audit_log,
     )
@@ -395,6 +416,8 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             access=access,
             api_keys=api_keys,
             customers=Customers(access=access, stored=storage.customers),
+            second_factors=SecondFactorEnrolment(access),
+            members=Members(access, storage.members),
             queries=queries,
             events=events,
             event_queries=event_queries,
@@ -402,7 +425,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             webhooks=webhooks,
             deliveries=deliveries,
             storage=storage,
-            audit=AuditQueries(storage.audit_log),
+            audit=AuditQueries(storage.audit_log, executor, access.clock),
         )
     finally:
         await submissions.close()

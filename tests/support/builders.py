@@ -12,15 +12,18 @@ from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine import outcome_codec
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command
+from gateway.application.engine.risk import Risk
 from gateway.application.engine.submission import Answer, BulkSubmission, CommandSubmission, fingerprint
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import AnswerKey, Changes, Records, UnitOfWork, Wanted
+from gateway.application.ports.unit_of_work import Changes, Records, UnitOfWork, Wanted
 from gateway.contracts.records import EUR, NOW, USD, SequentialIdentifiers, account_id, user_id
 from gateway.domain.account import AccountId
 from gateway.domain.immutable import immutable
 from gateway.domain.money import CurrencyCode, Money
 from gateway.domain.payment_terms import PaymentOrder
+from gateway.domain.risk_limits import RiskLimits, risk_limit
 from gateway.domain.user import Role
 
 CUSTOMER = user_id(1)
@@ -105,8 +108,22 @@ def submissions(*commands: Command[Any]) -> list[CommandSubmission]:
     return [submit(command, f"key-{number}") for number, command in enumerate(commands)]
 
 
-def a_batch(storage: Storage, clock: Clock | None = None) -> Batch:
-    return Batch(unit_of_work=storage.unit_of_work, clock=clock or StandingClock(), identifiers=time_ordered_id)
+def a_batch(storage: Storage, clock: Clock | None = None, risk: Risk | None = None) -> Batch:
+    return Batch(
+        unit_of_work=storage.unit_of_work, clock=clock or StandingClock(), identifiers=time_ordered_id, risk=risk
+    )
+
+
+def reviewing(*limits: str, review_seconds: int = 86_400) -> Risk:
+    """Rules that send payments beyond these limits to a review: `reviewing("amount.customer.USD=500")`."""
+    rules = RiskLimits(review=[risk_limit(limit) for limit in limits])
+    return Risk(rules=rules, windows=tuple(rules.windows), review_seconds=review_seconds)
+
+
+def refusing(*limits: str) -> Risk:
+    """Rules that refuse payments beyond these limits: `refusing("count.1h=5")`."""
+    rules = RiskLimits(refuse=[risk_limit(limit) for limit in limits])
+    return Risk(rules=rules, windows=tuple(rules.windows))
 
 
 async def opened(storage: Storage, *, balance: int = 100) -> None:

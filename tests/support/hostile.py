@@ -8,9 +8,12 @@ from typing import Any, Final, cast
 
 from gateway import (
     AcceptCustomerInvitation,
+    AcceptInvitation,
+    ApprovePayment,
     CancelPayment,
     CapturePayment,
     ChangeCustomer,
+    ChangeMember,
     ChangeWebhookEndpoint,
     ChargeCustomer,
     CloseAccount,
@@ -18,6 +21,7 @@ from gateway import (
     CreateApiKey,
     CreateCustomer,
     CreateWebhookEndpoint,
+    DeclinePayment,
     DeleteWebhookEndpoint,
     DisabledReason,
     DisableUser,
@@ -27,13 +31,16 @@ from gateway import (
     ExpirePayment,
     FreezeAccount,
     InviteCustomer,
+    InviteMember,
     MakeDeposit,
     MakePayout,
     MakeQuote,
+    MemberRole,
     OpenAccount,
     Pay,
     RefundPayment,
     Register,
+    RemoveMember,
     RequestPayment,
     ReverseTransaction,
     RevokeApiKey,
@@ -75,6 +82,7 @@ from support.builders import (
     deposit,
     opened,
     pay,
+    reviewing,
     usd,
 )
 
@@ -205,14 +213,16 @@ class Shop:
         keys = await self.storage.api_keys.keys(None, before=None, limit=100)
         async with self.storage.audit() as audit:
             users = [await self.storage.users.by_id(user_id(number)) for number in (8, 9)]
-            return list(await self.storage.reader.totals()), await audit.size(), list(endpoints), list(keys), users
+            records = await self.storage.members.members(user_id(10), before=None, limit=100)
+            shown = list(endpoints), list(keys), list(records), users
+            return list(await self.storage.reader.totals()), await audit.size(), *shown
 
 
 async def a_shop(storage: Storage) -> Shop:
     """A customer with money, a merchant, and payments in each state."""
     await opened(storage, balance=100_000)
     identifiers = SequentialIdentifiers()
-    identifiers.go_back(dict.fromkeys(("usr", "acc", "txn", "evt", "dep", "key", "aud"), 100))
+    identifiers.go_back(dict.fromkeys(("usr", "acc", "txn", "evt", "dep", "key", "mem", "aud"), 100))
     batch = Batch(unit_of_work=storage.unit_of_work, clock=StandingClock(), identifiers=identifiers)
     executor = CommandExecutor(OneByOne(batch.run), identifiers)
     given = await executor.execute(deposit(usd(50)))
@@ -280,6 +290,22 @@ async def a_shop(storage: Storage) -> Shop:
     await executor.execute(MakeDeposit(account_id=managed.accounts[0].id, amount=usd(100), owner_id=None))
     invited = await executor.execute(replace(create_customer, external_id=None))
     await executor.execute(InviteCustomer(customer_id=invited.id, merchant_id=MERCHANT, secret_hash=b"5" * 32))
+    suspicious = replace(batch, risk=reviewing("amount.customer.USD=1"))
+    asking = CommandExecutor(OneByOne(suspicious.run), identifiers)
+    reviewed = [(await asking.execute(pay(usd(7)))).payment for _ in range(2)]
+    invite = InviteMember(
+        merchant_id=(
+            await executor.execute(replace(register, user_id=user_id(10), email="shop@example.com", role=Role.MERCHANT))
+        ).user.id,
+        email="user8@example.com",
+        role=MemberRole.VIEWER,
+        token_hash=b"5" * 32,
+        actor_id=user_id(10),
+    )
+    members = [
+        await executor.execute(replace(invite, email=f"{name}@example.com", token_hash=name[0].encode() * 32))
+        for name in ("user8", "ada", "bob")
+    ]
     commands: list[Command[Any]] = [
         replace(create_customer, external_id="customer-2"),
         ChangeCustomer(
@@ -316,6 +342,8 @@ async def a_shop(storage: Storage) -> Shop:
         EndSessions(user_id=somebody.user.id, reason="a lost token"),
         OpenAccount(key=AccountKey(CUSTOMER, EUR, AccountKind.CUSTOMER)),
         Pay(order=replace(order, reference="order-3")),
+        ApprovePayment(payment_id=reviewed[0].id, reason="they were called"),
+        DeclinePayment(payment_id=reviewed[1].id, reason="they know of none"),
         RefundPayment(payment_id=captured.id, merchant_id=MERCHANT, amount_minor=2, reason="cold", refund_fee=True),
         Register(
             user_id=user_id(7),
@@ -352,6 +380,18 @@ async def a_shop(storage: Storage) -> Shop:
             old_key_seconds=60,
         ),
         SendTestEvent(endpoint_id=endpoints[4].id, owner_id=MERCHANT),
+        replace(invite, email="cy@example.com", token_hash=b"c" * 32),
+        AcceptInvitation(
+            merchant_id=user_id(10), email="user8@example.com", token_hash=b"u" * 32, user_id=somebody.user.id
+        ),
+        ChangeMember(
+            merchant_id=user_id(10),
+            member_id=members[1].id,
+            role=MemberRole.ADMIN,
+            reason="a new task",
+            actor_id=user_id(10),
+        ),
+        RemoveMember(merchant_id=user_id(10), member_id=members[2].id, reason="they left", actor_id=user_id(10)),
     ]
     return Shop(storage=storage, executor=executor, commands={type(command): command for command in commands})
 

@@ -2,13 +2,29 @@
 
 from dataclasses import dataclass
 
-from support.api_client import PASSWORD, Json, Person, World, created, fresh_key, ok
+from gateway.ports import ALLOWED, PaymentAttempt, RiskVerdict, refused, reviewed
+from support.api_client import PASSWORD, Json, Person, World, created, fresh_email, fresh_key, ok
 
 
 async def do(person: Person, path: str, body: Json | None = None) -> Json:
     """Ask, and take whatever is answered."""
     answer: Json = (await person.api.post(path, body, key=fresh_key())).json()
     return answer
+
+
+class AsDescribed:
+    """Rules of risk that do what the description of a payment says: `refuse` or `review`."""
+
+    windows = ()
+
+    def assess(self, attempt: PaymentAttempt) -> RiskVerdict:
+        match attempt.description:
+            case "refuse":
+                return refused("described")
+            case "review":
+                return reviewed("described")
+            case _:
+                return ALLOWED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +46,11 @@ class Lives:
         payment = await self.customer.pay(self.merchant, 200, capture="manual", expires_in_seconds=60)
         return f"/payments/{payment['id']}"
 
+    async def reviewed(self, **more: object) -> str:
+        """The path of a payment that waits for an operator."""
+        order: Json = {"merchant_id": self.merchant.id, "amount": 200, "currency": "USD", "description": "review"}
+        return f"/payments/{(await do(self.customer, '/payments', {**order, **more}))['id']}"
+
     async def paid(self) -> str:
         """The path of a captured payment."""
         return f"/payments/{(await self.customer.pay(self.merchant, 200))['id']}"
@@ -40,6 +61,7 @@ async def meet_what_lives_of_payments_cause(world: World, operator: Person) -> N
     customer, merchant = await world.customer(balance=10_000), await world.merchant()
     lives = Lives(world=world, customer=customer, merchant=merchant, operator=operator)
     await meet_what_requests_cause(lives)
+    await meet_what_rules_cause(lives)
     await meet_what_captures_cause(lives)
     await meet_what_refunds_cause(lives)
     await meet_what_batches_cause(lives)
@@ -54,6 +76,7 @@ async def meet_what_lives_of_payments_cause(world: World, operator: Person) -> N
     await meet_what_webhook_endpoints_cause(world, merchant)
     await meet_what_api_keys_cause(world)
     await meet_what_customers_cause(world)
+    await meet_what_members_cause(world, operator)
 
 
 async def meet_what_requests_cause(lives: Lives) -> None:
@@ -63,6 +86,20 @@ async def meet_what_requests_cause(lives: Lives) -> None:
     for asked in (path, path, "/payments/x", await lives.requested(amount=1_000_000)):
         await do(customer, f"{asked}/confirm")
     await do(await lives.world.customer(currency="CHF"), f"{await lives.requested()}/confirm")
+
+
+REASON: Json = {"reason": "x"}
+
+
+async def meet_what_rules_cause(lives: Lives) -> None:
+    """In a world whose rules are `AsDescribed`."""
+    order: Json = {"merchant_id": lives.merchant.id, "amount": 200, "currency": "USD", "description": "refuse"}
+    for path in ("/payments", "/transactions", f"{await lives.requested(description='refuse')}/confirm"):
+        await do(lives.customer, path, {} if path.endswith("confirm") else order)
+    for action in ("approve", "decline"):
+        waiting = await lives.reviewed()
+        for asked in (waiting, waiting, "/payments/x"):
+            await do(lives.operator, f"{asked}/{action}", REASON)
 
 
 async def meet_what_captures_cause(lives: Lives) -> None:
@@ -101,7 +138,10 @@ async def meet_what_batches_cause(lives: Lives) -> None:
 
 async def meet_what_time_causes(lives: Lives) -> None:
     asked, promised = await lives.requested(expires_in_seconds=60), await lives.held()
+    waiting = await lives.reviewed(capture="manual", expires_in_seconds=60)
     lives.world.clock.advance(60)
+    for action in ("approve", "decline"):
+        await do(lives.operator, f"{waiting}/{action}", REASON)
     await do(lives.customer, f"{asked}/confirm")
     for action in ("capture", "cancel"):
         await do(lives.merchant, f"{promised}/{action}", {})
@@ -110,12 +150,14 @@ async def meet_what_time_causes(lives: Lives) -> None:
 async def meet_what_freezing_causes(lives: Lives) -> None:
     customer, merchant, operator = lives.customer, lives.merchant, lives.operator
     asked, promised, paid = await lives.requested(), await lives.held(), await lives.paid()
+    waiting = await lives.reviewed()
     money: Json = {"account_id": customer.account_id, "amount": 1, "currency": "USD"}
     deposit = await do(operator, "/deposits", money)
     for person in (customer, merchant):
         await operator.api.post(f"/accounts/{person.account_id}/freeze")
     await do(customer, f"{asked}/confirm")
     await do(merchant, f"{promised}/capture", {})
+    await do(operator, f"{waiting}/approve", REASON)
     await do(merchant, f"{paid}/refunds", {})
     await do(customer, "/payouts", money)
     await do(operator, f"/transactions/{deposit['transaction_id']}/reverse", {"reason": "x"})
@@ -216,6 +258,7 @@ async def meet_what_too_little_or_too_much_causes(lives: Lives) -> None:
     customer, merchant, operator = lives.customer, lives.merchant, lives.operator
     deposit = await operator.deposit(1, account_id=merchant.account_id)
     paid, promised, asked = await lives.paid(), await lives.held(), await lives.requested()
+    waiting = await lives.reviewed()
     everything: Json = {
         "account_id": merchant.account_id,
         "amount": await merchant.available(),
@@ -226,6 +269,7 @@ async def meet_what_too_little_or_too_much_causes(lives: Lives) -> None:
     await do(operator, f"/transactions/{deposit['transaction_id']}/reverse", {"reason": "x"})
     await lives.world.fill(merchant, room=0)
     await do(merchant, f"{promised}/capture", {})
+    await do(operator, f"{waiting}/approve", REASON)
     await do(customer, f"{asked}/confirm")
     await do(operator, f"/transactions/{payout['transaction_id']}/reverse", {"reason": "x"})
     await lives.world.fill(customer, room=0)
@@ -298,6 +342,38 @@ async def meet_what_customers_cause(world: World) -> None:
     await owner.api.post(f"/customers/{other['id']}/invitations")
     nobody = world.gateway.tokens.issue(subject="usr_0", role="merchant", token_id="1", now=world.clock.now)
     await world.anyone.with_token(nobody).post("/customers", body)
+
+
+async def meet_what_members_cause(world: World, operator: Person) -> None:
+    owner, admin_of = await world.merchant(), await world.merchant()
+    for cursor in ("x", ""):
+        for path in ("/members", "/memberships"):
+            await owner.api.send("GET", f"{path}?cursor={cursor}" if cursor else path)
+    [first] = ok(await owner.api.get("/members"))["data"]
+    user, tokens = await world.customer(), list[str]()
+    for email, asker in ((user.email, owner), (user.email, owner), (fresh_email(), owner), (user.email, admin_of)):
+        answer = await asker.api.post("/members", {"email": email, "role": "viewer"})
+        tokens += [answer.json()["invitation_token"]] if answer.status_code == 201 else []
+    members = [member["id"] for member in ok(await owner.api.get("/members"))["data"] if member["id"] != first["id"]]
+    for member_id in (members[0], members[0], first["id"], "x"):
+        await owner.api.get(f"/members/{member_id}")
+        await owner.api.send("PATCH", f"/members/{member_id}", {"role": "support"})
+    nobody = world.gateway.tokens.issue(subject="usr_0", role="customer", token_id="1", now=world.clock.now)
+    await world.anyone.with_token(nobody).post("/invitations/accept", {"token": tokens[0]})
+    register = {"password": "a longer and better one"}
+    await world.anyone.post("/invitations/register", {"token": tokens[0], **register})
+    for _ in range(2):
+        await user.api.post("/invitations/accept", {"token": tokens[0]})
+        await world.anyone.post("/invitations/register", {"token": tokens[1], **register})
+    [membership] = ok(await user.api.get("/memberships"))["data"]
+    for member_id in (membership["id"], "x"):
+        await user.api.send("DELETE", f"/memberships/{member_id}")
+    for member_id in (members[0], first["id"], "x"):
+        await owner.api.send("DELETE", f"/members/{member_id}")
+    await do(operator, f"/users/{admin_of.id}/disable", {"reason": "Fraud"})
+    await world.anyone.post("/invitations/register", {"token": tokens[2], **register})
+    while (await owner.api.post("/members", {"email": fresh_email(), "role": "viewer"})).status_code == 201:
+        pass
 
 
 async def events_of(world: World, merchant: Person) -> list[str]:

@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any
 
 import httpx
+import pyotp
 
 PASSWORD = "correct horse battery"
 CONNECTIONS_PER_CLIENT = 25
@@ -114,6 +115,18 @@ async def sign_up(http: httpx.AsyncClient, role: str) -> Person:
     user = registered.json()
     headers = await log_in(http, body["email"])
     return Person(id=user["id"], account_id=user["accounts"][0]["id"], email=body["email"], headers=headers)
+
+
+async def enrol_and_log_in(http: httpx.AsyncClient, email: str, password: str = PASSWORD) -> dict[str, str]:
+    """The headers of an operator who has enrolled a second factor, and has logged in with a recovery code."""
+    who = {"email": email, "password": password}
+    enrolled = await http.post("/users/second-factor", json=who)
+    code = pyotp.TOTP(enrolled.json()["secret"]).now()
+    confirmed = await http.post("/users/second-factor/confirm", json={**who, "code": code})
+    [recovery_code, *_] = confirmed.json()["recovery_codes"]
+    answer = await http.post("/users/login", json={**who, "code": recovery_code})
+    assert answer.status_code == 200, answer.text
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
 async def log_in(http: httpx.AsyncClient, email: str, password: str = PASSWORD) -> dict[str, str]:

@@ -30,7 +30,7 @@ from gateway.domain.payment_terms import PaymentOrder
 from gateway.domain.user import Role
 from support.builders import deposit, pay, register, submit, usd
 
-PATIENT = SqlLimits(lock_timeout_seconds=20, statement_timeout_seconds=25, command_timeout_seconds=30)
+PATIENT = SqlLimits(lock_timeout_seconds=160, statement_timeout_seconds=25, command_timeout_seconds=30)
 """Nothing ends by itself that a test holds up, however slow the machine is."""
 
 NOTICE_SECONDS_MAX = 20.0
@@ -77,15 +77,25 @@ class Process:
         found = [await self.storage.reader.account(account_id) for account_id in accounts]
         return [account.available for account in found if account is not None]
 
-    def executor_that_retries_once(self) -> GroupCommit:
+    def executor_that_retries_once(self, *, lock_seconds_max: float = 2.0) -> GroupCommit:
         """An executor as a gateway has it, in which a batch that failed twice is not run again."""
         once_more = RetryLimits(attempts_max=2, duration_seconds_max=60)
         return GroupCommit(
             retrying(self._run_batch, once_more),
-            GroupLimits(),
+            GroupLimits(lock_seconds_max=lock_seconds_max),
             scheduling=self.storage.scheduling,
-            run_uncached=retrying(self._batch().run_uncached, once_more),
+            run_waiting=retrying(self._batch().run_waiting, once_more),
         )
+
+    async def waiting(self, *submissions: Submission) -> list[Answer]:
+        """Run a batch beside others, which waits for locks as long as the test takes."""
+        return answered(await self._batch().run_waiting(submissions, NOTICE_SECONDS_MAX))
+
+    async def beside(self, submission: Submission) -> Failed:
+        """Run a submission that fails as a large one is run."""
+        failed = await self._batch().run_beside(submission)
+        assert isinstance(failed, Failed), failed
+        return failed
 
     async def _run_batch(self, submissions: Sequence[Submission]) -> list[Answer | Failed]:
         return await self._batch().run(submissions)

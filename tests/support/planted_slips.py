@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from gateway.ports import Changes, KeyTaken, Records, Storage, UnitOfWork, Wanted
+from gateway.ports import Changes, KeyTaken, Records, Storage, StorageUnavailable, UnitOfWork, Wanted
 
 Load = Callable[[Records, Wanted], Records]
 Commit = Callable[[UnitOfWork, Changes], Awaitable[None]]
@@ -204,8 +204,76 @@ async def said_to_be_replaced(replace_hash: Callable[..., Awaitable[bool]], *arg
     return True
 
 
+async def with_errors_of_the_driver(work: UnitOfWork, changes: Changes) -> None:
+    try:
+        await work.commit(changes)
+    except StorageUnavailable as error:
+        raise ConnectionResetError("the driver says so") from error
+
+
+class Unguarded(SlippingUnitOfWork):
+    """A unit of work that lets the driver's error out of `load`."""
+
+    async def load(self, wanted: Wanted) -> Records:
+        records: Records = await with_errors_of_the_reader(self.inner.load, wanted)
+        return records
+
+
+async def said_to_be_written(work: UnitOfWork, changes: Changes) -> None:
+    with suppress(StorageUnavailable):
+        await work.commit(changes)
+
+
+@dataclass(slots=True)
+class Buffered:
+    """What could not be written is written with the next commit, though its caller was told otherwise."""
+
+    storage: Storage
+    kept: list[Changes] = field(default_factory=list[Changes])
+
+    def unit_of_work(self) -> UnitOfWork:
+        async def commit(work: UnitOfWork, changes: Changes) -> None:
+            kept, self.kept = self.kept, []
+            for each in kept:
+                await work.commit(each)
+            try:
+                await work.commit(changes)
+            except StorageUnavailable:
+                self.kept = [*kept, changes]
+                raise
+
+        return SlippingUnitOfWork(self.storage.unit_of_work(), commit_slip=commit)
+
+
+@dataclass(slots=True)
+class GivingUp:
+    """Once it was away, it is away for good: a connection that nobody makes again."""
+
+    storage: Storage
+    is_broken: bool = False
+
+    def unit_of_work(self) -> UnitOfWork:
+        async def commit(work: UnitOfWork, changes: Changes) -> None:
+            if self.is_broken:
+                raise StorageUnavailable
+            try:
+                await work.commit(changes)
+            except StorageUnavailable:
+                self.is_broken = True
+                raise
+
+        return SlippingUnitOfWork(self.storage.unit_of_work(), commit_slip=commit)
+
+
+async def with_errors_of_the_reader(method: Callable[..., Awaitable[Any]], *arguments: Any, **named: Any) -> Any:
+    try:
+        return await method(*arguments, **named)
+    except StorageUnavailable as error:
+        raise OSError("the driver says so") from error
+
+
 class Slip(NamedTuple):
-    """A slip, and the test of `StorageContract` that finds it."""
+    """A slip, and the test of `StorageContract`, or of `OutageContract`, that finds it."""
 
     plant: Callable[[Storage], Storage]
     test: str
@@ -214,6 +282,9 @@ class Slip(NamedTuple):
 
 WRITTEN_WHOLE = "test_nothing_of_a_commit_is_written_when_a_unique_key_is_taken"
 SEEN = "test_committed_records_are_seen_by_the_next_unit_of_work"
+NO_DRIVER_ERROR = "test_no_error_of_a_driver_comes_out"
+CUT_OFF = "test_a_unit_of_work_that_is_cut_off_holds_up_nobody"
+AWAY_AND_BACK = "test_nothing_is_lost_and_the_gateway_goes_on"
 ENDPOINTS = "test_a_change_replaces_an_endpoint_and_a_deletion_removes_one"
 
 SLIPS: Mapping[str, Slip] = {
@@ -256,6 +327,10 @@ SLIPS: Mapping[str, Slip] = {
     "changes of endpoints are lost": Slip(without(webhook_endpoints_changed=()), ENDPOINTS),
     "refunds are lost": Slip(without(refunds_new=()), "test_a_refund_comes_back_with_every_field"),
     "changes of quotes are lost": Slip(without(quotes_changed=()), "test_a_quote_that_is_used_says_by_which_payment"),
+    "payment counters are not written": Slip(without(payment_counters=()), "test_no_concurrent_payment_goes_uncounted"),
+    "payment counters are not loaded": Slip(
+        forgetting("payment_counters"), "test_changed_counters_replace_those_of_the_same_customer"
+    ),
     "payments that are due come backwards": Slip(
         part("reader", payments_due=found(lambda each: each[::-1])), "test_it_tells_which_payments_are_due"
     ),
@@ -290,5 +365,20 @@ SLIPS: Mapping[str, Slip] = {
     "a hash is said to be replaced": Slip(
         part("users", replace_password_hash=found(lambda _: True)),
         "test_a_password_hash_that_is_no_longer_the_old_one_stays",
+    ),
+    "an error of the driver leaves a commit": Slip(committing(with_errors_of_the_driver), CUT_OFF),
+    "an error of the driver leaves a look-up": Slip(part("reader", totals=with_errors_of_the_reader), NO_DRIVER_ERROR),
+    "an error of the driver leaves a worker's call": Slip(
+        part("deliveries", backlog=with_errors_of_the_reader), NO_DRIVER_ERROR
+    ),
+    "an error of the driver leaves a unit of work that loads": Slip(
+        lambda storage: replace(storage, unit_of_work=lambda: Unguarded(storage.unit_of_work())), AWAY_AND_BACK
+    ),
+    "a commit while the storage is away is said to be written": Slip(committing(said_to_be_written), CUT_OFF),
+    "what was refused is written later": Slip(
+        lambda storage: replace(storage, unit_of_work=Buffered(storage).unit_of_work), CUT_OFF
+    ),
+    "a storage that was away stays away": Slip(
+        lambda storage: replace(storage, unit_of_work=GivingUp(storage).unit_of_work), CUT_OFF
     ),
 }

@@ -21,7 +21,7 @@ def counting() -> Iterator[dict[str, int]]:
         counted["statements"] += 1
 
     async def execute(self: WriteConnection, command: str) -> Any:
-        counted[command] += 1
+        counted[command.partition(";")[0]] += 1
         return await plain_execute(self, command)
 
     with hearing(count_statement), patch.object(WriteConnection, "execute", execute):

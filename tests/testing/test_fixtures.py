@@ -6,18 +6,26 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway import (
     TRUSTED,
     FeeSchedule,
     Gateway,
+    InvalidInput,
     MakeDeposit,
     MemoryDatabase,
     Money,
+    Pay,
     PaymentFilter,
+    PaymentOrder,
     Role,
     StorageUnavailable,
     in_memory_gateway,
@@ -27,7 +35,8 @@ from gateway.adapters.memory import memory_storage
 from gateway.adapters.system import clock as system_clock_module
 from gateway.ports import Storage
 from gateway.testing import EmittedEvents, Factory, FastPasswords, MovableClock, StorageFaults, assert_sound, expire_due
-from gateway.testing.storages import open_named
+from gateway.testing.plugin import pytest_collection_finish
+from gateway.testing.storages import database_url, open_named
 from support.builders import StandingClock
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "test_with_fixtures.py"
@@ -103,6 +112,87 @@ async def test_a_lost_commit_is_written_or_not_as_it_was_told(
             await gateway.execute(deposit)
         [account] = await gateway.queries.accounts_of(customer.owner_id)
         assert account.available == available
+
+
+async def test_the_example_has_keys_of_its_own_in_a_database_that_tests_share(
+    gateway: Gateway, gateway_factory: Factory, gateway_faults: StorageFaults
+) -> None:
+    for _ in range(2):
+        await test_an_order_is_paid_once_although_the_answer_was_lost(gateway, gateway_factory, gateway_faults)
+
+
+async def test_helpers_refuse_what_is_no_money_and_no_time(
+    gateway_factory: Factory, gateway_clock: MovableClock
+) -> None:
+    anything: Any = 5
+    for call, field in (
+        (partial(gateway_factory.customer, anything), "balance"),
+        (partial(gateway_factory.payment, amount=anything), "amount"),
+        (partial(gateway_factory.held_payment, amount=anything), "amount"),
+        (partial(gateway_clock.wait, anything), "by"),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            await call()
+        assert [(error.field, error.code) for error in refused.value.errors] == [(field, "type_mismatch")]
+
+
+@pytest.fixture
+def own_table_storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, storage_name: str) -> None:
+    """As `--gateway-storage` on the command line."""
+    monkeypatch.setattr(request.config.option, "gateway_storage", storage_name)
+
+
+@pytest.mark.usefixtures("own_table_storage")
+@pytest.mark.parametrize("storage_name", ["sqlite", "postgres"], indirect=True)
+@pytest.mark.parametrize("written", [True, False])
+async def test_a_program_has_tables_of_its_own_in_the_database_of_the_fixtures(
+    gateway: Gateway,
+    gateway_factory: Factory,
+    gateway_faults: StorageFaults,
+    gateway_database_url: str,
+    *,
+    written: bool,
+) -> None:
+    url = gateway_database_url.replace("sqlite:", "sqlite+aiosqlite:").replace("postgresql:", "postgresql+asyncpg:")
+    engine = create_async_engine(url)
+    customer, merchant = await gateway_factory.customer(), await gateway_factory.merchant()
+    order = PaymentOrder(customer_id=customer.owner_id, merchant_id=merchant.owner_id, amount=Money(1_000, "EUR"))
+
+    async def place() -> None:
+        async with engine.begin() as connection:
+            await connection.execute(text("INSERT INTO orders VALUES ('1')"))
+            await gateway.execute_in(connection, Pay(order=order), idempotency_key="1", owner_id=customer.owner_id)
+
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE orders (number TEXT PRIMARY KEY)"))
+    gateway_faults.lose_commit(written=written)
+    with pytest.raises(StorageUnavailable):
+        await place()
+    await place()
+    [account] = await gateway.queries.accounts_of(customer.owner_id)
+    assert account.available == 4_000
+    await assert_sound(gateway)
+    await engine.dispose()
+
+
+def test_a_storage_without_a_database_has_no_url(tmp_path: Path) -> None:
+    with pytest.raises(pytest.UsageError, match="--gateway-storage=sqlite"):
+        database_url("memory", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["sqlit", "postgresql//localhost/x", "mysql://localhost/x", "sqlite://:memory:", "os:nothing", "os:name"]
+)
+def test_a_storage_that_there_is_not_is_refused_before_the_first_test(
+    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    asking = SimpleNamespace(fixturenames=["gateway", "gateway_storage"])
+    monkeypatch.setattr(pytestconfig.option, "gateway_storage", name)
+    session: Any = SimpleNamespace(config=pytestconfig, items=[asking])
+    with pytest.raises(pytest.UsageError, match="--gateway-storage"):
+        pytest_collection_finish(session)
+    session.items = [SimpleNamespace(fixturenames=[])]
+    pytest_collection_finish(session)  # Runs without these fixtures are left alone.
 
 
 async def test_users_log_in_with_fast_passwords(gateway: Gateway) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any, NewType, cast, get_args, get_type_hints
@@ -19,6 +20,7 @@ MODULES = (gateway, events, ports, refusals, testing, threads)
 INTERNAL = {
     (gateway.SyncGateway, "executor"): "its methods use it",
     (gateway.SyncGateway, "calls"): "its methods use it",
+    (gateway.Gateway, "calls"): "its property `sync` uses it",
     (gateway.Gateway, "executor"): "the HTTP adapter submits what is encoded already",
     (gateway.Gateway, "rate_limits"): "the HTTP adapter counts requests",
     (gateway.Gateway, "opened_with"): "gateway.asgi reads it",
@@ -75,6 +77,22 @@ def named_by(thing: Any) -> Iterator[tuple[str, Any]]:
                 yield from ((name, each) for each in named_in(hint))
     elif callable(thing) and not get_args(thing):
         yield from (("", each) for hint in hints(thing).values() for each in named_in(hint))
+
+
+def texts(thing: Any) -> Iterator[str]:
+    """What `help` shows of a name and its members."""
+    yield inspect.getdoc(thing) or ""
+    for name, member in inspect.getmembers_static(thing) if inspect.isclass(thing) else ():
+        method = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        if not name.startswith("_") and not is_internal(thing, name) and inspect.isfunction(method):
+            yield method.__doc__ or ""
+
+
+@pytest.mark.parametrize("name", sorted(public()))
+def test_help_refers_to_public_names_alone(name: str) -> None:
+    names = {each.rpartition(".")[2] for each in public()}
+    referred = {kind for text in texts(public()[name]) for kind in re.findall(r"\b[Aa]s `([A-Z][a-z]\w+)[.`]", text)}
+    assert referred <= names
 
 
 @pytest.mark.parametrize("name", sorted(public()))

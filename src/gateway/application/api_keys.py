@@ -18,6 +18,7 @@ from gateway.domain.audit import Origin
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.errors import invalid
 from gateway.domain.immutable import immutable
+from gateway.domain.member import Member
 from gateway.domain.scope import Scope
 from gateway.domain.user import Role, UserId
 
@@ -56,6 +57,7 @@ class ApiKeys:
         name: str,
         scopes: Sequence[str],
         expires_at: datetime | None = None,
+        requests_per_minute: int | None = None,
         origin: Origin | None = None,
     ) -> NewApiKey:
         """Create a key with which a machine acts as a user, within scopes.
@@ -65,6 +67,8 @@ class ApiKeys:
             name: 1 to 100 characters.
             scopes: At least one, each once, such as `payments:read`, of those that the role of the user allows.
             expires_at: When it is no longer accepted, in the next 3,660 days; `None` for never.
+            requests_per_minute: How many requests over HTTP it may make, 1 to 1,000,000, of those of its owner; `None`
+                for as many as its owner.
             origin: Who makes it, for the audit log; the owner unless given.
 
         Raises:
@@ -74,7 +78,12 @@ class ApiKeys:
         """
         owner = await self.access.user(owner_id)
         made = self.create_command(
-            owner_id=owner_id, owner_role=owner.role, name=name, scopes=scopes, expires_at=expires_at
+            owner_id=owner_id,
+            owner_role=owner.role,
+            name=name,
+            scopes=scopes,
+            expires_at=expires_at,
+            requests_per_minute=requests_per_minute,
         )
         key = await self.access.executor.execute(made.command, owner_id=owner_id, origin=origin)
         return NewApiKey(key=key, text=self.text_of(key.id, made))
@@ -87,8 +96,10 @@ class ApiKeys:
         name: str,
         scopes: Sequence[str],
         expires_at: datetime | None = None,
+        requests_per_minute: int | None = None,
+        member: Member | None = None,
     ) -> KeyCommand:
-        """The command that creates a key. Arguments are as in `create`."""
+        """The command that creates a key. Arguments are as in `create`; `member` is who makes it for a merchant."""
         self.access.loop.check()
         secret = new_key_secret()
         command = CreateApiKey(
@@ -99,6 +110,8 @@ class ApiKeys:
             expires_at=expires_at,
             secret_hash=hash_of_key_secret(secret),
             last_four=secret[-LAST_CHARACTERS:],
+            requests_per_minute=requests_per_minute,
+            member_role=None if member is None else member.role,
         )
         return KeyCommand(command=command, secret=secret)
 
@@ -108,6 +121,7 @@ class ApiKeys:
         *,
         owner_id: UserId | None = None,
         old_key_seconds: int = 0,
+        requests_per_minute: int | None = None,
         origin: Origin | None = None,
     ) -> NewApiKey:
         """Put a new key in the place of another, with its name, scopes and lifetime.
@@ -116,6 +130,7 @@ class ApiKeys:
             key_id: The old key.
             owner_id: The owner that it must have; a trusted program may leave it out.
             old_key_seconds: How long the old key is still accepted, at most 24 hours.
+            requests_per_minute: As in `create`, for the new key; `None` for the limit of the old key, 0 for none.
             origin: As in `create`.
 
         Raises:
@@ -125,13 +140,23 @@ class ApiKeys:
             InvalidInput: A value is not valid.
         """
         owner = await self._owner(key_id, owner_id)
-        made = self.rotate_command(key_id, owner_id=owner, old_key_seconds=old_key_seconds)
+        made = self.rotate_command(
+            key_id, owner_id=owner, old_key_seconds=old_key_seconds, requests_per_minute=requests_per_minute
+        )
         key = await self.access.executor.execute(made.command, owner_id=owner, origin=origin)
         self.access.renew_endings()
         return NewApiKey(key=key, text=self.text_of(key.id, made))
 
-    def rotate_command(self, key_id: ApiKeyId, *, owner_id: UserId, old_key_seconds: int = 0) -> KeyCommand:
-        """The command that rotates a key. Arguments are as in `rotate`."""
+    def rotate_command(
+        self,
+        key_id: ApiKeyId,
+        *,
+        owner_id: UserId,
+        old_key_seconds: int = 0,
+        requests_per_minute: int | None = None,
+        member: Member | None = None,
+    ) -> KeyCommand:
+        """The command that rotates a key. Arguments are as in `rotate`; `member` is who does it for a merchant."""
         self.access.loop.check()
         secret = new_key_secret()
         command = RotateApiKey(
@@ -140,6 +165,8 @@ class ApiKeys:
             secret_hash=hash_of_key_secret(secret),
             last_four=secret[-LAST_CHARACTERS:],
             old_key_seconds=old_key_seconds,
+            requests_per_minute=requests_per_minute,
+            member_role=None if member is None else member.role,
         )
         return KeyCommand(command=command, secret=secret)
 

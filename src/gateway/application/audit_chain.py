@@ -44,5 +44,7 @@ def hash_of(record: AuditRecord, position: int, previous: bytes) -> bytes:
         note.reason,
         dict(note.before),
         dict(note.after),
+        # Records of before it was recorded have the hashes that they had.
+        *(() if note.owner_id is None else (note.owner_id,)),
     )
     return hashlib.sha256(previous + _encoder.encode(fields)).digest()

@@ -7,6 +7,7 @@ from typing import Final
 from gateway.application.access.access import Access
 from gateway.application.access.api_key_format import SECRET_DIGITS, hash_of_key_secret, new_key_secret
 from gateway.application.access.caller import Caller
+from gateway.application.access.passwords import check_new_password
 from gateway.application.commands.accept_customer_invitation import AcceptCustomerInvitation
 from gateway.application.commands.create_customer import CreateCustomer
 from gateway.application.commands.invite_customer import InviteCustomer
@@ -198,11 +199,12 @@ class Customers:
             raise invitation_invalid()
         if not found.customer.invitation.accepts(secret_hash, self.access.clock()):
             raise invitation_invalid()
+        check_new_password(password)
         command = AcceptCustomerInvitation(
             customer_id=customer_id,
             secret_hash=secret_hash,
             email=spelling,
-            password_hash=await self.access.new_password_hash(password),
+            password_hash=await self.access.hash_new_password(password),
         )
         origin = Origin(actor=actor_of(customer_id, Role.CUSTOMER), address=address, request_id=request_id)
         return await self.access.executor.execute(command, owner_id=customer_id, origin=origin)

@@ -11,6 +11,10 @@ __all__ = [
     "RatesReadOnly",
     "RoleForbidden",
     "ScopeMissing",
+    "SecondFactorExists",
+    "SecondFactorInvalid",
+    "SecondFactorMissing",
+    "SecondFactorRequired",
     "TokenExpired",
     "TokenInvalid",
     "TokenMissing",
@@ -29,6 +33,34 @@ class InvalidCredentials(Refusal):
     """The e-mail address and the password do not belong together. The same words for an unknown address."""
 
     code = "invalid_credentials"
+    stored = False
+
+
+class SecondFactorRequired(Refusal):
+    """The password is right, and a code of the second factor is needed as well."""
+
+    code = "second_factor_required"
+    stored = False
+
+
+class SecondFactorInvalid(Refusal):
+    """The code of the second factor is wrong, or was used before."""
+
+    code = "second_factor_invalid"
+    stored = False
+
+
+class SecondFactorMissing(Refusal):
+    """An operator must have a second factor, and has none: enrol one first."""
+
+    code = "second_factor_missing"
+    stored = False
+
+
+class SecondFactorExists(Refusal):
+    """The user has a second factor, which has to be disabled before another one is enrolled."""
+
+    code = "second_factor_exists"
     stored = False
 
 

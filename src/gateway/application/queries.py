@@ -179,7 +179,7 @@ class Queries:
         return quote
 
     async def refund(self, caller: Caller, refund_id: RefundId) -> Refund:
-        """One refund.
+        """One refund. A missing one takes as many reads as one of others.
 
         Raises:
             RefundNotFound: There is none that the caller may see.
@@ -188,7 +188,7 @@ class Queries:
         check_caller(caller)
         check_id("refund_id", refund_id)
         refund = await self.reader.refund(refund_id)
-        payment = None if refund is None else await self.reader.payment(refund.payment_id)
+        payment = await self.reader.payment(PaymentId("pay_none") if refund is None else refund.payment_id)
         if refund is None or payment is None or not may_see_payment(caller, payment):
             raise RefundNotFound("There is no such refund.")
         return refund

@@ -9,7 +9,7 @@ from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.rates import Rates
 from gateway.domain.audit import THE_SYSTEM, AuditAction, AuditNote, Facts, Origin
-from gateway.domain.checks import check_integer, check_type
+from gateway.domain.checks import check_integer, check_reason, check_type
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import (
     QUOTE_REFUND_SECONDS_MAX,
@@ -65,9 +65,10 @@ class Quotes:
         *,
         spread_basis_points: int,
         confirmed: bool = False,
+        reason: str | None = None,
         origin: Origin | None = None,
     ) -> ExchangeRate:
-        """Set what a currency costs in another, for quotes from now on. `origin` is for the audit log.
+        """Set what a currency costs in another, for quotes from now on. `reason` and `origin` are for the audit log.
 
         Raises:
             RateChangeTooLarge: It changes by more than `rate_change_percent_max`, and is not `confirmed`.
@@ -79,6 +80,7 @@ class Quotes:
         self.loop.check()
         set_now = ExchangeRate(pair=pair, rate=rate, spread_basis_points=spread_basis_points, updated_at=self.clock())
         check_type("confirmed", confirmed, bool)
+        check_reason(reason)
         if origin is not None:
             check_type("origin", origin, Origin)
         before = await self.rates.rate(pair)
@@ -87,6 +89,7 @@ class Quotes:
         note = AuditNote(
             action=AuditAction.RATE_CHANGED,
             object_id=f"{pair.source}/{pair.target}",
+            reason=reason,
             before={} if before is None else _facts(before),
             after=_facts(set_now),
         )

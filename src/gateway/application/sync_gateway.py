@@ -1,5 +1,6 @@
 """The gateway for threads: the same methods, which block until the event loop of the gateway has answered."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
 from functools import partial
@@ -15,9 +16,11 @@ from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.loop_calls import GatewayClosed, LoopCalls
 from gateway.application.events.event_queries import EventQueries
 from gateway.application.events.feed import POLL_SECONDS, Events
+from gateway.application.members import Members
 from gateway.application.ports.events import FeedEvent
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
+from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
 from gateway.domain.audit import Origin
@@ -143,10 +146,36 @@ class SyncApiKeys(SyncPart[ApiKeys]):
     keys_of = Blocking(ApiKeys.keys_of)
 
 
+class SyncSecondFactors(SyncPart[SecondFactorEnrolment]):
+    """As `SecondFactorEnrolment`."""
+
+    enrol = Blocking(SecondFactorEnrolment.enrol)
+    confirm = Blocking(SecondFactorEnrolment.confirm)
+    disable = Blocking(SecondFactorEnrolment.disable)
+    reset = Blocking(SecondFactorEnrolment.reset)
+    is_enabled = Blocking(SecondFactorEnrolment.is_enabled)
+
+
+class SyncMembers(SyncPart[Members]):
+    """As `Members`."""
+
+    invite = Blocking(Members.invite)
+    accept = Blocking(Members.accept)
+    accept_as_new_user = Blocking(Members.accept_as_new_user)
+    change = Blocking(Members.change)
+    remove = Blocking(Members.remove)
+    leave = Blocking(Members.leave)
+    act_for = Blocking(Members.act_for)
+    member = Blocking(Members.member)
+    members = Blocking(Members.members)
+    memberships = Blocking(Members.memberships)
+
+
 class SyncAuditQueries(SyncPart[AuditQueries]):
     """As `AuditQueries`."""
 
     records = Blocking(AuditQueries.records)
+    begin_export = Blocking(AuditQueries.begin_export)
 
 
 class SyncEventQueries(SyncPart[EventQueries]):
@@ -165,11 +194,17 @@ class SyncEvents(SyncPart[Events]):
     def follow(self, *, after: int = 0, poll_seconds: float = POLL_SECONDS) -> Generator[FeedEvent]:
         """All events after a position, and then each new one, until the gateway closes. As `Events.follow`."""
         following = self._part.follow(after=after, poll_seconds=poll_seconds)
+        waiting: asyncio.Task[Any] | None = None
 
         async def next_event() -> FeedEvent:
+            nonlocal waiting
+            waiting = asyncio.current_task()
             return await anext(following)
 
         async def end() -> None:
+            # A thread that was interrupted (Ctrl-C) has left it waiting.
+            if waiting is not None and waiting.cancel():
+                await asyncio.wait([waiting])
             await following.aclose()
 
         with suppress(GatewayClosed):
@@ -177,7 +212,8 @@ class SyncEvents(SyncPart[Events]):
                 while True:
                     yield self._calls.wait(next_event)
             finally:
-                self._calls.call(end)
+                # Nothing is awaited: the garbage collector may be what ends this generator, anywhere in any thread.
+                self._calls.start(end)
 
 
 @immutable
@@ -200,6 +236,8 @@ class SyncGateway:
     deliveries: SyncDeliveries
     api_keys: SyncApiKeys
     customers: SyncCustomers
+    second_factors: SyncSecondFactors
+    members: SyncMembers
     audit: SyncAuditQueries
 
     def execute(

@@ -8,6 +8,8 @@ from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.passwords import PasswordHasher
 from gateway.application.ports.rates import Rates
+from gateway.application.ports.risk import RiskRules
+from gateway.application.ports.second_factors import TimeCodes
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.webhook_sender import WebhookSender
@@ -33,6 +35,8 @@ class GivenParts:
     clock: Clock | None = None
     identifiers: Identifiers | None = None
     webhook_sender: WebhookSender | None = None
+    risk: RiskRules | None = None
+    time_codes: TimeCodes | None = None
 
     def __post_init__(self) -> None:
         if self.storage is not None:
@@ -43,6 +47,8 @@ class GivenParts:
         check_port("clock", self.clock, Clock)
         check_port("identifiers", self.identifiers, Identifiers)
         check_port("webhook_sender", self.webhook_sender, WebhookSender)
+        check_port("risk", self.risk, RiskRules)
+        check_port("time_codes", self.time_codes, TimeCodes)
 
 
 def check_storage(storage: object) -> None:

@@ -18,7 +18,8 @@ from gateway.settings.values import Settings
 def sql_limits(settings: Settings) -> SqlLimits:
     """The limits of the SQL adapter."""
     return SqlLimits(
-        write_pool_size=settings.write_connections,
+        # One for batches that are blocked, which are run again beside the others.
+        write_pool_size=settings.write_connections + 1,
         pool_size=settings.database_pool_size,
         access_pool_size=settings.database_access_pool_size,
         webhook_pool_size=settings.webhook_connections,
@@ -40,6 +41,7 @@ def group_limits(settings: Settings) -> GroupLimits:
         waiting_max=settings.waiting_max,
         waiting_per_caller_max=settings.waiting_per_caller_max,
         write_connections=settings.write_connections,
+        lock_seconds_max=settings.database_lock_timeout_seconds,
         close_seconds_max=settings.drain_seconds_max,
     )
 
@@ -61,6 +63,11 @@ def access_limits(settings: Settings) -> AccessLimits:
         account_backoff_seconds_max=settings.login_account_backoff_seconds_max,
         hashing_places=settings.hashing_threads,
         hashing_waiting_max=settings.hashing_waiting_max,
+        operators_need_second_factor=(
+            settings.environment == "production"
+            if settings.operators_second_factor == "auto"
+            else settings.operators_second_factor == "required"
+        ),
     )
 
 

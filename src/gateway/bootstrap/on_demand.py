@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 from typing_extensions import override
 
 from gateway.application.ports.passwords import PasswordCheck, PasswordHasher
+from gateway.application.ports.second_factors import TimeCodes
 from gateway.application.ports.tokens import AccessClaims, AccessTokens
 
 PROCESS_LIFETIME_SECONDS: Final = 900
@@ -87,4 +88,30 @@ class PasswordsOnDemand(PasswordHasher):
     def _hasher(self) -> ClosablePasswordHasher:
         if self._made is None:
             self._made = self._make()
+        return self._made
+
+
+class TimeCodesOnDemand(TimeCodes):
+    """One-time codes whose library is loaded when the first secret is drawn or the first code is checked."""
+
+    def __init__(self) -> None:
+        self._made: TimeCodes | None = None
+
+    @override
+    def new_secret(self) -> str:
+        return self._codes().new_secret()
+
+    @override
+    def step_of(self, secret: str, code: str, now: datetime) -> int | None:
+        return self._codes().step_of(secret, code, now)
+
+    @override
+    def uri(self, secret: str, *, account: str, issuer: str) -> str:
+        return self._codes().uri(secret, account=account, issuer=issuer)
+
+    def _codes(self) -> TimeCodes:
+        if self._made is None:
+            from gateway.adapters.totp.time_codes import TotpCodes
+
+            self._made = TotpCodes()
         return self._made

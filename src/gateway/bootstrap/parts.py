@@ -14,23 +14,29 @@ from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import Executor
 from gateway.application.engine.host_transactions import HostTransactions
+from gateway.application.engine.loop_calls import LoopCalls
+from gateway.application.engine.risk import Risk
 from gateway.application.events.commit_signal import CommitSignal
 from gateway.application.events.event_queries import EventQueries
 from gateway.application.events.feed import Events
 from gateway.application.events.hub import EventHub, StreamLimits
 from gateway.application.gateway import Gateway
+from gateway.application.members import Members
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.passwords import PasswordHasher
 from gateway.application.ports.rates import Rates
+from gateway.application.ports.second_factors import TimeCodes
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.queries import Queries
 from gateway.application.quotes import QuoteLimits, Quotes
 from gateway.application.rate_limits.rate_limits import NO_RATE_LIMITS, RateLimits
+from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
+from gateway.bootstrap.on_demand import TimeCodesOnDemand
 from gateway.domain.immutable import immutable
 
 
@@ -49,8 +55,10 @@ class Parts:
     quote_limits: QuoteLimits
     stream_limits: StreamLimits
     event_retention: timedelta
+    time_codes: TimeCodes = field(default_factory=TimeCodesOnDemand)
     key_format: ApiKeyFormat = field(default_factory=ApiKeyFormat)
     rate_limits: RateLimits = NO_RATE_LIMITS
+    risk: Risk | None = None
     opened_with: object = None
     commits: CommitSignal = field(default_factory=CommitSignal)
 
@@ -61,16 +69,20 @@ class Parts:
             clock=self.clock,
             identifiers=self.identifiers,
             committed=self.commits.notify,
+            risk=self.risk,
         )
 
     def host_transactions(self) -> HostTransactions:
         """What answers commands in transactions of the embedding program."""
         return HostTransactions(
-            unit_of_work_in=self.storage.unit_of_work_in, clock=self.clock, identifiers=self.identifiers
+            unit_of_work_in=self.storage.unit_of_work_in,
+            clock=self.clock,
+            identifiers=self.identifiers,
+            risk=self.risk,
         )
 
-    def gateway(self, submissions: Executor) -> Gateway:
-        """The gateway that executes its commands with this executor."""
+    def gateway(self, submissions: Executor, calls: LoopCalls | None = None) -> Gateway:
+        """The gateway that executes its commands with this executor, and the calls of its threads with these."""
         executor = CommandExecutor(submissions, self.identifiers, self.host_transactions())
         event_queries = EventQueries(self.storage.events, self.clock, self.event_retention)
         access = self._access(executor)
@@ -79,6 +91,8 @@ class Parts:
             access=access,
             api_keys=ApiKeys(access),
             customers=Customers(access=access, stored=self.storage.customers),
+            second_factors=SecondFactorEnrolment(access),
+            members=Members(access, self.storage.members),
             accounts=Accounts(executor=executor, reader=self.storage.reader),
             queries=Queries(self.storage.reader, self.clock),
             quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),
@@ -101,9 +115,10 @@ class Parts:
             event_hub=EventHub(event_queries, self.commits, self.stream_limits),
             tokens=self.tokens,
             storage=self.storage,
-            audit=AuditQueries(self.storage.audit_log),
+            audit=AuditQueries(self.storage.audit_log, executor, self.clock),
             rate_limits=self.rate_limits,
             opened_with=self.opened_with,
+            _calls=calls,
         )
 
     def _access(self, executor: CommandExecutor) -> Access:
@@ -112,10 +127,13 @@ class Parts:
             users=self.storage.users,
             sessions=self.storage.sessions,
             api_keys=self.storage.api_keys,
+            second_factors=self.storage.second_factors,
+            members=self.storage.members,
             login_failures=self.storage.login_failures,
             audit_log=self.storage.audit_log,
             passwords=self.passwords,
             tokens=self.tokens,
+            time_codes=self.time_codes,
             clock=self.clock,
             identifiers=self.identifiers,
             limits=self.access_limits,

@@ -46,7 +46,7 @@ async def require_schema(settings: Settings) -> None:
     """
     if settings.url == MEMORY_URL:
         raise StartRefused("There is no ledger in memory:// outside a running process.")
-    _check_url(settings)
+    check_database_url(settings)
     schema = await schema_of(settings.url, sql_limits(settings))
     if schema is not Schema.CURRENT:
         raise StartRefused(_SCHEMAS_REFUSED[schema].format(url=without_password(settings.url)))
@@ -69,7 +69,7 @@ async def migrate_database(settings: Settings, *, tell: Callable[[str], None] | 
     """
     if settings.url == MEMORY_URL:
         return Plan("", "", ())
-    _check_url(settings)
+    check_database_url(settings)
     if settings.on_sqlite:
         make_folder(Path(str(sqlite_url(settings.url).database)).parent)
     with _schema_refused():
@@ -89,7 +89,7 @@ async def refuse_production_in_sandbox(settings: Settings) -> None:
     """
     if settings.environment == "production" or settings.url == MEMORY_URL:
         return
-    _check_url(settings)
+    check_database_url(settings)
     if await is_production(settings.url, sql_limits(settings)):
         raise StartRefused(
             "This is production's database, and in a sandbox owners make money. Set GATEWAY_ENVIRONMENT=production. "
@@ -106,7 +106,7 @@ async def planned_migration(settings: Settings) -> Plan:
     """
     if settings.url == MEMORY_URL:
         return Plan("", "", ())
-    _check_url(settings)
+    check_database_url(settings)
     with _schema_refused():
         return await planned(settings.url, sql_limits(settings))
 
@@ -130,7 +130,7 @@ def check_has_roles(settings: Settings) -> None:
     """
     if settings.url == MEMORY_URL or settings.on_sqlite:
         raise SettingsRefused("--roles needs Postgres: SQLite has no roles. Set GATEWAY_DATABASE_URL.")
-    _check_url(settings)
+    check_database_url(settings)
 
 
 @contextmanager
@@ -141,7 +141,12 @@ def _schema_refused() -> Generator[None]:
         raise StartRefused(_SCHEMAS_REFUSED[refused.schema]) from refused
 
 
-def _check_url(settings: Settings) -> None:
+def check_database_url(settings: Settings) -> None:
+    """Look whether the URL of the settings is one of a database of SQL. Nothing is connected.
+
+    Raises:
+        SettingsRefused: It is not.
+    """
     if settings.database_schema and settings.on_sqlite:
         raise SettingsRefused("GATEWAY_DATABASE_SCHEMA needs Postgres: SQLite has no schemas.")
     try:

@@ -10,12 +10,13 @@ from litestar import Litestar
 from gateway.adapters.http import AccessLog, GatewayOpener, HttpLimits, LargeBodyLimits, Layer, create_app
 from gateway.adapters.http.cursors import CursorKeys
 from gateway.application.gateway import Gateway
+from gateway.bootstrap.hashers import hasher_of
 from gateway.bootstrap.keys import access_tokens, cursor_keys, process_cursor_keys
 from gateway.bootstrap.on_demand import TokensOnDemand
 from gateway.bootstrap.refusal import StartRefused
 from gateway.bootstrap.schema import refuse_production_in_sandbox
 from gateway.bootstrap.tokens import names_key
-from gateway.bootstrap.wiring import as_settings, hasher_of, open_gateway
+from gateway.bootstrap.wiring import as_settings, open_gateway
 from gateway.domain.errors import invalid
 from gateway.settings.values import Settings
 

@@ -8,8 +8,7 @@ from os import PathLike
 from threading import Thread
 from typing import TypeAlias
 
-from gateway.application.engine.loop_calls import LoopCalls
-from gateway.application.gateway import Gateway, sync_gateway
+from gateway.application.gateway import Gateway
 from gateway.application.sync_gateway import SyncGateway
 from gateway.bootstrap.wiring import open_gateway
 from gateway.domain.errors import invalid
@@ -48,8 +47,13 @@ def open_gateway_sync(
 
     opened, stop = Future[tuple[SyncGateway, Callable[[], None]]](), Future[BaseException | None]()
     thread = Thread(target=_run, args=(opener, opened, stop), name="gateway", daemon=True)
-    thread.start()
-    gateway, begin_to_close = opened.result()
+    try:
+        thread.start()
+        gateway, begin_to_close = opened.result()
+    except BaseException:
+        # An interrupted thread (Ctrl-C) leaves no gateway, and no worker, that nobody can close.
+        opened.add_done_callback(_close_unused)
+        raise
     try:
         yield gateway
     finally:
@@ -77,13 +81,15 @@ def _run(
 
 async def _serve(opener: Opener, opened: "Future[tuple[SyncGateway, Callable[[], None]]]") -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    calls = LoopCalls(loop)
     async with opener() as gateway:
-        opened.set_result((sync_gateway(gateway, calls), lambda: _stop(loop, stop)))
-        try:
-            await stop.wait()
-        finally:
-            await calls.close()
+        opened.set_result((gateway.sync, lambda: _stop(loop, stop)))
+        await stop.wait()
+
+
+def _close_unused(opened: "Future[tuple[SyncGateway, Callable[[], None]]]") -> None:
+    if opened.exception() is None:
+        _, begin_to_close = opened.result()
+        begin_to_close()
 
 
 def _stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -1,12 +1,13 @@
 """Wiring: gateways put together from adapters and settings."""
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -17,6 +18,7 @@ from gateway.application.access.api_key_format import ApiKeyFormat
 from gateway.application.access.limits import AccessLimits
 from gateway.application.engine.executor import Executor, OneByOne
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
+from gateway.application.engine.loop_calls import LoopCalls
 from gateway.application.engine.retry import RetryLimits, retrying
 from gateway.application.events.hub import StreamLimits
 from gateway.application.gateway import Gateway
@@ -24,12 +26,15 @@ from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.passwords import PasswordHasher
 from gateway.application.ports.rates import Rates
+from gateway.application.ports.risk import RiskRules
+from gateway.application.ports.second_factors import TimeCodes
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.tokens import AccessTokens
 from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.quotes import QuoteLimits
 from gateway.application.rate_limits.rate_limits import rate_limits
 from gateway.bootstrap.given import GivenParts
+from gateway.bootstrap.hashers import fast_hasher, hasher_of
 from gateway.bootstrap.jobs import working
 from gateway.bootstrap.limits import (
     access_limits,
@@ -40,9 +45,10 @@ from gateway.bootstrap.limits import (
     stream_limits,
 )
 from gateway.bootstrap.memory_url import MEMORY_URL
-from gateway.bootstrap.on_demand import PasswordsOnDemand
+from gateway.bootstrap.on_demand import PasswordsOnDemand, TimeCodesOnDemand
 from gateway.bootstrap.parts import Parts
 from gateway.bootstrap.refusal import StartRefused
+from gateway.bootstrap.risk import risk_of
 from gateway.bootstrap.tokens import process_tokens, tokens_when_used
 from gateway.bootstrap.webhooks import open_webhook_sender
 from gateway.domain.checks import check_type
@@ -50,9 +56,6 @@ from gateway.domain.errors import invalid
 from gateway.domain.limits import EVENTS_DAYS_DEFAULT
 from gateway.settings.reader import read_settings
 from gateway.settings.values import Settings
-
-if TYPE_CHECKING:
-    from gateway.adapters.argon2.password_hasher import Argon2PasswordHasher
 
 _MEMORY_SETTINGS: Final = Settings(database_url=MEMORY_URL)
 
@@ -68,6 +71,8 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
     clock: Clock | None = None,
     identifiers: Identifiers | None = None,
     webhook_sender: WebhookSender | None = None,
+    risk: RiskRules | None = None,
+    time_codes: TimeCodes | None = None,
     schema: str | None = None,
     worker: bool = False,
 ) -> AsyncGenerator[Gateway]:
@@ -87,6 +92,8 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
         clock: Tells the time, to this gateway and to its worker.
         identifiers: Makes identifiers. By default those of UUIDv7, by `clock`.
         webhook_sender: Checks the URLs of webhook endpoints, and sends webhooks.
+        risk: Rules that are asked about each payment, in place of the limits of the settings.
+        time_codes: Makes and checks the codes of second factors.
         schema: The schema of the gateway's tables on Postgres, beside the program's own tables. In place of the setting
             `database_schema`; the sandbox makes it.
         worker: Whether payments expire, webhooks are sent, events go to sinks and old rows are deleted while the
@@ -107,6 +114,8 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
         clock=clock,
         identifiers=identifiers,
         webhook_sender=webhook_sender,
+        risk=risk,
+        time_codes=time_codes,
     )
     check_type("worker", worker, bool)
     chosen = as_settings(settings)
@@ -123,7 +132,7 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
             group_limits(chosen),
             scheduling=parts.storage.scheduling,
             run_beside=batch.run_beside,
-            run_uncached=retrying(batch.run_uncached, limits),
+            run_waiting=retrying(batch.run_waiting, limits),
         )
         yield await _opened(stack, parts, executor, chosen, worker=worker)
 
@@ -131,13 +140,15 @@ async def open_gateway(  # noqa: PLR0913 - each has a name.
 async def _opened(
     stack: AsyncExitStack, parts: Parts, executor: Executor, settings: Settings, *, worker: bool
 ) -> Gateway:
-    """The gateway, which ends with the stack: first what works beside it, then what was accepted."""
-    gateway = parts.gateway(executor)
+    """The gateway, which ends with the stack: first threads and what works beside it, then what was accepted."""
+    calls = LoopCalls(asyncio.get_running_loop())
+    gateway = parts.gateway(executor, calls)
     stack.push_async_callback(parts.rate_limits.close)
     stack.push_async_callback(gateway.access.close)
     stack.push_async_callback(executor.close)
     if worker:
         await stack.enter_async_context(working(gateway, settings))
+    stack.push_async_callback(calls.close)
     return gateway
 
 
@@ -161,11 +172,13 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, given: GivenPar
         clock=given.clock or system_clock,
         identifiers=_identifiers(given),
         access_limits=access_limits(settings),
+        time_codes=given.time_codes or TimeCodesOnDemand(),
         key_format=ApiKeyFormat(live=settings.environment == "production"),
         quote_limits=quote_limits(settings),
         stream_limits=stream_limits(settings),
         event_retention=timedelta(days=settings.events_days),
         rate_limits=rate_limits(rate_limit_settings(settings), storage.rate_budgets),
+        risk=risk_of(given.risk, settings),
         opened_with=settings,
     )
 
@@ -180,6 +193,8 @@ async def in_memory_gateway(  # noqa: PLR0913 - each has a name.
     clock: Clock | None = None,
     identifiers: Identifiers | None = None,
     webhook_sender: WebhookSender | None = None,
+    risk: RiskRules | None = None,
+    time_codes: TimeCodes | None = None,
     database: MemoryDatabase | None = None,
     worker: bool = False,
 ) -> AsyncGenerator[Gateway]:
@@ -195,6 +210,8 @@ async def in_memory_gateway(  # noqa: PLR0913 - each has a name.
         clock: As in `open_gateway`.
         identifiers: As in `open_gateway`.
         webhook_sender: As in `open_gateway`. By default every URL is allowed, and nothing is sent.
+        risk: As in `open_gateway`. By default no payment is asked about.
+        time_codes: As in `open_gateway`.
         database: The records, for tests that inspect them. A new one by default.
         worker: As in `open_gateway`.
 
@@ -208,6 +225,8 @@ async def in_memory_gateway(  # noqa: PLR0913 - each has a name.
         clock=clock,
         identifiers=identifiers,
         webhook_sender=webhook_sender,
+        risk=risk,
+        time_codes=time_codes,
     )
     check_type("worker", worker, bool)
     storage = memory_storage(database)
@@ -215,15 +234,17 @@ async def in_memory_gateway(  # noqa: PLR0913 - each has a name.
         parts = Parts(
             storage=storage,
             rates=rates or storage.rates,
-            passwords=passwords or _hasher(stack, _fast_hasher()),
+            passwords=passwords or _hasher(stack, fast_hasher()),
             tokens=tokens or process_tokens(),
             clock=clock or system_clock,
             identifiers=_identifiers(given),
             access_limits=AccessLimits(),
+            time_codes=time_codes or TimeCodesOnDemand(),
             quote_limits=QuoteLimits(),
             webhook_sender=webhook_sender or MemoryWebhookSender(),
             stream_limits=StreamLimits(),
             event_retention=timedelta(days=EVENTS_DAYS_DEFAULT),
+            risk=risk_of(risk, _MEMORY_SETTINGS),
             opened_with=_MEMORY_SETTINGS,
         )
         run_batch = retrying(parts.batch().run, RetryLimits())
@@ -242,23 +263,6 @@ def as_settings(settings: Settings | str | PathLike[str] | None) -> Settings:
     if settings is None:
         return read_settings(os.environ)
     return settings if isinstance(settings, Settings) else Settings(database_url=fspath(settings))
-
-
-def hasher_of(settings: Settings) -> PasswordsOnDemand:
-    """The password hasher of the settings. It takes no threads before it is used; `close` it."""
-    return PasswordsOnDemand(
-        lambda: _argon2()(threads=settings.hashing_threads, waiting_max=settings.hashing_waiting_max)
-    )
-
-
-def _fast_hasher() -> PasswordsOnDemand:
-    return PasswordsOnDemand(lambda: _argon2()(threads=1, time_cost=1, memory_cost_kibibytes=8))
-
-
-def _argon2() -> "type[Argon2PasswordHasher]":
-    from gateway.adapters.argon2.password_hasher import Argon2PasswordHasher
-
-    return Argon2PasswordHasher
 
 
 def _hasher(stack: AsyncExitStack, passwords: PasswordsOnDemand) -> PasswordHasher:

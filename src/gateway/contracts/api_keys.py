@@ -35,6 +35,7 @@ EACH_FIELD = an_api_key(
     replaced_by=api_key_id(9),
     last_used_at=NOW + timedelta(microseconds=1),
     sequence=2**62,
+    requests_per_minute=1_000_000,
 )
 
 

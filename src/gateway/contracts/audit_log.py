@@ -42,6 +42,7 @@ class AuditLogContract:
         full = a_record(
             1,
             origin=Origin(actor=Actor(kind=ActorKind.CLI, id="cli"), address=ALL_TEXTS, request_id="req_1"),
+            owner_id=user_id(7),
             reason=ALL_TEXTS,
             before={"status": "open", "none": None, "text": ALL_TEXTS},
             after={"status": "closed", "count": 2**53, "is": True},
@@ -78,6 +79,7 @@ class AuditLogContract:
                 at=NOW + number * SECOND,
                 action=(AuditAction.ACCOUNT_FROZEN, AuditAction.ACCOUNT_UNFROZEN)[number % 2],
                 object_id=f"acc_{number % 3}",
+                owner_id=(None, user_id(1), user_id(2))[number % 3],
                 origin=Origin(actor=Actor(kind=ActorKind.OPERATOR, id=f"usr_{number % 5}")),
             )
             for number in range(1, 31)
@@ -89,6 +91,8 @@ class AuditLogContract:
             AuditFilter(actor="usr_3"),
             AuditFilter(action=AuditAction.ACCOUNT_FROZEN),
             AuditFilter(object_id="acc_1"),
+            AuditFilter(owner_id=user_id(2)),
+            AuditFilter(owner_id=user_id(1), action=AuditAction.ACCOUNT_FROZEN, created_after=early),
             AuditFilter(created_after=early, created_before=late),
             AuditFilter(actor="usr_3", action=AuditAction.ACCOUNT_UNFROZEN, object_id="acc_1"),
             AuditFilter(actor="usr_2", created_before=late),
@@ -118,6 +122,8 @@ class AuditLogContract:
             ChainedRecord(link, record) for link, record in zip(links, records, strict=True)
         ]
         assert await strays(storage) == []
+        async with storage.audit() as audit:
+            assert await audit.audit_head() == (await chain(storage))[-1].link[::2]
         assert await is_sound(storage)
 
     async def test_records_that_are_written_and_linked_at_the_same_time_make_one_chain(self, storage: Storage) -> None:
@@ -206,7 +212,8 @@ def id_of(at: datetime, number: int) -> AuditId:
 def is_wanted(record: AuditRecord, where: AuditFilter) -> bool:
     """Whether a filter allows a record."""
     return (
-        where.actor in (None, record.origin.actor.id)
+        where.owner_id in (None, record.note.owner_id)
+        and where.actor in (None, record.origin.actor.id)
         and where.action in (None, record.note.action)
         and where.object_id in (None, record.note.object_id)
         and (where.created_after is None or where.created_after <= record.created_at)

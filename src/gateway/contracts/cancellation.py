@@ -3,8 +3,9 @@
 import asyncio
 from contextlib import suppress
 
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import AnswerKey, Changes, TryAgain, Wanted
+from gateway.application.ports.unit_of_work import Changes, TryAgain, Wanted
 from gateway.contracts.records import an_account, an_answer, commit, load, user_id
 
 TURNS_MAX = 24

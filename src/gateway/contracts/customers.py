@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from gateway.application.ports.batch_records import AccountHolder
 from gateway.application.ports.customers import CustomerFilter
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import AccountHolder, Changes, KeyTaken, Wanted
+from gateway.application.ports.unit_of_work import Changes, KeyTaken, Wanted
 from gateway.contracts.records import (
     NOW,
     a_customer,

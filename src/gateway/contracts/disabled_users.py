@@ -4,9 +4,10 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from gateway.application.ports.batch_records import EndedSessions
 from gateway.application.ports.sessions import TokenStatus
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import Changes, EndedSessions, Wanted
+from gateway.application.ports.unit_of_work import Changes, Wanted
 from gateway.contracts.records import EUR, NOW, a_user, account_id, an_account, commit, load, user_id
 from gateway.contracts.sessions import begin, rotate, session_id, start
 from gateway.contracts.unit_of_work.support import TIMEOUT_SECONDS, run_again

@@ -35,9 +35,10 @@ from gateway.application.engine import outcome_codec
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command
 from gateway.application.engine.submission import Answer, CommandSubmission, Failed, Submission, fingerprint
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.application.ports.reader import CurrencyTotals, LedgerSize, StatusChange
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import AnswerKey, TryAgain
+from gateway.application.ports.unit_of_work import TryAgain
 from gateway.application.ports.users import Credentials
 from gateway.application.verification.findings import Finding
 from gateway.application.verification.verify import verify

@@ -2,22 +2,25 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import pytest
 
 from gateway.application.ports.api_keys import StoredApiKeys
 from gateway.application.ports.audit_log import AuditFilter, AuditLog
+from gateway.application.ports.batch_records import AnswerKey, Payer
 from gateway.application.ports.customers import CustomerFilter, StoredCustomers
 from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.login_failures import Failures, LoginFailures
+from gateway.application.ports.members import StoredMembers
 from gateway.application.ports.rate_budgets import RateBudgets
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, Reader, TransactionFilter
+from gateway.application.ports.second_factors import SecondFactors
 from gateway.application.ports.sessions import SessionId, Sessions, StoredToken, Successor
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import AnswerKey, Changes, Payer, StorageRefused, Wanted
+from gateway.application.ports.unit_of_work import Changes, StorageRefused, Wanted
 from gateway.application.ports.users import Users
 from gateway.application.ports.webhook_endpoints import WebhookEndpoints
 from gateway.contracts.audit_log import a_record
@@ -36,8 +39,10 @@ from gateway.contracts.records import (
     an_answer,
     an_api_key,
     an_event,
+    an_invitation,
     commit,
     load,
+    payment_counters,
     user_id,
 )
 from gateway.domain.account import AccountId, AccountKey, AccountKind
@@ -45,10 +50,13 @@ from gateway.domain.api_key import ApiKeyId
 from gateway.domain.audit import AuditId
 from gateway.domain.customer import ExternalId
 from gateway.domain.event_type import EventType
+from gateway.domain.member import MemberId
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
+from gateway.domain.payment_counters import Bucket
 from gateway.domain.rate import CurrencyPair
 from gateway.domain.refund import RefundId
+from gateway.domain.second_factor import SecondFactor
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import EndpointId
@@ -116,6 +124,16 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
             [given.text], lambda _: {given.text: Failures(count=1, last_at=given.moment)}
         ),
     },
+    SecondFactors: {
+        "of": lambda storage, given: storage.second_factors.of(UserId(given.text)),
+        "change": lambda storage, given: storage.second_factors.change(
+            UserId(given.text),
+            lambda _: (
+                SecondFactor(user_id=UserId("usr_1"), secret="x", created_at=NOW),  # noqa: S106 - nobody's.
+                None,
+            ),
+        ),
+    },
     RateBudgets: {
         "update": lambda storage, given: storage.rate_budgets.update(given.text, lambda _full_at, _now: given.number),
     },
@@ -161,6 +179,18 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
             CustomerFilter(), before=UserId(given.text), limit=given.number
         ),
     },
+    StoredMembers: {
+        "member": lambda storage, given: storage.members.member(MemberId(given.text)),
+        "members": lambda storage, given: storage.members.members(
+            UserId(given.text), before=MemberId(given.text), limit=given.number
+        ),
+        "memberships": lambda storage, given: storage.members.memberships(
+            UserId(given.text), before=MemberId(given.text), limit=given.number
+        ),
+        "membership": lambda storage, given: storage.members.membership(UserId(given.text), UserId(given.text)),
+        "invitation": lambda storage, given: storage.members.invitation(given.text.encode("utf-8", "replace")),
+        "changed_since": lambda storage, given: storage.members.changed_since(given.moment),
+    },
     Reader: {
         "account": lambda storage, given: storage.reader.account(AccountId(given.text)),
         "accounts": lambda storage, given: storage.reader.accounts(
@@ -191,6 +221,7 @@ def _wanted(given: Hostile) -> Iterator[Wanted]:
     text, user = given.text, UserId(given.text)
     yield Wanted(answers=[AnswerKey(user, text)])
     yield Wanted(account_keys=[AccountKey(user, CurrencyCode(text), AccountKind.CUSTOMER)])
+    yield Wanted(account_keys=[AccountKey(user, CurrencyCode(text), AccountKind.CUSTOMER)], counts_payments=True)
     yield Wanted(account_ids=[AccountId(text)])
     yield Wanted(payments=[PaymentId(text)])
     yield Wanted(references=[PaymentReference(user, text, user)])
@@ -202,6 +233,7 @@ def _wanted(given: Hostile) -> Iterator[Wanted]:
     yield Wanted(webhook_endpoints=[EndpointId(text)])
     yield Wanted(webhook_owners=[user])
     yield Wanted(api_key_owners=[user])
+    yield Wanted(member_merchants=[user])
     yield Wanted(users=[user])
     yield Wanted(customers=[user])
     yield Wanted(external_ids=[ExternalId(user, text)])
@@ -218,6 +250,10 @@ def _changes(given: Hostile) -> Iterator[Changes]:
     yield Changes(payments_new=[a_payment(11, description=text, metadata={text: text})])
     yield Changes(payments_new=[a_payment(12, captures=number)])
     yield Changes(payments_new=[a_payment(13, expires_at=moment)])
+    yield Changes(payment_counters=[payment_counters(11, customer_id=user)])
+    yield Changes(payment_counters=[payment_counters(12, version=number)])
+    buckets = [Bucket(number, number, {CurrencyCode(text): number})]
+    yield Changes(payment_counters=[payment_counters(13, windows={timedelta(hours=1): buckets})])
     yield Changes(quotes_new=[a_quote(11, spread_minor=number)])
     yield Changes(transactions_new=[a_transaction(11, a_transfer(account_id(8), account_id(9), amount_minor=number))])
     yield Changes(transactions_new=[a_transaction(12, description=text)])
@@ -225,6 +261,7 @@ def _changes(given: Hostile) -> Iterator[Changes]:
     yield Changes(webhook_endpoints_new=[a_webhook_endpoint(11, sequence=max(0, min(number, 2**63 - 1)))])
     yield Changes(api_keys_new=[an_api_key(11, sequence=max(0, min(number, 2**63 - 1)))])
     yield Changes(customers_new=[a_customer(11, version=max(1, min(number, 2**63 - 1)))])
+    yield Changes(members_new=[an_invitation(11, sequence=max(0, min(number, 2**63 - 1)))])
     yield Changes(audit_new=[a_record(11, object_id=text, reason=text, before={text: text})])
     yield Changes(audit_new=[a_record(12, after={"number": number})])
     yield Changes(answers_new=[an_answer(text)])
@@ -275,6 +312,7 @@ class HostileInputContract:
             webhook_endpoints_new=[endpoint],
             api_keys_new=[an_api_key(1)],
             customers_new=[a_customer(1)],
+            members_new=[an_invitation(1)],
         )
         await commit(storage, first)
         for changes in (
@@ -283,6 +321,7 @@ class HostileInputContract:
             Changes(webhook_endpoints_new=[a_webhook_endpoint(1, owner=3)]),
             Changes(api_keys_new=[an_api_key(1, owner=3)]),
             Changes(customers_new=[a_customer(1, merchant=3)]),
+            Changes(members_new=[an_invitation(1, merchant=3, token_hash=b"9" * 32)]),
         ):
             with pytest.raises(StorageRefused):
                 await commit(storage, changes)
@@ -290,6 +329,7 @@ class HostileInputContract:
         assert await storage.reader.payment(a_payment(1).id) == a_payment(1)
         assert await storage.webhook_endpoints.endpoint(endpoint.id) == endpoint
         assert await storage.api_keys.key(an_api_key(1).id) == an_api_key(1)
+        assert await storage.members.member(an_invitation(1).id) == an_invitation(1)
 
 
 async def _answered_or_refused(call: Awaitable[object]) -> bool:

@@ -13,9 +13,10 @@ from gateway.application.engine.batch import Batch
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.engine.retry import RetryLimits, retrying
+from gateway.application.ports.batch_records import Payer
 from gateway.application.ports.reader import PaymentFilter
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import Changes, KeyTaken, Payer, Records, Wanted
+from gateway.application.ports.unit_of_work import Changes, KeyTaken, Records, Wanted
 from gateway.contracts.records import (
     EUR,
     NOW,

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from gateway.application.ports.batch_records import AnswerKey, NewUser, StoredAnswer
 from gateway.application.ports.identifiers import NewId
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import AnswerKey, Changes, NewUser, Records, StoredAnswer, Wanted
+from gateway.application.ports.unit_of_work import Changes, Records, Wanted
 from gateway.application.ports.users import Credentials
 from gateway.application.views.events import event_data
 from gateway.domain.account import Account, AccountId, AccountKind, AccountStatus
@@ -17,8 +18,11 @@ from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.customer import Customer
 from gateway.domain.event import Event, EventId
 from gateway.domain.event_type import EventType
+from gateway.domain.member import Member, MemberId
+from gateway.domain.member_role import MemberRole
 from gateway.domain.money import CurrencyCode, Money, currency_code
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.quote import Quote
 from gateway.domain.rate import CurrencyPair, ExchangeRate, rate_of
@@ -281,6 +285,52 @@ def a_customer(number: int = 1, *, merchant: int = 2, **fields: Any) -> Customer
     return replace(customer, **fields)
 
 
+def payment_counters(number: int = 1, *, version: int = 1, **fields: Any) -> PaymentCounters:
+    """The counters of customer `number`: one payment of 40 cents at `NOW`, unless `fields` say otherwise."""
+    first = PaymentCounters(customer_id=user_id(number), windows={})
+    return replace(first.counted(Money(40, USD), [timedelta(hours=1)], NOW), version=version, **fields)
+
+
+def member_id(number: int) -> MemberId:
+    """The id of member `number`."""
+    return MemberId(identifier("mem", number))
+
+
+def a_member(number: int = 1, *, merchant: int = 2, **fields: Any) -> Member:
+    """An active member of `merchant`, a viewer, user 100 + `number`, unless `fields` say otherwise."""
+    member = Member(
+        id=member_id(number),
+        merchant_id=user_id(merchant),
+        email=f"member{number}@example.com",
+        role=MemberRole.VIEWER,
+        user_id=user_id(100 + number),
+        invited_by=user_id(merchant),
+        token_hash=None,
+        created_at=NOW,
+        expires_at=None,
+        joined_at=NOW,
+        changed_at=NOW,
+        sequence=2,
+    )
+    return replace(member, **fields)
+
+
+def an_invitation(number: int = 1, *, merchant: int = 2, **fields: Any) -> Member:
+    """An invitation of `merchant`, for a week, unless `fields` say otherwise."""
+    return a_member(
+        number,
+        merchant=merchant,
+        **{
+            "user_id": None,
+            "token_hash": number.to_bytes(32, "big"),
+            "expires_at": NOW + timedelta(days=7),
+            "joined_at": None,
+            "sequence": 1,
+            **fields,
+        },
+    )
+
+
 def an_answer(key: str = "key-1", *, owner: int = 1, body: bytes = b'{"ok":true}', **fields: Any) -> StoredAnswer:
     """An answer to `key` of user `owner`."""
     answer = StoredAnswer(key=AnswerKey(user_id(owner), key), fingerprint=b"\x01" * 32, body=body, created_at=NOW)
@@ -306,6 +356,8 @@ async def load(storage: Storage, wanted: Wanted) -> Records:
         api_keys=tuple(found.api_keys),
         customers=tuple(found.customers),
         external_ids_taken=tuple(found.external_ids_taken),
+        payment_counters=tuple(found.payment_counters),
+        members=tuple(found.members),
         latest_at=found.latest_at,
     )
 

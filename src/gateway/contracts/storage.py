@@ -21,10 +21,12 @@ from gateway.contracts.hostile_input import HostileInputContract
 from gateway.contracts.housekeeping import HousekeepingContract
 from gateway.contracts.life_of_a_payment import LifeOfAPaymentContract
 from gateway.contracts.login_failures import LoginFailuresContract
+from gateway.contracts.members import MembersContract
 from gateway.contracts.quotes import QuotesContract
 from gateway.contracts.rate_budgets import RateBudgetsContract
 from gateway.contracts.rates import RatesContract
 from gateway.contracts.reader import ReaderContract
+from gateway.contracts.second_factors import SecondFactorsContract
 from gateway.contracts.sessions import SessionsContract
 from gateway.contracts.unit_of_work import UnitOfWorkContract
 from gateway.contracts.users import UsersContract
@@ -41,6 +43,7 @@ class StorageContract(
     UsersContract,
     SessionsContract,
     LoginFailuresContract,
+    SecondFactorsContract,
     RateBudgetsContract,
     RatesContract,
     ReaderContract,
@@ -51,6 +54,7 @@ class StorageContract(
     DeliveriesContract,
     ApiKeysContract,
     CustomersContract,
+    MembersContract,
     AuditContract,
     AuditLogContract,
     DisabledUsersContract,

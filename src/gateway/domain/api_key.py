@@ -9,7 +9,8 @@ from gateway.domain.api_key_errors import ApiKeyEnded
 from gateway.domain.checks import check_free_text, check_id, check_instant, check_integer, check_text, check_type
 from gateway.domain.errors import invalid
 from gateway.domain.immutable import immutable
-from gateway.domain.limits import API_KEY_DAYS_MAX, API_KEY_NAME_LENGTH_MAX, POSITION_MAX
+from gateway.domain.limits import API_KEY_DAYS_MAX, API_KEY_NAME_LENGTH_MAX, API_KEY_REQUESTS_MAX, POSITION_MAX
+from gateway.domain.member_role import SCOPES_OF_MEMBER, MemberRole
 from gateway.domain.scope import SCOPES_OF_ROLE, Scope
 from gateway.domain.user import Role, UserId
 
@@ -34,6 +35,8 @@ class ApiKey:
         replaced_by: The key that a rotation has put in its place.
         last_used_at: When it was last used, to the minute.
         sequence: The number of events about this key.
+        requests_per_minute: How many requests it may make, which count for its owner, too; `None` for as many as the
+            owner.
 
     Raises:
         InvalidInput: A field is not valid.
@@ -52,6 +55,7 @@ class ApiKey:
     replaced_by: ApiKeyId | None = None
     last_used_at: datetime | None = None
     sequence: int = 1
+    requests_per_minute: int | None = None
 
     def __post_init__(self) -> None:
         check_id("id", self.id)
@@ -67,6 +71,7 @@ class ApiKey:
         if self.replaced_by is not None:
             check_id("replaced_by", self.replaced_by)
         check_integer("sequence", self.sequence, 0, POSITION_MAX)
+        check_requests(self.requests_per_minute)
 
     @property
     def customer_id(self) -> UserId | None:
@@ -111,6 +116,12 @@ def check_name(name: object) -> None:
     check_free_text("name", name, API_KEY_NAME_LENGTH_MAX, length_min=1)
 
 
+def check_requests(requests_per_minute: int | None) -> None:
+    """Refuse what is not a limit of requests in a minute that a key may have, or `None`."""
+    if requests_per_minute is not None:
+        check_integer("requests_per_minute", requests_per_minute, 1, API_KEY_REQUESTS_MAX)
+
+
 def check_scopes(scopes: object, role: Role) -> None:
     """Refuse what is not a tuple of scopes, at least one and each once, or more than an owner of this role may."""
     check_type("scopes", scopes, tuple)
@@ -122,6 +133,13 @@ def check_scopes(scopes: object, role: Role) -> None:
         check_type("scopes", each, Scope)
         if each not in allowed:
             raise invalid("scopes", "scope_not_allowed", f"The role {role} may not do what the scope {each} is for.")
+
+
+def check_scopes_of_member(scopes: Collection[Scope], role: MemberRole) -> None:
+    """Refuse scopes for what a member of the owner with this role may not do."""
+    for each in scopes:
+        if each not in SCOPES_OF_MEMBER[role]:
+            raise invalid("scopes", "scope_not_allowed", f"A member who is {role} may not do what {each} is for.")
 
 
 def in_order(scopes: Collection[Scope]) -> tuple[Scope, ...]:

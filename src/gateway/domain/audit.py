@@ -39,6 +39,10 @@ class AuditAction(StrEnum):
     SESSION_REFUSED = "session.refused"
     SESSIONS_ENDED = "sessions.ended"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - the name of an action.
+    SECOND_FACTOR_ENABLED = "second_factor.enabled"
+    SECOND_FACTOR_DISABLED = "second_factor.disabled"
+    SECOND_FACTOR_RESET = "second_factor.reset"
+    RECOVERY_CODE_USED = "recovery_code.used"
     OPERATOR_CREATED = "operator.created"
     USER_DISABLED = "user.disabled"
     USER_ENABLED = "user.enabled"
@@ -48,17 +52,30 @@ class AuditAction(StrEnum):
     FEES_CHANGED = "fees.changed"
     RATE_CHANGED = "rate.changed"
     DEPOSIT_MADE = "deposit.made"
+    PAYMENT_APPROVED = "payment.approved"
+    PAYMENT_DECLINED = "payment.declined"
     TRANSACTION_REVERSED = "transaction.reversed"
     API_KEY_CREATED = "api_key.created"
     API_KEY_ROTATED = "api_key.rotated"
     API_KEY_REVOKED = "api_key.revoked"
     CUSTOMER_INVITED = "customer.invited"
     CUSTOMER_JOINED = "customer.joined"
+    MEMBER_INVITED = "member.invited"
+    MEMBER_JOINED = "member.joined"
+    MEMBER_CHANGED = "member.changed"
+    MEMBER_REMOVED = "member.removed"
     ENDPOINT_CREATED = "endpoint.created"
     ENDPOINT_CHANGED = "endpoint.changed"
     ENDPOINT_DISABLED = "endpoint.disabled"
     ENDPOINT_DELETED = "endpoint.deleted"
+    AUDIT_EXPORTED = "audit.exported"
     ENDPOINT_SECRET_ROTATED = "endpoint.secret_rotated"  # noqa: S105 - as above.
+
+
+BY_OPERATORS: Final = frozenset({AuditAction.DEPOSIT_MADE})
+"""What operators alone do, with an API key, too."""
+OPERATORS: Final = "operators"
+"""In place of the id of an operator, for merchants."""
 
 
 @immutable
@@ -84,6 +101,9 @@ THE_SYSTEM: Final = Actor(kind=ActorKind.SYSTEM, id=SYSTEM)
 
 ANYBODY: Final = Actor(kind=ActorKind.ANONYMOUS, id="anonymous")
 """Somebody who has not signed in."""
+
+THE_LOG: Final = "audit"
+"""In place of the id of an object: the audit log itself."""
 
 UNKNOWN: Final = "unknown"
 """In place of the id of an object that does not exist."""
@@ -128,6 +148,7 @@ class AuditNote:
     Attributes:
         action: What.
         object_id: To what.
+        owner_id: The user whom it concerns: whose object it is, or who they are. A merchant sees these records.
         reason: Why, in the words of the actor.
         before: What of the object was different before.
         after: What is different now.
@@ -135,6 +156,7 @@ class AuditNote:
 
     action: AuditAction
     object_id: str
+    owner_id: UserId | None = None
     reason: str | None = None
     before: Facts = field(default_factory=dict[str, Fact], hash=False)
     after: Facts = field(default_factory=dict[str, Fact], hash=False)
@@ -155,3 +177,9 @@ class AuditRecord:
     origin: Origin
     note: AuditNote
     created_at: datetime
+
+
+def is_by_operators(record: AuditRecord) -> bool:
+    """Whether an operator has done it: over HTTP or on the command line."""
+    kind = record.origin.actor.kind
+    return kind in (ActorKind.OPERATOR, ActorKind.CLI) or record.note.action in BY_OPERATORS

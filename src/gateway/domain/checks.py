@@ -13,6 +13,7 @@ from gateway.domain.errors import InvalidInput, invalid
 from gateway.domain.limits import (
     ID_LENGTH_MAX,
     IDEMPOTENCY_KEY_LENGTH_MAX,
+    REASON_LENGTH_MAX,
     YEAR_MAX,
     YEAR_MIN,
 )
@@ -40,6 +41,12 @@ def check_free_text(field: str, text: object, length_max: int, *, length_min: in
     check_text(field, text, length_max, length_min=length_min)
     if len(cast("str", text)) >= DIGITS_MIN and has_card_number(cast("str", text)):
         raise invalid(field, "card_number", "Never send card numbers here.")
+
+
+def check_reason(reason: object) -> None:
+    """Refuse what is neither `None` nor a free text of 1 to `REASON_LENGTH_MAX` characters: why something is done."""
+    if reason is not None:
+        check_free_text("reason", reason, REASON_LENGTH_MAX, length_min=1)
 
 
 def check_id(field: str, identifier: object) -> None:

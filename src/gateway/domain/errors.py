@@ -54,6 +54,12 @@ class InvalidInput(Refusal, ValueError):  # noqa: N818 - as `Refusal`.
         super().__init__(detail, **facts)
         self.errors = tuple(errors)
 
+    def __str__(self) -> str:
+        """The fields, and what is wrong with each; `detail` alone does not name them."""
+        return " ".join(f"{each.field}: {each.detail}" if each.field else each.detail for each in self.errors) or (
+            self.detail
+        )
+
 
 def invalid(field: str, code: str, detail: str) -> InvalidInput:
     """The refusal of one field."""

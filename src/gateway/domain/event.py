@@ -9,6 +9,7 @@ from gateway.domain.customer import CustomerWithAccounts
 from gateway.domain.deposit import Deposit
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
+from gateway.domain.member import Member
 from gateway.domain.payment import Payment
 from gateway.domain.payout import Payout
 from gateway.domain.refund import Refund
@@ -27,6 +28,7 @@ EventObject = (
     | Account
     | WebhookEndpoint
     | ApiKey
+    | Member
     | UserWithAccounts
     | CustomerWithAccounts
 )

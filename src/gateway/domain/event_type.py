@@ -8,6 +8,7 @@ class EventType(StrEnum):
     """The type of each change. Quotes have no events: the events of payments show their use."""
 
     PAYMENT_CREATED = "payment.created"
+    PAYMENT_REQUIRES_REVIEW = "payment.requires_review"
     PAYMENT_AUTHORIZED = "payment.authorized"
     PAYMENT_CAPTURED = "payment.captured"
     PAYMENT_PARTIALLY_CAPTURED = "payment.partially_captured"
@@ -39,6 +40,9 @@ class EventType(StrEnum):
     CUSTOMER_UPDATED = "customer.updated"
     CUSTOMER_INVITED = "customer.invited"
     CUSTOMER_JOINED = "customer.joined"
+    MEMBER_ADDED = "member.added"
+    MEMBER_CHANGED = "member.changed"
+    MEMBER_REMOVED = "member.removed"
 
 
 _FILTERS_OF: Final = {each: frozenset({"*", each.partition(".")[0] + ".*", each.value}) for each in EventType}

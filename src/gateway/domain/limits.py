@@ -23,6 +23,9 @@ PASSWORD_LENGTH_MAX: Final = 128
 TYPED_PASSWORD_LENGTH_MAX: Final = 1024
 """The longest password that a login accepts. Above `PASSWORD_LENGTH_MAX` it is wrong, not malformed."""
 REFRESH_TOKEN_LENGTH_MAX: Final = 256
+TYPED_CODE_LENGTH_MAX: Final = 64
+"""The longest code of a second factor that is looked at."""
+SECOND_FACTOR_SECRET_LENGTH_MAX: Final = 128
 ADDRESS_LENGTH_MAX: Final = 255
 """The length of the address that a login comes from: IPv4, IPv6, or a name."""
 REQUEST_ID_LENGTH_MAX: Final = 64
@@ -50,8 +53,18 @@ API_KEY_DAYS_MAX: Final = 3_660
 """The longest time until an API key expires, unless it has no expiry."""
 API_KEY_OLD_SECONDS_MAX: Final = 86_400
 """How long an API key is accepted after its rotation, at most."""
+API_KEY_REQUESTS_MAX: Final = 1_000_000
+"""The largest limit that an API key has for its own requests in a minute."""
 API_KEY_ENDED_SECONDS: Final = 86_400
 """How long an API key that has ended is shown at least. Later it makes room for a new one."""
+
+MEMBERS_PER_MERCHANT_MAX: Final = 100
+"""The number of a merchant's members and invitations, with those removed in the last `MEMBER_REMOVED_SECONDS`."""
+MEMBER_REMOVED_SECONDS: Final = 86_400
+"""How long a removed member counts. Later they make room for a new one."""
+INVITATION_SECONDS: Final = 604_800
+"""How long an invitation can be accepted."""
+INVITATION_TOKEN_LENGTH_MAX: Final = 256
 
 EVENTS_PER_READ_MAX: Final = 1_000
 EVENTS_DAYS_DEFAULT: Final = 90
@@ -74,6 +87,18 @@ REFUNDS_MAX: Final = 100
 EXPIRES_IN_SECONDS_DEFAULT: Final = 604_800
 EXPIRES_IN_SECONDS_MIN: Final = 60
 EXPIRES_IN_SECONDS_MAX: Final = 2_678_400
+
+RISK_LIMITS_MAX: Final = 32
+RISK_WINDOWS_MAX: Final = 8
+"""The lengths of time over which rules of risk count payments. Each costs up to 61 buckets in the row of a customer."""
+RISK_WINDOW_MINUTES_MAX: Final = 44_640
+"""The longest such time: 31 days."""
+RISK_COUNT_MAX: Final = 1_000_000
+RISK_SUM_MINOR_MAX: Final = 10**15
+RISK_RULE_LENGTH_MAX: Final = 64
+"""The length of the name of a rule."""
+REVIEW_SECONDS_DEFAULT: Final = 86_400
+"""How long a payment waits for its review."""
 
 QUOTE_SECONDS_DEFAULT: Final = 60
 QUOTE_SECONDS_MIN: Final = 1

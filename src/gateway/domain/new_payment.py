@@ -1,8 +1,8 @@
-"""New payments: paid at once, authorized, requested or failed."""
+"""New payments: paid at once, authorized, requested, to be reviewed or failed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from gateway.domain.payment import Payment, PaymentId, QuoteId
+from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
 from gateway.domain.payment_status import ENDED_WITHOUT_MONEY, PaymentStatus
 from gateway.domain.payment_terms import PaymentOrder, PaymentRequest
 
@@ -22,6 +22,19 @@ def paid_at_once(order: PaymentOrder, *, payment_id: PaymentId, now: datetime, f
 def authorized(order: PaymentOrder, *, payment_id: PaymentId, now: datetime) -> Payment:
     """A payment that holds its money (`capture=manual`)."""
     return _first(order, PaymentStatus.AUTHORIZED, payment_id=payment_id, expires_at=order.expires_at(now), now=now)
+
+
+def to_be_reviewed(
+    order: PaymentOrder, *, payment_id: PaymentId, rule: str, review_seconds: int, now: datetime
+) -> Payment:
+    """A payment that holds its money until an operator has approved it. `rule` is the rule that asks for the review.
+
+    It waits for `review_seconds`, or for as long as the hold that it is to become.
+    """
+    end = order.expires_at(now) if order.capture is CaptureMethod.MANUAL else now + timedelta(seconds=review_seconds)
+    return _first(
+        order, PaymentStatus.REQUIRES_REVIEW, payment_id=payment_id, expires_at=end, failure_code=rule, now=now
+    )
 
 
 def requested(request: PaymentRequest, *, payment_id: PaymentId, now: datetime) -> Payment:

@@ -8,7 +8,7 @@ from typing import NamedTuple, NewType, assert_never
 
 from gateway.domain.immutable import immutable
 from gateway.domain.money import Money
-from gateway.domain.payment_status import PaymentAction, PaymentStatus, after_its_time
+from gateway.domain.payment_status import REVIEW_EXPIRED, PaymentAction, PaymentStatus, after_its_time
 from gateway.domain.user import UserId
 
 PaymentId = NewType("PaymentId", str)
@@ -37,7 +37,8 @@ class Payment:
     `amount.amount_minor ≥ amount_captured_minor ≥ amount_refunded_minor ≥ 0`, and `version` rises by 1 at each change.
     A request to no particular customer has no `customer_id` until a customer confirms it.
 
-    `failure_code` is the reason why it failed; in an unconfirmed request, why the last confirmation failed.
+    `failure_code` is the reason why it failed; in an unconfirmed request, why the last confirmation failed; while it
+    waits for a review, the name of the rule that sent it there.
 
     `fee_amount_minor` is the fee that the gateway keeps, `fee_refunded_minor` the fee that it returned; it charged the
     sum. `amount_refunded_with_fee_minor` is the sum of the refunds that returned their share of the fee.
@@ -83,7 +84,7 @@ class Payment:
     def amount_held_minor(self) -> int:
         """The amount on hold in this status, whether or not it has expired."""
         match self.status:
-            case PaymentStatus.AUTHORIZED | PaymentStatus.PARTIALLY_CAPTURED:
+            case PaymentStatus.REQUIRES_REVIEW | PaymentStatus.AUTHORIZED | PaymentStatus.PARTIALLY_CAPTURED:
                 return self.amount.amount_minor - self.amount_captured_minor
             case (
                 PaymentStatus.REQUIRES_CONFIRMATION
@@ -98,8 +99,8 @@ class Payment:
 
     @property
     def amount_capturable_minor(self) -> int:
-        """The amount that the merchant can still capture."""
-        return self.amount_held_minor
+        """The amount that the merchant can still capture: nothing before a review."""
+        return 0 if self.status is PaymentStatus.REQUIRES_REVIEW else self.amount_held_minor
 
     @property
     def amount_refundable_minor(self) -> int:
@@ -118,6 +119,8 @@ class Payment:
         match self.status:
             case PaymentStatus.REQUIRES_CONFIRMATION:
                 actions = (PaymentAction.CONFIRM, PaymentAction.CANCEL)
+            case PaymentStatus.REQUIRES_REVIEW:
+                actions = (PaymentAction.APPROVE, PaymentAction.DECLINE, PaymentAction.CANCEL)
             case PaymentStatus.AUTHORIZED | PaymentStatus.PARTIALLY_CAPTURED:
                 actions = (PaymentAction.CAPTURE, PaymentAction.CANCEL)
             case PaymentStatus.CAPTURED | PaymentStatus.CANCELED | PaymentStatus.EXPIRED | PaymentStatus.FAILED:
@@ -135,4 +138,7 @@ class Payment:
     def at(self, now: datetime) -> "Payment":
         """The payment with its status at a time, whether or not its expiry was stored."""
         status = self.status_at(now)
-        return self if status is self.status else replace(self, status=status)
+        if status is self.status:
+            return self
+        in_review = self.status is PaymentStatus.REQUIRES_REVIEW
+        return replace(self, status=status, failure_code=REVIEW_EXPIRED if in_review else self.failure_code)

@@ -1,7 +1,7 @@
-"""The life of a payment: confirmed, captured, canceled, expired, refunded."""
+"""The life of a payment: confirmed, reviewed, captured, canceled, expired, refunded."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, assert_never
 
 from gateway.domain.errors import (
@@ -18,7 +18,7 @@ from gateway.domain.fees import FeeSchedule, fee_on_capture, fee_share_of_refund
 from gateway.domain.limits import CAPTURES_MAX, REFUNDS_MAX
 from gateway.domain.money import check_amount
 from gateway.domain.payment import CaptureMethod, Payment, QuoteId
-from gateway.domain.payment_status import ENDED_WITHOUT_MONEY, UNFINISHED, PaymentAction, PaymentStatus
+from gateway.domain.payment_status import ENDED_WITHOUT_MONEY, REVIEW_DECLINED, UNFINISHED, PaymentAction, PaymentStatus
 from gateway.domain.user import UserId
 
 
@@ -47,6 +47,68 @@ def confirmed(
             return _next(payment, now, status=PaymentStatus.AUTHORIZED, customer_id=customer_id, failure_code=None)
         case _:
             assert_never(payment.capture)
+
+
+def confirmed_for_review(
+    payment: Payment, *, customer_id: UserId, rule: str, review_seconds: int, now: datetime
+) -> Payment:
+    """Confirm a request whose money is held until an operator has approved it, as `to_be_reviewed`.
+
+    Raises:
+        PaymentStateInvalid, PaymentExpired: It does not wait for a confirmation.
+    """
+    must_allow(payment, PaymentAction.CONFIRM, now)
+    manual = payment.capture is CaptureMethod.MANUAL
+    return _next(
+        payment,
+        now,
+        status=PaymentStatus.REQUIRES_REVIEW,
+        customer_id=customer_id,
+        failure_code=rule,
+        expires_at=payment.expires_at if manual else now + timedelta(seconds=review_seconds),
+    )
+
+
+class Approval(NamedTuple):
+    """The payment after its review, and the amounts captured and charged as a fee, in minor units."""
+
+    payment: Payment
+    captured_minor: int
+    fee_minor: int
+
+
+def approve(payment: Payment, *, fees: FeeSchedule, now: datetime) -> Approval:
+    """Approve a payment: it goes on as if no rule had sent it to a review. A hold expires when it would have.
+
+    Raises:
+        PaymentStateInvalid, PaymentExpired: It does not wait for a review.
+    """
+    must_allow(payment, PaymentAction.APPROVE, now)
+    if payment.capture is CaptureMethod.MANUAL:
+        return Approval(_next(payment, now, status=PaymentStatus.AUTHORIZED, failure_code=None), 0, 0)
+    amount = payment.amount.amount_minor
+    fee = fees.fee_on(amount)
+    after = _next(
+        payment,
+        now,
+        status=PaymentStatus.CAPTURED,
+        amount_captured_minor=amount,
+        fee_amount_minor=fee,
+        failure_code=None,
+        expires_at=None,
+    )
+    return Approval(after, amount, fee)
+
+
+def decline(payment: Payment, *, now: datetime) -> "PaymentEnding":
+    """Decline a payment: it is canceled, with the failure code `REVIEW_DECLINED`.
+
+    Raises:
+        PaymentStateInvalid, PaymentExpired: It does not wait for a review.
+    """
+    must_allow(payment, PaymentAction.DECLINE, now)
+    after = _next(payment, now, status=PaymentStatus.CANCELED, failure_code=REVIEW_DECLINED)
+    return PaymentEnding(after, payment.amount_held_minor)
 
 
 def confirmation_failed(payment: Payment, *, failure_code: str, now: datetime) -> Payment:
@@ -124,7 +186,9 @@ def cancel(payment: Payment, *, now: datetime) -> PaymentEnding:
     must_allow(payment, PaymentAction.CANCEL, now)
     partly = payment.status is PaymentStatus.PARTIALLY_CAPTURED
     status = PaymentStatus.CAPTURED if partly else PaymentStatus.CANCELED
-    return PaymentEnding(_next(payment, now, status=status), payment.amount_held_minor)
+    failure_code = None if payment.status is PaymentStatus.REQUIRES_REVIEW else payment.failure_code
+    after = _next(payment, now, status=status, failure_code=failure_code)
+    return PaymentEnding(after, payment.amount_held_minor)
 
 
 def expire(payment: Payment, *, now: datetime) -> PaymentEnding:
@@ -138,7 +202,9 @@ def expire(payment: Payment, *, now: datetime) -> PaymentEnding:
         raise state_refusal(payment)
     if payment.status_at(now) is payment.status:
         raise PaymentNotDue("The payment's time is not over yet.")
-    return PaymentEnding(_next(payment, now, status=payment.status_at(now)), payment.amount_held_minor)
+    current = payment.at(now)
+    after = _next(payment, now, status=current.status, failure_code=current.failure_code)
+    return PaymentEnding(after, payment.amount_held_minor)
 
 
 class Refunded(NamedTuple):

@@ -8,6 +8,7 @@ class PaymentStatus(StrEnum):
     """The state of a payment. Refunds do not change it: `amount_refunded_minor` tells of them."""
 
     REQUIRES_CONFIRMATION = "requires_confirmation"
+    REQUIRES_REVIEW = "requires_review"
     AUTHORIZED = "authorized"
     PARTIALLY_CAPTURED = "partially_captured"
     CAPTURED = "captured"
@@ -20,6 +21,8 @@ class PaymentAction(StrEnum):
     """A request that can be made about a payment."""
 
     CONFIRM = "confirm"
+    APPROVE = "approve"
+    DECLINE = "decline"
     CAPTURE = "capture"
     CANCEL = "cancel"
     REFUND = "refund"
@@ -28,7 +31,7 @@ class PaymentAction(StrEnum):
 def after_its_time(status: PaymentStatus) -> PaymentStatus:
     """The status that a payment gets when it expires. Final statuses stay."""
     match status:
-        case PaymentStatus.REQUIRES_CONFIRMATION | PaymentStatus.AUTHORIZED:
+        case PaymentStatus.REQUIRES_CONFIRMATION | PaymentStatus.REQUIRES_REVIEW | PaymentStatus.AUTHORIZED:
             return PaymentStatus.EXPIRED
         case PaymentStatus.PARTIALLY_CAPTURED | PaymentStatus.CAPTURED:
             return PaymentStatus.CAPTURED
@@ -40,6 +43,10 @@ def after_its_time(status: PaymentStatus) -> PaymentStatus:
 
 ENDED_WITHOUT_MONEY: Final = frozenset({PaymentStatus.FAILED, PaymentStatus.CANCELED, PaymentStatus.EXPIRED})
 """The statuses in which a payment releases its reference."""
+
+REVIEW_DECLINED: Final = "review_declined"
+REVIEW_EXPIRED: Final = "review_expired"
+"""The failure codes of payments that were not approved."""
 
 UNFINISHED: Final = frozenset(status for status in PaymentStatus if after_its_time(status) is not status)
 """The statuses that `expires_at` applies to."""

@@ -65,7 +65,8 @@ class PaymentOrder(PaymentTerms):
     """The terms of a customer who pays; with a `quote_id`, from their account in the quote's source currency.
 
     Raises:
-        InvalidInput: As `PaymentTerms`; or a payment at once has a lifetime, or one with a quote is a hold.
+        InvalidInput: A field has a wrong type or is out of bounds, or a free text contains a card number; or a payment
+            at once has a lifetime, or one with a quote is a hold.
     """
 
     customer_id: UserId
@@ -91,7 +92,7 @@ class PaymentRequest(PaymentTerms):
     """The terms of a merchant who requests a payment; without a `customer_id`, any customer may confirm it.
 
     Raises:
-        InvalidInput: As `PaymentTerms`.
+        InvalidInput: A field has a wrong type or is out of bounds, or a free text contains a card number.
     """
 
     customer_id: UserId | None = None

@@ -11,7 +11,7 @@ from gateway.adapters.http.cursors import Cursors
 from gateway.adapters.http.operations import AnyOperation
 from gateway.entrypoints.output import output
 
-COLUMNS: Final = ("operation", "roles", "scope of a key", "whose objects")
+COLUMNS: Final = ("operation", "roles", "scope of a key", "whose objects", "members from")
 
 
 class _NoKeys:
@@ -33,6 +33,7 @@ class Line(NamedTuple):
     roles: str
     scope: str
     objects: str
+    least: str
 
 
 def show(*, markdown: bool) -> None:
@@ -48,14 +49,19 @@ def show(*, markdown: bool) -> None:
 
 def access_table() -> str:
     """The table, as Markdown."""
-    rows = [f"| `{line.operation}` | {line.roles} | {_code(line.scope)} | {line.objects} |" for line in _lines()]
-    return "\n".join([f"| {' | '.join(COLUMNS)} |", "|---|---|---|---|", *rows, ""])
+    rows = [
+        f"| `{line.operation}` | {line.roles} | {_code(line.scope)} | {line.objects} | {line.least} |"
+        for line in _lines()
+    ]
+    return "\n".join([f"| {' | '.join(COLUMNS)} |", "|---|---|---|---|---|", *rows, ""])
 
 
 def _lines() -> Iterator[Line]:
     for operation in all_operations(Cursors(_NoKeys()), sandbox=True):
         scope = "" if operation.scope is None else operation.scope.value
-        yield Line(f"{operation.method} {operation.path}", _roles(operation), scope, _objects(operation))
+        yield Line(
+            f"{operation.method} {operation.path}", _roles(operation), scope, _objects(operation), _least(operation)
+        )
 
 
 def _roles(operation: AnyOperation) -> str:
@@ -64,6 +70,10 @@ def _roles(operation: AnyOperation) -> str:
 
 def _objects(operation: AnyOperation) -> str:
     return operation.row.objects.value
+
+
+def _least(operation: AnyOperation) -> str:
+    return "" if operation.row.least is None else operation.row.least.value
 
 
 def _code(scope: str) -> str:

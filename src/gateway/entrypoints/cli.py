@@ -10,6 +10,7 @@ from gateway.entrypoints.exit_codes import INTERRUPTED
 from gateway.entrypoints.interrupts import is_interrupt
 from gateway.entrypoints.key_commands import keys
 from gateway.entrypoints.lost_output import lost_output
+from gateway.entrypoints.member_commands import members
 from gateway.entrypoints.remote_commands import REMOTE_COMMANDS
 from gateway.settings.field import SettingsRefused
 
@@ -77,5 +78,5 @@ def main() -> None:
     """An async payment gateway on a double-entry ledger. Settings are environment variables: `gateway settings`."""
 
 
-for command in (*ALL_COMMANDS, keys, *REMOTE_COMMANDS):
+for command in (*ALL_COMMANDS, keys, members, *REMOTE_COMMANDS):
     main.add_command(command)

@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 import click
 
+from gateway.entrypoints.audit_commands import audit
 from gateway.entrypoints.flags import settings_flags
 from gateway.entrypoints.user_commands import users
 
@@ -86,8 +87,13 @@ def create_operator(*, email: str, name: str | None, password_stdin: bool, **fla
 
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of sentences and tables.")
+@click.option(
+    "--audit-head",
+    metavar="POSITION:HASH",
+    help="The end of the audit log that an earlier run has told: it must still be there.  [default: none]",
+)
 @settings_flags("data_dir", "database_url")
-def verify(*, as_json: bool, **flags: str | None) -> None:
+def verify(*, as_json: bool, audit_head: str | None, **flags: str | None) -> None:
     """Check that the ledger is what its history says.
 
     Works out every account again from its transfers, and compares. Nothing is made, migrated or changed. Exit code 1
@@ -95,7 +101,7 @@ def verify(*, as_json: bool, **flags: str | None) -> None:
     """
     from gateway.entrypoints.verify import verify as run
 
-    run(flags, as_json=as_json)
+    run(flags, as_json=as_json, audit_head=audit_head)
 
 
 @click.command
@@ -143,4 +149,4 @@ def settings(*, markdown: bool, **flags: str | None) -> None:
     run(flags, markdown=markdown)
 
 
-ALL_COMMANDS: Final = (serve, worker, health, migrate, create_operator, users, verify, simulate, demo, settings)
+ALL_COMMANDS: Final = (serve, worker, health, migrate, create_operator, users, audit, verify, simulate, demo, settings)

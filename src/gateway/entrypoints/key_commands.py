@@ -2,7 +2,7 @@
 
 import click
 
-from gateway.domain.limits import API_KEY_DAYS_MAX, API_KEY_OLD_SECONDS_MAX
+from gateway.domain.limits import API_KEY_DAYS_MAX, API_KEY_OLD_SECONDS_MAX, API_KEY_REQUESTS_MAX
 from gateway.domain.scope import Scope
 from gateway.entrypoints.flags import settings_flags
 
@@ -13,7 +13,7 @@ def keys() -> None:
 
 
 @keys.command
-@click.option("--owner", required=True, metavar="ID", help="The id of the user for whom the key acts.")
+@click.option("--owner", required=True, metavar="EMAIL-OR-ID", help="The user for whom the key acts.")
 @click.option("--name", required=True, help="What the key is for.")
 @click.option(
     "--scope",
@@ -26,16 +26,36 @@ def keys() -> None:
 @click.option(
     "--expires-in-days", type=click.IntRange(1, API_KEY_DAYS_MAX), help="When the key ends.  [default: never]"
 )
+@click.option(
+    "--requests-per-minute",
+    type=click.IntRange(1, API_KEY_REQUESTS_MAX),
+    help="How many requests the key may make.  [default: as many as its owner]",
+)
 @settings_flags("environment", "data_dir", "database_url")
-def create(*, owner: str, name: str, scopes: tuple[str, ...], expires_in_days: int | None, **flags: str | None) -> None:
+def create(
+    *,
+    owner: str,
+    name: str,
+    scopes: tuple[str, ...],
+    expires_in_days: int | None,
+    requests_per_minute: int | None,
+    **flags: str | None,
+) -> None:
     """Create a key, and print it: it is stored as a hash, and never shown again."""
     from gateway.entrypoints.keys import create as run
 
-    run(flags, owner=owner, name=name, scopes=scopes, expires_in_days=expires_in_days)
+    run(
+        flags,
+        owner=owner,
+        name=name,
+        scopes=scopes,
+        expires_in_days=expires_in_days,
+        requests_per_minute=requests_per_minute,
+    )
 
 
 @keys.command(name="list")
-@click.option("--owner", metavar="ID", help="The id of the user whose keys are listed.  [default: all users]")
+@click.option("--owner", metavar="EMAIL-OR-ID", help="The user whose keys are listed.  [default: all users]")
 @settings_flags("environment", "data_dir", "database_url")
 def list_keys(*, owner: str | None, **flags: str | None) -> None:
     """List keys, the newest first, also those that have ended."""
@@ -45,7 +65,7 @@ def list_keys(*, owner: str | None, **flags: str | None) -> None:
 
 
 @keys.command
-@click.argument("key_id", metavar="ID")
+@click.argument("key_id", metavar="KEY-ID")
 @settings_flags("environment", "data_dir", "database_url")
 def revoke(*, key_id: str, **flags: str | None) -> None:
     """Revoke a key: running servers refuse it within two seconds."""
@@ -55,7 +75,7 @@ def revoke(*, key_id: str, **flags: str | None) -> None:
 
 
 @keys.command
-@click.argument("key_id", metavar="ID")
+@click.argument("key_id", metavar="KEY-ID")
 @click.option(
     "--old-key-seconds",
     type=click.IntRange(0, API_KEY_OLD_SECONDS_MAX),
@@ -63,12 +83,17 @@ def revoke(*, key_id: str, **flags: str | None) -> None:
     show_default=True,
     help="How long the old key is still accepted.",
 )
+@click.option(
+    "--requests-per-minute",
+    type=click.IntRange(0, API_KEY_REQUESTS_MAX),
+    help="How many requests the new key may make; 0 for as many as its owner.  [default: as the old key]",
+)
 @settings_flags("environment", "data_dir", "database_url")
-def rotate(*, key_id: str, old_key_seconds: int, **flags: str | None) -> None:
+def rotate(*, key_id: str, old_key_seconds: int, requests_per_minute: int | None, **flags: str | None) -> None:
     """Put a new key in the place of another, and print it."""
     from gateway.entrypoints.keys import rotate as run
 
-    run(flags, key_id=key_id, old_key_seconds=old_key_seconds)
+    run(flags, key_id=key_id, old_key_seconds=old_key_seconds, requests_per_minute=requests_per_minute)
 
 
 @keys.command

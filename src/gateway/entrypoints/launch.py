@@ -18,6 +18,7 @@ SERVER_MODULES: Final = frozenset(
         "jsonschema_rs",
         "litestar",
         "markdown_it",
+        "pyotp",
         "rich",
         "structlog",
         "uvicorn",

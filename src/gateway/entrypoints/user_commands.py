@@ -73,6 +73,17 @@ def end_sessions(*, who: str, reason: str, **flags: str | None) -> None:
 
 
 @users.command
+@click.argument("who", metavar="EMAIL-OR-ID")
+@_reason
+@settings_flags("environment", "data_dir", "database_url")
+def reset_second_factor(*, who: str, reason: str, **flags: str | None) -> None:
+    """Delete the second factor of a user who has lost the telephone and the recovery codes."""
+    from gateway.entrypoints.users import reset_second_factor as run
+
+    run(flags, who, reason)
+
+
+@users.command
 @click.argument("account_id", metavar="ACCOUNT-ID")
 @_reason
 @settings_flags("environment", "data_dir", "database_url")

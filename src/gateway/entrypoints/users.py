@@ -5,20 +5,19 @@ from collections.abc import Callable
 
 import click
 
-from gateway.application.access.user_look_ups import disabled_users, user_by_email
+from gateway.application.access.user_look_ups import disabled_users
 from gateway.application.commands.close_account import CloseAccount
 from gateway.application.commands.disable_user import DisableUser, EnableUser
 from gateway.application.commands.end_sessions import EndSessions
 from gateway.application.engine.command import Command
-from gateway.application.gateway import Gateway
 from gateway.bootstrap.memory_url import MEMORY_URL
 from gateway.bootstrap.refusal import StartRefused
-from gateway.bootstrap.wiring import open_gateway
 from gateway.domain.account import Account, AccountId
 from gateway.domain.errors import Refusal
 from gateway.domain.user import User, UserId
 from gateway.domain.user_with_accounts import UserWithAccounts
 from gateway.entrypoints.cli_origin import cli_origin
+from gateway.entrypoints.existing_gateway import existing_gateway, user_named
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.settings.values import Settings
 
@@ -50,6 +49,12 @@ def end_sessions(flags: Flags, who: str, reason: str) -> None:
     click.echo(f"All sessions of {user.id} have ended.")
 
 
+def reset_second_factor(flags: Flags, who: str, reason: str) -> None:
+    """Delete a second factor."""
+    user, had = asyncio.run(_reset(_settings(flags), who, reason))
+    click.echo(f"{user.id} has no second factor{' any more' if had else ''}.")
+
+
 def close_account(flags: Flags, account_id: str, reason: str) -> None:
     """Close an account."""
     account = asyncio.run(_closed(_settings(flags), account_id, reason))
@@ -70,40 +75,43 @@ def _settings(flags: Flags) -> Settings:
 async def _executed(
     settings: Settings, who: str, command: Callable[[UserId], Command[UserWithAccounts]]
 ) -> UserWithAccounts:
-    async with open_gateway(settings) as gateway:
+    async with existing_gateway(settings) as gateway:
         try:
-            return await gateway.execute(command((await _user(gateway, who)).id), origin=cli_origin())
+            return await gateway.execute(command((await user_named(gateway, who)).id), origin=cli_origin())
+        except Refusal as refused:
+            raise click.ClickException(refused.detail) from refused
+
+
+async def _reset(settings: Settings, who: str, reason: str) -> tuple[User, bool]:
+    async with existing_gateway(settings) as gateway:
+        try:
+            user = await user_named(gateway, who)
+            return user, await gateway.second_factors.reset(user.id, reason=reason, origin=cli_origin())
         except Refusal as refused:
             raise click.ClickException(refused.detail) from refused
 
 
 async def _shown(settings: Settings, who: str) -> UserWithAccounts:
-    async with open_gateway(settings) as gateway:
+    async with existing_gateway(settings) as gateway:
         try:
-            user = await _user(gateway, who)
+            user = await user_named(gateway, who)
         except Refusal as refused:
             raise click.ClickException(refused.detail) from refused
         return UserWithAccounts(user=user, accounts=tuple(await gateway.queries.accounts_of(user.id)))
 
 
 async def _disabled(settings: Settings) -> list[User]:
-    async with open_gateway(settings) as gateway:
+    async with existing_gateway(settings) as gateway:
         return list(await disabled_users(gateway.access.users))
 
 
 async def _closed(settings: Settings, account_id: str, reason: str) -> Account:
-    async with open_gateway(settings) as gateway:
+    async with existing_gateway(settings) as gateway:
         try:
             command = CloseAccount(account_id=AccountId(account_id), owner_id=None, reason=reason)
             return await gateway.execute(command, origin=cli_origin())
         except Refusal as refused:
             raise click.ClickException(refused.detail) from refused
-
-
-async def _user(gateway: Gateway, who: str) -> User:
-    if "@" in who:
-        return await user_by_email(gateway.access.users, who)
-    return await gateway.access.user(UserId(who))
 
 
 def _print(shown: UserWithAccounts) -> None:

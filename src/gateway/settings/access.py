@@ -38,6 +38,13 @@ class AccessSettings(HousekeepingSettings, frozen=True, kw_only=True):
     login_account_backoff_seconds_max: Annotated[
         int, Meta(ge=1, description="The longest such wait for failures at one account from all addresses together.")
     ] = 5
+    operators_second_factor: Annotated[
+        Literal["auto", "required", "optional"],
+        Meta(
+            description="Whether operators log in with a second factor alone. `auto` is `required` in production and "
+            "`optional` in the sandbox. Who has none enrols one with the password."
+        ),
+    ] = "auto"
     hashing_threads: Annotated[
         int, Meta(ge=1, le=64, description="Passwords that one process hashes at the same time.")
     ] = 2

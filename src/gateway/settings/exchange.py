@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from gateway.domain.limits import QUOTE_REFUND_SECONDS_MAX, QUOTE_SECONDS_DEFAULT, QUOTE_SECONDS_MAX, QUOTE_SECONDS_MIN
-from gateway.settings.capacity import CapacitySettings
 from gateway.settings.field import FORM
 from gateway.settings.forms import PATH
+from gateway.settings.risk import RiskSettings
 
 
-class ExchangeSettings(CapacitySettings, frozen=True, kw_only=True):
+class ExchangeSettings(RiskSettings, frozen=True, kw_only=True):
     """A part of `Settings`."""
 
     quote_seconds: Annotated[

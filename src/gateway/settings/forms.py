@@ -5,6 +5,8 @@ from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
+from gateway.domain.risk_limits import is_risk_limit
+
 
 class Form(NamedTuple):
     """The form of a text.
@@ -157,6 +159,10 @@ NATS_URLS: Final = Form(
 )
 NATS_NAME: Final = Form("letters, digits, `-` and `_`", _is_nats_name)
 NATS_SUBJECT: Final = Form("letters, digits, `-` and `_`, in parts separated by dots", _is_nats_subject)
+RISK_LIMITS: Final = Form(
+    "limits such as `count.1h=10`, separated by commas",
+    is_risk_limit,
+)
 SECRET: Final = Form("text without a byte-order mark", _has_no_byte_order_mark, secret=True)
 PUBLIC_KEYS: Final = Form("public keys as PEM, without a byte-order mark", _has_no_byte_order_mark)
 

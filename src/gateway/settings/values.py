@@ -144,7 +144,7 @@ class Settings(ExchangeSettings, frozen=True, kw_only=True):
             ge=1,
             le=64,
             description="Batches that one process has in flight at once, each on its own Postgres connection. With 2, "
-            "the next batch is decided while one commits.",
+            "the next batch is decided while one commits. One more connection is for submissions that are blocked.",
         ),
     ] = 2
     drain_seconds_max: Annotated[

@@ -11,6 +11,7 @@ from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.customer import Customer, CustomerWithAccounts
 from gateway.domain.deposit import Deposit
 from gateway.domain.errors import Refusal
+from gateway.domain.member import Member, MemberId
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, QuoteId
 from gateway.domain.payout import Payout
 from gateway.domain.quote import Quote
@@ -25,6 +26,7 @@ from gateway.simulation.model_records import (
     ModelCustomer,
     ModelEndpoint,
     ModelKey,
+    ModelMember,
     ModelPayment,
     ModelQuote,
 )
@@ -127,6 +129,7 @@ def model_key(key: ApiKey) -> ModelKey:
         revoked_at=key.revoked_at,
         replaced_by=key.replaced_by,
         told=key.sequence,
+        requests_per_minute=key.requests_per_minute,
     )
 
 
@@ -150,6 +153,29 @@ def customer_id_of(outcome: Any) -> UserId | None:
     return outcome.id if isinstance(outcome, CustomerWithAccounts) else None
 
 
+def model_member(member: Member) -> ModelMember:
+    """A member as a record of the model."""
+    return ModelMember(
+        id=member.id,
+        merchant=member.merchant_id,
+        email=member.email,
+        role=member.role.value,
+        inviter=member.invited_by,
+        token_hash=member.token_hash,
+        created_at=member.created_at,
+        expires_at=member.expires_at,
+        user=member.user_id,
+        joined_at=member.joined_at,
+        removed_at=member.removed_at,
+        told=member.sequence,
+    )
+
+
+def member_id_of(outcome: Any) -> MemberId | None:
+    """The member that an outcome made, or is about."""
+    return outcome.id if isinstance(outcome, Member) else None
+
+
 def key_id_of(outcome: Any) -> ApiKeyId | None:
     """The API key that an outcome made, or is about."""
     return outcome.id if isinstance(outcome, ApiKey) else None
@@ -160,9 +186,9 @@ def endpoint_id_of(outcome: Any) -> EndpointId | None:
     return outcome.id if isinstance(outcome, WebhookEndpoint) else None
 
 
-def ids_of(outcome: Any) -> tuple[EndpointId | None, ApiKeyId | None, UserId | None]:
-    """The webhook endpoint, the API key and the customer that an outcome made, or is about."""
-    return endpoint_id_of(outcome), key_id_of(outcome), customer_id_of(outcome)
+def ids_of(outcome: Any) -> tuple[EndpointId | None, ApiKeyId | None, UserId | None, MemberId | None]:
+    """The webhook endpoint, the API key, the customer and the member that an outcome made, or is about."""
+    return endpoint_id_of(outcome), key_id_of(outcome), customer_id_of(outcome), member_id_of(outcome)
 
 
 def quote_id_of(outcome: Any) -> QuoteId | None:
@@ -191,6 +217,7 @@ _FACTS: Final[Mapping[type[object], Callable[[Any], object]]] = {
     WebhookEndpoint: model_endpoint,
     ApiKey: model_key,
     CustomerWithAccounts: lambda shown: model_customer(shown.customer),
+    Member: model_member,
     Refund: lambda refund: ("refund", refund.amount.amount_minor, refund.fee_refunded_minor),
     Deposit: lambda deposit: ("deposit", deposit.amount.amount_minor),
     Payout: lambda payout: ("payout", payout.amount.amount_minor),

@@ -7,7 +7,8 @@ from fractions import Fraction
 from math import ceil
 from typing import Final
 
-from gateway.application.ports.unit_of_work import AnswerKey, Changes
+from gateway.application.ports.batch_records import AnswerKey
+from gateway.application.ports.unit_of_work import Changes
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
 from gateway.domain.event import Event
 from gateway.domain.payment import Payment, PaymentId, QuoteId

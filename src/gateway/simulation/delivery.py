@@ -21,7 +21,7 @@ from gateway.application.engine.submission import (
     Submission,
     fingerprint,
 )
-from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.domain.immutable import immutable
 from gateway.domain.user import SYSTEM, Role
 from gateway.simulation.model_records import ModelPayment

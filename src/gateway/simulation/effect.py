@@ -7,6 +7,7 @@ from typing import Final
 from gateway.domain.account import AccountKey
 from gateway.domain.api_key import ApiKeyId
 from gateway.domain.immutable import immutable
+from gateway.domain.member import MemberId
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import UserId
@@ -16,6 +17,7 @@ from gateway.simulation.model_records import (
     ModelCustomer,
     ModelEndpoint,
     ModelKey,
+    ModelMember,
     ModelPayment,
     ModelQuote,
     Move,
@@ -27,6 +29,7 @@ REFUSALS_NOT_STORED: Final = frozenset(
         "api_key_limit_reached",
         "endpoint_limit_reached",
         "idempotency_in_progress",
+        "member_limit_reached",
         "payment_not_due",
         "rate_not_found",
         "role_forbidden",
@@ -46,7 +49,7 @@ class Effect:
         refusal: The code, or nothing. It may come with effects: a failed payment is stored, a request stores why.
         facts: What the refusal must tell.
         told: What the answer must tell, as `answers.told` reads it. Without it, that is the payment, or else the quote,
-            or else the endpoint, or else the API key, or else the customer.
+            or else the endpoint, or else the API key, or else the customer, or else the member.
         opened: New accounts, with nothing in them.
         changed: Accounts that changed, but for their balances.
         moves: Transfers, in their order.
@@ -57,10 +60,13 @@ class Effect:
         old_key: The API key that `key` replaces, as it must be afterwards.
         keys_deleted: The API keys that make room for `key`.
         customer: The customer whom a merchant manages, as it must be afterwards, if it is new or changed.
+        member: The member as they must be afterwards, if they are new or changed.
+        members_deleted: The members who make room for `member`.
         transaction: The type of the transaction that the moves make.
         reverses: The earlier transaction that this transaction reverses.
         email: The address that is now taken.
         user_id: The id of a user that is now taken.
+        role: Of this user.
         disabled: Users who are now disabled, or no longer.
         sessions_ended: Users whose sessions have ended.
         recorded: What the audit log records: nothing, or one action.
@@ -80,10 +86,13 @@ class Effect:
     old_key: ModelKey | None = None
     keys_deleted: tuple[ModelKey, ...] = ()
     customer: ModelCustomer | None = None
+    member: ModelMember | None = None
+    members_deleted: tuple[ModelMember, ...] = ()
     transaction: str = ""
     reverses: TransactionId | None = None
     email: str = ""
     user_id: UserId | None = None
+    role: str = ""
     disabled: Mapping[UserId, bool] = field(default_factory=dict[UserId, bool])
     sessions_ended: tuple[UserId, ...] = ()
     recorded: str = ""
@@ -93,6 +102,11 @@ class Effect:
     def keys(self) -> tuple[ModelKey, ...]:
         """All API keys as they must be afterwards."""
         return (*(each for each in (self.old_key, self.key) if each is not None), *self.keys_deleted)
+
+    @property
+    def members(self) -> tuple[ModelMember, ...]:
+        """All members as they must be afterwards."""
+        return (*(() if self.member is None else (self.member,)), *self.members_deleted)
 
     @property
     def stored(self) -> bool:
@@ -106,15 +120,21 @@ class Effect:
         endpoint_id: EndpointId | None = None,
         key_id: ApiKeyId | None = None,
         customer_id: UserId | None = None,
+        member_id: MemberId | None = None,
     ) -> "Effect":
         """The same effect, with the ids that the gateway assigned to what is new."""
         if self.customer is not None and not self.customer.id and customer_id is not None:
             return self._of_customer(replace(self.customer, id=customer_id))
+        if self.member is not None and not self.member.id and member_id is not None:
+            return replace(self, member=replace(self.member, id=member_id))
         if self.key is not None and not self.key.id and key_id is not None:
             old_key = None if self.old_key is None else replace(self.old_key, replaced_by=key_id)
             return replace(self, key=replace(self.key, id=key_id), old_key=old_key)
         if self.endpoint is not None and not self.endpoint.id and endpoint_id is not None:
             return replace(self, endpoint=replace(self.endpoint, id=endpoint_id))
+        return self._of_payment(payment_id, quote_id)
+
+    def _of_payment(self, payment_id: PaymentId | None, quote_id: QuoteId | None) -> "Effect":
         payment, quote = self.payment, self.quote
         if payment is not None and not payment.id and payment_id is not None:
             payment = replace(payment, id=payment_id)

@@ -5,16 +5,26 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
 
-from gateway.application.ports.unit_of_work import AnswerKey, Changes
+from gateway.application.ports.batch_records import AnswerKey
+from gateway.application.ports.unit_of_work import Changes
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.api_key import ApiKeyId
+from gateway.domain.member import MemberId
 from gateway.domain.payment import QuoteId
 from gateway.domain.transaction import Transaction
 from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import EndpointId
-from gateway.simulation.answers import model_customer, model_endpoint, model_key, model_quote
+from gateway.simulation.answers import model_customer, model_endpoint, model_key, model_member, model_quote
 from gateway.simulation.effect import Effect
-from gateway.simulation.model_records import ModelAccount, ModelCustomer, ModelEndpoint, ModelKey, ModelQuote, Move
+from gateway.simulation.model_records import (
+    ModelAccount,
+    ModelCustomer,
+    ModelEndpoint,
+    ModelKey,
+    ModelMember,
+    ModelQuote,
+    Move,
+)
 from gateway.simulation.violation import Violation
 
 
@@ -41,6 +51,7 @@ class ExpectedWrites:
     endpoints: dict[EndpointId, ModelEndpoint] = field(default_factory=dict[EndpointId, ModelEndpoint])
     keys: dict[ApiKeyId, ModelKey] = field(default_factory=dict[ApiKeyId, ModelKey])
     customers: dict[UserId, ModelCustomer] = field(default_factory=dict[UserId, ModelCustomer])
+    members: dict[MemberId, ModelMember] = field(default_factory=dict[MemberId, ModelMember])
     events: list[ExpectedEvent] = field(default_factory=list[ExpectedEvent])
     transactions: list[tuple[str, tuple[Move, ...]]] = field(default_factory=list[tuple[str, tuple[Move, ...]]])
 
@@ -63,6 +74,7 @@ class ExpectedWrites:
         self.keys |= {each.id: each for each in effect.keys}
         if effect.customer is not None:
             self.customers[effect.customer.id] = effect.customer
+        self.members |= {each.id: each for each in effect.members}
         if effect.events:
             self.events.extend(_events_of(effect))
         if effect.transaction:
@@ -78,6 +90,7 @@ class ExpectedWrites:
         self.recorded.extend(others.recorded)
         self.keys.update(others.keys)
         self.customers.update(others.customers)
+        self.members.update(others.members)
         self.events.extend(others.events)
         self.transactions.extend(others.transactions)
 
@@ -113,9 +126,8 @@ class ExpectedWrites:
             detail = f"Written are {users} and {ended}; it must be {self.disabled} and {self.sessions_ended}."
             yield Violation("users", detail)
         yield from self._compare_keys(written)
-        customers = {each.id: model_customer(each) for each in (*written.customers_new, *written.customers_changed)}
-        if customers != self.customers:
-            yield Violation("customers", f"Written are {customers}; it must be {self.customers}.")
+        yield from self._compare_members(written)
+        yield from self._compare_customers(written)
         transactions = [(each.type.value, moves_of(each, keys)) for each in written.transactions_new]
         if transactions != self.transactions:
             yield Violation("transactions", f"Written are {transactions}; it must be {self.transactions}.")
@@ -128,6 +140,19 @@ class ExpectedWrites:
         if set(written.api_keys_deleted) != deleted:
             yield Violation("keys", f"Deleted are {written.api_keys_deleted}; it must be {deleted}.")
 
+    def _compare_customers(self, written: Changes) -> Iterator[Violation]:
+        customers = {each.id: model_customer(each) for each in (*written.customers_new, *written.customers_changed)}
+        if customers != self.customers:
+            yield Violation("customers", f"Written are {customers}; it must be {self.customers}.")
+
+    def _compare_members(self, written: Changes) -> Iterator[Violation]:
+        members = {each.id: model_member(each) for each in (*written.members_new, *written.members_changed)}
+        deleted = {each.id for each in self.members.values() if each.deleted}
+        if members != {each.id: each for each in self.members.values() if not each.deleted}:
+            yield Violation("members", f"Written are {members}; it must be {self.members}.")
+        if set(written.members_deleted) != deleted:
+            yield Violation("members", f"Deleted are {written.members_deleted}; it must be {deleted}.")
+
 
 def _events_of(effect: Effect) -> Iterator[ExpectedEvent]:
     """The events of an effect, each with the record that it is about."""
@@ -139,6 +164,8 @@ def _events_of(effect: Effect) -> Iterator[ExpectedEvent]:
                 subject = effect.payment
             case "endpoint":
                 subject = effect.endpoint
+            case "member":
+                subject = effect.member
             case "account":
                 subject = next(accounts)
             case "customer":

@@ -189,6 +189,7 @@ def _shown_key(key: ModelKey) -> dict[str, Any]:
         "name": key.name,
         "replaced_by": key.replaced_by,
         "last_used_at": None,
+        "requests_per_minute": key.requests_per_minute,
     }
 
 

@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from gateway.application.engine.command import Command
-from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.domain.account import AccountId, AccountKey, AccountKind
 from gateway.domain.api_key import ApiKeyId
+from gateway.domain.member import MemberId
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
 from gateway.domain.user import SYSTEM, UserId
@@ -25,6 +26,7 @@ from gateway.simulation.model_records import (
     ModelCustomer,
     ModelEndpoint,
     ModelKey,
+    ModelMember,
     ModelPayment,
     ModelQuote,
     ModelTransaction,
@@ -66,6 +68,9 @@ class Model:
     """Those whom a merchant manages."""
     emails: MutableMapping[str, bool] = field(default_factory=dict[str, bool])
     user_ids: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
+    users: MutableMapping[UserId, tuple[str, str]] = field(default_factory=dict[UserId, tuple[str, str]])
+    """The e-mail address and the role of each user."""
+    members: MutableMapping[MemberId, ModelMember] = field(default_factory=dict[MemberId, ModelMember])
     disabled: MutableMapping[UserId, bool] = field(default_factory=dict[UserId, bool])
     """The users who were ever disabled, and whether they are."""
     answers: MutableMapping[AnswerKey, ModelAnswer] = field(default_factory=dict[AnswerKey, ModelAnswer])
@@ -177,6 +182,8 @@ class Model:
             self.emails[effect.email] = True
         if effect.user_id is not None:
             self.user_ids[effect.user_id] = True
+            self.users[effect.user_id] = (effect.email, effect.role)
+        self.members.update((member.id, member) for member in effect.members)
         self.disabled.update(effect.disabled)
 
     def _note(self, customer: ModelCustomer) -> None:

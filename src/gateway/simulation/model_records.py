@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.api_key import ApiKeyId
 from gateway.domain.immutable import immutable
+from gateway.domain.member import MemberId
 from gateway.domain.money import CurrencyCode
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.domain.user import SYSTEM, UserId
@@ -188,6 +189,7 @@ class ModelKey:
     revoked_at: datetime | None = None
     replaced_by: ApiKeyId | None = None
     told: int = 1
+    requests_per_minute: int | None = None
     id: ApiKeyId = ApiKeyId("")
     deleted: bool = False
 
@@ -214,6 +216,30 @@ class ModelCustomer:
     invited_until: datetime | None = None
     joined_at: datetime | None = None
     id: UserId = UserId("")
+
+
+@immutable
+class ModelMember:
+    """A member of a merchant, or an invitation.
+
+    Attributes:
+        told: How many events are about it.
+        deleted: The model keeps what was deleted.
+    """
+
+    merchant: UserId
+    email: str
+    role: str
+    inviter: UserId
+    token_hash: bytes | None = field(repr=False)
+    created_at: datetime
+    expires_at: datetime | None
+    user: UserId | None = None
+    joined_at: datetime | None = None
+    removed_at: datetime | None = None
+    told: int = 1
+    id: MemberId = MemberId("")
+    deleted: bool = False
 
 
 class Move(NamedTuple):

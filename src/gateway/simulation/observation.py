@@ -107,7 +107,8 @@ def difference_of(effect: Effect, observation: Observation) -> Violation | None:
         if facts != effect.facts:
             return Violation("outcome", f"The refusal {code} tells {facts}; it must be {dict(effect.facts)}.")
         return None
-    shown = (effect.told, effect.payment, effect.quote, effect.endpoint, effect.key, effect.customer)
+    of_access = (effect.endpoint, effect.key, effect.customer, effect.member)
+    shown = (effect.told, effect.payment, effect.quote, *of_access)
     expected = next((each for each in shown if each is not None), None)
     if told(outcome) != expected:
         return Violation("outcome", f"It tells {told(outcome)}; it must be {expected}.")

@@ -8,9 +8,10 @@ from typing import Any, Final
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.command import Command
 from gateway.application.engine.submission import Answer, BulkSubmission, Failed, Submission
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import AnswerKey, Changes, TryAgain, UnitOfWork
+from gateway.application.ports.unit_of_work import Changes, TryAgain, UnitOfWork
 from gateway.domain.account import AccountKey
 from gateway.domain.payment import PaymentId, QuoteId
 from gateway.simulation.answers import ids_of, payment_id_of, quote_id_of

@@ -12,6 +12,7 @@ from gateway.application.engine.submission import Submission
 from gateway.application.ports.unit_of_work import Changes
 from gateway.domain.account import AccountId, AccountKey, AccountKind
 from gateway.domain.api_key import ApiKeyId
+from gateway.domain.member import MemberId
 from gateway.domain.money import AMOUNT_MINOR_MAX, CurrencyCode, currency_code
 from gateway.domain.payment import CaptureMethod, PaymentId, QuoteId
 from gateway.domain.transaction import TransactionId
@@ -86,10 +87,13 @@ class World:
     endpoints: list[EndpointId] = field(default_factory=list[EndpointId])
     """Some may be deleted since; they are removed when drawn."""
     api_keys: list[ApiKeyId] = field(default_factory=list[ApiKeyId])
+    members: list[MemberId] = field(default_factory=list[MemberId])
     submissions: list[Submission] = field(default_factory=list[Submission])
     events: int = 0
     """How many were committed: the position of the last one."""
     keys: int = 0
+    people: int = 0
+    """How many have tried to register with an invitation."""
     secrets: int = 0
     urls: int = 0
 
@@ -110,6 +114,7 @@ class World:
         self.events += len(changes.events_new)
         self.endpoints.extend(endpoint.id for endpoint in changes.webhook_endpoints_new)
         self.api_keys.extend(key.id for key in changes.api_keys_new)
+        self.members.extend(member.id for member in changes.members_new)
         self.quotes.extend(quote.id for quote in changes.quotes_new)
         for transaction in changes.transactions_new:
             self.transactions.append(transaction.id)

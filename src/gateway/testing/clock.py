@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from gateway.adapters.system.clock import system_clock
+from gateway.domain.checks import wrong_type
 
 
 class MovableClock:
@@ -22,11 +23,21 @@ class MovableClock:
         return system_clock() + self._ahead
 
     def move(self, by: timedelta) -> None:
-        """Move the clock. What is due then is shown as due; nothing is written."""
+        """Move the clock. What is due then is shown as due; nothing is written.
+
+        Raises:
+            InvalidInput: `by` is no `timedelta`.
+        """
+        if not isinstance(by, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance] - tests may have no types.
+            raise wrong_type("by", "a timedelta", by)
         self._ahead += by
 
     async def wait(self, by: timedelta) -> None:
-        """Move the clock, and do what a worker would have done: payments whose time is over expire."""
+        """Move the clock, and do what a worker would have done: payments whose time is over expire.
+
+        Raises:
+            InvalidInput: As `move`.
+        """
         self.move(by)
         for tell in self._told:
             await tell()

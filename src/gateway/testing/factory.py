@@ -7,6 +7,7 @@ from gateway.application.commands.deposit import MakeDeposit
 from gateway.application.commands.pay import Pay
 from gateway.application.gateway import Gateway
 from gateway.domain.account import Account
+from gateway.domain.checks import check_type
 from gateway.domain.fees import FeeSchedule
 from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod, Payment
@@ -28,6 +29,7 @@ class Factory:
 
     async def customer(self, balance: Money = BALANCE, *, customer_id: str | None = None) -> Account:
         """A customer's account with money in it: 50 EUR."""
+        check_type("balance", balance, Money)
         account = await self.gateway.accounts.open_customer(customer_id or _new_id("customer"), balance.currency)
         await self.gateway.execute(MakeDeposit(account_id=account.id, amount=balance, owner_id=None))
         return await self._now(account)
@@ -63,6 +65,7 @@ class Factory:
         capture: CaptureMethod,
         expires_in_seconds: int | None,
     ) -> Payment:
+        check_type("amount", amount, Money)
         payer = customer or await self.customer(Money(max(amount.amount_minor, BALANCE.amount_minor), amount.currency))
         payee = merchant or await self.merchant(amount.currency)
         order = PaymentOrder(

@@ -34,6 +34,9 @@ class StorageFaults:
         """The next commit raises `StorageUnavailable`: after it was written, or before, and nobody can tell which.
 
         The caller of the gateway gets `StorageUnavailable`, and may call again with the same key.
+
+        Within `execute_in` there is no commit of the gateway: the writing of the command is lost, and either way the
+        program rolls back. The answer to the program's own commit is lost where the program commits.
         """
         self._lost.append(written)
 

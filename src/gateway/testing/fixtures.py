@@ -36,6 +36,14 @@ def gateway_migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return migrated_file(tmp_path_factory.mktemp("gateway"))
 
 
+def gateway_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of the database of `gateway_storage`, for tables of the program: `sqlite:///file` or `postgresql://…`."""
+    from gateway.testing.options import storage_named
+    from gateway.testing.storages import database_url
+
+    return database_url(storage_named(request.config), tmp_path)
+
+
 async def gateway_storage(request: pytest.FixtureRequest, gateway_faults: "StorageFaults") -> "AsyncGenerator[Storage]":
     """The storage that `--gateway-storage` names. It fails as `gateway_faults` says."""
     from gateway.testing.options import storage_named
@@ -69,6 +77,6 @@ def gateway_factory(gateway: "Gateway") -> "Factory":
     return Factory(gateway)
 
 
-PLAIN: Final[tuple[Any, ...]] = (gateway_clock, gateway_faults, gateway_factory)
+PLAIN: Final[tuple[Any, ...]] = (gateway_clock, gateway_database_url, gateway_faults, gateway_factory)
 OF_A_SESSION: Final[tuple[Any, ...]] = (gateway_migrated_sqlite,)
 COROUTINES: Final[tuple[Any, ...]] = (gateway_storage, gateway, gateway_events)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.testing.options import DEFAULT, HELP, OPTION
+from gateway.testing.options import DEFAULT, HELP, OPTION, storage_named
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,6 +22,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the fixtures: with pytest-asyncio if it is there, else for anyio."""
     config.pluginmanager.register(_fixtures(config), "gateway-fixtures")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse a storage that there is not before the first test, and not once in each.
+
+    Raises:
+        pytest.UsageError: The option names no storage.
+    """
+    name = storage_named(session.config)
+    if name != DEFAULT and any("gateway_storage" in getattr(item, "fixturenames", ()) for item in session.items):
+        from gateway.testing.storages import check_named
+
+        check_named(name)
 
 
 def _fixtures(config: pytest.Config) -> ModuleType:

@@ -134,14 +134,14 @@ async def test_a_connection_that_breaks_while_it_is_checked_or_made_is_made_agai
 async def test_a_connection_that_dies_while_a_batch_holds_it_is_tried_again(postgres_url: str, step: str) -> None:
     limits = SqlLimits(write_pool_size=1)
     steps: dict[str, Callable[[AsyncpgTransaction], object]] = {
-        "begin": lambda transaction: transaction.begin(),
+        "begin": lambda transaction: transaction.begin(lock_seconds_max=1),
         "rows": lambda transaction: transaction.rows(SELECT_1),
         "commit": lambda transaction: transaction.commit(),
     }
     async with open_write_pool(postgres_url, limits) as pool:
         async with AsyncpgTransaction(pool, acquire_seconds_max=1) as transaction:
             if step == "commit":
-                await transaction.begin()
+                await transaction.begin(lock_seconds_max=1)
             await terminate_the_others(postgres_url)
             await asyncio.sleep(0.2)  # The pool notices, and takes the connection back.
             with pytest.raises(TryAgain):

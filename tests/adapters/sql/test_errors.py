@@ -12,6 +12,7 @@ from gateway.adapters.sql.engine import postgres_engine
 from gateway.adapters.sql.errors import port_error
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
+from gateway.application.ports.busy import RecordBusy
 from gateway.application.ports.unit_of_work import (
     KeyTaken,
     StorageReadOnly,
@@ -26,7 +27,6 @@ RUN_AGAIN = {
     "08006": "the connection failed",
     "40001": "serialization failure",
     "40P01": "deadlock",
-    "55P03": "lock timeout",
     "57014": "statement timeout, or cancelled by an operator",
     "57P01": "terminated by an operator",
     "57P02": "the server crashed",
@@ -66,6 +66,11 @@ async def test_what_ended_the_transaction_alone_is_run_again(engine: AsyncEngine
     with pytest.raises(TryAgain) as caught:
         await raise_in(engine, state)
     assert caught.type is TryAgain
+
+
+async def test_a_lock_of_another_transaction_is_told_apart(engine: AsyncEngine) -> None:
+    with pytest.raises(RecordBusy):
+        await raise_in(engine, "55P03")
 
 
 @pytest.mark.parametrize("state", AWAY)

@@ -2,8 +2,9 @@
 
 import asyncio
 import runpy
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types.
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from gateway import (
     TRUSTED,
@@ -25,8 +26,10 @@ from gateway import (
     Pay,
     PaymentFilter,
     PaymentOrder,
+    PaymentResult,
     Settings,
     StorageUnavailable,
+    UserId,
     WrongEventLoop,
     in_memory_gateway,
     open_gateway,
@@ -444,3 +447,126 @@ async def test_the_example_of_an_order_has_no_order_without_a_payment(
         "['1001']",
         "1002",
     ]
+
+
+@pytest.mark.parametrize("moment", ["while it runs", "when it has run"])
+@pytest.mark.parametrize("host_kind", ["sqlite session", "asyncpg", "postgres connection"], indirect=True)
+async def test_a_task_that_is_cancelled_at_any_statement_has_paid_nothing_and_the_transaction_goes_on(
+    gateway: Gateway, host: Host, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = await paying(gateway)
+    paying_task: asyncio.Task[Any] | None = None
+    before_it = 0
+
+    def counting(execute: Callable[..., Any]) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal before_it
+            if paying_task is None or before_it < 0:
+                return await execute(*args, **kwargs)
+            before_it -= 1
+            cancels = before_it < 0
+            if cancels and moment == "while it runs":
+                asyncio.get_running_loop().call_soon(paying_task.cancel)
+            result = await execute(*args, **kwargs)
+            if cancels and moment == "when it has run":
+                asyncio.get_running_loop().call_soon(paying_task.cancel)
+                await asyncio.sleep(0)
+            return result
+
+        return call
+
+    async with host.transaction() as connection:  # Where the tables are is known afterwards.
+        await gateway.execute_in(connection, command, idempotency_key="order-0")
+    for driver, name in (
+        (asyncpg.Connection, "execute"),
+        (asyncpg.Connection, "fetch"),
+        (asyncpg.Connection, "fetchrow"),
+        (AsyncConnection, "execute"),
+        (AsyncConnection, "exec_driver_sql"),
+    ):
+        monkeypatch.setattr(driver, name, counting(getattr(driver, name)))
+
+    async def pays(number: int) -> bool:
+        nonlocal paying_task, before_it
+        async with host.transaction() as connection:
+            await host.order(connection, f"{number:02}")
+            before_it = number
+            call = gateway.execute_in(connection, command, idempotency_key=f"order-{number + 1}")
+            paying_task = asyncio.create_task(call)
+            await asyncio.wait([paying_task])
+            paid, paying_task = not paying_task.cancelled() and paying_task.result() is not None, None
+            await host.order(connection, f"{number:02} again")
+        return paid
+
+    statements = 0
+    while not await pays(statements):
+        assert await available(gateway) == 990
+        statements += 1
+    assert statements >= 5
+    assert await available(gateway) == 980
+    assert len(await host.orders()) == 2 * (statements + 1)
+    await assert_sound(gateway)
+
+
+@pytest.mark.parametrize("host_kind", ALL_HOSTS, indirect=True)
+async def test_of_two_commands_at_once_on_a_connection_one_is_refused_and_the_other_pays(
+    gateway: Gateway, host: Host
+) -> None:
+    command = await paying(gateway)
+    async with host.transaction() as connection:
+        others = [connection]
+        if isinstance(connection, AsyncSession):
+            others.append(await connection.connection())
+        for number, other in enumerate(others):
+            outcomes = await asyncio.gather(
+                gateway.execute_in(connection, command, idempotency_key=f"order-{number}"),
+                gateway.execute_in(other, command, idempotency_key=f"another-{number}"),
+                return_exceptions=True,
+            )
+            paid, refused = sorted(outcomes, key=lambda each: isinstance(each, InvalidInput))
+            assert isinstance(paid, PaymentResult)
+            assert isinstance(refused, InvalidInput)
+            assert [(error.field, error.code) for error in refused.errors] == [("connection", "connection_in_use")]
+        await gateway.execute_in(connection, command, idempotency_key="later")
+    assert await available(gateway) == 1_000 - 10 * (len(others) + 1)
+    await assert_sound(gateway)
+
+
+@pytest.mark.parametrize("host_kind", ["sqlite connection", "postgres connection"], indirect=True)
+@pytest.mark.parametrize("written", [True, False])
+async def test_the_example_of_an_order_is_repeated_after_a_commit_without_an_answer_and_paid_once(
+    gateway: Gateway, database_url: str, *, written: bool
+) -> None:
+    example = runpy.run_path(str(EXAMPLE))
+    engine = Host("example", database_url).engine
+    async with engine.begin() as connection:
+        await connection.run_sync(example["metadata"].create_all)
+    ada = await customers(gateway)
+    await gateway.execute(MakeDeposit(account_id=ada.id, amount=Money(9_000, "EUR"), owner_id=None))
+    place_order = partial(example["place_order"], gateway, engine, "ada", "1001", 1)
+    with losing_one_commit(engine, written=written):
+        assert await place_order() == "ordered and paid"
+    assert await place_order() == "ordered and paid"
+    with pytest.raises(ValueError, match="another order"):
+        await example["place_order"](gateway, engine, "bob", "1001", 1)
+    command = await paying(gateway, example["PRICE_MINOR"])
+    command = replace(command, order=replace(command.order, merchant_id=UserId("bookshop")))
+    await gateway.execute(command, idempotency_key="order-1001", owner_id=ada.owner_id)  # One key through both doors.
+    assert await available(gateway) == 9_000 - example["PRICE_MINOR"]
+    await assert_sound(gateway)
+    await engine.dispose()
+
+
+@contextmanager
+def losing_one_commit(engine: AsyncEngine, *, written: bool) -> Generator[None]:
+    dialect: Any = engine.sync_engine.dialect
+    commit = dialect.do_commit
+
+    def lost(connection: Any) -> None:
+        dialect.do_commit = commit
+        (commit if written else dialect.do_rollback)(connection)
+        raise OperationalError("COMMIT", None, ConnectionError("The answer was lost."))
+
+    dialect.do_commit = lost
+    yield
+    assert dialect.do_commit is not lost

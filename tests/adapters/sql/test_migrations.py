@@ -12,7 +12,8 @@ from gateway.adapters.sql import open_sql_storage
 from gateway.adapters.sql.engine import POSTGRES
 from gateway.adapters.sql.migrations import Schema, migrate, schema_of
 from gateway.adapters.sql.tables import metadata
-from gateway.application.ports.unit_of_work import AnswerKey, StorageUnavailable, Wanted
+from gateway.application.ports.batch_records import AnswerKey
+from gateway.application.ports.unit_of_work import StorageUnavailable, Wanted
 from gateway.contracts.records import load
 from gateway.domain.user import UserId
 from support.migrations import execute, on_connection, to_revision

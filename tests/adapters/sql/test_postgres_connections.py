@@ -140,7 +140,7 @@ async def test_behind_a_pooler_no_prepared_statement_has_a_name(postgres_url: st
         assert await transaction.rows(NAMED_STATEMENTS) == [(0,)]
     await engine.dispose()
     async with open_write_pool(url, limits) as pool, AsyncpgTransaction(pool, acquire_seconds_max=1) as direct:
-        await direct.begin()
+        await direct.begin(lock_seconds_max=1)
         await direct.rows(WHO)
         assert await direct.rows(NAMED_STATEMENTS) == [(0,)]
     async with open_write_pool(postgres_url, limits) as pool, AsyncpgTransaction(pool, acquire_seconds_max=1) as direct:

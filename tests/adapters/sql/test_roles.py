@@ -85,7 +85,8 @@ def test_each_table_has_rights_of_its_own() -> None:
             f"public.{table} TO" in statement for statement in statements if statement.startswith("GRANT SELECT")
         )
         is_written = any(f"public.{table} TO" in statement for statement in statements if "INSERT" in statement)
-        assert is_written is (table != "production"), table
+        # The owner marks the database; the end of the audit log is one row, which the migration makes.
+        assert is_written is (table not in {"production", "audit_head"}), table
 
 
 def test_the_schema_is_quoted() -> None:

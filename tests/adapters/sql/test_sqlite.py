@@ -174,6 +174,12 @@ async def test_an_audit_leaves_no_copy_behind(file: Path, storage: Storage) -> N
     assert list(file.parent.glob("audit-*")) == []
 
 
+@pytest.mark.parametrize("url", ["sqlite://:memory:", "sqlite:///:memory:", "sqlite+aiosqlite:///:memory:"])
+def test_sqlite_in_memory_is_refused_with_what_there_is_instead(url: str) -> None:
+    with pytest.raises(ValueError, match="memory:// is a ledger without a database"):
+        check_url(url)
+
+
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
 def test_a_database_that_nobody_would_find_again_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="names a file"):

@@ -3,6 +3,7 @@
 // Usage: node try_it_out.mjs GATEWAY_URL EXAMPLES_JS OPERATOR_EMAIL OPERATOR_PASSWORD
 
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { createRequire } from "node:module";
 
 const [url, script, operatorEmail, operatorPassword] = process.argv.slice(2);
@@ -19,15 +20,16 @@ const examples = new Examples((accessToken) => { token = accessToken; });
 const tried = new Set();
 
 // What Swagger UI sends when "Execute" is pressed: the examples of the path, of headers, and of the body.
-async function tryOut(step) {
+async function tryOut(step, changes = {}) {
   const [name, exampleName] = step.split(":");
   const { path, method, parameters = [], requestBody } = operations.get(name);
   const content = requestBody?.content["application/json"];
-  const body = exampleName ? content.examples[exampleName].value : (content?.example ?? Object.values(content?.examples ?? {})[0]?.value);
+  const example = exampleName ? content.examples[exampleName].value : (content?.example ?? Object.values(content?.examples ?? {})[0]?.value);
+  const body = example && { ...example, ...changes };
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   let filled = path;
   for (const parameter of parameters) {
-    if (parameter.in === "header") headers[parameter.name] = parameter.example;
+    if (parameter.in === "header" && parameter.example !== undefined) headers[parameter.name] = parameter.example;
     if (parameter.in === "path") filled = filled.replace(`{${parameter.name}}`, parameter.example);
   }
   if (body) headers["Content-Type"] = "application/json";
@@ -41,8 +43,27 @@ async function tryOut(step) {
   }
   const text = await answer.text();
   assert(answer.status < 300, `${step}: ${answer.status} ${text}`);
-  examples.response({ status: answer.status, body: text && JSON.parse(text) });
+  const shown = text && JSON.parse(text);
+  examples.response({ status: answer.status, body: shown });
   tried.add(name);
+  return shown;
+}
+
+// The code of an authenticator application (RFC 6238).
+function codeOf(secret) {
+  const bits = [...secret].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const hash = createHmac("sha1", key).update(step).digest();
+  const number = hash.readUInt32BE(hash.at(-1) & 15) & 0x7fffffff;
+  return String(number % 1_000_000).padStart(6, "0");
+}
+
+async function secondFactor() {
+  const { secret } = await tryOut("enrolSecondFactor");
+  const { recovery_codes: [code] } = await tryOut("confirmSecondFactor", { code: codeOf(secret) });
+  await tryOut("disableSecondFactor", { code });
 }
 
 async function operatorLogsIn() {
@@ -61,10 +82,15 @@ const steps = [
   "createPayment:hold", merchantLogsIn, "capturePayment", "createRefund", "listRefunds", "getRefund", "getFees",
   "createPayment:request", customerLogsIn, "confirmPayment:own_currency",
   "createPayment:hold", merchantLogsIn, "cancelPayment",
+  customerLogsIn, "createPayment:large", operatorLogsIn, "declinePayment",
+  customerLogsIn, "createPayment:large", operatorLogsIn, "approvePayment", merchantLogsIn,
   "createWebhookEndpoint", "listWebhookEndpoints", "getWebhookEndpoint", "changeWebhookEndpoint", "rotateWebhookSecret",
   "testWebhookEndpoint", "listEvents", "getEvent", "streamEvents",
   "listDeliveries", "redeliverEvent", "replayEvents", "deleteWebhookEndpoint",
   "createCustomer", "listCustomers", "getCustomer", "changeCustomer", "inviteCustomer", "acceptCustomerInvitation",
+  "inviteMember:somebody_new", "listMembers", "getMember", "changeMember", "removeMember",
+  "inviteMember:somebody_new", "registerMember", "inviteMember:somebody_registered", customerLogsIn, "acceptInvitation",
+  "listMemberships", "leaveMerchant", merchantLogsIn,
   "createApiKey", "listApiKeys", "getApiKey", "rotateApiKey", "revokeApiKey",
   operatorLogsIn, "setRate", "setFees", "freezeAccount", "unfreezeAccount", "getInvariants",
   "disableUser", "enableUser", "endSessions", "listAuditRecords",
@@ -72,7 +98,7 @@ const steps = [
   customerLogsIn, "makeDeposit", operatorLogsIn, "reverseTransaction",
   customerLogsIn, "openAccount", "makeDeposit:euros", merchantLogsIn, "createPayment:request",
   customerLogsIn, "createQuote", "getQuote", "listRates", "confirmPayment:quote",
-  "refresh", "logOut", customerLogsIn, "changePassword",
+  "refresh", "logOut", customerLogsIn, secondFactor, "changePassword",
 ];
 for (const step of steps) {
   await (typeof step === "function" ? step() : tryOut(step));

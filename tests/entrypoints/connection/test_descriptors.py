@@ -7,8 +7,8 @@ from gateway.entrypoints.connection.descriptors import CONNECTIONS_DEFAULT, conn
 from gateway.settings.values import Settings
 
 ALONE = Settings(worker_in_serve="false", database_pool_size=8, database_access_pool_size=2, write_connections=2)
-OTHERS = 128 + 32 + 8 + 2 + 2
-"""Descriptors of the process, reserved connections, and each pool of the database."""
+OTHERS = 128 + 32 + 8 + 2 + 2 + 1
+"""Descriptors of the process, reserved connections, each pool of the database, and a connection for what is blocked."""
 
 
 def test_the_default_is_bounded_by_the_descriptors() -> None:

@@ -10,7 +10,7 @@ from gateway.adapters.http import lane as broken
 from gateway.adapters.http.submissions import Submitting
 from gateway.application.access.authentication import Authentication
 from gateway.application.access.revocations import Revocations
-from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.contracts.records import user_id
 from gateway.entrypoints.connection.lane_protocol import LaneProtocol
 

@@ -78,7 +78,7 @@ class RequestLog:
             status=response.status,
             seconds=seconds,
             request_id=request.request_id,
-            user_id=request.signed_in.user_id if request.signed_in else "",
+            user_id=request.signed_in.actor_id if request.signed_in else "",
             code=code,
             errors=errors,
         )

@@ -24,6 +24,8 @@ from gateway.adapters.http.resources import (
     events,
     fees,
     health,
+    invitations,
+    members,
     payment_actions,
     payment_batches,
     payments,
@@ -32,6 +34,7 @@ from gateway.adapters.http.resources import (
     rates,
     refunds,
     reversals,
+    second_factors,
     transactions,
     user_actions,
     users,
@@ -70,7 +73,10 @@ def all_operations(
     """All operations, in the order of the OpenAPI document. The arguments have the meaning that `create_app` gives."""
     return [
         *users.OPERATIONS,
+        *second_factors.OPERATIONS,
         *user_actions.OPERATIONS,
+        *members.operations(cursors),
+        *invitations.operations(cursors),
         *api_keys.operations(cursors),
         *customers.operations(cursors),
         *accounts.operations(cursors, owner_deposits=sandbox if owner_deposits is None else owner_deposits),

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from gateway.application.access.caller import Caller
 from gateway.application.errors import RoleForbidden, ScopeMissing
+from gateway.domain.member_role import ROLES_FROM, MemberRole
 from gateway.domain.scope import Scope
 from gateway.domain.user import Role
 
@@ -19,6 +20,11 @@ EVERY_ROLE: Final = frozenset(Role)
 CUSTOMER: Final = frozenset({Role.CUSTOMER})
 MERCHANT: Final = frozenset({Role.MERCHANT})
 OPERATOR: Final = frozenset({Role.OPERATOR})
+
+ADMIN: Final = MemberRole.ADMIN
+DEVELOPER: Final = MemberRole.DEVELOPER
+SUPPORT: Final = MemberRole.SUPPORT
+VIEWER: Final = MemberRole.VIEWER
 
 
 class Objects(StrEnum):
@@ -48,12 +54,19 @@ class Row(NamedTuple):
         objects: Whose objects it concerns.
         missing: The code of its answer if the object in its path, or the account in its body, belongs to somebody else
             or does not exist.
+        least: The role that a member who acts for a merchant needs; `None` if members may not call it for a merchant.
     """
 
     roles: frozenset[Role]
     scope: Scope | None
     objects: Objects = Objects.NONE
     missing: str = ""
+    least: MemberRole | None = None
+
+    @property
+    def members(self) -> frozenset[MemberRole]:
+        """The roles of members who may call it for a merchant."""
+        return frozenset() if self.least is None else ROLES_FROM[self.least]
 
 
 PUBLIC: Final = Row(ANYONE, None)
@@ -61,80 +74,96 @@ PUBLIC: Final = Row(ANYONE, None)
 _PAYMENT: Final = "payment_not_found"
 _CUSTOMER: Final = "customer_not_found"
 _ENDPOINT: Final = "webhook_endpoint_not_found"
+_MEMBER: Final = "member_not_found"
 
 TABLE: Final[Mapping[str, Row]] = {
     # Users and tokens
     "register": PUBLIC,
     "logIn": PUBLIC,
     "refresh": PUBLIC,
+    "enrolSecondFactor": PUBLIC,
+    "confirmSecondFactor": PUBLIC,
+    "disableSecondFactor": PUBLIC,
     "logOut": Row(EVERY_ROLE, None, Objects.OWN),
-    "getMe": Row(EVERY_ROLE, Scope.ACCOUNTS_READ, Objects.OWN),
+    "getMe": Row(EVERY_ROLE, Scope.ACCOUNTS_READ, Objects.OWN, least=VIEWER),
     "changePassword": Row(EVERY_ROLE, None, Objects.OWN),
     "getKeySet": PUBLIC,
     "disableUser": Row(OPERATOR, None, Objects.ALL, "user_not_found"),
     "enableUser": Row(OPERATOR, None, Objects.ALL, "user_not_found"),
     "endSessions": Row(OPERATOR, None, Objects.ALL, "user_not_found"),
+    # Members of a merchant: no key manages them
+    "inviteMember": Row(MERCHANT, None, Objects.OWN, least=ADMIN),
+    "listMembers": Row(MERCHANT, None, Objects.OWN, least=ADMIN),
+    "getMember": Row(MERCHANT, None, Objects.OWN, _MEMBER, least=ADMIN),
+    "changeMember": Row(MERCHANT, None, Objects.OWN, _MEMBER, least=ADMIN),
+    "removeMember": Row(MERCHANT, None, Objects.OWN, _MEMBER, least=ADMIN),
+    "acceptInvitation": Row(CUSTOMER | MERCHANT, None, Objects.OWN),
+    "registerMember": PUBLIC,
+    "listMemberships": Row(CUSTOMER | MERCHANT, None, Objects.OWN),
+    "leaveMerchant": Row(CUSTOMER | MERCHANT, None, Objects.OWN, _MEMBER),
     # API keys: no key makes, shows or ends keys
-    "createApiKey": Row(EVERY_ROLE, None, Objects.OWN),
-    "listApiKeys": Row(EVERY_ROLE, None, Objects.OWN),
-    "getApiKey": Row(EVERY_ROLE, None, Objects.OWN, "api_key_not_found"),
-    "revokeApiKey": Row(EVERY_ROLE, None, Objects.OWN, "api_key_not_found"),
-    "rotateApiKey": Row(EVERY_ROLE, None, Objects.OWN, "api_key_not_found"),
+    "createApiKey": Row(EVERY_ROLE, None, Objects.OWN, least=DEVELOPER),
+    "listApiKeys": Row(EVERY_ROLE, None, Objects.OWN, least=VIEWER),
+    "getApiKey": Row(EVERY_ROLE, None, Objects.OWN, "api_key_not_found", least=VIEWER),
+    "revokeApiKey": Row(EVERY_ROLE, None, Objects.OWN, "api_key_not_found", least=DEVELOPER),
+    "rotateApiKey": Row(EVERY_ROLE, None, Objects.OWN, "api_key_not_found", least=DEVELOPER),
     # Accounts, deposits and payouts
-    "listAccounts": Row(EVERY_ROLE, Scope.ACCOUNTS_READ, Objects.OWN_OR_ALL),
-    "openAccount": Row(CUSTOMER | MERCHANT, None, Objects.OWN),
-    "getAccount": Row(EVERY_ROLE, Scope.ACCOUNTS_READ, Objects.OWN_OR_ALL, "account_not_found"),
+    "listAccounts": Row(EVERY_ROLE, Scope.ACCOUNTS_READ, Objects.OWN_OR_ALL, least=VIEWER),
+    "openAccount": Row(CUSTOMER | MERCHANT, None, Objects.OWN, least=ADMIN),
+    "getAccount": Row(EVERY_ROLE, Scope.ACCOUNTS_READ, Objects.OWN_OR_ALL, "account_not_found", least=VIEWER),
     "freezeAccount": Row(OPERATOR, None, Objects.ALL, "account_not_found"),
     "unfreezeAccount": Row(OPERATOR, None, Objects.ALL, "account_not_found"),
-    "closeAccount": Row(EVERY_ROLE, None, Objects.OWN_OR_ALL, "account_not_found"),
-    "makeDeposit": Row(EVERY_ROLE, Scope.PAYOUTS_WRITE, Objects.OWN_OR_ALL, "account_not_found"),
-    "makePayout": Row(CUSTOMER | MERCHANT, Scope.PAYOUTS_WRITE, Objects.OWN, "account_not_found"),
+    "closeAccount": Row(EVERY_ROLE, None, Objects.OWN_OR_ALL, "account_not_found", least=ADMIN),
+    "makeDeposit": Row(EVERY_ROLE, Scope.PAYOUTS_WRITE, Objects.OWN_OR_ALL, "account_not_found", least=ADMIN),
+    "makePayout": Row(CUSTOMER | MERCHANT, Scope.PAYOUTS_WRITE, Objects.OWN, "account_not_found", least=ADMIN),
     # Payments and refunds
-    "createPayments": Row(EVERY_ROLE, Scope.PAYMENTS_WRITE, Objects.OWN_OR_ALL),
-    "createPayment": Row(CUSTOMER | MERCHANT, Scope.PAYMENTS_WRITE, Objects.OWN),
-    "listPayments": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.PARTY),
-    "getPayment": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.PARTY, _PAYMENT),
+    "createPayments": Row(EVERY_ROLE, Scope.PAYMENTS_WRITE, Objects.OWN_OR_ALL, least=ADMIN),
+    "createPayment": Row(CUSTOMER | MERCHANT, Scope.PAYMENTS_WRITE, Objects.OWN, least=ADMIN),
+    "listPayments": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.PARTY, least=VIEWER),
+    "getPayment": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.PARTY, _PAYMENT, least=VIEWER),
     "confirmPayment": Row(CUSTOMER, Scope.PAYMENTS_WRITE, Objects.PARTY, _PAYMENT),
-    "capturePayment": Row(MERCHANT, Scope.PAYMENTS_WRITE, Objects.PARTY, _PAYMENT),
-    "cancelPayment": Row(CUSTOMER | MERCHANT, Scope.PAYMENTS_WRITE, Objects.PARTY, _PAYMENT),
-    "createRefund": Row(MERCHANT, Scope.REFUNDS_WRITE, Objects.PARTY, _PAYMENT),
-    "listRefunds": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.PARTY, _PAYMENT),
-    "getRefund": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.PARTY, "refund_not_found"),
+    "approvePayment": Row(OPERATOR, None, Objects.ALL, _PAYMENT),
+    "declinePayment": Row(OPERATOR, None, Objects.ALL, _PAYMENT),
+    "capturePayment": Row(MERCHANT, Scope.PAYMENTS_WRITE, Objects.PARTY, _PAYMENT, least=ADMIN),
+    "cancelPayment": Row(CUSTOMER | MERCHANT, Scope.PAYMENTS_WRITE, Objects.PARTY, _PAYMENT, least=ADMIN),
+    "createRefund": Row(MERCHANT, Scope.REFUNDS_WRITE, Objects.PARTY, _PAYMENT, least=SUPPORT),
+    "listRefunds": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.PARTY, _PAYMENT, least=VIEWER),
+    "getRefund": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.PARTY, "refund_not_found", least=VIEWER),
     # Customers without passwords
-    "createCustomer": Row(MERCHANT, Scope.CUSTOMERS_WRITE, Objects.OWN),
-    "listCustomers": Row(MERCHANT, Scope.CUSTOMERS_READ, Objects.OWN),
-    "getCustomer": Row(MERCHANT, Scope.CUSTOMERS_READ, Objects.OWN, _CUSTOMER),
-    "changeCustomer": Row(MERCHANT, Scope.CUSTOMERS_WRITE, Objects.OWN, _CUSTOMER),
-    "inviteCustomer": Row(MERCHANT, Scope.CUSTOMERS_WRITE, Objects.OWN, _CUSTOMER),
+    "createCustomer": Row(MERCHANT, Scope.CUSTOMERS_WRITE, Objects.OWN, least=ADMIN),
+    "listCustomers": Row(MERCHANT, Scope.CUSTOMERS_READ, Objects.OWN, least=VIEWER),
+    "getCustomer": Row(MERCHANT, Scope.CUSTOMERS_READ, Objects.OWN, _CUSTOMER, least=VIEWER),
+    "changeCustomer": Row(MERCHANT, Scope.CUSTOMERS_WRITE, Objects.OWN, _CUSTOMER, least=ADMIN),
+    "inviteCustomer": Row(MERCHANT, Scope.CUSTOMERS_WRITE, Objects.OWN, _CUSTOMER, least=ADMIN),
     "acceptCustomerInvitation": PUBLIC,
     # Transactions
     "createTransaction": Row(CUSTOMER, Scope.PAYMENTS_WRITE, Objects.OWN),
-    "listTransactions": Row(EVERY_ROLE, Scope.TRANSACTIONS_READ, Objects.PARTY),
-    "getTransaction": Row(EVERY_ROLE, Scope.TRANSACTIONS_READ, Objects.PARTY, "transaction_not_found"),
+    "listTransactions": Row(EVERY_ROLE, Scope.TRANSACTIONS_READ, Objects.PARTY, least=VIEWER),
+    "getTransaction": Row(EVERY_ROLE, Scope.TRANSACTIONS_READ, Objects.PARTY, "transaction_not_found", least=VIEWER),
     "reverseTransaction": Row(OPERATOR, None, Objects.ALL, "transaction_not_found"),
     # Exchange and fees
-    "listRates": Row(EVERY_ROLE, Scope.PAYMENTS_READ),
+    "listRates": Row(EVERY_ROLE, Scope.PAYMENTS_READ, least=VIEWER),
     "setRate": Row(OPERATOR, None),
     "createQuote": Row(CUSTOMER, Scope.PAYMENTS_WRITE, Objects.OWN),
-    "getQuote": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.OWN_OR_ALL, "quote_not_found"),
+    "getQuote": Row(EVERY_ROLE, Scope.PAYMENTS_READ, Objects.OWN_OR_ALL, "quote_not_found", least=VIEWER),
     "setFees": Row(OPERATOR, None, Objects.ALL, "merchant_not_found"),
-    "getFees": Row(MERCHANT | OPERATOR, Scope.ACCOUNTS_READ, Objects.OWN_OR_ALL, "merchant_not_found"),
+    "getFees": Row(MERCHANT | OPERATOR, Scope.ACCOUNTS_READ, Objects.OWN_OR_ALL, "merchant_not_found", least=VIEWER),
     # Events and webhooks
-    "createWebhookEndpoint": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN),
-    "listWebhookEndpoints": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN),
-    "getWebhookEndpoint": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, _ENDPOINT),
-    "changeWebhookEndpoint": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, _ENDPOINT),
-    "deleteWebhookEndpoint": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, _ENDPOINT),
-    "rotateWebhookSecret": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, _ENDPOINT),
-    "testWebhookEndpoint": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, _ENDPOINT),
-    "listDeliveries": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, _ENDPOINT),
-    "replayEvents": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, _ENDPOINT),
-    "redeliverEvent": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.PARTY, "event_not_found"),
-    "listEvents": Row(EVERY_ROLE, Scope.EVENTS_READ, Objects.PARTY),
-    "streamEvents": Row(EVERY_ROLE, Scope.EVENTS_READ, Objects.PARTY),
-    "getEvent": Row(EVERY_ROLE, Scope.EVENTS_READ, Objects.PARTY, "event_not_found"),
+    "createWebhookEndpoint": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, least=DEVELOPER),
+    "listWebhookEndpoints": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, least=VIEWER),
+    "getWebhookEndpoint": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, _ENDPOINT, least=VIEWER),
+    "changeWebhookEndpoint": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, _ENDPOINT, least=DEVELOPER),
+    "deleteWebhookEndpoint": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, _ENDPOINT, least=DEVELOPER),
+    "rotateWebhookSecret": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, _ENDPOINT, least=DEVELOPER),
+    "testWebhookEndpoint": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, _ENDPOINT, least=DEVELOPER),
+    "listDeliveries": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, _ENDPOINT, least=VIEWER),
+    "replayEvents": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.OWN, _ENDPOINT, least=DEVELOPER),
+    "redeliverEvent": Row(MERCHANT | OPERATOR, Scope.WEBHOOKS_WRITE, Objects.PARTY, "event_not_found", least=DEVELOPER),
+    "listEvents": Row(EVERY_ROLE, Scope.EVENTS_READ, Objects.PARTY, least=VIEWER),
+    "streamEvents": Row(EVERY_ROLE, Scope.EVENTS_READ, Objects.PARTY, least=VIEWER),
+    "getEvent": Row(EVERY_ROLE, Scope.EVENTS_READ, Objects.PARTY, "event_not_found", least=VIEWER),
     # Operations
-    "listAuditRecords": Row(OPERATOR, None, Objects.ALL),
+    "listAuditRecords": Row(MERCHANT | OPERATOR, None, Objects.OWN_OR_ALL, least=ADMIN),
     "getLiveness": PUBLIC,
     "getReadiness": PUBLIC,
     "getInvariants": Row(OPERATOR, Scope.TRANSACTIONS_READ, Objects.ALL),
@@ -154,15 +183,28 @@ def row_of(name: str) -> Row:
         raise LookupError(f"The operation {name} has no row in the authorization table, {__file__}.") from None
 
 
-def is_permitted(caller: Caller, roles: frozenset[Role], scope: Scope | None) -> bool:
-    """Whether somebody of these roles, if they use a key with this scope, is who asks."""
-    return caller.role in roles and (caller.scopes is None or scope in caller.scopes)
+def is_permitted(caller: Caller, roles: frozenset[Role], scope: Scope | None, members: frozenset[MemberRole]) -> bool:
+    """Whether somebody of these roles, if they use a key with this scope, is who asks.
+
+    A member who acts for a merchant must have one of the roles `members`.
+    """
+    return (
+        caller.role in roles
+        and (caller.scopes is None or scope in caller.scopes)
+        and (caller.member is None or caller.member.role in members)
+    )
 
 
-def forbidden(caller: Caller, roles: frozenset[Role], scope: Scope | None) -> RoleForbidden | ScopeMissing:
+def forbidden(
+    caller: Caller, roles: frozenset[Role], scope: Scope | None, members: frozenset[MemberRole]
+) -> RoleForbidden | ScopeMissing:
     """The refusal of a caller who is not permitted. The role comes first: no scope would help."""
     if caller.role not in roles:
         return RoleForbidden(f"A {caller.role} may not do this.")
+    if caller.member is not None:
+        if not members:
+            return RoleForbidden("Nobody does this for a merchant: leave out Gateway-Merchant.")
+        return RoleForbidden(f"This is for a member who is {' or '.join(sorted(members))}.")
     if scope is None:
         return ScopeMissing("No API key may do this: log in.", required_scope=None)
     return ScopeMissing(f"This API key does not have the scope {scope}.", required_scope=scope.value)

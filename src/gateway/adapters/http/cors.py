@@ -19,7 +19,10 @@ HEADERS_EXPOSED: Final = (
 )
 PREFLIGHT_HEADERS: Final[tuple[Header, ...]] = (
     (b"access-control-allow-methods", b"DELETE, GET, HEAD, PATCH, POST, PUT"),
-    (b"access-control-allow-headers", b"Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Request-Id"),
+    (
+        b"access-control-allow-headers",
+        b"Authorization, Content-Type, Gateway-Merchant, Idempotency-Key, Last-Event-ID, Request-Id",
+    ),
     (b"access-control-max-age", b"7200"),  # Seconds; the maximum of Chromium.
 )
 

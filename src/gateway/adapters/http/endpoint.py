@@ -19,9 +19,17 @@ from gateway.adapters.http.bodies import ClientGone, decode_large_body, receive_
 from gateway.adapters.http.deadlines import Deadlines
 from gateway.adapters.http.decoding import decode_body, decode_query
 from gateway.adapters.http.failures import Failures
-from gateway.adapters.http.headers import bearer_token, idempotency_key, read_headers, refuse_repeated
+from gateway.adapters.http.headers import (
+    MERCHANT,
+    bearer_token,
+    idempotency_key,
+    merchant_to_act_for,
+    read_headers,
+    refuse_repeated,
+)
 from gateway.adapters.http.large_bodies import LARGE_BYTES, LargeBodies, LargeBodyLimits
 from gateway.adapters.http.messages import AnyRequest, Request, Response
+from gateway.adapters.http.not_found_steps import NOT_FOUND, wait_for_step
 from gateway.adapters.http.operations import AnyOperation, Idempotency, Operation
 from gateway.adapters.http.problems import HttpRefusal
 from gateway.adapters.http.rate_limiting import BODY_BYTES_PER_REQUEST, count_body, count_request
@@ -106,7 +114,7 @@ class Endpoint:
         headers, headers_bytes = read_headers(scope)
         gateway: Gateway = scope["litestar_app"].state["gateway"]
         request = self.request(gateway, scope, path, match, headers, headers_bytes)
-        began = 0.0 if self.log is None else time.perf_counter()
+        began = time.perf_counter()
         overloaded = False
         self.running += 1
         try:
@@ -135,6 +143,8 @@ class Endpoint:
             self._count_end(request)
         if overloaded:
             await self._refusal_pace.wait()
+        if response.status == NOT_FOUND:
+            await wait_for_step(request, began)
         await send_response(response, request, scope, receive, send)
         if self.log is not None:
             self.log.add(request, response, seconds=time.perf_counter() - began)
@@ -181,18 +191,19 @@ class Endpoint:
         if operation.roles:
             if self.running > self.limits.requests_max:
                 raise Overloaded("Too many requests are running.")
-            request.signed_in = await request.gateway.access.authenticate(bearer_token(request.headers))
-            if not is_permitted(request.signed_in, operation.roles, operation.scope):
-                raise forbidden(request.signed_in, operation.roles, operation.scope)
+            caller = await request.gateway.access.authenticate(bearer_token(request.headers))
+            if MERCHANT in request.headers:
+                caller = await request.gateway.access.act_for(caller, merchant_to_act_for(request.headers))
+            request.signed_in = caller
+            if not is_permitted(caller, operation.roles, operation.scope, operation.members):
+                raise forbidden(caller, operation.roles, operation.scope, operation.members)
         if (drawn := count_request(request, operation)) is not None:
             await drawn
         key = idempotency_key(request.headers, required=operation.idempotency is Idempotency.REQUIRED)
         if operation.idempotency is not Idempotency.NONE:
             request.idempotency_key = key
-        if operation.query is not None:
-            request.query = decode_query(scope["query_string"], operation.query)
-        elif scope["query_string"] and request.method != "OPTIONS":  # A preflight has the query of the actual request.
-            decode_query(scope["query_string"], NoQuery)
+        if operation.query is not None or scope["query_string"]:
+            _read_query(request, operation, scope["query_string"])
         return operation
 
     def _received(self, request: AnyRequest, receive: Receive, operation: AnyOperation) -> Awaitable[bytes]:
@@ -210,6 +221,13 @@ class Endpoint:
             if operation.body_bytes_max is not None:
                 request.gateway.executor.check_room(request.caller.user_id, 1)
             return await decode_large_body(raw, decoder)
+
+
+def _read_query(request: AnyRequest, operation: AnyOperation, query: bytes) -> None:
+    if operation.query is not None:
+        request.query = decode_query(query, operation.query)
+    elif request.method != "OPTIONS":  # A preflight has the query of the actual request.
+        decode_query(query, NoQuery)
 
 
 def _operation(match: Match | None, method: str) -> AnyOperation:

@@ -9,6 +9,7 @@ import msgspec
 from gateway.adapters.http.resources.accounts import EXAMPLE_ACCOUNT, EXAMPLE_DEPOSIT
 from gateway.adapters.http.resources.api_keys import EXAMPLE_KEY
 from gateway.adapters.http.resources.customers import EXAMPLE_CUSTOMER
+from gateway.adapters.http.resources.members import EXAMPLE_INVITED, EXAMPLE_MEMBER
 from gateway.adapters.http.resources.payments import EXAMPLE_PAYMENT
 from gateway.adapters.http.resources.refunds import EXAMPLE_REFUND
 from gateway.adapters.http.resources.transactions import EXAMPLE_TRANSACTION
@@ -18,6 +19,7 @@ from gateway.application.views.accounts import AccountView
 from gateway.application.views.api_keys import ApiKeyView
 from gateway.application.views.customers import CustomerView
 from gateway.application.views.deposits import DepositView
+from gateway.application.views.members import MemberView
 from gateway.application.views.payments import PaymentView
 from gateway.application.views.payouts import PayoutView
 from gateway.application.views.refunds import RefundView
@@ -113,6 +115,12 @@ CATALOG: Final[Mapping[EventType, CatalogEntry]] = {
         "A merchant has requested a payment. It waits for its confirmation.",
         status="requires_confirmation",
         allowed_actions=["confirm", "cancel"],
+    ),
+    EventType.PAYMENT_REQUIRES_REVIEW: _hold(
+        "A rule of risk asks for a review. The money is held; an operator approves or declines the payment.",
+        status="requires_review",
+        failure_code="balance_share",
+        allowed_actions=["approve", "decline", "cancel"],
     ),
     EventType.PAYMENT_AUTHORIZED: _hold(
         "The money is held for the merchant.",
@@ -225,6 +233,18 @@ CATALOG: Final[Mapping[EventType, CatalogEntry]] = {
         CustomerView,
         {**EXAMPLE_CUSTOMER, "name": "Ada Lovelace", "joined_at": EXAMPLE_AT, "accounts": []},
         4,
+    ),
+    EventType.MEMBER_ADDED: CatalogEntry(
+        "Somebody was invited to act for the merchant.", MemberView, EXAMPLE_INVITED, 1
+    ),
+    EventType.MEMBER_CHANGED: CatalogEntry(
+        "A member has accepted the invitation, or has another role.", MemberView, EXAMPLE_MEMBER, 2
+    ),
+    EventType.MEMBER_REMOVED: CatalogEntry(
+        "A member was removed or has left, or an invitation was withdrawn.",
+        MemberView,
+        {**EXAMPLE_MEMBER, "status": "removed"},
+        3,
     ),
 }
 

@@ -7,7 +7,7 @@ from typing import Final, NoReturn
 
 from litestar.types import Receive, Send
 
-from gateway.adapters.http.headers import bearer_token
+from gateway.adapters.http.headers import MERCHANT, bearer_token, merchant_to_act_for
 from gateway.adapters.http.messages import AnyRequest
 from gateway.application.events.stream import EventStream, StreamEnded
 from gateway.application.ports.events import FeedEvent
@@ -67,7 +67,7 @@ class StreamedEvents:
             events = await self._stream.next(min(CHECK_SECONDS, self._heartbeat_seconds))
             now = loop.time()
             if now - checked_at >= CHECK_SECONDS:
-                await self._request.gateway.access.authenticate(bearer_token(self._request.headers))
+                await self._check_caller()
                 checked_at = now
             if events:
                 await _write(send, server_sent(events))
@@ -75,6 +75,13 @@ class StreamedEvents:
             elif now - sent_at >= self._heartbeat_seconds:
                 await _write(send, HEARTBEAT)
                 sent_at = now
+
+    async def _check_caller(self) -> None:
+        """Refuse what is refused by now. Members of every role may read events."""
+        access, headers = self._request.gateway.access, self._request.headers
+        caller = await access.authenticate(bearer_token(headers))
+        if MERCHANT in headers:
+            await access.act_for(caller, merchant_to_act_for(headers))
 
 
 def server_sent(events: Iterable[FeedEvent]) -> bytes:

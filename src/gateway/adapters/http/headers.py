@@ -6,9 +6,13 @@ from typing import Any, Final
 
 from gateway.adapters.http.problems import HttpRefusal, invalid_request
 from gateway.application.errors import TokenInvalid, TokenMissing
-from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
+from gateway.domain.limits import ID_LENGTH_MAX, IDEMPOTENCY_KEY_LENGTH_MAX
+from gateway.domain.user import UserId
 
 IDEMPOTENCY_KEY: Final = re.compile(rb"[\x21-\x7e]{1,%d}" % IDEMPOTENCY_KEY_LENGTH_MAX)
+
+MERCHANT: Final = b"gateway-merchant"
+"""Names the merchant that the caller acts for as a member; without it, they act for themselves."""
 
 ONCE: Final = frozenset(
     {
@@ -19,6 +23,7 @@ ONCE: Final = frozenset(
         b"date",
         b"expect",
         b"from",
+        MERCHANT,
         b"host",
         b"idempotency-key",
         b"if-modified-since",
@@ -104,6 +109,19 @@ def idempotency_key(headers: dict[bytes, bytes], *, required: bool) -> str | Non
         errors = [header_error(b"idempotency-key", "value_invalid", detail)]
         raise invalid_request(errors, detail)
     return key.decode("ascii")
+
+
+def merchant_to_act_for(headers: dict[bytes, bytes]) -> UserId:
+    """The merchant that `Gateway-Merchant` names.
+
+    Raises:
+        HttpRefusal: `validation_error`: it is no id.
+    """
+    merchant_id = headers[MERCHANT].decode("latin-1")
+    if not 0 < len(merchant_id) <= ID_LENGTH_MAX or not merchant_id.isascii() or not merchant_id.isprintable():
+        detail = "This must be the id of a merchant."
+        raise invalid_request([header_error(MERCHANT, "value_invalid", detail)], detail)
+    return UserId(merchant_id)
 
 
 def require_json(headers: dict[bytes, bytes]) -> None:

@@ -123,7 +123,8 @@ class Lane:
         if len(headers) != len(scope["headers"]) or not headers.keys() <= USUAL_HEADERS:
             return None
         caller = gateway.access.caller_at_once(bearer_token(headers))
-        if caller is None or not is_permitted(caller, self._operation.roles, self._operation.scope):
+        operation = self._operation
+        if caller is None or not is_permitted(caller, operation.roles, operation.scope, operation.members):
             return None
         key = idempotency_key(headers, required=True)
         require_json(headers)

@@ -89,7 +89,7 @@ class Request(msgspec.Struct, Generic[BodyT, QueryT], kw_only=True):
     def origin(self) -> Origin:
         """Who makes the request, and from where, for the audit log."""
         caller = self.caller
-        actor = actor_of(caller.user_id, caller.role)
+        actor = actor_of(caller.actor_id, caller.role)
         if caller.scopes is not None and caller.session_id is not None:
             actor = Actor(kind=ActorKind.API_KEY, id=caller.session_id)
         return Origin(actor=actor, address=self.address, request_id=self.request_id)

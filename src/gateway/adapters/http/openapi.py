@@ -10,7 +10,7 @@ from gateway.adapters.http.openapi_schemas import Schemas
 from gateway.adapters.http.openapi_webhooks import BODIES, TAG, webhooks_of
 from gateway.adapters.http.openapi_webhooks import PARAMETERS as WEBHOOK_PARAMETERS
 from gateway.adapters.http.operations import AnyOperation, Idempotency
-from gateway.domain.limits import IDEMPOTENCY_KEY_LENGTH_MAX
+from gateway.domain.limits import ID_LENGTH_MAX, IDEMPOTENCY_KEY_LENGTH_MAX
 
 OPENAPI_VERSION: Final = "3.1.0"
 LICENSE_URL: Final = "https://www.apache.org/licenses/LICENSE-2.0"
@@ -34,6 +34,7 @@ TAGS: Final = {
     "Events": "What has changed: lists, and a stream.",
     "Exchange": "Rates, and quotes that hold one for a payment.",
     "Fees": "What the gateway keeps of payments to a merchant.",
+    "Members": "Users who act for a merchant, each with a role.",
     "Operations": "Health, and whether the ledger is sound.",
     "Payments": "From a customer to a merchant: at once, with a hold, or on request.",
     "Payouts": "How money leaves.",
@@ -58,6 +59,7 @@ PARAMETERS: Final = {
     "from": "The currency that is paid.",
     "key_id": "The id of an API key.",
     "limit": "How many at most.",
+    "member_id": "The id of a member of a merchant.",
     "merchant_id": "The user id of a merchant.",
     "object_id": "The id of the object that changed.",
     "owner_id": "The user id of an owner; for operators.",
@@ -80,6 +82,7 @@ PATH_EXAMPLES: Final = {
     "event_id": "evt_01kc3x0m5fe7v8qj2r4n6p9stm",
     "from": "EUR",
     "key_id": "key_01kc3x0m5fe7v8qj2r4n6p9stq",
+    "member_id": "mem_01kc3x0m5fe7v8qj2r4n6p9sts",
     "merchant_id": "usr_01kc3x0m5fe7v8qj2r4n6p9stf",
     "payment_id": "pay_01kc3x0m5fe7v8qj2r4n6p9ste",
     "quote_id": "quo_01kc3x0m5fe7v8qj2r4n6p9stj",
@@ -112,6 +115,16 @@ LAST_EVENT_ID: Final[dict[str, Any]] = {
     "description": "The position of the last event that is known. It takes precedence over `after`.",
     "schema": {"type": "string", "pattern": "^[ \\t]*[0-9]*[ \\t]*$"},
     "example": "4096",
+}
+
+
+# Without an example: clients that fill in examples would act for a merchant whom they do not know.
+GATEWAY_MERCHANT: Final[dict[str, Any]] = {
+    "name": "Gateway-Merchant",
+    "in": "header",
+    "required": False,
+    "description": "The user id of the merchant that the caller acts for, as a member; without it, for themselves.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": ID_LENGTH_MAX, "pattern": "^[!-~]+$"},
 }
 
 
@@ -190,7 +203,9 @@ def _who_may(operation: AnyOperation) -> str:
         return "Who may: anyone, without a token."
     key = "no API key" if operation.scope is None else f"API keys with the scope `{operation.scope}`"
     objects = "" if operation.row.objects is Objects.NONE else f" Whose objects: {operation.row.objects}."
-    return f"Who may: {', '.join(sorted(operation.roles))}; {key}.{objects}"
+    least = operation.row.least
+    members = "" if least is None else f" For a merchant: members from the role `{least}`."
+    return f"Who may: {', '.join(sorted(operation.roles))}; {key}.{objects}{members}"
 
 
 def _security(operation: AnyOperation) -> list[dict[str, list[str]]]:
@@ -229,11 +244,13 @@ def _query_parameters(operation: AnyOperation, schemas: Schemas) -> list[dict[st
 
 
 def _headers(operation: AnyOperation) -> list[dict[str, Any]]:
+    merchant = [] if operation.row.least is None else [GATEWAY_MERCHANT]
     if operation.takes_last_event_id:
-        return [LAST_EVENT_ID]
+        return [*merchant, LAST_EVENT_ID]
     if operation.idempotency is Idempotency.NONE:
-        return []
+        return merchant
     return [
+        *merchant,
         {
             "name": "Idempotency-Key",
             "in": "header",
@@ -247,5 +264,5 @@ def _headers(operation: AnyOperation) -> list[dict[str, Any]]:
                 "pattern": "^[!-~]+$",
             },
             "example": f"{operation.name}-1",
-        }
+        },
     ]

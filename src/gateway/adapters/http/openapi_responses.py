@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from gateway.adapters.http.authorization import ANYONE, EVERY_ROLE
+from gateway.adapters.http.authorization import ANYONE, EVERY_ROLE, VIEWER
 from gateway.adapters.http.operations import AnyOperation, Idempotency
 from gateway.adapters.http.problems import KINDS
 
@@ -64,6 +64,7 @@ RATE_LIMIT: Final = ("RateLimit", "RateLimit-Policy")
 HEADERS_OF_STATUS: Final = {
     401: ("WWW-Authenticate",),
     402: ("Idempotency-Replayed",),
+    403: ("Retry-After",),
     404: ("Idempotency-Replayed",),
     409: ("Idempotency-Replayed", "Retry-After"),
     415: ("Accept-Encoding",),
@@ -117,6 +118,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     target_amount: int | msgspec.UnsetType = msgspec.UNSET
     current_rate: str | msgspec.UnsetType = msgspec.UNSET
     disabled_reason: str | msgspec.UnsetType = msgspec.UNSET
+    rule: str | msgspec.UnsetType = msgspec.UNSET
     required_scope: str | msgspec.UnsetType | None = msgspec.UNSET
     reversed_by: str | msgspec.UnsetType = msgspec.UNSET
     failed_item: FailedItem | msgspec.UnsetType = msgspec.UNSET
@@ -170,10 +172,10 @@ def codes_of(operation: AnyOperation) -> list[str]:
     codes = set(operation.codes)
     if operation.roles:
         codes |= {"token_missing", "token_invalid", "token_expired", "token_revoked", "user_disabled"}
-        codes |= {"api_key_invalid", "scope_missing"}
+        codes |= {"api_key_invalid", "scope_missing", "not_a_member"}
     if is_limited(operation):
         codes.add("rate_limited")
-    if operation.roles not in (ANYONE, EVERY_ROLE):
+    if operation.roles not in (ANYONE, EVERY_ROLE) or (operation.roles and operation.row.least is not VIEWER):
         codes.add("role_forbidden")
     if "{" in operation.path:
         codes.add("not_found")  # For an id with a character that no id has, such as a slash.

@@ -11,6 +11,7 @@ from gateway.application.views.accounts import AccountView
 from gateway.application.views.api_keys import ApiKeyView
 from gateway.application.views.customers import CustomerView
 from gateway.application.views.deposits import DepositView
+from gateway.application.views.members import MemberView
 from gateway.application.views.payments import PaymentView
 from gateway.application.views.payouts import PayoutView
 from gateway.application.views.refunds import RefundView
@@ -83,6 +84,7 @@ BODIES: Final[dict[Any, Any]] = {
     ApiKeyView: EventOf[ApiKeyView],
     CustomerView: EventOf[CustomerView],
     DepositView: EventOf[DepositView],
+    MemberView: EventOf[MemberView],
     PaymentView: EventOf[PaymentView],
     PayoutView: EventOf[PayoutView],
     RefundView: EventOf[RefundView],

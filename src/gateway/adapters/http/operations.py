@@ -10,6 +10,7 @@ from typing_extensions import TypeVar
 
 from gateway.adapters.http.authorization import PUBLIC, Row, row_of
 from gateway.adapters.http.messages import BodyT, QueryT, Request, Response
+from gateway.domain.member_role import MemberRole
 from gateway.domain.scope import Scope
 from gateway.domain.user import Role
 
@@ -73,6 +74,7 @@ class Operation(Generic[BodyT, QueryT]):
         row: Its row in the authorization table.
         roles: The roles that may call it; none of them needs no token.
         scope: The scope that an API key needs; `None` if no key may call it.
+        members: The roles of members who may call it for a merchant.
         body_decoder: Of the declared body; `None` without one.
         body_optional: Whether the body may be left out: all of its fields may.
     """
@@ -103,6 +105,7 @@ class Operation(Generic[BodyT, QueryT]):
     row: Row = field(init=False)
     roles: frozenset[Role] = field(init=False)
     scope: Scope | None = field(init=False)
+    members: frozenset[MemberRole] = field(init=False)
     body_decoder: msgspec.json.Decoder[BodyT] | None = field(init=False)
     body_optional: bool = field(init=False)
 
@@ -112,6 +115,7 @@ class Operation(Generic[BodyT, QueryT]):
         object.__setattr__(self, "row", row)
         object.__setattr__(self, "roles", row.roles if self.only_roles is None else row.roles & self.only_roles)
         object.__setattr__(self, "scope", row.scope)
+        object.__setattr__(self, "members", row.members)
         body: Any = self.body
         optional = body is not None and not any(entry.required for entry in msgspec.structs.fields(body))
         object.__setattr__(self, "body_optional", optional)

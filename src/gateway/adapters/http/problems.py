@@ -30,12 +30,17 @@ KINDS: Final[dict[str, Kind]] = {
     "token_revoked": Kind(401, "The session has ended"),
     "api_key_invalid": Kind(401, "The API key is not valid"),
     "invalid_credentials": Kind(401, "The credentials are wrong"),
+    "second_factor_required": Kind(401, "A code of the second factor is required"),
+    "second_factor_invalid": Kind(401, "The code of the second factor is wrong"),
     "insufficient_funds": Kind(402, "Insufficient funds"),
     "merchant_insufficient_funds": Kind(402, "The merchant has insufficient funds"),
     "role_forbidden": Kind(403, "Not allowed for this role"),
     "scope_missing": Kind(403, "The API key lacks the scope"),
+    "second_factor_missing": Kind(403, "Operators need a second factor"),
+    "not_a_member": Kind(403, "Not a member of the merchant"),
     "account_frozen": Kind(403, "The account is frozen", retryable=True),
     "user_disabled": Kind(403, "The user is disabled", retryable=True),
+    "limit_exceeded": Kind(403, "A limit does not allow the payment", retryable=True),
     "not_found": Kind(404, "Not found"),
     "user_not_found": Kind(404, "User not found"),
     "account_not_found": Kind(404, "Account not found"),
@@ -49,11 +54,14 @@ KINDS: Final[dict[str, Kind]] = {
     "api_key_not_found": Kind(404, "API key not found"),
     "invitation_invalid": Kind(404, "There is no such invitation"),
     "customer_not_found": Kind(404, "Customer not found"),
+    "member_not_found": Kind(404, "Member not found"),
+    "invitation_not_found": Kind(404, "Invitation not found"),
     "webhook_endpoint_not_found": Kind(404, "Webhook endpoint not found"),
     "method_not_allowed": Kind(405, "Method not allowed"),
     "request_timeout": Kind(408, "The request took too long to arrive", retryable=True),
     "email_taken": Kind(409, "The e-mail address is taken"),
     "user_exists": Kind(409, "The user exists"),
+    "second_factor_exists": Kind(409, "The user has a second factor"),
     "account_exists": Kind(409, "The account exists"),
     "account_closed": Kind(409, "The account is closed"),
     "account_not_empty": Kind(409, "The account is not empty"),
@@ -75,6 +83,9 @@ KINDS: Final[dict[str, Kind]] = {
     "transaction_not_reversible": Kind(409, "The transaction cannot be reversed"),
     "api_key_ended": Kind(409, "The API key has ended"),
     "api_key_limit_reached": Kind(409, "The owner has all the API keys that one may have", retryable=True),
+    "member_exists": Kind(409, "The merchant has a member or an invitation with this address"),
+    "member_limit_reached": Kind(409, "The merchant has all the members that one may have", retryable=True),
+    "last_owner": Kind(409, "There is always an owner"),
     "endpoint_limit_reached": Kind(409, "The owner has all the webhook endpoints that one may have", retryable=True),
     "replay_limit_reached": Kind(409, "The webhook endpoint has all the replays that may be under way", retryable=True),
     "webhook_endpoint_disabled": Kind(409, "The webhook endpoint is disabled", retryable=True),
@@ -101,6 +112,11 @@ KINDS: Final[dict[str, Kind]] = {
 }
 
 RETRY_AFTER_SECONDS: Final = {"idempotency_in_progress": 1, "overloaded": 1, "storage_unavailable": 1}
+
+WITHOUT_TOKEN: Final = frozenset(
+    {"token_missing", "invalid_credentials", "second_factor_required", "second_factor_invalid"}
+)
+"""The codes of 401 that are not about a token."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -160,7 +176,7 @@ def problem_headers(code: str, facts: dict[str, Any]) -> list[Header]:
     """The headers of a problem, beside its content type."""
     status = KINDS[code].status
     if status == 401:  # noqa: PLR2004 - a status is its own name.
-        error = "" if code in {"token_missing", "invalid_credentials"} else ', error="invalid_token"'
+        error = "" if code in WITHOUT_TOKEN else ', error="invalid_token"'
         return [(b"www-authenticate", f'Bearer realm="gateway"{error}'.encode())]
     if code == "method_not_allowed":
         return [(b"allow", ", ".join(facts["allowed_methods"]).encode())]

@@ -11,7 +11,7 @@ from gateway.adapters.http.operations import Handler, NoFields
 from gateway.adapters.http.problems import KINDS, PROBLEM_JSON, problem_body, problem_headers
 from gateway.application.engine.command import Command
 from gateway.application.engine.submission import Answer, CommandSubmission, Encoded, fingerprint
-from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.domain.errors import Refusal
 from gateway.domain.event import Event
 
@@ -109,8 +109,13 @@ def submission_of(
 
 
 def canonical_json(body: object) -> bytes:
-    """A body for a fingerprint. A body without fields counts as none: it may be left out."""
-    return _NO_BODY if type(body) is NoFields else _canonical.encode(body)
+    """A body for a fingerprint. A body without fields counts as none: it may be left out.
+
+    So does one of an action that had no fields before, as long as none is given.
+    """
+    if isinstance(body, NoFields) and body == type(body)():
+        return _NO_BODY
+    return _canonical.encode(body)
 
 
 class StoredResponseCodec:
@@ -166,9 +171,9 @@ def stored_response(answer: Answer) -> Response:
     status, body = split_stored(answer.body)
     response = Response(status=status, body=body)
     if answer.refused:
-        code = msgspec.json.decode(body)["code"]
+        problem = msgspec.json.decode(body)
         response.content_type = PROBLEM_JSON
-        response.headers.extend(problem_headers(code, {}))
+        response.headers.extend(problem_headers(problem["code"], problem))
     if answer.replayed:
         response.headers.append((b"idempotency-replayed", b"true"))
     return response

@@ -9,9 +9,11 @@ from gateway.adapters.memory.event_cursors import MemoryEventCursors
 from gateway.adapters.memory.events import MemoryEventFeed
 from gateway.adapters.memory.housekeeping import MemoryHousekeeping
 from gateway.adapters.memory.login_failures import MemoryLoginFailures
+from gateway.adapters.memory.members import MemoryMembers
 from gateway.adapters.memory.rate_budgets import MemoryRateBudgets
 from gateway.adapters.memory.rates import MemoryRates
 from gateway.adapters.memory.reader import MemoryReader, memory_audit
+from gateway.adapters.memory.second_factors import MemorySecondFactors
 from gateway.adapters.memory.sessions import MemorySessions
 from gateway.adapters.memory.unit_of_work import MemoryUnitOfWork
 from gateway.adapters.memory.users import MemoryUsers
@@ -32,6 +34,8 @@ def memory_storage(database: MemoryDatabase | None = None) -> Storage:
         sessions=sessions,
         api_keys=MemoryApiKeys(kept),
         customers=MemoryCustomers(kept),
+        second_factors=MemorySecondFactors(kept),
+        members=MemoryMembers(kept),
         login_failures=login_failures,
         rate_budgets=MemoryRateBudgets(),
         rates=MemoryRates(kept),

@@ -5,6 +5,7 @@ from typing_extensions import override
 from gateway.adapters.memory.database import MemoryDatabase
 from gateway.application.audit_chain import FIRST_HASH, chained
 from gateway.application.ports.audit_log import AuditFilter, AuditLog
+from gateway.application.ports.audit_records import ChainEnd
 from gateway.application.ports.reader import Listed
 from gateway.domain.audit import AuditId, AuditRecord
 
@@ -34,13 +35,16 @@ class MemoryAuditLog(AuditLog):
             position, _, previous = database.audit_chain[-1]
         records = [database.audit_log[each] for each in waiting]
         database.audit_chain.extend(chained(records, position=position, previous=previous))
+        if records:
+            database.audit_head = ChainEnd(database.audit_chain[-1].position, database.audit_chain[-1].hash)
         database.audit_unlinked = [each for each in database.audit_unlinked if each not in waiting]
         return len(waiting)
 
 
 def _matches(record: AuditRecord, where: AuditFilter) -> bool:
     return (
-        where.actor in (None, record.origin.actor.id)
+        where.owner_id in (None, record.note.owner_id)
+        and where.actor in (None, record.origin.actor.id)
         and where.action in (None, record.note.action)
         and where.object_id in (None, record.note.object_id)
         and (where.created_after is None or record.created_at >= where.created_after)

@@ -7,20 +7,23 @@ from datetime import datetime
 
 from gateway.adapters.memory.delivery_queue import Queue
 from gateway.adapters.memory.session_records import MemorySession, MemoryToken
-from gateway.application.ports.audit_records import ChainEnd, ChainLink
+from gateway.application.ports.audit_records import NO_LINKS, ChainEnd, ChainLink
+from gateway.application.ports.batch_records import AccountHolder, AnswerKey, StoredAnswer
 from gateway.application.ports.delivery_records import Delivery, DeliveryId, Replay, ReplayId
 from gateway.application.ports.sessions import SessionId
-from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, StoredAnswer
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.audit import AuditId, AuditRecord
 from gateway.domain.customer import Customer, ExternalId
 from gateway.domain.event import Event
+from gateway.domain.member import Member, MemberId
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
 from gateway.domain.rate import CurrencyPair, ExchangeRate
 from gateway.domain.refund import Refund, RefundId
+from gateway.domain.second_factor import SecondFactor
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import UserId
 from gateway.domain.webhook_endpoint import EndpointId, WebhookEndpoint
@@ -39,6 +42,7 @@ class MemoryDatabase:
     account_holders: dict[AccountHolder, AccountHolder] = field(default_factory=dict[AccountHolder, AccountHolder])
     """By owner and kind alone."""
     payments: dict[PaymentId, Payment] = field(default_factory=dict[PaymentId, Payment])
+    payment_counters: dict[UserId, PaymentCounters] = field(default_factory=dict[UserId, PaymentCounters])
     quotes: dict[QuoteId, Quote] = field(default_factory=dict[QuoteId, Quote])
     quotes_of_payments: set[QuoteId] = field(default_factory=set[QuoteId])
     """The quotes that payments name."""
@@ -52,6 +56,7 @@ class MemoryDatabase:
     api_keys: dict[ApiKeyId, ApiKey] = field(default_factory=dict[ApiKeyId, ApiKey])
     customers: dict[UserId, Customer] = field(default_factory=dict[UserId, Customer])
     external_ids: dict[ExternalId, UserId] = field(default_factory=dict[ExternalId, UserId])
+    members: dict[MemberId, Member] = field(default_factory=dict[MemberId, Member])
     events: list[Event] = field(default_factory=list[Event])
     """The events that were not deleted."""
     events_deleted: int = 0
@@ -63,9 +68,11 @@ class MemoryDatabase:
     """The deliveries that wait, by endpoint."""
     webhook_replays: dict[ReplayId, Replay] = field(default_factory=dict[ReplayId, Replay])
     audit_log: dict[AuditId, AuditRecord] = field(default_factory=dict[AuditId, AuditRecord])
+    second_factors: dict[UserId, SecondFactor] = field(default_factory=dict[UserId, SecondFactor])
     audit_unlinked: list[AuditId] = field(default_factory=list[AuditId])
     audit_chain: list[ChainLink] = field(default_factory=list[ChainLink])
     audit_deleted: ChainEnd | None = None
+    audit_head: ChainEnd = NO_LINKS
     """The last link that was deleted."""
     answers: dict[AnswerKey, StoredAnswer] = field(default_factory=dict[AnswerKey, StoredAnswer])
     latest_at: datetime | None = None

@@ -149,6 +149,7 @@ class MemoryAudit(Audit):
         self._audit_unlinked = list(database.audit_unlinked)
         self._audit_chain = list(database.audit_chain)
         self._audit_deleted = database.audit_deleted
+        self._audit_head = database.audit_head
 
     @override
     async def size(self) -> LedgerSize:
@@ -183,6 +184,10 @@ class MemoryAudit(Audit):
     @override
     async def audit_deleted(self) -> ChainEnd | None:
         return self._audit_deleted
+
+    @override
+    async def audit_head(self) -> ChainEnd | None:
+        return self._audit_head
 
     @override
     async def audit_chain(self) -> AsyncIterator[Collection[ChainedRecord]]:

@@ -9,21 +9,15 @@ from typing import Self, TypeAlias, TypeVar
 from typing_extensions import override
 
 from gateway.adapters.memory.database import MemoryDatabase
+from gateway.application.ports.batch_records import AccountHolder
 from gateway.application.ports.related_records import (
     account_holders_to_find,
     accounts_to_load,
+    counters_to_load,
     fee_accounts_to_load,
     quotes_to_load,
 )
-from gateway.application.ports.unit_of_work import (
-    AccountHolder,
-    Changes,
-    KeyTaken,
-    Records,
-    StorageRefused,
-    UnitOfWork,
-    Wanted,
-)
+from gateway.application.ports.unit_of_work import Changes, KeyTaken, Records, StorageRefused, UnitOfWork, Wanted
 from gateway.application.ports.users import Credentials
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.payment import Payment
@@ -73,6 +67,10 @@ class MemoryUnitOfWork(UnitOfWork):
             else (),
             customers=_found(database.customers, wanted.customers),
             external_ids_taken=database.external_ids.keys() & wanted.external_ids,
+            payment_counters=_found(database.payment_counters, counters_to_load(wanted, to_load)),
+            members=[each for each in database.members.values() if each.merchant_id in wanted.member_merchants]
+            if wanted.member_merchants
+            else (),
             latest_at=database.latest_at,
         )
 
@@ -105,6 +103,8 @@ class MemoryUnitOfWork(UnitOfWork):
             database.accounts[account.id] = account
         for payment in (*changes.payments_new, *changes.payments_changed):
             self._write_payment(payment)
+        if changes.payment_counters:
+            database.payment_counters |= {each.customer_id: each for each in changes.payment_counters}
         database.quotes |= {quote.id: quote for quote in (*changes.quotes_new, *changes.quotes_changed)}
         for transaction in changes.transactions_new:
             database.transactions[transaction.id] = transaction
@@ -153,6 +153,10 @@ class MemoryUnitOfWork(UnitOfWork):
             database.api_keys[key.id] = key
         for key_id in changes.api_keys_deleted:
             del database.api_keys[key_id]
+        for member in (*changes.members_new, *changes.members_changed):
+            database.members[member.id] = member
+        for member_id in changes.members_deleted:
+            del database.members[member_id]
 
     def _write_customers(self, changes: Changes) -> None:
         database = self._database
@@ -197,6 +201,7 @@ class MemoryUnitOfWork(UnitOfWork):
         yield database.webhook_endpoints.keys(), [endpoint.id for endpoint in changes.webhook_endpoints_new]
         yield database.api_keys.keys(), [key.id for key in changes.api_keys_new]
         yield database.customers.keys(), [customer.id for customer in changes.customers_new]
+        yield database.members.keys(), [member.id for member in changes.members_new]
 
     def _external_ids_of_others(self, changes: Changes) -> AbstractSet[object]:
         """The external ids that customers have who do not change."""

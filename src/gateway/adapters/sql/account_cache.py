@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.domain.account import Account, AccountId, AccountKey
 
 

@@ -62,10 +62,17 @@ class AsyncpgTransaction:
         self._standby = False
         self._interrupted = False
 
-    async def begin(self) -> None:
-        """Let everything from now on be one transaction."""
-        await self._do(self._connection.execute, "BEGIN")
+    async def begin(self, *, lock_seconds_max: float) -> None:
+        """Let everything from now on be one transaction, which waits so long for each lock. One round trip."""
+        milliseconds = max(1, int(lock_seconds_max * 1000))
+        await self._do(self._connection.execute, f"BEGIN; SET LOCAL lock_timeout = {milliseconds}")
         self._open = True
+
+    async def try_out(self, statement: Executable, parameters: Parameters) -> None:
+        """Run a statement in the transaction, and take back what it has done. It has waited for the locks it needed."""
+        await self._do(self._connection.execute, "SAVEPOINT trial")
+        await self.rows(statement, parameters)
+        await self._do(self._connection.execute, "ROLLBACK TO SAVEPOINT trial")
 
     async def rows(self, statement: Executable, parameters: Parameters | None = None) -> list[Found]:
         """Run a statement and fetch all its rows. Its parameters are given by name."""

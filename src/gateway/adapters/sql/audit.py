@@ -16,12 +16,12 @@ from typing_extensions import override
 from gateway.adapters.sql.engine import audit_engine, is_sqlite, reading_engine, sqlite_url
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.rows.accounts import to_account
-from gateway.adapters.sql.rows.audit import to_chained_record
+from gateway.adapters.sql.rows.audit import to_audit_record, to_chained_record
 from gateway.adapters.sql.rows.payments import to_payment
 from gateway.adapters.sql.rows.quotes import to_quote
 from gateway.adapters.sql.rows.transactions import to_transactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
-from gateway.adapters.sql.tables.audit import audit_chain, audit_log, audit_unlinked
+from gateway.adapters.sql.tables.audit import audit_chain, audit_head, audit_log, audit_unlinked
 from gateway.adapters.sql.tables.events import events, retention
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, payments, transfers
@@ -71,6 +71,7 @@ PAYMENT_EVENTS: Final = _events_of("payment")
 AUDIT_DELETED: Final = select(retention.c.deleted_until).where(
     retention.c.name == "audit", retention.c.deleted_until != ""
 )
+AUDIT_HEAD: Final = select(audit_head.c.position, audit_head.c.hash)
 AUDIT_CHAIN: Final = (
     select(audit_chain, *audit_log.c)
     .outerjoin(audit_log, audit_log.c.id == audit_chain.c.audit_id)
@@ -79,7 +80,7 @@ AUDIT_CHAIN: Final = (
     .limit(PAGE_ROWS)
 )
 UNCHAINED: Final = (
-    select(audit_log.c.id, audit_unlinked.c.audit_id)
+    select(audit_log, audit_unlinked.c.audit_id)
     .outerjoin(audit_unlinked, audit_unlinked.c.audit_id == audit_log.c.id)
     .where(audit_log.c.id > bindparam("after"), ~exists().where(audit_chain.c.audit_id == audit_log.c.id))
     .order_by(audit_log.c.id)
@@ -164,7 +165,15 @@ class SqlAudit(Audit):
         if not rows:
             return None
         position, _, digits = rows[0].deleted_until.partition(" ")
-        return ChainEnd(int(position), bytes.fromhex(digits))
+        try:
+            return ChainEnd(int(position), bytes.fromhex(digits))
+        except ValueError:
+            return None  # Changed by hand: the chain does not begin where it should, and is found to be broken.
+
+    @override
+    async def audit_head(self) -> ChainEnd | None:
+        rows = await self._rows(AUDIT_HEAD)
+        return ChainEnd(rows[0].position, bytes(rows[0].hash)) if rows else None
 
     @override
     async def audit_chain(self) -> AsyncIterator[Collection[ChainedRecord]]:
@@ -179,7 +188,10 @@ class SqlAudit(Audit):
     @override
     async def stray_audit_records(self) -> AsyncIterator[Collection[StrayRecord]]:
         async for rows in self._pages(UNCHAINED):
-            yield [StrayRecord(row[0], exists=True, waits=row[1] is not None) for row in rows]
+            yield [
+                StrayRecord(row[0], exists=to_audit_record(row) is not None, waits=row.audit_id is not None)
+                for row in rows
+            ]
         async for rows in self._pages(WAITING_FOR_NOTHING):
             yield [StrayRecord(row[0], exists=False, waits=True) for row in rows]
 

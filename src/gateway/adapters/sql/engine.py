@@ -128,6 +128,8 @@ def sqlite_url(url: str) -> URL:
         ValueError: It names no file on this machine, or a driver or parameters.
     """
     form = "An SQLite URL names a file: sqlite:///gateway.db, or sqlite:////var/lib/gateway/gateway.db."
+    if ":memory:" in url:
+        raise ValueError(f"SQLite in memory is not supported. memory:// is a ledger without a database. {form}")
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -160,8 +162,13 @@ def postgres_settings(limits: SqlLimits) -> dict[str, str]:
     }
 
 
+def write_settings(limits: SqlLimits) -> dict[str, str]:
+    """As `postgres_settings`, for units of work: those that wait for locks for longer say so when they begin."""
+    return postgres_settings(limits) | PLANNING_BY_INDEX | {"lock_timeout": _milliseconds(limits.brief_lock_seconds)}
+
+
 def _milliseconds(seconds: float) -> str:
-    return str(int(seconds * 1000))
+    return str(max(1, int(seconds * 1000)))
 
 
 def _postgres_engine(connector: Connector, **pool: Any) -> AsyncEngine:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gateway.adapters.sql.tables.events import answers
 from gateway.adapters.sql.tables.keys import KEYS_TAKEN
+from gateway.application.ports.busy import RecordBusy
 from gateway.application.ports.unit_of_work import (
     Conflict,
     KeyBusy,
@@ -51,7 +52,7 @@ DIVISION_BY_ZERO: Final = "22012"
 
 # The transaction is over and may be run again: connection lost, serialization failure, deadlock, cancelled or shut down
 # by an operator or a time limit, read-only after a failover, lain idle too long, taken too long.
-RUN_AGAIN: Final = (CONNECTION_EXCEPTION, "40001", "40P01", "57", READ_ONLY, "25P03", "25P04", LOCK_NOT_AVAILABLE)
+RUN_AGAIN: Final = (CONNECTION_EXCEPTION, "40001", "40P01", "57", READ_ONLY, "25P03", "25P04")
 # Running it again at once would not help: out of connections, disk or memory; an I/O error below the database.
 AWAY: Final = ("53", "58")
 
@@ -114,6 +115,8 @@ def _postgres_error(original: BaseException) -> Exception | None:
     # Postgres says which table it was inserting into when it waited; the name stands in it in every language.
     if state == LOCK_NOT_AVAILABLE and answers.name in (getattr(original, "context", None) or ""):
         return KeyBusy("Another transaction holds one of the idempotency keys.")
+    if state == LOCK_NOT_AVAILABLE:
+        return RecordBusy("Another transaction holds a record that is needed.")
     if state == DIVISION_BY_ZERO:
         return Conflict("Another transaction has changed what was loaded.")
     # A column's type has changed since the statement was prepared. It is prepared anew.

@@ -13,13 +13,13 @@ from typing_extensions import override
 
 from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
 from gateway.adapters.sql.errors import CONNECTION_ERRORS, DATABASE_ERRORS, port_error
+from gateway.adapters.sql.host_connections import HostConnections, refused
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.postgres import Locked, PostgresState
 from gateway.adapters.sql.sqlalchemy_transaction import to_the_end
 from gateway.adapters.sql.write_pool import WritePool
 from gateway.application.ports.unit_of_work import Changes, Records, StorageUnavailable, UnitOfWork, Wanted
-from gateway.domain.errors import InvalidInput, invalid
 
 SAVEPOINT: Final = "gateway_unit_of_work"
 
@@ -94,28 +94,35 @@ class HostTransaction(AsyncpgTransaction):
         """
         super().__init__(homes.pool, acquire_seconds_max=0.0)
         self._host = host
+        self._in_use = HostConnections()
         self._homes = homes
         self._lock_milliseconds = int(limits.lock_timeout_seconds * 1000)
         self._restore = ""
 
     @override
-    async def begin(self) -> None:
+    async def begin(self, *, lock_seconds_max: float) -> None:
         home, wait = await self._homes.find(), self._lock_milliseconds
-        await self._do(self._connection.execute, f"SAVEPOINT {SAVEPOINT}")
-        self._open = True
+        await to_the_end(self._set_savepoint())
         table = f"{home.quoted_schema}.answers"
         found = await self._do(self._connection.fetchrow, ENTER, home.quoted_schema, str(wait), wait, table)
         if (found["database_id"], found["table_id"]) != (home.database_id, home.table_id):
-            raise _refused("This connection has another database than the gateway.")
+            raise refused("This connection has another database than the gateway.")
         self._restore = (
             f"SELECT set_config('search_path', {_literal(found['search_path'])}, true), "
-            f"set_config('lock_timeout', {_literal(found['lock_timeout'])}, true); "
+            f"set_config('lock_timeout', {_literal(found['lock_timeout'])}, true)"
         )
+
+    async def _set_savepoint(self) -> None:
+        await self._do(self._connection.execute, f"SAVEPOINT {SAVEPOINT}")
+        self._open = True
 
     @override
     async def commit(self) -> None:
-        """Keep what was written, for the program to commit."""
-        await to_the_end(self._do(self._connection.execute, f"{self._restore}RELEASE SAVEPOINT {SAVEPOINT}"))
+        """Keep what was written, for the program to commit.
+
+        Its COMMIT releases the savepoint. If this did, a task that is cancelled meanwhile could not go back.
+        """
+        await self._do(self._connection.execute, self._restore)
         self._open = False
 
     @override
@@ -123,11 +130,14 @@ class HostTransaction(AsyncpgTransaction):
         """Find the connection of the driver.
 
         Raises:
-            InvalidInput: The program has begun no transaction on it, or it is no connection.
+            InvalidInput: The program has begun no transaction on it, it is in use, or it is no connection.
         """
-        self._connection = await _driver_connection(self._host)
-        if not self._connection.is_in_transaction():
-            raise _refused("Begin a transaction on this connection first.")
+        try:
+            # A statement that is interrupted before there is a savepoint aborts the program's transaction.
+            await to_the_end(self._find_connection())
+        except BaseException:
+            self._in_use.give_back()
+            raise
         return self
 
     @override
@@ -135,8 +145,36 @@ class HostTransaction(AsyncpgTransaction):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Take back what was not kept."""
-        if self._open and not self._lost:
-            await to_the_end(self._take_back())
+        try:
+            if self._open and not self._lost:
+                await to_the_end(self._take_back())
+        finally:
+            self._in_use.give_back()
+
+    async def _find_connection(self) -> None:
+        self._connection = await self._driver_connection()
+        if not self._connection.is_in_transaction():
+            raise refused("Begin a transaction on this connection first.")
+
+    async def _driver_connection(self) -> Any:
+        host: Any = self._host
+        if isinstance(host, asyncpg.Connection | PoolConnectionProxy):
+            is_proxy = isinstance(host, PoolConnectionProxy)
+            self._in_use.use(host._con if is_proxy else host)  # noqa: SLF001 - the proxy has no public name for it.
+            return host
+        try:
+            if isinstance(host, AsyncSession):
+                self._in_use.use(host)
+                host = await host.connection()
+            if not isinstance(host, AsyncConnection) or host.dialect.driver != "asyncpg":
+                raise refused("Give a connection of asyncpg, or a connection or session of SQLAlchemy on asyncpg.")
+            connection = (await host.get_raw_connection()).driver_connection
+            self._in_use.use(connection)
+            # SQLAlchemy begins a transaction with its first statement.
+            await host.exec_driver_sql("SELECT 1")
+        except DATABASE_ERRORS as error:
+            raise port_error(error) from error
+        return connection
 
     async def _take_back(self) -> None:
         back = f"ROLLBACK TO SAVEPOINT {SAVEPOINT}; RELEASE SAVEPOINT {SAVEPOINT}"
@@ -160,6 +198,7 @@ class HostUnitOfWork(UnitOfWork):
             cache=state.cache,
             pipeline=state.pipeline,
             clock=HybridClock(),
+            shared_lock_seconds=state.shared_lock_seconds,
         )
         self._strategy = Locked(transaction, alone)
 
@@ -181,24 +220,6 @@ class HostUnitOfWork(UnitOfWork):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._transaction.__aexit__(kind, error, traceback)
-
-
-async def _driver_connection(host: object) -> Any:
-    if isinstance(host, asyncpg.Connection | PoolConnectionProxy):
-        return host
-    connection = await host.connection() if isinstance(host, AsyncSession) else host
-    if not isinstance(connection, AsyncConnection) or connection.dialect.driver != "asyncpg":
-        raise _refused("Give a connection of asyncpg, or a connection or session of SQLAlchemy on asyncpg.")
-    try:
-        # SQLAlchemy begins a transaction with its first statement.
-        await connection.exec_driver_sql("SELECT 1")
-        return (await connection.get_raw_connection()).driver_connection
-    except DATABASE_ERRORS as error:
-        raise port_error(error) from error
-
-
-def _refused(detail: str) -> InvalidInput:
-    return invalid("connection", "value_invalid", detail)
 
 
 def _literal(text: object) -> str:

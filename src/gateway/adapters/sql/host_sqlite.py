@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from typing_extensions import override
 
 from gateway.adapters.sql.errors import DATABASE_ERRORS, port_error
+from gateway.adapters.sql.host_connections import HostConnections, refused
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction, to_the_end
-from gateway.domain.errors import InvalidInput, invalid
 
 SAVEPOINT: Final = "gateway_unit_of_work"
 LOCK: Final = "DELETE FROM answers WHERE 0"
@@ -30,13 +30,16 @@ class HostSqliteTransaction(DatabaseTransaction):
         """
         self._host = host
         self._file = file
+        self._in_use = HostConnections()
         self._on_sqlite = True
         self._open = False
 
     @override
     async def commit(self) -> None:
-        """Keep what was written, for the program to commit."""
-        await self._run(f"RELEASE SAVEPOINT {SAVEPOINT}")
+        """Keep what was written, for the program to commit.
+
+        Its COMMIT releases the savepoint. If this did, a task that is cancelled meanwhile could not go back.
+        """
         self._open = False
 
     @override
@@ -44,35 +47,49 @@ class HostSqliteTransaction(DatabaseTransaction):
         """Lock the file for writing, and set the savepoint.
 
         Raises:
-            InvalidInput: The program has begun no transaction, its connection is of another file, or its commits are
-                not durable.
+            InvalidInput: The program has begun no transaction, its connection is in use or of another file, or its
+                commits are not durable.
             TryAgain: Another transaction is writing to the file.
         """
-        host = await self._host.connection() if isinstance(self._host, AsyncSession) else self._host
+        try:
+            await self._lock()
+        except BaseException:
+            self._in_use.give_back()
+            raise
+        return self
+
+    async def _lock(self) -> None:
+        host = self._host
+        if isinstance(host, AsyncSession):
+            self._in_use.use(host)
+            host = await self._uninterrupted(host.connection())
         if not isinstance(host, AsyncConnection) or host.dialect.driver != "aiosqlite":
-            raise _refused("Give a connection or session of SQLAlchemy on aiosqlite.")
+            raise refused("Give a connection or session of SQLAlchemy on aiosqlite.")
+        driver: Any = (await host.get_raw_connection()).driver_connection
+        self._in_use.use(driver)
         self._connection = host
         file = next((each[2] for each in await self._run("PRAGMA database_list") if each[1] == "main"), "")
         if not _is_same(self._file, file):
-            raise _refused("This connection has another file than the gateway.")
+            raise refused("This connection has another file than the gateway.")
         [[synchronous]] = await self._run("PRAGMA synchronous")
         if synchronous < FULL:
-            raise _refused("Commits of this connection are not durable: PRAGMA synchronous has to be FULL.")
+            raise refused("Commits of this connection are not durable: PRAGMA synchronous has to be FULL.")
         await self._run(LOCK)
-        driver: Any = (await host.get_raw_connection()).driver_connection
         if not driver.in_transaction:
-            raise _refused("Begin a transaction on this connection first.")
+            raise refused("Begin a transaction on this connection first.")
         await self._run(f"SAVEPOINT {SAVEPOINT}")
         self._open = True
-        return self
 
     @override
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Take back what was not kept."""
-        if self._open:
-            await to_the_end(self._take_back())
+        try:
+            if self._open:
+                await to_the_end(self._take_back())
+        finally:
+            self._in_use.give_back()
 
     async def _take_back(self) -> None:
         await self._run(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
@@ -88,7 +105,3 @@ class HostSqliteTransaction(DatabaseTransaction):
 
 def _is_same(file: Path, other: str) -> bool:
     return bool(other) and file.samefile(other)
-
-
-def _refused(detail: str) -> InvalidInput:
-    return invalid("connection", "value_invalid", detail)

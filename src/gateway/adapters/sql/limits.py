@@ -1,6 +1,12 @@
 """How long the database may take, how much of it may be used at once, and which schema of it."""
 
 from dataclasses import dataclass
+from typing import Final
+
+BRIEF_SHARE: Final = 0.125
+"""A batch that locks nothing before it writes waits for this share of the lock timeout: other batches wait with it."""
+SHARED_SHARE: Final = 0.5
+"""A batch that locks what it loads waits for this share: processes that write to the same accounts wait in line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +26,7 @@ class SqlLimits:
             went silent, so it should be longer than the two below, which the database itself watches.
         lock_timeout_seconds: How long a statement may wait for one lock (on SQLite, for another writer to end). On
             Postgres also how long a request waits for a running one with its idempotency key, before
-            `idempotency_in_progress`.
+            `idempotency_in_progress`; units of work that others wait for wait for a share of it.
         statement_timeout_seconds: How long one statement may run in all.
         idle_timeout_seconds: How long a transaction may lie between two statements. It frees the locks of a process
             that hangs.
@@ -47,3 +53,13 @@ class SqlLimits:
     cached_max: int = 50_000
     audit_timeout_seconds: float = 600.0
     schema: str = ""
+
+    @property
+    def brief_lock_seconds(self) -> float:
+        """How long a batch of many waits for a lock when it writes without having locked what it loaded (Postgres)."""
+        return self.lock_timeout_seconds * BRIEF_SHARE
+
+    @property
+    def shared_lock_seconds(self) -> float:
+        """How long a batch of many waits for each lock if it locks what it loads (Postgres)."""
+        return self.lock_timeout_seconds * SHARED_SHARE

@@ -9,19 +9,23 @@ from gateway.adapters.sql.rows.accounts import to_account, to_latest_at
 from gateway.adapters.sql.rows.api_keys import to_api_key
 from gateway.adapters.sql.rows.customers import to_customer
 from gateway.adapters.sql.rows.events import to_answer
+from gateway.adapters.sql.rows.members import to_member
+from gateway.adapters.sql.rows.payment_counters import to_payment_counters
 from gateway.adapters.sql.rows.payments import to_payment
 from gateway.adapters.sql.rows.quotes import to_quote
 from gateway.adapters.sql.rows.transactions import to_transactions
 from gateway.adapters.sql.rows.users import to_user
 from gateway.adapters.sql.rows.webhook_endpoints import to_webhook_endpoint
 from gateway.adapters.sql.types import Found
+from gateway.application.ports.batch_records import AccountHolder, AnswerKey
 from gateway.application.ports.related_records import (
     account_holders_to_find,
     accounts_to_load,
+    counters_to_load,
     fee_accounts_to_load,
     quotes_to_load,
 )
-from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey, Records, Wanted
+from gateway.application.ports.unit_of_work import Records, Wanted
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
 from gateway.domain.customer import ExternalId
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
@@ -52,6 +56,10 @@ class Queries(Protocol):
         """Quotes, locked."""
         ...
 
+    async def payment_counters(self, customer_ids: Collection[UserId]) -> Rows:
+        """The payment counters of customers, locked."""
+        ...
+
     async def transactions(self, ids: Collection[TransactionId]) -> Rows:
         """The transfers of transactions in their order, each with the id of the transaction that reverses it."""
         ...
@@ -66,6 +74,10 @@ class Queries(Protocol):
 
     async def api_keys(self, owner_ids: Collection[UserId]) -> Rows:
         """The API keys of owners, locked. No other transaction creates one for these owners."""
+        ...
+
+    async def members(self, merchant_ids: Collection[UserId]) -> Rows:
+        """The members of merchants, locked. No other transaction creates one for these merchants."""
         ...
 
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:
@@ -130,8 +142,8 @@ class StoredAccounts:
 async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock: HybridClock) -> Records:
     """Load what is wanted and what comes along with it. A kind of record that is not wanted costs no round trip.
 
-    Locks are taken on users, then customers, payments, quotes, accounts, accounts for fees, webhook endpoints and API
-    keys: batches that lock in one order never wait for each other in a circle.
+    Locks are taken on users, then customers, payments, quotes, payment counters, accounts, accounts for fees, webhook
+    endpoints, API keys and members: batches that lock in one order never wait for each other in a circle.
     """
     users = [to_user(row) for row in await _rows(queries.users, wanted.users)]
     customers = [to_customer(row) for row in await _rows(queries.customers, wanted.customers)]
@@ -143,6 +155,10 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
     quotes = [to_quote(row) for row in await _rows(queries.quotes, quotes_to_load(wanted, payments))]
     transactions = to_transactions(await _rows(queries.transactions, wanted.transactions))
     to_load = accounts_to_load(wanted, payments, quotes, transactions)
+    counters = [
+        to_payment_counters(row)
+        for row in await _rows(queries.payment_counters, sorted(counters_to_load(wanted, to_load)))
+    ]
     accounts = await stored.load(to_load.keys, to_load.ids) if to_load.keys or to_load.ids else []
     fee_keys = fee_accounts_to_load(to_load, accounts, payments)
     if fee_keys:
@@ -152,6 +168,7 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
         found = await queries.webhook_endpoints(wanted.webhook_endpoints, wanted.webhook_owners)
         endpoints = [to_webhook_endpoint(row) for row in found]
     api_keys = [to_api_key(row) for row in await _rows(queries.api_keys, wanted.api_key_owners)]
+    members = [to_member(row) for row in await _rows(queries.members, wanted.member_merchants)]
     missing: set[AccountHolder] = set()
     if len(accounts) < len(to_load.keys) + len(to_load.ids) + len(fee_keys):
         missing = account_holders_to_find(to_load.keys | fee_keys, accounts)
@@ -173,6 +190,8 @@ async def load_records(wanted: Wanted, queries: Queries, stored: Accounts, clock
         api_keys=api_keys,
         customers=customers,
         external_ids_taken=[ExternalId(*row) for row in await _rows(queries.external_ids, wanted.external_ids)],
+        payment_counters=counters,
+        members=members,
         latest_at=clock.latest_at,
         are_cached=stored.are_cached,
     )

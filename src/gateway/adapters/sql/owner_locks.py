@@ -5,6 +5,7 @@ from typing import Final
 from sqlalchemy import ARRAY, Select, Table, TextClause, any_, bindparam, or_, select, text
 
 from gateway.adapters.sql.tables.access import api_keys
+from gateway.adapters.sql.tables.members import members
 from gateway.adapters.sql.tables.webhooks import webhook_endpoints
 from gateway.adapters.sql.types import TEXT
 
@@ -36,4 +37,9 @@ LOCK_WEBHOOK_ENDPOINTS: Final[Select[*tuple[object, ...]]] = (
 LOCK_KEY_OWNERS: Final = _lock_owners(api_keys)
 LOCK_API_KEYS: Final[Select[*tuple[object, ...]]] = (
     select(api_keys).where(api_keys.c.owner_id == any_(_OWNER_IDS)).order_by(api_keys.c.id).with_for_update()
+)
+
+LOCK_MERCHANTS: Final = _lock_owners(members)
+LOCK_MEMBERS: Final[Select[*tuple[object, ...]]] = (
+    select(members).where(members.c.merchant_id == any_(_OWNER_IDS)).order_by(members.c.id).with_for_update()
 )

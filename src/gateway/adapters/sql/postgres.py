@@ -16,36 +16,34 @@ from typing_extensions import override
 
 from gateway.adapters.sql.account_cache import AccountCache
 from gateway.adapters.sql.asyncpg_transaction import AsyncpgTransaction
+from gateway.adapters.sql.cached_accounts import CachedAccounts
 from gateway.adapters.sql.constant_columns import ConstantColumns
 from gateway.adapters.sql.contention import Contention
 from gateway.adapters.sql.hybrid_clock import HybridClock
-from gateway.adapters.sql.loading import Accounts, StoredAccounts, load_records
+from gateway.adapters.sql.loading import StoredAccounts, load_records
 from gateway.adapters.sql.pipeline import InFlight, Pipeline, Turn, was_committed
 from gateway.adapters.sql.postgres_queries import PostgresQueries, Statement, statement_of
 from gateway.adapters.sql.postgres_statements import RELIED_ON
 from gateway.adapters.sql.writing import IDS_AHEAD, Versions, check_counts, rows_to_write, versions_of
-from gateway.application.ports.unit_of_work import (
-    AnswerKey,
-    Changes,
-    Conflict,
-    KeyTaken,
-    Records,
-    TryAgain,
-    UnitOfWork,
-    Wanted,
-)
-from gateway.domain.account import Account, AccountId, AccountKey
+from gateway.application.ports.batch_records import AnswerKey
+from gateway.application.ports.unit_of_work import Changes, Conflict, KeyTaken, Records, TryAgain, UnitOfWork, Wanted
+from gateway.domain.account import Account, AccountId
 
 
 @dataclass(slots=True, frozen=True)
 class PostgresState:
-    """What the units of work of one storage share."""
+    """What the units of work of one storage share.
+
+    Attributes:
+        shared_lock_seconds: How long one that locks what it loads waits for each lock, unless it wants otherwise.
+    """
 
     contention: Contention
     constant_columns: ConstantColumns
     cache: AccountCache
     pipeline: Pipeline
     clock: HybridClock
+    shared_lock_seconds: float
 
 
 class CommitStrategy(Protocol):
@@ -61,11 +59,12 @@ class CommitStrategy(Protocol):
 
 
 _ALWAYS_LOCKED: Final = attrgetter(
-    *("payments", "quotes", "transactions", "emails", "user_ids", "payers"),
-    *("webhook_endpoints", "webhook_owners", "users", "api_key_owners"),
+    *("payments", "quotes", "transactions", "emails", "user_ids", "payers", "counts_payments"),
+    *("webhook_endpoints", "webhook_owners", "users", "api_key_owners", "member_merchants", "lock_seconds_max"),
     *("customers", "external_ids"),
 )
-"""What is wanted that is never cached: a batch that needs any of it locks what it loads."""
+"""What is wanted that is never cached: a batch that needs any of it locks what it loads. One that says how long it
+waits for locks does as well."""
 
 
 class PostgresUnitOfWork(UnitOfWork):
@@ -130,8 +129,12 @@ class Locked(CommitStrategy):
 
     @override
     async def load(self, wanted: Wanted) -> Records:
-        await self._transaction.begin()
+        seconds_max = wanted.lock_seconds_max
+        shared_seconds = self._state.shared_lock_seconds
+        await self._transaction.begin(lock_seconds_max=shared_seconds if seconds_max is None else seconds_max)
         queries = PostgresQueries(self._transaction, wanted.answers, locks=True)
+        if seconds_max is not None:
+            await queries.wait_for(wanted.answers)
         clock = self._state.clock
         records = await load_records(wanted, queries, StoredAccounts(queries, clock), clock)
         self._versions = versions_of(records)
@@ -258,32 +261,6 @@ class Pipelined(CommitStrategy):
         if changes.users_new or changes.accounts_new:
             return None  # They are not cached, so the next unit of work must read them.
         return self._turn.begin_commit()
-
-
-class CachedAccounts(Accounts):
-    """Accounts from the cache, and from the database what is not there."""
-
-    def __init__(
-        self, cache: AccountCache, queries: PostgresQueries, stored: StoredAccounts, cached: dict[AccountId, Account]
-    ) -> None:
-        """Accounts of `cache` are added to `cached` when they are loaded."""
-        self._cache = cache
-        self._queries = queries
-        self._stored = stored
-        self._cached = cached
-        self.are_cached = False
-
-    @override
-    async def load(self, keys: Collection[AccountKey], ids: Collection[AccountId]) -> list[Account]:
-        known, unknown_keys, unknown_ids = self._cache.known(keys, ids)
-        self._cached |= known
-        self.are_cached = bool(self._cached)
-        if unknown_keys or unknown_ids:
-            return [*known.values(), *await self._stored.load(unknown_keys, unknown_ids)]
-        if not self._queries.has_read_accounts:
-            # The commit claims the keys, and finds the answers that there are.
-            self._queries.may_be_answered = False
-        return list(known.values())
 
 
 async def run_checked(statement: Statement, transaction: AsyncpgTransaction, state: PostgresState) -> None:

@@ -12,6 +12,8 @@ from gateway.adapters.sql.loading import Queries, Rows
 from gateway.adapters.sql.owner_locks import (
     LOCK_API_KEYS,
     LOCK_KEY_OWNERS,
+    LOCK_MEMBERS,
+    LOCK_MERCHANTS,
     LOCK_WEBHOOK_ENDPOINTS,
     LOCK_WEBHOOK_OWNERS,
 )
@@ -19,6 +21,7 @@ from gateway.adapters.sql.postgres_reads import (
     ACCOUNT_HOLDER,
     ACCOUNT_KEY,
     ANSWER_KEY,
+    CLAIM_KEYS,
     EXTERNAL_ID,
     FIND_ACCOUNT_HOLDERS,
     FIND_ACCOUNTS_OF,
@@ -30,6 +33,7 @@ from gateway.adapters.sql.postgres_reads import (
     FIND_USER_IDS,
     LOCK_ACCOUNTS,
     LOCK_CUSTOMERS,
+    LOCK_PAYMENT_COUNTERS,
     LOCK_PAYMENTS,
     LOCK_QUOTES,
     LOCK_USERS,
@@ -40,7 +44,7 @@ from gateway.adapters.sql.postgres_reads import (
 )
 from gateway.adapters.sql.postgres_statements import arguments_of, parameters_of, write_statement
 from gateway.adapters.sql.writing import Writes
-from gateway.application.ports.unit_of_work import AccountHolder, AnswerKey
+from gateway.application.ports.batch_records import AccountHolder, AnswerKey
 from gateway.domain.account import AccountId, AccountKey
 from gateway.domain.customer import ExternalId
 from gateway.domain.payment import PaymentId, PaymentReference, QuoteId
@@ -85,6 +89,10 @@ class PostgresQueries(Queries):
         return await self._transaction.rows(LOCK_QUOTES, {"ids": list(ids)})
 
     @override
+    async def payment_counters(self, customer_ids: Collection[UserId]) -> Rows:
+        return await self._transaction.rows(LOCK_PAYMENT_COUNTERS, {"ids": list(customer_ids)})
+
+    @override
     async def transactions(self, ids: Collection[TransactionId]) -> Rows:
         return await self._transaction.rows(FIND_TRANSACTIONS, {"ids": list(ids)})
 
@@ -115,12 +123,21 @@ class PostgresQueries(Queries):
         return await self._transaction.rows(LOCK_API_KEYS, {"owner_ids": list(owner_ids)})
 
     @override
+    async def members(self, merchant_ids: Collection[UserId]) -> Rows:
+        await self._transaction.rows(LOCK_MERCHANTS, {"owner_ids": list(merchant_ids)})
+        return await self._transaction.rows(LOCK_MEMBERS, {"owner_ids": list(merchant_ids)})
+
+    @override
     async def answers(self, keys: Collection[AnswerKey]) -> Rows:
         return await self.answers_of(keys) if self.may_be_answered else ()
 
     async def answers_of(self, keys: Collection[AnswerKey]) -> Rows:
         """Answers by key, whatever is known of them."""
         return await self._transaction.rows(FIND_ANSWERS, arrays("wanted", ANSWER_KEY, keys))
+
+    async def wait_for(self, keys: Collection[AnswerKey]) -> None:
+        """Wait for transactions that have written answers under these keys, before anything else is locked."""
+        await self._transaction.try_out(CLAIM_KEYS, arrays("claimed", ANSWER_KEY, sorted(keys)))
 
     @override
     async def references(self, references: Collection[PaymentReference]) -> Rows:

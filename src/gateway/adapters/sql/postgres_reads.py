@@ -31,6 +31,7 @@ from gateway.adapters.sql.tables.customers import customers
 from gateway.adapters.sql.tables.events import answers
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, payments, transfers
+from gateway.adapters.sql.tables.risk import payment_counters
 from gateway.adapters.sql.tables.webhooks import webhook_endpoints
 from gateway.adapters.sql.types import INTEGER, TEXT
 
@@ -82,6 +83,10 @@ LOCK_PAYMENTS: Final = select(payments).where(payments.c.id == any_(IDS)).order_
 
 LOCK_QUOTES: Final = select(quotes).where(quotes.c.id == any_(IDS)).order_by(quotes.c.id).with_for_update()
 
+LOCK_PAYMENT_COUNTERS: Final = (
+    select(payment_counters).where(payment_counters.c.id == any_(IDS)).order_by(payment_counters.c.id).with_for_update()
+)
+
 FOUND_ANSWERS: Final = exists(_named(ANSWER_KEY, (answers.c.key,), "answered").subquery("found")).label("found_answers")
 """Whether any of the wanted keys was answered. Read with the accounts, it saves nearly every batch a round trip. What
 another transaction answers meanwhile is found when this one claims the key."""
@@ -112,6 +117,14 @@ FIND_TRANSACTIONS: Final = (
     .order_by(transfers.c.transaction_id, transfers.c.position)
 )
 FIND_ANSWERS: Final = _named(ANSWER_KEY, (*answers.c, DATA_OF_EVENT))
+CLAIM_KEYS: Final = text(
+    """
+    INSERT INTO answers (owner_id, key, fingerprint, body, created_at)
+    SELECT owner_id, key, '', '', now() FROM unnest(:claimed_owner_id, :claimed_key) AS given(owner_id, key)
+    ON CONFLICT DO NOTHING
+    """
+).bindparams(*(bindparam(f"claimed_{each.name}", type_=ARRAY(each.type)) for each in ANSWER_KEY))
+"""Waits for other transactions that have written answers under these keys, and is taken back."""
 LOCK_WEBHOOK_ENDPOINTS: Final = (
     select(webhook_endpoints)
     .where(or_(webhook_endpoints.c.id == any_(IDS), webhook_endpoints.c.owner_id == any_(OWNER_IDS)))

@@ -40,6 +40,7 @@ from gateway.adapters.sql.constant_columns import Constant
 from gateway.adapters.sql.postgres_reads import ONE, Columns, given
 from gateway.adapters.sql.rows.accounts import ACCOUNT_CHANGES
 from gateway.adapters.sql.rows.events import EVENT_BATCH_COLUMNS, EVENT_COLUMNS
+from gateway.adapters.sql.rows.payment_counters import COUNTERS_CHANGES
 from gateway.adapters.sql.rows.payments import PAYMENT_CHANGES
 from gateway.adapters.sql.rows.quotes import QUOTE_CHANGES
 from gateway.adapters.sql.rows.users import USER_CHANGES
@@ -50,6 +51,8 @@ from gateway.adapters.sql.tables.customers import customers
 from gateway.adapters.sql.tables.events import answers, event_batch_ids, event_batches_unnumbered, events
 from gateway.adapters.sql.tables.exchange import quotes
 from gateway.adapters.sql.tables.ledger import accounts, ids_ahead, payments, refunds, transfers
+from gateway.adapters.sql.tables.members import members
+from gateway.adapters.sql.tables.risk import payment_counters
 from gateway.adapters.sql.tables.webhooks import webhook_endpoints
 from gateway.adapters.sql.types import INTEGER
 from gateway.adapters.sql.writing import ACCOUNTS_HANDED_OVER, SESSIONS_ENDED
@@ -156,6 +159,8 @@ PARTS: Final[Mapping[str, Part]] = {
     ACCOUNTS_HANDED_OVER: _updating(accounts, ACCOUNT_CHANGES, {accounts.c.managed_by: null()}),
     "payments_new": _inserting(payments),
     "payments_changed": _updating(payments, PAYMENT_CHANGES),
+    "payment_counters_new": _inserting(payment_counters),
+    "payment_counters_changed": _updating(payment_counters, COUNTERS_CHANGES),
     "transactions_new": _inserting(transfers),
     "quotes_new": _inserting(quotes),
     "quotes_changed": _updating(quotes, QUOTE_CHANGES),
@@ -168,6 +173,9 @@ PARTS: Final[Mapping[str, Part]] = {
     "api_keys_deleted": _deleting(api_keys),
     "customers_new": _inserting(customers),
     "customers_changed": _replacing(customers),
+    "members_new": _inserting(members),
+    "members_changed": _replacing(members),
+    "members_deleted": _deleting(members),
     "audit_new": _inserting(audit_log),
     "audit_unlinked": _inserting(audit_unlinked),
     # The database numbers a batch, and its events are given that number.

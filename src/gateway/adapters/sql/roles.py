@@ -20,8 +20,10 @@ from gateway.adapters.sql.tables import (
     events,
     exchange,
     ledger,
+    members,
     metadata,
     production,
+    risk,
     webhooks,
 )
 
@@ -44,6 +46,8 @@ _WITH_SECRETS: Final = frozenset(
         access.refresh_tokens,
         access.api_keys,
         customers.customers,
+        access.second_factors,
+        members.members,
         access.login_failures,
         access.rate_budgets,
         webhooks.webhook_endpoints,
@@ -71,6 +75,8 @@ _WRITTEN: Final[Mapping[Table, tuple[str, ...]]] = {
     ledger.accounts: ("INSERT", _update([*ACCOUNT_CHANGES, ledger.accounts.c.managed_by])),
     ledger.payments: ("INSERT", _update(PAYMENT_CHANGES)),
     exchange.quotes: ("INSERT", _update(QUOTE_CHANGES)),
+    audit.audit_head: (_update(audit.audit_head.c),),
+    risk.payment_counters: ("INSERT", "UPDATE"),
     # Rows wait here for their positions, and for their places in the chain.
     audit.audit_unlinked: ("INSERT", "DELETE"),
     events.event_batches_unnumbered: ("INSERT", "DELETE"),
@@ -80,6 +86,8 @@ _WRITTEN: Final[Mapping[Table, tuple[str, ...]]] = {
     access.refresh_tokens: ("INSERT", "UPDATE"),
     access.api_keys: ("INSERT", "UPDATE", "DELETE"),
     customers.customers: ("INSERT", "UPDATE"),
+    access.second_factors: ("INSERT", "UPDATE", "DELETE"),
+    members.members: ("INSERT", "UPDATE", "DELETE"),
     access.login_failures: ("INSERT", "UPDATE", "DELETE"),
     access.rate_budgets: ("INSERT", "UPDATE", "DELETE"),
     webhooks.webhook_endpoints: ("INSERT", "UPDATE", "DELETE"),

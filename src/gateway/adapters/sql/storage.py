@@ -35,12 +35,14 @@ from gateway.adapters.sql.housekeeping import SqlHousekeeping
 from gateway.adapters.sql.hybrid_clock import HybridClock
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.login_failures import SqlLoginFailures
+from gateway.adapters.sql.members import SqlMembers
 from gateway.adapters.sql.pipeline import Pipeline
 from gateway.adapters.sql.postgres import PostgresState, PostgresUnitOfWork
 from gateway.adapters.sql.postgres_connections import connect_seconds_max
 from gateway.adapters.sql.rate_budgets import SqlRateBudgets
 from gateway.adapters.sql.rates import SqlRates
 from gateway.adapters.sql.reader import SqlReader
+from gateway.adapters.sql.second_factors import SqlSecondFactors
 from gateway.adapters.sql.sessions import SqlSessions
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
@@ -79,6 +81,8 @@ async def open_sql_storage(url: str, limits: SqlLimits | None = None) -> AsyncGe
             sessions=SqlSessions(access),
             api_keys=SqlApiKeys(access),
             customers=SqlCustomers(database),
+            second_factors=SqlSecondFactors(access),
+            members=SqlMembers(access),
             login_failures=SqlLoginFailures(access),
             rate_budgets=SqlRateBudgets(access),
             rates=SqlRates(database),
@@ -146,6 +150,7 @@ async def _on_postgres(url: str, limits: SqlLimits) -> AsyncGenerator[Opened]:
         cache=AccountCache(limits.cached_max),
         pipeline=Pipeline(),
         clock=HybridClock(),
+        shared_lock_seconds=limits.shared_lock_seconds,
     )
     seconds_max = connect_seconds_max(url, limits)
     try:

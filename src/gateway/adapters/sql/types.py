@@ -9,6 +9,8 @@ Found: TypeAlias = Row[*tuple[Any, ...]]
 """A row as a statement returns it."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -24,8 +26,13 @@ class EpochMicroseconds(TypeDecorator[datetime]):
         return None if value is None else (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - as above.
-        """From the database, aware, in UTC."""
-        return None if value is None else _EPOCH + value * _MICROSECOND
+        """From the database, aware, in UTC. What is beyond all moments, changed by hand, becomes the nearest one."""
+        if value is None:
+            return None
+        try:
+            return _EPOCH + value * _MICROSECOND
+        except OverflowError:
+            return _LATEST if value > 0 else _EARLIEST
 
 
 TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 from gateway.adapters.sql.array_codec import use_own_codec
-from gateway.adapters.sql.engine import PLANNING_BY_INDEX, postgres_settings
+from gateway.adapters.sql.engine import write_settings
 from gateway.adapters.sql.errors import DATABASE_ERRORS
 from gateway.adapters.sql.limits import SqlLimits
 from gateway.adapters.sql.postgres_connections import Connector, WriteConnection
@@ -18,7 +18,7 @@ from gateway.adapters.sql.postgres_connections import Connector, WriteConnection
 @asynccontextmanager
 async def open_write_pool(url: str, limits: SqlLimits) -> AsyncGenerator["WritePool"]:
     """A pool, until the end of the `async with`. It connects when first used."""
-    pool = WritePool(Connector(url, limits, postgres_settings(limits) | PLANNING_BY_INDEX), limits.write_pool_size)
+    pool = WritePool(Connector(url, limits, write_settings(limits)), limits.write_pool_size)
     try:
         yield pool
     finally:

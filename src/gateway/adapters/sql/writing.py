@@ -14,6 +14,8 @@ from gateway.adapters.sql.rows.api_keys import api_key_values
 from gateway.adapters.sql.rows.audit import audit_values
 from gateway.adapters.sql.rows.customers import customer_values
 from gateway.adapters.sql.rows.events import answer_values, event_batch_values, event_values
+from gateway.adapters.sql.rows.members import member_values
+from gateway.adapters.sql.rows.payment_counters import payment_counters_values
 from gateway.adapters.sql.rows.payments import payment_changes, payment_values, refund_values
 from gateway.adapters.sql.rows.quotes import quote_changes, quote_values
 from gateway.adapters.sql.rows.transactions import transfer_values
@@ -24,6 +26,7 @@ from gateway.application.ports.unit_of_work import Changes, KeyTaken, Records, S
 from gateway.domain.account import Account
 from gateway.domain.customer import Customer
 from gateway.domain.payment import Payment
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
 from gateway.domain.user import User
 
@@ -48,6 +51,8 @@ def versions_of(records: Records) -> Versions:
     versions: dict[str, int] = {payment.id: payment.version for payment in records.payments}
     versions |= {quote.id: quote.version for quote in records.quotes}
     versions |= {account.id: account.version for account in records.accounts}
+    if records.payment_counters:
+        versions |= {_counters_key(each): each.version for each in records.payment_counters}
     if records.users:
         versions |= {user.id: user.version for user in records.users}
     return versions
@@ -127,6 +132,8 @@ def _kinds(changes: Changes, versions: Versions, latest_at: datetime | None) -> 
     yield "accounts_changed", _account_rows(accounts, versions, latest_at)
     yield "payments_new", list(map(payment_values, changes.payments_new))
     yield "payments_changed", _rows_changed(changes.payments_changed, payment_changes, versions)
+    if changes.payment_counters:
+        yield from _payment_counter_writes(changes.payment_counters, versions).items()
     yield "transactions_new", list(chain.from_iterable(map(transfer_values, changes.transactions_new)))
     yield "quotes_new", list(map(quote_values, changes.quotes_new))
     yield "quotes_changed", _rows_changed(changes.quotes_changed, quote_changes, versions)
@@ -141,6 +148,10 @@ def _kinds(changes: Changes, versions: Versions, latest_at: datetime | None) -> 
         # They were locked, too.
         yield "customers_new", [customer_values(each) for each in _in_order(changes.customers_new)]
         yield "customers_changed", [customer_values(each) for each in _in_order(changes.customers_changed)]
+    if changes.members_new or changes.members_changed:
+        yield "members_new", list(map(member_values, changes.members_new))
+        yield "members_changed", list(map(member_values, changes.members_changed))
+        yield "members_deleted", [(member_id,) for member_id in changes.members_deleted]
     if changes.audit_new:
         yield "audit_new", list(map(audit_values, changes.audit_new))
         yield "audit_unlinked", [(record.id,) for record in changes.audit_new]
@@ -158,6 +169,23 @@ def _account_rows(accounts: Iterable[Account], versions: Versions, latest_at: da
 def _in_order(customers: Iterable[Customer]) -> list[Customer]:
     """In the order of their external ids, which other transactions may also write."""
     return sorted(customers, key=lambda each: (each.merchant_id, each.external_id or ""))
+
+
+def _payment_counter_writes(changed: Iterable[PaymentCounters], versions: Versions) -> dict[str, list[Values]]:
+    """Counters that were not loaded are new."""
+    writes: dict[str, list[Values]] = {"payment_counters_new": [], "payment_counters_changed": []}
+    for counters in sorted(changed, key=attrgetter("customer_id")):
+        before = versions.get(_counters_key(counters))
+        if before is None:
+            writes["payment_counters_new"].append(payment_counters_values(counters))
+        else:
+            writes["payment_counters_changed"].append((*payment_counters_values(counters), before))
+    return writes
+
+
+def _counters_key(counters: PaymentCounters) -> str:
+    """Users have versions of their own."""
+    return f"payment_counters {counters.customer_id}"
 
 
 def _webhook_endpoint_writes(changes: Changes) -> dict[str, list[Values]]:

@@ -119,6 +119,7 @@ class ApiKeyAuthentication:
                 role=key.owner_role,
                 session_id=SessionId(key.id),
                 scopes=SCOPES_OF_ROLE[key.owner_role].intersection(key.scopes),
+                requests_per_minute=key.requests_per_minute,
             ),
             ends_at=key.expires_at,
             read_again_at=now + self._known_time,

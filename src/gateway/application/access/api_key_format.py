@@ -59,6 +59,12 @@ class ApiKeyFormat:
         return f"{PREFIX}live_" if self.live else f"{PREFIX}test_"
 
 
+def id_in_key(text: str) -> ApiKeyId | None:
+    """The id within a text in the form of a key, of any environment; `None` if it is in another form."""
+    form = _FORM.fullmatch(text)
+    return None if form is None else ApiKeyId(_ID_PREFIX + form.group(2))
+
+
 def new_key_secret() -> str:
     """Draw the secret of a key at random."""
     return "".join(secrets.choice(DIGITS) for _ in range(SECRET_DIGITS))

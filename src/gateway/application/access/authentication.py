@@ -3,16 +3,17 @@
 from datetime import datetime
 from typing import Final
 
+from gateway.application.access.acting import Acting
 from gateway.application.access.api_key_authentication import ApiKeyAuthentication
 from gateway.application.access.api_key_format import PREFIX
-from gateway.application.access.caller import Caller
+from gateway.application.access.caller import Caller, check_caller
 from gateway.application.access.revocations import Revocations
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.errors import TokenExpired, TokenInvalid, TokenRevoked
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.tokens import AccessClaims, AccessTokens
-from gateway.domain.checks import wrong_type
+from gateway.domain.checks import check_id, wrong_type
 from gateway.domain.errors import Refusal, UserDisabled
 from gateway.domain.user import Role, UserId
 
@@ -28,6 +29,7 @@ class Authentication:
         tokens: Verifies the signatures and times of tokens.
         revocations: The sessions and keys that have ended, and disabled users.
         keys: Checks API keys.
+        acting: Checks members of merchants.
         clock: The time at which a token or a key must be valid.
         loop: The event loop of the gateway.
     """
@@ -37,12 +39,14 @@ class Authentication:
         tokens: AccessTokens,
         revocations: Revocations,
         keys: ApiKeyAuthentication,
+        acting: Acting,
         clock: Clock,
         loop: OneEventLoop,
     ) -> None:
         self._tokens = tokens
         self._revocations = revocations
         self._keys = keys
+        self._acting = acting
         self._clock = clock
         self._loop = loop
         self._known: dict[str, Caller] = {}
@@ -88,6 +92,23 @@ class Authentication:
             del self._known[access_token]
             return None
         return caller
+
+    async def act_for(self, caller: Caller, merchant_id: UserId) -> Caller:
+        """The caller as a member of a merchant: what they ask for is the merchant's, as far as their role reaches.
+
+        Every process notices a change of the member within `revocations_seconds_max`.
+
+        Raises:
+            NotAMember: They are no member of it, or use an API key: a key acts for its owner alone.
+            UserDisabled: An operator has disabled the merchant.
+        """
+        self._loop.check()
+        check_caller(caller)
+        check_id("merchant_id", merchant_id)
+        now = self._clock()
+        if not self._revocations.is_fresh(now):
+            await self._revocations.renew(now)
+        return await self._acting.act_for(caller, merchant_id, now)
 
     def renew_endings(self) -> None:
         """As `Access.renew_endings`."""

@@ -16,6 +16,8 @@ class AccessLimits:
 
     `hashing_places` passwords are hashed at the same time; for each purpose, `hashing_waiting_max` wait for a place.
 
+    With `operators_need_second_factor`, operators without a second factor neither log in nor refresh.
+
     `leeway_seconds` is the largest difference between the clocks of servers. A refresh token that was used may be used
     again within `refresh_grace_seconds`, in case the response was lost. The list of revoked sessions is at most
     `revocations_seconds_max` old; a request waits at most `revocations_wait_seconds_max` for a newer one. Together they
@@ -35,3 +37,4 @@ class AccessLimits:
     forget_failures_seconds: int = 3600
     hashing_places: int = 2
     hashing_waiting_max: int = 64
+    operators_need_second_factor: bool = False

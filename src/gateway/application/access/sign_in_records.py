@@ -31,7 +31,12 @@ class SignInRecords:
     ) -> AuditRecord:
         """The record of a session, which is written with it."""
         origin = Origin(actor=actor_of(user.id, user.role), address=address, request_id=request_id)
-        note = AuditNote(action=AuditAction.SESSION_STARTED, object_id=user.id, after={"session_id": session_id})
+        note = AuditNote(
+            action=AuditAction.SESSION_STARTED,
+            object_id=user.id,
+            owner_id=user.id,
+            after={"session_id": session_id},
+        )
         return self._executor.audit_record(note, origin=origin, now=now)
 
     async def refused(self, login: Login, code: str, *, address: str, request_id: str | None, now: datetime) -> None:
@@ -48,6 +53,7 @@ class SignInRecords:
         note = AuditNote(
             action=AuditAction.SESSION_REFUSED,
             object_id=UNKNOWN if login.found is None else login.found.user.id,
+            owner_id=None if login.found is None else login.found.user.id,
             after={"code": code, "failures": count, "left_out": self._left_out},
         )
         self._left_out = 0

@@ -10,7 +10,8 @@ from gateway.application.commands.shared.accounts import account_event
 from gateway.application.commands.shared.customers import check_given, customer_event
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.application.ports.unit_of_work import Needs, NewUser
+from gateway.application.ports.batch_records import NewUser
+from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.checks import check_id, check_text
 from gateway.domain.customer import CustomerWithAccounts, check_hash, invitation_invalid
@@ -84,6 +85,7 @@ class AcceptCustomerInvitation(Command[UserWithAccounts]):
                 AuditNote(
                     action=AuditAction.CUSTOMER_JOINED,
                     object_id=after.id,
+                    owner_id=after.merchant_id,
                     after={"merchant_id": after.merchant_id, "accounts": len(accounts)},
                 ),
             ),

@@ -9,10 +9,9 @@ from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account, AccountId, AccountStatus
-from gateway.domain.checks import check_free_text, check_id
+from gateway.domain.checks import check_id, check_reason
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
-from gateway.domain.limits import REASON_LENGTH_MAX
 from gateway.domain.transfer import must_pay
 from gateway.domain.user import UserId
 
@@ -36,8 +35,7 @@ class CloseAccount(Command[Account]):
         check_id("account_id", self.account_id)
         if self.owner_id is not None:
             check_id("owner_id", self.owner_id)
-        if self.reason is not None:
-            check_free_text("reason", self.reason, REASON_LENGTH_MAX, length_min=1)
+        check_reason(self.reason)
 
     @override
     def needs(self) -> Needs:

@@ -15,14 +15,17 @@ from gateway.domain.api_key import (
     ApiKeyId,
     check_expiry,
     check_name,
+    check_requests,
     check_scopes,
+    check_scopes_of_member,
     check_secret_hash,
     in_order,
 )
 from gateway.domain.audit import AuditAction
 from gateway.domain.checks import check_id, check_instant, check_type
 from gateway.domain.event_type import EventType
-from gateway.domain.immutable import immutable
+from gateway.domain.immutable import ADDED_LATER, immutable
+from gateway.domain.member_role import MemberRole
 from gateway.domain.scope import Scope
 from gateway.domain.user import Role, UserId
 
@@ -32,7 +35,9 @@ class CreateApiKey(Command[ApiKey]):
     """Let a machine sign in as `owner_id`, within `scopes`.
 
     `owner_role` is the role of the owner; a key with another role is never accepted. `secret_hash` and `last_four` are
-    of a new secret: `application/api_keys.py` makes one. `expires_at` is `None` for a key that does not expire.
+    of a new secret: `application/api_keys.py` makes one. `expires_at` is `None` for a key that does not expire,
+    `requests_per_minute` for one that may make as many requests as its owner. `member_role` is of the member of the
+    merchant who makes it: the key may no more than they may.
     Refuses: user_not_found, validation_error (for `expires_at`), api_key_limit_reached.
     """
 
@@ -45,15 +50,21 @@ class CreateApiKey(Command[ApiKey]):
     expires_at: datetime | None
     secret_hash: bytes = field(repr=False)
     last_four: str
+    requests_per_minute: int | None = field(default=None, metadata=ADDED_LATER)
+    member_role: MemberRole | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         check_id("owner_id", self.owner_id)
         check_type("owner_role", self.owner_role, Role)
         check_name(self.name)
         check_scopes(self.scopes, self.owner_role)
+        if self.member_role is not None:
+            check_type("member_role", self.member_role, MemberRole)
+            check_scopes_of_member(self.scopes, self.member_role)
         if self.expires_at is not None:
             check_instant("expires_at", self.expires_at)
         check_secret_hash(self.secret_hash, self.last_four)
+        check_requests(self.requests_per_minute)
 
     @override
     def needs(self) -> Needs:
@@ -74,6 +85,7 @@ class CreateApiKey(Command[ApiKey]):
             last_four=self.last_four,
             created_at=moment.now,
             expires_at=None if self.expires_at is None else self.expires_at.astimezone(UTC),
+            requests_per_minute=self.requests_per_minute,
         )
         return Decision(
             outcome=key,

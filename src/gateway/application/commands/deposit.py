@@ -70,6 +70,7 @@ class MakeDeposit(Command[Deposit]):
         note = AuditNote(
             action=AuditAction.DEPOSIT_MADE,
             object_id=deposit.id,
+            owner_id=ledger.account(self.account_id).owner_id,
             after={"account_id": self.account_id, "amount": self.amount.amount_minor, "currency": self.amount.currency},
         )
         return Decision(

@@ -1,5 +1,6 @@
 """Freeze and unfreeze an account."""
 
+from dataclasses import field
 from typing import ClassVar
 
 from typing_extensions import override
@@ -9,9 +10,9 @@ from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account, AccountId
-from gateway.domain.checks import check_id
+from gateway.domain.checks import check_id, check_reason
 from gateway.domain.event_type import EventType
-from gateway.domain.immutable import immutable
+from gateway.domain.immutable import ADDED_LATER, immutable
 
 
 @immutable
@@ -21,9 +22,11 @@ class FreezeAccount(Command[Account]):
     result_type: ClassVar = Account
 
     account_id: AccountId
+    reason: str | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         check_id("account_id", self.account_id)
+        check_reason(self.reason)
 
     @override
     def needs(self) -> Needs:
@@ -32,7 +35,7 @@ class FreezeAccount(Command[Account]):
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
         account = users_account(ledger, self.account_id)
-        return status_changed(account, account.frozen(), EventType.ACCOUNT_FROZEN, moment)
+        return status_changed(account, account.frozen(), EventType.ACCOUNT_FROZEN, moment, reason=self.reason)
 
 
 @immutable
@@ -42,9 +45,11 @@ class UnfreezeAccount(Command[Account]):
     result_type: ClassVar = Account
 
     account_id: AccountId
+    reason: str | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         check_id("account_id", self.account_id)
+        check_reason(self.reason)
 
     @override
     def needs(self) -> Needs:
@@ -53,4 +58,4 @@ class UnfreezeAccount(Command[Account]):
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[Account]:
         account = users_account(ledger, self.account_id)
-        return status_changed(account, account.unfrozen(), EventType.ACCOUNT_UNFROZEN, moment)
+        return status_changed(account, account.unfrozen(), EventType.ACCOUNT_UNFROZEN, moment, reason=self.reason)

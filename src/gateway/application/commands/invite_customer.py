@@ -63,7 +63,10 @@ class InviteCustomer(Command[CustomerWithAccounts]):
             events=(customer_event(EventType.CUSTOMER_INVITED, shown, moment),),
             notes=(
                 AuditNote(
-                    action=AuditAction.CUSTOMER_INVITED, object_id=after.id, after={"merchant_id": after.merchant_id}
+                    action=AuditAction.CUSTOMER_INVITED,
+                    object_id=after.id,
+                    owner_id=after.merchant_id,
+                    after={"merchant_id": after.merchant_id},
                 ),
             ),
         )

@@ -1,6 +1,6 @@
 """Pay a merchant: as a customer, or on behalf of one."""
 
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import ClassVar, assert_never
 
 from typing_extensions import override
@@ -13,8 +13,8 @@ from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_id, check_type
 from gateway.domain.errors import CurrencyMismatch, InsufficientFunds, Refusal
-from gateway.domain.immutable import immutable
-from gateway.domain.new_payment import authorized, failed, paid_at_once
+from gateway.domain.immutable import ADDED_LATER, immutable
+from gateway.domain.new_payment import authorized, failed, paid_at_once, to_be_reviewed
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentReference
 from gateway.domain.payment_terms import PaymentOrder, PaymentRequest, reference_of
 from gateway.domain.user import UserId
@@ -25,19 +25,23 @@ class Pay(Command[PaymentResult]):
     """Move the order's amount from the customer to the merchant, or hold it (`capture=manual`).
 
     With a quote, the customer pays its source, and the merchant gets its target. A failed payment does not use the
-    quote.
+    quote. If a rule of risk sends the payment to a review, its money is held until an operator has decided; unless the
+    payment `may_wait` for that, it is refused.
     Refuses: same_account, merchant_not_found, user_not_found (the customer), currency_mismatch, duplicate_reference,
-    account_frozen, user_disabled, account_closed, insufficient_funds (the payment is stored as failed),
+    limit_exceeded, account_frozen, user_disabled, account_closed, insufficient_funds (the payment is stored as failed),
     balance_overflow; with a quote quote_not_found, quote_used, quote_expired, quote_amount_mismatch.
     """
 
     result_type: ClassVar = PaymentResult
 
     order: PaymentOrder
+    may_wait: bool = field(default=True, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if type(self.order) is not PaymentOrder:
             check_type("order", self.order, PaymentOrder)
+        if type(self.may_wait) is not bool:
+            check_type("may_wait", self.may_wait, bool)
 
     @override
     def needs(self) -> Needs:
@@ -64,6 +68,7 @@ class Pay(Command[PaymentResult]):
                 customer_id=order.customer_id,
                 quote_id=order.quote_id,
                 reference=reference_of(order),
+                may_wait=self.may_wait,
                 ledger=ledger,
                 moment=moment,
             )
@@ -71,6 +76,15 @@ class Pay(Command[PaymentResult]):
             refusal.facts["payment_id"] = payment_id
             payment = failed(order, payment_id=payment_id, failure_code=refusal.code, now=moment.now)
             return Decision(outcome=refusal, payments=(payment,), events=(status_event(payment, moment),))
+        if settlement.review is not None and ledger.risk is not None:
+            payment = to_be_reviewed(
+                order,
+                payment_id=payment_id,
+                rule=settlement.review,
+                review_seconds=ledger.risk.review_seconds,
+                now=moment.now,
+            )
+            return settlement.decision(payment, moment)
         match order.capture:
             case CaptureMethod.AUTOMATIC:
                 payment = paid_at_once(order, payment_id=payment_id, fee_minor=settlement.fee_minor, now=moment.now)
@@ -120,6 +134,7 @@ class ChargeCustomer(Command[Payment]):
             accounts=decision.accounts,
             payments=decision.payments,
             transactions=decision.transactions,
+            payment_counters=decision.payment_counters,
             events=decision.events,
         )
 

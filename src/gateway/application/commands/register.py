@@ -8,7 +8,8 @@ from gateway.application.commands.shared.accounts import account_event, keys_to_
 from gateway.application.emails import canonical_email
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.application.ports.unit_of_work import Needs, NewUser
+from gateway.application.ports.batch_records import NewUser
+from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import KIND_OF_ROLE, Account, AccountKey, check_user_id
 from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.checks import check_text
@@ -76,7 +77,7 @@ class Register(Command[Registered]):
             accounts=accounts,
             events=[account_event(EventType.ACCOUNT_OPENED, account, moment) for account in accounts],
             notes=(
-                (AuditNote(action=AuditAction.OPERATOR_CREATED, object_id=user.id),)
+                (AuditNote(action=AuditAction.OPERATOR_CREATED, object_id=user.id, owner_id=user.id),)
                 if self.role is Role.OPERATOR
                 else ()
             ),

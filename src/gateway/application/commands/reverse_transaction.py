@@ -61,6 +61,7 @@ class ReverseTransaction(Command[Transaction]):
         note = AuditNote(
             action=AuditAction.TRANSACTION_REVERSED,
             object_id=original.id,
+            owner_id=original.merchant_id or original.customer_id,
             reason=self.reason,
             after={"reversed_by": reversal.id, "amount": transfer.amount_minor, "currency": transfer.currency},
         )

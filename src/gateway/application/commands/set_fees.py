@@ -1,5 +1,6 @@
 """Set the fees of a merchant."""
 
+from dataclasses import field
 from typing import ClassVar
 
 from typing_extensions import override
@@ -10,10 +11,10 @@ from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account, AccountKind, system_account
 from gateway.domain.audit import AuditAction, AuditNote
-from gateway.domain.checks import check_id, check_type
+from gateway.domain.checks import check_id, check_reason, check_type
 from gateway.domain.event_type import EventType
 from gateway.domain.fees import FeeSchedule, check_fees
-from gateway.domain.immutable import immutable
+from gateway.domain.immutable import ADDED_LATER, immutable
 from gateway.domain.money import CurrencyCode, currency_code
 from gateway.domain.transfer import must_not_be_closed
 from gateway.domain.user import UserId
@@ -31,12 +32,14 @@ class SetFees(Command[Account]):
     merchant_id: UserId
     currency: CurrencyCode
     fees: FeeSchedule
+    reason: str | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         check_id("merchant_id", self.merchant_id)
         currency_code(self.currency)
         check_type("fees", self.fees, FeeSchedule)
         check_fees(self.fees)
+        check_reason(self.reason)
 
     @override
     def needs(self) -> Needs:
@@ -63,6 +66,8 @@ class SetFees(Command[Account]):
                 AuditNote(
                     action=AuditAction.FEES_CHANGED,
                     object_id=after.id,
+                    owner_id=after.owner_id,
+                    reason=self.reason,
                     before=before.fees._asdict(),
                     after=after.fees._asdict(),
                 ),

@@ -13,6 +13,7 @@ from gateway.application.engine.audit_records import audit_records
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.draft import Draft
 from gateway.application.engine.ledger_view import RequiresOwnTransaction
+from gateway.application.engine.risk import Risk
 from gateway.application.engine.submission import (
     Answer,
     BulkSubmission,
@@ -21,16 +22,17 @@ from gateway.application.engine.submission import (
     Submission,
     is_stored,
 )
+from gateway.application.engine.wanted import needs_of, wanted_by
+from gateway.application.ports.batch_records import StoredAnswer
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
 from gateway.application.ports.unit_of_work import (
     Changes,
+    KeyBusy,
     Needs,
     StorageUnavailable,
-    StoredAnswer,
     TryAgain,
     UnitOfWorkFactory,
-    Wanted,
 )
 from gateway.domain.account import AccountKind
 from gateway.domain.errors import IdempotencyKeyReused, Refusal
@@ -44,6 +46,7 @@ PARTS_PER_SLICE: Final = 16
 _OF_USERS: Final = frozenset({AccountKind.CUSTOMER, AccountKind.MERCHANT})
 
 RunBatch = Callable[[Sequence[Submission]], Awaitable[list[Answer | Failed]]]
+RunWaiting = Callable[[Sequence[Submission], float], Awaitable[list[Answer | Failed]]]
 RunBeside = Callable[[Submission], Awaitable[Answer | Failed | None]]
 
 
@@ -61,25 +64,30 @@ class Batch:
 
     Attributes:
         committed: Called after each commit with events.
+        risk: The rules that payments are asked for, if there are any.
     """
 
     unit_of_work: UnitOfWorkFactory
     clock: Clock
     identifiers: Identifiers
     committed: Callable[[], None] = not_observed
+    risk: Risk | None = None
 
     async def run_beside(self, bulk: Submission) -> Answer | Failed | None:
         """Answer a bulk submission while other batches that need none of its accounts are decided and committed.
 
         Returns:
-            `None` if it must be run like any other batch: it failed, another process was faster, or it moves money on
-            accounts of the gateway, which all others may need. Nothing was written, or it was and the keys tell.
+            `Failed` with `KeyBusy` if another transaction holds one of the keys. `None` if it must be run like any
+            other batch: it failed, another process was faster, or it moves money on accounts of the gateway, which all
+            others may need. Nothing was written, or it was and the keys tell.
 
         Raises:
             StorageUnavailable: The storage cannot be reached.
         """
         try:
             [answer] = await self.run([bulk], may_be_cached=False, moves_shared_accounts=False)
+        except KeyBusy as busy:
+            return Failed(busy)
         except StorageUnavailable:
             raise
         except (TryAgain, RequiresOwnTransaction, _NeedsSharedAccounts):
@@ -90,15 +98,20 @@ class Batch:
             return None
         return answer
 
-    async def run_uncached(self, submissions: Sequence[Submission]) -> list[Answer | Failed]:
-        """As `run`, while other batches are decided and committed.
+    async def run_waiting(self, submissions: Sequence[Submission], lock_seconds_max: float) -> list[Answer | Failed]:
+        """As `run`, while other batches are decided and committed, and with a time to wait for each lock.
 
         On Postgres no other batch waits for this one, unless it needs a record that this one has locked.
         """
-        return await self.run(submissions, may_be_cached=False)
+        return await self.run(submissions, may_be_cached=False, lock_seconds_max=lock_seconds_max)
 
     async def run(
-        self, submissions: Sequence[Submission], *, may_be_cached: bool = True, moves_shared_accounts: bool = True
+        self,
+        submissions: Sequence[Submission],
+        *,
+        may_be_cached: bool = True,
+        moves_shared_accounts: bool = True,
+        lock_seconds_max: float | None = None,
     ) -> list[Answer | Failed]:
         """Answer the submissions, in order.
 
@@ -106,18 +119,23 @@ class Batch:
             submissions: Commands and bulk submissions.
             may_be_cached: False if other batches run meanwhile: caches know of none of them.
             moves_shared_accounts: Whether accounts of the gateway may be needed, which all others may need, too.
+            lock_seconds_max: As `Wanted.lock_seconds_max`.
 
         Raises:
+            KeyBusy: Another transaction holds one of the keys.
             TryAgain: The transaction did not commit, or its result is unknown.
             StorageUnavailable: The storage cannot be reached.
             RequiresOwnTransaction: The submissions cannot be written in one transaction; each must be run alone.
         """
         needs = needs_of(submissions)
         async with self.unit_of_work() as work:
-            records = await work.load(wanted_by(submissions, needs, may_be_cached=may_be_cached))
+            wanted = wanted_by(
+                submissions, needs, self.risk, may_be_cached=may_be_cached, lock_seconds_max=lock_seconds_max
+            )
+            records = await work.load(wanted)
             if not moves_shared_accounts and any(account.kind not in _OF_USERS for account in records.accounts):
                 raise _NeedsSharedAccounts
-            draft = Draft(records)
+            draft = Draft(records, self.risk)
             # Read after the locks are taken: a batch that waited for another one is not dated before it.
             moment = Moment.after(records.latest_at, self.clock(), self.identifiers)
             answers = await answer_all(submissions, needs, draft, moment)
@@ -127,27 +145,6 @@ class Batch:
         if changes is not None and changes.events_new:
             self.committed()
         return answers
-
-
-def wanted_by(
-    submissions: Sequence[Submission], needs: Sequence[Needs | Failed], *, may_be_cached: bool = True
-) -> Wanted:
-    """What all submissions need, each record once, and the answers under their keys."""
-    keys = {submission.key for submission in submissions}
-    keys.update(part.key for each in submissions if isinstance(each, BulkSubmission) for part in each.parts)
-    known = [need for need in needs if isinstance(need, Needs)]
-    return Wanted.union(known, answers=keys, may_be_cached=may_be_cached)
-
-
-def needs_of(submissions: Sequence[Submission]) -> list[Needs | Failed]:
-    """What each submission needs; `Failed` if its command has a bug there."""
-    needs: list[Needs | Failed] = []
-    for submission in submissions:
-        try:
-            needs.append(submission.needs())
-        except Exception as bug:  # noqa: BLE001 - a bug in one command must not fail the whole batch.
-            needs.append(Failed(bug))
-    return needs
 
 
 async def answer_all(

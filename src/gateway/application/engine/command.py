@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from gateway.application.engine.ledger_view import LedgerView
+from gateway.application.ports.batch_records import EndedSessions, NewUser
 from gateway.application.ports.identifiers import Identifiers, NewId
-from gateway.application.ports.unit_of_work import EndedSessions, Needs, NewUser
+from gateway.application.ports.unit_of_work import Needs
 from gateway.application.views.events import event_data
 from gateway.domain.account import Account, AccountId
 from gateway.domain.api_key import ApiKey, ApiKeyId
@@ -17,7 +18,9 @@ from gateway.domain.errors import Refusal
 from gateway.domain.event import Event, EventId, EventObject
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
+from gateway.domain.member import Member, MemberId
 from gateway.domain.payment import Payment, PaymentId
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
@@ -132,6 +135,10 @@ class Decision(Generic[Result_co]):
     customers: Collection[Customer] = ()
     accounts_handed_over: Collection[AccountId] = ()
     """Of `accounts`: those that nobody manages any more."""
+    payment_counters: Collection[PaymentCounters] = ()
+    members: Collection[Member] = ()
+    members_deleted: Collection[MemberId] = ()
+    """Members who make room for one of `members`."""
     events: Collection[Event] = ()
     notes: Collection[AuditNote] = ()
     """What the audit log records of it; nothing of payments."""

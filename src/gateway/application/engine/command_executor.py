@@ -11,9 +11,10 @@ from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.engine.executor import Executor
 from gateway.application.engine.fingerprints import fingerprint_of
 from gateway.application.engine.host_transactions import HostTransactions
+from gateway.application.engine.loop_calls import GatewayClosed
 from gateway.application.engine.submission import Answer, CommandSubmission, Submission
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.application.ports.identifiers import Identifiers
-from gateway.application.ports.unit_of_work import AnswerKey
 from gateway.domain.audit import AuditId, AuditNote, AuditRecord, Origin
 from gateway.domain.checks import check_id, check_idempotency_key, check_type, wrong_type
 from gateway.domain.errors import Refusal, invalid
@@ -55,7 +56,10 @@ class CommandExecutor:
             Refusal: A rule forbids it; also `IdempotencyKeyReused`, `IdempotencyInProgress`, `Overloaded`,
                 `RateLimited`.
             StorageUnavailable: The storage could not be reached. The call may be repeated with the same key.
+            WrongEventLoop: The running event loop is not the gateway's. Nothing was done.
+            GatewayClosed: The gateway was closed. Nothing was done.
         """
+        self._check_open()
         submission = self._submission(command, idempotency_key, owner_id, origin)
         return self._result(command, await self._executor.perform(submission))
 
@@ -79,17 +83,26 @@ class CommandExecutor:
             origin: As in `execute`.
 
         Raises:
-            InvalidInput: As `execute`; or the connection has no transaction or another database, or the storage has no
-                transactions of programs.
+            InvalidInput: As `execute`; or the connection has no transaction or another database, or is in use
+                (`connection_in_use`), or the storage has no transactions of programs.
+            asyncio.CancelledError: Nothing was written, and the transaction goes on.
             Refusal: As `execute`. The transaction goes on: what was written of the refusal (a failed payment) is
                 committed or rolled back with it.
             StorageUnavailable: The transaction cannot go on. Roll back, and repeat all of it with the same key.
+            WrongEventLoop, GatewayClosed: As `execute`.
         """
         self._loop.check()
+        self._check_open()
         submission = self._submission(command, idempotency_key, owner_id, origin)
         if self._in_transactions is None:
             raise invalid("connection", "value_invalid", "This executor has no transactions of programs.")
         return self._result(command, await self._in_transactions.perform(connection, submission))
+
+    def _check_open(self) -> None:
+        # A server that closes answers with `Overloaded`: its clients try again, and find another one.
+        if self._executor.is_closing:
+            self._loop.check()  # What to do about another event loop helps more than that this one is closed.
+            raise GatewayClosed("The gateway is closed.")
 
     def _submission(
         self, command: Command[Result], idempotency_key: str | None, owner_id: UserId, origin: Origin | None

@@ -8,21 +8,17 @@ from typing import Any
 
 from gateway.application.engine.command import Decision
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.application.ports.unit_of_work import (
-    AccountHolder,
-    AnswerKey,
-    Changes,
-    EndedSessions,
-    NewUser,
-    Records,
-    StoredAnswer,
-)
+from gateway.application.engine.risk import Risk
+from gateway.application.ports.batch_records import AccountHolder, AnswerKey, EndedSessions, NewUser, StoredAnswer
+from gateway.application.ports.unit_of_work import Changes, Records
 from gateway.domain.account import Account, AccountId
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.audit import AuditRecord
 from gateway.domain.customer import Customer
 from gateway.domain.event import Event
+from gateway.domain.member import Member, MemberId
 from gateway.domain.payment import Payment, PaymentId, QuoteId
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction
@@ -46,6 +42,10 @@ class Draft(LedgerView):
         "_customers_changed",
         "_customers_new",
         "_events_new",
+        "_members_changed",
+        "_members_deleted",
+        "_members_new",
+        "_payment_counters_changed",
         "_payments_changed",
         "_payments_new",
         "_quotes_changed",
@@ -60,8 +60,9 @@ class Draft(LedgerView):
         "_webhook_endpoints_new",
     )
 
-    def __init__(self, records: Records) -> None:
-        super().__init__(records)
+    def __init__(self, records: Records, risk: Risk | None = None) -> None:
+        super().__init__(records, risk)
+        self._payment_counters_changed: dict[UserId, PaymentCounters] = {}
         self._answers = {answer.key: answer for answer in records.answers}
         self._users_new: list[NewUser] = []
         self._users_changed: dict[UserId, User] = {}
@@ -83,6 +84,9 @@ class Draft(LedgerView):
         self._api_keys_deleted: set[ApiKeyId] = set()
         self._customers_new: dict[UserId, Customer] = {}
         self._customers_changed: dict[UserId, Customer] = {}
+        self._members_new: dict[MemberId, Member] = {}
+        self._members_changed: dict[MemberId, Member] = {}
+        self._members_deleted: set[MemberId] = set()
         self._events_new: list[Event] = []
         self._answers_new: list[StoredAnswer] = []
         self._audit_new: list[AuditRecord] = []
@@ -115,12 +119,26 @@ class Draft(LedgerView):
             if transaction.reverses is not None:
                 original = self._transactions[transaction.reverses]
                 self._transactions[original.id] = replace(original, reversed_by=transaction.id)
-        if decision.customers or decision.users or decision.users_changed or decision.sessions_ended:
+        if (
+            decision.customers
+            or decision.users
+            or decision.users_changed
+            or decision.sessions_ended
+            or decision.members
+        ):
             self._write_customers(decision.customers)
             self._write_handed_over(decision.accounts_handed_over)
             self._write_users(decision)
-        if decision.quotes or decision.webhook_endpoints or decision.webhook_endpoints_deleted or decision.api_keys:
+            self._write_members(decision.members, decision.members_deleted)
+        if (
+            decision.quotes
+            or decision.payment_counters
+            or decision.webhook_endpoints
+            or decision.webhook_endpoints_deleted
+            or decision.api_keys
+        ):
             self._write_quotes(decision.quotes)
+            self._write_payment_counters(decision.payment_counters)
             self._write_webhook_endpoints(decision.webhook_endpoints, decision.webhook_endpoints_deleted)
             self._write_api_keys(decision.api_keys, decision.api_keys_deleted)
         self._refunds_new.extend(decision.refunds)
@@ -143,6 +161,11 @@ class Draft(LedgerView):
             self._references_taken.add(held)
         elif before is not None and before.reference_held is not None:
             self._references_given_back.add(before.reference_held)
+
+    def _write_payment_counters(self, changed: Collection[PaymentCounters]) -> None:
+        for counters in changed:
+            self._payment_counters[counters.customer_id] = counters
+            self._payment_counters_changed[counters.customer_id] = counters
 
     def _write_quotes(self, quotes: Collection[Quote]) -> None:
         for quote in quotes:
@@ -189,9 +212,20 @@ class Draft(LedgerView):
             self._accounts_handed_over.add(account_id)
             self._account_holders.add(AccountHolder(account.owner_id, account.kind))
 
+    def _write_members(self, members: Collection[Member], deleted: Collection[MemberId]) -> None:
+        for member in members:
+            is_new = member.id not in self._members or member.id in self._members_new
+            (self._members_new if is_new else self._members_changed)[member.id] = member
+            self._members[member.id] = member
+        for member_id in deleted:
+            del self._members[member_id]
+            self._members_changed.pop(member_id, None)
+            self._members_deleted.add(member_id)
+
     def fork(self) -> "Draft":
         """A copy. Its changes are not in this draft until this draft adopts it."""
         other = object.__new__(Draft)
+        other.risk = self.risk
         for name in _SLOTS:
             setattr(other, name, copy(getattr(self, name)))
         return other
@@ -236,6 +270,10 @@ class Draft(LedgerView):
             accounts_handed_over=self._accounts_handed_over,
             customers_new=self._customers_new.values(),
             customers_changed=self._customers_changed.values(),
+            payment_counters=self._payment_counters_changed.values(),
+            members_new=self._members_new.values(),
+            members_changed=self._members_changed.values(),
+            members_deleted=self._members_deleted,
             events_new=self._events_new,
             audit_new=self._audit_new,
             answers_new=self._answers_new,
@@ -243,4 +281,4 @@ class Draft(LedgerView):
         )
 
 
-_SLOTS = (*LedgerView.__slots__, *Draft.__slots__)
+_SLOTS = sorted({*LedgerView.__slots__, *Draft.__slots__} - {"risk"})

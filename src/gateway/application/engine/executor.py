@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from typing_extensions import override
 
@@ -10,13 +10,23 @@ from gateway.application.engine.batch import RunBatch, refusal
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.errors import Overloaded
+from gateway.application.ports.busy import StorageBusy
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
 from gateway.domain.errors import IdempotencyInProgress
 from gateway.domain.user import UserId
 
+BUSY: Final = (KeyBusy, StorageBusy)
+"""Another transaction holds what a batch needs. Nobody knows which of its submissions need it."""
+
 
 class Executor(Protocol):
-    """Answers submissions."""
+    """Answers submissions.
+
+    Attributes:
+        is_closing: Whether `close` was called. Nothing is accepted from then on.
+    """
+
+    is_closing: bool = False
 
     async def perform(self, submission: Submission) -> Answer:
         """Commit one submission, and return its answer. It is committed even if the caller is cancelled.
@@ -63,7 +73,6 @@ class OneByOne(Executor):
         self._loop = OneEventLoop()
         self._run_batch = isolating(run_batch)
         self._running = set[asyncio.Future[Answer]]()
-        self._closing = False
 
     @override
     def submit(self, submission: Submission) -> asyncio.Future[Answer]:
@@ -77,12 +86,12 @@ class OneByOne(Executor):
 
     @override
     def check_room(self, caller: UserId, size: int) -> None:
-        if self._closing:
+        if self.is_closing:
             raise Overloaded("The gateway is closing.")
 
     async def close(self) -> None:
         """Refuse new submissions, and wait for the running ones."""
-        self._closing = True
+        self.is_closing = True
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _run(self, submission: Submission) -> Answer:
@@ -92,34 +101,35 @@ class OneByOne(Executor):
         return outcome
 
 
-def isolating(run_batch: RunBatch, run_uncached: RunBatch | None = None) -> RunBatch:
+def isolating(run_batch: RunBatch, *, refuses_busy: bool = True) -> RunBatch:
     """`run_batch`; if a batch fails, each of its submissions is run alone, so that only the faulty one fails.
 
     The result raises `StorageUnavailable` only, which fails the whole batch.
 
     Args:
         run_batch: Runs a batch.
-        run_uncached: As `Batch.run_uncached`. It runs the submissions of a batch with a busy key, each of which may
-            wait for the lock timeout again; a batch that is decided on a cached state would have to wait with it.
+        refuses_busy: Whether submissions are run alone as well if a lock was not released in time; a busy key is then
+            refused. Otherwise all of them have `Failed` with one of `BUSY`.
     """
-    run_isolated_uncached = None if run_uncached is None else isolating(run_uncached)
 
     async def run(submissions: Sequence[Submission]) -> list[Answer | Failed]:
         try:
             return await run_batch(submissions)
+        except BUSY as busy:
+            if not refuses_busy:
+                return [Failed(busy)] * len(submissions)
+            if len(submissions) == 1:
+                return [in_progress(submissions[0]) if isinstance(busy, KeyBusy) else Failed(busy)]
         except StorageUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - a bug in one command must not fail the whole batch.
             if len(submissions) == 1:
-                return [_alone(submissions[0], error)]
-            run_alone = (run_isolated_uncached or run) if isinstance(error, KeyBusy) else run
-        return [outcome for submission in submissions for outcome in await run_alone([submission])]
+                return [Failed(error)]
+        return [outcome for submission in submissions for outcome in await run([submission])]
 
     return run
 
 
-def _alone(submission: Submission, error: Exception) -> Answer | Failed:
-    if not isinstance(error, KeyBusy):
-        return Failed(error)
-    # The storage has waited for its lock timeout (`GATEWAY_DATABASE_LOCK_TIMEOUT_SECONDS`).
+def in_progress(submission: Submission) -> Answer | Failed:
+    """The refusal of a submission whose key is busy (`GATEWAY_DATABASE_LOCK_TIMEOUT_SECONDS`)."""
     return refusal(submission, IdempotencyInProgress("The first request with this key is still running."))

@@ -13,15 +13,18 @@ from typing import Final
 
 from typing_extensions import override
 
-from gateway.application.engine.batch import RunBatch, RunBeside
+from gateway.application.engine.batch import RunBatch, RunBeside, RunWaiting
+from gateway.application.engine.blocked import BlockedSubmissions
 from gateway.application.engine.event_loop import OneEventLoop
-from gateway.application.engine.executor import Executor, isolating
+from gateway.application.engine.executor import BUSY, Executor, isolating
 from gateway.application.engine.fair_queue import FairQueue
 from gateway.application.engine.reservation import Reservation
 from gateway.application.engine.submission import Answer, Failed, Submission
+from gateway.application.engine.ticket import Ticket
 from gateway.application.errors import Overloaded, RateLimited
+from gateway.application.ports.busy import StorageBusy
 from gateway.application.ports.storage import Scheduling, sequential
-from gateway.application.ports.unit_of_work import StorageUnavailable
+from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
 from gateway.domain.immutable import immutable
 from gateway.domain.user import UserId
 
@@ -52,6 +55,7 @@ class GroupLimits:
         waiting_per_caller_max: Items of one caller that may wait. Further ones of this caller are refused.
         write_connections: Batches in flight at once, if the storage pipelines them. With two, the next batch is decided
             while one commits; with one, batches are sequential.
+        lock_seconds_max: How long a submission waits for other transactions that hold its key or its records.
         close_seconds_max: How long `close` waits for batches in flight. Then it interrupts them, and their callers do
             not learn whether they were committed.
     """
@@ -60,25 +64,8 @@ class GroupLimits:
     waiting_max: int = 16_384
     waiting_per_caller_max: int = 4_096
     write_connections: int = 2
+    lock_seconds_max: float = 2.0
     close_seconds_max: float = 10.0
-
-
-@immutable
-class Ticket:
-    """A waiting submission, and the future of its answer."""
-
-    submission: Submission
-    answer: asyncio.Future[Answer]
-    size: int
-
-    def resolve(self, outcome: Answer | Failed | Exception) -> None:
-        """Set the answer, unless the caller was cancelled."""
-        if self.answer.done():
-            return
-        if isinstance(outcome, Answer):
-            self.answer.set_result(outcome)
-        else:
-            self.answer.set_exception(outcome.error if isinstance(outcome, Failed) else outcome)
 
 
 class GroupCommit(Executor):
@@ -91,7 +78,7 @@ class GroupCommit(Executor):
         *,
         scheduling: Callable[[], Scheduling] = sequential,
         run_beside: RunBeside | None = None,
-        run_uncached: RunBatch | None = None,
+        run_waiting: RunWaiting | None = None,
     ) -> None:
         """Start the workers.
 
@@ -100,10 +87,15 @@ class GroupCommit(Executor):
             limits: Limits of batches and of the queue.
             scheduling: As `Storage.scheduling`.
             run_beside: As `Batch.run_beside`. When `None`, no batch begins while a large one runs.
-            run_uncached: As `isolating`.
+            run_waiting: As `Batch.run_waiting`, with retries. A batch with a busy key or record is run again with it,
+                beside the others. When `None`, its submissions are run one by one, and then the next batch.
         """
         self._loop = OneEventLoop()
-        self._run_batch = isolating(run_batch, run_uncached)
+        self._run_batch = isolating(run_batch, refuses_busy=run_waiting is None)
+        self._waits_for = KeyBusy if run_waiting is None else BUSY
+        self._blocked = BlockedSubmissions(
+            run_waiting or without_waiting(run_batch), limits.lock_seconds_max, self._fail_waiting
+        )
         self._limits = limits
         self._scheduling = scheduling
         self._waiting = FairQueue[Ticket](limits.batch_size_max)
@@ -115,7 +107,6 @@ class GroupCommit(Executor):
         self._large_in_a_row = 0
         self._gathering = False
         self._idle = deque[asyncio.Future[None]]()
-        self._closing = False
         self._workers = [
             asyncio.create_task(self._serve(), name=f"group-commit-{n}") for n in range(limits.write_connections)
         ]
@@ -126,31 +117,39 @@ class GroupCommit(Executor):
         caller, size = submission.key.owner_id, submission.size
         self.check_room(caller, size)
         ticket = Ticket(submission=submission, answer=loop.create_future(), size=size)
+        if self._blocked.known and (busy := self._blocked.expects(submission)):
+            self._blocked.add([ticket], busy, expected=True)
+            return ticket.answer
         self._waiting.add(caller, size, ticket)
         self._wake()
         return ticket.answer
 
     @override
     def check_room(self, caller: UserId, size: int) -> None:
-        if self._closing:
+        if self.is_closing:
             raise Overloaded("The gateway is closing.")
-        limits, waiting = self._limits, self._waiting
+        limits, waiting, blocked = self._limits, self._waiting, self._blocked
+        waiting_of_all = waiting.size + blocked.size
         # A submission larger than a limit may wait alone.
-        if waiting.size and waiting.size + size > limits.waiting_max:
+        if waiting_of_all and waiting_of_all + size > limits.waiting_max:
             raise Overloaded("Too much is waiting.")
         waiting_of_caller = waiting.size_of(caller)
+        if blocked.size:
+            waiting_of_caller += blocked.size_of(caller)
         if waiting_of_caller and waiting_of_caller + size > limits.waiting_per_caller_max:
             raise RateLimited("Too much of yours is waiting.", retry_after_seconds=RETRY_AFTER_SECONDS)
 
     async def close(self) -> None:
         """Refuse new submissions, answer those that wait, and stop the workers."""
-        self._closing = True
+        self.is_closing = True
         while self._idle:
             self._idle.popleft().set_result(None)
+        until = self._loop.check().time() + self._limits.close_seconds_max
         _, late = await asyncio.wait(self._workers, timeout=self._limits.close_seconds_max)
         for worker in late:
             worker.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        await self._blocked.close(until - self._loop.check().time())
         self._fail_waiting(StorageUnavailable("The gateway closed before the storage answered."))
 
     async def _serve(self) -> None:
@@ -179,7 +178,7 @@ class GroupCommit(Executor):
     async def _is_done_beside(self, ticket: Ticket) -> bool:
         """Run a large submission beside smaller batches. False if it must be run like any other batch."""
         run_beside = self._run_beside
-        if run_beside is None or self._closing or self._may_pipeline_large or self._limits.write_connections == 1:
+        if run_beside is None or self.is_closing or self._may_pipeline_large or self._limits.write_connections == 1:
             return False
         reservation = Reservation.of(ticket.submission)
         if reservation is None or self._scheduling() is not Scheduling.PIPELINED:
@@ -204,7 +203,7 @@ class GroupCommit(Executor):
             self._waiting.release()
         if answer is None:
             return False
-        ticket.resolve(answer)
+        self._resolve([ticket], [answer])
         return True
 
     def _wake(self) -> None:
@@ -215,12 +214,12 @@ class GroupCommit(Executor):
     async def _wait_for_batch(self) -> bool:
         """Wait until a batch can begin. False if the executor is closed and no submission waits."""
         while not self._can_begin():
-            if self._closing:
+            if self.is_closing:
                 return False
             woken = asyncio.get_running_loop().create_future()
             self._idle.append(woken)
             await woken
-        if self._scheduling() is Scheduling.ALTERNATING and not self._closing:
+        if self._scheduling() is Scheduling.ALTERNATING and not self.is_closing:
             await self._gather()
         return True
 
@@ -237,7 +236,7 @@ class GroupCommit(Executor):
     def _can_begin(self) -> bool:
         if self._gathering or (self._reservation is not None and not self._waiting.has_small):
             return False
-        if self._closing or not (self._waiting and self._in_flight_size):
+        if self.is_closing or not (self._waiting and self._in_flight_size):
             return bool(self._waiting)
         if self._large_in_flight and self._waiting.next_is_large and not self._may_pipeline_large:
             return False
@@ -266,12 +265,32 @@ class GroupCommit(Executor):
             for ticket in tickets:
                 ticket.resolve(bug)
         else:
-            for ticket, outcome in zip(tickets, outcomes, strict=True):
-                ticket.resolve(outcome)
+            self._resolve(tickets, outcomes)
         finally:
             self._running.discard(ended)
             ended.set_result(None)
 
+    def _resolve(self, tickets: Sequence[Ticket], outcomes: Sequence[Answer | Failed]) -> None:
+        blocked: list[Ticket] = []
+        busy: KeyBusy | StorageBusy | None = None
+        for ticket, outcome in zip(tickets, outcomes, strict=True):
+            if isinstance(outcome, Failed) and isinstance(outcome.error, self._waits_for):
+                blocked.append(ticket)
+                busy = outcome.error
+            else:
+                ticket.resolve(outcome)
+        if busy is not None:
+            self._blocked.add(blocked, busy)
+
     def _fail_waiting(self, error: StorageUnavailable) -> None:
         for ticket in self._waiting.take_all():
             ticket.resolve(error)
+
+
+def without_waiting(run_batch: RunBatch) -> RunWaiting:
+    """`run_batch`, which chooses itself how long it waits for locks."""
+
+    async def run(submissions: Sequence[Submission], _lock_seconds_max: float) -> list[Answer | Failed]:
+        return await run_batch(submissions)
+
+    return run

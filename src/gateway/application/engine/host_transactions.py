@@ -6,6 +6,7 @@ from typing import Final
 from gateway.application.engine.batch import Batch
 from gateway.application.engine.executor import isolating
 from gateway.application.engine.retry import RetryLimits, retrying
+from gateway.application.engine.risk import Risk
 from gateway.application.engine.submission import Answer, Failed, Submission
 from gateway.application.ports.clock import Clock
 from gateway.application.ports.identifiers import Identifiers
@@ -29,6 +30,7 @@ class HostTransactions:
     unit_of_work_in: Callable[[object], UnitOfWork] | None
     clock: Clock
     identifiers: Identifiers
+    risk: Risk | None = None
 
     async def perform(self, connection: object, submission: Submission) -> Answer:
         """Answer one submission. Nothing is durable before the program commits.
@@ -42,7 +44,12 @@ class HostTransactions:
         if unit_of_work_in is None:
             detail = "This storage has no transactions of a program: it is no database of SQL."
             raise invalid("connection", "value_invalid", detail)
-        batch = Batch(unit_of_work=lambda: unit_of_work_in(connection), clock=self.clock, identifiers=self.identifiers)
+        batch = Batch(
+            unit_of_work=lambda: unit_of_work_in(connection),
+            clock=self.clock,
+            identifiers=self.identifiers,
+            risk=self.risk,
+        )
         [outcome] = await isolating(retrying(batch.run, LIMITS))([submission])
         if isinstance(outcome, Failed):
             raise outcome.error

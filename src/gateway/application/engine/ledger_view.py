@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from operator import attrgetter
 
-from gateway.application.ports.unit_of_work import AccountHolder, Records
+from gateway.application.engine.risk import Risk
+from gateway.application.ports.batch_records import AccountHolder
+from gateway.application.ports.unit_of_work import Records
 from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.api_key import ApiKey
 from gateway.domain.customer import Customer, ExternalId
@@ -19,7 +21,9 @@ from gateway.domain.errors import (
     UserNotFound,
 )
 from gateway.domain.exchange_errors import QuoteNotFound
+from gateway.domain.member import Member
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
 from gateway.domain.transaction import Transaction, TransactionId
 from gateway.domain.user import User, UserId
@@ -47,6 +51,8 @@ class LedgerView:
         "_emails_taken",
         "_external_ids_given_back",
         "_external_ids_taken",
+        "_members",
+        "_payment_counters",
         "_payments",
         "_quotes",
         "_references_given_back",
@@ -55,9 +61,13 @@ class LedgerView:
         "_user_ids_taken",
         "_users",
         "_webhook_endpoints",
+        "risk",
     )
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, risk: Risk | None = None) -> None:
+        """The records, and the rules that payments are to be asked for, if there are any."""
+        self.risk = risk
+        self._payment_counters = {counters.customer_id: counters for counters in records.payment_counters}
         self._accounts = {account.id: account for account in records.accounts}
         self._account_ids = {account.key: account.id for account in records.accounts}
         self._payments = {payment.id: payment for payment in records.payments}
@@ -74,6 +84,7 @@ class LedgerView:
         self._customers = {customer.id: customer for customer in records.customers}
         self._external_ids_taken = set(records.external_ids_taken)
         self._external_ids_given_back = set[ExternalId]()
+        self._members = {member.id: member for member in records.members}
 
     def account(self, account_id: AccountId) -> Account:
         """The account with this id.
@@ -135,6 +146,11 @@ class LedgerView:
             return self._payments[payment_id]
         except KeyError:
             raise PaymentNotFound("There is no such payment.") from None
+
+    def payment_counters(self, customer_id: UserId) -> PaymentCounters:
+        """What a customer has paid lately, if it is counted and was loaded."""
+        found = self._payment_counters.get(customer_id)
+        return PaymentCounters(customer_id=customer_id, windows={}) if found is None else found
 
     def transaction(self, transaction_id: TransactionId) -> Transaction:
         """The transaction with this id, including its `reversed_by`.
@@ -216,6 +232,10 @@ class LedgerView:
             raise RequiresOwnTransaction
         if key in self._external_ids_taken:
             raise ExternalIdTaken("Another customer of yours has this external id.")
+
+    def members_of(self, merchant_id: UserId) -> Sequence[Member]:
+        """The members of a merchant who is among the loaded merchants, removed ones too."""
+        return [member for member in self._members.values() if member.merchant_id == merchant_id]
 
     def must_be_free(self, reference: PaymentReference) -> None:
         """Check that no payment has this reference.

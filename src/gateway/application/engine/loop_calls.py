@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from threading import Lock
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
@@ -18,7 +20,10 @@ _IN_A_LOOP = (
 
 
 class GatewayClosed(RuntimeError):  # noqa: N818 - the name says what is wrong.
-    """A blocking call came after the gateway was closed, or in a process that was forked later. Nothing was done."""
+    """A call came after the gateway was closed, or a blocking call in a process that was forked later.
+
+    Nothing was done, and this gateway will never do it: open another one.
+    """
 
 
 class _Answer(Generic[Result]):
@@ -51,15 +56,22 @@ class _Answer(Generic[Result]):
 
 
 class LoopCalls:
-    """Runs coroutines in the event loop of another thread. Any thread may call."""
+    """Runs coroutines in the event loop of another thread. Any thread may call.
+
+    Nothing is locked while a call is handed over: a signal handler or a finalizer may interrupt the thread there, and
+    raise an exception, or make a call itself.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._process_id = os.getpid()
-        self._lock = Lock()
         self._closed = False
-        self._handed_over: list[Callable[[], None]] = []
-        """Calls that the loop has not begun. It is woken for the first of them."""
+        self._handed_over = deque[Callable[[], None]]()
+        """Calls that the loop has not begun."""
+        self._rounds = 0
+        """How often the loop began what was handed over."""
+        self._woken_after = -1
+        """The number of rounds at which the loop was woken for the next."""
         self._running = set[asyncio.Task[Any]]()
         self._endless = set[asyncio.Task[Any]]()
 
@@ -76,11 +88,19 @@ class LoopCalls:
         """As `call`, for what may wait without end: `close` interrupts it, which raises `GatewayClosed`."""
         return self._call(self._endless, lambda: function(*args, **kwargs))
 
+    def start(self, function: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Run a coroutine function in the loop after all calls before, and wait for nothing: for finalizers.
+
+        In a process that was forked, and after `close`, it is not run.
+        """
+        if os.getpid() == self._process_id:
+            with suppress(RuntimeError):  # The loop is closed.
+                self._loop.call_soon_threadsafe(self._start, function)
+
     async def close(self) -> None:
-        """Refuse new calls, and wait for those that run. Called in the loop."""
-        with self._lock:
-            self._closed = True
-        await asyncio.sleep(0)  # What was handed over before has begun now.
+        """Refuse new calls, and wait for those that run. Called in the loop; once more does nothing."""
+        self._closed = True
+        self._begin_each()
         for task in self._endless:
             task.cancel()
         waiting = [*self._running, *self._endless]
@@ -106,19 +126,63 @@ class LoopCalls:
     def _hand_over(self, begin: Callable[[], None]) -> None:
         if os.getpid() != self._process_id:
             raise GatewayClosed("The gateway was opened before this process was forked. Open one in this process.")
-        # A closed loop calls nothing any more: `close` waits for this lock, and runs the loop once more.
-        with self._lock:
-            if self._closed or self._loop.is_closed():
-                raise GatewayClosed("The gateway is closed.")
+        if self._is_closed():
+            raise _closed()
+        try:
             self._handed_over.append(begin)
-            if len(self._handed_over) == 1:
+            self._wake()
+        except BaseException:
+            self._take_back(begin)
+            raise
+        # If it was closed meanwhile, the loop may not have begun the call.
+        if self._is_closed() and self._take_back(begin):
+            raise _closed()
+
+    def _wake(self) -> None:
+        """Let the loop begin what was handed over, unless it was woken since it last did.
+
+        That it was woken is noted afterwards: a thread that is interrupted between wakes it in vain at worst. The note
+        has a number, since the loop may have begun everything before it is made.
+        """
+        rounds = self._rounds
+        if self._woken_after != rounds and not self._is_closed():
+            try:
                 self._loop.call_soon_threadsafe(self._begin_all)
+            except RuntimeError:
+                if not self._loop.is_closed():
+                    raise
+            self._woken_after = rounds
+
+    def _is_closed(self) -> bool:
+        return self._closed or self._loop.is_closed()
+
+    def _take_back(self, begin: Callable[[], None]) -> bool:
+        """Whether the loop had not begun it, and will not."""
+        try:
+            self._handed_over.remove(begin)
+        except ValueError:
+            return False
+        return True
 
     def _begin_all(self) -> None:
-        with self._lock:
-            calls, self._handed_over = self._handed_over, []
-        for begin in calls:
+        if not self._closed:
+            self._begin_each()
+
+    def _begin_each(self) -> None:
+        self._rounds += 1  # A call that is handed over from now on wakes the loop again.
+        for _ in range(len(self._handed_over)):
+            try:
+                begin = self._handed_over.popleft()
+            except IndexError:  # Its thread took it back.
+                return
             begin()
+
+    def _start(self, function: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        if self._closed:
+            return
+        task = self._loop.create_task(function())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     def _end(self, task: asyncio.Task[Result], running: set[asyncio.Task[Any]], answer: _Answer[Result]) -> None:
         running.discard(task)
@@ -128,6 +192,10 @@ class LoopCalls:
             answer.fail(error)
         else:
             answer.give(task.result())
+
+
+def _closed() -> GatewayClosed:
+    return GatewayClosed("The gateway is closed.")
 
 
 def _must_not_hold_up_a_loop() -> None:

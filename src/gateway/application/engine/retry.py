@@ -10,10 +10,17 @@ from tenacity import (
     retry_if_exception_type,
     stop_after_attempt,
     stop_after_delay,
+    stop_any,
     wait_random_exponential,
 )
 
-from gateway.application.ports.unit_of_work import Conflict, KeyTaken, StorageUnavailable, TryAgain
+from gateway.application.ports.busy import RecordBusy, StorageBusy
+from gateway.application.ports.unit_of_work import (
+    Conflict,
+    KeyTaken,
+    StorageUnavailable,
+    TryAgain,
+)
 from gateway.domain.immutable import immutable
 
 Parameters = ParamSpec("Parameters")
@@ -40,12 +47,13 @@ def retrying(
 
     `sleep` waits a number of seconds; the simulation's waits in virtual time.
 
-    The returned function raises `StorageUnavailable` when the limits are reached, and any other error at once.
+    The returned function raises `StorageUnavailable` when the limits are reached, and any other error at once. After a
+    `RecordBusy` there is one more attempt, for which a storage may wait longer; after a second one, `StorageBusy`.
     """
     attempts = AsyncRetrying(
         sleep=sleep,
         retry=retry_if_exception_type(TryAgain),
-        stop=stop_after_attempt(limits.attempts_max) | stop_after_delay(limits.duration_seconds_max),
+        stop=_Stop(stop_after_attempt(limits.attempts_max), stop_after_delay(limits.duration_seconds_max)),
         wait=_wait_seconds,
         retry_error_callback=_give_up,
     )
@@ -75,6 +83,17 @@ def _wait_seconds(state: RetryCallState) -> float:
     return _jitter(state)
 
 
+class _Stop(stop_any):
+    """Also when another transaction still holds a record that was waited for a second time."""
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        outcome = retry_state.outcome
+        is_busy = outcome is not None and isinstance(outcome.exception(), RecordBusy)
+        return (is_busy and retry_state.attempt_number > 1) or super().__call__(retry_state)
+
+
 def _give_up(state: RetryCallState) -> NoReturn:
     error = state.outcome.exception() if state.outcome is not None else None
+    if isinstance(error, RecordBusy):
+        raise StorageBusy("Another transaction holds a record that is needed.") from error
     raise StorageUnavailable("The transaction could not be committed.") from error

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from gateway.application.engine.command import Command
-from gateway.application.ports.unit_of_work import AnswerKey, Needs
+from gateway.application.ports.batch_records import AnswerKey
+from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.audit import Origin
 from gateway.domain.checks import check_id, check_idempotency_key
 from gateway.domain.errors import Refusal

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from typing import cast
 
 from gateway.application.engine.event_loop import OneEventLoop
@@ -75,14 +76,14 @@ class Events:
         call that is running at the end of the block is awaited.
 
         Args:
-            callback: Awaited with an event soon after its commit; with an event of another process after
-                `poll_seconds` at most.
+            callback: An `async def` function, or an object with such a `__call__`. It is awaited with an event soon
+                after its commit; with an event of another process after `poll_seconds` at most.
             after: The position of the last event that is known; `None` begins behind the newest event.
             poll_seconds: How often the feed is read while this gateway commits nothing.
         """
         self.loop.check()
-        if not callable(callback):
-            raise invalid("callback", "value_invalid", "This must be a function that can be awaited.")
+        if not _is_awaited(callback):
+            raise invalid("callback", "value_invalid", "This must be a function that is awaited: async def.")
         _check_poll_seconds(poll_seconds)
         if after is not None:
             check_integer("after", after, 0, POSITION_MAX)
@@ -93,6 +94,10 @@ class Events:
             yield subscription
         finally:
             await subscription.stop()
+
+
+def _is_awaited(callback: object) -> bool:
+    return iscoroutinefunction(callback) or iscoroutinefunction(type(callback).__call__)
 
 
 def _check_poll_seconds(seconds: object) -> None:

@@ -7,6 +7,7 @@ from gateway.application.ports.reader import Listed
 from gateway.domain.audit import AuditAction, AuditId, AuditRecord
 from gateway.domain.checks import check_id, check_instant, check_type
 from gateway.domain.immutable import immutable
+from gateway.domain.user import UserId
 
 
 @immutable
@@ -14,6 +15,7 @@ class AuditFilter:
     """Which records. `None` allows all.
 
     Attributes:
+        owner_id: The user whom it concerns.
         actor: The id of a user or a key, `cli` or `system`.
         action: What was done.
         object_id: To what.
@@ -26,9 +28,11 @@ class AuditFilter:
     object_id: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    owner_id: UserId | None = None
 
     def __post_init__(self) -> None:
-        for name, identifier in (("actor", self.actor), ("object_id", self.object_id)):
+        identifiers = (("actor", self.actor), ("object_id", self.object_id), ("owner_id", self.owner_id))
+        for name, identifier in identifiers:
             if identifier is not None:
                 check_id(name, identifier)
         if self.action is not None:
@@ -55,7 +59,8 @@ class AuditLog(Protocol):
     async def link(self, *, limit: int) -> int:
         """Give records that were committed their places in the chain, the oldest first, `limit` at most.
 
-        One process at a time does. No other transaction waits for it.
+        `gateway.ports.chained` makes the links. A record that was deleted before it got its place keeps waiting. One
+        process at a time does this. Where transactions do not take turns anyway, none waits for it.
 
         Returns:
             How many were linked.

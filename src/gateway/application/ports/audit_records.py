@@ -1,6 +1,6 @@
 """Records of the audit log, with their places in the chain."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.domain.audit import AuditId, AuditRecord
 
@@ -26,6 +26,10 @@ class ChainEnd(NamedTuple):
     hash: bytes
 
 
+NO_LINKS: Final = ChainEnd(0, bytes(32))
+"""The end of a chain without links: what the first one is chained to."""
+
+
 class ChainedRecord(NamedTuple):
     """A link, with the record that it names; `None` if there is no such record."""
 
@@ -38,7 +42,7 @@ class StrayRecord(NamedTuple):
 
     Attributes:
         audit_id: Of the record.
-        exists: Whether there is such a record.
+        exists: Whether there is such a record, and it can be read.
         waits: Whether it waits for its place in the chain.
     """
 

@@ -59,8 +59,9 @@ class Housekeeping(Protocol):
     async def delete_events(self, *, before: datetime, until: int, limit: int) -> Deleted:
         """Delete the first events of the feed, and the blocks of the index that have only deleted events.
 
-        The events of one transaction are deleted together, also if they are more than `limit`. Deletion ends at the
-        first event that is kept. The last transaction of the feed is always kept: it has the newest position.
+        Deletion ends at the first event that is kept. The last event of the feed is always kept: it has the newest
+        position. A storage that keeps the events of a transaction together deletes them together, also if they are
+        more than `limit`.
 
         Args:
             before: Events that were created at this moment or later are kept.

@@ -9,7 +9,10 @@ more than once. Moments are nanoseconds by one clock, which all processes share.
 
 
 class RateBudgets(Protocol):
-    """Buckets by scope, each stored as the moment when it is full again."""
+    """Buckets by scope, each stored as the moment when it is full again.
+
+    A storage that only one process has open may keep them in memory: all are full after a restart.
+    """
 
     async def update(self, scope: str, change: ChangeOfBudget) -> None:
         """Change a bucket in one step: of concurrent updates, each sees what the others stored.

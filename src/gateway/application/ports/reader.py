@@ -237,7 +237,7 @@ class Audit(Protocol):
         ...
 
     def status_changes(self) -> AsyncIterator[Collection[StatusChange]]:
-        """Every version of an account that no transfer made."""
+        """Every version of an account that no transfer made: that of each event about an account (`account.…`)."""
         ...
 
     def payments(self) -> AsyncIterator[Collection[Payment]]:
@@ -259,6 +259,10 @@ class Audit(Protocol):
         """The last link of the chain that housekeeping has deleted; `None` if it has deleted none."""
         ...
 
+    async def audit_head(self) -> ChainEnd | None:
+        """The end of the chain of the audit log, as it was written apart from it; `None` if that is missing."""
+        ...
+
     def audit_chain(self) -> AsyncIterator[Collection[ChainedRecord]]:
         """Every link of the chain of the audit log, in the order of positions, with its record."""
         ...
@@ -268,5 +272,5 @@ class Audit(Protocol):
         ...
 
     def payment_events(self) -> AsyncIterator[Mapping[PaymentId, Collection[int]]]:
-        """The sequences of the events of payments, a page at a time."""
+        """The sequences of the events of payments (`payment.…`), a page at a time."""
         ...

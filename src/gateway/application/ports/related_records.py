@@ -7,11 +7,13 @@ asks these functions between them: payments and transactions, then quotes, then 
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from gateway.application.ports.unit_of_work import AccountHolder, Wanted
+from gateway.application.ports.batch_records import AccountHolder
+from gateway.application.ports.unit_of_work import Wanted
 from gateway.domain.account import Account, AccountId, AccountKey, AccountKind, system_account
 from gateway.domain.payment import Payment, QuoteId
 from gateway.domain.quote import Quote
 from gateway.domain.transaction import Transaction
+from gateway.domain.user import UserId
 
 
 class AccountsToLoad(NamedTuple):
@@ -43,6 +45,13 @@ def fee_accounts_to_load(
     currencies = {account.currency for account in accounts if any(account.fees)}
     currencies.update(payment.amount.currency for payment in payments if payment.fee_amount_minor)
     return to_load.fee_keys | {system_account(AccountKind.FEES, currency) for currency in currencies}
+
+
+def counters_to_load(wanted: Wanted, to_load: AccountsToLoad) -> set[UserId]:
+    """The customers whose payments are counted: those whose accounts are loaded by key, as all that pay are."""
+    if not wanted.counts_payments:
+        return set()
+    return {key.owner_id for key in to_load.keys if key.kind is AccountKind.CUSTOMER}
 
 
 def account_holders_to_find(keys: Iterable[AccountKey], accounts: Iterable[Account]) -> set[AccountHolder]:

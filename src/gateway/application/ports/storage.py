@@ -13,9 +13,11 @@ from gateway.application.ports.event_cursors import EventCursors
 from gateway.application.ports.events import EventFeed
 from gateway.application.ports.housekeeping import Housekeeping
 from gateway.application.ports.login_failures import LoginFailures
+from gateway.application.ports.members import StoredMembers
 from gateway.application.ports.rate_budgets import RateBudgets
 from gateway.application.ports.rates import Rates
 from gateway.application.ports.reader import Audit, Reader
+from gateway.application.ports.second_factors import SecondFactors
 from gateway.application.ports.sessions import Sessions
 from gateway.application.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from gateway.application.ports.users import Users
@@ -45,7 +47,7 @@ def sequential() -> Scheduling:
 
 @immutable
 class Storage:
-    """The storage ports, all over one database.
+    """The storage ports, all over one database. Who makes it closes it, after the gateway.
 
     Attributes:
         scheduling: When the executor begins the next batch; it may change at any time.
@@ -61,6 +63,8 @@ class Storage:
     sessions: Sessions
     api_keys: StoredApiKeys
     customers: StoredCustomers
+    second_factors: SecondFactors
+    members: StoredMembers
     login_failures: LoginFailures
     rate_budgets: RateBudgets
     rates: Rates

@@ -4,19 +4,28 @@ Two set-shaped calls rather than a repository per table: an adapter may then com
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import field
 from datetime import datetime
 from itertools import chain
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
-from gateway.domain.account import Account, AccountId, AccountKey, AccountKind
+from gateway.application.ports.batch_records import (
+    AccountHolder,
+    AnswerKey,
+    EndedSessions,
+    NewUser,
+    Payer,
+    StoredAnswer,
+)
+from gateway.domain.account import Account, AccountId, AccountKey
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.audit import AuditRecord
 from gateway.domain.customer import Customer, ExternalId
-from gateway.domain.event import Event, EventId
+from gateway.domain.event import Event
 from gateway.domain.immutable import immutable
+from gateway.domain.member import Member, MemberId
 from gateway.domain.payment import Payment, PaymentId, PaymentReference, QuoteId
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.quote import Quote
 from gateway.domain.refund import Refund
 from gateway.domain.transaction import Transaction, TransactionId
@@ -35,7 +44,7 @@ class StorageReadOnly(StorageUnavailable):
 class StorageRefused(Exception):  # noqa: N818 - the name says what happened.
     """The storage does not take what it was given: a value that it cannot keep, or a record that breaks its rules.
 
-    Nothing was written, and running it again changes nothing: the caller has a bug, which the domain should refuse.
+    Nothing was written. The caller has a bug: the rules of the domain refuse such values before they come here.
     """
 
 
@@ -55,55 +64,6 @@ class KeyBusy(Exception):  # noqa: N818 - the name says what is wrong.
     """Another transaction holds one of the idempotency keys, and did not end within the lock timeout."""
 
 
-class AnswerKey(NamedTuple):
-    """An idempotency key, in the scope of the owner who chose it."""
-
-    owner_id: UserId
-    key: str
-
-
-@immutable
-class StoredAnswer:
-    """The answer to an idempotency key.
-
-    Attributes:
-        fingerprint: Of the request that it answers.
-        body: The answer, in the encoding of its caller. Empty if it is rebuilt from the answers to the parts of a bulk
-            submission.
-        event_id: An event of the same transaction whose data the body ends with, to the byte: a storage need not keep
-            that part twice. An answer that was loaded has none.
-    """
-
-    key: AnswerKey
-    fingerprint: bytes
-    body: bytes = field(repr=False)  # It may hold a secret that is shown once.
-    created_at: datetime
-    event_id: EventId | None = field(default=None, compare=False)
-
-
-@immutable
-class EndedSessions:
-    """All sessions of a user end, at the time of the decision."""
-
-    user_id: UserId
-    at: datetime
-
-
-@immutable
-class NewUser:
-    """A user who registers, with the hash of their password."""
-
-    user: User
-    password_hash: str
-
-
-class Payer(NamedTuple):
-    """Whose account in the currency of a payment is wanted, when only the payment knows the currency."""
-
-    payment_id: PaymentId
-    customer_id: UserId
-
-
 Key = TypeVar("Key")
 
 
@@ -115,7 +75,8 @@ def _distinct(collections: Collection[Collection[Key]]) -> set[Key]:
 class Needs:
     """The records that a command decides on. Accounts are named by key or by id, as the command knows them.
 
-    Other records are loaded with these: `gateway.application.ports.related_records` says which.
+    Other records are loaded with these. A storage asks `quotes_to_load`, `accounts_to_load`, `fee_accounts_to_load` and
+    `account_holders_to_find` of `gateway.ports` which, in this order, after it has loaded payments and transactions.
     """
 
     account_keys: Collection[AccountKey] = ()
@@ -138,6 +99,8 @@ class Needs:
     """All API keys of these owners are loaded, and no other unit of work creates one meanwhile."""
     customers: Collection[UserId] = ()
     external_ids: Collection[ExternalId] = ()
+    member_merchants: Collection[UserId] = ()
+    """All members of these merchants are loaded, and no other unit of work creates one meanwhile."""
 
     @classmethod
     def union(cls, needs: Collection["Needs"], **further: Any) -> Self:
@@ -159,6 +122,7 @@ class Needs:
             api_key_owners=_distinct([each.api_key_owners for each in needs]),
             customers=_distinct([each.customers for each in needs]),
             external_ids=_distinct([each.external_ids for each in needs]),
+            member_merchants=_distinct([each.member_merchants for each in needs]),
             **further,
         )
 
@@ -170,14 +134,11 @@ class Wanted(Needs):
     answers: Collection[AnswerKey] = ()
     may_be_cached: bool = False
     """Any of the accounts may come from the account cache, and answers be left out: see `Records.are_cached`."""
-
-
-class AccountHolder(NamedTuple):
-    """An owner who has an account of a kind, in whatever currency, and the merchant who manages them."""
-
-    owner_id: UserId
-    kind: AccountKind
-    managed_by: UserId | None = None
+    counts_payments: bool = False
+    """The payment counters of customers are loaded beside their accounts, and locked."""
+    lock_seconds_max: float | None = None
+    """How long this unit of work may wait for a record or an idempotency key of another transaction. It waits for the
+    keys before it locks anything. `None`: as long as the storage sees fit for what others wait for as well."""
 
 
 @immutable
@@ -203,6 +164,8 @@ class Records:
     api_keys: Collection[ApiKey] = ()
     customers: Collection[Customer] = ()
     external_ids_taken: Collection[ExternalId] = ()
+    payment_counters: Collection[PaymentCounters] = ()
+    members: Collection[Member] = ()
     latest_at: datetime | None = None
     """The ids of new transactions are of later moments than the largest `latest_at` stored with a loaded account. They
     sort in the order of its versions, even if clocks differ."""
@@ -218,6 +181,7 @@ class Changes:
 
     users_new: Collection[NewUser] = ()
     users_changed: Collection[User] = ()
+    """They keep the hash of their password."""
     sessions_ended: Collection[EndedSessions] = ()
     """Of loaded users."""
     accounts_new: Collection[Account] = ()
@@ -237,11 +201,16 @@ class Changes:
     customers_new: Collection[Customer] = ()
     customers_changed: Collection[Customer] = ()
     accounts_handed_over: Collection[AccountId] = ()  # Of `accounts_changed`: nobody manages them any more.
+    payment_counters: Collection[PaymentCounters] = ()
+    members_new: Collection[Member] = ()
+    members_changed: Collection[Member] = ()
+    members_deleted: Collection[MemberId] = ()
     events_new: Collection[Event] = ()
+    """In the order in which they stand in the feed. The storage gives them their positions."""
     audit_new: Collection[AuditRecord] = ()
     answers_new: Collection[StoredAnswer] = ()
     latest_at: datetime | None = None
-    """The timestamp in the ids of new transactions, for storages that store it with the accounts."""
+    """The timestamp in the ids of new transactions. Stored with each changed account, or once: the largest."""
 
 
 class UnitOfWork(Protocol):
@@ -251,9 +220,9 @@ class UnitOfWork(Protocol):
         """Read what is wanted. Called once, before `commit`.
 
         Accounts, payments and quotes are locked until the transaction ends, or `commit` checks that nobody has changed
-        them since. Users, customers, webhook endpoints and API keys are always locked. Locks are taken in one order
-        (users, customers, payments, quotes, accounts, accounts for fees, webhook endpoints, API keys; each by id), so
-        that two batches never wait for each other in a circle.
+        them since. Users, customers, webhook endpoints, API keys, payment counters and members are always locked. Locks
+        are taken in one order (users, customers, payments, quotes, payment counters, accounts, accounts for fees,
+        webhook endpoints, API keys, members; each by id), so that two batches never wait for each other in a circle.
         Answers, references, e-mails, external ids and transactions are read, not locked.
 
         Where accounts may be cached, a storage may pipeline its units of work: this one waits until the one before it
@@ -262,7 +231,9 @@ class UnitOfWork(Protocol):
 
         Raises:
             StorageUnavailable: The storage could not be reached; nothing was started.
-            TryAgain: The storage gave up on the transaction (a lock wait too long, a lost connection).
+            RecordBusy: Another transaction holds a record, and did not end in time.
+            KeyBusy: Another transaction holds one of the keys, and did not end in time (`Wanted.lock_seconds_max`).
+            TryAgain: The storage gave up on the transaction (a deadlock, a lost connection).
         """
         ...
 
@@ -272,15 +243,18 @@ class UnitOfWork(Protocol):
         Answers are written last, after all locks are held: writing a key waits for a transaction that wrote it. A
         pipelined unit of work first waits for the commit of the unit of work before it.
 
-        If it is cancelled, all changes are written or none, and nobody knows which. Executors run it in a task that no
-        caller cancels.
+        If it is cancelled, nobody knows whether all changes were written or none: executors let no caller cancel it.
 
         Raises:
             KeyTaken: Another transaction has committed one of the unique keys since `load`; or, if accounts were
-                cached, one of the wanted answers.
+                cached, one of the wanted answers. The unique keys are those of answers and of accounts, the ids and
+                e-mail addresses of users, and what only one record may name: `reference_held` and `quote_id` of a
+                payment, `reverses` of a transaction.
+            StorageRefused: A new record of another kind has the id of a stored one, or something cannot be kept.
             Conflict: Another transaction has changed one of the loaded records since `load`; or the unit of work before
                 this one in the pipeline was not committed.
             KeyBusy: Another transaction holds one of the answers' keys, and did not end in time.
+            RecordBusy: Another transaction holds a record, and did not end in time.
             TryAgain: It did not commit, or nobody knows whether it did.
             StorageUnavailable: The storage cannot be reached.
         """

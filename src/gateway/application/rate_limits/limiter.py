@@ -74,6 +74,11 @@ class RateLimiter:
         self._own_capacity = limit.count // share * self._own_interval
         self._renewals: set[asyncio.Task[None]] = set()
 
+    @property
+    def is_drawing(self) -> bool:
+        """Whether it draws in the background."""
+        return bool(self._renewals)
+
     def try_take(self, key: str, count: int = 1) -> int:
         """Take tokens that this process has. Returns how many are left, about, or `NOT_DRAWN`: then `take` draws."""
         lease = self._leases.get(key)

@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.application.ports.rate_budgets import RateBudgets
 from gateway.application.rate_limits.bucket import RateLimit
+from gateway.application.rate_limits.keys import KeyLimiters
 from gateway.application.rate_limits.limiter import RateLimiter
 from gateway.domain.immutable import immutable
 
@@ -32,15 +33,21 @@ class RateLimitSettings:
 
 @immutable
 class RateLimits:
-    """The rate limits of one process, by name. Used by network adapters: a program that embeds the gateway has none."""
+    """The rate limits of one process. Used by network adapters: a program that embeds the gateway has none.
+
+    `of_keys` counts the requests of API keys with a limit of their own, which `requests` counts for their owners, too.
+    """
 
     requests: RateLimiter | None
     of_addresses: Mapping[str, RateLimiter]
+    of_keys: KeyLimiters | None = None
 
     async def close(self) -> None:
         """Draw no more from the budgets."""
         limiters = [*self.of_addresses.values(), *([] if self.requests is None else [self.requests])]
         await asyncio.gather(*(limiter.close() for limiter in limiters))
+        if self.of_keys is not None:
+            await self.of_keys.close()
 
 
 NO_RATE_LIMITS: Final = RateLimits(requests=None, of_addresses={})
@@ -63,4 +70,5 @@ def rate_limits(
     return RateLimits(
         requests=limiter(REQUESTS, settings.requests) if settings.requests else None,
         of_addresses={name: limiter(name, count) for name, count in of_addresses.items() if count},
+        of_keys=KeyLimiters(budgets, monotonic, processes_max=settings.processes_max),
     )

@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from gateway.application.ports.audit_records import NO_LINKS, ChainEnd
+
 NAMED_MAX: Final = 100
 """How many findings are named. All of them are counted."""
 
@@ -27,6 +29,8 @@ class Findings:
     named: list[Finding] = field(default_factory=list[Finding])
     read: Counter[str] = field(default_factory=Counter[str])
     """The number of rows read in each step."""
+    audit_head: ChainEnd = NO_LINKS
+    """The end of the chain of the audit log. Keep it elsewhere, and give it to a later run."""
 
     @property
     def ok(self) -> bool:

@@ -4,7 +4,10 @@ from typing import Final, assert_never
 
 from gateway.application.verification.findings import Findings
 from gateway.domain.payment import CaptureMethod, Payment
-from gateway.domain.payment_status import PaymentStatus
+from gateway.domain.payment_status import REVIEW_DECLINED, REVIEW_EXPIRED, PaymentStatus
+
+_AFTER_REVIEW: Final = {REVIEW_DECLINED: PaymentStatus.CANCELED, REVIEW_EXPIRED: PaymentStatus.EXPIRED}
+"""How payments end that were not approved, by their failure code."""
 
 VERSION_MAX: Final = 1_000  # More than 50 captures and 100 refunds can make.
 
@@ -41,6 +44,7 @@ def _status_fits(payment: Payment) -> bool:
             return 0 < captured < payment.amount.amount_minor
         case (
             PaymentStatus.REQUIRES_CONFIRMATION
+            | PaymentStatus.REQUIRES_REVIEW
             | PaymentStatus.AUTHORIZED
             | PaymentStatus.CANCELED
             | PaymentStatus.EXPIRED
@@ -53,8 +57,10 @@ def _status_fits(payment: Payment) -> bool:
 
 def _failure_fits(payment: Payment) -> bool:
     """Whether the failure code fits the status. A request keeps the code of its last failed confirmation."""
+    if payment.failure_code in _AFTER_REVIEW:
+        return payment.status is _AFTER_REVIEW[payment.failure_code] and payment.version > 1
     match payment.status:
-        case PaymentStatus.FAILED:
+        case PaymentStatus.FAILED | PaymentStatus.REQUIRES_REVIEW:
             return payment.failure_code is not None
         case PaymentStatus.REQUIRES_CONFIRMATION | PaymentStatus.CANCELED | PaymentStatus.EXPIRED:
             # A failed confirmation makes a version besides the versions of the request and of the end.

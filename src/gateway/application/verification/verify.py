@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
+from gateway.application.ports.audit_records import ChainEnd
 from gateway.application.ports.reader import Audit
 from gateway.application.verification.account_checks import AccountChecks
 from gateway.application.verification.audit_checks import AuditChecks
@@ -27,7 +28,9 @@ class Progress(NamedTuple):
     """The number of these rows, if it is known."""
 
 
-async def verify(audit: Audit, on_progress: Callable[[Progress], None] = lambda _: None) -> Findings:
+async def verify(
+    audit: Audit, on_progress: Callable[[Progress], None] = lambda _: None, *, known_head: ChainEnd | None = None
+) -> Findings:
     """Check every invariant of the ledger.
 
     Reads page by page. Memory grows with the number of accounts, and by one bit for each version of an account; not
@@ -37,6 +40,7 @@ async def verify(audit: Audit, on_progress: Callable[[Progress], None] = lambda 
     Args:
         audit: A snapshot of the ledger, from `Storage.audit`.
         on_progress: Called after each page.
+        known_head: `audit_head` of an earlier run: the chain of the audit log must still have it.
 
     Returns:
         The rows that break a rule, and the number of rows read.
@@ -45,19 +49,25 @@ async def verify(audit: Audit, on_progress: Callable[[Progress], None] = lambda 
         StorageUnavailable: The storage went away.
     """
     kept_events = KeptEvents(since=await audit.events_kept_since())
-    return await _Verification(audit, kept_events, on_progress).run()
+    return await _Verification(audit, kept_events, on_progress, known_head).run()
 
 
 class _Verification:
     """One run over one snapshot."""
 
-    def __init__(self, audit: Audit, kept_events: KeptEvents, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(
+        self,
+        audit: Audit,
+        kept_events: KeptEvents,
+        on_progress: Callable[[Progress], None],
+        known_head: ChainEnd | None,
+    ) -> None:
         self._audit = audit
         self._kept_events = kept_events
         self._on_progress = on_progress
         self._findings = Findings()
         self._accounts = AccountChecks(self._findings, kept_events)
-        self._audit_log = AuditChecks(self._findings)
+        self._audit_log = AuditChecks(self._findings, known_head)
         self._payments = PaymentChecks(self._findings, kept_events)
 
     async def run(self) -> Findings:
@@ -69,9 +79,9 @@ class _Verification:
         await self._read("payments", audit.payments(), self._payments.add_payment)
         await self._read("used quotes", audit.used_quotes(), self._payments.add_used_quote)
         await self._read("payment events", _items(audit.payment_events()), self._payments.add_events)
-        if (deleted := await audit.audit_deleted()) is not None:
-            self._audit_log.begin_after(deleted)
+        self._audit_log.begin(await audit.audit_deleted(), await audit.audit_head())
         await self._read("audit records", audit.audit_chain(), self._audit_log.add_link)
+        self._findings.audit_head = self._audit_log.finish()
         await self._read("new audit records", audit.stray_audit_records(), self._audit_log.add_stray)
         self._accounts.finish()
         self._payments.finish()

@@ -11,7 +11,8 @@ from gateway.domain.api_key import ApiKey
 class ApiKeyView(msgspec.Struct, frozen=True, kw_only=True):
     """An API key, without its secret. It is accepted until `revoked_at` or `expires_at`.
 
-    `last_used_at` is up to a minute late.
+    `last_used_at` is up to a minute late. `requests_per_minute` is null for a key that may make as many requests as its
+    owner.
     """
 
     id: str
@@ -25,6 +26,7 @@ class ApiKeyView(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: Instant | None
     replaced_by: str | None
     last_used_at: Instant | None
+    requests_per_minute: int | None = None
 
 
 class ApiKeyWithSecretView(ApiKeyView, frozen=True, kw_only=True):
@@ -52,6 +54,7 @@ def api_key_view(key: ApiKey) -> ApiKeyView:
         revoked_at=key.revoked_at,
         replaced_by=key.replaced_by,
         last_used_at=key.last_used_at,
+        requests_per_minute=key.requests_per_minute,
     )
 
 

@@ -1,4 +1,4 @@
-"""Records of the audit log, as operators see them."""
+"""Records of the audit log, as clients see them."""
 
 from typing import Literal
 
@@ -18,7 +18,8 @@ class ActorView(msgspec.Struct, frozen=True, kw_only=True):
 class AuditRecordView(msgspec.Struct, frozen=True, kw_only=True):
     """What was done, by whom, to what, when and from where.
 
-    `before` and `after` have what is different; never a secret.
+    `owner_id` is the user whom it concerns. `before` and `after` have what is different; never a secret. Of what
+    operators do, merchants see neither who has done it (`operators`), nor from where, nor why.
     """
 
     id: str
@@ -26,6 +27,7 @@ class AuditRecordView(msgspec.Struct, frozen=True, kw_only=True):
     actor: ActorView
     action: AuditAction
     object_id: str
+    owner_id: str | None
     reason: str | None
     before: dict[str, Fact]
     after: dict[str, Fact]
@@ -35,13 +37,14 @@ class AuditRecordView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def audit_record_view(record: AuditRecord) -> AuditRecordView:
-    """A record as operators see it."""
+    """A record as clients see it."""
     origin, note = record.origin, record.note
     return AuditRecordView(
         id=record.id,
         actor=ActorView(kind=origin.actor.kind, id=origin.actor.id),
         action=note.action,
         object_id=note.object_id,
+        owner_id=note.owner_id,
         reason=note.reason,
         before=dict(note.before),
         after=dict(note.after),

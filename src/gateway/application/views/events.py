@@ -9,6 +9,7 @@ from gateway.application.views.accounts import account_view
 from gateway.application.views.api_keys import api_key_view
 from gateway.application.views.customers import customer_view
 from gateway.application.views.deposits import deposit_view
+from gateway.application.views.members import member_view
 from gateway.application.views.payments import payment_view
 from gateway.application.views.payouts import payout_view
 from gateway.application.views.refunds import refund_view
@@ -21,6 +22,7 @@ from gateway.domain.api_key import ApiKey
 from gateway.domain.customer import CustomerWithAccounts
 from gateway.domain.deposit import Deposit
 from gateway.domain.event import EventObject
+from gateway.domain.member import Member
 from gateway.domain.payment import Payment
 from gateway.domain.payout import Payout
 from gateway.domain.refund import Refund
@@ -101,14 +103,14 @@ def _event_view(record: EventObject) -> msgspec.Struct:
             view = account_view(record)
         case WebhookEndpoint():
             view = webhook_endpoint_view(record)
-        case UserWithAccounts() | CustomerWithAccounts() | ApiKey():
+        case UserWithAccounts() | CustomerWithAccounts() | ApiKey() | Member():
             view = _view_of_access(record)
         case _:
             assert_never(record)
     return view
 
 
-def _view_of_access(record: UserWithAccounts | CustomerWithAccounts | ApiKey) -> msgspec.Struct:
+def _view_of_access(record: UserWithAccounts | CustomerWithAccounts | ApiKey | Member) -> msgspec.Struct:
     match record:
         case UserWithAccounts():
             return user_view(record.user, record.accounts)
@@ -116,6 +118,8 @@ def _view_of_access(record: UserWithAccounts | CustomerWithAccounts | ApiKey) ->
             return customer_view(record)
         case ApiKey():
             return api_key_view(record)
+        case Member():
+            return member_view(record)
 
 
 def _owners_account(transaction: Transaction) -> set[AccountId]:

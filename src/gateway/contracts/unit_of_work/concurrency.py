@@ -3,13 +3,9 @@
 import asyncio
 from collections.abc import Collection
 
+from gateway.application.ports.batch_records import StoredAnswer
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import (
-    Changes,
-    KeyTaken,
-    StoredAnswer,
-    Wanted,
-)
+from gateway.application.ports.unit_of_work import Changes, KeyTaken, Wanted
 from gateway.contracts.records import (
     a_payment,
     a_transaction,

@@ -2,13 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from gateway.application.ports.batch_records import AccountHolder
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import (
-    AccountHolder,
-    Changes,
-    Records,
-    Wanted,
-)
+from gateway.application.ports.unit_of_work import Changes, Records, Wanted
 from gateway.contracts.records import (
     EUR,
     a_payment,

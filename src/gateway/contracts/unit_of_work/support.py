@@ -4,13 +4,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import ParamSpec
 
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.application.ports.storage import Storage
-from gateway.application.ports.unit_of_work import (
-    AnswerKey,
-    Records,
-    TryAgain,
-    Wanted,
-)
+from gateway.application.ports.unit_of_work import Records, TryAgain, Wanted
 from gateway.contracts.records import (
     by_email,
     load,

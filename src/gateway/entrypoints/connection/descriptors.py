@@ -50,7 +50,7 @@ def connections_max(settings: Settings, descriptors: int) -> int:
 
 
 def _of_databases_and_webhooks(settings: Settings) -> int:
-    connections = settings.database_pool_size + settings.database_access_pool_size + settings.write_connections
+    connections = settings.database_pool_size + settings.database_access_pool_size + settings.write_connections + 1
     if settings.worker_runs_in_serve:
         connections += settings.webhook_connections + settings.webhook_requests_max
     return connections

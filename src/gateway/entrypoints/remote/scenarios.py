@@ -1,5 +1,6 @@
 """What causes each type of event: requests of a customer and a merchant in a sandbox."""
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -247,6 +248,15 @@ async def key_rotated(cast: Cast) -> Told:
     return Told(key_id, cast.shop)
 
 
+async def member_removed(cast: Cast) -> Told:
+    """`member.added`, `member.changed` and `member.removed`, of an invitation that nobody accepts."""
+    body = {"email": f"trigger.{secrets.token_hex(8)}@example.com", "role": "viewer"}
+    member_id: str = (await cast.shop.ask("POST", "/members", body))["id"]
+    await cast.shop.ask("PATCH", f"/members/{member_id}", {"role": "support"})
+    await cast.shop.ask("DELETE", f"/members/{member_id}")
+    return Told(member_id, cast.shop)
+
+
 async def _new_key(cast: Cast) -> str:
     body = {"name": "gateway trigger", "scopes": ["events:read"]}
     key_id: str = (await cast.shop.ask("POST", "/api-keys", body))["id"]
@@ -282,18 +292,9 @@ SCENARIOS: Final[Mapping[EventType, Scenario]] = {
     EventType.API_KEY_CREATED: Scenario("a merchant creates an API key, and revokes it", key_created),
     EventType.API_KEY_ROTATED: Scenario("a merchant rotates a new API key", key_rotated),
     EventType.API_KEY_REVOKED: Scenario("a merchant revokes a new API key", key_created),
+    EventType.MEMBER_ADDED: Scenario("a merchant invites a member, and withdraws it", member_removed),
+    EventType.MEMBER_CHANGED: Scenario("a merchant changes the role of a new invitation", member_removed),
+    EventType.MEMBER_REMOVED: Scenario("a merchant withdraws a new invitation", member_removed),
     EventType.ENDPOINT_TEST: Scenario("a merchant tests its newest webhook endpoint", endpoint_tested),
     EventType.ENDPOINT_DISABLED: Scenario("a merchant disables a new webhook endpoint", endpoint_disabled),
 }
-
-BY_OPERATORS: Final[Mapping[EventType, str]] = {
-    EventType.TRANSACTION_REVERSED: "an operator reverses a deposit or a payout (POST /transactions/{id}/reverse).",
-    EventType.ACCOUNT_FROZEN: "an operator freezes an account (POST /accounts/{id}/freeze).",
-    EventType.ACCOUNT_UNFROZEN: "an operator unfreezes an account (POST /accounts/{id}/unfreeze).",
-    EventType.ACCOUNT_FEES_CHANGED: "an operator sets the fees of a merchant (PUT /merchants/{id}/fees).",
-    EventType.ACCOUNT_SUSPENDED: "an operator disables the account's owner (POST /users/{id}/disable).",
-    EventType.ACCOUNT_RESUMED: "an operator enables the account's owner (POST /users/{id}/enable).",
-    EventType.USER_DISABLED: "an operator disables a user (POST /users/{id}/disable).",
-    EventType.USER_ENABLED: "an operator enables a user (POST /users/{id}/enable).",
-}
-"""The types that no customer and no merchant can cause, with what does."""

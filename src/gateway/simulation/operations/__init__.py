@@ -4,7 +4,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from gateway.application.engine.command import Command
-from gateway.simulation.operations import accounts, api_keys, customers, exchange, money, payments, refunds, webhooks
+from gateway.simulation.operations import (
+    accounts,
+    api_keys,
+    customers,
+    exchange,
+    members,
+    money,
+    payments,
+    refunds,
+    webhooks,
+)
 from gateway.simulation.world import World
 
 Operation = Callable[[World], Command[Any]]
@@ -18,6 +28,7 @@ OPERATIONS: Final[Sequence[tuple[int, Operation]]] = (
     *webhooks.OPERATIONS,
     *api_keys.OPERATIONS,
     *customers.OPERATIONS,
+    *members.OPERATIONS,
 )
 """Each with its relative frequency."""
 

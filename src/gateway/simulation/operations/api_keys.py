@@ -24,6 +24,9 @@ LIFETIMES: Final = (
     timedelta(days=3_660),
     timedelta(days=3_661),
 )
+LIMITS: Final = (None, None, 1, 60, 1_000_000)
+LIMITS_AFTER: Final = (*LIMITS, 0)
+"""Of a rotation. Chosen by the hash of the secret, which is as random."""
 OLD_KEY_SECONDS: Final = (0, 0, 1, 60, 86_400)
 
 
@@ -32,15 +35,16 @@ def create_key(world: World) -> CreateApiKey:
     is_customer = world.chance(20)
     owners = world.customers if is_customer else world.merchants[:1] if world.chance(80) else world.merchants
     owner = NOBODY if world.chance(3) else world.one_of(owners)
-    lifetime = world.one_of(LIFETIMES)
+    lifetime, secret_hash = world.one_of(LIFETIMES), _fresh_hash(world)
     return CreateApiKey(
         owner_id=owner,
         owner_role=Role.CUSTOMER if is_customer else Role.MERCHANT,
         name=world.one_of(("Till", "Shop")),
         scopes=world.one_of(SCOPES),
         expires_at=None if lifetime is None else world.clock() + lifetime,
-        secret_hash=_fresh_hash(world),
+        secret_hash=secret_hash,
         last_four="abcd",
+        requests_per_minute=LIMITS[secret_hash[0] % len(LIMITS)],
     )
 
 
@@ -53,12 +57,14 @@ def revoke_key(world: World) -> RevokeApiKey:
 def rotate_key(world: World) -> RotateApiKey:
     """An owner rotates a key, perhaps one that has ended."""
     key_id = world.api_key()
+    owner_id, secret_hash = _owner_of(world, key_id), _fresh_hash(world)
     return RotateApiKey(
         key_id=key_id,
-        owner_id=_owner_of(world, key_id),
-        secret_hash=_fresh_hash(world),
+        owner_id=owner_id,
+        secret_hash=secret_hash,
         last_four="efgh",
         old_key_seconds=world.one_of(OLD_KEY_SECONDS),
+        requests_per_minute=LIMITS_AFTER[secret_hash[0] % len(LIMITS_AFTER)],
     )
 
 

@@ -8,6 +8,7 @@ from gateway.application.commands.confirm_payment import ConfirmPayment
 from gateway.application.commands.expire_payment import ExpirePayment
 from gateway.application.commands.pay import Pay
 from gateway.application.commands.request_payment import RequestPayment
+from gateway.application.commands.review_payment import ApprovePayment, DeclinePayment
 from gateway.domain.account import AccountKey
 from gateway.domain.money import CurrencyCode, Money
 from gateway.domain.payment import CaptureMethod
@@ -107,6 +108,18 @@ def capturing(world: World, payment: ModelPayment | None) -> CapturePayment:
     )
 
 
+def approve(world: World) -> ApprovePayment:
+    """An operator approves a payment. No rule has sent it to a review."""
+    payment = world.payment()
+    return ApprovePayment(payment_id=NO_PAYMENT if payment is None else payment.id, reason="They were called")
+
+
+def decline(world: World) -> DeclinePayment:
+    """An operator declines a payment. No rule has sent it to a review."""
+    payment = world.payment()
+    return DeclinePayment(payment_id=NO_PAYMENT if payment is None else payment.id, reason="They know of none")
+
+
 def cancel(world: World) -> CancelPayment:
     """A party cancels: mostly the merchant, who may."""
     return canceling(world, world.payment())
@@ -152,4 +165,6 @@ OPERATIONS: Final = (
     (12, capture),
     (4, cancel),
     (2, expire),
+    (1, approve),
+    (1, decline),
 )

@@ -6,7 +6,17 @@ from typing import Any, Final
 from gateway.application.engine.command import Command
 from gateway.simulation.effect import Effect
 from gateway.simulation.model import Model, Refused, Rules
-from gateway.simulation.rules import accounts, api_keys, customers, exchange, money, payments, refunds, webhooks
+from gateway.simulation.rules import (
+    accounts,
+    api_keys,
+    customers,
+    exchange,
+    members,
+    money,
+    payments,
+    refunds,
+    webhooks,
+)
 
 RULES: Final[Rules] = {
     **accounts.RULES,
@@ -17,6 +27,7 @@ RULES: Final[Rules] = {
     **webhooks.RULES,
     **api_keys.RULES,
     **customers.RULES,
+    **members.RULES,
 }
 
 

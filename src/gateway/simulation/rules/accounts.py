@@ -28,12 +28,19 @@ def register(model: Model, command: Register, now: datetime) -> Effect:
     if command.user_id in model.user_ids:
         raise Refused("user_exists")
     if command.role == "operator":
-        return Effect(email=command.email, user_id=command.user_id, told=("registered", 0), recorded="operator.created")
+        return Effect(
+            email=command.email,
+            user_id=command.user_id,
+            role="operator",
+            told=("registered", 0),
+            recorded="operator.created",
+        )
     key_of = customer_key if command.role == "customer" else merchant_key
     opened = missing_accounts(model, key_of(command.user_id, command.currency))
     return Effect(
         email=command.email,
         user_id=command.user_id,
+        role=command.role.value,
         told=("registered", 1),
         opened=opened,
         events=("account.opened",) * len(opened),

@@ -34,6 +34,7 @@ def create(model: Model, command: CreateApiKey, now: datetime) -> Effect:
             secret_hash=command.secret_hash,
             created_at=now,
             expires_at=command.expires_at,
+            requests_per_minute=command.requests_per_minute,
         ),
         recorded="api_key.created",
         events=("api_key.created",),
@@ -62,6 +63,7 @@ def rotate(model: Model, command: RotateApiKey, now: datetime) -> Effect:
     elif before.expires_at is None or until < before.expires_at:
         after = replace(after, expires_at=until)
     lifetime = None if before.expires_at is None else before.expires_at - before.created_at
+    limit = before.requests_per_minute if command.requests_per_minute is None else command.requests_per_minute
     return Effect(
         keys_deleted=_room(model, before.owner, now),
         old_key=after,
@@ -73,6 +75,7 @@ def rotate(model: Model, command: RotateApiKey, now: datetime) -> Effect:
             secret_hash=command.secret_hash,
             created_at=now,
             expires_at=None if lifetime is None else now + lifetime,
+            requests_per_minute=limit if limit != 0 else None,
         ),
         recorded="api_key.rotated",
         events=("api_key.rotated", "api_key.created"),

@@ -11,6 +11,7 @@ from gateway.application.commands.confirm_payment import ConfirmPayment
 from gateway.application.commands.expire_payment import ExpirePayment
 from gateway.application.commands.pay import Pay
 from gateway.application.commands.request_payment import RequestPayment
+from gateway.application.commands.review_payment import ApprovePayment, DeclinePayment
 from gateway.domain.account import AccountKey, AccountKind
 from gateway.domain.payment import QuoteId
 from gateway.domain.payment_terms import PaymentTerms
@@ -147,6 +148,13 @@ def expire(model: Model, command: ExpirePayment, now: datetime) -> Effect:
     return _ended(payment, ENDS_AS[payment.status])
 
 
+def review(model: Model, command: ApprovePayment | DeclinePayment, now: datetime) -> Effect:
+    """No payment waits for a review: the simulated gateway has no rules of risk."""
+    payment = model.payment(command.payment_id)
+    must_stand(payment, now)
+    return Effect(told=payment)
+
+
 def must_stand(payment: ModelPayment, now: datetime, *statuses: str) -> None:
     """Refuse an action that the status of a payment does not allow."""
     status = payment.status_at(now)
@@ -255,4 +263,6 @@ RULES: Final[Rules] = {
     CapturePayment: capture,
     CancelPayment: cancel,
     ExpirePayment: expire,
+    ApprovePayment: review,
+    DeclinePayment: review,
 }

@@ -13,7 +13,7 @@ from gateway.application.commands.shared.payments import PaymentResult
 from gateway.application.engine.group_commit import GroupCommit
 from gateway.application.engine.outcome_codec import decode
 from gateway.application.engine.submission import Submission
-from gateway.application.ports.unit_of_work import AnswerKey
+from gateway.application.ports.batch_records import AnswerKey
 from gateway.application.verification.verify import verify
 from gateway.contracts.records import user_id
 from gateway.domain.errors import InsufficientFunds

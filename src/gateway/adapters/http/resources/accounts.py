@@ -45,8 +45,14 @@ class DepositBody(Body, frozen=True, kw_only=True):
     reference: Reference | None = None
 
 
+class FreezeBody(NoFields, frozen=True, kw_only=True):
+    """Why, for the audit log."""
+
+    reason: Reason | None = None
+
+
 class CloseBody(Body, frozen=True, kw_only=True):
-    """Why."""
+    """Why, for the audit log."""
 
     reason: Reason | None = None
 
@@ -81,14 +87,14 @@ def to_open_account(request: Request[OpenAccountBody]) -> OpenAccount:
     return OpenAccount(key=AccountKey(caller.user_id, currency_code(body.currency), KIND_OF_ROLE[caller.role]))
 
 
-def to_freeze(request: Request[NoFields]) -> FreezeAccount:
+def to_freeze(request: Request[FreezeBody]) -> FreezeAccount:
     """Freeze the account."""
-    return FreezeAccount(account_id=AccountId(request.path_ids["account_id"]))
+    return FreezeAccount(account_id=AccountId(request.path_ids["account_id"]), reason=request.body.reason)
 
 
-def to_unfreeze(request: Request[NoFields]) -> UnfreezeAccount:
+def to_unfreeze(request: Request[FreezeBody]) -> UnfreezeAccount:
     """Unfreeze the account."""
-    return UnfreezeAccount(account_id=AccountId(request.path_ids["account_id"]))
+    return UnfreezeAccount(account_id=AccountId(request.path_ids["account_id"]), reason=request.body.reason)
 
 
 def to_close(request: Request[CloseBody]) -> CloseAccount:
@@ -184,10 +190,11 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
             tag=TAG,
             summary="Let an account receive but not pay",
             handler=submitting(to_freeze, account_view, record_of=identity),
-            body=NoFields,
+            body=FreezeBody,
             result=AccountView,
             idempotency=Idempotency.OPTIONAL,
             codes=("account_not_found",),
+            example={"reason": "A stolen password"},
             example_result={**EXAMPLE_ACCOUNT, "status": "frozen"},
         ),
         Operation(
@@ -197,7 +204,7 @@ def operations(cursors: Cursors, *, owner_deposits: bool) -> tuple[AnyOperation,
             tag=TAG,
             summary="Let an account pay again",
             handler=submitting(to_unfreeze, account_view, record_of=identity),
-            body=NoFields,
+            body=FreezeBody,
             result=AccountView,
             idempotency=Idempotency.OPTIONAL,
             codes=("account_not_found",),

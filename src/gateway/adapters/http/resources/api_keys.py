@@ -20,7 +20,7 @@ from gateway.application.views.api_keys import (
     api_key_with_secret_view,
 )
 from gateway.domain.api_key import ApiKey, ApiKeyId
-from gateway.domain.limits import API_KEY_NAME_LENGTH_MAX, API_KEY_OLD_SECONDS_MAX
+from gateway.domain.limits import API_KEY_NAME_LENGTH_MAX, API_KEY_OLD_SECONDS_MAX, API_KEY_REQUESTS_MAX
 from gateway.domain.scope import Scope
 
 TAG: Final = "API keys"
@@ -45,17 +45,25 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 class CreateApiKeyBody(Body, frozen=True, kw_only=True):
-    """What the key is called, and what it may be used for. Without `expires_at` it does not expire."""
+    """What the key is called, and what it may be used for. Without `expires_at` it does not expire.
+
+    `requests_per_minute` is a limit of its own; without it, the key may make as many requests as its owner.
+    """
 
     name: KeyName
     scopes: Scopes
     expires_at: Instant | None = None
+    requests_per_minute: Annotated[int, msgspec.Meta(ge=1, le=API_KEY_REQUESTS_MAX)] | None = None
 
 
 class RotateApiKeyBody(Body, frozen=True, kw_only=True):
-    """How long the old key is still accepted, in seconds."""
+    """How long the old key is still accepted, in seconds.
+
+    `requests_per_minute` changes the limit of the key: 0 is none of its own.
+    """
 
     old_key_seconds: Annotated[int, msgspec.Meta(ge=0, le=API_KEY_OLD_SECONDS_MAX)] = 0
+    requests_per_minute: Annotated[int, msgspec.Meta(ge=0, le=API_KEY_REQUESTS_MAX)] | None = None
 
 
 def key_id(request: Request[Any, Any]) -> ApiKeyId:
@@ -72,6 +80,8 @@ async def create_key(request: Request[CreateApiKeyBody]) -> Response:
         name=body.name,
         scopes=body.scopes,
         expires_at=body.expires_at,
+        requests_per_minute=body.requests_per_minute,
+        member=caller.member,
     )
     return await _answered_with_secret(request, made)
 
@@ -79,7 +89,11 @@ async def create_key(request: Request[CreateApiKeyBody]) -> Response:
 async def rotate_key(request: Request[RotateApiKeyBody]) -> Response:
     """Put a new key in the place of one of the caller's."""
     made = request.gateway.api_keys.rotate_command(
-        key_id(request), owner_id=request.caller.user_id, old_key_seconds=request.body.old_key_seconds
+        key_id(request),
+        owner_id=request.caller.user_id,
+        old_key_seconds=request.body.old_key_seconds,
+        requests_per_minute=request.body.requests_per_minute,
+        member=request.caller.member,
     )
     response = await _answered_with_secret(request, made)
     request.gateway.access.renew_endings()
@@ -90,7 +104,7 @@ async def revoke_key(request: Request) -> Response:
     """Revoke a key of the caller's."""
     caller = request.caller
     command = RevokeApiKey(key_id=key_id(request), owner_id=caller.user_id)
-    await request.gateway.execute(command, owner_id=caller.user_id)
+    await request.gateway.execute(command, owner_id=caller.user_id, origin=request.origin)
     request.gateway.access.renew_endings()
     return Response(status=204)
 
@@ -146,6 +160,7 @@ EXAMPLE_KEY: Final[dict[str, Any]] = {
     "revoked_at": None,
     "replaced_by": None,
     "last_used_at": None,
+    "requests_per_minute": None,
 }
 EXAMPLE_WITH_SECRET: Final = {**EXAMPLE_KEY, "secret": "gk_test_01kc3x0m5fe7v8qj2r4n6p9stq_…x0Qm"}
 

@@ -11,16 +11,18 @@ from gateway.application.ports.audit_log import AuditFilter
 from gateway.application.queries import Page
 from gateway.application.views.audit import AuditRecordView, audit_record_view
 from gateway.domain.audit import AuditAction, AuditId
+from gateway.domain.user import UserId
 
 TAG = "Operations"
 
 
 class AuditQuery(CreatedQuery, frozen=True, kw_only=True):
-    """Which records."""
+    """Which records. `owner_id` is the user whom they concern; merchants see those that concern them."""
 
     actor: IdText[str] | None = None
     action: AuditAction | None = None
     object_id: IdText[str] | None = None
+    owner_id: IdText[UserId] | None = None
 
 
 async def find_records(request: Request[None, AuditQuery], before: AuditId | None) -> Page[AuditRecordView]:
@@ -30,6 +32,7 @@ async def find_records(request: Request[None, AuditQuery], before: AuditId | Non
         actor=query.actor,
         action=query.action,
         object_id=query.object_id,
+        owner_id=query.owner_id,
         created_after=query.created_after,
         created_before=query.created_before,
     )
@@ -43,6 +46,7 @@ EXAMPLE_RECORD: Final[dict[str, Any]] = {
     "actor": {"kind": "operator", "id": "usr_01kc3x0m5fe7v8qj2r4n6p9stz"},
     "action": "user.disabled",
     "object_id": "usr_01kc3x0m5fe7v8qj2r4n6p9sta",
+    "owner_id": "usr_01kc3x0m5fe7v8qj2r4n6p9sta",
     "reason": "Their laptop was stolen",
     "before": {"status": "active"},
     "after": {"status": "disabled", "accounts": 1},
@@ -60,7 +64,7 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
             path="/audit",
             name="listAuditRecords",
             tag=TAG,
-            summary="List who has done what, the newest first",
+            summary="List who has done what, the newest first; a merchant sees what concerns it",
             handler=listing(cursors, find_records),
             query=AuditQuery,
             result=ListView[AuditRecordView],

@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import Body, ListView, Operation, json_response
-from gateway.adapters.http.resources.fields import CurrencyText
+from gateway.adapters.http.resources.fields import CurrencyText, Reason
 from gateway.adapters.http.submissions import submitting
 from gateway.application.commands.set_fees import SetFees
 from gateway.application.views.fees import FeeScheduleView, fee_schedule_view
@@ -18,11 +18,15 @@ TAG = "Fees"
 
 
 class FeesBody(Body, frozen=True, kw_only=True):
-    """A share in basis points (290 is 2.9 %) and so many minor units on top, of payments in one currency."""
+    """A share in basis points (290 is 2.9 %) and so many minor units on top, of payments in one currency.
+
+    `reason` is for the audit log.
+    """
 
     currency: CurrencyText = "USD"
     basis_points: Annotated[int, msgspec.Meta(ge=0, le=BASIS_POINTS_MAX)]
     fixed_amount: Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MINOR_MAX)] = 0
+    reason: Reason | None = None
 
 
 def to_set_fees(request: Request[FeesBody]) -> SetFees:
@@ -32,6 +36,7 @@ def to_set_fees(request: Request[FeesBody]) -> SetFees:
         merchant_id=UserId(request.path_ids["merchant_id"]),
         currency=currency_code(body.currency),
         fees=FeeSchedule(body.basis_points, body.fixed_amount),
+        reason=body.reason,
     )
 
 

@@ -36,7 +36,8 @@ from gateway.application.commands.shared.payments import PaymentResult
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.engine.submission import Answer, BulkSubmission, CommandSubmission, Failed, fingerprint
-from gateway.application.ports.unit_of_work import AnswerKey, Needs
+from gateway.application.ports.batch_records import AnswerKey
+from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.checks import check_idempotency_key
 from gateway.domain.errors import InvalidInput, Refusal
 from gateway.domain.immutable import immutable

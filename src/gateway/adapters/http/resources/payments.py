@@ -210,6 +210,7 @@ PAYMENT_EXAMPLE: Final[dict[str, Any]] = {
 }
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "payment": PAYMENT_EXAMPLE,
+    "large": {**PAYMENT_EXAMPLE, "amount": 40_000, "reference": "order-1004", "description": "Coffee for a wedding"},
     "hold": {**PAYMENT_EXAMPLE, "capture": "manual", "reference": "order-1002"},
     "request": {"amount": 1050, "currency": "USD", "reference": "order-1003", "description": "Two coffees"},
 }
@@ -237,6 +238,7 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
                 "insufficient_funds",
                 "account_frozen",
                 "account_closed",
+                "limit_exceeded",
                 "merchant_not_found",
                 "user_not_found",
                 "currency_mismatch",

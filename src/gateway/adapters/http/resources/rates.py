@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import Body, ListView, Operation, json_response
-from gateway.adapters.http.resources.fields import RateDecimal, SpreadBasisPoints
+from gateway.adapters.http.resources.fields import RateDecimal, Reason, SpreadBasisPoints
 from gateway.application.views.rates import RateView, rate_view
 from gateway.domain.money import currency_code
 from gateway.domain.rate import CurrencyPair, rate_of
@@ -16,11 +16,13 @@ class RateBody(Body, frozen=True, kw_only=True):
     """What one unit of the first currency costs in the second, and the part of it that the gateway keeps.
 
     `confirm` sets a rate also if it differs from the present one by more than the operator of the gateway allows.
+    `reason` is for the audit log.
     """
 
     rate: RateDecimal
     spread_basis_points: SpreadBasisPoints = 0
     confirm: bool = False
+    reason: Reason | None = None
 
 
 async def put_rate(request: Request[RateBody]) -> Response:
@@ -32,6 +34,7 @@ async def put_rate(request: Request[RateBody]) -> Response:
         rate_of(body.rate),
         spread_basis_points=body.spread_basis_points,
         confirmed=body.confirm,
+        reason=body.reason,
         origin=request.origin,
     )
     return json_response(200, rate_view(rate))

@@ -48,7 +48,7 @@ class TransactionsQuery(CreatedQuery, frozen=True, kw_only=True):
 
 
 def to_pay(request: Request[TransactionBody]) -> Pay:
-    """A payment by the caller."""
+    """A payment by the caller, which is made at once or not at all."""
     body = request.body
     return Pay(
         order=PaymentOrder(
@@ -57,7 +57,8 @@ def to_pay(request: Request[TransactionBody]) -> Pay:
             amount=Money(body.amount, currency_code(body.currency)),
             description=body.description,
             metadata={},
-        )
+        ),
+        may_wait=False,
     )
 
 
@@ -153,6 +154,7 @@ def operations(cursors: Cursors) -> tuple[AnyOperation, ...]:
                 "insufficient_funds",
                 "account_frozen",
                 "account_closed",
+                "limit_exceeded",
                 "merchant_not_found",
                 "currency_mismatch",
                 "unknown_currency",

@@ -15,6 +15,7 @@ from gateway.domain.limits import (
     PASSWORD_LENGTH_MAX,
     PASSWORD_LENGTH_MIN,
     REFRESH_TOKEN_LENGTH_MAX,
+    TYPED_CODE_LENGTH_MAX,
     TYPED_PASSWORD_LENGTH_MAX,
 )
 from gateway.domain.money import currency_code
@@ -39,10 +40,11 @@ class RegisterBody(Body, frozen=True, kw_only=True):
 
 
 class LogInBody(Body, frozen=True, kw_only=True):
-    """Who logs in."""
+    """Who logs in. `code` is of the second factor, if there is one, or a recovery code."""
 
     email: Annotated[str, msgspec.Meta(max_length=EMAIL_LENGTH_MAX)]
     password: AnyPassword
+    code: Annotated[str, msgspec.Meta(max_length=TYPED_CODE_LENGTH_MAX)] | None = None
 
 
 class RefreshBody(Body, frozen=True, kw_only=True):
@@ -91,7 +93,11 @@ async def log_in(request: Request[LogInBody]) -> Response:
     """Start a session."""
     body = request.body
     signed_in = await request.gateway.access.log_in(
-        email=body.email, password=body.password, address=request.address, request_id=request.request_id
+        email=body.email,
+        password=body.password,
+        address=request.address,
+        request_id=request.request_id,
+        code=body.code,
     )
     return await _tokens(request, signed_in)
 
@@ -191,7 +197,14 @@ OPERATIONS = (
         handler=log_in,
         body=LogInBody,
         result=TokensView,
-        codes=("invalid_credentials", "user_disabled", "rate_limited"),
+        codes=(
+            "invalid_credentials",
+            "user_disabled",
+            "second_factor_required",
+            "second_factor_invalid",
+            "second_factor_missing",
+            "rate_limited",
+        ),
         limited_by=LOGINS,
         examples={
             "customer": {"email": EXAMPLE_EMAIL, "password": EXAMPLE_PASSWORD},

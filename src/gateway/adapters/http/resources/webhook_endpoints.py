@@ -133,7 +133,7 @@ async def delete_endpoint(request: Request) -> Response:
     """Delete an endpoint of the caller's."""
     owner_id = endpoint_owner(request.caller)
     command = DeleteWebhookEndpoint(endpoint_id=endpoint_id(request), owner_id=owner_id)
-    await request.gateway.execute(command, owner_id=request.caller.user_id)
+    await request.gateway.execute(command, owner_id=request.caller.user_id, origin=request.origin)
     return Response(status=204)
 
 

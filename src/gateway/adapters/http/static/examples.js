@@ -2,11 +2,12 @@
 // page, the other examples work as they stand. Ids in them stand for objects that the page has seen answered. Example
 // keys and references get an ending of their own at each click; other keys are sent as they are. A login signs in.
 
-const EXAMPLE_ID = /\b(usr|acc|pay|ref|txn|quo|whe|evt|key)_01kc3x0m5fe7v8qj2r4n6p9st[a-z]\b/g;
+const EXAMPLE_ID = /\b(usr|acc|pay|ref|txn|quo|whe|evt|key|mem)_01kc3x0m5fe7v8qj2r4n6p9st[a-z]\b/g;
 const EXAMPLE_KEY = /^[A-Za-z]+-1$/;
 const EXAMPLE_REFERENCE = /\border-100\d\b/g;
 const EXAMPLE_POSITION = "4096";
 const EXAMPLE_REFRESH_TOKEN = "rt_6f1c…";
+const EXAMPLE_INVITATION_TOKEN = "gi_6f1c…";
 const MERCHANT_ID = "usr_01kc3x0m5fe7v8qj2r4n6p9stf";
 
 // Unlike randomUUID, this works on pages without TLS too.
@@ -29,7 +30,8 @@ class Examples {
     if (typeof request.body === "string") {
       request.body = known(request.body)
         .replace(EXAMPLE_REFERENCE, (reference) => `${reference}-${ending}`)
-        .replace(EXAMPLE_REFRESH_TOKEN, (token) => this.seen.refreshToken ?? token);
+        .replace(EXAMPLE_REFRESH_TOKEN, (token) => this.seen.refreshToken ?? token)
+        .replace(EXAMPLE_INVITATION_TOKEN, (token) => this.seen.invitationToken ?? token);
     }
     const key = request.headers?.["Idempotency-Key"];
     if (key !== undefined && EXAMPLE_KEY.test(key)) {
@@ -60,7 +62,7 @@ class Examples {
       const prefix = typeof part.id === "string" ? part.id.split("_")[0] : "";
       if (part.object === "user" && part.role === "merchant") {
         this.seen.merchant = part.id;
-      } else if (prefix) {
+      } else if (prefix && !part.id.startsWith("mem_usr_")) {  // The merchant's own user cannot be removed.
         this.seen[prefix] = part.id;
       }
       for (const account of part.role === "merchant" ? [] : (part.accounts ?? [])) {
@@ -68,6 +70,9 @@ class Examples {
       }
       if (part.object === "event") {
         this.seen.position = part.position;
+      }
+      if (part.invitation_token) {
+        this.seen.invitationToken = part.invitation_token;
       }
       if (part.transaction_id) {
         this.seen.txn = part.transaction_id;

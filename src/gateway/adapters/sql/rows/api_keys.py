@@ -27,6 +27,7 @@ def api_key_values(key: ApiKey) -> Values:
         key.replaced_by,
         key.last_used_at,
         key.sequence,
+        key.requests_per_minute,
     )
 
 
@@ -46,4 +47,5 @@ def to_api_key(row: Found) -> ApiKey:
         replaced_by=row[10],
         last_used_at=row[11],
         sequence=row[12],
+        requests_per_minute=row[13],
     )

@@ -30,38 +30,51 @@ def audit_values(record: AuditRecord) -> Values:
         note.reason,
         _text(note.before),
         _text(note.after),
+        note.owner_id,
     )
 
 
-def to_audit_record(row: Found) -> AuditRecord:
-    """The record of a row."""
-    record_id, kind, actor_id, action, object_id, created_at, address, request_id, reason, before, after = row[:11]
+def to_audit_record(row: Found) -> AuditRecord | None:
+    """The record of a row; nothing if it cannot be read: it was changed by hand, or a newer version has written it."""
+    try:
+        return _record(row)
+    except (KeyError, ValueError, RecursionError, InvalidInput):
+        return None
+
+
+def _record(row: Found) -> AuditRecord:
+    record_id, kind, actor_id, action, object_id, created_at, address, request_id, reason, before, after, owner_id = (
+        row[:12]
+    )
     return AuditRecord(
         id=record_id,
         origin=Origin(actor=Actor(kind=ACTOR_KINDS[kind], id=actor_id), address=address, request_id=request_id),
         note=AuditNote(
             action=ACTIONS[action],
             object_id=object_id,
+            owner_id=owner_id,
             reason=reason,
-            before=json.loads(before),
-            after=json.loads(after),
+            before=_facts(before),
+            after=_facts(after),
         ),
         created_at=created_at,
     )
 
 
 def to_chained_record(row: Found) -> ChainedRecord:
-    """The link of a row of the chain, behind which stands the row of its record.
-
-    A record that was changed by hand to what no record is counts as missing.
-    """
+    """The link of a row of the chain, behind which stands the row of its record."""
     position, audit_id, link_hash = row[:3]
     link = ChainLink(position=position, audit_id=audit_id, hash=bytes(link_hash))
-    try:
-        record = None if row[3] is None else to_audit_record(row[3:])  # type: ignore[arg-type]  # A part of a row is a tuple.
-    except (KeyError, ValueError, InvalidInput):
-        record = None
+    record = None if row[3] is None else to_audit_record(row[3:])  # type: ignore[arg-type]  # A part of a row is a tuple.
     return ChainedRecord(link, record)
+
+
+def _facts(text: str) -> Facts:
+    facts = json.loads(text)
+    json.dumps(facts, ensure_ascii=False).encode()  # Half a character, which JSON can say, has no hash.
+    if not isinstance(facts, dict) or not all(fact is None or isinstance(fact, str | int) for fact in facts.values()):
+        raise ValueError("These are no facts.")
+    return facts
 
 
 def _text(facts: Facts) -> str:

@@ -6,8 +6,8 @@ from typing import Final
 from gateway.adapters.sql.rows.values import Values
 from gateway.adapters.sql.tables.events import event_batches, events
 from gateway.adapters.sql.types import Found
+from gateway.application.ports.batch_records import AnswerKey, StoredAnswer
 from gateway.application.ports.events import FeedEvent
-from gateway.application.ports.unit_of_work import AnswerKey, StoredAnswer
 from gateway.domain.event import Event, EventId
 from gateway.domain.event_type import EventType
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from gateway.adapters.sql.rows.values import Values
 from gateway.adapters.sql.tables.access import users
 from gateway.adapters.sql.types import Found
-from gateway.application.ports.unit_of_work import NewUser
+from gateway.application.ports.batch_records import NewUser
 from gateway.application.ports.users import Credentials
 from gateway.domain.user import Role, User
 
@@ -53,6 +53,6 @@ def to_credentials(row: Found | Sequence[Any]) -> Credentials:
     )
 
 
-def to_user(row: Found) -> User:
+def to_user(row: Found | Sequence[Any]) -> User:
     """The user of a row, without the hash of their password."""
     return to_credentials(row).user

@@ -5,7 +5,30 @@ payments: rows of the ledger are never deleted, the unit of work locks the rows 
 versions, and each key would cost a look-up and a row lock for each row.
 """
 
-from gateway.adapters.sql.tables import access, audit, customers, events, exchange, ledger, production, webhooks
+from gateway.adapters.sql.tables import (
+    access,
+    audit,
+    customers,
+    events,
+    exchange,
+    ledger,
+    members,
+    production,
+    risk,
+    webhooks,
+)
 from gateway.adapters.sql.tables.base import metadata
 
-__all__ = ["access", "audit", "customers", "events", "exchange", "ledger", "metadata", "production", "webhooks"]
+__all__ = [
+    "access",
+    "audit",
+    "customers",
+    "events",
+    "exchange",
+    "ledger",
+    "members",
+    "metadata",
+    "production",
+    "risk",
+    "webhooks",
+]

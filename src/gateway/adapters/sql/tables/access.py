@@ -87,6 +87,7 @@ api_keys: Final = table(
     text("replaced_by", nullable=True),
     Column("last_used_at", MOMENT),
     *integers("sequence"),
+    Column("requests_per_minute", INTEGER),
 )
 
 # The keys of an owner: for the owner, and for the limit of their number.
@@ -104,6 +105,18 @@ Index(
     api_keys.c.expires_at,
     postgresql_where=api_keys.c.replaced_by.is_not(None),
     sqlite_where=api_keys.c.replaced_by.is_not(None),
+)
+
+# A row without a secret exists within a transaction alone.
+second_factors: Final = table(
+    "second_factors",
+    key("user_id"),
+    text("secret", nullable=True),
+    Column("created_at", MOMENT),
+    Column("confirmed_at", MOMENT),
+    *integers("last_step"),
+    # SHA-256 in hexadecimal digits, separated by spaces.
+    text("recovery_hashes"),
 )
 
 login_failures: Final = table(

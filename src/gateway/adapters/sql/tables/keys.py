@@ -10,6 +10,7 @@ KEYS_TAKEN: Final = {
     "payments_quote_id_key": "payments.quote_id",
     "transfers_reverses_key": "transfers.reverses",
     "customers_merchant_id_external_id_key": "customers.merchant_id, customers.external_id",
+    "payment_counters_pkey": "payment_counters.id",
     "answers_pkey": "answers.owner_id, answers.key",
 }
 """The unique keys that two batches may both want, by their names in Postgres, and as SQLite words them."""

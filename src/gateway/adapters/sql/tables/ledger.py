@@ -101,10 +101,12 @@ for _party in (payments.c.customer_id, payments.c.merchant_id):
     )
 
 # The payments that expire, by their time. Payments at once are not in it, and cost nothing.
-_unfinished: Final = payments.c.status.in_(["authorized", "partially_captured", "requires_confirmation"])
+_unfinished: Final = payments.c.status.in_(
+    ["authorized", "partially_captured", "requires_confirmation", "requires_review"]
+)
 
 Index(
-    "payments_expires_at_id_idx",
+    "payments_unfinished_expires_at_id_idx",
     payments.c.expires_at,
     payments.c.id,
     postgresql_where=_unfinished,

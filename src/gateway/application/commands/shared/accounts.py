@@ -150,6 +150,7 @@ def status_changed(
     note = AuditNote(
         action=AuditAction(kind.value),
         object_id=after.id,
+        owner_id=after.owner_id,
         reason=reason,
         before={"status": before.status.value},
         after={"status": after.status.value},

@@ -6,7 +6,7 @@ from gateway.application.engine.command import Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.domain.api_key import ApiKey, ApiKeyId
 from gateway.domain.api_key_errors import ApiKeyLimitReached, ApiKeyNotFound
-from gateway.domain.audit import AuditAction, AuditNote
+from gateway.domain.audit import AuditAction, AuditNote, Fact
 from gateway.domain.event import Event
 from gateway.domain.event_type import EventType
 from gateway.domain.limits import API_KEY_ENDED_SECONDS, API_KEYS_PER_OWNER_MAX
@@ -49,8 +49,9 @@ def key_event(kind: EventType, key: ApiKey, moment: Moment) -> Event:
     return moment.event(kind, key, parties=key, sequence=key.sequence)
 
 
-def key_note(action: AuditAction, key: ApiKey, **facts: str) -> AuditNote:
+def key_note(action: AuditAction, key: ApiKey, **facts: Fact) -> AuditNote:
     """What the audit log records of a key: whose it is and what it may do. Names are free texts, and are left out."""
-    return AuditNote(
-        action=action, object_id=key.id, after={"owner_id": key.owner_id, "scopes": " ".join(key.scopes), **facts}
-    )
+    after: dict[str, Fact] = {"owner_id": key.owner_id, "scopes": " ".join(key.scopes), **facts}
+    if key.requests_per_minute is not None:
+        after["requests_per_minute"] = key.requests_per_minute
+    return AuditNote(action=action, object_id=key.id, owner_id=key.owner_id, after=after)

@@ -1,9 +1,10 @@
 """What the commands on payments share: settling, ending, and their events."""
 
-from typing import Final, Protocol, assert_never
+from typing import Final, assert_never
 
 from gateway.application.commands.shared.accounts import fees_account, no_such_customer, payee_account, payer_account
 from gateway.application.commands.shared.exchange_legs import pay_across
+from gateway.application.commands.shared.risk import NOT_ASKED, Terms, ask_rules
 from gateway.application.commands.shared.transfer_sequence import TransferSequence
 from gateway.application.engine.command import Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
@@ -11,8 +12,8 @@ from gateway.domain.errors import PaymentNotFound
 from gateway.domain.event import Event
 from gateway.domain.event_type import EventType
 from gateway.domain.immutable import immutable
-from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod, Payment, PaymentId, PaymentReference, QuoteId
+from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.payment_life import PaymentEnding
 from gateway.domain.payment_status import PaymentStatus
 from gateway.domain.payment_terms import must_be_at_once, payment_to_oneself
@@ -23,6 +24,7 @@ from gateway.domain.user import UserId
 
 EVENT_OF: Final = {
     PaymentStatus.REQUIRES_CONFIRMATION: EventType.PAYMENT_CREATED,
+    PaymentStatus.REQUIRES_REVIEW: EventType.PAYMENT_REQUIRES_REVIEW,
     PaymentStatus.AUTHORIZED: EventType.PAYMENT_AUTHORIZED,
     PaymentStatus.PARTIALLY_CAPTURED: EventType.PAYMENT_PARTIALLY_CAPTURED,
     PaymentStatus.CAPTURED: EventType.PAYMENT_CAPTURED,
@@ -41,33 +43,21 @@ class PaymentResult:
     transaction: Transaction
 
 
-class Terms(Protocol):
-    """What is paid: an order, or a requested payment."""
-
-    @property
-    def merchant_id(self) -> UserId:
-        """The payee."""
-        ...
-
-    @property
-    def amount(self) -> Money:
-        """What the merchant gets, before fees."""
-        ...
-
-    @property
-    def capture(self) -> CaptureMethod:
-        """Whether the money moves at once or is held."""
-        ...
-
-
 @immutable
 class Settlement:
-    """The transfers of a payment, with the quote that they use."""
+    """The transfers of a payment, with the quote that they use.
+
+    Attributes:
+        counters: What the customer has paid lately, with this payment; `None` if nothing is counted.
+        review: The rule that sends it to a review; then its money is held. `None` if it needs none.
+    """
 
     kind: TransactionType
     steps: TransferSequence
     fee_minor: int = 0
     quote: Quote | None = None
+    counters: PaymentCounters | None = None
+    review: str | None = None
 
     def decision(self, payment: Payment, moment: Moment) -> Decision[PaymentResult]:
         """The decision that `payment` was paid, held or captured with these transfers."""
@@ -81,6 +71,7 @@ class Settlement:
             payments=(payment,),
             quotes=() if quote is None else (quote.used_by(payment.id),),
             transactions=(transaction,),
+            payment_counters=() if self.counters is None else (self.counters,),
             events=(status_event(payment, moment),),
         )
 
@@ -103,12 +94,14 @@ def settle(
     customer_id: UserId,
     quote_id: QuoteId | None,
     reference: PaymentReference | None = None,
+    may_wait: bool = True,
     ledger: LedgerView,
     moment: Moment,
 ) -> Settlement:
     """Move the amount from the customer to the merchant and charge the merchant's fee, or hold it.
 
-    With a quote, the customer pays its source, and the merchant gets its target. `reference` must not be in use.
+    With a quote, the customer pays its source, and the merchant gets its target. `reference` must not be in use. If a
+    rule of risk sends it to a review, the amount is held; one that may not wait for that is refused.
 
     Raises:
         SameAccount: The customer is the merchant.
@@ -117,6 +110,7 @@ def settle(
         InvalidInput: There is a quote, and the amount is to be held.
         QuoteNotFound, QuoteUsed, QuoteExpired, QuoteAmountMismatch: As `check_usable`.
         DuplicateReference, RequiresOwnTransaction: As `LedgerView.must_be_free`.
+        LimitExceeded: A rule of risk refuses it.
         AccountFrozen, BalanceOverflow: As `post`.
         InsufficientFunds: The customer's available balance is too low.
     """
@@ -134,8 +128,14 @@ def settle(
         raise no_such_customer()
     if reference is not None:
         ledger.must_be_free(reference)
+    asked = (
+        NOT_ASKED
+        if ledger.risk is None
+        else ask_rules(ledger.risk, terms, customer, quote, may_wait=may_wait, ledger=ledger, moment=moment)
+    )
     steps = TransferSequence()
-    match terms.capture:
+    capture = terms.capture if asked.review is None else CaptureMethod.MANUAL
+    match capture:
         case CaptureMethod.AUTOMATIC:
             if quote is None:
                 steps.make(post, customer, merchant, amount_minor)
@@ -144,12 +144,14 @@ def settle(
             fee = merchant.fees.fee_on(amount_minor) if any(merchant.fees) else 0
             if fee:
                 steps.make(charge, merchant, fees_account(ledger, currency), fee)
-            return Settlement(kind=TransactionType.PAYMENT, steps=steps, fee_minor=fee, quote=quote)
+            return Settlement(
+                kind=TransactionType.PAYMENT, steps=steps, fee_minor=fee, quote=quote, counters=asked.counters
+            )
         case CaptureMethod.MANUAL:
             steps.make(hold, customer, merchant, amount_minor)
-            return Settlement(kind=TransactionType.HOLD, steps=steps)
+            return Settlement(kind=TransactionType.HOLD, steps=steps, counters=asked.counters, review=asked.review)
         case _:
-            assert_never(terms.capture)
+            assert_never(capture)
 
 
 def release_decision(after: PaymentEnding, ledger: LedgerView, moment: Moment) -> Decision[Payment]:

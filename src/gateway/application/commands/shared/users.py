@@ -9,7 +9,8 @@ from typing_extensions import override
 from gateway.application.commands.shared.accounts import account_event
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
-from gateway.application.ports.unit_of_work import EndedSessions, Needs
+from gateway.application.ports.batch_records import EndedSessions
+from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.account import Account
 from gateway.domain.audit import AuditAction, AuditNote
 from gateway.domain.checks import check_free_text, check_id
@@ -83,6 +84,7 @@ def user_decision(
             AuditNote(
                 action=AuditAction(user_kind.value),
                 object_id=after.id,
+                owner_id=after.id,
                 reason=reason,
                 before={"status": before.status.value},
                 after={"status": after.status.value, "accounts": len(differing)},

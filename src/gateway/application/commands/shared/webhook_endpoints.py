@@ -43,12 +43,13 @@ def tell(kind: EventType, endpoint: WebhookEndpoint, moment: Moment) -> Told:
 def endpoint_note(action: AuditAction, after: WebhookEndpoint, before: WebhookEndpoint | None = None) -> AuditNote:
     """What the audit log records of an endpoint. URLs are not recorded: receivers put secrets into them."""
     if before is None:
-        return AuditNote(action=action, object_id=after.id, after=_facts(after))
+        return AuditNote(action=action, object_id=after.id, owner_id=after.owner_id, after=_facts(after))
     was, now = _facts(before), _facts(after)
     changed = {name for name in was if was[name] != now[name]}
     return AuditNote(
         action=action,
         object_id=after.id,
+        owner_id=after.owner_id,
         before={name: was[name] for name in sorted(changed)},
         after={
             **{name: now[name] for name in sorted(changed)},
