@@ -280,11 +280,10 @@ def test_each_operation_of_merchants_says_from_which_role_members_may_call_it() 
 
 
 def test_the_scopes_of_a_member_are_those_of_the_operations_that_they_may_call() -> None:
-    reserved = {Scope.CUSTOMERS_READ, Scope.CUSTOMERS_WRITE}
     rows = [row for row in TABLE.values() if Role.MERCHANT in row.roles and row.scope is not None]
     for role in ROLES_FROM[MemberRole.DEVELOPER]:
         barred = {row.scope for row in rows if role not in row.members}
-        assert SCOPES_OF_MEMBER[role] - reserved == {row.scope for row in rows} - barred
+        assert SCOPES_OF_MEMBER[role] == {row.scope for row in rows} - barred
     for role in set(MemberRole) - ROLES_FROM[MemberRole.DEVELOPER]:
         assert SCOPES_OF_MEMBER[role] == frozenset()
 
