@@ -210,8 +210,9 @@ class Members:
         return await self.remove(member_id, merchant_id=found.merchant_id, actor_id=caller.actor_id, origin=origin)
 
     def act_for(self, caller: Caller, merchant_id: UserId) -> Coroutine[Any, Any, Caller]:
-        """The caller as a member of a merchant: what they ask for is the merchant's, as far as their role
-        reaches. Every process notices a change of the member within two seconds.
+        """The caller as a member of a merchant: what they ask for is the merchant's, as far as their role reaches.
+
+        Every process notices a change of the member within two seconds.
 
         Raises:
             NotAMember: They are no member of it, or use an API key: a key acts for its owner alone.
