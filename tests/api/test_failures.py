@@ -80,6 +80,8 @@ class UsersInTrouble(InTrouble):
 class ExecutorInTrouble(InTrouble):
     """The queue has room."""
 
+    is_closing = False
+
     def check_room(self, caller: UserId, size: int) -> None:
         """Nothing waits."""
 

@@ -202,7 +202,7 @@ class Interrupted(BaseException):
 
 def once(monkeypatch: pytest.MonkeyPatch, gateway: SyncGateway, name: str, happening: Callable[[], object]) -> None:
     """Let something happen when the loop of the gateway is called next: within a call that is being handed over."""
-    loop: Any = gateway._calls._loop  # noqa: SLF001 - as above.
+    loop: Any = gateway.calls._loop  # noqa: SLF001 - as above.
     method = getattr(loop, name)
 
     def first(*args: Any) -> Any:
@@ -294,7 +294,7 @@ def test_ctrl_c_in_an_iteration_over_events_is_itself_and_leaves_nothing_running
     main = threading.get_ident()
 
     def interrupt_it() -> None:
-        while not gateway._calls._endless:  # noqa: SLF001 - nothing tells.
+        while not gateway.calls._endless:  # noqa: SLF001 - nothing tells.
             available(gateway)
         signal.pthread_kill(main, signal.SIGINT)
 
@@ -305,7 +305,7 @@ def test_ctrl_c_in_an_iteration_over_events_is_itself_and_leaves_nothing_running
         interrupting.result(SECONDS_MAX)
     available(gateway)  # The loop has begun to end the iteration, and ends it within two rounds.
     available(gateway)
-    assert gateway._calls._endless == set()  # noqa: SLF001 - to see what is left.
+    assert gateway.calls._endless == set()  # noqa: SLF001 - to see what is left.
     assert list(following) == []
 
 

@@ -20,7 +20,6 @@ MODULES = (gateway, events, ports, refusals, testing, threads)
 INTERNAL = {
     (gateway.SyncGateway, "executor"): "its methods use it",
     (gateway.SyncGateway, "calls"): "its methods use it",
-    (gateway.Gateway, "calls"): "its property `sync` uses it",
     (gateway.Gateway, "executor"): "the HTTP adapter submits what is encoded already",
     (gateway.Gateway, "rate_limits"): "the HTTP adapter counts requests",
     (gateway.Gateway, "opened_with"): "gateway.asgi reads it",

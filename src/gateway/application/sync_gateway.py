@@ -78,6 +78,7 @@ class SyncAccess(SyncPart[Access]):
     change_password = Blocking(Access.change_password)
     user = Blocking(Access.user)
     authenticate = Blocking(Access.authenticate)
+    user_of_password = Blocking(Access.user_of_password)
 
 
 class SyncQueries(SyncPart[Queries]):
@@ -169,6 +170,7 @@ class SyncMembers(SyncPart[Members]):
     member = Blocking(Members.member)
     members = Blocking(Members.members)
     memberships = Blocking(Members.memberships)
+    invitation = Blocking(Members.invitation)
 
 
 class SyncAuditQueries(SyncPart[AuditQueries]):

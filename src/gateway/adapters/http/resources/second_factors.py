@@ -21,7 +21,7 @@ class EnrolBody(Body, frozen=True, kw_only=True):
 class CodeBody(EnrolBody, frozen=True, kw_only=True):
     """Whose second factor it is, with a code of it."""
 
-    code: Annotated[str, msgspec.Meta(max_length=TYPED_CODE_LENGTH_MAX)]
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=TYPED_CODE_LENGTH_MAX)]
 
 
 class NewSecondFactorView(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,7 +44,7 @@ class LogInBody(Body, frozen=True, kw_only=True):
 
     email: Annotated[str, msgspec.Meta(max_length=EMAIL_LENGTH_MAX)]
     password: AnyPassword
-    code: Annotated[str, msgspec.Meta(max_length=TYPED_CODE_LENGTH_MAX)] | None = None
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=TYPED_CODE_LENGTH_MAX)] | None = None
 
 
 class RefreshBody(Body, frozen=True, kw_only=True):
