@@ -223,6 +223,7 @@ async def test_an_invited_customer_signs_in_and_the_merchant_pays_on_their_behal
         ("customer.invited", shop.id),
         ("customer.invited", shop.id),
     ]
+    assert ok(await shop.api.get("/audit", object_id=ada["id"]))["data"] == records[1:]
     stored = await world.gateway.storage.customers.customer(user["id"])
     seen = f"{records}{stored}{ok(await shop.api.get('/events'))}"
     assert not any(invited["token"].rpartition("_")[2] in each for each in (seen, repr(noted)))

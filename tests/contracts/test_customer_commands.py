@@ -8,6 +8,7 @@ import pytest
 
 from gateway import (
     AcceptCustomerInvitation,
+    ApprovePayment,
     CaptureMethod,
     CapturePayment,
     ChangeCustomer,
@@ -28,6 +29,7 @@ from gateway import (
     RequestPayment,
     Role,
 )
+from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.executor import OneByOne
 from gateway.application.engine.group_commit import GroupCommit, GroupLimits
@@ -36,7 +38,7 @@ from gateway.application.ports.storage import Storage
 from gateway.application.verification.verify import verify
 from gateway.contracts.records import EUR, USD, user_id
 from gateway.domain.account import AccountKey, AccountKind
-from support.builders import StandingClock, a_batch, register, submissions, usd
+from support.builders import StandingClock, a_batch, refusing, register, reviewing, submissions, usd
 
 SHOP, OTHER = user_id(2), user_id(3)
 CREATE = CreateCustomer(merchant_id=SHOP, currency=USD, name="Ada", email="ada@example.com", external_id="1")
@@ -225,3 +227,19 @@ async def test_an_invitation_expires(storage: Storage) -> None:
     assert await outcome_of(executor, accept) == "invitation_invalid"
     clock.advance(-1)
     assert await outcome_of(executor, accept) == "done"
+
+
+async def test_rules_of_risk_are_asked_of_payments_on_behalf(storage: Storage, executor: CommandExecutor) -> None:
+    ada = await funded(executor)
+    charge = ChargeCustomer(request=PaymentRequest(merchant_id=SHOP, customer_id=ada.id, amount=usd(10)))
+    batch = a_batch(storage, StandingClock(), refusing("sum.USD.1h=25"))
+    limited = CommandExecutor(OneByOne(retrying(batch.run, RetryLimits(attempts_max=50))), time_ordered_id)
+    assert [await outcome_of(limited, charge) for _ in range(3)] == ["done", "done", "limit_exceeded"]
+    batch = a_batch(storage, StandingClock(), reviewing("amount.customer.USD=5"))
+    reviewed = CommandExecutor(OneByOne(retrying(batch.run, RetryLimits(attempts_max=50))), time_ordered_id)
+    payment = await reviewed.execute(charge)
+    assert (payment.status, payment.customer_id) == (PaymentStatus.REQUIRES_REVIEW, ada.id)
+    approved = await reviewed.execute(ApprovePayment(payment_id=payment.id, reason="Known"))
+    assert approved.status is PaymentStatus.CAPTURED
+    async with storage.audit() as audit:
+        assert (await verify(audit)).named == []
