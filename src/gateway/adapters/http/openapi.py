@@ -77,7 +77,7 @@ PARAMETERS: Final = {
 
 PATH_EXAMPLES: Final = {
     "account_id": "acc_01kc3x0m5fe7v8qj2r4n6p9stb",
-    "customer_id": "usr_01kc3x2m5fe7v8qj2r4n6p9stv",
+    "customer_id": "usr_01kc3x0m5fe7v8qj2r4n6p9stv",
     "endpoint_id": "whe_01kc3x0m5fe7v8qj2r4n6p9stk",
     "event_id": "evt_01kc3x0m5fe7v8qj2r4n6p9stm",
     "from": "EUR",

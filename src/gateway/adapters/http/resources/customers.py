@@ -170,7 +170,7 @@ async def accept_invitation(request: Request[AcceptCustomerInvitationBody]) -> R
 
 
 EXAMPLE_CUSTOMER: Final[dict[str, Any]] = {
-    "id": "usr_01kc3x2m5fe7v8qj2r4n6p9stv",
+    "id": "usr_01kc3x0m5fe7v8qj2r4n6p9stv",
     "object": "customer",
     "merchant_id": "usr_01kc3x0m5fe7v8qj2r4n6p9stf",
     "name": "Ada",
@@ -182,8 +182,8 @@ EXAMPLE_CUSTOMER: Final[dict[str, Any]] = {
     "accounts": [
         {
             **EXAMPLE_ACCOUNT,
-            "id": "acc_01kc3x2m5fe7v8qj2r4n6p9stw",
-            "owner_id": "usr_01kc3x2m5fe7v8qj2r4n6p9stv",
+            "id": "acc_01kc3x0m5fe7v8qj2r4n6p9stw",
+            "owner_id": "usr_01kc3x0m5fe7v8qj2r4n6p9stv",
             "balance": {"posted": 0, "held": 0, "available": 0, "incoming": 0},
             "version": 1,
         }

@@ -8,6 +8,7 @@ const EXAMPLE_REFERENCE = /\border-100\d\b/g;
 const EXAMPLE_POSITION = "4096";
 const EXAMPLE_REFRESH_TOKEN = "rt_6f1c…";
 const EXAMPLE_INVITATION_TOKEN = "gi_6f1c…";
+const EXAMPLE_CUSTOMER_TOKEN = /\binv_usr_01kc3x[0-9a-z]+_[0-9A-Za-z]+/;
 const MERCHANT_ID = "usr_01kc3x0m5fe7v8qj2r4n6p9stf";
 
 // Unlike randomUUID, this works on pages without TLS too.
@@ -31,7 +32,8 @@ class Examples {
       request.body = known(request.body)
         .replace(EXAMPLE_REFERENCE, (reference) => `${reference}-${ending}`)
         .replace(EXAMPLE_REFRESH_TOKEN, (token) => this.seen.refreshToken ?? token)
-        .replace(EXAMPLE_INVITATION_TOKEN, (token) => this.seen.invitationToken ?? token);
+        .replace(EXAMPLE_INVITATION_TOKEN, (token) => this.seen.invitationToken ?? token)
+        .replace(EXAMPLE_CUSTOMER_TOKEN, (token) => this.seen.customerToken ?? token);
     }
     const key = request.headers?.["Idempotency-Key"];
     if (key !== undefined && EXAMPLE_KEY.test(key)) {
@@ -73,6 +75,9 @@ class Examples {
       }
       if (part.invitation_token) {
         this.seen.invitationToken = part.invitation_token;
+      }
+      if (part.object === "customer_invitation" && part.token) {
+        this.seen.customerToken = part.token;
       }
       if (part.transaction_id) {
         this.seen.txn = part.transaction_id;
