@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gateway.ports import Storage
 from lmdb_storage.auditing import LmdbAuditLog, begin_chain, open_audit
+from lmdb_storage.customers import LmdbCustomers
 from lmdb_storage.database import Database
 from lmdb_storage.deliveries import LmdbDeliveries
 from lmdb_storage.feed import LmdbEventCursors, LmdbEventFeed
@@ -49,6 +50,7 @@ async def open_lmdb_storage(path: Path, *, bytes_max: int = BYTES_MAX, sync: boo
             users=LmdbUsers(database),
             sessions=LmdbSessions(database),
             api_keys=LmdbApiKeys(database),
+            customers=LmdbCustomers(database),
             members=LmdbMembers(database),
             second_factors=LmdbSecondFactors(database),
             login_failures=LmdbLoginFailures(database),

@@ -9,6 +9,7 @@ from gateway import (
     ApiKey,
     AuditId,
     AuditRecord,
+    Customer,
     EndpointId,
     ExchangeRate,
     Member,
@@ -164,6 +165,15 @@ LOGIN_FAILURES = Table("login_failures", FailuresOf, lambda each: name(each.scop
 )
 API_KEYS = Table("api_keys", ApiKey, lambda each: each.id).index(
     owner=lambda each: names(each.owner_id), ended=_ends_of_key
+)
+CUSTOMERS = (
+    Table("customers", Customer, lambda each: each.id)
+    .unique(external_key=lambda each: [] if each.external_key is None else [name(*each.external_key)])
+    .index(
+        merchant=lambda each: names(each.merchant_id),
+        external_id=lambda each: names(each.external_id),
+        email=lambda each: names(each.email),
+    )
 )
 MEMBERS = Table("members", Member, lambda each: each.id).index(
     merchant=lambda each: names(each.merchant_id),

@@ -7,6 +7,7 @@ from typing import Self
 
 from gateway import Account, AccountId, AccountKey, ApiKey, Member, Transaction, UserId, WebhookEndpoint
 from gateway.ports import (
+    AccountHolder,
     Changes,
     Credentials,
     EndedSessions,
@@ -26,6 +27,7 @@ from lmdb_storage.records import (
     ACCOUNTS,
     ANSWERS,
     API_KEYS,
+    CUSTOMERS,
     ENDPOINTS,
     EVENTS,
     LATEST_AT,
@@ -84,7 +86,7 @@ def load(txn: Txn, wanted: Wanted) -> Records:
         answers=ANSWERS.found(txn, (name(*key) for key in wanted.answers)),
         accounts=accounts.values(),
         payments=payments,
-        account_holders=[each for each in missing if ACCOUNTS.has(txn, "holder", name(*each))],
+        account_holders=list(_account_holders(txn, missing)),
         references_taken=[each for each in wanted.references if PAYMENTS.one(txn, "held", reference_name(each))],
         user_ids_taken=[each.user.id for each in USERS.found(txn, wanted.user_ids)],
         emails_taken=[each for each in wanted.emails if USERS.one(txn, "email", name(each))],
@@ -93,6 +95,8 @@ def load(txn: Txn, wanted: Wanted) -> Records:
         webhook_endpoints=list(_webhook_endpoints(txn, wanted)),
         users=[each.user for each in USERS.found(txn, wanted.users)],
         api_keys=list(_api_keys(txn, wanted.api_key_owners)),
+        customers=CUSTOMERS.found(txn, wanted.customers),
+        external_ids_taken=[each for each in wanted.external_ids if CUSTOMERS.one(txn, "external_key", name(*each))],
         members=list(_members(txn, wanted.member_merchants)),
         payment_counters=PAYMENT_COUNTERS.found(txn, counters_to_load(wanted, to_load)),
         latest_at=LATEST_AT.get(txn),
@@ -109,6 +113,14 @@ def _accounts(txn: Txn, keys: Iterable[AccountKey], ids: Iterable[AccountId]) ->
     by_key = (ACCOUNTS.one(txn, "key", name(*key)) for key in keys)
     found = [*(each for each in by_key if each is not None), *ACCOUNTS.found(txn, ids)]
     return {account.id: account for account in found}
+
+
+def _account_holders(txn: Txn, missing: Iterable[AccountHolder]) -> Iterator[AccountHolder]:
+    """Those who have an account of the kind, with the merchant who manages it."""
+    for holder in missing:
+        account = next(ACCOUNTS.those(txn, "holder", name(holder.owner_id, holder.kind)), None)
+        if account is not None:
+            yield holder._replace(managed_by=account.managed_by)
 
 
 def _webhook_endpoints(txn: Txn, wanted: Wanted) -> Iterator[WebhookEndpoint]:
@@ -136,6 +148,7 @@ def write(txn: Txn, changes: Changes) -> None:
         ACCOUNTS.add(txn, account)
     for account in changes.accounts_changed:
         ACCOUNTS.put(txn, account)
+    _write_customers(txn, changes)
     _write_payments(txn, changes)
     for transaction in changes.transactions_new:
         TRANSACTIONS.add(txn, transaction)
@@ -197,6 +210,14 @@ def _write_what_may_be_deleted(txn: Txn, changes: Changes) -> None:
     for key in changes.api_keys_changed:
         API_KEYS.put(txn, key)
     _write_members(txn, changes)
+
+
+def _write_customers(txn: Txn, changes: Changes) -> None:
+    """`accounts_handed_over` names accounts among those that have changed, which are kept whole."""
+    for customer in changes.customers_changed:  # Before the new ones: they may give an external id up.
+        CUSTOMERS.put(txn, customer)
+    for customer in changes.customers_new:
+        CUSTOMERS.add(txn, customer)
 
 
 def _write_members(txn: Txn, changes: Changes) -> None:
