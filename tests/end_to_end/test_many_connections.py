@@ -16,7 +16,7 @@ from support.raw_connections import RawConnection, RawResponse, answer_to, conne
 from support.servers import Server
 
 DESCRIPTORS = 256
-CONNECTIONS_MAX = DESCRIPTORS - 128 - 32 - 12
+CONNECTIONS_MAX = DESCRIPTORS - 128 - 32 - 13
 """Less what the process needs, the reserve, and the connections to a database that its settings allow."""
 SILENT = 600
 CLOSE = b"Host: a\r\nConnection: close\r\n\r\n"

@@ -7,7 +7,7 @@ from gateway.simulation.report import Report
 from gateway.simulation.run import simulate
 from gateway.simulation.virtual_loop import in_virtual_time
 
-SEED = 13
+SEED = 16
 STEPS = 10_000
 
 

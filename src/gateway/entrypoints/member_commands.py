@@ -9,7 +9,7 @@ _merchant = click.option("--merchant", required=True, metavar="ID", help="The id
 _role = click.option(
     "--role", required=True, type=click.Choice([role.value for role in MemberRole]), help="What the member may do."
 )
-_reason = click.option("--reason", help="Why, for the audit log.")
+_reason = click.option("--reason", help="Why, for the audit log (default: no reason).")
 
 
 @click.group

@@ -6,7 +6,7 @@ from typing import Final
 from gateway.domain.event_type import EventType
 
 BY_OPERATORS: Final[Mapping[EventType, str]] = {
-    EventType.PAYMENT_REQUIRES_REVIEW: "a customer exceeds a limit of GATEWAY_RISK_REVIEW.",
+    EventType.PAYMENT_REQUIRES_REVIEW: "an operator sets limits (GATEWAY_RISK_REVIEW), and a customer exceeds one.",
     EventType.TRANSACTION_REVERSED: "an operator reverses a deposit or a payout (POST /transactions/{id}/reverse).",
     EventType.ACCOUNT_FROZEN: "an operator freezes an account (POST /accounts/{id}/freeze).",
     EventType.ACCOUNT_UNFROZEN: "an operator unfreezes an account (POST /accounts/{id}/unfreeze).",

@@ -7,9 +7,10 @@ import click
 
 from gateway.domain.event_type import EventType
 from gateway.entrypoints.remote.by_operators import BY_OPERATORS
+from gateway.entrypoints.remote.cast import Cast, MerchantMustAct, Told
 from gateway.entrypoints.remote.event_lines import TYPE_WIDTH, event_line
 from gateway.entrypoints.remote.gateway import Json, RemoteGateway, open_remote
-from gateway.entrypoints.remote.scenarios import SCENARIOS, Cast, MerchantMustAct, Told
+from gateway.entrypoints.remote.scenarios import SCENARIOS
 from gateway.entrypoints.remote.sign_in import SignedIn, SignIn, make_up, sign_in_at
 
 EVENT_SECONDS_MAX: Final = 10.0
