@@ -33,7 +33,7 @@ from gateway.settings.values import Settings
 def test_the_limits_default_to_what_each_part_defaults_to() -> None:
     settings = Settings()
 
-    assert sql_limits(settings) == SqlLimits(write_pool_size=settings.write_connections)
+    assert sql_limits(settings) == SqlLimits(write_pool_size=settings.write_connections + 1)
     assert group_limits(settings) == GroupLimits()
     assert group_limits(Settings(database_url="postgresql://db/gateway", write_connections=3)) == GroupLimits(
         write_connections=3

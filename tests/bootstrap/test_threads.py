@@ -288,6 +288,15 @@ def test_an_abandoned_iteration_over_events_may_be_collected_while_a_call_is_han
         gc.enable()
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """A shell starts background jobs, and so this run perhaps, with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_in_an_iteration_over_events_is_itself_and_leaves_nothing_running(gateway: SyncGateway) -> None:
     read = len(gateway.events.read(limit=1_000))
     following = gateway.events.follow(after=read, poll_seconds=3_600)
@@ -309,6 +318,7 @@ def test_ctrl_c_in_an_iteration_over_events_is_itself_and_leaves_nothing_running
     assert list(following) == []
 
 
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_while_a_gateway_opens_leaves_none_open() -> None:
     main, closed = threading.get_ident(), threading.Event()
     interrupted = threading.Event()

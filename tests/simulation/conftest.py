@@ -7,7 +7,7 @@ from gateway.simulation.report import Report
 from gateway.simulation.run import simulate
 from gateway.simulation.virtual_loop import in_virtual_time
 
-SEED = 16
+SEED = 22
 STEPS = 10_000
 
 

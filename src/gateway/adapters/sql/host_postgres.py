@@ -160,7 +160,8 @@ class HostTransaction(AsyncpgTransaction):
         host: Any = self._host
         if isinstance(host, asyncpg.Connection | PoolConnectionProxy):
             is_proxy = isinstance(host, PoolConnectionProxy)
-            self._in_use.use(host._con if is_proxy else host)  # noqa: SLF001 - the proxy has no public name for it.
+            # The proxy has no public name for its connection.
+            self._in_use.use(host._con if is_proxy else host)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             return host
         try:
             if isinstance(host, AsyncSession):

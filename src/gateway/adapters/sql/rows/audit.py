@@ -1,7 +1,7 @@
 """Records of the audit log as rows."""
 
 import json
-from typing import Final
+from typing import Final, cast
 
 from gateway.adapters.sql.rows.values import Values
 from gateway.adapters.sql.tables.audit import audit_log
@@ -72,9 +72,10 @@ def to_chained_record(row: Found) -> ChainedRecord:
 def _facts(text: str) -> Facts:
     facts = json.loads(text)
     json.dumps(facts, ensure_ascii=False).encode()  # Half a character, which JSON can say, has no hash.
-    if not isinstance(facts, dict) or not all(fact is None or isinstance(fact, str | int) for fact in facts.values()):
+    known = cast("dict[str, object]", facts if isinstance(facts, dict) else {"": facts})
+    if not all(name and (fact is None or isinstance(fact, str | int)) for name, fact in known.items()):
         raise ValueError("These are no facts.")
-    return facts
+    return cast("Facts", known)
 
 
 def _text(facts: Facts) -> str:
