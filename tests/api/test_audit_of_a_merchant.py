@@ -36,6 +36,11 @@ async def a_history(operator: Person, shop: Person) -> Json:
     )
     machine = shop.api.with_token(key["secret"])
     created(await machine.post("/webhook-endpoints", {"url": "https://shop.example/", "events": ["*"]}))
+    member = created(await shop.api.post("/members", {"email": "grace@example.com", "role": "viewer"}))["id"]
+    ok(await shop.api.send("PATCH", f"/members/{member}", {"role": "support"}))
+    assert (await shop.api.send("DELETE", f"/members/{member}")).status_code in {200, 204}
+    customer = created(await shop.api.post("/customers", {"name": "Ada"}))
+    created(await shop.api.post(f"/customers/{customer['id']}/invitations", {}))
     wrong: Json = {"email": shop.email, "password": "wrong horse"}
     refused(await shop.api.post("/users/login", wrong), 401, "invalid_credentials")
     for action in ("disable", "enable", "end-sessions"):
@@ -54,6 +59,10 @@ EXPECTED = [
     ("user", "endpoint.deleted"),
     ("user", "api_key.created"),
     ("api_key", "endpoint.created"),
+    ("user", "member.invited"),
+    ("user", "member.changed"),
+    ("user", "member.removed"),
+    ("user", "customer.invited"),
     ("anonymous", "session.refused"),
     ("operator", "user.disabled"),
     ("operator", "user.enabled"),

@@ -56,7 +56,7 @@ RELEASED = {
     "DeclinePayment": "d3e1c914a2dd41cd",
     "InviteMember": "00c87c78c432a6a6",
     "AcceptInvitation": "e917ef6c44bdf982",
-    "ChangeMember": "f160b21a947ac108",
+    "ChangeMember": "191bb7a43302e3d6",
     "RemoveMember": "7ff0d566cb0786e9",
     "CreateCustomer": "bc3ff5f2951e7f53",
     "ChangeCustomer": "158785a8cd61f3ab",

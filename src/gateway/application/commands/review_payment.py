@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing_extensions import override
 
 from gateway.application.commands.shared.accounts import fees_account, payee_account, payer_account
-from gateway.application.commands.shared.payments import release_decision, status_event
+from gateway.application.commands.shared.payments import moved_decision, release_decision, status_event
 from gateway.application.commands.shared.reviews import Review
 from gateway.application.commands.shared.transfer_sequence import TransferSequence
 from gateway.application.engine.command import Decision, Moment
@@ -37,29 +37,17 @@ class ApprovePayment(Review):
         merchant = payee_account(ledger, waiting.merchant_id, currency)
         approved = approve(waiting, fees=merchant.fees, now=moment.now)
         payment = approved.payment
-        events, notes = (status_event(payment, moment),), (self.note(AuditAction.PAYMENT_APPROVED, waiting, payment),)
+        note = self.note(AuditAction.PAYMENT_APPROVED, waiting, payment)
         if not approved.captured_minor:
-            return Decision(outcome=payment, payments=(payment,), events=events, notes=notes)
+            return Decision(
+                outcome=payment, payments=(payment,), events=(status_event(payment, moment),), notes=(note,)
+            )
         steps = TransferSequence()
         customer = payer_account(ledger, waiting.customer_id, currency)
         steps.make(post_held, customer, merchant, approved.captured_minor)
         if approved.fee_minor:
             steps.make(charge, merchant, fees_account(ledger, currency), approved.fee_minor)
-        transaction = moment.transaction(
-            TransactionType.CAPTURE,
-            steps.transfers,
-            parties=payment,
-            payment_id=payment.id,
-            description=payment.description,
-        )
-        return Decision(
-            outcome=payment,
-            accounts=steps.accounts.values(),
-            payments=(payment,),
-            transactions=(transaction,),
-            events=events,
-            notes=notes,
-        )
+        return replace(moved_decision(TransactionType.CAPTURE, payment, steps, moment), notes=(note,))
 
 
 @immutable

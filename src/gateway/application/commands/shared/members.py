@@ -1,18 +1,48 @@
 """What the commands on members share."""
 
 from datetime import timedelta
+from typing import ClassVar
 
-from gateway.application.engine.command import Moment
+from typing_extensions import override
+
+from gateway.application.engine.command import Command, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.errors import RoleForbidden
+from gateway.application.ports.unit_of_work import Needs
 from gateway.domain.audit import AuditAction, AuditNote
+from gateway.domain.checks import check_free_text, check_id
 from gateway.domain.event import Event
 from gateway.domain.event_type import EventType
-from gateway.domain.limits import MEMBER_REMOVED_SECONDS, MEMBERS_PER_MERCHANT_MAX
+from gateway.domain.immutable import immutable
+from gateway.domain.limits import MEMBER_REMOVED_SECONDS, MEMBERS_PER_MERCHANT_MAX, REASON_LENGTH_MAX
 from gateway.domain.member import Member, MemberId, first_owner_id
 from gateway.domain.member_errors import LastOwner, MemberLimitReached, MemberNotFound
 from gateway.domain.member_role import ROLES_FROM, MemberRole
 from gateway.domain.user import UserId
+
+
+@immutable
+class MemberAction(Command[Member]):
+    """What is done with a member or an invitation. `reason` is for the audit log; `actor_id` as in `InviteMember`."""
+
+    result_type: ClassVar = Member
+
+    merchant_id: UserId
+    member_id: MemberId
+    reason: str | None = None
+    actor_id: UserId | None = None
+
+    def __post_init__(self) -> None:
+        check_id("merchant_id", self.merchant_id)
+        check_id("member_id", self.member_id)
+        if self.reason is not None:
+            check_free_text("reason", self.reason, REASON_LENGTH_MAX, length_min=1)
+        if self.actor_id is not None:
+            check_id("actor_id", self.actor_id)
+
+    @override
+    def needs(self) -> Needs:
+        return Needs(member_merchants=(self.merchant_id,))
 
 
 def member_of(ledger: LedgerView, member_id: MemberId, merchant_id: UserId) -> Member:
@@ -79,6 +109,7 @@ def member_note(
     return AuditNote(
         action=action,
         object_id=member.id,
+        owner_id=member.merchant_id,
         reason=reason,
         before={} if before is None else {"role": before.role.value, "status": before.status.value},
         after={

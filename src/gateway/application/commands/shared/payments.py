@@ -160,9 +160,8 @@ def release_decision(after: PaymentEnding, ledger: LedgerView, moment: Moment) -
     A requested payment holds nothing, and moves nothing.
     """
     payment = after.payment
-    events = (status_event(payment, moment),)
     if after.released_minor == 0 or payment.customer_id is None:
-        return Decision(outcome=payment, payments=(payment,), events=events)
+        return Decision(outcome=payment, payments=(payment,), events=(status_event(payment, moment),))
     currency = payment.amount.currency
     steps = TransferSequence()
     steps.make(
@@ -171,19 +170,22 @@ def release_decision(after: PaymentEnding, ledger: LedgerView, moment: Moment) -
         payee_account(ledger, payment.merchant_id, currency),
         after.released_minor,
     )
+    return moved_decision(TransactionType.RELEASE, payment, steps, moment)
+
+
+def moved_decision(
+    kind: TransactionType, payment: Payment, steps: TransferSequence, moment: Moment
+) -> Decision[Payment]:
+    """The decision that a payment has reached its status with these transfers."""
     transaction = moment.transaction(
-        TransactionType.RELEASE,
-        steps.transfers,
-        parties=payment,
-        payment_id=payment.id,
-        description=payment.description,
+        kind, steps.transfers, parties=payment, payment_id=payment.id, description=payment.description
     )
     return Decision(
         outcome=payment,
         accounts=steps.accounts.values(),
         payments=(payment,),
         transactions=(transaction,),
-        events=events,
+        events=(status_event(payment, moment),),
     )
 
 

@@ -35,6 +35,7 @@ class Review(Command[Payment]):
         return AuditNote(
             action=action,
             object_id=before.id,
+            owner_id=before.merchant_id,
             reason=self.reason,
             before={"status": before.status.value, "rule": before.failure_code},
             after={"status": after.status.value},
