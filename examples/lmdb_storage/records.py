@@ -264,4 +264,4 @@ AUDIT_CHAIN = Table("audit_chain", ChainLink, lambda each: number(each.position)
 AUDIT_DELETED = Value("audit_deleted", ChainEnd)
 """The last link that housekeeping has deleted."""
 AUDIT_HEAD = Value("audit_head", ChainEnd)
-"""The end of the chain: whoever cuts the last links off must know of it, too."""
+"""The end of the chain: cutting the last links off takes a change of this row, too."""

@@ -31,7 +31,7 @@ SHOWN: Final[dict[str, AnyOperation]] = {
     for operation in EVERY_OPERATION
     if operation.method == "GET" and TABLE[operation.name].missing and TABLE[operation.name].objects is not Objects.ALL
 }
-"""The operations that show one object, of whoever may see it."""
+"""The operations that show one object, to callers who may see it."""
 
 
 @dataclass(slots=True)
@@ -122,7 +122,7 @@ ACTIONS: Final = [
 ]
 """Every operation on one object that a customer or a merchant may ask for."""
 READ_AGAIN: Final = re.compile(r"revoked_at >=|disabled_at >=")
-"""The lists of what has ended lately are read again now and then, by whatever request comes next."""
+"""The lists of what has ended lately are read again now and then, by the next request."""
 CONDITIONS: Final = re.compile(r"\bWHERE\b.*", re.DOTALL)
 """An account is looked up by its owner and currency, or by an id that nobody has."""
 RANKS_APART_MAX: Final = 0.2

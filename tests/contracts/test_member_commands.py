@@ -120,7 +120,7 @@ async def test_a_member_is_told_of_from_the_invitation_to_the_end(
     assert "example.com" not in repr(records)
 
 
-async def test_whoever_may_not_manage_members_is_refused(executor: CommandExecutor) -> None:
+async def test_a_caller_who_may_not_manage_members_is_refused(executor: CommandExecutor) -> None:
     members = {role: await joined(executor, number, role) for number, role in enumerate(MemberRole, start=11)}
     target = {role: await joined(executor, number, role) for number, role in enumerate(MemberRole, start=21)}
     nobody = [await joined(executor, 31, MemberRole.VIEWER)]

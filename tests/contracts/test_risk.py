@@ -1,4 +1,4 @@
-"""Rules of risk on every storage: no payments together exceed a limit, whatever way they come."""
+"""Rules of risk on every storage: no payments together exceed a limit, by any operation."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -194,7 +194,7 @@ class Customers:
             raise invitation_invalid()
         customer_id, secret_hash = UserId(form[1]), hash_of_key_secret(form[2])
         found = await self.stored.customer(customer_id)
-        # Hashing a password is dear: whoever has no invitation does not get so far.
+        # Hashing a password is expensive: nobody without an invitation causes it.
         if found is None or found.customer.invitation is None:
             raise invitation_invalid()
         if not found.customer.invitation.accepts(secret_hash, self.access.clock()):

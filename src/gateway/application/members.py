@@ -196,7 +196,7 @@ class Members:
         return member
 
     async def leave(self, caller: Caller, member_id: MemberId, *, origin: Origin | None = None) -> Member:
-        """Let the caller not act for a merchant any more: themselves, whatever their role is there.
+        """Let the caller no longer act for a merchant. Any role allows it.
 
         Raises:
             MemberNotFound: The caller is no such member.

@@ -144,7 +144,7 @@ class OutageContract:
         assert OTHER_CALLS[port].keys() == {name for name in vars(port) if not name.startswith("_")}
 
     async def test_no_error_of_a_driver_comes_out(self, open_breakable: OpenBreakable) -> None:
-        """Whatever is called while the storage is away is answered, or is `StorageUnavailable`."""
+        """A call while the storage is away is answered, or raises `StorageUnavailable`."""
         async with open_breakable() as (storage, away):
             await commit(storage, Changes(accounts_new=[an_account(1)]))
             async with away():
@@ -215,6 +215,6 @@ async def _answered_or_unavailable(call: Any) -> Exception | None:
         await call
     except StorageUnavailable:
         return None
-    except Exception as error:  # noqa: BLE001 - whatever it is: the test shows it.
+    except Exception as error:  # noqa: BLE001 - the test shows every error.
         return error
     return None

@@ -165,7 +165,7 @@ class CustomerWithAccounts:
 
 
 def invitation_invalid() -> InvitationInvalid:
-    """The refusal of an invitation, whatever is wrong with it."""
+    """The refusal of an invitation, the same for all reasons."""
     return InvitationInvalid("There is no such invitation, or it is over. Ask the merchant for another one.")
 
 

@@ -19,7 +19,7 @@ def members() -> None:
 
 @members.command
 @_merchant
-@click.option("--email", required=True, help="The address of whoever is invited.")
+@click.option("--email", required=True, help="The address of the invited person.")
 @_role
 @settings_flags("environment", "data_dir", "database_url")
 def invite(*, merchant: str, email: str, role: str, **flags: str | None) -> None:

@@ -35,7 +35,7 @@ from support.builders import (
 
 ROUNDS = 200
 COUNT = 2
-"""The limit of payments in an hour; each round is an hour and more after the one before."""
+"""The limit of payments in an hour; each round is an hour and more after the previous round."""
 
 
 async def test_payments_of_two_gateways_never_exceed_a_limit_together(postgres_url: str) -> None:

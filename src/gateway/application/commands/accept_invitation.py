@@ -96,5 +96,5 @@ class AcceptInvitation(Command[Member]):
 
 
 def invitation_not_found() -> InvitationNotFound:
-    """The refusal of whatever is no open invitation, in the same words for all reasons."""
+    """The refusal of a token without an open invitation, in the same words for all reasons."""
     return InvitationNotFound("There is no open invitation with this token for your e-mail address.")

@@ -25,7 +25,7 @@ from gateway.domain.user import Role, UserId
 
 @immutable
 class InviteMember(Command[Member]):
-    """Invite whoever has an e-mail address to act for a merchant, with a role. The invitation ends after a week.
+    """Invite the person with an e-mail address to act for a merchant, with a role. The invitation ends after a week.
 
     `email` is canonical. `token_hash` is of a new token: `application/members.py` makes one. `actor_id` is the user who
     invites: the merchant's own, or a member who is an owner, or an admin if the role is not `owner`; `None` for a

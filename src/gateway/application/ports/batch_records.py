@@ -61,7 +61,7 @@ class Payer(NamedTuple):
 
 
 class AccountHolder(NamedTuple):
-    """An owner who has an account of a kind, in whatever currency, and the merchant who manages them."""
+    """An owner who has an account of a kind, in any currency, and the merchant who manages them."""
 
     owner_id: UserId
     kind: AccountKind

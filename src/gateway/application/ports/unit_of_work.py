@@ -225,9 +225,9 @@ class UnitOfWork(Protocol):
         webhook endpoints, API keys, members; each by id), so that two batches never wait for each other in a circle.
         Answers, references, e-mails, external ids and transactions are read, not locked.
 
-        Where accounts may be cached, a storage may pipeline its units of work: this one waits until the one before it
-        has decided, and gets the accounts as that leaves them, though it may still be committing. A unit of work that
-        cannot be pipelined (it locks, or opens accounts) waits until the one before it has ended.
+        Where accounts may be cached, a storage may pipeline its units of work: this one waits until the previous unit
+        of work has decided, and gets the accounts as that leaves them, though it may still be committing. A unit of
+        work that cannot be pipelined (it locks, or opens accounts) waits until the previous one has ended.
 
         Raises:
             StorageUnavailable: The storage could not be reached; nothing was started.

@@ -80,7 +80,7 @@ def accept(model: Model, command: AcceptInvitation, now: datetime) -> Effect:
 
 
 def change(model: Model, command: ChangeMember, now: datetime) -> Effect:
-    """Give a member another role. Whoever has it stays as they are."""
+    """Give a member another role. A member who has it stays unchanged."""
     before = _member(model, command.merchant_id, command.member_id)
     _must_manage(model, command.actor_id, command.merchant_id, before.role, command.role.value)
     if before.role == command.role.value:

@@ -62,7 +62,7 @@ def no_such_customer() -> UserNotFound:
 
 
 def merchant_must_exist(ledger: LedgerView, key: AccountKey) -> None:
-    """Check that a merchant has an account, in whatever currency; `key` is of one that the merchant is paid to.
+    """Check that a merchant has an account, in any currency; `key` is of one that the merchant is paid to.
 
     Raises:
         MerchantNotFound: The merchant does not exist.
