@@ -288,10 +288,11 @@ async def new_database(server: PostgresServer, name: str) -> str:
     return server.url(name)
 
 
-def copy_database(source: str, target: str) -> None:
-    """Dump a database, and restore it elsewhere."""
+def copy_database(source: str, target: str, *, schema: str | None = None) -> None:
+    """Dump a database, or one schema of it, and restore it elsewhere."""
     programs = find_binaries().directory
-    dump = subprocess.run([programs / "pg_dump", source], check=True, capture_output=True).stdout
+    one = () if schema is None else ("--schema", schema)
+    dump = subprocess.run([programs / "pg_dump", *one, source], check=True, capture_output=True).stdout
     subprocess.run(
         [programs / "psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--output", os.devnull, target],
         input=dump,

@@ -25,6 +25,7 @@ from gateway.adapters.sql.migrations import newest_revision
 from gateway.bootstrap.schema import grant_database_roles, migrate_database, planned_migration, require_schema
 from gateway.bootstrap.storage import open_audit
 from gateway.testing import assert_sound
+from support.postgres import PostgresServer, copy_database, temporary_database
 
 
 @pytest.fixture
@@ -81,6 +82,29 @@ async def test_two_schemas_of_one_database_are_two_ledgers(empty_postgres_url: s
             await two.execute_in(program, command)
             await one.execute_in(program, command)
         assert (await available(one), await available(two)) == (980, 990)
+
+
+async def test_one_of_two_schemas_is_dumped_and_restored_as_a_ledger_of_its_own(
+    postgres_server: PostgresServer, empty_postgres_url: str
+) -> None:
+    async with (
+        open_gateway(empty_postgres_url, schema="one") as one,
+        open_gateway(empty_postgres_url, schema="two") as two,
+    ):
+        await one.execute(await pay(one, 10), idempotency_key="order-1")
+        await two.execute(await pay(two, 20))
+    async with temporary_database(postgres_server) as name:
+        restored = postgres_server.url(name)
+        copy_database(empty_postgres_url, restored, schema="one")
+        async with open_gateway(restored, schema="one") as gateway:
+            assert await available(gateway) == 990
+            await assert_sound(gateway)
+            again = await gateway.execute(await pay(gateway, 10), idempotency_key="order-1")
+            assert again.payment.amount == Money(10, "EUR")
+            assert await available(gateway) == 1_990  # The deposit of `pay`, and no second payment.
+        connection = await asyncpg.connect(restored)
+        assert await connection.fetchval("SELECT to_regnamespace('two') IS NULL")
+        await connection.close()
 
 
 async def test_a_schema_of_others_or_of_another_version_is_a_sentence(empty_postgres_url: str, program: Any) -> None:
