@@ -157,12 +157,12 @@ async def _in_batches(storage: Storage, people: People, count: int, size: int) -
 
 async def _through_the_door(executor: Executor, people: People, count: int, *, tasks: int) -> float:
     """Payments a second, by tasks that each wait for their answer."""
-    executor = CommandExecutor(executor, time_ordered_id)
+    commands = CommandExecutor(executor, time_ordered_id)
     orders = list(payments(people, count))
 
     async def ask(task: int) -> None:
         for order in orders[task::tasks]:
-            await executor.execute(order)
+            await commands.execute(order)
 
     start = time.perf_counter()
     await asyncio.gather(*(ask(task) for task in range(tasks)))

@@ -14,13 +14,13 @@ import subprocess
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # psutil ships no types.
 
 from bench.closed_loop import SCRIPT, require_wrk, write_lines
 from bench.fairness import PAYING_CONNECTIONS, all_paid
@@ -210,7 +210,7 @@ def opened_sockets(port: int, count: int) -> list[socket.socket]:
     return sockets
 
 
-ARMS: Final[dict[str, Callable[[PostgresServer], Awaitable[Figures]]]] = {
+ARMS: Final[dict[str, Callable[[PostgresServer], Coroutine[None, None, Figures]]]] = {
     "batches": batches,
     "goodput": goodput,
     "logins": logins,
@@ -223,7 +223,7 @@ def overload(names: tuple[str, ...]) -> str:
     sections = ["# Overload"]
     with resolve().open() as postgres:
         for name in names or ARMS:
-            figures = asyncio.run(ARMS[name](postgres))  # type: ignore[arg-type]  # an async function's coroutine.
+            figures = asyncio.run(ARMS[name](postgres))
             rows = "\n".join(f"| {what} | {figure} |" for what, figure in figures.items())
             sections.append(f"## {ARMS[name].__doc__}\n\n| | |\n|---|---|\n{rows}")
     return "\n\n".join(sections) + "\n"

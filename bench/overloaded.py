@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # psutil ships no types.
 
 from support.flood import LIVE, percentile, seconds_of
 from support.load import Shop

@@ -86,7 +86,7 @@ def app() -> Litestar:
         tag="",
         summary="",
         handler=arm.pay,
-        roles=frozenset({Role.CUSTOMER}),
+        only_roles=frozenset({Role.CUSTOMER}),
         status=201,
         body=PaymentBody,
         idempotency=Idempotency.REQUIRED,

@@ -14,6 +14,7 @@ from gateway import PaymentResult
 from gateway.adapters.http import HttpLimits, create_app
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.engine.command_executor import CommandExecutor
+from gateway.application.engine.executor import Executor
 from gateway.application.engine.submission import Answer, Submission
 from gateway.application.gateway import Gateway
 from gateway.bootstrap.garbage_collection import collect_garbage_seldom
@@ -22,18 +23,14 @@ from gateway.bootstrap.wiring import open_gateway
 from gateway.settings.reader import read_settings
 
 
-class AnswersAtOnce:
+class AnswersAtOnce(Executor):
     """An executor that answers all submissions with the same result: only the cost of HTTP remains."""
 
     def __init__(self, paid: PaymentResult) -> None:
         self._paid = paid
 
-    async def perform(self, submission: Submission) -> Answer:
-        """Encode the result, without deciding."""
-        return await self.submit(submission)
-
     def submit(self, submission: Submission) -> asyncio.Future[Answer]:
-        """As `perform`."""
+        """Encode the result, without deciding."""
         body = submission.codec.encode(self._paid).body
         answer = asyncio.get_running_loop().create_future()
         answer.set_result(Answer(body=body, outcome=self._paid, refused=False, replayed=False))
