@@ -1,7 +1,7 @@
 """Requests for payments, usual and unusual ones, as bytes of connections, for two servers that must answer alike."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
@@ -134,6 +134,20 @@ TARGETS: Final = (
     b"*",
 )
 METHODS: Final = (b"GET", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"post", b"BREW")
+LENGTHS: Final[tuple[Callable[[int], bytes], ...]] = (
+    lambda length: b"%d" % (length + 1),
+    lambda length: b"%d" % (length + 2),
+    lambda length: b"%d" % (length - 1),
+    lambda length: b"0%d" % length,
+    lambda length: b"+%d" % length,
+    lambda length: b" %d " % length,
+    lambda length: b"%d,%d" % (length, length),
+    lambda length: b"%x" % length,
+    lambda length: b"%d\xb2" % length,
+    lambda _: b"",
+    lambda _: b"0",
+)
+"""How the length of a body may be written: with more, with less, and otherwise than with digits."""
 LAST: Final[tuple[tuple[bytes, ...], ...]] = ((b"Connection: close",), (b"Connection: close", b"Accept: */*"))
 
 
@@ -163,6 +177,37 @@ class RandomRequests:
         """The requests of one connection."""
         random = self.random
         return [self._burst() for _ in range(random.choice((1, 1, 2, 4)))]
+
+    def repeating(self) -> list[Burst]:
+        """The requests of a connection that has sent usual ones: others like them, and one whose head is changed."""
+        random = self.random
+        user = random.choice(CUSTOMERS)
+        more = random.choice(((), (b"X-Request-ID: 1",), (b"Connection: keep-alive", b"Accept: */*")))
+        sent = [self._repeated(user, more) for _ in range(random.choice((3, 4)))]
+        *usual, last = [Burst([request], 1) for request in sent]
+        head, end, body = last.pieces[0].partition(b"\r\n\r\n")
+        if random.random() < 0.4:
+            lines = head.split(b"\r\n")
+            length = next(at for at, line in enumerate(lines) if line.startswith(b"Content-Length"))
+            form = random.choice(LENGTHS)
+            lines[length] = b"Content-Length: " + form(len(body))
+            # What a longer length asks for comes later.
+            return [*usual, Burst([b"\r\n".join(lines) + end + body, b"  "], 1)]
+        at = random.randrange(len(head))
+        changed = random.choice((
+            head[:at] + bytes([random.randrange(256)]) + head[at + 1 :],
+            head[:at] + random.choice((b" ", b"\t", b"\r", b"\n", b"\r\n", b":", b"\0", b"\x80")) + head[at:],
+            head[:at] + head[at + 1 :],
+        ))  # fmt: skip
+        if b"\r\n\r\n" in changed or not is_answered_in_turn(changed + end + body):
+            # The connection refuses it, and reads no more; or no answer follows what follows.
+            return [*usual, Burst([changed + end + body], 0)]
+        return [*usual, Burst([changed + end + body], 1)]
+
+    def _repeated(self, user: int, more: Sequence[bytes]) -> bytes:
+        self._number += 1
+        fields = {"merchant_id": user_id(MERCHANTS[0]), "amount": self.random.randrange(1, 300), "currency": "USD"}
+        return framed(self.tokens[user], b"key-%d" % self._number, json.dumps(fields).encode(), more=more)
 
     def _burst(self) -> Burst:
         random = self.random

@@ -41,6 +41,21 @@ ACCOUNTS: Final = (*CUSTOMERS, *MERCHANTS, FROZEN)
 """Who has one."""
 
 
+class CountingProtocol(GatewayProtocol):
+    """A connection.
+
+    Attributes:
+        begun: How many requests its parser has begun to read.
+    """
+
+    begun = 0
+
+    def on_message_begin(self) -> None:
+        """Count it."""
+        self.begun += 1
+        super().on_message_begin()
+
+
 def token_of(user: int, *, session: str = "ses_1", clock: StandingClock | None = None) -> bytes:
     """A token of a user, issued now."""
     role = "operator" if user == OPERATOR else "merchant" if user in MERCHANTS else "customer"
@@ -64,7 +79,12 @@ class LaneServer:
     state: ServerState
     entries: list[Entry]
     ticks: list[int]
-    protocols: list[GatewayProtocol] = field(default_factory=list)
+    protocols: list[CountingProtocol] = field(default_factory=list)
+
+    @property
+    def parsed(self) -> int:
+        """How many requests its parsers have begun to read."""
+        return sum(protocol.begun for protocol in self.protocols)
 
     @property
     def lane(self) -> Lane:
@@ -156,10 +176,10 @@ async def open_lane_server(
         config.load()
         state = ServerState()
         state.default_headers = [(b"date", b"Sat, 28 Nov 2026 07:00:00 GMT"), *config.encoded_headers]
-        protocols: list[GatewayProtocol] = []
+        protocols: list[CountingProtocol] = []
 
-        def protocol() -> GatewayProtocol:
-            protocols.append(GatewayProtocol(config, state, {}))
+        def protocol() -> CountingProtocol:
+            protocols.append(CountingProtocol(config, state, {}))
             return protocols[-1]
 
         server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)

@@ -34,7 +34,7 @@ from support.lane_requests import (
     framed,
     payment_body,
 )
-from support.lane_servers import LaneServer, open_lane_server, token_of
+from support.lane_servers import LaneServer, open_lane_server, response, token_of
 
 CONNECTIONS = int(os.environ.get("GATEWAY_TEST_LANE_CONNECTIONS", "800"))
 """Of all comparisons; some 3 requests each. 32,000 are 10^5 requests, and take ten minutes on a busy machine."""
@@ -105,6 +105,26 @@ async def test_the_lane_changes_no_byte(origins: tuple[str, ...]) -> None:
         assert await balances(taking) == await balances(plain)
         # Otherwise the comparison was one of the endpoint with itself.
         assert taking.taken > count / 2
+
+
+async def test_the_lane_changes_no_byte_of_requests_whose_heads_repeat() -> None:
+    random = Random(SEED)  # noqa: S311 - as above.
+    async with both() as (taking, plain):
+        requests = RandomRequests(random, tokens_at(taking))
+        for token in map(token_of, CUSTOMERS):
+            for server in (taking, plain):
+                await server.answers(framed(token, b"known", BODY))
+        requests.tokens.update({user: token_of(user) for user in CUSTOMERS})
+        before = taking.parsed
+        for number in range(CONNECTIONS // 2):
+            bursts = requests.repeating()
+            compare(await taking.sent(bursts), await plain.sent(bursts), f"{SEED=} {number=} {bursts=}")
+        assert entries(taking) == entries(plain)
+        assert taking.state.total_requests == plain.state.total_requests
+        assert await balances(taking) == await balances(plain)
+        # The parser gets the first and the last request of each connection, and of some what follows the last one.
+        assert taking.parsed - before < CONNECTIONS // 2 * 2.5
+        assert plain.parsed > taking.parsed + CONNECTIONS // 2
 
 
 @pytest.mark.parametrize("origins", [(), ("https://shop.example",), ("*",)])
@@ -180,6 +200,51 @@ async def test_a_merchant_s_request_and_a_refusal_of_the_ledger_take_the_lane() 
         assert (await server.answers(framed(merchant, b"c", asked))).startswith(b"HTTP/1.1 201 ")
         assert b"insufficient_funds" in await server.answers(framed(poor, b"d", too_much))
         assert server.taken == 2
+
+
+async def test_a_head_that_repeats_with_other_values_is_not_parsed() -> None:
+    async with lane() as server:
+        other = token_of(CUSTOMERS[1])
+        await server.answers(framed(other, b"known", BODY))
+        trace = [b"Traceparent: 00-%032x-%016x-01" % (number, number) for number in range(4)]
+        longer = BODY[:-1] + b', "reference": "order-1"}'
+        sent = [
+            framed(TOKEN, b"a", BODY, more=trace[:1]),
+            framed(TOKEN, b"another-key", longer, more=trace[1:2]),
+            framed(other, b"c", BODY, more=trace[2:3]),
+            framed(TOKEN, b"a", BODY, more=trace[3:]),
+        ]
+        before = server.parsed
+        came = await server.sent([Burst([request], 1) for request in sent])
+        assert came.count(b"HTTP/1.1 201 ") == 4
+        assert came.count(b"idempotency-replayed: true") == 1
+        assert (server.taken, server.parsed - before) == (4, 1)
+
+
+async def test_a_repeated_head_that_the_lane_does_not_take_is_parsed() -> None:
+    """The token ends in between; then the body is no payment; then the client changes its headers."""
+    async with lane() as server, connected(server) as (reader, writer):
+
+        async def answer(request: bytes) -> bytes:
+            writer.write(request)
+            return await response(reader)
+
+        session = token_of(CUSTOMERS[0], session="ses_to_end")
+        for key in (b"a", b"b"):
+            await server.answers(framed(session, key, BODY))
+        for key in (b"c", b"d"):
+            assert b" 201 " in await answer(framed(session, key, BODY))
+        await end_session(server, "ses_to_end")
+        server.advance(2.5)
+        assert b"token_revoked" in await answer(framed(session, b"e", BODY))
+        assert b"json_malformed" in await answer(framed(TOKEN, b"f", b"{"))
+        before, taken = server.parsed, server.taken
+        for key in (b"g", b"h"):
+            assert b" 201 " in await answer(framed(TOKEN, key, BODY))
+        assert (server.parsed, server.taken) == (before, taken + 2)
+        for key in (b"i", b"j"):
+            assert b" 201 " in await answer(framed(TOKEN, key, BODY, more=[b"Accept: */*"]))
+        assert (server.parsed, server.taken) == (before + 1, taken + 4)
 
 
 UNUSUAL = {
@@ -385,14 +450,21 @@ class Switch:
 
 
 @asynccontextmanager
-async def asking(server: LaneServer, *requests: bytes) -> AsyncGenerator[asyncio.StreamReader]:
-    """A connection that has sent these requests."""
+async def connected(server: LaneServer) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write(b"".join(requests))
     try:
-        yield reader
+        yield reader, writer
     finally:
         writer.close()
+
+
+@asynccontextmanager
+async def asking(server: LaneServer, *requests: bytes) -> AsyncGenerator[asyncio.StreamReader]:
+    """A connection that has sent these requests."""
+    async with connected(server) as (reader, writer):
+        writer.write(b"".join(requests))
+        yield reader
 
 
 async def test_a_payment_waits_no_longer_than_a_request_may_take_and_is_made_all_the_same() -> None:
@@ -413,6 +485,21 @@ async def test_payments_in_the_lane_count_as_running_requests() -> None:
             await executor.let_go(0)
             assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 201 ")
         assert server.lane.endpoint.running == 0
+
+
+async def test_a_repeated_head_waits_for_the_response_before_it() -> None:
+    async with held() as (server, executor), connected(server) as (reader, writer):
+        for number in range(3):
+            writer.write(framed(TOKEN, b"in-turn-%d" % number, BODY))
+            if number < 2:
+                await executor.has(number + 1)
+            if number == 0:
+                await executor.let_go(0)
+                assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 201 ")
+        # The second one is in the lane, and the third one arrives.
+        while server.protocols[-1].begun < 2 and len(executor.submitted) == 2:  # noqa: ASYNC110 - it tells nobody.
+            await asyncio.sleep(0)
+        assert len(executor.submitted) == 2
 
 
 async def test_a_reserved_connection_has_no_lane() -> None:

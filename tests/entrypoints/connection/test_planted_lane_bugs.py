@@ -1,5 +1,6 @@
 """Planted bugs of the lane: each breaks one thing in the real code, and a test of the lane must find it."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from gateway.application.access.revocations import Revocations
 from gateway.application.ports.batch_records import AnswerKey
 from gateway.contracts.records import user_id
 from gateway.entrypoints.connection.lane_protocol import LaneProtocol
+from gateway.entrypoints.connection.repeated_head import RepeatedHead
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -126,18 +128,45 @@ def layers_are_passed_by(patch: pytest.MonkeyPatch) -> None:
 
 def a_server_that_ends_does_not_wait(patch: pytest.MonkeyPatch) -> None:
     """Payments in the lane are unknown to the server."""
-    start_held = LaneProtocol.start_held
+    start = LaneProtocol.start_in_lane
 
-    def unknown(self: Any) -> None:
-        start_held(self)
+    def unknown(self: Any, cycle: Any, payment: Any) -> None:
+        start(self, cycle, payment)
         self.tasks.clear()
 
-    patch.setattr(LaneProtocol, "start_held", unknown)
+    patch.setattr(LaneProtocol, "start_in_lane", unknown)
 
 
 def reserved_connections_pay(patch: pytest.MonkeyPatch) -> None:
     """The bound on connections does not hold for payments."""
     patch.setattr(LaneProtocol, "use_no_lane", lambda _self: None)
+
+
+def the_length_of_a_repeated_head_is_not_read(patch: pytest.MonkeyPatch) -> None:
+    """The body is whatever follows the head."""
+    read = RepeatedHead.read
+
+    def without_length(self: Any, data: bytes) -> Any:
+        head, end, body = data.partition(b"\r\n\r\n")
+        return read(self, re.sub(rb"Content-Length: [0-9]+", b"Content-Length: %d" % len(body), head) + end + body)
+
+    patch.setattr(RepeatedHead, "read", without_length)
+
+
+def a_repeated_head_begins_beside_another_request(patch: pytest.MonkeyPatch) -> None:
+    """Responses of a connection lose their order."""
+    take_repeated = LaneProtocol.take_repeated
+
+    def beside(self: Any, data: bytes) -> bool:
+        complete = self.cycle is not None and not self.cycle.response_complete
+        if complete:
+            self.cycle.response_complete = True
+        taken = take_repeated(self, data)
+        if complete and not taken:
+            self.cycle.response_complete = False
+        return taken
+
+    patch.setattr(LaneProtocol, "take_repeated", beside)
 
 
 async def the_bytes() -> None:
@@ -159,6 +188,8 @@ FOUND_BY: dict[Plant, Callable[[], Awaitable[None]]] = {
     requests_are_not_counted_as_running: found_by.test_payments_in_the_lane_count_as_running_requests,
     requests_are_counted_as_running_for_ever: found_by.test_payments_in_the_lane_count_as_running_requests,
     the_lane_is_closed: the_bytes,
+    the_length_of_a_repeated_head_is_not_read: found_by.test_the_lane_changes_no_byte_of_requests_whose_heads_repeat,
+    a_repeated_head_begins_beside_another_request: found_by.test_a_repeated_head_waits_for_the_response_before_it,
     reserved_connections_pay: found_by.test_a_reserved_connection_has_no_lane,
     layers_are_passed_by: found_by.test_the_lane_is_off_with_layers_with_a_wrapper_and_by_its_setting,
     a_server_that_ends_does_not_wait: found_by.test_a_server_that_ends_waits_for_the_lane_and_closes_its_connections,

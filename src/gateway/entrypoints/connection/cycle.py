@@ -5,7 +5,7 @@ with few values are remembered. What is not usual is left to uvicorn, which deci
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -48,6 +48,15 @@ class Cycle(RequestResponseCycle):
             keep_alive=keep_alive,
             on_response=protocol.on_response_complete,
         )
+
+    def begin_again(self, on_response: Callable[[], None]) -> None:
+        """Begin the response to another request like the last one, whose response is complete.
+
+        Args:
+            on_response: Called when this response is complete.
+        """
+        self.response_started = self.response_complete = False
+        self.on_response = on_response
 
     def send(self, message: Any) -> Awaitable[None]:  # type: ignore[override]
         """Send the head or a part of the body."""

@@ -82,11 +82,14 @@ class GatewayProtocol(LaneProtocol):
             while rest:
                 self._feed_counted(rest[:part_bytes_max])
                 rest = rest[part_bytes_max:]
+        elif self._deadline is None and self.take_repeated(data):
+            self._places.busy(self)
+            return
         else:
             self._feed(data)
             if self._in_head:
                 self._check_incomplete()
-        self.start_held()
+        self.start_held(data)
 
     def on_message_begin(self) -> None:
         """A request begins."""
