@@ -150,6 +150,7 @@ async def _over_http(
     await _take_turns(plan, found, field, list(arms.values()), peers, console)
     await _open_loop(plan, found, field, arms[results.UNIFORM], signed, people, console)
     console.print("Fairness: single payments beside a flood of batches ...")
+    await databases.checkpoint(postgres)  # Otherwise the disk is still busy with all that was measured before.
     found.fairness = await fairness.measure(postgres, plan.flood)
     console.print("Webhooks: a queue, and the lag beside good and bad receivers ...")
     url = await databases.copy(postgres, "deliveries")
