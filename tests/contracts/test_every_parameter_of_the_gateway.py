@@ -14,10 +14,12 @@ from gateway.application.access.caller import Caller
 from gateway.application.accounts import Accounts
 from gateway.application.api_keys import ApiKeys
 from gateway.application.audit_queries import AuditQueries
+from gateway.application.customers import Customers
 from gateway.application.engine.outcome_codec import refusals
 from gateway.application.events.feed import Events
 from gateway.application.members import Members
 from gateway.application.ports.audit_log import AuditFilter
+from gateway.application.ports.customers import CustomerFilter
 from gateway.application.ports.reader import AccountFilter, PaymentFilter, TransactionFilter
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Storage
@@ -44,6 +46,7 @@ FILTERS = {
     "payments": PaymentFilter(),
     "transactions": TransactionFilter(),
     "records": AuditFilter(),
+    "customers": CustomerFilter(),
 }
 VALID: Mapping[str, object] = {
     "caller": CALLER,
@@ -68,6 +71,8 @@ VALID: Mapping[str, object] = {
     "email": "ada@example.com",
     "password": "correct horse battery",
     "role": Role.CUSTOMER,
+    "owner_role": Role.CUSTOMER,
+    "member": None,
     "name": "Ada",
     "currency": "USD",
     "address": "127.0.0.1",
@@ -97,6 +102,9 @@ VALID: Mapping[str, object] = {
     "member_id": member_id(1),
     "actor_id": None,
     "token": "gi_1",
+    "external_id": None,
+    "valid_seconds": 60,
+    "idempotency_key": None,
 }
 """An argument for each parameter of each method; `where` is a filter of the method's own."""
 
@@ -124,16 +132,21 @@ def parts(storage: Storage) -> list[Any]:
         ApiKeys(access),
         SecondFactorEnrolment(access),
         Members(access, storage.members),
+        Customers(access=access, stored=storage.customers),
         AuditQueries(storage.audit_log, access.executor, StandingClock()),
         access,
     ]
 
 
 def methods(part: object) -> dict[str, Callable[..., Any]]:
-    """The coroutine methods of a part of the gateway."""
+    """The coroutine methods of a part of the gateway, and those that make a command."""
     kind = part if isinstance(part, type) else type(part)
     # Asked of the class: Python 3.11.2 cannot list the members of a value with slots.
-    names = [name for name, member in vars(kind).items() if inspect.iscoroutinefunction(member)]
+    names = [
+        name
+        for name, member in vars(kind).items()
+        if inspect.iscoroutinefunction(member) or (inspect.isfunction(member) and name.endswith("_command"))
+    ]
     return {name: getattr(part, name) for name in names if not name.startswith("_")}
 
 
@@ -147,7 +160,9 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
                 for hostile in VALUES:
                     code: str
                     try:
-                        await method(**valid | {parameter: hostile})
+                        asked = method(**valid | {parameter: hostile})
+                        if inspect.isawaitable(asked):
+                            await asked
                     except Refusal as refusal:
                         code = refusal.code
                     else:
@@ -171,6 +186,7 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
         ApiKeys,
         SecondFactorEnrolment,
         Members,
+        Customers,
         Access,
     ],
 )

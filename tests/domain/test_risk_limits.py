@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod
 from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.risk import ALLOWED, PaymentAttempt, RiskAction, RiskVerdict, refused, reviewed
-from gateway.domain.risk_limits import RiskLimits, is_risk_limit, risk_limit
+from gateway.domain.risk_limits import AmountLimit, RiskLimits, is_risk_limit, risk_limit
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -172,6 +173,23 @@ def test_there_are_only_so_many_limits_and_windows() -> None:
         RiskLimits(refuse=many, review=[risk_limit("count.1h=1")])
     with pytest.raises(InvalidInput):
         refusing(*(f"count.{minutes}m=1" for minutes in range(1, 10)))
+
+
+@pytest.mark.parametrize("field", ["refuse", "review"])
+@pytest.mark.parametrize(
+    "wrong", [None, True, 1, 1.5, "count.1h=1", b"x", {}, ["count.1h=1"], [None], (1,), [AmountLimit], object()]
+)
+def test_what_is_no_limit_is_refused_when_the_rules_are_made(field: str, wrong: Any) -> None:
+    with pytest.raises(InvalidInput) as found:
+        RiskLimits(**{field: wrong})
+    assert [(error.field, error.code) for error in found.value.errors] == [(field, "type_mismatch")]
+
+
+def test_limits_are_copied_when_the_rules_are_made() -> None:
+    limits = [risk_limit("count.1h=1")]
+    rules = RiskLimits(refuse=limits, review=limits)
+    limits.append(risk_limit("count.2h=1"))
+    assert rules.windows == {HOUR}
 
 
 @pytest.mark.parametrize("rule", ["", "x" * 65, 1])

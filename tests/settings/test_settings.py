@@ -1,5 +1,6 @@
 """Settings are read once and strictly, shown without secrets, and explained on one page."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from gateway.settings.field import SettingsRefused
 from gateway.settings.forms import PATH, PROXIES
 from gateway.settings.markdown import settings_markdown
 from gateway.settings.reader import Source, read_settings, show_settings
-from gateway.settings.values import Settings
+from gateway.settings.values import FIELDS, Settings
 
 RANDOM = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"
 """As random as a secret must be."""
@@ -158,3 +159,12 @@ def test_the_page_of_settings_is_up_to_date() -> None:
 
     # If not: gateway settings --markdown > docs/settings.md
     assert page.read_text(encoding="utf-8") == settings_markdown()
+
+
+@pytest.mark.parametrize("name", sorted(FIELDS))
+@pytest.mark.parametrize("text", ["\udcff", "true\ud800", "1\udcff"])
+def test_bytes_that_are_not_utf_8_are_no_value_and_no_traceback(name: str, text: str) -> None:
+    with contextlib.suppress(SettingsRefused):
+        read_settings({f"GATEWAY_{name.upper()}": text})
+    with contextlib.suppress(SettingsRefused):
+        FIELDS[name].check(text)

@@ -19,6 +19,7 @@ from gateway.domain.checks import check_id, check_type
 from gateway.domain.errors import invalid
 from gateway.domain.immutable import immutable
 from gateway.domain.member import Member
+from gateway.domain.member_role import MemberRole
 from gateway.domain.scope import Scope
 from gateway.domain.user import Role, UserId
 
@@ -111,7 +112,7 @@ class ApiKeys:
             secret_hash=hash_of_key_secret(secret),
             last_four=secret[-LAST_CHARACTERS:],
             requests_per_minute=requests_per_minute,
-            member_role=None if member is None else member.role,
+            member_role=_role_of(member),
         )
         return KeyCommand(command=command, secret=secret)
 
@@ -166,7 +167,7 @@ class ApiKeys:
             last_four=secret[-LAST_CHARACTERS:],
             old_key_seconds=old_key_seconds,
             requests_per_minute=requests_per_minute,
-            member_role=None if member is None else member.role,
+            member_role=_role_of(member),
         )
         return KeyCommand(command=command, secret=secret)
 
@@ -246,3 +247,10 @@ def scopes_of(scopes: object) -> tuple[Scope, ...]:
 
 def _not_found() -> ApiKeyNotFound:
     return ApiKeyNotFound("There is no such API key.")
+
+
+def _role_of(member: Member | None) -> MemberRole | None:
+    if member is None:
+        return None
+    check_type("member", member, Member)
+    return member.role

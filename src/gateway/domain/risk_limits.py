@@ -6,9 +6,9 @@ A limit is exceeded by more than it says: a payment of exactly the limit is allo
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
-from gateway.domain.checks import check_integer, check_text, check_type
+from gateway.domain.checks import check_integer, check_text, check_type, wrong_type
 from gateway.domain.errors import Refusal, invalid
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import RISK_COUNT_MAX, RISK_LIMITS_MAX, RISK_SUM_MINOR_MAX
@@ -181,13 +181,17 @@ class RiskLimits:
     If several are exceeded, one that refuses comes before one that reviews, and then the first of the list.
 
     Raises:
-        InvalidInput: There are more than `RISK_LIMITS_MAX`, or more windows than `RISK_WINDOWS_MAX`.
+        InvalidInput: Something is no limit, or there are more than `RISK_LIMITS_MAX`, or more windows than
+            `RISK_WINDOWS_MAX`.
     """
 
     refuse: Sequence[RiskLimit] = ()
     review: Sequence[RiskLimit] = ()
 
     def __post_init__(self) -> None:
+        # Copies: who holds the lists cannot add a limit that was never checked, or whose window nobody counts.
+        object.__setattr__(self, "refuse", _checked("refuse", self.refuse))
+        object.__setattr__(self, "review", _checked("review", self.review))
         if len(self.refuse) + len(self.review) > RISK_LIMITS_MAX:
             raise invalid("refuse", "value_invalid", f"There may be at most {RISK_LIMITS_MAX} limits.")
         check_windows(self.windows)
@@ -237,6 +241,8 @@ def is_risk_limit(text: str) -> bool:
 
 
 _TEXT_LENGTH_MAX: Final = 64
+_MEMBERS: Final = ("name", "window", "is_exceeded", "retry_at")
+"""Those of `RiskLimit`."""
 _FORM: Final = re.compile(r"(?P<name>[a-z_]+(\.[A-Za-z0-9]+)*)=(?P<number>[0-9]{1,18})")
 _LENGTH: Final = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[mhd])")
 _MAKE: Final[dict[tuple[str, int], Callable[[Sequence[str], int], RiskLimit]]] = {
@@ -245,6 +251,16 @@ _MAKE: Final[dict[tuple[str, int], Callable[[Sequence[str], int], RiskLimit]]] =
     ("sum", 2): lambda of, number: SumLimit(window=_window(of[1]), currency=currency_code(of[0]), limit_minor=number),
     ("balance_share", 0): lambda _, number: BalanceShareLimit(limit_percent=number),
 }
+
+
+def _checked(field: str, limits: object) -> tuple[RiskLimit, ...]:
+    if not isinstance(limits, Sequence):
+        raise wrong_type(field, "a sequence of limits", limits)
+    given = cast("Sequence[object]", limits)
+    for limit in given:
+        if isinstance(limit, type) or not all(hasattr(limit, name) for name in _MEMBERS):
+            raise wrong_type(field, "limits", limit)
+    return tuple(cast("Sequence[RiskLimit]", given))
 
 
 def _role(text: str) -> Role:

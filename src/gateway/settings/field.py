@@ -106,7 +106,7 @@ class SettingField:
         """
         try:
             value = self._converted(text)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):  # Bytes that are not UTF-8 arrive as lone surrogates.
             raise self._refusal(text) from None
         if not self._is_valid(value):
             raise self._refusal(text)
@@ -145,7 +145,7 @@ class SettingField:
             # makes a tuple of a list.
             if msgspec.convert(value, self.hint) != value:
                 return False
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):
             return False
         if isinstance(value, str):
             return not value or self.form.fits(value)
