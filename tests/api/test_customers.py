@@ -2,7 +2,10 @@
 
 import pytest
 
-from support.api_client import Json, Person, World, created, fresh_key, ok, refused
+from gateway.adapters.memory import memory_storage
+from gateway.application.ports.unit_of_work import TryAgain
+from support.api_client import PASSWORD, Json, Person, World, created, fresh_email, fresh_key, ok, open_world, refused
+from support.builders import Fault, Watch, watched
 
 
 async def a_customer(merchant: Person, **body: object) -> Json:
@@ -227,3 +230,17 @@ async def test_an_invited_customer_signs_in_and_the_merchant_pays_on_their_behal
     stored = await world.gateway.storage.customers.customer(user["id"])
     seen = f"{records}{stored}{ok(await shop.api.get('/events'))}"
     assert not any(invited["token"].rpartition("_")[2] in each for each in (seen, repr(noted)))
+
+
+async def test_a_token_is_shown_to_its_request_also_if_the_acknowledgement_of_the_commit_was_lost() -> None:
+    watch = Watch()
+    async with open_world(storage=watched(memory_storage(), watch)) as world:
+        shop = await world.merchant()
+        path = f"/customers/{(await a_customer(shop))['id']}/invitations"
+        for key in (None, "k"):
+            watch.spoil([Fault(after=TryAgain("The connection was lost."))])
+            token = created(await shop.api.post(path, key=key))["token"]
+            assert not watch.faults
+            assert token is not None
+        body = {"token": token, "email": fresh_email(), "password": PASSWORD}
+        created(await world.anyone.post("/customers/accept-invitation", body))

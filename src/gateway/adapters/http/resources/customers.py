@@ -15,7 +15,7 @@ from gateway.adapters.http.resources.users import Email as UsersEmail
 from gateway.adapters.http.submissions import identity, no_record, stored_response, submission_of, submitted, submitting
 from gateway.application.commands.change_customer import ChangeCustomer
 from gateway.application.commands.create_customer import CreateCustomer
-from gateway.application.customers import canonical
+from gateway.application.customers import CustomerInvitationCommand, canonical
 from gateway.application.ports.customers import CustomerFilter
 from gateway.application.queries import Page
 from gateway.application.rate_limits.rate_limits import REGISTRATIONS
@@ -147,10 +147,17 @@ async def invite_customer(request: Request[InviteCustomerBody]) -> Response:
     submission = submission_of(request, made.command, _without_token, no_record)
     answer = await request.gateway.executor.perform(submission)
     response = stored_response(answer)
-    if not answer.refused and not answer.replayed:
+    if not answer.refused and (not answer.replayed or await _has_made(request, made)):
         shown = _decoder.decode(response.body)
         response.body = _encoder.encode(msgspec.structs.replace(shown, token=made.token))
     return response
+
+
+async def _has_made(request: Request[InviteCustomerBody], made: CustomerInvitationCommand) -> bool:
+    """Whether this command has made the invitation: its request is replayed to itself if the acknowledgement was lost."""
+    found = await request.gateway.customers.stored.customer(made.command.customer_id)
+    invitation = None if found is None else found.customer.invitation
+    return invitation is not None and invitation.secret_hash == made.command.secret_hash
 
 
 def _without_token(invited: CustomerWithAccounts) -> CustomerInvitationView:
