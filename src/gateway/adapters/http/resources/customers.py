@@ -154,7 +154,7 @@ async def invite_customer(request: Request[InviteCustomerBody]) -> Response:
 
 
 async def _has_made(request: Request[InviteCustomerBody], made: CustomerInvitationCommand) -> bool:
-    """Whether this command has made the invitation: its request is replayed to itself if the acknowledgement was lost."""
+    """Whether this command has made the invitation: a request is replayed to itself if its acknowledgement was lost."""
     found = await request.gateway.customers.stored.customer(made.command.customer_id)
     invitation = None if found is None else found.customer.invitation
     return invitation is not None and invitation.secret_hash == made.command.secret_hash
