@@ -4,18 +4,7 @@ import pytest
 
 from gateway.adapters.memory import memory_storage
 from gateway.application.ports.unit_of_work import TryAgain
-from support.api_client import (
-    PASSWORD,
-    Json,
-    Person,
-    World,
-    created,
-    fresh_email,
-    fresh_key,
-    ok,
-    open_world,
-    refused,
-)
+from support.api_client import PASSWORD, Json, Person, World, created, fresh_email, fresh_key, ok, open_world, refused
 from support.builders import Fault, Watch, watched
 
 
@@ -243,17 +232,48 @@ async def test_an_invited_customer_signs_in_and_the_merchant_pays_on_their_behal
     assert not any(invited["token"].rpartition("_")[2] in each for each in (seen, repr(noted)))
 
 
-async def test_a_token_is_shown_to_the_request_that_made_it_also_if_the_acknowledgement_of_the_commit_was_lost() -> (
-    None
-):
+async def joined(world: World, shop: Person, customer: Json) -> Person:
+    """The customer, as a user of their own."""
+    token = created(await shop.api.post(f"/customers/{customer['id']}/invitations"))["token"]
+    body = {"token": token, "email": fresh_email(), "password": PASSWORD}
+    return await world.signed_in(created(await world.anyone.post("/customers/accept-invitation", body))["email"])
+
+
+async def test_a_token_is_shown_to_its_request_also_if_the_acknowledgement_of_the_commit_was_lost() -> None:
     watch = Watch()
     async with open_world(storage=watched(memory_storage(), watch)) as world:
         shop = await world.merchant()
+        path = f"/customers/{(await a_customer(shop))['id']}/invitations"
+        tokens: list[str] = []
         for key in (None, "k"):
-            ada = await a_customer(shop)
-            path = f"/customers/{ada['id']}/invitations"
             watch.spoil([Fault(after=TryAgain("The connection was lost."))])
-            token = created(await shop.api.post(path, key=key))["token"]
+            tokens.append(created(await shop.api.post(path, key=key))["token"])
             assert not watch.faults
-            joins = {"token": token, "email": fresh_email(), "password": PASSWORD}
-            assert created(await world.anyone.post("/customers/accept-invitation", joins))["id"] == ada["id"]
+        assert None not in tokens
+        body = {"token": tokens[-1], "email": fresh_email(), "password": PASSWORD}
+        created(await world.anyone.post("/customers/accept-invitation", body))
+
+
+async def test_a_reversal_is_not_for_the_merchant_who_managed_the_customer_before(world: World) -> None:
+    shop, operator = await world.merchant(), await world.operator()
+    ada, bea = await a_customer(shop), await a_customer(shop)
+    deposits = [await operator.deposit(500, account_id=each["accounts"][0]["id"]) for each in (ada, bea)]
+    person = await joined(world, shop, ada)
+    of_ada, of_bea = [
+        created(
+            await operator.api.post(
+                f"/transactions/{deposit['transaction_id']}/reverse", {"reason": "A mistake"}, key=fresh_key()
+            )
+        )
+        for deposit in deposits
+    ]
+    assert (of_ada["customer_id"], of_ada["merchant_id"]) == (ada["id"], None)
+    assert (of_bea["customer_id"], of_bea["merchant_id"]) == (bea["id"], shop.id)
+    refused(await shop.api.get(f"/transactions/{of_ada['id']}"), 404, "transaction_not_found")
+    assert [each["id"] for each in ok(await shop.api.get("/transactions", type="reversal"))["data"]] == [of_bea["id"]]
+    assert [each["id"] for each in ok(await person.api.get("/transactions", type="reversal"))["data"]] == [of_ada["id"]]
+    for reader, deposit in ((shop, deposits[1]), (person, deposits[0])):
+        [event] = ok(await reader.api.get("/events", type="transaction.reversed"))["data"]
+        assert event["data"]["object"]["id"] == deposit["transaction_id"]
+    records = ok(await shop.api.get("/audit", action="transaction.reversed"))["data"]
+    assert [each["object_id"] for each in records] == [deposits[1]["transaction_id"]]

@@ -17,6 +17,7 @@ from gateway import (
     CustomerFilter,
     CustomerWithAccounts,
     DisableUser,
+    EnableUser,
     InviteCustomer,
     MakeDeposit,
     OpenAccount,
@@ -209,6 +210,21 @@ async def test_an_invited_customer_becomes_a_user_once(storage: Storage, executo
     ]
     async with storage.audit() as audit:
         assert (await verify(audit)).ok
+
+
+async def test_a_disabled_merchant_neither_creates_nor_invites_customers(
+    storage: Storage, executor: CommandExecutor
+) -> None:
+    ada = await executor.execute(CREATE)
+    invite = InviteCustomer(customer_id=ada.id, merchant_id=SHOP, secret_hash=b"1" * 32)
+    await executor.execute(DisableUser(user_id=SHOP, reason="a stolen key"))
+    for command in (replace(CREATE, external_id="2"), replace(CREATE, currency=EUR, external_id=None), invite):
+        assert await outcome_of(executor, command) == "user_disabled"
+    found = await storage.customers.customers(CustomerFilter(merchant_id=SHOP), before=None, limit=10)
+    assert [(each.id, each.customer.invitation) for each in found] == [(ada.id, None)]
+    await executor.execute(EnableUser(user_id=SHOP, reason="another key"))
+    for command in (replace(CREATE, external_id="2"), invite):
+        assert await outcome_of(executor, command) == "done"
 
 
 async def test_an_invitation_expires(storage: Storage) -> None:

@@ -30,7 +30,7 @@ class CreateCustomer(Command[CustomerWithAccounts]):
     """Create a customer who does not sign in and whom `merchant_id` manages, with an account in `currency`.
 
     `email` is canonical, as `canonical_email` returns it. `external_id` is the merchant's own name for the customer.
-    Refuses: merchant_not_found, external_id_taken.
+    Refuses: merchant_not_found, user_disabled (the merchant), external_id_taken.
 
     Raises:
         InvalidInput: A value is not valid, or `email` is not canonical.
@@ -51,16 +51,18 @@ class CreateCustomer(Command[CustomerWithAccounts]):
 
     @override
     def needs(self) -> Needs:
-        """The merchant's account, to see that there is one, the external id, and the gateway's own accounts."""
+        """The merchant, with an account, the external id, and the gateway's own accounts."""
         payee = payee_key(self.merchant_id, self.currency)
         return Needs(
             account_keys=keys_to_open(payee),
+            users=(self.merchant_id,),
             external_ids=() if self.external_id is None else (ExternalId(self.merchant_id, self.external_id),),
         )
 
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[CustomerWithAccounts]:
         merchant_must_exist(ledger, payee_key(self.merchant_id, self.currency))
+        ledger.must_not_be_disabled(self.merchant_id)
         customer = Customer(
             id=UserId(moment.new_id("usr")),
             merchant_id=self.merchant_id,

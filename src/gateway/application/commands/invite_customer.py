@@ -29,7 +29,7 @@ class InviteCustomer(Command[CustomerWithAccounts]):
 
     `merchant_id` is the merchant who must manage the customer. `secret_hash` is of a new secret:
     `application/customers.py` makes one. An earlier invitation ends.
-    Refuses: customer_not_found, customer_joined.
+    Refuses: customer_not_found, customer_joined, user_disabled (the merchant).
     """
 
     result_type: ClassVar = CustomerWithAccounts
@@ -49,11 +49,12 @@ class InviteCustomer(Command[CustomerWithAccounts]):
 
     @override
     def needs(self) -> Needs:
-        return Needs(customers=(self.customer_id,), account_owners=(self.customer_id,))
+        return Needs(users=(self.merchant_id,), customers=(self.customer_id,), account_owners=(self.customer_id,))
 
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[CustomerWithAccounts]:
         before = ledger.customer_of(self.customer_id, self.merchant_id)
+        ledger.must_not_be_disabled(self.merchant_id)
         expires_at = moment.now + timedelta(seconds=self.valid_seconds)
         after = before.invited(CustomerInvitation(secret_hash=self.secret_hash, expires_at=expires_at))
         shown = CustomerWithAccounts(customer=after, accounts=tuple(ledger.accounts_of(after.id)))

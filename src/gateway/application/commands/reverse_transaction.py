@@ -16,6 +16,7 @@ from gateway.domain.immutable import immutable
 from gateway.domain.limits import REASON_LENGTH_MAX
 from gateway.domain.transaction import Transaction, TransactionId, TransactionType
 from gateway.domain.transfer import give_back
+from gateway.domain.user import SYSTEM
 
 REVERSIBLE: Final = frozenset({TransactionType.DEPOSIT, TransactionType.PAYOUT})
 
@@ -46,22 +47,23 @@ class ReverseTransaction(Command[Transaction]):
         original = ledger.transaction(self.transaction_id)
         must_be_reversible(original)
         [transfer] = original.transfers
-        moved = give_back(
-            ledger.account(transfer.credit_account_id), ledger.account(transfer.debit_account_id), transfer.amount_minor
-        )
+        debit, credit = ledger.account(transfer.credit_account_id), ledger.account(transfer.debit_account_id)
+        moved = give_back(debit, credit, transfer.amount_minor)
+        # Not the parties of then: a merchant who managed the owner may manage them no more.
+        parties = debit if debit.owner_id != SYSTEM else credit
         reversal = moment.transaction(
             TransactionType.REVERSAL,
             (moved.transfer,),
-            parties=original,
+            parties=parties,
             description=self.reason,
             reverses=original.id,
         )
         reversed_original = replace(original, reversed_by=reversal.id)
-        event = moment.event(EventType.TRANSACTION_REVERSED, reversed_original, parties=original)
+        event = moment.event(EventType.TRANSACTION_REVERSED, reversed_original, parties=parties)
         note = AuditNote(
             action=AuditAction.TRANSACTION_REVERSED,
             object_id=original.id,
-            owner_id=original.merchant_id or original.customer_id,
+            owner_id=parties.merchant_id or parties.customer_id,
             reason=self.reason,
             after={"reversed_by": reversal.id, "amount": transfer.amount_minor, "currency": transfer.currency},
         )

@@ -27,6 +27,7 @@ def create(model: Model, command: CreateCustomer, now: datetime) -> Effect:
     has_account = merchant_key(merchant, command.currency) in model.accounts
     if not has_account and (merchant, AccountKind.MERCHANT) not in model.holders:
         raise Refused("merchant_not_found")
+    _must_not_be_disabled(model, merchant)
     _must_be_free(model, merchant, command.external_id)
     # Its id stands in its key once the gateway has assigned one.
     opened = missing_accounts(model, customer_key(UserId(""), command.currency))
@@ -84,6 +85,7 @@ def invite(model: Model, command: InviteCustomer, now: datetime) -> Effect:
     before = model.customers.get(command.customer_id)
     if before is None or before.merchant != command.merchant_id:
         raise Refused("customer_not_found")
+    _must_not_be_disabled(model, before.merchant)
     if before.joined_at is not None:
         raise Refused("customer_joined")
     until = now + timedelta(seconds=command.valid_seconds)
@@ -112,6 +114,11 @@ def accept(model: Model, command: AcceptCustomerInvitation, now: datetime) -> Ef
         recorded="customer.joined",
         events=("customer.joined", *("account.handed_over",) * len(changed)),
     )
+
+
+def _must_not_be_disabled(model: Model, merchant: UserId) -> None:
+    if model.disabled.get(merchant, False):
+        raise Refused("user_disabled")
 
 
 def _must_be_free(model: Model, merchant: UserId, external_id: str | None) -> None:

@@ -147,17 +147,14 @@ async def invite_customer(request: Request[InviteCustomerBody]) -> Response:
     submission = submission_of(request, made.command, _without_token, no_record)
     answer = await request.gateway.executor.perform(submission)
     response = stored_response(answer)
-    if answer.refused:
-        return response
-    # A request is replayed to itself if the acknowledgement of its commit was lost.
-    if not answer.replayed or await _has_made(request, made):
+    if not answer.refused and (not answer.replayed or await _has_made(request, made)):
         shown = _decoder.decode(response.body)
         response.body = _encoder.encode(msgspec.structs.replace(shown, token=made.token))
     return response
 
 
 async def _has_made(request: Request[InviteCustomerBody], made: CustomerInvitationCommand) -> bool:
-    """Whether this command, and not the one of an earlier request, has made the invitation."""
+    """Whether this command has made the invitation: a request is replayed to itself if its acknowledgement was lost."""
     found = await request.gateway.customers.stored.customer(made.command.customer_id)
     invitation = None if found is None else found.customer.invitation
     return invitation is not None and invitation.secret_hash == made.command.secret_hash

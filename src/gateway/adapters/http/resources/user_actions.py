@@ -1,12 +1,15 @@
 """What operators do with users: disable them, enable them, end their sessions."""
 
-from gateway.adapters.http.messages import Request
+from collections.abc import Callable
+
+from gateway.adapters.http.messages import Request, Response
 from gateway.adapters.http.operations import AnyOperation, Body, Handler, Idempotency, Operation
 from gateway.adapters.http.resources.fields import Reason
 from gateway.adapters.http.resources.users import EXAMPLE_USER, TAG
-from gateway.adapters.http.submissions import identity, submitting
+from gateway.adapters.http.submissions import ResultT, identity, no_record, submitted
 from gateway.application.commands.disable_user import DisableUser, EnableUser
 from gateway.application.commands.end_sessions import EndSessions
+from gateway.application.engine.command import Command
 from gateway.application.views.users import UserView, user_view
 from gateway.domain.user import UserId
 from gateway.domain.user_with_accounts import UserWithAccounts
@@ -38,6 +41,22 @@ def to_user_view(shown: UserWithAccounts) -> UserView:
     return user_view(shown.user, shown.accounts)
 
 
+def _at_once(
+    to_command: Callable[[Request[UserActionBody]], Command[ResultT]],
+    to_view: Callable[[ResultT], object],
+    *,
+    record_of: Callable[[ResultT], object] = no_record,
+) -> Handler[UserActionBody, None]:
+    """The handler that submits the command; this process then notices at once who is let in no more, or again."""
+
+    async def handle(request: Request[UserActionBody]) -> Response:
+        response = await submitted(request, to_command(request), to_view, record_of=record_of)
+        request.gateway.access.renew_endings()
+        return response
+
+    return handle
+
+
 def _action(
     verb: str, name: str, summary: str, handler: Handler[UserActionBody], reason: str, status: str
 ) -> AnyOperation:
@@ -63,7 +82,7 @@ OPERATIONS = (
         "disable",
         "disableUser",
         "Keep a user out, and let nothing new begin on their accounts",
-        submitting(to_disable, to_user_view, record_of=identity),
+        _at_once(to_disable, to_user_view, record_of=identity),
         "Their laptop was stolen",
         "disabled",
     ),
@@ -71,7 +90,7 @@ OPERATIONS = (
         "enable",
         "enableUser",
         "Let a disabled user in again",
-        submitting(to_enable, to_user_view, record_of=identity),
+        _at_once(to_enable, to_user_view, record_of=identity),
         "They have a new password",
         "active",
     ),
@@ -79,7 +98,7 @@ OPERATIONS = (
         "end-sessions",
         "endSessions",
         "End all sessions of a user, who may log in again",
-        submitting(to_end_sessions, to_user_view),
+        _at_once(to_end_sessions, to_user_view),
         "A token was posted in a chat",
         "active",
     ),
