@@ -175,8 +175,13 @@ async def test_an_invited_customer_becomes_a_user_once(storage: Storage, executo
     await executor.execute(invite)
     await executor.execute(replace(invite, secret_hash=b"2" * 32))
     accept = AcceptCustomerInvitation(
-        customer_id=ada.id, secret_hash=b"2" * 32, email="ada@example.com", password_hash="$argon2id$"
+        customer_id=ada.id,
+        merchant_id=SHOP,
+        secret_hash=b"2" * 32,
+        email="ada@example.com",
+        password_hash="$argon2id$",
     )
+    assert await outcome_of(executor, replace(accept, merchant_id=OTHER)) == "invitation_invalid"
     assert await outcome_of(executor, replace(accept, secret_hash=b"1" * 32)) == "invitation_invalid"
     assert await outcome_of(executor, replace(accept, customer_id=user_id(9))) == "invitation_invalid"
     assert await outcome_of(executor, replace(accept, email="user2@example.com")) == "email_taken"
@@ -212,7 +217,7 @@ async def test_an_invited_customer_becomes_a_user_once(storage: Storage, executo
         assert (await verify(audit)).ok
 
 
-async def test_a_disabled_merchant_neither_creates_nor_invites_customers(
+async def test_a_disabled_merchant_neither_creates_nor_invites_customers_and_its_invitations_wait(
     storage: Storage, executor: CommandExecutor
 ) -> None:
     ada = await executor.execute(CREATE)
@@ -225,6 +230,17 @@ async def test_a_disabled_merchant_neither_creates_nor_invites_customers(
     await executor.execute(EnableUser(user_id=SHOP, reason="another key"))
     for command in (replace(CREATE, external_id="2"), invite):
         assert await outcome_of(executor, command) == "done"
+    accept = AcceptCustomerInvitation(
+        customer_id=ada.id,
+        merchant_id=SHOP,
+        secret_hash=b"1" * 32,
+        email="ada@example.com",
+        password_hash="$argon2id$",
+    )
+    await executor.execute(DisableUser(user_id=SHOP, reason="the new key, too"))
+    assert await outcome_of(executor, accept) == "invitation_invalid"
+    await executor.execute(EnableUser(user_id=SHOP, reason="a third key"))
+    assert await outcome_of(executor, accept) == "done"
 
 
 async def test_an_invitation_expires(storage: Storage) -> None:
@@ -237,7 +253,11 @@ async def test_an_invitation_expires(storage: Storage) -> None:
         InviteCustomer(customer_id=ada.id, merchant_id=SHOP, secret_hash=b"1" * 32, valid_seconds=60)
     )
     accept = AcceptCustomerInvitation(
-        customer_id=ada.id, secret_hash=b"1" * 32, email="ada@example.com", password_hash="$argon2id$"
+        customer_id=ada.id,
+        merchant_id=SHOP,
+        secret_hash=b"1" * 32,
+        email="ada@example.com",
+        password_hash="$argon2id$",
     )
     clock.advance(60)
     assert await outcome_of(executor, accept) == "invitation_invalid"

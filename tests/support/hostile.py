@@ -313,7 +313,11 @@ async def a_shop(storage: Storage) -> Shop:
         ),
         InviteCustomer(customer_id=managed.id, merchant_id=MERCHANT, secret_hash=b"6" * 32, valid_seconds=60),
         AcceptCustomerInvitation(
-            customer_id=invited.id, secret_hash=b"5" * 32, email="bea@example.com", password_hash="$argon2id$"
+            customer_id=invited.id,
+            merchant_id=MERCHANT,
+            secret_hash=b"5" * 32,
+            email="bea@example.com",
+            password_hash="$argon2id$",
         ),
         ChargeCustomer(
             request=PaymentRequest(

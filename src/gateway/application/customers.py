@@ -180,7 +180,7 @@ class Customers:
             request_id: Of the request over HTTP, for the audit log.
 
         Raises:
-            InvitationInvalid: There is no such invitation, or it is over.
+            InvitationInvalid: There is no such invitation, it is over, or its merchant is disabled.
             EmailTaken: A user has this address.
             InvalidInput: A value is not valid.
             Overloaded: Too many passwords wait to be hashed.
@@ -202,6 +202,7 @@ class Customers:
         check_new_password(password)
         command = AcceptCustomerInvitation(
             customer_id=customer_id,
+            merchant_id=found.customer.merchant_id,
             secret_hash=secret_hash,
             email=spelling,
             password_hash=await self.access.hash_new_password(password),

@@ -26,7 +26,7 @@ from gateway.domain.user_with_accounts import UserWithAccounts
 class AcceptCustomerInvitation(Command[UserWithAccounts]):
     """Make a user of a customer, who keeps id and accounts; the merchant no longer manages them.
 
-    `secret_hash` is of the secret of the invitation, `email` is canonical, as `canonical_email` returns it.
+    `merchant_id` is the merchant who invited them, and must not be disabled. `secret_hash` is of the secret of the invitation, `email` is canonical, as `canonical_email` returns it.
     Refuses: invitation_invalid, email_taken.
 
     Raises:
@@ -36,12 +36,14 @@ class AcceptCustomerInvitation(Command[UserWithAccounts]):
     result_type: ClassVar = UserWithAccounts
 
     customer_id: UserId
+    merchant_id: UserId
     secret_hash: bytes = field(repr=False)
     email: str = field(repr=False)
     password_hash: str = field(repr=False)
 
     def __post_init__(self) -> None:
         check_id("customer_id", self.customer_id)
+        check_id("merchant_id", self.merchant_id)
         check_hash(self.secret_hash)
         check_text("email", self.email, EMAIL_LENGTH_MAX)
         check_given(name=None, email=self.email, external_id=None)
@@ -49,13 +51,18 @@ class AcceptCustomerInvitation(Command[UserWithAccounts]):
 
     @override
     def needs(self) -> Needs:
-        """The customer with all accounts, and the e-mail address, which must be free."""
-        return Needs(customers=(self.customer_id,), account_owners=(self.customer_id,), emails=(self.email,))
+        """The customer with all accounts, the merchant, and the e-mail address, which must be free."""
+        return Needs(
+            users=(self.merchant_id,),
+            customers=(self.customer_id,),
+            account_owners=(self.customer_id,),
+            emails=(self.email,),
+        )
 
     @override
     def decide(self, ledger: LedgerView, moment: Moment) -> Decision[UserWithAccounts]:
         before = ledger.find_customer(self.customer_id)
-        if before is None:
+        if before is None or before.merchant_id != self.merchant_id or ledger.is_disabled(self.merchant_id):
             raise invitation_invalid()
         after = before.joined(self.secret_hash, now=moment.now)
         ledger.must_be_unregistered(self.email, self.customer_id)

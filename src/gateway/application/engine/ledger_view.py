@@ -132,9 +132,13 @@ class LedgerView:
         Raises:
             UserDisabled: They are.
         """
-        user = self._users.get(user_id)
-        if user is not None and user.disabled_at is not None:
+        if self.is_disabled(user_id):
             raise UserDisabled("The user is disabled.")
+
+    def is_disabled(self, user_id: UserId) -> bool:
+        """Whether there is a user with this id, and they are disabled."""
+        user = self._users.get(user_id)
+        return user is not None and user.disabled_at is not None
 
     def payment(self, payment_id: PaymentId) -> Payment:
         """The payment with this id.

@@ -97,6 +97,7 @@ def accept(world: World) -> AcceptCustomerInvitation:
     secret_hash = customer.secret_hash if customer is not None and is_right else None
     return AcceptCustomerInvitation(
         customer_id=customer_id,
+        merchant_id=NOBODY if customer is None else customer.merchant,
         secret_hash=secret_hash or world.random.randbytes(32),
         email="user0@example.com" if world.chance(20) else f"{customer_id}@example.com",
         password_hash="$argon2id$",  # noqa: S106 - no hash of anything.

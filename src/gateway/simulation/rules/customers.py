@@ -100,6 +100,8 @@ def accept(model: Model, command: AcceptCustomerInvitation, now: datetime) -> Ef
         raise Refused("invitation_invalid")
     if before.invited_until is None or before.invited_until <= now:
         raise Refused("invitation_invalid")
+    if model.disabled.get(before.merchant, False):
+        raise Refused("invitation_invalid")
     if command.email in model.emails:
         raise Refused("email_taken")
     after = replace(before, secret_hash=None, invited_until=None, joined_at=now, version=before.version + 1)
