@@ -58,7 +58,13 @@ class LmdbUsers:
             return {each.user.id for each in USERS.since(txn, "disabled", moment(since))}
 
     async def replace_password_hash(
-        self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None
+        self,
+        user_id: UserId,
+        *,
+        old: str,
+        new: str,
+        sessions_end_at: datetime | None = None,
+        audit: AuditRecord | None = None,
     ) -> bool:
         """As the port says."""
 
@@ -67,6 +73,8 @@ class LmdbUsers:
             if found is None or found.password_hash != old:
                 return False
             USERS.put(txn, replace(found, password_hash=new))
+            if sessions_end_at is not None:
+                end_sessions(txn, EndedSessions(user_id=user_id, at=sessions_end_at))
             append(txn, audit)
             return True
 

@@ -93,7 +93,7 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
         "by_id": lambda storage, given: storage.users.by_id(UserId(given.text)),
         "disabled_since": lambda storage, given: storage.users.disabled_since(given.moment),
         "replace_password_hash": lambda storage, given: storage.users.replace_password_hash(
-            UserId(given.text), old=given.text, new=given.text
+            UserId(given.text), old=given.text, new=given.text, sessions_end_at=given.moment
         ),
     },
     Sessions: {

@@ -94,8 +94,7 @@ class SessionsContract:
         hashed = a_user().password_hash
 
         async def change() -> None:
-            await storage.users.replace_password_hash(user_id(1), old=hashed, new="$new")
-            await storage.sessions.revoke_user(user_id(1), now=NOW)
+            await storage.users.replace_password_hash(user_id(1), old=hashed, new="$new", sessions_end_at=NOW)
 
         numbers = range(2, 18)
         async with asyncio.timeout(30):
@@ -192,6 +191,18 @@ class SessionsContract:
         await storage.sessions.revoke_user(user_id(1), now=NOW)
         statuses = [(await rotate(storage, str(n), f"next-{n}")).status for n in (1, 2, 3)]
         assert statuses == [TokenStatus.REVOKED, TokenStatus.REVOKED, TokenStatus.ROTATED]
+        assert await storage.sessions.revoked_since(NOW) == {session_id(1), session_id(2)}
+
+    async def test_a_new_password_ends_all_sessions_of_the_user_in_one_step(self, storage: Storage) -> None:
+        """If they are to end, and if it was replaced; nobody else's."""
+        await begin(storage, 1)
+        await begin(storage, 2, user=1)
+        await begin(storage, 3)
+        hashed, users = a_user().password_hash, storage.users
+        assert not await users.replace_password_hash(user_id(1), old="$other", new="$new", sessions_end_at=NOW)
+        assert await users.replace_password_hash(user_id(1), old=hashed, new="$new")
+        assert await storage.sessions.revoked_since(NOW) == set()
+        assert await users.replace_password_hash(user_id(1), old="$new", new="$newer", sessions_end_at=NOW)
         assert await storage.sessions.revoked_since(NOW) == {session_id(1), session_id(2)}
 
     async def test_ending_all_sessions_of_a_user_does_not_end_one_twice(self, storage: Storage) -> None:

@@ -48,7 +48,13 @@ class UsersWithAGate(Users):
 
     @override
     async def replace_password_hash(
-        self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None
+        self,
+        user_id: UserId,
+        *,
+        old: str,
+        new: str,
+        sessions_end_at: datetime | None = None,
+        audit: AuditRecord | None = None,
     ) -> bool:
         raise NotImplementedError
 

@@ -42,11 +42,19 @@ class MemoryUsers(Users):
 
     @override
     async def replace_password_hash(
-        self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None
+        self,
+        user_id: UserId,
+        *,
+        old: str,
+        new: str,
+        sessions_end_at: datetime | None = None,
+        audit: AuditRecord | None = None,
     ) -> bool:
         found = self._database.users.get(user_id)
         if found is None or found.password_hash != old:
             return False
         self._database.users[user_id] = Credentials(user=found.user, password_hash=new)
+        if sessions_end_at is not None:
+            await self._sessions.revoke_user(user_id, now=sessions_end_at)
         self._database.append_audit(audit)
         return True

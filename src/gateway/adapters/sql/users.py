@@ -12,6 +12,7 @@ from typing_extensions import override
 from gateway.adapters.sql.audit_log import append_audit
 from gateway.adapters.sql.engine import POSTGRES, SQLITE
 from gateway.adapters.sql.rows.users import to_credentials
+from gateway.adapters.sql.sessions import REVOKE_USER
 from gateway.adapters.sql.short_transactions import ShortTransactions
 from gateway.adapters.sql.sqlalchemy_transaction import DatabaseTransaction
 from gateway.adapters.sql.tables.access import sessions, users
@@ -85,12 +86,20 @@ class SqlUsers(Users):
 
     @override
     async def replace_password_hash(
-        self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None
+        self,
+        user_id: UserId,
+        *,
+        old: str,
+        new: str,
+        sessions_end_at: datetime | None = None,
+        audit: AuditRecord | None = None,
     ) -> bool:
         async def work(transaction: DatabaseTransaction) -> bool:
             given = {"user_id": user_id, "old": old, "new": new}
             if await transaction.change(REPLACE_PASSWORD_HASH, given) != 1:
                 return False
+            if sessions_end_at is not None:
+                await transaction.change(REVOKE_USER, {"owner_id": user_id, "now": sessions_end_at})
             await append_audit(transaction, audit)
             return True
 

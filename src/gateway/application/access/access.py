@@ -89,7 +89,7 @@ class Access:
             self.second_factors, self.time_codes, self.executor, throttle, self.clock, self.limits
         )
         self._password_changes = PasswordChanges(
-            users=self.users, sessions=self.sessions, checks=self._checks, executor=self.executor, clock=self.clock
+            users=self.users, checks=self._checks, executor=self.executor, clock=self.clock
         )
         look_ups = LoginLookUps(self.users, self.login_failures)
         self._logins = LoginChecks(self.users, look_ups, self._checks, self.factor_checks, self._sign_ins, self.clock)

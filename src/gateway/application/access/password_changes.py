@@ -9,7 +9,6 @@ from gateway.application.access.refresh_tokens import must_not_be_disabled
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.errors import InvalidCredentials
 from gateway.application.ports.clock import Clock
-from gateway.application.ports.sessions import Sessions
 from gateway.application.ports.users import Users
 from gateway.domain.audit import AuditAction, AuditNote, Origin, actor_of
 from gateway.domain.checks import check_type
@@ -18,10 +17,9 @@ from gateway.domain.errors import UserNotFound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordChanges:
-    """Changes of passwords. Each runs short transactions of its own."""
+    """Changes of passwords. Each is one transaction."""
 
     users: Users
-    sessions: Sessions
     checks: PasswordChecks
     executor: CommandExecutor
     clock: Clock
@@ -41,9 +39,11 @@ class PasswordChanges:
         new_hash = await self.checks.hashed(new, line=found.user.email)
         note = AuditNote(action=AuditAction.PASSWORD_CHANGED, object_id=caller.actor_id, owner_id=caller.actor_id)
         origin = origin or Origin(actor=actor_of(caller.actor_id, caller.role))
-        audit = self.executor.audit_record(note, origin=origin, now=self.clock())
+        now = self.clock()
+        audit = self.executor.audit_record(note, origin=origin, now=now)
+        # In one step: were the sessions ended by another one that is lost, a thief's would go on, and the user could
+        # not repeat it with the old password.
         if not await self.users.replace_password_hash(
-            caller.actor_id, old=found.password_hash, new=new_hash, audit=audit
+            caller.actor_id, old=found.password_hash, new=new_hash, sessions_end_at=now, audit=audit
         ):
             raise InvalidCredentials("The current password is wrong.")
-        await self.sessions.revoke_user(caller.actor_id, now=self.clock())

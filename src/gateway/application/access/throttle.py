@@ -4,6 +4,7 @@ An attempt is counted as failed before its password is checked, and taken back i
 guesses, no more are checked than may fail.
 """
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from math import ceil
@@ -53,8 +54,13 @@ def attempt_at(email: str, network: str, limits: AccessLimits, *, known: bool) -
 
 
 def scopes_of(email: str, network: str) -> tuple[str, str, str]:
-    """What attempts are counted by: the account at the network, the account, the network."""
-    return f"account at address:{email} {network}", f"account:{email}", f"address:{network}"
+    """What attempts are counted by: the account at the network, the account, the network.
+
+    Of an address, its hash: what is counted is kept, and people type passwords and card numbers into fields for
+    addresses.
+    """
+    account = hashlib.sha256(email.encode()).hexdigest()
+    return f"account at address:{account} {network}", f"account:{account}", f"address:{network}"
 
 
 class Throttle:

@@ -50,9 +50,18 @@ class Users(Protocol):
         ...
 
     async def replace_password_hash(
-        self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None
+        self,
+        user_id: UserId,
+        *,
+        old: str,
+        new: str,
+        sessions_end_at: datetime | None = None,
+        audit: AuditRecord | None = None,
     ) -> bool:
         """Put `new` in the place of `old`, in one step, and `audit` with it.
+
+        With `sessions_end_at`, all sessions of the user end then, in the same step: none of the old password outlives
+        it, whatever happens to the caller.
 
         Returns:
             Whether the hash was `old`. If not, nothing was written.
