@@ -26,7 +26,8 @@ from gateway.domain.user_with_accounts import UserWithAccounts
 class AcceptCustomerInvitation(Command[UserWithAccounts]):
     """Make a user of a customer, who keeps id and accounts; the merchant no longer manages them.
 
-    `merchant_id` is the merchant who invited them, and must not be disabled. `secret_hash` is of the secret of the invitation, `email` is canonical, as `canonical_email` returns it.
+    `merchant_id` is the merchant who invited them, and must not be disabled. `secret_hash` is of the secret of the
+    invitation, `email` is canonical, as `canonical_email` returns it.
     Refuses: invitation_invalid, email_taken.
 
     Raises:
