@@ -40,6 +40,7 @@ async def a_history(operator: Person, shop: Person) -> Json:
     ok(await shop.api.send("PATCH", f"/members/{member}", {"role": "support"}))
     assert (await shop.api.send("DELETE", f"/members/{member}")).status_code in {200, 204}
     customer = created(await shop.api.post("/customers", {"name": "Ada"}))
+    ok(await shop.api.send("PATCH", f"/customers/{customer['id']}", {"email": "ada@example.com"}))
     created(await shop.api.post(f"/customers/{customer['id']}/invitations", {}))
     wrong: Json = {"email": shop.email, "password": "wrong horse"}
     refused(await shop.api.post("/users/login", wrong), 401, "invalid_credentials")
@@ -62,6 +63,7 @@ EXPECTED = [
     ("user", "member.invited"),
     ("user", "member.changed"),
     ("user", "member.removed"),
+    ("user", "customer.changed"),
     ("user", "customer.invited"),
     ("anonymous", "session.refused"),
     ("operator", "user.disabled"),

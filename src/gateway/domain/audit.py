@@ -58,6 +58,7 @@ class AuditAction(StrEnum):
     API_KEY_CREATED = "api_key.created"
     API_KEY_ROTATED = "api_key.rotated"
     API_KEY_REVOKED = "api_key.revoked"
+    CUSTOMER_CHANGED = "customer.changed"
     CUSTOMER_INVITED = "customer.invited"
     CUSTOMER_JOINED = "customer.joined"
     MEMBER_INVITED = "member.invited"
