@@ -17,6 +17,7 @@ from gateway.adapters.http.problems import KINDS
 from gateway.adapters.http.resources import health
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.api_keys import ApiKeys
+from gateway.application.audit_ids import AuditIds
 from gateway.application.audit_queries import AuditQueries
 from gateway.application.customers import Customers
 from gateway.application.engine.batch import Batch, RunBatch
@@ -115,7 +116,7 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
         customers=Customers(access=access, stored=port),
         second_factors=SecondFactorEnrolment(access),
         members=Members(access, port),
-        audit=AuditQueries(port, executor, gateway.access.clock),
+        audit=AuditQueries(port, executor, gateway.access.clock, AuditIds(port, port, port, port)),
         queries=Queries(port),
         quotes=quotes,
         event_queries=event_queries,

@@ -13,6 +13,7 @@ from gateway.application.access.access import Access
 from gateway.application.access.caller import Caller
 from gateway.application.accounts import Accounts
 from gateway.application.api_keys import ApiKeys
+from gateway.application.audit_ids import audit_ids
 from gateway.application.audit_queries import AuditQueries
 from gateway.application.engine.outcome_codec import refusals
 from gateway.application.events.feed import Events
@@ -124,7 +125,7 @@ def parts(storage: Storage) -> list[Any]:
         ApiKeys(access),
         SecondFactorEnrolment(access),
         Members(access, storage.members),
-        AuditQueries(storage.audit_log, access.executor, StandingClock()),
+        AuditQueries(storage.audit_log, access.executor, StandingClock(), audit_ids(storage)),
         access,
     ]
 

@@ -22,6 +22,7 @@ from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
 from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.api_keys import ApiKeys
+from gateway.application.audit_ids import audit_ids
 from gateway.application.audit_queries import AuditQueries
 from gateway.application.customers import Customers
 from gateway.application.engine.command_executor import CommandExecutor
@@ -425,7 +426,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             webhooks=webhooks,
             deliveries=deliveries,
             storage=storage,
-            audit=AuditQueries(storage.audit_log, executor, access.clock),
+            audit=AuditQueries(storage.audit_log, executor, access.clock, audit_ids(storage)),
         )
     finally:
         await submissions.close()

@@ -8,6 +8,7 @@ from gateway.application.access.api_key_format import ApiKeyFormat
 from gateway.application.access.limits import AccessLimits
 from gateway.application.accounts import Accounts
 from gateway.application.api_keys import ApiKeys
+from gateway.application.audit_ids import audit_ids
 from gateway.application.audit_queries import AuditQueries
 from gateway.application.customers import Customers
 from gateway.application.engine.batch import Batch
@@ -115,7 +116,7 @@ class Parts:
             event_hub=EventHub(event_queries, self.commits, self.stream_limits),
             tokens=self.tokens,
             storage=self.storage,
-            audit=AuditQueries(self.storage.audit_log, executor, self.clock),
+            audit=AuditQueries(self.storage.audit_log, executor, self.clock, audit_ids(self.storage)),
             rate_limits=self.rate_limits,
             opened_with=self.opened_with,
             _calls=calls,

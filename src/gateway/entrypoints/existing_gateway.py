@@ -32,3 +32,12 @@ async def user_named(gateway: Gateway, who: str) -> User:
     if "@" in who:
         return await user_by_email(gateway.access.users, who)
     return await gateway.access.user(UserId(who))
+
+
+async def id_named(gateway: Gateway, who: str) -> str:
+    """The id of the user of an e-mail address; what is no address stays.
+
+    Raises:
+        UserNotFound: No user has the address.
+    """
+    return (await user_named(gateway, who)).id if "@" in who else who
