@@ -32,6 +32,7 @@ from gateway.application.members import Members
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
 from gateway.application.queries import Queries
+from gateway.application.recovery import Recovery
 from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.domain.user import UserId
 from support.api_client import Json, World, created, fresh_key, ok, open_world, refused
@@ -116,6 +117,7 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
         customers=Customers(access=access, stored=port),
         second_factors=SecondFactorEnrolment(access),
         members=Members(access, port),
+        recovery=Recovery(access, port),
         audit=AuditQueries(port, executor, gateway.access.clock, AuditIds(port, port, port, port)),
         queries=Queries(port),
         quotes=quotes,

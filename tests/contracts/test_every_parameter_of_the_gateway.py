@@ -24,6 +24,7 @@ from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Storage
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
+from gateway.application.recovery import Recovery
 from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
@@ -125,6 +126,7 @@ def parts(storage: Storage) -> list[Any]:
         ApiKeys(access),
         SecondFactorEnrolment(access),
         Members(access, storage.members),
+        Recovery(access, storage.customers),
         AuditQueries(storage.audit_log, access.executor, StandingClock(), audit_ids(storage)),
         access,
     ]
@@ -172,6 +174,7 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
         ApiKeys,
         SecondFactorEnrolment,
         Members,
+        Recovery,
         Access,
     ],
 )

@@ -35,6 +35,7 @@ from gateway.application.members import Members
 from gateway.application.ports.risk import RiskRules
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Wanted
+from gateway.application.recovery import Recovery
 from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.bootstrap.wiring import in_memory_gateway
 from gateway.domain.account import AccountId
@@ -419,6 +420,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             customers=Customers(access=access, stored=storage.customers),
             second_factors=SecondFactorEnrolment(access),
             members=Members(access, storage.members),
+            recovery=Recovery(access, storage.customers),
             queries=queries,
             events=events,
             event_queries=event_queries,

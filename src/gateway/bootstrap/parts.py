@@ -34,6 +34,7 @@ from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.queries import Queries
 from gateway.application.quotes import QuoteLimits, Quotes
 from gateway.application.rate_limits.rate_limits import NO_RATE_LIMITS, RateLimits
+from gateway.application.recovery import Recovery
 from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
@@ -94,6 +95,7 @@ class Parts:
             customers=Customers(access=access, stored=self.storage.customers),
             second_factors=SecondFactorEnrolment(access),
             members=Members(access, self.storage.members),
+            recovery=Recovery(access, self.storage.customers),
             accounts=Accounts(executor=executor, reader=self.storage.reader),
             queries=Queries(self.storage.reader, self.clock),
             quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),

@@ -84,6 +84,32 @@ def reset_second_factor(*, who: str, reason: str, **flags: str | None) -> None:
 
 
 @users.command
+@click.argument("who", metavar="EMAIL-OR-ID")
+@_reason
+@settings_flags("environment", "data_dir", "database_url")
+def reset_password(*, who: str, reason: str, **flags: str | None) -> None:
+    """Replace a forgotten password by a random one, and print it. It is not shown again.
+
+    All sessions of the user end. The second factor and API keys stay.
+    """
+    from gateway.entrypoints.users import reset_password as run
+
+    run(flags, who, reason)
+
+
+@users.command
+@click.argument("who", metavar="EMAIL-OR-ID")
+@click.option("--to", "email", required=True, metavar="EMAIL", help="The address that the user logs in with then.")
+@_reason
+@settings_flags("environment", "data_dir", "database_url")
+def change_email(*, who: str, email: str, reason: str, **flags: str | None) -> None:
+    """Give a user another e-mail address, and end all their sessions. The password stays: see reset-password."""
+    from gateway.entrypoints.users import change_email as run
+
+    run(flags, who, email, reason)
+
+
+@users.command
 @click.argument("account_id", metavar="ACCOUNT-ID")
 @_reason
 @settings_flags("environment", "data_dir", "database_url")
