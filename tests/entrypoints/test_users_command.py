@@ -57,10 +57,14 @@ def test_a_lost_second_factor_is_reset(run: Run, ada: Registered, settings: Sett
         who = {"email": "ada@example.com", "password": PASSWORD, "address": "192.0.2.1"}
         async with open_gateway(settings) as gateway:
             secret = (await gateway.second_factors.enrol(**who)).secret
-            await gateway.second_factors.confirm(code=pyotp.TOTP(secret).now(), **who)
+            codes = await gateway.second_factors.confirm(code=pyotp.TOTP(secret).now(), **who)
+            await gateway.access.log_in(code=codes[0], **who)
 
+    assert run("show", ada.user.id).output.endswith("\nNo second factor is set.\n")
     asyncio.run(enrol())
-    for said in ("has no second factor any more", "has no second factor"):
+    shown = run("show", ada.user.id).output
+    assert shown.endswith("\nA second factor is set; 9 of 10 recovery codes are left.\n")
+    for said in ("has no second factor any more, and all sessions have ended", "has no second factor"):
         done = run("reset-second-factor", "ada@example.com", "--reason", "A lost telephone")
         assert done.output == f"{ada.user.id} {said}.\n"
 

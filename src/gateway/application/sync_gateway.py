@@ -156,6 +156,7 @@ class SyncSecondFactors(SyncPart[SecondFactorEnrolment]):
     disable = Blocking(SecondFactorEnrolment.disable)
     reset = Blocking(SecondFactorEnrolment.reset)
     is_enabled = Blocking(SecondFactorEnrolment.is_enabled)
+    recovery_codes_left = Blocking(SecondFactorEnrolment.recovery_codes_left)
 
 
 class SyncRecovery(SyncPart[Recovery]):

@@ -24,7 +24,7 @@ def _reason(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("who", metavar="EMAIL-OR-ID")
 @settings_flags("environment", "data_dir", "database_url")
 def show(*, who: str, **flags: str | None) -> None:
-    """Show a user, with their accounts."""
+    """Show a user, with their accounts, and whether a second factor is set."""
     from gateway.entrypoints.users import show as run
 
     run(flags, who)
@@ -77,7 +77,7 @@ def end_sessions(*, who: str, reason: str, **flags: str | None) -> None:
 @_reason
 @settings_flags("environment", "data_dir", "database_url")
 def reset_second_factor(*, who: str, reason: str, **flags: str | None) -> None:
-    """Delete the second factor of a user who has lost the telephone and the recovery codes."""
+    """Delete the second factor of a user who has lost the telephone and the recovery codes, and end all sessions."""
     from gateway.entrypoints.users import reset_second_factor as run
 
     run(flags, who, reason)

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import click
 
+from gateway.application.access.recovery_codes import RECOVERY_CODES
 from gateway.application.access.user_look_ups import disabled_users
 from gateway.application.commands.close_account import CloseAccount
 from gateway.application.commands.disable_user import DisableUser, EnableUser
@@ -28,7 +29,12 @@ Result = TypeVar("Result")
 
 def show(flags: Flags, who: str) -> None:
     """Print a user, with their accounts."""
-    _print(asyncio.run(_shown(_settings(flags), who)))
+    shown, codes_left = asyncio.run(_shown(_settings(flags), who))
+    _print(shown)
+    if codes_left is None:
+        click.echo("No second factor is set.")
+    else:
+        click.echo(f"A second factor is set; {codes_left} of {RECOVERY_CODES} recovery codes are left.")
 
 
 def list_disabled(flags: Flags) -> None:
@@ -54,9 +60,10 @@ def end_sessions(flags: Flags, who: str, reason: str) -> None:
 
 
 def reset_second_factor(flags: Flags, who: str, reason: str) -> None:
-    """Delete a second factor."""
+    """Delete a second factor, and end all sessions if there was one."""
     user, had = asyncio.run(_reset(_settings(flags), who, reason))
-    click.echo(f"{user.id} has no second factor{' any more' if had else ''}.")
+    ended = " any more, and all sessions have ended" if had else ""
+    click.echo(f"{user.id} has no second factor{ended}.")
 
 
 def reset_password(flags: Flags, who: str, reason: str) -> None:
@@ -126,13 +133,15 @@ async def _reset(settings: Settings, who: str, reason: str) -> tuple[User, bool]
             raise click.ClickException(refused.detail) from refused
 
 
-async def _shown(settings: Settings, who: str) -> UserWithAccounts:
+async def _shown(settings: Settings, who: str) -> tuple[UserWithAccounts, int | None]:
+    """The user, and how many recovery codes are left; `None` without a second factor."""
     async with existing_gateway(settings) as gateway:
         try:
             user = await user_named(gateway, who)
         except Refusal as refused:
             raise click.ClickException(refused.detail) from refused
-        return UserWithAccounts(user=user, accounts=tuple(await gateway.queries.accounts_of(user.id)))
+        shown = UserWithAccounts(user=user, accounts=tuple(await gateway.queries.accounts_of(user.id)))
+        return shown, await gateway.second_factors.recovery_codes_left(user.id)
 
 
 async def _disabled(settings: Settings) -> list[User]:
