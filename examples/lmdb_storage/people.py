@@ -80,6 +80,19 @@ class LmdbUsers:
 
         return await self._database.write(change)
 
+    async def replace_email(self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None) -> bool:
+        """As the port says."""
+
+        def change(txn: Txn) -> bool:
+            found = USERS.get(txn, user_id)
+            if found is None or found.user.email != old or USERS.one(txn, "email", name(new)) is not None:
+                return False
+            USERS.put(txn, replace(found, user=replace(found.user, email=new)))
+            append(txn, audit)
+            return True
+
+        return await self._database.write(change)
+
 
 class LmdbSessions:
     """The port `Sessions`."""

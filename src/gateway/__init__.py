@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from gateway.application.ports.unit_of_work import StorageReadOnly, StorageRefused, StorageUnavailable
     from gateway.application.queries import Page, Queries
     from gateway.application.quotes import Quotes
+    from gateway.application.recovery import Recovery
     from gateway.application.second_factors import NewSecondFactor, SecondFactorEnrolment
     from gateway.application.sync_gateway import SyncGateway
     from gateway.application.webhook_deliveries import WebhookDeliveries
@@ -232,6 +233,7 @@ __all__ = [
     "QuoteId",
     "Quotes",
     "Rate",
+    "Recovery",
     "Refund",
     "RefundId",
     "RefundPayment",

@@ -15,6 +15,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.application.accounts": ("Accounts",),
     "gateway.application.api_keys": ("ApiKeys", "KeyCommand", "NewApiKey"),
     "gateway.application.audit_queries": ("AuditQueries",),
+    "gateway.application.recovery": ("Recovery",),
     "gateway.application.second_factors": ("NewSecondFactor", "SecondFactorEnrolment"),
     "gateway.domain.second_factor": ("SecondFactor",),
     "gateway.application.commands.accept_customer_invitation": ("AcceptCustomerInvitation",),

@@ -14,6 +14,7 @@ from gateway.application.sync_gateway import (
     SyncMembers,
     SyncQueries,
     SyncQuotes,
+    SyncRecovery,
     SyncSecondFactors,
     SyncWebhooks,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "SyncMembers",
     "SyncQueries",
     "SyncQuotes",
+    "SyncRecovery",
     "SyncSecondFactors",
     "SyncWebhooks",
 ]

@@ -81,6 +81,20 @@ async def test_a_payment_is_one_line_with_its_route_and_who_asked(logged: World,
     assert payment["id"] not in log.json.getvalue() + log.console.getvalue()
 
 
+async def test_what_a_key_did_is_told_from_what_its_owner_did(logged: World, log: Log) -> None:
+    customer, merchant = await logged.customer(balance=1_000), await logged.merchant()
+    made = created(await customer.api.post("/api-keys", {"name": "Till", "scopes": ["payments:write"]}))
+    assert "api_key_id" not in log.last
+    machine = customer.api.with_token(made["secret"])
+    body = {"merchant_id": merchant.id, "amount": 250, "currency": "USD"}
+    created(await machine.post("/payments", body, key=fresh_key()))
+    assert (log.last["user_id"], log.last["api_key_id"]) == (customer.id, made["id"])
+    assert log.last_line.endswith(f" {customer.id} {made['id']}")
+    refused(await machine.get("/payments"), 403, "scope_missing")
+    assert (log.last["api_key_id"], log.last["code"]) == (made["id"], "scope_missing")
+    assert made["secret"] not in log.json.getvalue() + log.console.getvalue()
+
+
 async def test_a_refusal_has_its_code_and_the_fields_that_were_wrong(logged: World, log: Log) -> None:
     customer, merchant = await logged.customer(balance=100), await logged.merchant()
     body = {"merchant_id": merchant.id, "amount": 101, "currency": "USD"}

@@ -1,10 +1,11 @@
 """A merchant sees its own part of the audit log, without what identifies operators; and operators tell why they act."""
 
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
-from gateway import TRUSTED, AuditFilter, UserId
+from gateway import TRUSTED, AuditFilter, InvalidInput, UserId
 from support.api_client import PASSWORD, Json, Person, World, created, fresh_key, ok, refused
 
 REASON = "The police have asked"
@@ -40,6 +41,7 @@ async def a_history(operator: Person, shop: Person) -> Json:
     ok(await shop.api.send("PATCH", f"/members/{member}", {"role": "support"}))
     assert (await shop.api.send("DELETE", f"/members/{member}")).status_code in {200, 204}
     customer = created(await shop.api.post("/customers", {"name": "Ada"}))
+    ok(await shop.api.send("PATCH", f"/customers/{customer['id']}", {"email": "ada@example.com"}))
     created(await shop.api.post(f"/customers/{customer['id']}/invitations", {}))
     wrong: Json = {"email": shop.email, "password": "wrong horse"}
     refused(await shop.api.post("/users/login", wrong), 401, "invalid_credentials")
@@ -62,6 +64,7 @@ EXPECTED = [
     ("user", "member.invited"),
     ("user", "member.changed"),
     ("user", "member.removed"),
+    ("user", "customer.changed"),
     ("user", "customer.invited"),
     ("anonymous", "session.refused"),
     ("operator", "user.disabled"),
@@ -158,3 +161,28 @@ async def test_an_export_is_recorded_before_it_begins(world: World, operator: Pe
     assert {(each["object_id"], each["owner_id"]) for each in seen} == {("audit", None)}
     page = await world.gateway.audit.records(TRUSTED, before=by_operator.id, limit=100)
     assert {record.note.owner_id for record in page.items} == {shop.id, operator.id}
+
+
+async def test_an_export_records_known_ids_alone(world: World, operator: Person) -> None:
+    """Also those of keys and customers of which the log has no record, and names in place of ids."""
+    shop = await world.merchant()
+    key = created(await shop.api.post("/api-keys", {"name": "Till", "scopes": ["payments:write"]}))
+    customer = created(await shop.api.post("/customers", {"name": "Ada", "email": "ada@example.com"}))
+    ok(await operator.api.post(f"/accounts/{shop.account_id}/freeze"))
+    audit = world.gateway.audit
+    known: tuple[dict[str, Any], ...] = (
+        {"actor": key["id"], "owner_id": UserId(customer["id"])},
+        {"object_id": shop.account_id},
+        {"actor": "cli", "object_id": "unknown"},
+    )
+    for given in known:
+        record = await audit.begin_export(TRUSTED, AuditFilter(**given))
+        assert dict(record.note.after) == given
+    for name in ("actor", "object_id", "owner_id"):
+        for nobody in (shop.email, "ada@example.com", "usr_typo"):
+            with pytest.raises(InvalidInput) as refusal:
+                await audit.begin_export(TRUSTED, AuditFilter(**cast("Any", {name: nobody})))
+            assert [each.field for each in refusal.value.errors] == [name]
+    seen = await records(operator, action="audit.exported")
+    assert len(seen) == len(known)
+    assert "@" not in repr(seen)

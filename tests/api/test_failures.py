@@ -17,6 +17,7 @@ from gateway.adapters.http.problems import KINDS
 from gateway.adapters.http.resources import health
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.api_keys import ApiKeys
+from gateway.application.audit_ids import AuditIds
 from gateway.application.audit_queries import AuditQueries
 from gateway.application.customers import Customers
 from gateway.application.engine.batch import Batch, RunBatch
@@ -31,6 +32,7 @@ from gateway.application.members import Members
 from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.unit_of_work import KeyBusy, StorageUnavailable
 from gateway.application.queries import Queries
+from gateway.application.recovery import Recovery
 from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.domain.user import UserId
 from support.api_client import Json, World, created, fresh_key, ok, open_world, refused
@@ -115,7 +117,8 @@ def in_trouble(gateway: Gateway, trouble: Trouble) -> Gateway:
         customers=Customers(access=access, stored=port),
         second_factors=SecondFactorEnrolment(access),
         members=Members(access, port),
-        audit=AuditQueries(port, executor, gateway.access.clock),
+        recovery=Recovery(access, port),
+        audit=AuditQueries(port, executor, gateway.access.clock, AuditIds(port, port, port, port)),
         queries=Queries(port),
         quotes=quotes,
         event_queries=event_queries,

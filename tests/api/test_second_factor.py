@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import pytest
 
+from gateway import UserId
 from gateway.application.access.recovery_codes import RECOVERY_CODES
 from support.api_client import PASSWORD, Json, Person, World, created, ok, open_world, refused
 
@@ -157,9 +158,22 @@ async def test_an_operator_resets_what_somebody_has_lost(world: World, customer:
     factors = world.gateway.second_factors
     user_id = (await world.gateway.access.authenticate(str(customer.api.token))).user_id
     assert await factors.is_enabled(user_id)
+    assert await factors.recovery_codes_left(user_id) == 10
     assert [await factors.reset(user_id, reason="A lost telephone") for _ in range(2)] == [True, False]
     assert not await factors.is_enabled(user_id)
+    assert await factors.recovery_codes_left(user_id) is None
+    refused(await customer.api.get("/users/me"), 401, "token_revoked")
+    refused(await world.anyone.post("/users/refresh", {"refresh_token": customer.refresh_token}), 401, "token_revoked")
     ok(await world.anyone.post("/users/login", credentials(customer)))
     operator = await world.operator()
     [record] = ok(await operator.api.get("/audit", action="second_factor.reset"))["data"]
     assert (record["object_id"], record["reason"]) == (customer.id, "A lost telephone")
+
+
+async def test_a_reset_without_a_second_factor_ends_no_session(world: World, customer: Person) -> None:
+    """Nor does one that was enrolled and not confirmed count as one when codes are counted."""
+    factors, user_id = world.gateway.second_factors, UserId(customer.id)
+    assert not await factors.reset(user_id, reason="A lost telephone")
+    ok(await customer.api.get("/users/me"))
+    created(await world.anyone.post("/users/second-factor", credentials(customer)))
+    assert await factors.recovery_codes_left(user_id) is None

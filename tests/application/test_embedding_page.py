@@ -10,8 +10,10 @@ import httpx
 import pytest
 
 from gateway import (
+    TRUSTED,
     AccountKey,
     AccountKind,
+    Caller,
     DisableUser,
     EnableUser,
     EndSessions,
@@ -205,6 +207,29 @@ async def test_the_example_of_customers_without_passwords_pays_on_behalf_of_one(
         )
         payment = await names["run"](gateway, registered.user.id)
     assert (payment.status, payment.merchant_id) == (PaymentStatus.CAPTURED, registered.user.id)
+
+
+async def test_the_example_of_a_hold_captures_refunds_and_reads_all_pages() -> None:
+    code = example("hold = PaymentRequest(")
+    body = "".join(f"    {line}\n" for line in code.replace("limit=100", "limit=2").splitlines())
+    names: dict[str, Any] = {}
+    given = "gateway, shop, merchant_id, customer_id"
+    result = "held, captured, refunded, customers"
+    exec(f"from gateway import *\nasync def run({given}):\n{body}    return {result}", names)  # noqa: S102 - as above.
+    async with in_memory_gateway() as gateway:
+        made = await gateway.access.register(email="s@example.com", password="a long passphrase", role=Role.MERCHANT)
+        merchant_id = made.user.id
+        shop = Caller(user_id=merchant_id, role=Role.MERCHANT)
+        created = [await gateway.customers.create(merchant_id=merchant_id) for _ in range(5)]
+        account_id = created[0].accounts[0].id
+        await gateway.execute(MakeDeposit(account_id=account_id, amount=usd(1_000), owner_id=None))
+        run_it = names["run"]
+        held, captured, refunded, customers = await run_it(gateway, shop, merchant_id, created[0].id)
+        account = await gateway.queries.account(TRUSTED, account_id)
+    assert (held.status, captured.status) == (PaymentStatus.AUTHORIZED, PaymentStatus.CAPTURED)
+    assert (captured.amount_captured_minor, refunded.amount.amount_minor) == (200, 50)
+    assert (account.available, account.held) == (850, 0)
+    assert [each.id for each in customers] == [each.id for each in reversed(created)]
 
 
 async def test_the_example_of_a_member_acts_for_the_merchant(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,11 @@ import pytest
 
 from gateway import (
     AcceptCustomerInvitation,
+    Actor,
+    ActorKind,
     ApprovePayment,
+    AuditAction,
+    AuditFilter,
     CaptureMethod,
     CapturePayment,
     ChangeCustomer,
@@ -21,6 +25,7 @@ from gateway import (
     InviteCustomer,
     MakeDeposit,
     OpenAccount,
+    Origin,
     Pay,
     PaymentOrder,
     PaymentRequest,
@@ -84,6 +89,33 @@ async def test_a_customer_is_created_and_changed(storage: Storage, executor: Com
         ("customer.created", 1, SHOP, None),
         ("customer.updated", 2, SHOP, None),
     ]
+
+
+async def test_a_change_is_recorded_without_what_identifies_the_customer(
+    storage: Storage, executor: CommandExecutor
+) -> None:
+    created = await executor.execute(CREATE)
+    origin = Origin(actor=Actor(kind=ActorKind.API_KEY, id="key_1"))
+    for given in (
+        {"external_id": "2", "name": "Bea", "email": "bea@example.com"},
+        {"external_id": "2"},  # Changes nothing.
+        {"external_id": "cleo@example.com"},
+        {"external_id": ""},
+    ):
+        change = ChangeCustomer(customer_id=created.id, merchant_id=SHOP, **given)
+        await executor.execute(change, owner_id=SHOP, origin=origin)
+    where = AuditFilter(object_id=created.id, owner_id=SHOP, action=AuditAction.CUSTOMER_CHANGED)
+    found = await storage.audit_log.records(where, before=None, limit=10)
+    assert [(dict(each.note.before), dict(each.note.after)) for each in reversed(found)] == [
+        (
+            {"version": 1, "external_id": "1"},
+            {"merchant_id": SHOP, "fields": "name email external_id", "version": 2, "external_id": "2"},
+        ),
+        ({"version": 2, "external_id": "2"}, {"merchant_id": SHOP, "fields": "external_id", "version": 3}),
+        ({"version": 3}, {"merchant_id": SHOP, "fields": "external_id", "version": 4, "external_id": None}),
+    ]
+    assert {each.origin for each in found} == {origin}
+    assert not any(told in repr(found) for told in ("Ada", "Bea", "@"))
 
 
 async def test_what_is_anothers_or_missing_is_refused_alike(executor: CommandExecutor) -> None:

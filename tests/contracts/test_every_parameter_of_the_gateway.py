@@ -13,6 +13,7 @@ from gateway.application.access.access import Access
 from gateway.application.access.caller import Caller
 from gateway.application.accounts import Accounts
 from gateway.application.api_keys import ApiKeys
+from gateway.application.audit_ids import audit_ids
 from gateway.application.audit_queries import AuditQueries
 from gateway.application.customers import Customers
 from gateway.application.engine.outcome_codec import refusals
@@ -25,6 +26,7 @@ from gateway.application.ports.sessions import SessionId
 from gateway.application.ports.storage import Storage
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
+from gateway.application.recovery import Recovery
 from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
@@ -133,7 +135,8 @@ def parts(storage: Storage) -> list[Any]:
         SecondFactorEnrolment(access),
         Members(access, storage.members),
         Customers(access=access, stored=storage.customers),
-        AuditQueries(storage.audit_log, access.executor, StandingClock()),
+        Recovery(access, storage.customers),
+        AuditQueries(storage.audit_log, access.executor, StandingClock(), audit_ids(storage)),
         access,
     ]
 
@@ -187,6 +190,7 @@ async def test_whatever_stands_in_a_parameter_is_answered_or_refused_with_a_code
         SecondFactorEnrolment,
         Members,
         Customers,
+        Recovery,
         Access,
     ],
 )

@@ -15,7 +15,16 @@ from gateway.domain.money import Money
 from gateway.domain.payment import CaptureMethod
 from gateway.domain.payment_counters import PaymentCounters
 from gateway.domain.risk import ALLOWED, PaymentAttempt, RiskAction, RiskVerdict, refused, reviewed
-from gateway.domain.risk_limits import AmountLimit, RiskLimits, is_risk_limit, risk_limit
+from gateway.domain.risk_limits import (
+    RISK_LIMIT_FORMS,
+    AmountLimit,
+    BalanceShareLimit,
+    CountLimit,
+    RiskLimits,
+    SumLimit,
+    is_risk_limit,
+    risk_limit,
+)
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -205,3 +214,17 @@ def test_what_is_allowed_names_no_rule() -> None:
         RiskVerdict(action=RiskAction.ALLOW, rule="count.1h")
     with pytest.raises(InvalidInput):
         RiskVerdict(action="allow")  # type: ignore[arg-type]
+
+
+def test_what_is_no_limit_is_told_all_forms_of_limits() -> None:
+    assert {type(risk_limit(form)) for form in RISK_LIMIT_FORMS} == {
+        AmountLimit,
+        BalanceShareLimit,
+        CountLimit,
+        SumLimit,
+    }
+    for text in ("amount.USD=5", "nonsense"):
+        with pytest.raises(InvalidInput) as refusal:
+            risk_limit(text)
+        assert repr(text) in refusal.value.detail
+        assert [form for form in RISK_LIMIT_FORMS if form not in refusal.value.detail] == []

@@ -66,6 +66,34 @@ def test_records_are_exported_as_lines_of_json_and_the_export_is_recorded(
     assert {str(each["actor"]) for each in exports} == {"{'kind': 'cli', 'id': 'cli'}"}
 
 
+def test_people_are_named_by_their_address_and_recorded_by_their_id(
+    run: Run, shops: tuple[Registered, Registered], tmp_path: Path
+) -> None:
+    first, _ = shops
+    [record] = lines(run("audit", "export", "--owner", "Ada@example.com"))
+    assert record["object_id"] == first.accounts[0].id
+    assert lines(run("audit", "export", "--actor", "bob@example.com", "--object", "ada@example.com")) == []
+    for name, field in (("--owner", "owner_id"), ("--actor", "actor"), ("--object", "object_id")):
+        missing = run("audit", "export", name, "eve@example.com")
+        assert (missing.exit_code, missing.output) == (1, "Error: There is no such user.\n")
+        typo = run("audit", "export", name, "usr_typo")
+        said = "No user, customer, API key or record of the audit log has this id."
+        assert (typo.exit_code, typo.output) == (1, f"Error: {field}: {said}\n")
+    exports = lines(run("audit", "export", "--object", "audit"))
+    assert [each["after"] for each in exports] == [
+        {"actor": shops[1].user.id, "object_id": first.user.id},
+        {"owner_id": first.user.id},
+    ]
+    with closing(sqlite3.connect(tmp_path / "gateway.sqlite3")) as connection:
+        assert "@" not in repr(connection.execute("SELECT after, before FROM audit_log").fetchall())
+
+
+def test_a_database_that_is_not_there_is_not_made(run: Run, tmp_path: Path) -> None:
+    refused = run("audit", "export", "--database-url", f"sqlite:///{tmp_path}/typo.db")
+    assert (refused.exit_code, list(tmp_path.iterdir())) == (1, [])
+    assert refused.output.startswith("Error: There is no ledger in sqlite:///")
+
+
 def test_all_pages_are_exported(run: Run, shops: tuple[Registered, Registered]) -> None:
     assert len(shops) == 2
     for _ in range(3):

@@ -60,3 +60,26 @@ def test_a_member_is_invited_listed_changed_and_removed(tmp_path: Path) -> None:
     told = {each.note.action.value: each for each in asyncio.run(records_of(tmp_path, member_id))}
     assert told["member.changed"].note.reason == "The first one has left"
     assert {told[f"member.{name}"].origin.actor.id for name in ("invited", "changed", "removed")} == {"cli"}
+
+
+def test_people_are_named_by_their_address_or_id(tmp_path: Path) -> None:
+    merchant = asyncio.run(a_merchant(tmp_path))
+    shop = ("--merchant", "Shop@example.com")
+    assert members(tmp_path, "invite", *shop, "--email", "g@example.com", "--role", "viewer").exit_code == 0
+    changed = members(tmp_path, "change", "G@example.com", *shop, "--role", "support")
+    assert changed.stdout.endswith(" is support.\n")
+    assert "g@example.com" in members(tmp_path, "list", *shop).stdout
+    founder = members(tmp_path, "remove", "shop@example.com", *shop)
+    assert founder.exit_code == 1
+    assert members(tmp_path, "remove", "g@example.com", *shop).exit_code == 0
+    for command in (("list", "--merchant", "eve@example.com"), ("list", "--merchant", "usr_typo")):
+        refused = members(tmp_path, *command)
+        assert (refused.exit_code, refused.output) == (1, "Error: There is no such user.\n")
+    gone = members(tmp_path, "remove", "g@example.com", "--merchant", merchant)
+    assert (gone.exit_code, gone.output) == (1, "Error: There is no such member.\n")
+
+
+def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    refused = members(tmp_path, "list", "--merchant", "usr_x")
+    assert (refused.exit_code, list(tmp_path.iterdir())) == (1, [])
+    assert refused.output.startswith("Error: There is no ledger in sqlite:///")

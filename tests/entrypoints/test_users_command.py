@@ -8,7 +8,7 @@ import pyotp
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway import Registered, Role, open_gateway, read_settings
+from gateway import TRUSTED, AuditAction, AuditFilter, Registered, Role, open_gateway, read_settings
 from gateway.entrypoints.cli import main
 from gateway.settings.values import Settings
 
@@ -57,12 +57,58 @@ def test_a_lost_second_factor_is_reset(run: Run, ada: Registered, settings: Sett
         who = {"email": "ada@example.com", "password": PASSWORD, "address": "192.0.2.1"}
         async with open_gateway(settings) as gateway:
             secret = (await gateway.second_factors.enrol(**who)).secret
-            await gateway.second_factors.confirm(code=pyotp.TOTP(secret).now(), **who)
+            codes = await gateway.second_factors.confirm(code=pyotp.TOTP(secret).now(), **who)
+            await gateway.access.log_in(code=codes[0], **who)
 
+    assert run("show", ada.user.id).output.endswith("\nNo second factor is set.\n")
     asyncio.run(enrol())
-    for said in ("has no second factor any more", "has no second factor"):
+    shown = run("show", ada.user.id).output
+    assert shown.endswith("\nA second factor is set; 9 of 10 recovery codes are left.\n")
+    for said in ("has no second factor any more, and all sessions have ended", "has no second factor"):
         done = run("reset-second-factor", "ada@example.com", "--reason", "A lost telephone")
         assert done.output == f"{ada.user.id} {said}.\n"
+
+
+def test_a_forgotten_password_is_reset_and_shown_once(run: Run, ada: Registered, settings: Settings) -> None:
+    async def log_in(password: str) -> str:
+        async with open_gateway(settings) as gateway:
+            signed_in = await gateway.access.log_in(email="ada@example.com", password=password, address="192.0.2.1")
+            [record] = (await gateway.audit.records(TRUSTED, AuditFilter(action=AuditAction.PASSWORD_RESET))).items
+        assert (record.origin.actor.id, record.note.reason) == ("cli", "A forgotten password")
+        return signed_in.user.id
+
+    done = run("reset-password", "Ada@example.com", "--reason", "A forgotten password")
+    assert done.exit_code == 0
+    assert done.stderr == (
+        f"This is the password of {ada.user.id} now, whose sessions have all ended. It is not shown again.\n"
+    )
+    [password] = done.stdout.splitlines()
+    assert asyncio.run(log_in(password)) == ada.user.id
+
+
+def test_a_user_is_handed_over_to_another_address(run: Run, ada: Registered) -> None:
+    done = run("change-email", "ada@example.com", "--to", "Grace@example.com", "--reason", "Ada has left")
+    assert done.output == f"{ada.user.id} logs in with grace@example.com.\n"
+    assert f"{ada.user.id} grace@example.com (customer) is active." in run("show", "grace@example.com").output
+    for who, address, said in (
+        ("ada@example.com", "x@example.com", "Error: There is no such user.\n"),
+        (ada.user.id, "nobody", "Error: email: This is not an e-mail address.\n"),
+    ):
+        refused = run("change-email", who, "--to", address, "--reason", "x")
+        assert (refused.exit_code, refused.output) == (1, said)
+
+
+def test_a_customer_without_a_password_has_none_to_reset(run: Run, settings: Settings) -> None:
+    async def create() -> str:
+        async with open_gateway(settings) as gateway:
+            shop = await gateway.access.register(email="shop@example.com", password=PASSWORD, role=Role.MERCHANT)
+            return (await gateway.customers.create(merchant_id=shop.user.id, email="bob@example.com")).id
+
+    customer_id = asyncio.run(create())
+    for who in (customer_id, "Bob@example.com"):
+        refused = run("reset-password", who, "--reason", "x")
+        assert refused.exit_code == 1
+        assert refused.output.startswith(f"Error: {customer_id} is a customer without a password, whom a merchant")
 
 
 def test_an_empty_account_is_closed(run: Run, ada: Registered) -> None:
@@ -76,6 +122,8 @@ def test_an_empty_account_is_closed(run: Run, ada: Registered) -> None:
         ("list-disabled",),
         ("show", "usr_x"),
         ("disable", "usr_x", "--reason", "x"),
+        ("reset-password", "usr_x", "--reason", "x"),
+        ("change-email", "usr_x", "--to", "x@example.com", "--reason", "x"),
         ("close-account", "acc_x", "--reason", "x"),
     ],
 )

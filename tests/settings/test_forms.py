@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.bootstrap.wiring import open_gateway
+from gateway.domain.risk_limits import RISK_LIMIT_FORMS
 from gateway.settings.field import SettingsRefused
 from gateway.settings.forms import DATABASE
 from gateway.settings.reader import read_settings
@@ -255,3 +256,10 @@ def test_only_exact_addresses_are_allowed_to_webhooks(addresses: str) -> None:
 def test_what_is_no_port_is_refused(ports: str) -> None:
     with pytest.raises(SettingsRefused, match=r"^GATEWAY_WEBHOOK_PORTS cannot be"):
         read_settings({"GATEWAY_WEBHOOK_PORTS": ports})
+
+
+@pytest.mark.parametrize("variable", ["GATEWAY_RISK_REFUSE", "GATEWAY_RISK_REVIEW"])
+def test_a_list_with_a_bad_limit_is_told_all_forms_of_limits(variable: str) -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        read_settings({variable: "count.1h=10, amount.USD=5"})
+    assert [form for form in RISK_LIMIT_FORMS if f"`{form}`" not in str(refused.value)] == []

@@ -22,6 +22,7 @@ from gateway.adapters.jose.keys import generate_pem, signing_key_from_pem
 from gateway.adapters.jose.signatures import JoseSignatures
 from gateway.adapters.system.identifiers import time_ordered_id
 from gateway.application.api_keys import ApiKeys
+from gateway.application.audit_ids import audit_ids
 from gateway.application.audit_queries import AuditQueries
 from gateway.application.customers import Customers
 from gateway.application.engine.command_executor import CommandExecutor
@@ -34,6 +35,7 @@ from gateway.application.members import Members
 from gateway.application.ports.risk import RiskRules
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Wanted
+from gateway.application.recovery import Recovery
 from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.bootstrap.wiring import in_memory_gateway
 from gateway.domain.account import AccountId
@@ -418,6 +420,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             customers=Customers(access=access, stored=storage.customers),
             second_factors=SecondFactorEnrolment(access),
             members=Members(access, storage.members),
+            recovery=Recovery(access, storage.customers),
             queries=queries,
             events=events,
             event_queries=event_queries,
@@ -425,7 +428,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             webhooks=webhooks,
             deliveries=deliveries,
             storage=storage,
-            audit=AuditQueries(storage.audit_log, executor, access.clock),
+            audit=AuditQueries(storage.audit_log, executor, access.clock, audit_ids(storage)),
         )
     finally:
         await submissions.close()

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.application.access.caller import Caller
+from gateway.application.audit_ids import AuditIds
 from gateway.application.engine.command_executor import CommandExecutor
 from gateway.application.engine.event_loop import OneEventLoop
 from gateway.application.errors import RoleForbidden
@@ -41,6 +42,7 @@ class AuditQueries:
     log: AuditLog
     executor: CommandExecutor
     clock: Clock
+    ids: AuditIds
     loop: OneEventLoop = field(default_factory=OneEventLoop, repr=False, compare=False)
 
     async def records(
@@ -76,11 +78,11 @@ class AuditQueries:
 
         Args:
             caller: An operator, or `TRUSTED`.
-            where: Which records.
+            where: Which records. Its ids are recorded, and must be of somebody or something that the gateway knows.
             origin: Who exports them, and from where; the caller unless given.
 
         Raises:
-            InvalidInput: There is no such caller or filter.
+            InvalidInput: There is no such caller or filter, or an id of the filter is not known. Nothing is recorded.
             RoleForbidden: The caller is no operator.
             StorageUnavailable: The storage could not be reached, or cannot be written: then nothing is exported.
         """
@@ -91,6 +93,7 @@ class AuditQueries:
             check_type("origin", origin, Origin)
         if caller.role is not Role.OPERATOR:
             raise RoleForbidden("The audit log is exported by operators.")
+        await self.ids.check(where)
         note = AuditNote(action=AuditAction.AUDIT_EXPORTED, object_id=THE_LOG, after=_facts(where))
         by = origin or Origin(actor=actor_of(caller.user_id, caller.role))
         record = self.executor.audit_record(note, origin=by, now=self.clock())

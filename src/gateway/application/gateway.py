@@ -21,6 +21,7 @@ from gateway.application.ports.tokens import AccessTokens
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
 from gateway.application.rate_limits.rate_limits import NO_RATE_LIMITS, RateLimits
+from gateway.application.recovery import Recovery
 from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.application.sync_gateway import (
     SyncAccess,
@@ -35,6 +36,7 @@ from gateway.application.sync_gateway import (
     SyncMembers,
     SyncQueries,
     SyncQuotes,
+    SyncRecovery,
     SyncSecondFactors,
     SyncWebhooks,
 )
@@ -62,6 +64,7 @@ class Gateway:
     customers: Customers
     second_factors: SecondFactorEnrolment
     members: Members
+    recovery: Recovery
     queries: Queries
     quotes: Quotes
     events: Events
@@ -174,5 +177,6 @@ def sync_gateway(gateway: Gateway, calls: LoopCalls) -> SyncGateway:
         customers=SyncCustomers(gateway.customers, calls),
         second_factors=SyncSecondFactors(gateway.second_factors, calls),
         members=SyncMembers(gateway.members, calls),
+        recovery=SyncRecovery(gateway.recovery, calls),
         audit=SyncAuditQueries(gateway.audit, calls),
     )

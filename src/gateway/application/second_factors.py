@@ -92,6 +92,8 @@ class SecondFactorEnrolment:
     async def reset(self, user_id: UserId, *, reason: str, origin: Origin | None = None) -> bool:
         """Delete the second factor of a user who has lost it, for a trusted program. Returns whether there was one.
 
+        All sessions of the user end then: whoever found the telephone may have begun one.
+
         Raises:
             UserNotFound: There is no such user.
             InvalidInput: An argument is not valid.
@@ -112,6 +114,9 @@ class SecondFactorEnrolment:
             return None, record if had else None
 
         await self.access.second_factors.change(user.id, deleted)
+        if had:
+            await self.access.sessions.revoke_user(user.id, now=self.access.clock())
+            self.access.renew_endings()
         return had
 
     async def is_enabled(self, user_id: UserId) -> bool:
@@ -120,3 +125,10 @@ class SecondFactorEnrolment:
         check_id("user_id", user_id)
         found = await self.access.second_factors.of(user_id)
         return found is not None and found.is_confirmed
+
+    async def recovery_codes_left(self, user_id: UserId) -> int | None:
+        """How many recovery codes of a user were not used; `None` for a user whose logins ask for no code."""
+        self.access.loop.check()
+        check_id("user_id", user_id)
+        found = await self.access.second_factors.of(user_id)
+        return len(found.recovery_hashes) if found is not None and found.is_confirmed else None

@@ -20,6 +20,7 @@ from gateway.application.members import Members
 from gateway.application.ports.events import FeedEvent
 from gateway.application.queries import Queries
 from gateway.application.quotes import Quotes
+from gateway.application.recovery import Recovery
 from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
@@ -155,6 +156,14 @@ class SyncSecondFactors(SyncPart[SecondFactorEnrolment]):
     disable = Blocking(SecondFactorEnrolment.disable)
     reset = Blocking(SecondFactorEnrolment.reset)
     is_enabled = Blocking(SecondFactorEnrolment.is_enabled)
+    recovery_codes_left = Blocking(SecondFactorEnrolment.recovery_codes_left)
+
+
+class SyncRecovery(SyncPart[Recovery]):
+    """As `Recovery`."""
+
+    reset_password = Blocking(Recovery.reset_password)
+    change_email = Blocking(Recovery.change_email)
 
 
 class SyncMembers(SyncPart[Members]):
@@ -240,6 +249,7 @@ class SyncGateway:
     customers: SyncCustomers
     second_factors: SyncSecondFactors
     members: SyncMembers
+    recovery: SyncRecovery
     audit: SyncAuditQueries
 
     def execute(

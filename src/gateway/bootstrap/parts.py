@@ -8,6 +8,7 @@ from gateway.application.access.api_key_format import ApiKeyFormat
 from gateway.application.access.limits import AccessLimits
 from gateway.application.accounts import Accounts
 from gateway.application.api_keys import ApiKeys
+from gateway.application.audit_ids import audit_ids
 from gateway.application.audit_queries import AuditQueries
 from gateway.application.customers import Customers
 from gateway.application.engine.batch import Batch
@@ -33,6 +34,7 @@ from gateway.application.ports.webhook_sender import WebhookSender
 from gateway.application.queries import Queries
 from gateway.application.quotes import QuoteLimits, Quotes
 from gateway.application.rate_limits.rate_limits import NO_RATE_LIMITS, RateLimits
+from gateway.application.recovery import Recovery
 from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.application.webhook_deliveries import WebhookDeliveries
 from gateway.application.webhooks import Webhooks
@@ -93,6 +95,7 @@ class Parts:
             customers=Customers(access=access, stored=self.storage.customers),
             second_factors=SecondFactorEnrolment(access),
             members=Members(access, self.storage.members),
+            recovery=Recovery(access, self.storage.customers),
             accounts=Accounts(executor=executor, reader=self.storage.reader),
             queries=Queries(self.storage.reader, self.clock),
             quotes=Quotes(executor=executor, rates=self.rates, clock=self.clock, limits=self.quote_limits),
@@ -115,7 +118,7 @@ class Parts:
             event_hub=EventHub(event_queries, self.commits, self.stream_limits),
             tokens=self.tokens,
             storage=self.storage,
-            audit=AuditQueries(self.storage.audit_log, executor, self.clock),
+            audit=AuditQueries(self.storage.audit_log, executor, self.clock, audit_ids(self.storage)),
             rate_limits=self.rate_limits,
             opened_with=self.opened_with,
             _calls=calls,

@@ -52,7 +52,7 @@ class AuditLogContract:
             await commit(storage, Changes(audit_new=[a_record(3)], answers_new=[an_answer()]))
         assert await newest(storage) == [a_record(2), full]
 
-    async def test_a_record_comes_with_a_session_a_password_and_a_rate(self, storage: Storage) -> None:
+    async def test_a_record_comes_with_a_session_a_password_an_address_and_a_rate(self, storage: Storage) -> None:
         """And not without what it tells of."""
         await commit(storage, Changes(users_new=[a_user(1, password_hash="$one")]))  # noqa: S106 - no hash of anything.
         for number, password_hash in ((1, "$one"), (2, "$other")):
@@ -69,7 +69,9 @@ class AuditLogContract:
             await storage.users.replace_password_hash(user_id(1), old=old, new="$two", audit=a_record(number))
         await storage.rates.put(a_rate(EUR, USD), audit=a_record(5))
         await storage.audit_log.append(a_record(6))
-        assert await newest(storage) == [a_record(number) for number in (6, 5, 3, 1)]
+        for number, address in ((7, "user1@example.com"), (8, "other@example.com")):
+            await storage.users.replace_email(user_id(1), old=address, new="ada@example.com", audit=a_record(number))
+        assert await newest(storage) == [a_record(number) for number in (7, 6, 5, 3, 1)]
 
     async def test_records_are_found_by_actor_action_object_and_time(self, storage: Storage) -> None:
         """Newest first, a page at a time, alone or together."""

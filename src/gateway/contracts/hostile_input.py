@@ -95,6 +95,9 @@ CALLS: Final[Mapping[type, Mapping[str, Call]]] = {
         "replace_password_hash": lambda storage, given: storage.users.replace_password_hash(
             UserId(given.text), old=given.text, new=given.text, sessions_end_at=given.moment
         ),
+        "replace_email": lambda storage, given: storage.users.replace_email(
+            UserId(given.text), old=given.text, new=given.text
+        ),
     },
     Sessions: {
         "start": lambda storage, given: storage.sessions.start(

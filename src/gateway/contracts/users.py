@@ -1,13 +1,14 @@
 """What every store of users promises."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, KeyTaken, Wanted
 from gateway.application.ports.users import Credentials
-from gateway.contracts.records import a_user, by_email, commit, load, user_id
+from gateway.contracts.records import NOW, a_user, by_email, commit, load, user_id
 
 
 class UsersContract:
@@ -90,3 +91,60 @@ class UsersContract:
         found = await users.by_id(user_id(1))
         assert found is not None
         assert found.password_hash == f"$new-{replaced.index(True)}"
+
+    async def test_another_address_is_looked_up_from_then_on(self, storage: Storage) -> None:
+        """The former one is free, and nothing else of the user has changed."""
+        await commit(storage, Changes(users_new=[a_user(1, password_hash="$one")]))  # noqa: S106 - as above.
+        assert await storage.users.replace_email(user_id(1), old="user1@example.com", new="ada@example.com")
+        expected = replace(a_user(1).user, email="ada@example.com")
+        found = await storage.users.by_id(user_id(1))
+        assert found == Credentials(user=expected, password_hash="$one")  # noqa: S106 - as above.
+        assert await by_email(storage, "ada@example.com") == found
+        assert await by_email(storage, "user1@example.com") is None
+        await commit(storage, Changes(users_new=[a_user(2, email="user1@example.com")]))
+        with pytest.raises(KeyTaken):
+            await commit(storage, Changes(users_new=[a_user(3, email="ada@example.com")]))
+
+    async def test_an_address_that_another_user_has_stays_theirs(self, storage: Storage) -> None:
+        """Nothing is written, as for a user whose address is no longer the old one, and for nobody."""
+        await commit(storage, Changes(users_new=[a_user(1), a_user(2)]))
+        for number, old, new in (
+            (1, "user1@example.com", "user2@example.com"),
+            (1, "user3@example.com", "ada@example.com"),
+            (9, "user1@example.com", "ada@example.com"),
+        ):
+            assert not await storage.users.replace_email(user_id(number), old=old, new=new)
+        for number in (1, 2):
+            found = await by_email(storage, f"user{number}@example.com")
+            assert found is not None
+            assert found.user.id == user_id(number)
+        assert await by_email(storage, "ada@example.com") is None
+
+    async def test_of_sixteen_users_who_want_an_address_at_once_one_has_it(self, storage: Storage) -> None:
+        """The others keep theirs."""
+        await commit(storage, Changes(users_new=[a_user(n) for n in range(16)]))
+        replaced = await asyncio.gather(
+            *(
+                storage.users.replace_email(user_id(n), old=f"user{n}@example.com", new="ada@example.com")
+                for n in range(16)
+            )
+        )
+        assert replaced.count(True) == 1
+        found = await by_email(storage, "ada@example.com")
+        assert found is not None
+        assert found.user.id == user_id(replaced.index(True))
+        kept = [await by_email(storage, f"user{n}@example.com") for n in range(16)]
+        assert [each is None for each in kept] == replaced
+
+    async def test_an_address_outlives_a_unit_of_work_that_has_loaded_the_former_one(self, storage: Storage) -> None:
+        """It writes back what it changes, and no address."""
+        await commit(storage, Changes(users_new=[a_user(1)]))
+        new = "ada@example.com"
+        async with storage.unit_of_work() as work:
+            [user] = (await work.load(Wanted(users=[user_id(1)]))).users
+            other = asyncio.create_task(storage.users.replace_email(user_id(1), old="user1@example.com", new=new))
+            await work.commit(Changes(users_changed=[user.disabled(NOW)]))
+        assert await other
+        found = await storage.users.by_id(user_id(1))
+        assert found is not None
+        assert (found.user.email, found.user.disabled_at) == (new, NOW)

@@ -39,6 +39,8 @@ class AuditAction(StrEnum):
     SESSION_REFUSED = "session.refused"
     SESSIONS_ENDED = "sessions.ended"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - the name of an action.
+    PASSWORD_RESET = "password.reset"  # noqa: S105 - as above.
+    EMAIL_CHANGED = "email.changed"
     SECOND_FACTOR_ENABLED = "second_factor.enabled"
     SECOND_FACTOR_DISABLED = "second_factor.disabled"
     SECOND_FACTOR_RESET = "second_factor.reset"
@@ -58,6 +60,7 @@ class AuditAction(StrEnum):
     API_KEY_CREATED = "api_key.created"
     API_KEY_ROTATED = "api_key.rotated"
     API_KEY_REVOKED = "api_key.revoked"
+    CUSTOMER_CHANGED = "customer.changed"
     CUSTOMER_INVITED = "customer.invited"
     CUSTOMER_JOINED = "customer.joined"
     MEMBER_INVITED = "member.invited"

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol, cast
 
 from gateway.domain.checks import check_integer, check_text, check_type, wrong_type
-from gateway.domain.errors import Refusal, invalid
+from gateway.domain.errors import InvalidInput, Refusal, invalid
 from gateway.domain.immutable import immutable
 from gateway.domain.limits import RISK_COUNT_MAX, RISK_LIMITS_MAX, RISK_SUM_MINOR_MAX
 from gateway.domain.money import CurrencyCode, check_amount, currency_code
@@ -212,6 +212,16 @@ class RiskLimits:
         return ALLOWED
 
 
+RISK_LIMIT_FORMS: Final = (
+    "amount.customer.USD=100000",
+    "amount.merchant.USD=100000",
+    "count.1h=10",
+    "sum.USD.1d=500000",
+    "balance_share=80",
+)
+"""One limit of each form that `risk_limit` reads."""
+
+
 def risk_limit(text: str) -> RiskLimit:
     """Read a limit: its name, `=` and a number, for example `amount.customer.USD=100000` or `count.1h=10`.
 
@@ -222,13 +232,18 @@ def risk_limit(text: str) -> RiskLimit:
     check_text("limit", text, _TEXT_LENGTH_MAX)
     found = _FORM.fullmatch(text)
     if found is None:
-        raise invalid("limit", "value_invalid", f"{text!r} is no limit.")
+        raise _no_limit(text)
     name, number = found["name"].split("."), int(found["number"])
     kind, arguments = name[0], name[1:]
     try:
         return _MAKE[kind, len(arguments)](arguments, number)
     except KeyError:
-        raise invalid("limit", "value_invalid", f"{text!r} is no limit.") from None
+        raise _no_limit(text) from None
+
+
+def _no_limit(text: str) -> InvalidInput:
+    forms = ", ".join(f"`{form}`" for form in RISK_LIMIT_FORMS)
+    return invalid("limit", "value_invalid", f"{text!r} is no limit. Limits are written like {forms}.")
 
 
 def is_risk_limit(text: str) -> bool:

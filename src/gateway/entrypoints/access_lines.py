@@ -25,6 +25,7 @@ class _Line(msgspec.Struct, omit_defaults=True):
     ms: float
     request_id: str
     user_id: str = ""
+    api_key_id: str = ""
     code: str = ""
     errors: list[object] = []
 
@@ -60,6 +61,7 @@ def json_line(entry: Entry, timestamp: str) -> str:
         ms=_milliseconds(entry),
         request_id=entry.request_id,
         user_id=entry.user_id,
+        api_key_id=entry.api_key_id,
         code=entry.code,
         errors=[*entry.errors],
     )
@@ -70,7 +72,7 @@ def console_line(entry: Entry, timestamp: str) -> str:
     """An entry as a line for people: `… POST /payments 402 3.1 ms req_… usr_… insufficient_funds`."""
     errors = ", ".join(f"{error.pointer} {error.code}" for error in entry.errors)
     what = f"{timestamp} {entry.method:<6} {entry.route} {entry.status} {_milliseconds(entry)} ms {entry.request_id}"
-    return " ".join(filter(None, (what, entry.user_id, entry.code, errors))) + "\n"
+    return " ".join(filter(None, (what, entry.user_id, entry.api_key_id, entry.code, errors))) + "\n"
 
 
 def _milliseconds(entry: Entry) -> float:

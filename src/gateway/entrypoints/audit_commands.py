@@ -17,12 +17,12 @@ def audit() -> None:
 
 
 @audit.command
-@click.option("--actor", metavar="ID", help="Who did it: a user, an API key, cli or system.  [default: all]")
+@click.option("--actor", metavar="EMAIL-OR-ID", help="Who did it: a user, an API key, cli or system.  [default: all]")
 @click.option(
     "--action", type=click.Choice([action.value for action in AuditAction]), help="What was done.  [default: all]"
 )
-@click.option("--object", "object_id", metavar="ID", help="To what.  [default: all]")
-@click.option("--owner", "owner_id", metavar="ID", help="The user whom it concerns.  [default: all]")
+@click.option("--object", "object_id", metavar="EMAIL-OR-ID", help="To what.  [default: all]")
+@click.option("--owner", "owner_id", metavar="EMAIL-OR-ID", help="The user whom it concerns.  [default: all]")
 @click.option("--created-after", type=TIME, help="Then or later, in UTC.  [default: any time]")
 @click.option("--created-before", type=TIME, help="Before then, in UTC.  [default: any time]")
 @settings_flags("environment", "data_dir", "database_url")
@@ -38,7 +38,8 @@ def export(
 ) -> None:
     """Print records, the newest first: a JSON document on each line, as in GET /audit.
 
-    The export itself is recorded before the first line. Where nothing can be written, nothing is exported.
+    The export itself is recorded before the first line, with ids in place of e-mail addresses. Where nothing can be
+    written, nothing is exported.
     """
     from gateway.entrypoints.audit_export import export as run
 

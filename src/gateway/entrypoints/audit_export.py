@@ -1,6 +1,8 @@
 """`gateway audit export`: the audit log as lines of JSON."""
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import click
@@ -11,12 +13,11 @@ from gateway.application.ports.audit_log import AuditFilter
 from gateway.application.views.audit import audit_record_view
 from gateway.bootstrap.memory_url import MEMORY_URL
 from gateway.bootstrap.refusal import StartRefused
-from gateway.bootstrap.wiring import open_gateway
 from gateway.domain.audit import AuditAction, AuditId
-from gateway.domain.errors import Refusal
 from gateway.domain.limits import LIST_LIMIT_MAX
 from gateway.domain.user import UserId
 from gateway.entrypoints.cli_origin import cli_origin
+from gateway.entrypoints.existing_gateway import existing_gateway, id_named
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.settings.values import Settings
 
@@ -35,24 +36,22 @@ def export(
     settings = settings_with(flags)
     if settings.url == MEMORY_URL:
         raise StartRefused("There is no audit log: memory:// keeps nothing when a command ends.")
-    try:
-        where = AuditFilter(
-            actor=actor,
-            action=None if action is None else AuditAction(action),
-            object_id=object_id,
-            owner_id=None if owner_id is None else UserId(owner_id),
-            created_after=_utc(created_after),
-            created_before=_utc(created_before),
-        )
-        count = asyncio.run(_exported(settings, where))
-    except Refusal as refused:
-        raise click.ClickException(refused.detail) from refused
+    where = AuditFilter(
+        action=None if action is None else AuditAction(action),
+        created_after=_utc(created_after),
+        created_before=_utc(created_before),
+    )
+    who = {"actor": actor, "object_id": object_id, "owner_id": owner_id}
+    count = asyncio.run(_exported(settings, where, {name: each for name, each in who.items() if each is not None}))
     click.echo(f"{count:,} records of the audit log are exported.", err=True)
 
 
-async def _exported(settings: Settings, where: AuditFilter) -> int:
+async def _exported(settings: Settings, where: AuditFilter, who: Mapping[str, str]) -> int:
     encoder, count = msgspec.json.Encoder(), 0
-    async with open_gateway(settings) as gateway:
+    async with existing_gateway(settings) as gateway:
+        ids = {name: await id_named(gateway, each) for name, each in who.items()}
+        owner_id = UserId(ids["owner_id"]) if "owner_id" in ids else None
+        where = replace(where, actor=ids.get("actor"), object_id=ids.get("object_id"), owner_id=owner_id)
         before: AuditId | None = (await gateway.audit.begin_export(TRUSTED, where, origin=cli_origin())).id
         while before is not None:
             page = await gateway.audit.records(TRUSTED, where, before=before, limit=LIST_LIMIT_MAX)

@@ -5,7 +5,7 @@ import click
 from gateway.domain.member_role import MemberRole
 from gateway.entrypoints.flags import settings_flags
 
-_merchant = click.option("--merchant", required=True, metavar="ID", help="The id of the merchant.")
+_merchant = click.option("--merchant", required=True, metavar="EMAIL-OR-ID", help="The merchant: its first owner.")
 _role = click.option(
     "--role", required=True, type=click.Choice([role.value for role in MemberRole]), help="What the member may do."
 )
@@ -40,25 +40,25 @@ def list_members(*, merchant: str, **flags: str | None) -> None:
 
 
 @members.command
-@click.argument("member_id", metavar="ID")
+@click.argument("member", metavar="EMAIL-OR-ID")
 @_merchant
 @_role
 @_reason
 @settings_flags("environment", "data_dir", "database_url")
-def change(*, member_id: str, merchant: str, role: str, reason: str | None, **flags: str | None) -> None:
+def change(*, member: str, merchant: str, role: str, reason: str | None, **flags: str | None) -> None:
     """Give a member another role: running servers notice it within two seconds."""
     from gateway.entrypoints.members import change as run
 
-    run(flags, member_id=member_id, merchant=merchant, role=role, reason=reason)
+    run(flags, member=member, merchant=merchant, role=role, reason=reason)
 
 
 @members.command
-@click.argument("member_id", metavar="ID")
+@click.argument("member", metavar="EMAIL-OR-ID")
 @_merchant
 @_reason
 @settings_flags("environment", "data_dir", "database_url")
-def remove(*, member_id: str, merchant: str, reason: str | None, **flags: str | None) -> None:
+def remove(*, member: str, merchant: str, reason: str | None, **flags: str | None) -> None:
     """Remove a member, or withdraw an invitation: running servers notice it within two seconds."""
     from gateway.entrypoints.members import remove as run
 
-    run(flags, member_id=member_id, merchant=merchant, reason=reason)
+    run(flags, member=member, merchant=merchant, reason=reason)

@@ -24,7 +24,7 @@ def _reason(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("who", metavar="EMAIL-OR-ID")
 @settings_flags("environment", "data_dir", "database_url")
 def show(*, who: str, **flags: str | None) -> None:
-    """Show a user, with their accounts."""
+    """Show a user, with their accounts, and whether a second factor is set."""
     from gateway.entrypoints.users import show as run
 
     run(flags, who)
@@ -77,10 +77,36 @@ def end_sessions(*, who: str, reason: str, **flags: str | None) -> None:
 @_reason
 @settings_flags("environment", "data_dir", "database_url")
 def reset_second_factor(*, who: str, reason: str, **flags: str | None) -> None:
-    """Delete the second factor of a user who has lost the telephone and the recovery codes."""
+    """Delete the second factor of a user who has lost the telephone and the recovery codes, and end all sessions."""
     from gateway.entrypoints.users import reset_second_factor as run
 
     run(flags, who, reason)
+
+
+@users.command
+@click.argument("who", metavar="EMAIL-OR-ID")
+@_reason
+@settings_flags("environment", "data_dir", "database_url")
+def reset_password(*, who: str, reason: str, **flags: str | None) -> None:
+    """Replace a forgotten password by a random one, and print it. It is not shown again.
+
+    All sessions of the user end. The second factor and API keys stay.
+    """
+    from gateway.entrypoints.users import reset_password as run
+
+    run(flags, who, reason)
+
+
+@users.command
+@click.argument("who", metavar="EMAIL-OR-ID")
+@click.option("--to", "email", required=True, metavar="EMAIL", help="The address that the user logs in with then.")
+@_reason
+@settings_flags("environment", "data_dir", "database_url")
+def change_email(*, who: str, email: str, reason: str, **flags: str | None) -> None:
+    """Give a user another e-mail address, and end all their sessions. The password stays: see reset-password."""
+    from gateway.entrypoints.users import change_email as run
+
+    run(flags, who, email, reason)
 
 
 @users.command

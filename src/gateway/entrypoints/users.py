@@ -1,15 +1,18 @@
 """`gateway users`: operators' hand on users, without a server."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import click
 
+from gateway.application.access.recovery_codes import RECOVERY_CODES
 from gateway.application.access.user_look_ups import disabled_users
 from gateway.application.commands.close_account import CloseAccount
 from gateway.application.commands.disable_user import DisableUser, EnableUser
 from gateway.application.commands.end_sessions import EndSessions
 from gateway.application.engine.command import Command
+from gateway.application.gateway import Gateway
 from gateway.bootstrap.memory_url import MEMORY_URL
 from gateway.bootstrap.refusal import StartRefused
 from gateway.domain.account import Account, AccountId
@@ -17,14 +20,21 @@ from gateway.domain.errors import Refusal
 from gateway.domain.user import User, UserId
 from gateway.domain.user_with_accounts import UserWithAccounts
 from gateway.entrypoints.cli_origin import cli_origin
-from gateway.entrypoints.existing_gateway import existing_gateway, user_named
+from gateway.entrypoints.existing_gateway import existing_gateway, id_of_person, user_named
 from gateway.entrypoints.flags import Flags, settings_with
 from gateway.settings.values import Settings
+
+Result = TypeVar("Result")
 
 
 def show(flags: Flags, who: str) -> None:
     """Print a user, with their accounts."""
-    _print(asyncio.run(_shown(_settings(flags), who)))
+    shown, codes_left = asyncio.run(_shown(_settings(flags), who))
+    _print(shown)
+    if codes_left is None:
+        click.echo("No second factor is set.")
+    else:
+        click.echo(f"A second factor is set; {codes_left} of {RECOVERY_CODES} recovery codes are left.")
 
 
 def list_disabled(flags: Flags) -> None:
@@ -50,9 +60,36 @@ def end_sessions(flags: Flags, who: str, reason: str) -> None:
 
 
 def reset_second_factor(flags: Flags, who: str, reason: str) -> None:
-    """Delete a second factor."""
+    """Delete a second factor, and end all sessions if there was one."""
     user, had = asyncio.run(_reset(_settings(flags), who, reason))
-    click.echo(f"{user.id} has no second factor{' any more' if had else ''}.")
+    ended = " any more, and all sessions have ended" if had else ""
+    click.echo(f"{user.id} has no second factor{ended}.")
+
+
+def reset_password(flags: Flags, who: str, reason: str) -> None:
+    """Replace a password, and print the new one."""
+
+    async def run(gateway: Gateway) -> tuple[UserId, str]:
+        user_id = await id_of_person(gateway, who)
+        return user_id, await gateway.recovery.reset_password(user_id, reason=reason, origin=cli_origin())
+
+    user_id, password = asyncio.run(_with(_settings(flags), run))
+    # The password on standard output, for a pipe; what it is on standard error.
+    click.echo(password)
+    click.echo(
+        f"This is the password of {user_id} now, whose sessions have all ended. It is not shown again.", err=True
+    )
+
+
+def change_email(flags: Flags, who: str, email: str, reason: str) -> None:
+    """Give a user another address."""
+
+    async def run(gateway: Gateway) -> User:
+        user_id = await id_of_person(gateway, who)
+        return await gateway.recovery.change_email(user_id, email=email, reason=reason, origin=cli_origin())
+
+    user = asyncio.run(_with(_settings(flags), run))
+    click.echo(f"{user.id} logs in with {user.email}.")
 
 
 def close_account(flags: Flags, account_id: str, reason: str) -> None:
@@ -70,6 +107,11 @@ def _settings(flags: Flags) -> Settings:
     if settings.url == MEMORY_URL:
         raise StartRefused("There is nobody in memory://, which keeps nothing when a command ends.")
     return settings
+
+
+async def _with(settings: Settings, run: Callable[[Gateway], Awaitable[Result]]) -> Result:
+    async with existing_gateway(settings) as gateway:
+        return await run(gateway)
 
 
 async def _executed(
@@ -91,13 +133,15 @@ async def _reset(settings: Settings, who: str, reason: str) -> tuple[User, bool]
             raise click.ClickException(refused.detail) from refused
 
 
-async def _shown(settings: Settings, who: str) -> UserWithAccounts:
+async def _shown(settings: Settings, who: str) -> tuple[UserWithAccounts, int | None]:
+    """The user, and how many recovery codes are left; `None` without a second factor."""
     async with existing_gateway(settings) as gateway:
         try:
             user = await user_named(gateway, who)
         except Refusal as refused:
             raise click.ClickException(refused.detail) from refused
-        return UserWithAccounts(user=user, accounts=tuple(await gateway.queries.accounts_of(user.id)))
+        shown = UserWithAccounts(user=user, accounts=tuple(await gateway.queries.accounts_of(user.id)))
+        return shown, await gateway.second_factors.recovery_codes_left(user.id)
 
 
 async def _disabled(settings: Settings) -> list[User]:

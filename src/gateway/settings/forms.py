@@ -5,7 +5,7 @@ from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
-from gateway.domain.risk_limits import is_risk_limit
+from gateway.domain.risk_limits import RISK_LIMIT_FORMS, is_risk_limit
 
 
 class Form(NamedTuple):
@@ -160,7 +160,8 @@ NATS_URLS: Final = Form(
 NATS_NAME: Final = Form("letters, digits, `-` and `_`", _is_nats_name)
 NATS_SUBJECT: Final = Form("letters, digits, `-` and `_`, in parts separated by dots", _is_nats_subject)
 RISK_LIMITS: Final = Form(
-    "limits such as `count.1h=10`, separated by commas",
+    f"limits separated by commas, each like {', '.join(f'`{form}`' for form in RISK_LIMIT_FORMS[:-1])} "
+    f"or `{RISK_LIMIT_FORMS[-1]}`",
     is_risk_limit,
 )
 SECRET: Final = Form("text without a byte-order mark", _has_no_byte_order_mark, secret=True)

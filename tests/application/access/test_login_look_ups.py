@@ -58,6 +58,10 @@ class UsersWithAGate(Users):
     ) -> bool:
         raise NotImplementedError
 
+    @override
+    async def replace_email(self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None) -> bool:
+        raise NotImplementedError
+
 
 @pytest.fixture
 async def users() -> UsersWithAGate:

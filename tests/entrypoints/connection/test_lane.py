@@ -355,6 +355,8 @@ async def test_a_key_takes_the_lane_as_soon_as_it_is_known_and_is_refused_as_wit
             await server.gateway.api_keys.revoke(new.key.id)
             server.advance(2.5)
             sent.append(await server.answers(framed(new.text.encode(), b"e", BODY)))
+            # The first entry is of a token, the last one of nobody.
+            assert [entry.api_key_id for entry in server.entries] == ["", *[new.key.id] * 2, *[reader.key.id] * 2, ""]
         assert answers[id(taking)] == answers[id(plain)]
         for answer, shown in zip(
             answers[id(taking)],

@@ -31,7 +31,8 @@ class Entry(NamedTuple):
     Attributes:
         route: The template of its path, such as `/payments/{payment_id}`; `*` for a path without an operation.
         seconds: From receiving the headers to sending the last byte.
-        user_id: Of the owner of the token; empty without a token.
+        user_id: Of the owner of the token or key; empty without one.
+        api_key_id: Of the API key; empty without one.
         code: Of the refusal; empty without one.
         errors: The first `ERRORS_LOGGED_MAX` errors of a `validation_error`.
     """
@@ -42,6 +43,7 @@ class Entry(NamedTuple):
     seconds: float
     request_id: str
     user_id: str
+    api_key_id: str
     code: str
     errors: list[EntryError]
 
@@ -72,13 +74,15 @@ class RequestLog:
             problem = self._problem.decode(response.body)
             code = problem.code
             errors = [EntryError(self._known(each.pointer), each.code) for each in problem.errors[:ERRORS_LOGGED_MAX]]
+        caller = request.signed_in
         entry = Entry(
             method=request.method if request.method in METHODS else OTHER,
             route=request.route or OTHER,
             status=response.status,
             seconds=seconds,
             request_id=request.request_id,
-            user_id=request.signed_in.actor_id if request.signed_in else "",
+            user_id=caller.actor_id if caller else "",
+            api_key_id=(caller.api_key_id or "") if caller else "",
             code=code,
             errors=errors,
         )

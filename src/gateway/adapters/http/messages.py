@@ -90,8 +90,8 @@ class Request(msgspec.Struct, Generic[BodyT, QueryT], kw_only=True):
         """Who makes the request, and from where, for the audit log."""
         caller = self.caller
         actor = actor_of(caller.actor_id, caller.role)
-        if caller.scopes is not None and caller.session_id is not None:
-            actor = Actor(kind=ActorKind.API_KEY, id=caller.session_id)
+        if caller.api_key_id is not None:
+            actor = Actor(kind=ActorKind.API_KEY, id=caller.api_key_id)
         return Origin(actor=actor, address=self.address, request_id=self.request_id)
 
     @property

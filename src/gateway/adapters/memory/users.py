@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import datetime
 
 from typing_extensions import override
@@ -58,3 +59,16 @@ class MemoryUsers(Users):
             await self._sessions.revoke_user(user_id, now=sessions_end_at)
         self._database.append_audit(audit)
         return True
+
+    @override
+    async def replace_email(self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None) -> bool:
+        database = self._database
+        async with database.transaction:  # A unit of work writes whole users.
+            found = database.users.get(user_id)
+            if found is None or found.user.email != old or new in database.user_ids:
+                return False
+            database.users[user_id] = replace(found, user=replace(found.user, email=new))
+            del database.user_ids[old]
+            database.user_ids[new] = user_id
+            database.append_audit(audit)
+            return True

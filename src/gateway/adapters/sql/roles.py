@@ -81,7 +81,7 @@ _WRITTEN: Final[Mapping[Table, tuple[str, ...]]] = {
     audit.audit_unlinked: ("INSERT", "DELETE"),
     events.event_batches_unnumbered: ("INSERT", "DELETE"),
     exchange.rates: ("INSERT", "UPDATE"),
-    access.users: ("INSERT", _update([access.users.c.password_hash, *USER_CHANGES])),
+    access.users: ("INSERT", _update([access.users.c.email, access.users.c.password_hash, *USER_CHANGES])),
     access.sessions: ("INSERT", "UPDATE"),
     access.refresh_tokens: ("INSERT", "UPDATE"),
     access.api_keys: ("INSERT", "UPDATE", "DELETE"),

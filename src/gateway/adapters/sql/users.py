@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ARRAY, bindparam, column, func, select, update
+from sqlalchemy import ARRAY, Executable, bindparam, column, exists, func, select, update
 from typing_extensions import override
 
 from gateway.adapters.sql.audit_log import append_audit
@@ -53,6 +53,16 @@ REPLACE_PASSWORD_HASH: Final = (
     .where(users.c.id == bindparam("user_id"), users.c.password_hash == bindparam("old"))
     .values(password_hash=bindparam("new"))
 )
+_others = users.alias("others")
+REPLACE_EMAIL: Final = (
+    update(users)
+    .where(
+        users.c.id == bindparam("user_id"),
+        users.c.email == bindparam("old"),
+        ~exists().where(_others.c.email == bindparam("new")),
+    )
+    .values(email=bindparam("new"))
+)
 
 
 class SqlUsers(Users):
@@ -94,9 +104,19 @@ class SqlUsers(Users):
         sessions_end_at: datetime | None = None,
         audit: AuditRecord | None = None,
     ) -> bool:
+        return await self._replace(REPLACE_PASSWORD_HASH, user_id, old, new, audit)
+
+    @override
+    async def replace_email(self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None) -> bool:
+        # Where two users get one address at once, the second one is run again (`KeyTaken`), and finds it.
+        return await self._replace(REPLACE_EMAIL, user_id, old, new, audit)
+
+    async def _replace(
+        self, statement: Executable, user_id: UserId, old: str, new: str, audit: AuditRecord | None
+    ) -> bool:
         async def work(transaction: DatabaseTransaction) -> bool:
             given = {"user_id": user_id, "old": old, "new": new}
-            if await transaction.change(REPLACE_PASSWORD_HASH, given) != 1:
+            if await transaction.change(statement, given) != 1:
                 return False
             if sessions_end_at is not None:
                 await transaction.change(REVOKE_USER, {"owner_id": user_id, "now": sessions_end_at})

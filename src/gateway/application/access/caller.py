@@ -37,6 +37,11 @@ class Caller:
         """The user who really asks."""
         return self.user_id if self.member is None or self.member.user_id is None else self.member.user_id
 
+    @property
+    def api_key_id(self) -> str | None:
+        """The id of the API key; `None` for a token, and for a trusted program."""
+        return None if self.scopes is None else self.session_id
+
 
 TRUSTED: Final = Caller(user_id=SYSTEM, role=Role.OPERATOR)
 """The program itself, which may see everything, as an operator may."""

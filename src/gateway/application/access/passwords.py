@@ -1,5 +1,6 @@
 """Passwords: which may be chosen, and how they are hashed and verified."""
 
+import secrets
 import unicodedata
 from typing import Final
 
@@ -12,6 +13,17 @@ from gateway.domain.errors import invalid
 from gateway.domain.limits import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, TYPED_PASSWORD_LENGTH_MAX
 
 COMMON_PASSWORDS: Final = frozenset(FREQUENCY_LISTS["passwords"])
+
+_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+"""None of them looks like another one."""
+_GROUPS: Final = 4
+_GROUP_LENGTH: Final = 5
+
+
+def random_password() -> str:
+    """A password of 99 random bits that is easy to copy: `k3v9x-…-…-…`."""
+    groups = ("".join(secrets.choice(_LETTERS) for _ in range(_GROUP_LENGTH)) for _ in range(_GROUPS))
+    return "-".join(groups)
 
 
 def check_new_password(password: str, *, field: str = "password") -> None:

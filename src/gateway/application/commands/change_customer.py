@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gateway.application.commands.shared.customers import check_given, customer_event
+from gateway.application.commands.shared.customers import change_note, check_given, customer_event
 from gateway.application.engine.command import Command, Decision, Moment
 from gateway.application.engine.ledger_view import LedgerView
 from gateway.application.ports.unit_of_work import Needs
@@ -63,4 +63,5 @@ class ChangeCustomer(Command[CustomerWithAccounts]):
             outcome=shown,
             customers=(after,),
             events=(customer_event(EventType.CUSTOMER_UPDATED, shown, moment),),
+            notes=(change_note(before, after),),
         )

@@ -67,3 +67,11 @@ class Users(Protocol):
             Whether the hash was `old`. If not, nothing was written.
         """
         ...
+
+    async def replace_email(self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None) -> bool:
+        """Put the address `new` in the place of `old`, in one step, and `audit` with it.
+
+        Returns:
+            Whether the address was `old`, and no other user had `new`. If not, nothing was written.
+        """
+        ...

@@ -56,7 +56,8 @@ def change(model: Model, command: ChangeCustomer, now: datetime) -> Effect:
         return Effect(told=before)
     if after.external_id != before.external_id:
         _must_be_free(model, before.merchant, after.external_id)
-    return Effect(customer=replace(after, version=before.version + 1), events=("customer.updated",))
+    after = replace(after, version=before.version + 1)
+    return Effect(customer=after, recorded="customer.changed", events=("customer.updated",))
 
 
 def charge(model: Model, command: ChargeCustomer, now: datetime) -> Effect:
