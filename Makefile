@@ -116,6 +116,10 @@ bench-overload: $(BENCHMARK) ## Measure what floods of batches, requests, logins
 bench-growth: $(BENCHMARK) ## Measure ledgers of up to 10 million payments and a million accounts (ARGS="--history 100000")
 	$(BENCH) growth $(ARGS)
 
+.PHONY: bench-schemas
+bench-schemas: $(BENCHMARK) ## Measure what other schemas would save, on copies of a ledger of a million payments (ARGS="--history 100000")
+	$(BENCH) schemas $(ARGS)
+
 .PHONY: lint
 lint: $(DEVELOPMENT) ## Check style, types, layers and dependencies
 	$(BIN)/ruff check

@@ -1,4 +1,4 @@
-"""The command line: `python -m bench full`, `quick`, `webhooks`, `growth` or `overload`."""
+"""The command line: `python -m bench full`, `quick`, `webhooks`, `growth`, `overload` or `schemas`."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,7 @@ from bench.ledger import VoidRun
 from bench.overload import ARMS, overload
 from bench.plan import FULL, QUICK, Plan
 from bench.report import write, write_filters, write_growth, write_webhooks
+from bench.schema_variants import schema_variants
 
 RESULTS: Final = Path(__file__).with_name("results")
 CONSOLE: Final = Console(highlight=False, soft_wrap=True)
@@ -72,6 +73,14 @@ def grow(histories: Sequence[int], accounts: Sequence[int], rounds: int, seconds
             return
         found = uvloop.run(growth(histories, accounts, rounds=rounds, seconds=seconds, console=CONSOLE))
     click.echo(write_growth(found, RESULTS / "growth"))
+
+
+@main.command
+@click.option("--history", type=int, default=10**6, show_default=True)
+def schemas(history: int) -> None:
+    """What other schemas would cost. A million payments of history take some 45 GB while it runs."""
+    with _void_runs_told():
+        uvloop.run(schema_variants(history, CONSOLE.print))
 
 
 def _measure(plan: Plan) -> None:
