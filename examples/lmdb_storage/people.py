@@ -80,7 +80,15 @@ class LmdbUsers:
 
         return await self._database.write(change)
 
-    async def replace_email(self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None) -> bool:
+    async def replace_email(
+        self,
+        user_id: UserId,
+        *,
+        old: str,
+        new: str,
+        sessions_end_at: datetime | None = None,
+        audit: AuditRecord | None = None,
+    ) -> bool:
         """As the port says."""
 
         def change(txn: Txn) -> bool:
@@ -88,6 +96,8 @@ class LmdbUsers:
             if found is None or found.user.email != old or USERS.one(txn, "email", name(new)) is not None:
                 return False
             USERS.put(txn, replace(found, user=replace(found.user, email=new)))
+            if sessions_end_at is not None:
+                end_sessions(txn, EndedSessions(user_id=user_id, at=sessions_end_at))
             append(txn, audit)
             return True
 

@@ -18,6 +18,7 @@ from gateway.adapters.sql import SqlLimits, migrate, open_sql_storage
 from gateway.adapters.sql.tables import metadata
 from gateway.application.access.access import Access
 from gateway.application.access.caller import Caller
+from gateway.application.audit_ids import audit_ids
 from gateway.application.audit_queries import AuditQueries
 from gateway.application.engine.command import Command
 from gateway.application.errors import InvalidCredentials, SecondFactorInvalid, TokenRevoked
@@ -25,6 +26,7 @@ from gateway.application.ports.audit_log import AuditFilter
 from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import StorageUnavailable
 from gateway.application.quotes import Quotes
+from gateway.application.recovery import Recovery
 from gateway.application.second_factors import SecondFactorEnrolment
 from gateway.contracts.records import EUR, USD, user_id
 from gateway.domain.audit import ANYBODY, THE_LOG, UNKNOWN, Actor, ActorKind, AuditAction, AuditRecord, Origin, actor_of
@@ -192,12 +194,16 @@ async def set_rate(place: Place) -> None:
 
 
 async def export(place: Place) -> None:
-    audit = AuditQueries(place.storage.audit_log, place.access.executor, place.clock)
+    audit = AuditQueries(place.storage.audit_log, place.access.executor, place.clock, audit_ids(place.storage))
     await audit.begin_export(gateway.TRUSTED, origin=SOMEBODY)
 
 
 def factors(place: Place) -> SecondFactorEnrolment:
     return SecondFactorEnrolment(place.access)
+
+
+def recovery(place: Place) -> Recovery:
+    return Recovery(place.access, place.storage.customers)
 
 
 def somebody(_: Place) -> Origin:
@@ -223,6 +229,21 @@ TABLE: Final[dict[AuditAction, ByCommand | ByAccess]] = {
     ),
     AuditAction.PASSWORD_CHANGED: ByAccess(
         act=change_password, origin=somebody, subject=person("changer"), again=InvalidCredentials
+    ),
+    AuditAction.PASSWORD_RESET: ByAccess(
+        act=lambda place: recovery(place).reset_password(place.people["changer"], reason=REASON, origin=SOMEBODY),
+        origin=somebody,
+        subject=person("changer"),
+        reason=REASON,
+        more=1,
+    ),
+    AuditAction.EMAIL_CHANGED: ByAccess(
+        act=lambda place: recovery(place).change_email(
+            place.people["changer"], email=email("heir"), reason=REASON, origin=SOMEBODY
+        ),
+        origin=somebody,
+        subject=person("changer"),
+        reason=REASON,
     ),
     AuditAction.SECOND_FACTOR_ENABLED: ByAccess(
         prepare=enrolled,
@@ -271,6 +292,7 @@ TABLE: Final[dict[AuditAction, ByCommand | ByAccess]] = {
     AuditAction.API_KEY_CREATED: ByCommand(kind=gateway.CreateApiKey),
     AuditAction.API_KEY_ROTATED: ByCommand(kind=gateway.RotateApiKey, subject="key_id"),
     AuditAction.API_KEY_REVOKED: ByCommand(kind=gateway.RevokeApiKey, subject="key_id"),
+    AuditAction.CUSTOMER_CHANGED: ByCommand(kind=gateway.ChangeCustomer, subject="customer_id"),
     AuditAction.CUSTOMER_INVITED: ByCommand(kind=gateway.InviteCustomer, subject="customer_id"),
     AuditAction.CUSTOMER_JOINED: ByCommand(kind=gateway.AcceptCustomerInvitation, subject="customer_id"),
     AuditAction.MEMBER_INVITED: ByCommand(kind=gateway.InviteMember),

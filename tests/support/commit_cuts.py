@@ -1,6 +1,7 @@
 """Commits that are cut at a storage's own COMMIT: before it takes effect, or after, when only its answer is lost."""
 
 from collections.abc import Generator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum, auto
@@ -15,13 +16,13 @@ from gateway.application.ports.storage import Storage
 from gateway.application.ports.unit_of_work import Changes, Records, StorageUnavailable, UnitOfWork, Wanted
 
 _WRITES_WITH_RECORDS: Final = {
-    "users": "replace_password_hash",
-    "sessions": "start",
-    "second_factors": "change",
-    "rates": "put",
-    "audit_log": "append",
+    "users": {"replace_password_hash", "replace_email"},
+    "sessions": {"start"},
+    "second_factors": {"change"},
+    "rates": {"put"},
+    "audit_log": {"append"},
 }
-"""The method of each part of a storage that writes a record of the audit log, beside units of work."""
+"""The methods of each part of a storage that write a record of the audit log, beside units of work."""
 
 
 class Cut(Enum):
@@ -95,14 +96,14 @@ class CommitCuts:
 
 
 class _Part:
-    """A part of a storage, one method of which writes records."""
+    """A part of a storage, some methods of which write records."""
 
-    def __init__(self, part: Any, name: str, cuts: CommitCuts) -> None:
-        self._part, self._name, self._cuts = part, name, cuts
+    def __init__(self, part: Any, names: AbstractSet[str], cuts: CommitCuts) -> None:
+        self._part, self._names, self._cuts = part, names, cuts
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._part, name)
-        if name != self._name:
+        if name not in self._names:
             return method
 
         async def write(*args: Any, **kwargs: Any) -> Any:

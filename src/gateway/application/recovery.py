@@ -1,6 +1,7 @@
 """Recovery: operators let a person in again who has lost the password, or hand a user over to another person."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from gateway.application.access.access import Access
@@ -47,9 +48,12 @@ class Recovery:
         new_hash = await self.access.hash_new_password(password)
         for _ in range(TRIES_MAX):
             old = (await self._credentials(user_id)).password_hash
-            audit = self._record(AuditAction.PASSWORD_RESET, user_id, reason, origin)
-            if await self.access.users.replace_password_hash(user_id, old=old, new=new_hash, audit=audit):
-                await self._end_sessions(user_id)
+            now = self.access.clock()
+            audit = self._record(AuditAction.PASSWORD_RESET, user_id, reason, origin, now)
+            if await self.access.users.replace_password_hash(
+                user_id, old=old, new=new_hash, sessions_end_at=now, audit=audit
+            ):
+                self.access.renew_endings()
                 return password
         raise _changed_by_others()
 
@@ -71,9 +75,12 @@ class Recovery:
             if user.email == new:
                 return user
             await self._must_be_free(new)
-            audit = self._record(AuditAction.EMAIL_CHANGED, user_id, reason, origin)
-            if await self.access.users.replace_email(user_id, old=user.email, new=new, audit=audit):
-                await self._end_sessions(user_id)
+            now = self.access.clock()
+            audit = self._record(AuditAction.EMAIL_CHANGED, user_id, reason, origin, now)
+            if await self.access.users.replace_email(
+                user_id, old=user.email, new=new, sessions_end_at=now, audit=audit
+            ):
+                self.access.renew_endings()
                 return (await self._credentials(user_id)).user
         raise _changed_by_others()
 
@@ -102,14 +109,12 @@ class Recovery:
             return
         raise EmailTaken("Somebody has registered with this e-mail address already.")
 
-    def _record(self, action: AuditAction, user_id: UserId, reason: str, origin: Origin | None) -> AuditRecord:
+    def _record(
+        self, action: AuditAction, user_id: UserId, reason: str, origin: Origin | None, now: datetime
+    ) -> AuditRecord:
         note = AuditNote(action=action, object_id=user_id, owner_id=user_id, reason=reason)
         by = origin or Origin(actor=THE_SYSTEM)
-        return self.access.executor.audit_record(note, origin=by, now=self.access.clock())
-
-    async def _end_sessions(self, user_id: UserId) -> None:
-        await self.access.sessions.revoke_user(user_id, now=self.access.clock())
-        self.access.renew_endings()
+        return self.access.executor.audit_record(note, origin=by, now=now)
 
 
 def _changed_by_others() -> Overloaded:

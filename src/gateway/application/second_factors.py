@@ -92,7 +92,8 @@ class SecondFactorEnrolment:
     async def reset(self, user_id: UserId, *, reason: str, origin: Origin | None = None) -> bool:
         """Delete the second factor of a user who has lost it, for a trusted program. Returns whether there was one.
 
-        All sessions of the user end then: whoever found the telephone may have begun one.
+        All sessions of the user end then: who found the telephone may have begun one. They end also if there was no
+        second factor, so that a reset whose answer was lost can be repeated.
 
         Raises:
             UserNotFound: There is no such user.
@@ -114,9 +115,8 @@ class SecondFactorEnrolment:
             return None, record if had else None
 
         await self.access.second_factors.change(user.id, deleted)
-        if had:
-            await self.access.sessions.revoke_user(user.id, now=self.access.clock())
-            self.access.renew_endings()
+        await self.access.sessions.revoke_user(user.id, now=self.access.clock())
+        self.access.renew_endings()
         return had
 
     async def is_enabled(self, user_id: UserId) -> bool:

@@ -205,6 +205,19 @@ class SessionsContract:
         assert await users.replace_password_hash(user_id(1), old="$new", new="$newer", sessions_end_at=NOW)
         assert await storage.sessions.revoked_since(NOW) == {session_id(1), session_id(2)}
 
+    async def test_another_address_ends_all_sessions_of_the_user_in_one_step(self, storage: Storage) -> None:
+        """As a new password."""
+        await begin(storage, 1)
+        await begin(storage, 3)
+        old, users = "user1@example.com", storage.users
+        assert not await users.replace_email(
+            user_id(1), old="user9@example.com", new="a@example.com", sessions_end_at=NOW
+        )
+        assert await users.replace_email(user_id(1), old=old, new="a@example.com")
+        assert await storage.sessions.revoked_since(NOW) == set()
+        assert await users.replace_email(user_id(1), old="a@example.com", new=old, sessions_end_at=NOW)
+        assert await storage.sessions.revoked_since(NOW) == {session_id(1)}
+
     async def test_ending_all_sessions_of_a_user_does_not_end_one_twice(self, storage: Storage) -> None:
         """What has ended before keeps its time."""
         await begin(storage, 1)

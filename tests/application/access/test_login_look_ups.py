@@ -59,7 +59,15 @@ class UsersWithAGate(Users):
         raise NotImplementedError
 
     @override
-    async def replace_email(self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None) -> bool:
+    async def replace_email(
+        self,
+        user_id: UserId,
+        *,
+        old: str,
+        new: str,
+        sessions_end_at: datetime | None = None,
+        audit: AuditRecord | None = None,
+    ) -> bool:
         raise NotImplementedError
 
 

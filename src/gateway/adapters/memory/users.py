@@ -61,7 +61,15 @@ class MemoryUsers(Users):
         return True
 
     @override
-    async def replace_email(self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None) -> bool:
+    async def replace_email(
+        self,
+        user_id: UserId,
+        *,
+        old: str,
+        new: str,
+        sessions_end_at: datetime | None = None,
+        audit: AuditRecord | None = None,
+    ) -> bool:
         database = self._database
         async with database.transaction:  # A unit of work writes whole users.
             found = database.users.get(user_id)
@@ -70,5 +78,7 @@ class MemoryUsers(Users):
             database.users[user_id] = replace(found, user=replace(found.user, email=new))
             del database.user_ids[old]
             database.user_ids[new] = user_id
+            if sessions_end_at is not None:
+                await self._sessions.revoke_user(user_id, now=sessions_end_at)
             database.append_audit(audit)
             return True

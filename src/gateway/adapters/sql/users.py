@@ -104,22 +104,31 @@ class SqlUsers(Users):
         sessions_end_at: datetime | None = None,
         audit: AuditRecord | None = None,
     ) -> bool:
-        return await self._replace(REPLACE_PASSWORD_HASH, user_id, old, new, audit)
+        given = {"user_id": user_id, "old": old, "new": new}
+        return await self._replace(REPLACE_PASSWORD_HASH, given, sessions_end_at, audit)
 
     @override
-    async def replace_email(self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None) -> bool:
+    async def replace_email(
+        self,
+        user_id: UserId,
+        *,
+        old: str,
+        new: str,
+        sessions_end_at: datetime | None = None,
+        audit: AuditRecord | None = None,
+    ) -> bool:
         # Where two users get one address at once, the second one is run again (`KeyTaken`), and finds it.
-        return await self._replace(REPLACE_EMAIL, user_id, old, new, audit)
+        given = {"user_id": user_id, "old": old, "new": new}
+        return await self._replace(REPLACE_EMAIL, given, sessions_end_at, audit)
 
     async def _replace(
-        self, statement: Executable, user_id: UserId, old: str, new: str, audit: AuditRecord | None
+        self, statement: Executable, given: dict[str, str], sessions_end_at: datetime | None, audit: AuditRecord | None
     ) -> bool:
         async def work(transaction: DatabaseTransaction) -> bool:
-            given = {"user_id": user_id, "old": old, "new": new}
             if await transaction.change(statement, given) != 1:
                 return False
             if sessions_end_at is not None:
-                await transaction.change(REVOKE_USER, {"owner_id": user_id, "now": sessions_end_at})
+                await transaction.change(REVOKE_USER, {"owner_id": given["user_id"], "now": sessions_end_at})
             await append_audit(transaction, audit)
             return True
 

@@ -68,8 +68,18 @@ class Users(Protocol):
         """
         ...
 
-    async def replace_email(self, user_id: UserId, *, old: str, new: str, audit: AuditRecord | None = None) -> bool:
+    async def replace_email(
+        self,
+        user_id: UserId,
+        *,
+        old: str,
+        new: str,
+        sessions_end_at: datetime | None = None,
+        audit: AuditRecord | None = None,
+    ) -> bool:
         """Put the address `new` in the place of `old`, in one step, and `audit` with it.
+
+        `sessions_end_at` is as in `replace_password_hash`.
 
         Returns:
             Whether the address was `old`, and no other user had `new`. If not, nothing was written.
