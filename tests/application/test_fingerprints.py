@@ -62,7 +62,7 @@ RELEASED = {
     "ChangeCustomer": "158785a8cd61f3ab",
     "ChargeCustomer": "ea9af334d754c3b7",
     "InviteCustomer": "cda0c4515968b85d",
-    "AcceptCustomerInvitation": "f783468789fb1453",
+    "AcceptCustomerInvitation": "e3c41c878ddac61a",
 }
 """The first bytes of the fingerprint of a command of each kind: keys of before an update are compared by them."""
 

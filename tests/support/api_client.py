@@ -431,6 +431,7 @@ async def moved(gateway: Gateway, storage: Storage, clock: StandingClock) -> Asy
             audit=AuditQueries(storage.audit_log, executor, access.clock, audit_ids(storage)),
         )
     finally:
+        await access.close()  # Otherwise it writes when keys were last used, a minute later.
         await submissions.close()
 
 
