@@ -170,10 +170,10 @@ async def test_an_operator_resets_what_somebody_has_lost(world: World, customer:
     assert (record["object_id"], record["reason"]) == (customer.id, "A lost telephone")
 
 
-async def test_a_reset_without_a_second_factor_ends_no_session(world: World, customer: Person) -> None:
-    """Nor does one that was enrolled and not confirmed count as one when codes are counted."""
+async def test_a_reset_without_a_second_factor_ends_the_sessions_too(world: World, customer: Person) -> None:
+    """It may be the repetition of one whose answer was lost. One that was never confirmed has no codes left."""
     factors, user_id = world.gateway.second_factors, UserId(customer.id)
     assert not await factors.reset(user_id, reason="A lost telephone")
-    ok(await customer.api.get("/users/me"))
+    refused(await customer.api.get("/users/me"), 401, "token_revoked")
     created(await world.anyone.post("/users/second-factor", credentials(customer)))
     assert await factors.recovery_codes_left(user_id) is None

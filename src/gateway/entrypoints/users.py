@@ -60,10 +60,9 @@ def end_sessions(flags: Flags, who: str, reason: str) -> None:
 
 
 def reset_second_factor(flags: Flags, who: str, reason: str) -> None:
-    """Delete a second factor, and end all sessions if there was one."""
+    """Delete a second factor, and end all sessions."""
     user, had = asyncio.run(_reset(_settings(flags), who, reason))
-    ended = " any more, and all sessions have ended" if had else ""
-    click.echo(f"{user.id} has no second factor{ended}.")
+    click.echo(f"{user.id} has no second factor{' any more' if had else ''}, and all sessions have ended.")
 
 
 def reset_password(flags: Flags, who: str, reason: str) -> None:
