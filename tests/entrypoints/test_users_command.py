@@ -64,9 +64,9 @@ def test_a_lost_second_factor_is_reset(run: Run, ada: Registered, settings: Sett
     asyncio.run(enrol())
     shown = run("show", ada.user.id).output
     assert shown.endswith("\nA second factor is set; 9 of 10 recovery codes are left.\n")
-    for said in ("has no second factor any more, and all sessions have ended", "has no second factor"):
+    for has in ("has no second factor any more", "has no second factor"):
         done = run("reset-second-factor", "ada@example.com", "--reason", "A lost telephone")
-        assert done.output == f"{ada.user.id} {said}.\n"
+        assert done.output == f"{ada.user.id} {has}, and all sessions have ended.\n"
 
 
 def test_a_forgotten_password_is_reset_and_shown_once(run: Run, ada: Registered, settings: Settings) -> None:
