@@ -26,7 +26,8 @@ async def test_whoever_finds_the_queue_full_is_told_to_come_back_and_pays_once(
         await database.execute(LOCK_ACCOUNT, {"id": shop.customer.account_id})
         load, asked = Load(shop), keys(100)
         sending = asyncio.create_task(load.send(asked, server.url))
-        # A batch of up to 4 waits for the lock, and 8 wait for the batch; there is room for nobody else.
+        # A batch of up to 4 waits for the lock, and 8 wait for the batch; there is room for nobody else. It may be 8 in
+        # all: those that arrive before the first batch begins wait for it, too.
         await load.until_answered(100 - 4 - 8)
         await gateway.until_sessions("waiting for a lock")
         assert load.paid() == {}
@@ -34,7 +35,7 @@ async def test_whoever_finds_the_queue_full_is_told_to_come_back_and_pays_once(
         await sending
 
         assert set(load.statuses()) == {201, 503}
-        assert 8 < load.statuses()[201] <= 12
+        assert 8 <= load.statuses()[201] <= 12
         _check_that_they_may_come_back(load)
         paid = await _come_back_until_paid(load, server.url)
         assert set(paid) == set(asked)
