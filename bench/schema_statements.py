@@ -128,7 +128,7 @@ class Adapted:
     Attributes:
         text: What is sent.
         places: The places of its arguments among the original ones.
-        ids: Those of them that are ids, and are sent as UUIDs.
+        ids: The columns of ids, which are sent as UUIDs.
     """
 
     text: str

@@ -32,7 +32,7 @@ ID_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
 """The columns with ids in the tables that a payment writes to."""
 
 PARTIES: Final = frozenset({"owner_id", "customer_id", "merchant_id", "managed_by", "reference_held_by"})
-"""Those of them with ids of users: a program that embeds the gateway has its own, in any form."""
+"""The columns with ids of users, which a program that embeds the gateway chooses, in any form."""
 
 PARTY_INDEXES: Final = ("transfers_customer_id_transaction_id_idx", "transfers_merchant_id_transaction_id_idx")
 PAYMENT_INDEX: Final = "transfers_payment_id_transaction_id_idx"

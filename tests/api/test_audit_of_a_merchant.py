@@ -164,7 +164,7 @@ async def test_an_export_is_recorded_before_it_begins(world: World, operator: Pe
 
 
 async def test_an_export_records_known_ids_alone(world: World, operator: Person) -> None:
-    """Also those of keys and customers of which the log has no record, and names in place of ids."""
+    """Ids of keys and customers without records are known, too, and so are the names in place of ids."""
     shop = await world.merchant()
     key = created(await shop.api.post("/api-keys", {"name": "Till", "scopes": ["payments:write"]}))
     customer = created(await shop.api.post("/customers", {"name": "Ada", "email": "ada@example.com"}))

@@ -444,7 +444,7 @@ async def an_act(place: Place, row: ByCommand | ByAccess, key: str) -> Callable[
 
 
 async def is_cut(place: Place, cut: Cut, act: Callable[[], Awaitable[Any]]) -> None:
-    """Whoever does it does not learn whether it was done."""
+    """The action fails, and its caller does not learn whether it was done."""
     place.cuts.next = cut
     place.clock.advance(3600)
     with pytest.raises(StorageUnavailable, match="cut"):

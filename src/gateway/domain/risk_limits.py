@@ -257,7 +257,7 @@ def is_risk_limit(text: str) -> bool:
 
 _TEXT_LENGTH_MAX: Final = 64
 _MEMBERS: Final = ("name", "window", "is_exceeded", "retry_at")
-"""Those of `RiskLimit`."""
+"""The members that a risk limit has."""
 _FORM: Final = re.compile(r"(?P<name>[a-z_]+(\.[A-Za-z0-9]+)*)=(?P<number>[0-9]{1,18})")
 _LENGTH: Final = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[mhd])")
 _MAKE: Final[dict[tuple[str, int], Callable[[Sequence[str], int], RiskLimit]]] = {
